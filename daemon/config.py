@@ -1,0 +1,143 @@
+"""freeal.yaml: the operator's settings, read once at the edge and handed down frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from freeal import yamlfile
+from freeal.errors import ConfigError, Where
+from freeal.settings import LlmSettings, LoopSettings, PredictSettings, Section, StudentSettings
+
+DEFAULT_FILE = Path("freeal.yaml")
+
+
+class WatchSettings(Section):
+    """How new files are noticed."""
+
+    mode: Literal["auto", "native", "poll", "off"] = Field(
+        "auto",
+        description="native = kernel events; poll = for network folders; auto = native, else poll; off = rescans",
+    )
+    stability_seconds: NonNegativeFloat = Field(2.0, description="a file is taken once it stood still for this long")
+    rescan_seconds: PositiveFloat = Field(30.0, description="everything is looked at anew this often, events or not")
+    pair_timeout_seconds: NonNegativeFloat = Field(
+        60.0, description="a CSV without a spec is given inbox/_default.yaml after this long"
+    )
+
+
+class JobSettings(Section):
+    """Training jobs as processes."""
+
+    parallel: PositiveInt = Field(1, description="training jobs at once, each a process of its own")
+    keep_versions: PositiveInt = Field(5, description="finished versions kept per model; the current one always stays")
+    timeout_hours: PositiveFloat = Field(24.0, description="a job that runs longer is stopped and has failed")
+    min_free_disk_mb: NonNegativeInt = Field(500, description="no job starts with less room (megabytes)")
+
+
+class LogSettings(Section):
+    """What is said on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line shown")
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto = console on a terminal, one JSON object per line otherwise"
+    )
+
+
+class WebSettings(Section):
+    """The status page."""
+
+    enabled: bool = Field(default=False, description="serve the status page")
+    host: str = Field("127.0.0.1", description="address to listen on; it asks for no password")
+    port: int = Field(8765, ge=0, le=65535, description="port to listen on; 0 = any free one")
+
+
+class Settings(Section):
+    """All of freeal.yaml. Folders are absolute after `load`."""
+
+    inbox: Path = Field(Path("inbox"), description="where CSVs and their specs are dropped")
+    models: Path = Field(Path("models"), description="where results appear, one folder per model")
+    state: Path = Field(Path(".state"), description="journal, work in progress, answer store")
+    watch: WatchSettings = WatchSettings()
+    llm: LlmSettings = LlmSettings()
+    student: StudentSettings = StudentSettings()
+    loop: LoopSettings = LoopSettings()
+    predict: PredictSettings = PredictSettings()
+    jobs: JobSettings = JobSettings()
+    log: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
+
+    @property
+    def work(self) -> Path:
+        """Claimed inputs and the resumable state of jobs."""
+        return self.state / "work"
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """The effective settings and where each came from."""
+
+    settings: Settings
+    base: Path
+    """The folder relative paths resolve against, and where api_key.py may stand."""
+    sources: Mapping[str, str]
+    """`llm.concurrency` -> `freeal.yaml:12`, `default`, or the environment variable."""
+
+
+def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Read freeal.yaml. Without `path` the one in the current folder is used where there is one.
+
+    Raises `ConfigError` naming file, line, key and the nearest known key.
+    """
+    if path is None and not DEFAULT_FILE.exists():
+        document = yamlfile.Document(Path.cwd() / DEFAULT_FILE, {}, {})
+    else:
+        document = yamlfile.load((path or DEFAULT_FILE).absolute(), ConfigError)
+    base = document.path.parent
+    from_environment: dict[str, str] = {}
+    if "state" not in document.data and (folder := environment.get("STATE_DIRECTORY")):
+        document.data["state"] = folder.split(":")[0]
+        from_environment["state"] = "$STATE_DIRECTORY"
+    _drop_empty_sections(document.data)
+    settings = yamlfile.validate(Settings, document, ConfigError)
+    folders = {name: base / getattr(settings, name).expanduser() for name in ("inbox", "models", "state")}
+    _refuse_shared_folders(folders, document)
+    settings = settings.model_copy(update=folders)
+    sources = {
+        key: from_environment.get(key) or _source(document, tuple(key.split("."))) for key, _ in flatten(settings)
+    }
+    return Loaded(settings, base, sources)
+
+
+def flatten(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every leaf, in the order of the file."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _drop_empty_sections(data: dict[str, Any]) -> None:
+    for key in [key for key, value in data.items() if value is None]:
+        del data[key]  # `llm:` with every key commented out means the defaults
+
+
+def _refuse_shared_folders(folders: Mapping[str, Path], document: yamlfile.Document) -> None:
+    seen: dict[Path, str] = {}
+    for name, folder in folders.items():
+        other = seen.setdefault(Path(os.path.normpath(folder)), name)
+        if other != name:
+            where = Where(file=document.path, line=document.lines.get((name,)), key=name)
+            raise ConfigError(f"is the same folder as {other!r}", where=where, hint="give each a folder of its own")
+
+
+def _source(document: yamlfile.Document, key: tuple[str, ...]) -> str:
+    line = document.lines.get(key)
+    return "default" if line is None else f"{document.path.name}:{line}"

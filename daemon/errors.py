@@ -1,0 +1,56 @@
+"""Every error the service raises on purpose, beside those of the library.
+
+FreealError (freeal.errors)
+├── ConfigError                  freeal.yaml is wrong                                (exit 78)
+└── DaemonError
+    ├── AlreadyRunningError      another instance holds the state folder             (exit 75)
+    ├── UnknownJobError          no such job, or it cannot do what was asked          (exit 2)
+    ├── RefusedFileError         not a plain file: a link, a pipe, a folder
+    ├── ChangedFileError         a file moved on while it was being taken: wait again
+    ├── IllegalMoveError         a job was sent where its state does not lead: a bug
+    ├── ChildError               a job's process ended without a result
+    └── JournalError             the journal cannot be used                          (exit 78)
+        └── NewerJournalError    written by a later version of this software
+
+Nothing here imports anything of ours but the library's base class.
+"""
+
+from __future__ import annotations
+
+from freeal.errors import FreealError
+
+
+class DaemonError(FreealError):
+    """Base of the service's own errors."""
+
+
+class AlreadyRunningError(DaemonError):
+    """Another instance holds the state folder."""
+
+
+class UnknownJobError(DaemonError):
+    """The user named a job that does not exist or cannot do this now."""
+
+
+class RefusedFileError(DaemonError):
+    """An input is not a plain file."""
+
+
+class ChangedFileError(DaemonError):
+    """An input changed between being seen and being taken."""
+
+
+class IllegalMoveError(DaemonError):
+    """The state machine of jobs does not know this move."""
+
+
+class ChildError(DaemonError):
+    """A process of ours died or fell silent; the message says how."""
+
+
+class JournalError(DaemonError):
+    """The journal is damaged or cannot be opened."""
+
+
+class NewerJournalError(JournalError):
+    """The journal was written by a later version."""

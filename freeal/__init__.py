@@ -1,0 +1,37 @@
+"""FreeAL as a library: a language model annotates, a small student finds out which answers to trust, both improve.
+
+    import anyio, freeal
+    outcome = anyio.run(freeal.train, freeal.TrainingJob(...))
+
+Names are loaded on first use, so `import freeal` costs nothing (tests/test_architecture.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from freeal.errors import FreealError
+    from freeal.job import Outcome, TrainingJob, train
+    from freeal.predict import Classifier, PredictionJob, predict_csv
+    from freeal.spec import Spec
+
+__all__ = ["Classifier", "FreealError", "Outcome", "PredictionJob", "Spec", "TrainingJob", "predict_csv", "train"]
+
+_HOMES = {
+    "Classifier": "predict",
+    "FreealError": "errors",
+    "Outcome": "job",
+    "PredictionJob": "predict",
+    "Spec": "spec",
+    "TrainingJob": "job",
+    "predict_csv": "predict",
+    "train": "job",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'freeal' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"freeal.{_HOMES[name]}"), name)

@@ -1,0 +1,7 @@
+"""`python -m freeal`."""
+
+import sys
+
+from freeal.cli import main
+
+sys.exit(main())

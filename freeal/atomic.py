@@ -1,0 +1,46 @@
+"""Files that are complete or absent: temp beside the target, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[IO[str]]:
+    """A UTF-8 text file that appears under `path` when the block ends well, and leaves nothing behind when it does not.
+
+    Newlines are written as given.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """`content` as indented JSON; NaN is refused, it is no JSON."""
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+    with writing(path) as stream:
+        stream.write(text + "\n")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""Every error this package raises on purpose.
+
+FreealError
+├── ConfigError            settings, spec or credentials are wrong: nothing was started      (exit 78)
+│   ├── SpecError          the sidecar YAML, or the spec a library user built
+│   └── CredentialsError   no key, or one that cannot be read
+├── InputError             the CSV cannot be used: names file, line and column
+├── LlmError               the language model edge; the class says what to do about it
+│   ├── TransientError     try again: connection, timeout, 408, 409, 429 with retry-after, 5xx, 529
+│   ├── SpendCapError      the provider's spend limit: stop the lane, try again much later
+│   ├── RowRejectedError   this one request is bad (400, 413, 422): the row fails, the others go on
+│   └── AccountError       key, permission or model name is wrong (401, 403, 404): stop
+├── BudgetReachedError     our own cap: finish with what is there                             (exit 3)
+├── TrainingError          the student could not be trained on these labels
+└── ModelFolderError       a published model cannot be used
+    ├── CorruptModelError  something is missing or damaged
+    └── NewerFormatError   written by a later version of this software
+
+Nothing here imports anything of ours. `str(error)` is prose for the user: what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The place in a user's file an error speaks of. Lines count from 1 and include the header."""
+
+    file: str | os.PathLike[str] | None = None
+    line: int | None = None
+    column: str | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.file is not None:
+            parts.append(os.fspath(self.file))
+        if self.line is not None:
+            parts.append(f"line {self.line}")
+        if self.column is not None:
+            parts.append(f"column {self.column!r}")
+        if self.key is not None:
+            parts.append(f"key {self.key!r}")
+        return ", ".join(parts)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The known parts, ready for error.json."""
+        known = {"file": self.file, "line": self.line, "column": self.column, "key": self.key}
+        return {
+            name: value if isinstance(value, int) else str(value) for name, value in known.items() if value is not None
+        }
+
+
+class FreealError(Exception):
+    """Base of all: `problem` says what is wrong, `where` the place, `hint` what the user can do."""
+
+    def __init__(self, problem: str, *, where: Where | None = None, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.where = where or Where()
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = str(self.where)
+        text = f"{place}: {self.problem}" if place else self.problem
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ConfigError(FreealError):
+    """Settings are wrong; nothing was started."""
+
+
+class SpecError(ConfigError):
+    """The label spec is wrong."""
+
+
+class CredentialsError(ConfigError):
+    """A key is missing or cannot be read."""
+
+
+class InputError(FreealError):
+    """The CSV cannot be used as it is."""
+
+
+class LlmError(FreealError):
+    """A call to the language model failed."""
+
+
+class TransientError(LlmError):
+    """The same request may succeed later; `retry_after_seconds` is the server's own word, if it gave one."""
+
+    def __init__(self, problem: str, *, retry_after_seconds: float | None = None, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SpendCapError(LlmError):
+    """The provider refuses to spend more on this account for now."""
+
+
+class RowRejectedError(LlmError):
+    """The provider refuses this one request; others may pass."""
+
+
+class AccountError(LlmError):
+    """Key, permission or model name: no request of this job can succeed."""
+
+
+class BudgetReachedError(FreealError):
+    """The next call could exceed the cap the user set."""
+
+
+class TrainingError(FreealError):
+    """The student could not be trained on these labels."""
+
+
+class ModelFolderError(FreealError):
+    """A published model folder cannot be used."""
+
+
+class CorruptModelError(ModelFolderError):
+    """A file of the model folder is missing or damaged."""
+
+
+class NewerFormatError(ModelFolderError):
+    """The model folder was written by a later version."""

@@ -1,0 +1,58 @@
+"""What a running job tells whoever watches it: a terminal, the daemon, a notebook.
+
+Events are values; how they travel (a callback here, JSON lines between processes) is the listener's business.
+They never carry the text of a row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+Stage = Literal["reading", "annotating", "training", "selecting", "deciding", "writing"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` steps of a stage; `unit` names the step (rows, batches). `round` is 0 outside the rounds."""
+
+    stage: Stage
+    round: int
+    done: int
+    total: int
+    unit: str = "rows"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spend:
+    """The ledger after a call: totals of this job so far."""
+
+    usd: float
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RoundFinished:
+    """A round is over and its state is on disk; `metrics` is its entry in metrics.json."""
+
+    round: int
+    metrics: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know; the job goes on."""
+
+    message: str
+
+
+Event = Progress | Spend | RoundFinished | Notice
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does not care."""

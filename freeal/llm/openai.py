@@ -1,0 +1,125 @@
+"""Any OpenAI-compatible server (vLLM, Ollama, llama.cpp, OpenAI): chat completions over httpx."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from freeal.budget import output_ceiling
+from freeal.errors import LlmError, TransientError
+from freeal.llm.credentials import ApiKey
+from freeal.llm.failures import error_for_status, retry_after_seconds, shortened
+from freeal.llm.remote import RemoteModel
+from freeal.llm.retry import Retry
+from freeal.llm.schemas import answer_schema
+from freeal.types import Prompt, Reply, Usage
+
+BASE_URL = "https://api.openai.com/v1"
+
+_REQUEST_FORM = 1  # part of every answer's key: raise it when request_body changes what a model sees
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+
+
+class OpenAIModel(RemoteModel):
+    """A model behind `base_url` (which ends in `/v1` for most servers) as a `ChatModel`. The key is optional."""
+
+    features: Mapping[str, re.Pattern[str]] = {
+        "json_schema": re.compile(r"response_format|json_schema|structured output|guided", re.IGNORECASE),
+        "max_tokens": re.compile(r"max_tokens.{0,80}max_completion_tokens", re.IGNORECASE | re.DOTALL),
+    }
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        retry: Retry,
+        key: ApiKey | None = None,
+        base_url: str | None = None,
+        concurrency: int = 8,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        super().__init__(model, concurrency=concurrency, timeout_seconds=timeout_seconds, retry=retry)
+        self._url = f"{(base_url or BASE_URL).rstrip('/')}/chat/completions"
+        self._client = httpx.AsyncClient(
+            headers={"authorization": f"Bearer {key.reveal()}"} if key is not None else {}, timeout=timeout_seconds
+        )
+
+    @property
+    def provider(self) -> str:
+        """`openai`."""
+        return "openai"
+
+    @property
+    def fingerprint(self) -> str:
+        """Provider, address, model and the form of the request: the same name is another model on another server."""
+        return json.dumps(["openai", self._url, self._model, _REQUEST_FORM])
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _send(self, prompt: Prompt, without: frozenset[str]) -> Reply:
+        try:
+            response = await self._client.post(self._url, json=request_body(prompt, model=self._model, without=without))
+        except httpx.TransportError as cause:
+            reason = str(cause) or type(cause).__name__
+            raise TransientError(f"the language model server cannot be reached: {shortened(reason)}") from cause
+        if not response.is_success:
+            raise _error_of(response)
+        try:
+            return _reply_of(response.json())
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as cause:
+            raise TransientError(
+                f"the language model server's answer cannot be read: {type(cause).__name__}"
+            ) from cause
+
+
+def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The chat completion request for one prompt; `without` names optional features to leave out."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [
+            {"role": "system", "content": prompt.system},
+            {"role": "user", "content": prompt.shared + prompt.specific},
+        ],
+        "max_completion_tokens" if "max_tokens" in without else "max_tokens": output_ceiling(prompt),
+    }
+    if "json_schema" not in without:
+        schema = {"name": "answer", "strict": True, "schema": answer_schema(prompt.labels)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return body
+
+
+def _reply_of(body: dict[str, Any]) -> Reply:
+    choice = body["choices"][0]
+    message = choice["message"]
+    used = body.get("usage") or {}
+    details = used.get("prompt_tokens_details") or {}
+    finish = choice.get("finish_reason") or "stop"
+    return Reply(
+        text=str(message.get("content") or ""),
+        stop_reason="refusal" if message.get("refusal") else _STOP_REASONS.get(finish, str(finish)),
+        usage=Usage(
+            calls=1,
+            input_tokens=int(used.get("prompt_tokens") or 0),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+            output_tokens=int(used.get("completion_tokens") or 0),
+        ),
+    )
+
+
+def _error_of(response: httpx.Response) -> LlmError:
+    message, codes = response.text, frozenset[str]()
+    try:
+        found = response.json()["error"]
+        message = str(found["message"]) if isinstance(found, dict) else str(found)
+        codes = frozenset(str(found[name]) for name in ("type", "code") if isinstance(found, dict) and found.get(name))
+    except (ValueError, KeyError, TypeError):
+        codes = frozenset()  # a proxy's page: its text is the message
+    wait_seconds = retry_after_seconds(response.headers, time.time())
+    return error_for_status(response.status_code, message, codes=codes, retry_after_seconds=wait_seconds)

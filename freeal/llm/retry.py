@@ -1,0 +1,83 @@
+"""The one retry loop: full jitter, the server's own waiting time obeyed, a pause that all calls of a job share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from freeal.errors import TransientError
+
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+Clock = Callable[[], float]
+
+
+class PauseGate:
+    """Calls wait here while the server wants quiet. `clock` is monotonic, in seconds."""
+
+    def __init__(self, *, clock: Clock = anyio.current_time, sleep: Sleep = anyio.sleep) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._open_at: float | None = None
+
+    def pause(self, seconds: float) -> None:
+        """Hold all calls that are not yet under way for `seconds` from now, or longer where a pause already is."""
+        until = self._clock() + seconds
+        self._open_at = until if self._open_at is None else max(self._open_at, until)
+
+    async def wait(self) -> None:
+        """Return once the gate is open."""
+        while self._open_at is not None:
+            left = self._open_at - self._clock()
+            if left <= 0:
+                self._open_at = None
+                return
+            await self._sleep(left)
+
+
+class Retry:
+    """Runs an attempt until it succeeds, at most `max_attempts` times.
+
+    Only `TransientError` is tried again; the last one is raised. With `retry_after_seconds` on the error the gate
+    closes for that time, for every call that shares it; without, this call alone waits a random time up to
+    min(`cap_seconds`, `base_seconds` * 2**n) (full jitter).
+    """
+
+    def __init__(
+        self,
+        max_attempts: int,
+        *,
+        gate: PauseGate | None = None,
+        sleep: Sleep = anyio.sleep,
+        rng: random.Random | None = None,
+        base_seconds: float = 1.0,
+        cap_seconds: float = 60.0,
+    ) -> None:
+        self._max_attempts = max_attempts
+        self._gate = gate or PauseGate(sleep=sleep)
+        self._sleep = sleep
+        self._rng = rng or random.Random()
+        self._base_seconds = base_seconds
+        self._cap_seconds = cap_seconds
+
+    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of the first attempt that succeeds."""
+        for failures in range(self._max_attempts):
+            await self._gate.wait()
+            try:
+                return await attempt()
+            except TransientError as error:
+                if error.retry_after_seconds is not None:
+                    self._gate.pause(error.retry_after_seconds)
+                if failures + 1 == self._max_attempts:
+                    raise
+                if error.retry_after_seconds is None:
+                    await self._sleep(self._backoff_seconds(failures))
+        raise AssertionError("max_attempts is at least 1")
+
+    def _backoff_seconds(self, failures: int) -> float:
+        # 2.0**failures overflows beyond 1,023 tries; the cap is reached long before.
+        return self._rng.uniform(0.0, min(self._cap_seconds, self._base_seconds * 2.0 ** min(failures, 30)))

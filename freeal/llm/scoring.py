@@ -1,0 +1,163 @@
+"""Log-likelihoods of label names after many prompts, with nothing computed twice.
+
+Everything is one tree of tokens: a trunk that all prompts of a call begin with, one branch per prompt, and on every
+branch the labels (a trie, so that labels may share their first tokens). The trunk is run once and its keys and values
+are kept; branches are packed one behind another into a single sequence, without padding, and an attention mask lets
+each token see the trunk and its own ancestors only. So a prompt's scores do not depend on what it is packed with, and
+the vocabulary head runs only where a label's next token is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+Tokens = Sequence[int]
+Trunk = list[tuple[torch.Tensor, torch.Tensor]]
+_ATTENTION_KINDS = {"full_attention", "sliding_attention"}
+
+
+class LabelTrie:
+    """The label continuations as a trie. `nodes[i]` is (token, depth from 1) of an inner node; leaves are never run."""
+
+    def __init__(self, labels: Sequence[Tokens]) -> None:
+        if not all(labels):
+            raise ValueError("a label has no tokens")
+        starts = sorted({tuple(label[:end]) for label in labels for end in range(1, len(label))}, key=len)
+        place = {start: position for position, start in enumerate(starts)}
+        self.nodes = [(start[-1], len(start)) for start in starts]
+        self.ancestors = torch.zeros(len(starts), len(starts), dtype=torch.bool)
+        for start, position in place.items():
+            for end in range(1, len(start) + 1):
+                self.ancestors[position, place[start[:end]]] = True
+        self.steps = [[(place.get(tuple(label[:end]), -1), label[end]) for end in range(len(label))] for label in labels]
+        """Per label: (the inner node it is read after, or -1 for the prompt's last token; the token read)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelScores:
+    """`totals` float32 [prompts, labels]: the log-probability of each label's tokens; `trunk_tokens`: tokens run once."""
+
+    totals: np.ndarray
+    trunk_tokens: int
+
+
+class Scorer:
+    """Scores labels with a causal model of transformers that attends by `sdpa`.
+
+    `tokens_per_pass` bounds a packed sequence: its attention costs the square of it. A single longer prompt still
+    goes, alone.
+    """
+
+    def __init__(self, model: Any, *, tokens_per_pass: int) -> None:
+        self._model = model
+        self._tokens_per_pass = tokens_per_pass
+        config = model.config.get_text_config()
+        self._window: int | None = getattr(config, "sliding_window", None)
+        self._layer_kinds: set[str] = set(getattr(config, "layer_types", None) or ())
+        if strange := sorted(self._layer_kinds - _ATTENTION_KINDS):
+            raise ValueError(f"layers of kind {', '.join(strange)} cannot be scored")
+
+    def score(
+        self, prompts: Sequence[Tokens], labels: Sequence[Tokens], *, before_pass: Callable[[], None]
+    ) -> LabelScores:
+        """Scores in the order of `prompts` (none of them empty). `before_pass` may raise to stop in between."""
+        totals = np.zeros((len(prompts), len(labels)), dtype=np.float32)
+        trie = LabelTrie(labels)
+        with torch.inference_mode():
+            trunk_tokens = _common_start(prompts)
+            before_pass()
+            trunk = self._run_trunk(prompts[0][:trunk_tokens]) if trunk_tokens else []
+            for pack in self._packs(prompts, trunk_tokens, len(trie.nodes)):
+                before_pass()
+                branches = [prompts[index][trunk_tokens:] for index in pack]
+                totals[pack] = self._run_branches(trunk, trunk_tokens, branches, trie)
+        return LabelScores(totals, trunk_tokens)
+
+    def _run_trunk(self, tokens: Tokens) -> Trunk:
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        ids = torch.tensor([tokens], device=self._model.device)
+        self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return [(layer.keys, layer.values) for layer in cache.layers]
+
+    def _packs(self, prompts: Sequence[Tokens], trunk_tokens: int, inner_nodes: int) -> Iterator[list[int]]:
+        # Sorted, so that the order of a call's prompts changes nothing, not even the last bit of a bf16 sum.
+        order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), tuple(prompts[index])))
+        pack: list[int] = []
+        filled = 0
+        for index in order:
+            size = len(prompts[index]) - trunk_tokens + inner_nodes
+            if pack and filled + size > self._tokens_per_pass:
+                yield pack
+                pack, filled = [], 0
+            pack.append(index)
+            filled += size
+        if pack:
+            yield pack
+
+    def _run_branches(self, trunk: Trunk, trunk_tokens: int, branches: list[Tokens], trie: LabelTrie) -> np.ndarray:
+        from transformers import DynamicCache
+
+        device = self._model.device
+        ids: list[int] = []
+        positions: list[int] = []
+        read_at: list[int] = []
+        for branch in branches:
+            last = len(ids) + len(branch) - 1
+            read_at.extend(range(last, last + len(trie.nodes) + 1))
+            ids.extend((*branch, *(token for token, _ in trie.nodes)))
+            end = trunk_tokens + len(branch)
+            positions.extend((*range(trunk_tokens, end), *(end + depth - 1 for _, depth in trie.nodes)))
+        logits = self._model(
+            input_ids=torch.tensor([ids], device=device),
+            attention_mask=self._masks(trunk_tokens, positions, _visible([len(b) for b in branches], trie)),
+            position_ids=torch.tensor([positions], device=device),
+            past_key_values=DynamicCache(trunk) if trunk else None,
+            use_cache=bool(trunk),
+            logits_to_keep=torch.tensor(read_at, device=device),
+        ).logits
+        log_probs = logits[0].float().log_softmax(-1).reshape(len(branches), len(trie.nodes) + 1, -1)
+        columns = [sum(log_probs[:, node + 1, token] for node, token in steps) for steps in trie.steps]
+        scores: np.ndarray = torch.stack(columns, dim=1).cpu().numpy()
+        return scores
+
+    def _masks(
+        self, trunk_tokens: int, positions: list[int], visible: torch.Tensor
+    ) -> torch.Tensor | dict[str, torch.Tensor]:
+        seen = torch.cat([torch.ones(len(positions), trunk_tokens, dtype=torch.bool), visible], dim=1)
+        at = torch.tensor(positions)
+        distance = at[:, None] - torch.cat([torch.arange(trunk_tokens), at])
+        near = seen if self._window is None else seen & (distance < self._window)
+        if not self._layer_kinds:
+            return self._additive(near)
+        by_kind = {"full_attention": seen, "sliding_attention": near}
+        return {kind: self._additive(by_kind[kind]) for kind in self._layer_kinds}
+
+    def _additive(self, seen: torch.Tensor) -> torch.Tensor:
+        mask = torch.zeros(seen.shape, dtype=self._model.dtype).masked_fill_(~seen, float("-inf"))
+        return mask[None, None].to(self._model.device)
+
+
+def _common_start(prompts: Sequence[Tokens]) -> int:
+    """How many tokens all prompts share, leaving each at least its last one."""
+    first, last = min(prompts, key=tuple), max(prompts, key=tuple)
+    most = min(len(prompt) for prompt in prompts) - 1
+    for position in range(most):
+        if first[position] != last[position]:
+            return position
+    return most
+
+
+def _visible(branch_lengths: Sequence[int], trie: LabelTrie) -> torch.Tensor:
+    blocks = []
+    for length in branch_lengths:
+        block = torch.ones(length + len(trie.nodes), length + len(trie.nodes), dtype=torch.bool).tril_()
+        block[length:, length:] = trie.ancestors
+        blocks.append(block)
+    return torch.block_diag(*blocks)

@@ -1,0 +1,227 @@
+"""The FreeAL loop (Xiao et al., EMNLP 2023, Algorithm 1): annotate, train, select, ask again, until nothing changes.
+
+    demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is not clean -> ...
+
+The loop knows protocols only. It is resumable at every finished round and never looks at ground truth, except to report
+how good a round was when the user gave labels to compare with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import numpy as np
+
+from freeal.annotate import Annotator, LabelRequest
+from freeal.errors import TrainingError
+from freeal.events import Emit, Notice, Progress, RoundFinished
+from freeal.initial import InitialDemonstrations, starting_demonstrations
+from freeal.metrics import Evaluation, round_metrics
+from freeal.pool import Pool
+from freeal.selection import demonstrations as choose
+from freeal.selection import retrieve
+from freeal.settings import LoopSettings
+from freeal.state import RoundState, RoundStore
+from freeal.stopping import best_round, settled
+from freeal.student.base import NO_LABEL, Trainer, Training
+from freeal.types import Annotation, Demonstration, Status, Task
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LoopResult:
+    """All finished rounds, the one that is kept, and the answers given before the first (empty unless asked for)."""
+
+    rounds: tuple[RoundState, ...]
+    best: RoundState
+    zero_shot: tuple[Annotation, ...]
+    budget_reached: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """The parts of one job. `run` may be called again after a crash with the same parts: it goes on where it stopped."""
+
+    task: Task
+    pool: Pool
+    annotator: Annotator
+    trainer: Trainer
+    settings: LoopSettings
+    store: RoundStore
+    evaluation: Evaluation
+    seed: int
+    emit: Emit
+
+    async def run(self, user_demonstrations: Sequence[Demonstration]) -> LoopResult:
+        """Run the rounds. Raises `LlmError` when the language model is out of reach and `TrainingError` when it gave no
+        usable answer at all; a reached budget is no error: the result holds what was paid for."""
+        initial = await starting_demonstrations(
+            self.task,
+            self.pool.texts,
+            user_demonstrations,
+            annotator=self.annotator,
+            trainer=self.trainer,
+            settings=self.settings,
+            seed=self.seed,
+        )
+        rounds: list[RoundState] = []
+        budget_reached = False
+        for number in range(1, self.settings.iterations + 1):
+            state = self.store.load(number)
+            if state is None:
+                started = time.monotonic()
+                spent_before_usd = self.annotator.ledger.usd
+                asked = await self._annotate(number, initial, rounds)
+                annotations = merge(rounds[-1].annotations if rounds else initial.annotations, asked, len(self.pool))
+                changed = _changed(rounds[-1].annotations if rounds else (), annotations)
+                if rounds and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
+                    self.emit(
+                        Notice(
+                            f"stopped before round {number}'s training: {changed} of {len(self.pool)} labels changed"
+                        )
+                    )
+                    break
+                training = await self._train(number, annotations)
+                shown = rounds[-1].representatives if rounds else initial.demonstrations
+                state = self._finish(number, asked=asked, annotations=annotations, shown=shown, training=training)
+                state.metrics.update(
+                    changed=changed,
+                    seconds=round(time.monotonic() - started, 3),
+                    usd=round(self.annotator.ledger.usd - spent_before_usd, 6),
+                )
+                self.store.save(state, training)
+            rounds.append(state)
+            self.emit(RoundFinished(number, state.metrics))
+            budget_reached = any(Status.BUDGET in annotation.statuses for annotation in state.asked)
+            if budget_reached:
+                break
+        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, budget_reached)
+
+    async def _annotate(
+        self, number: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]
+    ) -> list[Annotation]:
+        if not rounds:
+            shown = {demo.index for demo in initial.demonstrations}
+            requests = [LabelRequest(index, text) for index, text in enumerate(self.pool.texts) if index not in shown]
+            return await self.annotator.annotate(
+                requests, task=self.task, shared=initial.demonstrations, round_number=number
+            )
+        previous = rounds[-1]
+        unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
+        prior = previous.proba[unclean].mean(axis=0) if unclean else None
+        shared, own = self._demonstrations_for(unclean, previous)
+        requests = [
+            LabelRequest(index, self.pool.texts[index], own[position]) for position, index in enumerate(unclean)
+        ]
+        return await self.annotator.annotate(requests, task=self.task, shared=shared, round_number=number, prior=prior)
+
+    def _is_clean(self, state: RoundState, index: int) -> bool:
+        trusted = float(state.clean_probability[index]) > self.settings.clean_threshold
+        return trusted and state.annotations[index].label is not None
+
+    def _demonstrations_for(
+        self, unclean: Sequence[int], previous: RoundState
+    ) -> tuple[tuple[Demonstration, ...], list[tuple[Demonstration, ...]]]:
+        """(shared by all, own per text): one of the two is empty, by `retrieval`."""
+        representatives = previous.representatives
+        label_ids = np.array([self.task.names.index(demo.label) for demo in representatives], dtype=int)
+        if self.settings.retrieval == "shared" or not representatives:
+            chosen = retrieve.shared(label_ids, shots=self.settings.shots, seed=self.seed)
+            return tuple(representatives[position] for position in chosen), [()] * len(unclean)
+        place = {demo.index: position for position, demo in enumerate(representatives) if demo.index is not None}
+        nearest = retrieve.nearest(
+            previous.embeddings[list(unclean)],
+            previous.embeddings[list(place)],
+            label_ids,
+            shots=self.settings.shots,
+            exclude=[place.get(index, -1) for index in unclean],
+        )
+        return (), [tuple(representatives[position] for position in row) for row in nearest]
+
+    async def _train(self, number: int, annotations: Sequence[Annotation]) -> Training:
+        label_ids = self._label_ids(annotations)
+        if all(label_id == NO_LABEL for label_id in label_ids):
+            raise TrainingError(
+                "the language model gave no usable answer for any text",
+                hint="look at the reasons in freeal_status, and at the labels and the description of the spec",
+            )
+
+        def on_step(done: int, total: int) -> None:
+            self.emit(Progress("training", number, done, total, "steps"))
+
+        return await anyio.to_thread.run_sync(
+            lambda: self.trainer.fit(
+                self.pool.texts, label_ids, labels=self.task.names, seed=self.seed + number, on_step=on_step
+            )
+        )
+
+    def _label_ids(self, annotations: Sequence[Annotation]) -> list[int]:
+        names = self.task.names
+        return [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
+
+    def _finish(
+        self,
+        number: int,
+        *,
+        asked: Sequence[Annotation],
+        annotations: Sequence[Annotation],
+        shown: Sequence[Demonstration],
+        training: Training,
+    ) -> RoundState:
+        label_ids = np.array(self._label_ids(annotations))
+        agree = (training.proba.argmax(axis=1) == label_ids) & (label_ids != NO_LABEL)
+        chosen = choose.representatives(
+            training.embeddings,
+            label_ids,
+            agree,
+            training.clean_probability,
+            per_class=self.settings.demos_per_class,
+            top_share=self.settings.top_share,
+            seed=self.seed + number,
+        )
+        names = self.task.names
+        metrics: dict[str, Any] = round_metrics(
+            number,
+            asked=asked,
+            annotations=annotations,
+            training=training,
+            labels=names,
+            clean_threshold=self.settings.clean_threshold,
+            evaluation=self.evaluation,
+        )
+        return RoundState(
+            round=number,
+            asked=tuple(asked),
+            annotations=tuple(annotations),
+            demonstrations=tuple(shown),
+            representatives=tuple(
+                Demonstration(self.pool.texts[index], names[label_ids[index]], "student", index) for index in chosen
+            ),
+            clean_probability=training.clean_probability,
+            proba=training.proba,
+            embeddings=training.embeddings,
+            losses=training.losses,
+            metrics=metrics,
+        )
+
+
+def merge(known: Sequence[Annotation], asked: Sequence[Annotation], pool_size: int) -> list[Annotation]:
+    """The best known annotation per pool index: a usable new answer replaces the old, an unusable one never does.
+
+    A text nobody has an annotation for yet (it was cut off by a budget) gets the unusable one.
+    """
+    merged: dict[int, Annotation] = {note.index: note for note in known}
+    for note in asked:
+        if note.label is not None or merged.get(note.index) is None or merged[note.index].label is None:
+            merged[note.index] = note
+    return [merged[index] for index in range(pool_size)]
+
+
+def _changed(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:
+    """How many labels differ; all of them when there was nothing before."""
+    if not before:
+        return len(after)
+    return sum(old.label != new.label for old, new in zip(before, after, strict=True))

@@ -1,0 +1,83 @@
+"""The pool: the distinct texts of a table, and which row holds which.
+
+A text that stands in many rows is asked, trained and scored once and copied back, so cost follows distinct texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from freeal.errors import InputError, Where
+from freeal.spec import Spec
+from freeal.table import Table
+from freeal.text import row_text
+
+EMPTY = -1
+"""Pool index of a row without any text."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pool:
+    """Distinct texts in order of first appearance.
+
+    `row_index[row]` is a row's pool index (EMPTY without text), `first_row[index]` the row a text appears in first.
+    `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels: for
+    evaluation only. `unknown_truth` counts the values that are neither empty nor a label.
+    """
+
+    texts: tuple[str, ...]
+    row_index: tuple[int, ...]
+    first_row: tuple[int, ...]
+    text_columns: tuple[str, ...]
+    truth: tuple[str | None, ...] | None = None
+    unknown_truth: int = 0
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def build_pool(table: Table, spec: Spec) -> Pool:
+    """Find the distinct texts. Raises `InputError` for a missing column or a table without any text."""
+    columns = _text_columns(table, spec)
+    positions = [table.column(name, role="text_columns") for name in columns]
+    index_of: dict[str, int] = {}
+    row_index: list[int] = []
+    first_row: list[int] = []
+    for number, row in enumerate(table.rows):
+        text = row_text(columns, [row[position] for position in positions])
+        if not text:
+            row_index.append(EMPTY)
+            continue
+        index = index_of.setdefault(text, len(index_of))
+        if index == len(first_row):
+            first_row.append(number)
+        row_index.append(index)
+    if not table.rows:
+        raise InputError("has a header but no rows", where=Where(file=table.path))
+    if not index_of:
+        raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
+    truth, unknown = _truth(table, spec)
+    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown)
+
+
+def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
+    for role, name in (("label_column", spec.label_column), ("id_column", spec.id_column)):
+        if name is not None:
+            table.column(name, role=role)
+    columns = spec.text_columns
+    if columns is None:
+        columns = tuple(name for name in table.header if name not in (spec.label_column, spec.id_column))
+    if not columns:
+        raise InputError("has no column left to read text from", where=Where(file=table.path, key="text_columns"))
+    return columns
+
+
+def _truth(table: Table, spec: Spec) -> tuple[tuple[str | None, ...] | None, int]:
+    if spec.label_column is None:
+        return None, 0
+    position = table.column(spec.label_column, role="label_column")
+    by_spelling = {name.casefold(): name for name in spec.labels}
+    values = [row[position].strip() for row in table.rows]
+    truth = tuple(by_spelling.get(value.casefold()) for value in values)
+    unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
+    return (truth if any(truth) else None), unknown

@@ -1,0 +1,60 @@
+"""Which labels to trust: a two-component Gaussian mixture over per-text losses (FreeAL section 3.3, after DivideMix).
+
+A network learns right labels before it memorises wrong ones, so early losses are low where the label is right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+MIN_TEXTS = 2
+MIN_PER_CLASS = 10
+"""A class with fewer texts is not filtered: a mixture of so few says nothing, and losing them loses the class."""
+JUDGED_ALONE = 50
+"""A class with at least this many texts is also held against its own losses: a hard class is not a noisy one."""
+
+
+def split(losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+    """P(clean) per text, float32 [n], in the order given.
+
+    `losses` float [n] are finite; `label_ids` int [n] are the labels they were computed against. P(clean) is the
+    probability of the low-loss component of a mixture over all texts or over those of the same label, whichever trusts
+    the text more. It never rises with the loss within a class. Where nothing can be told apart (fewer than two texts,
+    all losses equal), everything is clean.
+    """
+    losses = np.asarray(losses, dtype=np.float64)
+    label_ids = np.asarray(label_ids)
+    clean = _low_component(losses)
+    for label in np.unique(label_ids):
+        members = np.flatnonzero(label_ids == label)
+        if len(members) < MIN_PER_CLASS:
+            clean[members] = 1.0
+        elif len(members) >= JUDGED_ALONE and len(members) < len(losses):
+            clean[members] = np.maximum(clean[members], _low_component(losses[members]))
+    return clean.astype(np.float32)
+
+
+def _low_component(losses: np.ndarray) -> np.ndarray:
+    from sklearn.mixture import GaussianMixture
+
+    if len(losses) < MIN_TEXTS or np.ptp(losses) < 1e-6:
+        return np.ones(len(losses))
+    scaled = ((losses - losses.min()) / np.ptp(losses)).reshape(-1, 1)
+    # no random start: the components begin as the low and the high end of the losses
+    ends = np.quantile(scaled, [0.1, 0.9]).reshape(-1, 1)
+    mixture = GaussianMixture(2, means_init=ends, reg_covar=5e-4, max_iter=100, tol=1e-3, random_state=0)
+    # all but a few losses equal: one k-means start would find one cluster and warn
+    low_first = np.argsort(mixture.fit(scaled).means_.ravel())
+    probability = mixture.predict_proba(scaled)[:, low_first[0]]
+    return _never_rising(probability, scaled.ravel(), peak=float(mixture.means_[low_first[0], 0]))
+
+
+def _never_rising(probability: np.ndarray, losses: np.ndarray, *, peak: float) -> np.ndarray:
+    # the wide high-loss component can win again on the far left of the narrow one; a lower loss is never worse
+    below = losses <= peak
+    probability = probability.copy()
+    if below.any():
+        probability[below] = probability[below].max()
+    order = np.argsort(losses, kind="stable")
+    probability[order] = np.minimum.accumulate(probability[order])
+    return probability

@@ -1,0 +1,112 @@
+"""Settings of the library: what the language model, the student and the loop may be told.
+
+All frozen, all with defaults, all described: `freeal.yaml` shows the same keys with the same words. Nothing here reads
+a file or the environment; the edge (freeal/cli.py, daemon/config.py) does, once, and hands these objects down.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+Provider = Literal["auto", "anthropic", "openai", "local"]
+StudentMode = Literal["auto", "finetune", "frozen"]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Price(Section):
+    """US dollars per million tokens of one model."""
+
+    input: NonNegativeFloat
+    output: NonNegativeFloat
+    cached_input: NonNegativeFloat | None = Field(
+        None, description="reading from the prompt cache; default: a tenth of `input`"
+    )
+
+
+class LlmSettings(Section):
+    """How rows are annotated."""
+
+    provider: Provider = Field("auto", description="auto = anthropic when a key is found, else local")
+    model: str | None = Field(
+        None, description="null = the provider's default; for `local` a Hugging Face id or a folder"
+    )
+    base_url: str | None = Field(None, description="another address for anthropic or openai; null = the provider's own")
+    mode: Literal["auto", "live", "batch"] = Field(
+        "auto", description="live = one call per row; batch = the provider's batch service"
+    )
+    concurrency: PositiveInt = Field(8, description="calls under way at once")
+    requests_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
+    input_tokens_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
+    output_tokens_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
+    max_attempts: PositiveInt = Field(6, description="tries per call before its row is given up")
+    timeout_seconds: PositiveFloat = Field(60.0, description="for one call")
+    budget_usd: NonNegativeFloat | None = Field(
+        None, description="hard cap per job; a spec's budget_usd can only lower it"
+    )
+    daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
+    calibration: Literal["batch", "none"] = Field(
+        "batch", description="how label scores of a local model lose their prior"
+    )
+    prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
+
+
+class StudentSettings(Section):
+    """The small classifier and how it is trained."""
+
+    model: str = Field(
+        "auto",
+        description="auto = distilroberta-base where at hand, else minilm (packaged); or a Hugging Face id or folder",
+    )
+    mode: StudentMode = Field(
+        "auto", description="finetune = train the encoder; frozen = linear head on its features, seconds on CPU"
+    )
+    epochs: PositiveInt | None = Field(None, description="null = chosen from the number of texts")
+    warmup_epochs: PositiveInt = Field(2, description="plain epochs before the clean split is trusted")
+    batch_size: PositiveInt = Field(16, description="texts per training step")
+    learning_rate: PositiveFloat | None = Field(None, description="null = 2e-5 scaled to the model's width")
+    max_length: PositiveInt = Field(128, description="tokens per text; longer ones are cut and marked")
+    device: str = Field("auto", description="auto = cuda when there is one, else cpu")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto = bf16 where the processor computes it"
+    )
+    mixup: bool = Field(default=True, description="mix clean texts at the encoder's output (lambda ~ Beta(4, 4))")
+    consistency: bool = Field(default=True, description="two views of a text must agree")
+    seed: int = Field(0, ge=0, description="everything random derives from it")
+
+
+class LoopSettings(Section):
+    """The FreeAL rounds."""
+
+    iterations: PositiveInt = Field(3, description="rounds at most")
+    shots: PositiveInt = Field(8, description="demonstrations per row, balanced over the labels")
+    demos_per_class: PositiveInt = Field(10, description="representatives kept per label")
+    retrieval: Literal["nearest", "shared"] = Field(
+        "nearest",
+        description="nearest = each row gets its closest demonstrations; shared = one set for all (cacheable)",
+    )
+    top_share: PositiveFloat = Field(
+        0.2, le=1.0, description="share of each label's cleanest texts that representatives come from"
+    )
+    clean_threshold: float = Field(
+        0.7, ge=0.0, le=1.0, description="P(clean) above which a label is trusted and not asked again"
+    )
+    zero_shot: Literal["auto", "always", "never"] = Field(
+        "auto", description="annotate once without demonstrations first; auto = where it costs nothing"
+    )
+    stop_changed_share: float = Field(0.01, ge=0.0, le=1.0, description="stop when fewer labels than this changed")
+    abstain_below: float = Field(0.0, ge=0.0, le=1.0, description="leave freeal_label empty below this confidence")
+
+
+class PredictSettings(Section):
+    """Scoring CSVs with a finished model."""
+
+    batch_size: PositiveInt = Field(64, description="texts per forward pass")
+    chunk_rows: PositiveInt = Field(20_000, description="rows read, scored and written at a time")
+    engine: Literal["local", "ray"] = Field("local", description="ray = spread chunks over a Ray cluster")

@@ -1,0 +1,110 @@
+"""What a round leaves on disk, so that a job that is killed goes on at its last finished round.
+
+A round is a folder that appears whole: `round_1/` holds round.json (annotations and demonstrations), arrays.npz and the
+student as a Hugging Face folder. Answers themselves are in the answer store; nothing here was paid for twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freeal import atomic
+from freeal.student.base import Training
+from freeal.types import Annotation, Demonstration, Status
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RoundState:
+    """A finished round. Arrays and `annotations` are indexed by pool index.
+
+    `asked` are this round's own answers, `annotations` the best known of all rounds so far; `demonstrations` were shown
+    to the LLM in this round, `representatives` were chosen from the trained student for the next.
+    """
+
+    round: int
+    asked: tuple[Annotation, ...]
+    annotations: tuple[Annotation, ...]
+    demonstrations: tuple[Demonstration, ...]
+    representatives: tuple[Demonstration, ...]
+    clean_probability: np.ndarray
+    proba: np.ndarray
+    embeddings: np.ndarray
+    losses: np.ndarray
+    metrics: dict[str, Any]
+
+
+class RoundStore:
+    """The rounds of one job, one folder each, below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def model_folder(self, round_number: int) -> Path:
+        """The student of a finished round."""
+        return self._folder / f"round_{round_number}" / "model"
+
+    def load(self, round_number: int) -> RoundState | None:
+        """A finished round, or None."""
+        folder = self._folder / f"round_{round_number}"
+        if not folder.exists():
+            return None
+        content = json.loads((folder / "round.json").read_text(encoding="utf-8"))
+        if (
+            content["format"] != FORMAT
+        ):  # of another version: the answers are in the store, computing again costs no call
+            shutil.rmtree(folder)
+            return None
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            return RoundState(
+                round=round_number,
+                asked=tuple(_annotation(item) for item in content["asked"]),
+                annotations=tuple(_annotation(item) for item in content["annotations"]),
+                demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
+                representatives=tuple(Demonstration(**item) for item in content["representatives"]),
+                metrics=content["metrics"],
+                **{name: arrays[name] for name in ("clean_probability", "proba", "embeddings", "losses")},
+            )
+
+    def save(self, state: RoundState, training: Training) -> None:
+        """Write a round and its student; afterwards it is there whole, or not at all."""
+        temporary = self._folder / f".round_{state.round}.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        (temporary / "model").mkdir(parents=True)
+        training.student.save(temporary / "model")
+        content = {
+            "format": FORMAT,
+            "asked": [dataclasses.asdict(item) for item in state.asked],
+            "annotations": [dataclasses.asdict(item) for item in state.annotations],
+            "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
+            "representatives": [dataclasses.asdict(item) for item in state.representatives],
+            "metrics": state.metrics,
+        }
+        atomic.write_json(temporary / "round.json", content)
+        np.savez(
+            temporary / "arrays.npz",
+            clean_probability=state.clean_probability,
+            proba=state.proba,
+            embeddings=state.embeddings,
+            losses=state.losses,
+        )
+        temporary.rename(self._folder / f"round_{state.round}")
+        atomic.sync_folder(self._folder)
+
+
+def _annotation(item: dict[str, Any]) -> Annotation:
+    distribution = item["distribution"]
+    return Annotation(
+        **{
+            **item,
+            "statuses": tuple(Status(status) for status in item["statuses"]),
+            "distribution": None if distribution is None else tuple(distribution),
+        }
+    )

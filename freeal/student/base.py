@@ -1,0 +1,73 @@
+"""The contract between the loop and any student, during training and after it.
+
+Training and the served classifier are different types: a `Trainer` makes a `Student`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NO_LABEL = -1
+"""Label id of a pool text the LLM gave no usable answer for."""
+
+OnStep = Callable[[int, int], None]
+"""Called with (done, total) training steps."""
+
+
+class Student(Protocol):
+    """A trained classifier."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names; column i of `predict_proba` is `labels[i]`."""
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Sentence embeddings of unit length, float32 [len(texts), d]."""
+
+    def save(self, folder: Path) -> None:
+        """Write a Hugging Face model folder (config with id2label, safetensors, tokenizer) into an existing folder."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Training:
+    """What one fit leaves behind. Arrays are indexed like the texts given to `fit`.
+
+    `clean_probability` float32 [n]: P(the LLM's label is right) from the loss mixture; 0 where there was no label.
+    `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
+    `embeddings` float32 [n, d]: unit length, for selection and retrieval.
+    `losses` float32 [n]: the per-text loss the last split was made from; nan where there was no label.
+    """
+
+    student: Student
+    clean_probability: np.ndarray
+    proba: np.ndarray
+    embeddings: np.ndarray
+    losses: np.ndarray
+
+
+class Trainer(Protocol):
+    """Trains a fresh student on noisy labels (DESIGN.md 4.3; FreeAL section 3.3)."""
+
+    @property
+    def description(self) -> dict[str, str]:
+        """`model`, `mode` and `device` in use, for metrics.json."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of the untrained encoder, unit length, float32 [n, d]: for choices before the first round."""
+
+    def fit(
+        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+    ) -> Training:
+        """Train on `texts` with `label_ids` (NO_LABEL where unknown).
+
+        Raises `TrainingError` when no text has a label.
+        """

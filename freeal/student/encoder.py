@@ -1,0 +1,147 @@
+"""An encoder with a linear classification head: tokenise, run, and see what the head sees."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from freeal.errors import ConfigError
+from freeal.student.batches import Tokens, padded, sorted_by_length
+from freeal.student.device import Compute
+from freeal.student.pooling import append_mean_layer
+from freeal.student.weights import Weights
+
+SCORING_BATCH = 64
+
+
+class Encoder:
+    """A Hugging Face sequence classifier whose head's input, the *features*, can be read and trained on.
+
+    `model` is what is saved; `head` is the last linear layer in it, which turns features into logits.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, max_length: int, compute: Compute) -> None:
+        if tokenizer.pad_token_id is None:
+            raise ConfigError(f"student.model: a {model.config.model_type} tokenizer has no padding; use an encoder")
+        self.model = model.to(compute.device)
+        self.tokenizer = tokenizer
+        self.compute = compute
+        positions = getattr(model.config, "max_position_embeddings", None) or max_length
+        offset = 2 if "roberta" in model.config.model_type or model.config.model_type == "camembert" else 0
+        self.max_length = min(max_length, positions - offset)
+        self.head = _head(model)
+        self._head_inputs: list[torch.Tensor] = []
+        self.head.register_forward_pre_hook(lambda _, inputs: self._head_inputs.append(inputs[0]))
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        """Token ids per text, cut at `max_length`."""
+        if not texts:
+            return []
+        found = self.tokenizer(
+            list(texts), truncation=True, max_length=self.max_length, return_attention_mask=False, verbose=False
+        )
+        return list(found["input_ids"])
+
+    def pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and attention mask of one batch, on the device."""
+        ids, mask = padded(tokens, pad_id=self.tokenizer.pad_token_id)
+        return ids.to(self.compute.device), mask.to(self.compute.device)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features [batch, d] and logits [batch, labels] of one padded batch, in float32."""
+        with self.compute.autocast():
+            logits = self.model(input_ids=ids, attention_mask=mask).logits
+        return self._head_inputs.pop().float(), logits.float()
+
+    def score(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+        """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`."""
+        features = np.empty((len(tokens), self.head.in_features), dtype=np.float32)
+        logits = np.empty((len(tokens), self.head.out_features), dtype=np.float32)
+        lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
+        self.model.eval()
+        with torch.inference_mode():
+            for batch in sorted_by_length(lengths, size=SCORING_BATCH):
+                seen, out = self.forward(*self.pad([tokens[index] for index in batch]))
+                features[batch], logits[batch] = seen.cpu().numpy(), out.cpu().numpy()
+        return features, logits
+
+    def set_head(self, weight: np.ndarray, bias: np.ndarray) -> None:
+        """Replace the head: `weight` [labels, d], `bias` [labels]."""
+        with torch.no_grad():
+            self.head.weight.copy_(torch.as_tensor(weight))
+            self.head.bias.copy_(torch.as_tensor(bias))
+
+    def cool(self, temperature: float) -> None:
+        """Divide the logits by `temperature` for good, so that whoever loads the model gets calibrated scores."""
+        with torch.no_grad():
+            self.head.weight.div_(temperature)
+            self.head.bias.div_(temperature)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length one; a row of zeros stays one."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def load(weights: Weights, *, labels: Sequence[str], max_length: int, compute: Compute, seed: int) -> Encoder:
+    """A fresh, untrained classifier over `labels` on this encoder, reading the mean of the tokens where that is possible.
+
+    Raises `ConfigError` when the folder holds no encoder that transformers knows.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    names = dict(enumerate(labels))
+    with compute.seeded(seed):
+        model, tokenizer = read(
+            weights.folder,
+            AutoModelForSequenceClassification,
+            id2label=names,
+            label2id={name: index for index, name in names.items()},
+            problem_type="single_label_classification",
+        )
+    append_mean_layer(model)
+    return Encoder(model, tokenizer, max_length=max_length, compute=compute)
+
+
+def read(folder: Path, auto_class: Any, **config: Any) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder: safetensors only, no code from it, nothing fetched."""
+    from transformers import AutoTokenizer
+
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with _quiet():
+            model = auto_class.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **safe, **config)
+            return model, AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
+    except (OSError, ValueError, KeyError) as cause:
+        raise ConfigError(f"student.model: {folder} cannot be read as an encoder: {cause}") from cause
+
+
+def _head(model: Any) -> nn.Linear:
+    wanted = model.config.num_labels
+    found = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == wanted]
+    if not found or found[-1].bias is None or model.config.is_encoder_decoder:
+        raise ConfigError(f"student.model: a {model.config.model_type} model has no linear head; use an encoder")
+    return found[-1]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # transformers reports the missing head on every load; that the head is new is the point here
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()

