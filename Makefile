@@ -22,7 +22,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup  ## the main job on the sample with the embedded models, then a prediction
-	@$(BIN)/python -m daemon.demo
+	cp inbox/samples/reviews.yaml inbox/samples/reviews.csv inbox/
+	$(BIN)/python -m daemon --once
+	cp inbox/samples/new_reviews.csv models/reviews/predict/
+	$(BIN)/python -m daemon --once
+	@echo && $(BIN)/python -m freeal show models/reviews
+	@echo "labelled rows  models/reviews/annotated/reviews.csv"
+	@echo "classifier     models/reviews/model/"
+	@echo "predictions    models/reviews/predictions/new_reviews.csv"
 
 test: setup lint  ## what CI runs
 	$(BIN)/python -m pytest -m "not slow" -n auto

@@ -144,9 +144,9 @@ class Annotator:
             return verdicts
         repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
         for key, repair_key in repair_keys.items():
-            reply = repaired.replies.get(repair_key)
-            if reply is not None:
-                second = _verdict_of(reply, prompts[key], from_store=repair_key in repaired.from_store)
+            again = repaired.replies.get(repair_key)
+            if again is not None:
+                second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
                 verdicts[key] = second if second.label is not None else verdicts[key]
         return verdicts
 

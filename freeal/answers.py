@@ -19,9 +19,7 @@ _CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn
 _MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
-_LEAD_IN = re.compile(
-    r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category|sentiment)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE
-)
+_LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE)
 _EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>#-\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _NEGATION = re.compile(
     r"(?:\bnot|\bno|\bnever|\bneither|\bnor|n't|n\u2019t|\brather than|\binstead of)\s+(?:an?\s+|the\s+)?[\"'`*]*$"

@@ -131,12 +131,13 @@ class Ledger:
 
     def reserve(self, most: Usage) -> Reservation:
         """Set aside the most a call can cost. Raises `BudgetReachedError` when spend could then pass the cap."""
-        reservation = Reservation(self._cost(most))
-        if self._budget_usd is not None and reservation.usd > 0.0:
+        most_usd = self._cost(most)
+        reservation = Reservation(most_usd)
+        if self._budget_usd is not None and most_usd > 0.0:
             left = self._budget_usd - self.usd - self.reserved_usd
-            if reservation.usd > left:
+            if most_usd > left:
                 raise BudgetReachedError(
-                    f"{self.usd:.4f} of {self._budget_usd:.4f} USD are spent, the next call could cost {reservation.usd:.4f}",
+                    f"{self.usd:.4f} of {self._budget_usd:.4f} USD are spent, another call could cost {most_usd:.4f}",
                     where=Where(key="budget_usd"),
                     hint="raise budget_usd and run again: answers already paid for are kept",
                 )

@@ -16,6 +16,7 @@ from typing import Any
 
 from freeal.errors import ConfigError, FreealError, SpecError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished
+from freeal.summary import figures, read_metrics
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 2, 3, 78
 
@@ -83,7 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--output-csv", type=Path, required=True, metavar="FILE")
     predict.add_argument("--text-columns", nargs="+", metavar="NAME", help="default: those it was trained on")
     predict.add_argument("--batch-size", type=int, default=64, metavar="N")
+
+    show = commands.add_parser("show", help="how good a finished model is and what it cost")
+    show.set_defaults(run=_show)
+    show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")
     return parser
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    _print_figures(read_metrics(arguments.folder))
+    return EXIT_OK
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -113,7 +123,10 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.output_csv:
         shutil.copyfile(results / "annotated.csv", arguments.output_csv)
     shutil.rmtree(job.work)
-    _print_outcome(outcome.metrics, arguments, results)
+    _print_figures(outcome.metrics)
+    print(
+        f"model {arguments.output_model}, labelled rows {arguments.output_csv or results / 'annotated.csv'}, all {results}"
+    )
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
@@ -166,17 +179,9 @@ def _examples(path: Path | None) -> Any:
         raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
 
 
-def _print_outcome(metrics: dict[str, Any], arguments: argparse.Namespace, results: Path) -> None:
-    final, cost = metrics["final"], metrics["cost"]
-    print(f"model        {arguments.output_model}")
-    print(f"labelled CSV {arguments.output_csv or results / 'annotated.csv'}")
-    print(f"all results  {results}")
-    print(f"labels       {', '.join(f'{label} {count}' for label, count in final['label_counts'].items())}")
-    print(f"cost         {cost['usd']:.4f} USD, {cost['calls']} calls")
-    if "accuracy" in final:
-        print(f"accuracy     {final['accuracy']:.1%} over {final['evaluated_rows']} rows with a true label")
-    else:
-        print("accuracy     unknown: no --label-column to compare with")
+def _print_figures(metrics: dict[str, Any]) -> None:
+    for what, value in figures(metrics):
+        print(f"{what:<44} {value}")
 
 
 def _predict(arguments: argparse.Namespace) -> int:

@@ -86,8 +86,8 @@ async def train(
 ) -> Outcome:
     """Read, annotate and train in rounds, decide, write. May be called again after a crash: it resumes.
 
-    Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language model
-    is out of reach, `TrainingError` when its answers are of no use.
+    Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language
+    model is out of reach, `TrainingError` when its answers are of no use.
     """
     job = job.effective()
     started = _now()

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 import numpy as np
 
 from freeal.annotate import Annotator, LabelRequest
@@ -43,7 +45,7 @@ class LoopResult:
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """The parts of one job. `run` may be called again after a crash with the same parts: it goes on where it stopped."""
+    """The parts of one job. After a crash `run` may be called again with the same parts: it goes on where it was."""
 
     task: Task
     pool: Pool
@@ -150,6 +152,7 @@ class Loop:
             )
 
         def on_step(done: int, total: int) -> None:
+            anyio.from_thread.check_cancelled()  # a stop ends the training here; the round is done again
             self.emit(Progress("training", number, done, total, "steps"))
 
         return await anyio.to_thread.run_sync(

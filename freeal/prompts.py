@@ -1,7 +1,7 @@
 """The only prompt texts of this project.
 
-A row is data, never an instruction: the chat prompts put it between tags and say so in the system prompt; the completion
-prompts put it on a line of its own. Either way the row stands last, so that everything before it can be shared.
+A row is data, never an instruction: the chat prompts put it between tags and say so in the system prompt; the
+completion prompts put it on a line of its own. Either way the row stands last, so that all before it can be shared.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def label_prompt(
 
 
 def writing_prompt(task: Task, label: Label, *, prototypes: Sequence[str], count: int) -> Prompt:
-    """Ask for `count` new texts of one label in the style of `prototypes` (FreeAL section 3.2, initial demonstrations)."""
+    """Ask for `count` new texts of one label in the style of `prototypes` (FreeAL section 3.2)."""
     shared = (
         f"Task: {task.description}\n\nLabels:\n{_label_list(task.labels)}\n\nTexts of this data set, of any label:\n"
     )

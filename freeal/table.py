@@ -90,13 +90,13 @@ class RowReader:
         self._stream = path.open(encoding=self.dialect.encoding, newline="")
         self._records = _records(self._stream, self.dialect, path)
         try:
-            _, header = next(self._records)
-        except StopIteration:
-            raise InputError("is empty", where=Where(file=path), hint="the first line must name the columns") from None
+            header = next(self._records, None)
+            if header is None:
+                raise InputError("is empty", where=Where(file=path), hint="the first line must name the columns")
         except BaseException:
             self._stream.close()
             raise
-        self.header = tuple(header)
+        self.header = tuple(header[1])
 
     def __enter__(self) -> Self:
         return self
@@ -135,14 +135,19 @@ def detect(path: Path, format: CsvFormat) -> Dialect:  # noqa: A002
 
 
 def _fit(path: Path, dialect: Dialect) -> tuple[float, int]:
-    """How well the first records fit a delimiter: share of rows as wide as the header, then the width."""
+    """How well the first records fit a delimiter: share of rows as wide as the header, then the width.
+
+    One column always fits, so it wins only over delimiters that fit badly; a file whose header splits but whose quoting
+    breaks later is meant to be split, and reading it will say where it breaks.
+    """
+    widths: list[int] = []
     with path.open(encoding=dialect.encoding, newline="") as stream:
         try:
-            widths = [len(row) for _, row in itertools.islice(_records(stream, dialect, path), _SAMPLE_RECORDS)]
+            widths.extend(len(row) for _, row in itertools.islice(_records(stream, dialect, path), _SAMPLE_RECORDS))
         except InputError:
-            return (0.0, 0)
+            return (0.6, widths[0]) if widths and widths[0] > 1 else (0.0, 0)
     if not widths or widths[0] == 1:
-        return (0.5, 1)  # one column always fits: it wins only where nothing else does
+        return (0.5, 1)
     return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
 
 

@@ -40,8 +40,8 @@ class ScriptedModel:
         self.fingerprint = f"{provider}/{model}"
         self.calls: list[tuple[Prompt, ...]] = []
         self.most_under_way = 0
-        self._respond = respond
-        self._under_way = 0
+        self.respond = respond
+        self.under_way = 0
 
     @property
     def prompts(self) -> list[Prompt]:
@@ -51,19 +51,19 @@ class ScriptedModel:
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """One reply per prompt, in order."""
         self.calls.append(tuple(prompts))
-        self._under_way += 1
-        self.most_under_way = max(self.most_under_way, self._under_way)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await anyio.lowlevel.checkpoint()
             return [self._reply(prompt) for prompt in prompts]
         finally:
-            self._under_way -= 1
+            self.under_way -= 1
 
     async def aclose(self) -> None:
         """Nothing to release."""
 
     def _reply(self, prompt: Prompt) -> Reply:
-        response = self._respond(prompt)
+        response = self.respond(prompt)
         if isinstance(response, Exception):
             raise response
         if isinstance(response, Reply):

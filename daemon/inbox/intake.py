@@ -142,7 +142,9 @@ class Intake:
         place = Workplace(self._settings, job.id)
         for name in (job.csv_name, job.spec_name):
             if not (place.inputs / name).exists() and not (place.failed / name).is_file():
-                raise RefusedFileError("is no longer there", where=Where(file=place.failed / name), hint="drop both anew")
+                raise RefusedFileError(
+                    "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
+                )
         publish.make_folder(place.inputs)
         for entry in sorted(place.failed.iterdir()) if place.failed.is_dir() else ():
             if entry.name in {"error.json", "ERROR.txt"}:

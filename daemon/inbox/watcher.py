@@ -33,16 +33,18 @@ _TELLING = {EVENT_TYPE_CREATED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED, EVENT_TYP
 
 
 class Watcher:
-    """Watches a changing set of folders, not their subfolders. `wake` is called from a thread of the observer's."""
+    """Watches a changing set of folders, not their subfolders."""
 
-    def __init__(self, mode: Mode, wake: Callable[[], None]) -> None:
+    def __init__(self, mode: Mode) -> None:
         self._mode = mode
-        self._handler = _Flag(wake)
+        self._handler: _Flag | None = None
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, ObservedWatch] = {}
 
-    def start(self) -> None:
-        """Begin. Where no observer can be had, say so: the rescans carry on alone."""
+    def start(self, wake: Callable[[], object]) -> None:
+        """Begin. `wake` is called from a thread of the observer's. Where no observer can be had, the log says so and
+        the rescans carry on alone."""
+        self._handler = _Flag(wake)
         makers: dict[str, list[Callable[[], BaseObserver]]] = {
             "auto": [Observer, PollingObserver],
             "native": [Observer],
@@ -63,7 +65,7 @@ class Watcher:
 
     def follow(self, folders: Iterable[Path]) -> None:
         """Watch exactly these folders from now on."""
-        if self._observer is None:
+        if self._observer is None or self._handler is None:
             return
         wanted = set(folders)
         for folder in set(self._watches) - wanted:
@@ -85,7 +87,7 @@ class Watcher:
 
 
 class _Flag(FileSystemEventHandler):
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
 
     def on_any_event(self, event: FileSystemEvent) -> None:

@@ -226,6 +226,11 @@ class Journal:
                 (state, rows, _to_column(error), self._clock.wall(), prediction_id),
             )
 
+    def forget_prediction(self, prediction_id: str) -> None:
+        """Strike out a prediction whose CSV could not be taken: it still lies in the predict folder."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM predictions WHERE id = ? AND state = 'claimed'", (prediction_id,))
+
     def predictions(self) -> list[Prediction]:
         """Every prediction, oldest first."""
         with self._mutex:

@@ -30,9 +30,7 @@ def job_key(csv_sha256: str, spec: Spec, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def training_request(
-    job: Job, spec: Spec, settings: Settings, *, key_folder: Path, allowance_usd: float | None
-) -> str:
+def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Path, allowance_usd: float | None) -> str:
     """The TrainingJob as one line of JSON. `allowance_usd` caps what this run may still spend; None: no cap."""
     place = Workplace(settings, job.id)
     llm = settings.llm.model_copy(update={"budget_usd": allowance_usd})

@@ -1,7 +1,7 @@
 """A model's folder: its versions, the current one, and what lies on top for people.
 
-    models/<name>/model -> versions/<job>/model      annotated/<stem>.csv  metrics.json  report.html
-    models/<name>/versions/<job>/                    predict/  predictions/  done/  failed/
+models/<name>/model -> versions/<job>/model      annotated/<stem>.csv  metrics.json  report.html
+models/<name>/versions/<job>/                    predict/  predictions/  done/  failed/
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Entry point of the predict lane's process: `python -m daemon.processes.predict_worker`.
 
-One PredictionJob as JSON per line of stdin, one answer per line. It stays warm between them: importing torch and loading
-a model take longer than most predictions. Ends with stdin.
+One PredictionJob as JSON per line of stdin, one answer per line. It stays warm between them, because importing torch
+and loading a model take longer than most predictions. Ends with stdin.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
-from freeal.errors import FreealError
+from freeal.errors import FreealError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished, Spend
 
 
@@ -41,6 +41,11 @@ class Failure:
     def of(cls, error: FreealError) -> Failure:
         """An error of ours as it travels, and as error.json shows it."""
         return cls(type(error).__name__, error.problem, error.where.as_dict(), error.hint)
+
+    def as_error(self) -> FreealError:
+        """As an error again, for showing; its class is in `kind`."""
+        known: dict[str, Any] = dict(self.where)
+        return FreealError(self.problem, where=Where(**known), hint=self.hint)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

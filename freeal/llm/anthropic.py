@@ -141,6 +141,6 @@ def translated(error: Exception, *, now: float) -> LlmError:
     if isinstance(error, anthropic.APIConnectionError):
         reason = error.__cause__ or error
         return TransientError(f"the Messages API cannot be reached: {shortened(str(reason) or type(reason).__name__)}")
-    if isinstance(error, anthropic.APIResponseValidationError | anthropic.RetryableError | json.JSONDecodeError):
+    if isinstance(error, anthropic.APIResponseValidationError | anthropic.RetryableError | ValueError):
         return TransientError(f"the answer of the Messages API cannot be read: {shortened(str(error))}")
     return AccountError(f"the Anthropic client refused the call: {shortened(str(error))}")

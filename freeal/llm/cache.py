@@ -51,6 +51,10 @@ class MemoryStore:
     def __init__(self) -> None:
         self._replies: dict[str, Reply] = {}
 
+    def __len__(self) -> int:
+        """How many replies are stored."""
+        return len(self._replies)
+
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The stored replies among `keys`."""
         return {key: self._replies[key] for key in keys if key in self._replies}

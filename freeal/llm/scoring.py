@@ -34,13 +34,15 @@ class LabelTrie:
         for start, position in place.items():
             for end in range(1, len(start) + 1):
                 self.ancestors[position, place[start[:end]]] = True
-        self.steps = [[(place.get(tuple(label[:end]), -1), label[end]) for end in range(len(label))] for label in labels]
+        self.steps = [
+            [(place.get(tuple(label[:end]), -1), label[end]) for end in range(len(label))] for label in labels
+        ]
         """Per label: (the inner node it is read after, or -1 for the prompt's last token; the token read)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelScores:
-    """`totals` float32 [prompts, labels]: the log-probability of each label's tokens; `trunk_tokens`: tokens run once."""
+    """`totals` float32 [prompts, labels]: log-probability of each label's tokens; `trunk_tokens`: how many ran once."""
 
     totals: np.ndarray
     trunk_tokens: int
@@ -50,7 +52,7 @@ class Scorer:
     """Scores labels with a causal model of transformers that attends by `sdpa`.
 
     `tokens_per_pass` bounds a packed sequence: its attention costs the square of it. A single longer prompt still
-    goes, alone.
+    goes, alone. The model becomes the scorer's own: below float32 its vocabulary head is replaced by an exact one.
     """
 
     def __init__(self, model: Any, *, tokens_per_pass: int) -> None:
@@ -61,6 +63,8 @@ class Scorer:
         self._layer_kinds: set[str] = set(getattr(config, "layer_types", None) or ())
         if strange := sorted(self._layer_kinds - _ATTENTION_KINDS):
             raise ValueError(f"layers of kind {', '.join(strange)} cannot be scored")
+        if model.dtype is not torch.float32:
+            model.set_output_embeddings(_ExactHead(model.get_output_embeddings()))
 
     def score(
         self, prompts: Sequence[Tokens], labels: Sequence[Tokens], *, before_pass: Callable[[], None]
@@ -144,6 +148,21 @@ class Scorer:
         return mask[None, None].to(self._model.device)
 
 
+class _ExactHead(torch.nn.Module):
+    """A vocabulary head in float32 under a network in bfloat16.
+
+    A logit near 16 has steps of an eighth in bfloat16: half of all rows would tie or nearly tie between two labels.
+    """
+
+    def __init__(self, head: torch.nn.Linear) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(head.weight.detach().float(), requires_grad=False)
+        self.bias = None if head.bias is None else torch.nn.Parameter(head.bias.detach().float(), requires_grad=False)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.linear(hidden.float(), self.weight, self.bias)
+
+
 def _common_start(prompts: Sequence[Tokens]) -> int:
     """How many tokens all prompts share, leaving each at least its last one."""
     first, last = min(prompts, key=tuple), max(prompts, key=tuple)
@@ -160,4 +179,5 @@ def _visible(branch_lengths: Sequence[int], trie: LabelTrie) -> torch.Tensor:
         block = torch.ones(length + len(trie.nodes), length + len(trie.nodes), dtype=torch.bool).tril_()
         block[length:, length:] = trie.ancestors
         blocks.append(block)
-    return torch.block_diag(*blocks)
+    joined: torch.Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+    return joined

@@ -1,0 +1,116 @@
+"""The one place that knows every class: builds the service from settings and runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+from collections.abc import Iterator
+
+import anyio
+from rich.console import Console
+
+from daemon import lock
+from daemon.clock import Clock
+from daemon.config import Loaded, Settings
+from daemon.inbox.intake import Intake
+from daemon.inbox.pairing import Waiting
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.watcher import Watcher
+from daemon.jobs.endings import Endings
+from daemon.jobs.job import Job
+from daemon.jobs.journal import Journal, Prediction
+from daemon.jobs.recovery import Recovery
+from daemon.jobs.requests import Requests
+from daemon.jobs.runner import Runner
+from daemon.notify import Notifier
+from daemon.outbox.publish import make_folder
+from daemon.processes.predict_lane import PredictLane
+from daemon.service import Service
+from daemon.view import LogView, TerminalView, View
+from freeal.errors import ConfigError, Where
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """What one run of the service came to."""
+
+    exit_code: int
+    jobs: tuple[Job, ...]
+    predictions: tuple[Prediction, ...]
+    waiting: tuple[Waiting, ...]
+
+
+def serve(loaded: Loaded, *, once: bool, console: Console, clock: Clock | None = None) -> Report:
+    """Run the service in this process until it ends. Raises `AlreadyRunningError`, `ConfigError`, `JournalError`."""
+    time = clock or Clock()
+    prepare_folders(loaded.settings)
+    with (
+        lock.held(loaded.settings.state),
+        Journal(loaded.settings.state, time) as journal,
+        _view(console, once=once) as view,
+    ):
+        begun = time.wall()
+        service = build(loaded, once=once, journal=journal, time=time, view=view)
+        anyio.run(service.run)
+        finished = [one for one in journal.predictions() if one.state != "claimed" and one.updated_at >= begun]
+        failed = sum(one.state == "failed" for one in finished)
+        return Report(
+            exit_code=service.exit_code(failed),
+            jobs=tuple(sorted(service.outcomes.values(), key=lambda job: (job.created_at, job.id))),
+            predictions=tuple(finished),
+            waiting=service.last_scan.waiting if service.last_scan else (),
+        )
+
+
+def build(loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: View) -> Service:
+    """The service with all its parts."""
+    settings = loaded.settings
+    intake = Intake(settings, journal, time)
+    endings = Endings(settings, journal, time)
+    runner = Runner(
+        settings=settings,
+        key_folder=loaded.base,
+        journal=journal,
+        intake=intake,
+        endings=endings,
+        time=time,
+        view=view,
+    )
+    return Service(
+        settings=settings,
+        once=once,
+        journal=journal,
+        time=time,
+        scanner=Scanner(settings),
+        watcher=Watcher(settings.watch.mode),
+        intake=intake,
+        endings=endings,
+        runner=runner,
+        recovery=Recovery(settings, journal),
+        requests=Requests(journal, intake, endings),
+        lane=PredictLane(settings, journal, time),
+        notifier=Notifier(),
+    )
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make what is missing. Raises `ConfigError` naming the key of a folder that cannot be made."""
+    for key, folder in {"inbox": settings.inbox, "models": settings.models, "state": settings.work}.items():
+        try:
+            make_folder(folder)
+        except OSError as cause:
+            taken = cause.errno in {errno.EEXIST, errno.ENOTDIR}
+            problem = "is not a folder" if taken else f"cannot be made: {cause.strerror}"
+            hint = "choose another folder, or mend the permissions"
+            raise ConfigError(problem, where=Where(file=folder, key=key), hint=hint) from cause
+    settings.state.chmod(0o700)  # claimed texts and answers are nobody else's business
+
+
+@contextlib.contextmanager
+def _view(console: Console, *, once: bool) -> Iterator[View]:
+    view: View = TerminalView(console) if once and console.is_terminal else LogView()
+    try:
+        yield view
+    finally:
+        view.close()

@@ -1,0 +1,57 @@
+"""The table at the end of `--once`: what was made, and where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from daemon.app import Report
+from daemon.config import Settings
+from daemon.jobs.job import Job, State
+from daemon.jobs.workplace import Workplace
+from daemon.outbox.shelf import Shelf
+
+
+def show(report: Report, settings: Settings, console: Console) -> None:
+    """Print it. Paths are relative to the current folder where they lie in it."""
+    table = Table("what", "outcome", "where")
+    for job in report.jobs:
+        table.add_row(job.id, _outcome(job), _where(job, settings))
+    for prediction in report.predictions:
+        shelf = Shelf(settings.models, prediction.model)
+        if prediction.state == "done":
+            table.add_row(prediction.id, f"{prediction.rows} rows labelled", _short(shelf.folder / "predictions"))
+        else:
+            problem = (prediction.error or {}).get("problem", "")
+            table.add_row(prediction.id, f"failed: {problem}", _short(shelf.folder / "failed" / prediction.id))
+    if table.row_count:
+        console.print(table)
+    for entry in report.waiting:
+        console.print(f"waits: {entry.name}: {entry.reason}", markup=False, soft_wrap=True)
+    if not (table.row_count or report.waiting):
+        console.print(
+            f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}", markup=False, soft_wrap=True
+        )
+
+
+def _outcome(job: Job) -> str:
+    spent = f", ${job.usd:.4f}" if job.usd else ""
+    if job.state is State.DONE:
+        return (f"done: {job.reason}" if job.reason else "stopped at its budget" if job.partial else "done") + spent
+    if job.state is State.FAILED:
+        return f"failed: {(job.error or {}).get('problem', '')}{spent}"
+    return f"{job.state}: {job.reason}{spent}" if job.reason else f"{job.state}{spent}"
+
+
+def _where(job: Job, settings: Settings) -> str:
+    place = Workplace(settings, job.id)
+    if job.state is State.DONE:
+        return _short(Shelf(settings.models, job.name).folder)
+    return _short(place.failed if job.state in {State.FAILED, State.CANCELLED} else place.folder)
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

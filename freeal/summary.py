@@ -1,0 +1,49 @@
+"""What a person wants to know about a finished model, from its metrics.json. Light: reads one small file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import CorruptModelError, Where
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json of a model folder. Raises `CorruptModelError` when there is none to read."""
+    path = folder / "metrics.json"
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise CorruptModelError(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
+    except ValueError as cause:
+        raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
+    return metrics
+
+
+def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """(what, value) pairs: how good each part is where ground truth tells, and what it cost."""
+    llm, student = metrics["llm"], metrics["student"]
+    final, cost = metrics["final"], metrics["cost"]
+    kept = next(entry for entry in metrics["rounds"] if entry["round"] == metrics["kept_round"])
+    rounds = "1 round" if metrics["kept_round"] == 1 else f"{metrics['kept_round']} rounds"
+    known = [
+        (f"LLM zero-shot ({llm['model']})", metrics["baselines"].get("llm_zero_shot")),
+        (f"LLM after {rounds}", kept.get("llm_accuracy")),
+        (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
+        ("final labels", final.get("accuracy")),
+    ]
+    lines = [(what, f"{value:.1%}") for what, value in known if value is not None]
+    if not lines:
+        lines = [
+            ("accuracy", "unknown: no label_column to compare with"),
+            ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
+        ]
+    counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
+    paid = f"{cost['usd']:.4f} USD, {cost['calls']} calls of {llm['provider']}"
+    return [
+        ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
+        *lines,
+        ("labels", counts),
+        ("cost", paid),
+    ]

@@ -1,0 +1,345 @@
+"""freeal/annotate.py and freeal/asking.py: texts in, annotations out."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import pytest
+
+from freeal.annotate import MOST_TEXT_CHARACTERS, Annotator, LabelRequest
+from freeal.budget import FREE, Ledger, ceiling, cost_usd
+from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
+from freeal.events import Notice, Progress, Spend
+from freeal.llm.anthropic import AnthropicModel
+from freeal.llm.cache import MemoryStore, SqliteStore
+from freeal.llm.credentials import ApiKey
+from freeal.llm.retry import Retry
+from freeal.settings import Price
+from freeal.testing import ScriptedModel, text_of
+from freeal.testing_server import Fault, MessagesServer
+from freeal.types import Demonstration, Label, Prompt, Reply, Status, Task, Usage
+
+pytestmark = pytest.mark.anyio
+
+TASK = Task("Good or bad?", (Label("good"), Label("bad")))
+PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
+
+
+def by_keyword(prompt):
+    return "good" if "fine" in text_of(prompt.specific) else "bad"
+
+
+def requests(*texts):
+    return [LabelRequest(index, text) for index, text in enumerate(texts)]
+
+
+class Job:
+    """An annotator with everything around it, in memory."""
+
+    def __init__(self, respond=by_keyword, *, price=FREE, budget_usd=None, store=None, calibration="batch", **options):
+        self.model = ScriptedModel(respond, **options)
+        self.store = store or MemoryStore()
+        self.ledger = Ledger(price, budget_usd)
+        self.events = []
+        self.annotator = Annotator(self.model, self.store, self.ledger, self.events.append, calibration)
+
+    async def annotate(self, *texts, **options):
+        return await self.annotator.annotate(requests(*texts), task=TASK, round_number=1, **options)
+
+    def notices(self):
+        return [event.message for event in self.events if isinstance(event, Notice)]
+
+
+async def test_annotations_come_in_the_order_of_requests():
+    """Each request gets its own label, wherever its answer came in."""
+    notes = await Job().annotate("fine 1", "poor", "fine 2")
+    assert [(0, "good"), (1, "bad"), (2, "good")] == [(note.index, note.label) for note in notes]
+    assert {(Status.OK,)} == {note.statuses for note in notes}
+    assert {1} == {note.round for note in notes}
+
+
+async def test_equal_requests_are_asked_once():
+    """Duplicates share one call; the same text with other demonstrations is another question."""
+    job = Job()
+    own = (Demonstration("x", "good", "user"),)
+    asked = [LabelRequest(0, "fine"), LabelRequest(1, "fine"), LabelRequest(2, "fine", own)]
+    notes = await job.annotator.annotate(asked, task=TASK, round_number=1)
+    assert ["good"] * 3 == [note.label for note in notes]
+    assert 2 == len(job.model.prompts)
+
+
+async def test_a_paid_answer_is_never_paid_again():
+    """A second run over the same store makes no call and says where its answers are from."""
+    first = Job()
+    await first.annotate("fine", "poor")
+    second = Job(store=first.store)
+    notes = await second.annotate("fine", "poor", "new")
+    assert [True, True, False] == [note.from_store for note in notes]
+    assert 1 == len(second.model.prompts)
+
+
+async def test_answers_are_kept_although_the_job_fails():
+    """What was answered before an account error is in the store."""
+    answers = iter(["good", "bad", AccountError("key revoked")])
+    job = Job(lambda _: next(answers), concurrency=1)
+    with pytest.raises(AccountError, match="key revoked"):
+        await job.annotate("a", "b", "c", "d")
+    again = Job(store=job.store)
+    assert [True, True, False, False] == [note.from_store for note in await again.annotate("a", "b", "c", "d")]
+
+
+@pytest.mark.parametrize("error", [AccountError("no"), SpendCapError("no")])
+async def test_job_wide_errors_come_out_plain(error):
+    """Not wrapped in a group, and no further row is sent after the ones under way."""
+    job = Job(lambda _: error, concurrency=3)
+    with pytest.raises(type(error)):
+        await job.annotate(*(f"t{n}" for n in range(50)))
+    assert 3 >= len(job.model.prompts)
+
+
+async def test_a_bug_in_a_model_comes_out_plain():
+    """An unexpected exception is itself, not an exception group."""
+    with pytest.raises(ZeroDivisionError):
+        await Job(lambda _: ZeroDivisionError("bug")).annotate("a", "b", "c")
+
+
+@pytest.mark.parametrize("error", [RowRejectedError("too odd"), TransientError("gone")])
+async def test_a_failed_row_does_not_stop_the_others(error):
+    """Its status is api_error, and one notice tells of it."""
+    job = Job(lambda prompt: error if "odd" in text_of(prompt.specific) else "good")
+    notes = await job.annotate("a", "odd", "b")
+    assert [(Status.OK,), (Status.API_ERROR,), (Status.OK,)] == [note.statuses for note in notes]
+    assert [None] == [note.label for note in notes if note.label is None]
+    assert 1 == len(job.notices())
+
+
+async def test_when_everything_fails_the_job_fails():
+    """Twenty failures without one answer are enough; so are all of fewer rows."""
+    job = Job(lambda _: RowRejectedError("bad schema"), concurrency=1)
+    with pytest.raises(RowRejectedError, match="bad schema"):
+        await job.annotate(*(f"t{n}" for n in range(100)))
+    assert 20 == len(job.model.prompts)
+    with pytest.raises(TransientError):
+        await Job(lambda _: TransientError("down")).annotate("a", "b")
+
+
+async def test_an_outage_in_the_middle_ends_the_job():
+    """Twenty transient failures in a row mean the server is gone, also after a good start."""
+    job = Job(lambda prompt: "good" if "first" in prompt.specific else TransientError("down"), concurrency=1)
+    with pytest.raises(TransientError):
+        await job.annotate("first", *(f"t{n}" for n in range(100)))
+    assert 21 == len(job.model.prompts)
+
+
+async def test_rejected_rows_in_a_row_are_only_rows():
+    """A stretch of rejected rows, after others were answered, does not end the job."""
+    job = Job(lambda prompt: RowRejectedError("no") if "odd" in prompt.specific else "good", concurrency=1)
+    notes = await job.annotate("first", *(f"odd {n}" for n in range(40)), "last")
+    assert 40 == sum(Status.API_ERROR in note.statuses for note in notes)
+    assert "good" == notes[-1].label
+
+
+async def test_the_budget_is_never_passed():
+    """Rows that no longer fit are marked, one notice says so, and what was spent stays under the cap."""
+    used = Usage(1, 500, 0, 20)
+    probe = Job(lambda _: Reply("good", usage=used), price=PRICE)
+    await probe.annotate("t0")
+    most_usd = cost_usd(ceiling(probe.model.prompts[0]), PRICE)
+    cap_usd = most_usd + 3 * cost_usd(used, PRICE)
+    job = Job(lambda _: Reply("good", usage=used), price=PRICE, budget_usd=cap_usd, concurrency=4)
+    notes = await job.annotate(*(f"t{n}" for n in range(10)))
+    assert {Status.OK: 4, Status.BUDGET: 6} == {
+        status: sum(note.statuses == (status,) for note in notes) for status in (Status.OK, Status.BUDGET)
+    }
+    assert job.ledger.usd <= cap_usd
+    assert 0.0 == job.ledger.reserved_usd
+    assert 1 == len(job.notices())
+
+
+async def test_a_budget_of_nothing_asks_nothing():
+    """No call at all, every row marked."""
+    job = Job(price=PRICE, budget_usd=0.0)
+    assert [(Status.BUDGET,)] * 2 == [note.statuses for note in await job.annotate("a", "b")]
+    assert [] == job.model.calls
+
+
+async def test_stored_answers_need_no_budget():
+    """What is already paid for is used although the budget is gone."""
+    first = Job()
+    await first.annotate("fine")
+    assert "good" == (await Job(store=first.store, price=PRICE, budget_usd=0.0).annotate("fine"))[0].label
+
+
+async def test_an_unusable_answer_gets_one_repair():
+    """The second question differs, names the labels, and its answer counts; both answers are stored."""
+    job = Job(lambda prompt: "bad" if "exactly one of these labels" in prompt.specific else "no idea")
+    notes = await job.annotate("a")
+    assert [("bad", (Status.OK,))] == [(note.label, note.statuses) for note in notes]
+    assert 2 == len(job.model.prompts)
+    await Job(lambda _: AssertionError("asked again"), store=job.store).annotate("a")
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [(Reply("no idea"), Status.INVALID_ANSWER), (Reply("", stop_reason="refusal"), Status.REFUSED)],
+)
+async def test_after_one_repair_the_row_is_given_up(reply, status):
+    """No endless asking; the status is that of the first answer."""
+    job = Job(lambda _: reply)
+    assert [(None, (status,))] == [(note.label, note.statuses) for note in await job.annotate("a")]
+    assert 2 == len(job.model.prompts)
+
+
+async def test_empty_and_overlong_texts():
+    """An empty text is not sent; a giant one is cut, sent and marked."""
+    job = Job()
+    notes = await job.annotate("  ", "fine " * MOST_TEXT_CHARACTERS)
+    assert [(Status.EMPTY_TEXT,), (Status.TRUNCATED,)] == [note.statuses for note in notes]
+    assert [None, "good"] == [note.label for note in notes]
+    assert MOST_TEXT_CHARACTERS == len(text_of(job.model.prompts[0].specific))
+
+
+async def test_rows_are_batched_by_length():
+    """A model in memory gets full calls of rows of like length."""
+    job = Job(rows_per_call=2, concurrency=1)
+    await job.annotate("x" * 50, "y", "z" * 49, "w" * 2, "v" * 51)
+    assert [[1, 2], [49, 50], [51]] == [[len(text_of(p.specific)) for p in call] for call in job.model.calls]
+
+
+async def test_concurrency_is_bounded():
+    """Never more calls under way than the model allows, and not fewer when there is work."""
+    job = Job(concurrency=3)
+    await job.annotate(*(f"t{n}" for n in range(30)))
+    assert 3 == job.model.most_under_way
+
+
+async def test_one_request_goes_ahead_where_a_prefix_can_be_cached():
+    """With a long shared prefix the paid model is asked once alone; a free model is not held up."""
+    under_way_at = []
+    shared = [Demonstration("long " * 400, "good", "user")]
+    for price in (PRICE, FREE):
+        job = Job(price=price, concurrency=5)
+        respond = job.model.respond
+        job.model.respond = lambda prompt, model=job.model, respond=respond: (
+            under_way_at.append(model.under_way) or respond(prompt)
+        )
+        await job.annotate(*(f"t{n}" for n in range(5)), shared=shared)
+    assert 1 == under_way_at[0]
+    assert 1 < under_way_at[1]
+    assert 1 < under_way_at[5]
+
+
+async def test_scores_become_probabilities():
+    """A scoring model's label is the most probable one; its distribution is kept and sums to one."""
+    scores = {"a": (-0.1, -3.0), "b": (-2.5, -0.2), "c": (-0.3, -2.0)}
+    job = Job(lambda prompt: Reply(scores=scores[text_of(prompt.specific)]), calibration="none")
+    notes = await job.annotate("a", "b", "c")
+    assert ["good", "bad", "good"] == [note.label for note in notes]
+    assert all(note.confidence == max(note.distribution) for note in notes)
+    assert pytest.approx([1.0] * 3) == [sum(note.distribution) for note in notes]
+
+
+async def test_calibration_takes_the_models_prior_away():
+    """A model that always leans to one label is judged by its differences, over the whole call."""
+    scores = {f"t{n}": (-0.1 - 0.01 * n, -3.0 + 0.01 * n) for n in range(40)}
+    job = Job(lambda prompt: Reply(scores=scores[text_of(prompt.specific)]))
+    notes = await job.annotate(*scores)
+    assert 10 < sum(note.label == "bad" for note in notes) < 30
+    assert "bad" == notes[-1].label
+
+
+async def test_a_reply_that_was_cut_by_the_model_is_marked():
+    """The model's own truncation shows as a status beside the label."""
+    job = Job(lambda _: Reply("good", truncated=True))
+    assert [("good", (Status.TRUNCATED,))] == [(note.label, note.statuses) for note in await job.annotate("a")]
+
+
+async def test_progress_and_spend_are_told():
+    """Progress rises to the total, not for every row; spend ends at the ledger's sum."""
+    job = Job(price=PRICE)
+    await job.annotate(*(f"t{n}" for n in range(1000)))
+    progress = [event for event in job.events if isinstance(event, Progress)]
+    spend = [event for event in job.events if isinstance(event, Spend)]
+    assert sorted(event.done for event in progress) == [event.done for event in progress]
+    assert (1000, 1000) == (progress[-1].done, progress[-1].total)
+    assert len(progress) <= 210
+    assert (1000, job.ledger.usd) == (spend[-1].calls, spend[-1].usd)
+
+
+async def test_nothing_to_annotate():
+    """No requests, no calls, no annotations."""
+    job = Job()
+    assert [] == await job.annotate()
+    assert [] == job.model.calls
+
+
+async def test_a_cancelled_job_keeps_what_it_paid_for():
+    """Cancelling while others wait loses no answer that had arrived."""
+    job = Job(concurrency=1)
+    inner = job.model.respond
+
+    def stop_after_three(prompt):
+        if len(job.model.calls) == 3:
+            scope.cancel()
+        return inner(prompt)
+
+    job.model.respond = stop_after_three
+    with anyio.CancelScope() as scope:
+        await job.annotate(*(f"t{n}" for n in range(10)))
+    assert scope.cancelled_caught
+    assert job.ledger.usage.calls == len(job.store) == 3
+    assert 0.0 == job.ledger.reserved_usd
+
+
+async def test_the_model_writes_demonstrations():
+    """Label by label, at most per_label each; repetitions and copies of prototypes are dropped."""
+
+    def write(prompt: Prompt):
+        name = "good" if '"good"' in prompt.specific else "bad"
+        return json.dumps({"texts": [f"{name} one", "A  PROTO", f"{name} one", f"{name} two", f"{name} three"]})
+
+    job = Job(write)
+    demos = await job.annotator.write_demonstrations(TASK, prototypes=["a proto"], per_label=2)
+    assert [
+        Demonstration("good one", "good", "generated"),
+        Demonstration("good two", "good", "generated"),
+        Demonstration("bad one", "bad", "generated"),
+        Demonstration("bad two", "bad", "generated"),
+    ] == demos
+
+
+async def test_a_label_without_written_texts_is_told():
+    """A refusal for one label leaves the other's texts and a notice."""
+    job = Job(lambda prompt: Reply(stop_reason="refusal") if '"bad"' in prompt.specific else '{"texts": ["x"]}')
+    demos = await job.annotator.write_demonstrations(TASK, prototypes=[], per_label=2)
+    assert ["good"] == [demo.label for demo in demos]
+    assert ["the model wrote no example for the label 'bad'"] == job.notices()
+
+
+async def test_a_model_that_does_not_write_is_not_asked():
+    """Empty, without a call."""
+    job = Job()
+    job.model.writes = False
+    assert [] == await job.annotator.write_demonstrations(TASK, prototypes=[], per_label=2)
+    assert [] == job.model.calls
+
+
+async def test_the_whole_edge_over_a_real_socket(tmp_path):
+    """Every kind of fault on the way: each row is labelled, spend is counted, and a second run costs nothing."""
+    texts = [f"{'fine' if n % 3 else 'poor'} {n}" for n in range(60)]
+    faults = [None, "500", "reset", "empty body", "truncated json", "529", Fault("429", 0.01), "outside the set"]
+    with MessagesServer(lambda text: "good" if "fine" in text else "bad", faults=faults * 2) as server:
+        for expected_requests in (60 + 14, 0):
+            before = len(server.requests)
+            store = SqliteStore(tmp_path / "answers.db")
+            model = AnthropicModel(ApiKey("k", "a test"), retry=Retry(8, base_seconds=0.01), base_url=server.base_url)
+            ledger = Ledger(PRICE, 5.0)
+            annotator = Annotator(model, store, ledger, lambda _: None)
+            notes = await annotator.annotate(requests(*texts), task=TASK, round_number=1)
+            await model.aclose()
+            store.close()
+            assert ["good" if "fine" in text else "bad" for text in texts] == [note.label for note in notes]
+            assert expected_requests == len(server.requests) - before
+            assert ledger.usage.calls == (62 if expected_requests else 0)
+        assert ledger.usage == Usage()

@@ -1,0 +1,131 @@
+"""The rules of the layout, checked on the source: who may import whom, and what a fresh import may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "transformers", "pandas", "sklearn", "anthropic", "numpy")
+LEAVES = ("freeal.errors", "freeal.types", "freeal.events", "freeal.settings")
+MAY_USE_TORCH_OR_SKLEARN = (
+    "freeal.student",
+    "freeal.selection",
+    "freeal.llm.local",
+    "freeal.llm.packaged",
+    "freeal.llm.scoring",
+    "freeal.metrics",
+    "freeal.testing",
+)
+"""freeal.metrics takes precision, recall and F1 from scikit-learn rather than counting them itself."""
+
+
+def _modules() -> dict[str, tuple[Path, ast.Module]]:
+    found = {}
+    for package in ("freeal", "daemon"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = (path, ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(name: str, nodes: list[ast.AST]) -> set[str]:
+    """Full names of what these nodes import; `from freeal import x` counts as freeal.x when that is a module."""
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in MODULES else str(node.module))
+    return found
+
+
+def _all_imports(name: str) -> set[str]:
+    return _imports(name, list(ast.walk(MODULES[name][1])))
+
+
+def _top_imports(name: str) -> set[str]:
+    tree = MODULES[name][1]
+    nodes: list[ast.AST] = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return _imports(name, nodes)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[0] == "freeal"])
+def test_the_library_never_imports_the_daemon(name):
+    """freeal/ knows nothing of the service around it."""
+    assert set() == {target for target in _all_imports(name) if target.split(".")[0] == "daemon"}
+
+
+def test_there_is_no_import_cycle_of_any_kind():
+    """Following every import, lazy and typing ones included, never leads back."""
+    edges = {
+        name: {target for target in _all_imports(name) if target in MODULES and target != name} for name in MODULES
+    }
+    packages = {name for name, (path, _) in MODULES.items() if path.name == "__init__.py"}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"import cycle: {' -> '.join((*trail, name))}"
+        if name in done:
+            return
+        for target in edges[name] - packages:
+            visit(target, (*trail, name))
+        done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_leaves_import_nothing_of_ours(name):
+    """Errors and plain data can be used from anywhere without dragging anything along."""
+    assert set() == {target for target in _all_imports(name) if target.split(".")[0] in ("freeal", "daemon")}
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_only_the_model_parts_import_torch_or_scikit_learn(name):
+    """torch and scikit-learn stay where models are trained, selected from and scored."""
+    used = {target for target in _all_imports(name) if target.split(".")[0] in ("torch", "sklearn")}
+    assert not used or name.startswith(MAY_USE_TORCH_OR_SKLEARN), used
+
+
+def test_the_loop_depends_on_no_implementation():
+    """The loop can be read, and run, without any particular language model or student."""
+    implementations = {"freeal.assembly", "freeal.llm.local", "freeal.llm.anthropic", "freeal.llm.openai"}
+    students = {name for name in MODULES if name.startswith("freeal.student.") and name != "freeal.student.base"}
+    assert set() == _all_imports("freeal.loop") & (implementations | students)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if name.split(".")[0] == "daemon" and ".processes." not in name]
+)
+def test_the_daemon_process_imports_no_heavy_package(name):
+    """Only the child processes' entry points may load what is heavy."""
+    assert set() == {target for target in _all_imports(name) if target.split(".")[0] in HEAVY}
+
+
+@pytest.mark.parametrize("module", ["freeal", "freeal.cli", "daemon.cli"])
+def test_importing_an_entry_point_loads_nothing_heavy(module):
+    """A fresh interpreter that imports an entry point has loaded neither torch nor pandas nor an LLM client."""
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_modules_stay_small_and_say_what_they_are(name):
+    """A module has a docstring and fits in one reader's mind."""
+    path, tree = MODULES[name]
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 300
+    assert lines <= 1 or ast.get_docstring(tree)
