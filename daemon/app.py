@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 from rich.console import Console
@@ -17,18 +19,23 @@ from daemon.inbox.intake import Intake
 from daemon.inbox.pairing import Waiting
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.watcher import Watcher
+from daemon.jobs import runner
 from daemon.jobs.endings import Endings
 from daemon.jobs.job import Job
-from daemon.jobs.journal import Journal, Prediction
+from daemon.jobs.journal import Journal
+from daemon.jobs.prediction import Prediction
 from daemon.jobs.recovery import Recovery
 from daemon.jobs.requests import Requests
 from daemon.jobs.runner import Runner
 from daemon.notify import Notifier
 from daemon.outbox.publish import make_folder
+from daemon.processes import predict_lane
 from daemon.processes.predict_lane import PredictLane
 from daemon.service import Service
 from daemon.view import LogView, TerminalView, View
+from freeal.assembly import resolve_provider
 from freeal.errors import ConfigError, Where
+from freeal.settings import LlmSettings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +51,9 @@ class Report:
 def serve(loaded: Loaded, *, once: bool, console: Console, clock: Clock | None = None) -> Report:
     """Run the service in this process until it ends. Raises `AlreadyRunningError`, `ConfigError`, `JournalError`."""
     time = clock or Clock()
+    if loaded.settings.web.enabled:
+        where = Where(file=loaded.sources["web.enabled"], key="web.enabled")
+        raise ConfigError("the status page is not part of this version", where=where, hint="set it to false")
     prepare_folders(loaded.settings)
     with (
         lock.held(loaded.settings.state),
@@ -63,12 +73,23 @@ def serve(loaded: Loaded, *, once: bool, console: Console, clock: Clock | None =
         )
 
 
-def build(loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: View) -> Service:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Programs:
+    """The modules the processes run; tests put scripted ones in their place."""
+
+    train: str = runner.MODULE
+    predict: str = predict_lane.MODULE
+
+
+def build(
+    loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: View, programs: Programs | None = None
+) -> Service:
     """The service with all its parts."""
+    programs = programs or Programs()
     settings = loaded.settings
     intake = Intake(settings, journal, time)
     endings = Endings(settings, journal, time)
-    runner = Runner(
+    job_runner = Runner(
         settings=settings,
         key_folder=loaded.base,
         journal=journal,
@@ -76,6 +97,8 @@ def build(loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: Vi
         endings=endings,
         time=time,
         view=view,
+        provider_of=lambda llm: _provider(llm, loaded.base),
+        module=programs.train,
     )
     return Service(
         settings=settings,
@@ -86,12 +109,17 @@ def build(loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: Vi
         watcher=Watcher(settings.watch.mode),
         intake=intake,
         endings=endings,
-        runner=runner,
+        runner=job_runner,
         recovery=Recovery(settings, journal),
         requests=Requests(journal, intake, endings),
-        lane=PredictLane(settings, journal, time),
+        lane=PredictLane(settings, journal, time, module=programs.predict),
         notifier=Notifier(),
     )
+
+
+def _provider(llm: LlmSettings, key_folder: Path) -> str:
+    provider, _ = resolve_provider(llm, api_key=None, environ=os.environ, key_folder=key_folder)
+    return provider
 
 
 def prepare_folders(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""`check`: is everything in place? One line each, `ok` or what to do. Nothing is called, fetched or changed but folders."""
+"""`check`: is everything in place? One line each, `ok` or what to do. Nothing is called or fetched."""
 
 from __future__ import annotations
 
@@ -89,10 +89,7 @@ def _heavy_parts(loaded: Loaded) -> Iterator[Finding]:
     answer = anyio.run(ask_once, PROBE, loaded.settings.student.model_dump_json())
     if isinstance(answer, Result):
         yield Finding("student", is_well=True, text=f"{answer.content['encoder']}")
-        gpu = answer.content["gpu"]
-        yield Finding(
-            "GPU", is_well=True, text=gpu or f"none; torch {answer.content['torch']} computes on the processor"
-        )
+        yield Finding("GPU", is_well=True, text=f"students train on {answer.content['device']}")
     else:
         error = answer.as_error() if isinstance(answer, Failure) else "no answer"
         yield Finding("student", is_well=False, text=str(error))

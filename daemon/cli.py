@@ -42,22 +42,14 @@ def _exit_code(error: FreealError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="settings; default: freeal.yaml of the current folder, where there is one",
-    )
+    common = _config_option(default=argparse.SUPPRESS)  # behind a command, silence must not undo what stood before it
     parser = argparse.ArgumentParser(
         prog="python -m daemon",
-        parents=[common],
+        parents=[_config_option(default=None)],
         description="Watches the inbox: a CSV and its spec in, an annotated CSV and a classifier out.",
         epilog="exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, "
         "75 another instance runs, 78 configuration",
     )
-    parser.set_defaults(config=None, command=None, json=False)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="work off what is there, then exit")
     how.add_argument("--dry-run", action="store_true", help="read everything, call nothing, show what would be done")
@@ -70,6 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     }.items():
         commands.add_parser(name, parents=[common], help=text).add_argument("job", metavar="JOB", help="its id")
     commands.add_parser("check", parents=[common], help="settings, key, models, disk, GPU: ok or what to do")
+    return parser
+
+
+def _config_option(*, default: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=default,
+        help="settings; default: freeal.yaml of the current folder, where there is one",
+    )
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from daemon.app import Report
 from daemon.config import Settings
@@ -16,7 +16,7 @@ from daemon.outbox.shelf import Shelf
 
 def show(report: Report, settings: Settings, console: Console) -> None:
     """Print it. Paths are relative to the current folder where they lie in it."""
-    table = Table("what", "outcome", "where")
+    table = Table(*(Column(name, overflow="fold") for name in ("what", "outcome", "where")))
     for job in report.jobs:
         table.add_row(job.id, _outcome(job), _where(job, settings))
     for prediction in report.predictions:

@@ -21,6 +21,8 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
+    # at its end the observer warns, through the standard logging, of events that came while it stopped
+    logging.getLogger("watchdog").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -23,12 +23,13 @@ from daemon.inbox.scanner import Drop, Scan, Scanner
 from daemon.inbox.stability import Sighting
 from daemon.inbox.watcher import Watcher
 from daemon.jobs.endings import Endings
-from daemon.jobs.job import Job, State
+from daemon.jobs.job import Job
 from daemon.jobs.journal import Journal
 from daemon.jobs.recovery import Recovery
 from daemon.jobs.requests import Requests
 from daemon.jobs.runner import Runner
 from daemon.jobs.schedule import next_jobs, wakes_at
+from daemon.jobs.verdict import exit_code
 from daemon.notify import Notifier
 from daemon.processes.predict_lane import PredictLane
 from daemon.processes.protocol import Failure
@@ -77,11 +78,6 @@ class Service:
         self.outcomes: dict[str, Job] = {}
         """Jobs whose run ended while this service ran, as they then stood."""
         self.last_scan: Scan | None = None
-
-    @property
-    def untakeable(self) -> tuple[str, ...]:
-        """Ready files that could not be moved."""
-        return tuple(sorted(self._untakeable))
 
     async def run(self) -> None:
         """Serve. Returns after a stop or, `once`, when the work is done; raises only for faults of our own."""
@@ -172,7 +168,7 @@ class Service:
     async def _run_job(self, job: Job) -> None:
         stop = self._running[job.id]
         try:
-            ended = await self._runner.run(job, stop, lambda: self._requests.is_cancelled(job.id))
+            ended = await self._runner.run(job, stop, is_cancelled=lambda: self._requests.is_cancelled(job.id))
             self.outcomes[job.id] = ended
         finally:
             del self._running[job.id]
@@ -240,15 +236,11 @@ class Service:
             await anyio.sleep(min(self._notifier.heartbeat_seconds or HEARTBEAT_SECONDS, HEARTBEAT_SECONDS))
 
     def exit_code(self, failed_predictions: int) -> int:
-        """0 all done, 1 something failed, 3 stopped at a budget; a service that was told to stop: 0."""
+        """What the process ends with: see `verdict.exit_code`; 0 for a service that was told to stop."""
         if self._stopping and not self._once:
             return 0
-        ended = self.outcomes.values()
-        bad = [job for job in ended if job.state in {State.FAILED, State.CANCELLED}]
-        bad += [job for job in ended if job.state is State.PAUSED and not job.partial]
-        if bad or failed_predictions or self._untakeable:
-            return 1
-        return 3 if any(job.partial for job in ended) else 0
+        failures = failed_predictions + len(self._untakeable)
+        return exit_code(self.outcomes.values(), other_failures=failures)
 
 
 def _identity(entry: Pair | Drop, scan: Scan) -> tuple[str, Sighting]:

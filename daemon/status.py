@@ -7,7 +7,7 @@ import shutil
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from daemon import clock, lock
 from daemon.clock import Clock
@@ -110,7 +110,8 @@ def show(status: Status, console: Console) -> None:
     console.print(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
     for problem in content["problems"]:
         console.print(f"problem: {problem}", style="bold red", markup=False)
-    table = Table("job", "state", "progress", "spent", "note", title="jobs", title_justify="left")
+    columns = ("job", "state", "progress", "spent", "note")
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for job in [*content["jobs"], *content["finished"]]:
         table.add_row(job["id"], job["state"], _progress(job), f"${job['usd']:.4f}", _note(job))
     if table.row_count:

@@ -29,6 +29,7 @@ from freeal.prompts import label_prompt
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import Spec
 from freeal.state import RoundStore
+from freeal.student import card
 from freeal.student.base import Trainer
 from freeal.table import Table, read_table
 
@@ -155,13 +156,11 @@ class _Run:
 
     def write(self, model_folder: Path, metrics: dict[str, Any]) -> None:
         """Fill the job's output folder."""
-        from freeal.student import store
-
         folder, labels = self.job.output, self.job.spec.task.names
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
         extra = {"name": self.job.spec.name, "job": self.job.job_id, "text_columns": list(self.pool.text_columns)}
-        store.write_extra(folder / "model", extra)
+        card.add_extra(folder / "model", extra)
         annotations = self.result.best.annotations
         outputs.write_annotated(folder / "annotated.csv", self.table, self.pool, self.decisions, annotations)
         outputs.write_audit(

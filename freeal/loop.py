@@ -71,36 +71,35 @@ class Loop:
         )
         rounds: list[RoundState] = []
         budget_reached = False
-        for number in range(1, self.settings.iterations + 1):
-            state = self.store.load(number)
+        while len(rounds) < self.settings.iterations and not budget_reached:
+            state = self.store.load(len(rounds) + 1) or await self._round(initial, rounds)
             if state is None:
-                started = time.monotonic()
-                spent_before_usd = self.annotator.ledger.usd
-                asked = await self._annotate(number, initial, rounds)
-                annotations = merge(rounds[-1].annotations if rounds else initial.annotations, asked, len(self.pool))
-                changed = _changed(rounds[-1].annotations if rounds else (), annotations)
-                if rounds and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
-                    self.emit(
-                        Notice(
-                            f"stopped before round {number}'s training: {changed} of {len(self.pool)} labels changed"
-                        )
-                    )
-                    break
-                training = await self._train(number, annotations)
-                shown = rounds[-1].representatives if rounds else initial.demonstrations
-                state = self._finish(number, asked=asked, annotations=annotations, shown=shown, training=training)
-                state.metrics.update(
-                    changed=changed,
-                    seconds=round(time.monotonic() - started, 3),
-                    usd=round(self.annotator.ledger.usd - spent_before_usd, 6),
-                )
-                self.store.save(state, training)
-            rounds.append(state)
-            self.emit(RoundFinished(number, state.metrics))
-            budget_reached = any(Status.BUDGET in annotation.statuses for annotation in state.asked)
-            if budget_reached:
                 break
+            rounds.append(state)
+            self.emit(RoundFinished(state.round, state.metrics))
+            budget_reached = any(Status.BUDGET in note.statuses for note in state.asked)
         return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, budget_reached)
+
+    async def _round(self, initial: InitialDemonstrations, rounds: Sequence[RoundState]) -> RoundState | None:
+        """Annotate, train, select and save the next round; None when asking again changed too little to train on."""
+        number = len(rounds) + 1
+        started, spent_before_usd = time.monotonic(), self.annotator.ledger.usd
+        asked = await self._annotate(number, initial, rounds)
+        annotations = merge(rounds[-1].annotations if rounds else initial.annotations, asked, len(self.pool))
+        changed = _changed(rounds[-1].annotations if rounds else (), annotations)
+        if rounds and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
+            self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
+            return None
+        training = await self._train(number, annotations)
+        shown = rounds[-1].representatives if rounds else initial.demonstrations
+        state = self._finish(number, asked=asked, annotations=annotations, shown=shown, training=training)
+        state.metrics.update(
+            changed=changed,
+            seconds=round(time.monotonic() - started, 3),
+            usd=round(self.annotator.ledger.usd - spent_before_usd, 6),
+        )
+        self.store.save(state, training)
+        return state
 
     async def _annotate(
         self, number: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]

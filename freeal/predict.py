@@ -52,10 +52,10 @@ class Classifier:
     @classmethod
     def load(cls, folder: Path, settings: PredictSettings | None = None) -> Classifier:
         """Load a model folder. Raises `ModelFolderError`, with what is wrong, when it cannot be used."""
-        from freeal.student import store
+        from freeal.student import card, store
 
         batch_size = (settings or PredictSettings()).batch_size
-        return cls(store.load(folder, batch_size=batch_size), store.read_extra(folder))
+        return cls(store.load(folder, batch_size=batch_size), card.read(folder).extra)
 
     @property
     def text_columns(self) -> tuple[str, ...] | None:

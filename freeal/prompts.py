@@ -36,7 +36,7 @@ def label_prompt(
     """Ask for the label of `text`; `shared` demonstrations are common to many rows, `own` ones chosen for this row."""
     if style == "completion":
         head = _completion_head(task) + "".join(_completion_pair(demo) for demo in shared)
-        body = "".join(_completion_pair(demo) for demo in own) + f"Text: {_one_line(text)}\nLabel:"
+        body = "".join(_completion_pair(demo) for demo in own) + f"Input: {_one_line(text)}\nOutput:"
         return Prompt(system="", shared=head, specific=body, labels=task.names)
     head = f"Task: {task.description}\n\nLabels:\n{_label_list(task.labels)}\n"
     head += "".join(_chat_pair(demo) for demo in shared)
@@ -81,7 +81,8 @@ def _completion_head(task: Task) -> str:
 
 
 def _completion_pair(demo: Demonstration) -> str:
-    return f"Text: {_one_line(demo.text)}\nLabel: {demo.label}\n\n"
+    # Measured on four data sets, with and without demonstrations: better on average than Text/Label or a chat template
+    return f"Input: {_one_line(demo.text)}\nOutput: {demo.label}\n\n"
 
 
 def _one_line(text: str) -> str:

@@ -26,7 +26,7 @@ from freeal.types import Usage
 
 FaultKind = Literal[
     "400", "401", "402", "403", "404", "413", "429", "429 without retry-after", "500", "529", "400 effort",
-    "400 credit", "reset", "slow", "empty body", "truncated json", "refusal", "max_tokens", "outside the set",
+    "400 credit", "reset", "slow", "drip", "empty body", "truncated json", "refusal", "max_tokens", "outside the set",
     "sentence", "wrong case",
 ]  # fmt: skip
 
@@ -45,7 +45,7 @@ _ASKED_LABEL = re.compile(r'whose label is clearly "(.*?)"')
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one request. `seconds` is the `retry-after` of a 429 and the delay of `slow`."""
+    """What goes wrong with one request. `seconds`: `retry-after` of a 429, delay of `slow`, of each byte for `drip`."""
 
     kind: FaultKind
     seconds: float = 0.0
@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error_body(404, f"no such path: {self.path}")
         else:
             form = _message if self.path == "/v1/messages" else _chat_completion
-            self._send_broken_or_whole(json.dumps(form(body, *owner.completion(body, fault))).encode(), kind)
+            self._send_broken_or_whole(json.dumps(form(body, *owner.completion(body, fault))).encode(), fault)
 
     def _peer_leaves_within(self, seconds: float) -> bool:
         """Wait like a slow server, but stop as soon as the client hangs up."""
@@ -199,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
 
-    def _send_broken_or_whole(self, content: bytes, kind: str) -> None:
+    def _send_broken_or_whole(self, content: bytes, fault: Fault | None) -> None:
+        kind, seconds = (fault.kind, fault.seconds) if fault is not None else ("", 0.0)
         if kind == "reset":
             self._send(200, content[: len(content) // 2], announced=len(content))
             self.wfile.flush()
@@ -208,8 +209,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif kind == "empty body":
             self._send(200, b"")
+        elif kind == "drip":
+            self._send_byte_by_byte(content, seconds)
         else:
             self._send(200, content[:-20] if kind == "truncated json" else content)
+
+    def _send_byte_by_byte(self, content: bytes, seconds: float) -> None:
+        self._send(200, b"", announced=len(content))
+        for position in range(len(content)):
+            if self._peer_leaves_within(seconds):
+                self.close_connection = True
+                return
+            self.wfile.write(content[position : position + 1])
 
     def _send_error_body(self, status: int, message: str, fault: Fault | None = None) -> None:
         error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}

@@ -75,8 +75,8 @@ class Prompt:
 class Usage:
     """Tokens of one or many calls.
 
-    `input_tokens` counts all input, `cached_tokens` the part of it read from a prompt cache and `cache_write_tokens` the
-    part written to one, which costs more than plain input.
+    `input_tokens` counts all input, `cached_tokens` the part of it read from a prompt cache and `cache_write_tokens`
+    the part written to one, which costs more than plain input.
     """
 
     calls: int = 0

@@ -22,7 +22,6 @@ from daemon.inbox.pairing import Pair
 from daemon.inbox.stability import Observation, Sighting
 from daemon.jobs.job import Job
 from daemon.jobs.journal import Journal
-from daemon.jobs.request import job_key
 from daemon.jobs.workplace import Workplace
 from daemon.outbox import publish
 from freeal import spec as specs
@@ -80,11 +79,10 @@ class Intake:
     def _write_down(self, pair: Pair, origins: list[_Origin], digest: str, spec: Spec | None) -> Job:
         now = self._clock.wall()
         name = spec.name if spec else plain_name(pair.csv)
-        key = job_key(digest, spec, self._settings) if spec else ""
         job = Job(
             id=self._free_id(f"{name}-{clock.stamp(now)}-{digest[:6]}"),
             name=name,
-            key=key,
+            key="",
             csv_name=pair.csv,
             spec_name=pair.spec,
             csv_sha256=digest,
@@ -161,8 +159,7 @@ class Intake:
         if spec.name != job.name:
             where = Where(file=place.inputs / job.spec_name, key="name")
             return {}, SpecError("another name makes it another job", where=where, hint="drop both files in the inbox")
-        key = job_key(digest, spec, self._settings)
-        return {"csv_sha256": digest, "spec": spec.model_dump_json(), "key": key, "force": spec.force}, None
+        return {"csv_sha256": digest, "spec": spec.model_dump_json(), "force": spec.force}, None
 
 
 def load_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:

@@ -45,8 +45,13 @@ class Endings:
         shutil.rmtree(place.folder, ignore_errors=True)
         return job
 
-    def is_published(self, job: Job) -> bool:
-        """Whether there is a version to finish the publishing of."""
+    def clear_output(self, job: Job) -> None:
+        """Before a run: what an earlier run of the same job left half-made."""
+        shutil.rmtree(Workplace(self._settings, job.id).output, ignore_errors=True)
+        Shelf(self._settings.models, job.name).discard(job.id)
+
+    def has_output(self, job: Job) -> bool:
+        """Whether a finished run lies ready, so that only the publishing is left."""
         place = Workplace(self._settings, job.id)
         return (place.output / "metrics.json").is_file() or self._version_of(job).is_dir()
 
@@ -83,7 +88,8 @@ class Endings:
             then=f"mend it here and run `python -m daemon retry {job.id}`, or drop both files in the inbox again",
             now=self._clock.wall(),
         )
-        shutil.rmtree(place.output, ignore_errors=True)
+        for emptied in (place.inputs, place.output):
+            shutil.rmtree(emptied, ignore_errors=True)
         return self._journal.move(job.id, state, error=report, until=None, reason="", request="")
 
     def _version_of(self, job: Job) -> Path:

@@ -59,7 +59,7 @@ class Job:
     name: str
     """The model's name."""
     key: str
-    """SHA-256 of CSV bytes, spec and settings: what the result depends on."""
+    """SHA-256 of CSV bytes, spec and settings, what the result depends on; empty before the first run."""
     csv_name: str
     spec_name: str
     state: State = State.CLAIMED

@@ -19,42 +19,13 @@ from typing import Any, Self
 from daemon.clock import Clock, day
 from daemon.errors import JournalError, NewerJournalError, UnknownJobError
 from daemon.jobs.job import FINISHED, Job, State, check_move
+from daemon.jobs.prediction import Prediction
+from daemon.jobs.schema import SCHEMA, SCHEMA_VERSION
 from freeal.errors import Where
 
-SCHEMA_VERSION = 1
 FILE_NAME = "journal.sqlite"
 
-_SCHEMA = """
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, csv_name TEXT NOT NULL, spec_name TEXT NOT NULL,
-    state TEXT NOT NULL, round INTEGER NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    usd REAL NOT NULL, calls INTEGER NOT NULL, attempts INTEGER NOT NULL, force INTEGER NOT NULL,
-    partial INTEGER NOT NULL, reason TEXT NOT NULL, until REAL, error TEXT, csv_sha256 TEXT NOT NULL,
-    spec TEXT NOT NULL, origin TEXT NOT NULL, request TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL
-) STRICT;
-CREATE INDEX jobs_by_key ON jobs (key);
-CREATE TABLE predictions (
-    id TEXT PRIMARY KEY, model TEXT NOT NULL, csv_name TEXT NOT NULL, state TEXT NOT NULL, rows INTEGER,
-    error TEXT, created_at REAL NOT NULL, updated_at REAL NOT NULL
-) STRICT;
-CREATE TABLE spend (day TEXT NOT NULL, job TEXT NOT NULL, usd REAL NOT NULL, PRIMARY KEY (day, job)) STRICT;
-CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, at REAL NOT NULL) STRICT;
-"""
 _COLUMNS = [field.name for field in dataclasses.fields(Job)]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """One claimed CSV of the predict lane. `state` is `claimed`, `done` or `failed`."""
-
-    id: str
-    model: str
-    csv_name: str
-    state: str = "claimed"
-    rows: int | None = None
-    error: dict[str, Any] | None = None
-    created_at: float
-    updated_at: float
 
 
 class Journal:
@@ -93,7 +64,7 @@ class Journal:
                     hint="upgrade, or point `state` at another folder",
                 )
             if version == 0:
-                for statement in _SCHEMA.split(";"):
+                for statement in SCHEMA.split(";"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 

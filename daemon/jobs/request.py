@@ -14,15 +14,19 @@ from daemon.jobs.job import Job
 from daemon.jobs.workplace import Workplace
 from freeal.spec import Spec
 
-_LLM_THAT_MATTERS = {"provider", "model", "base_url", "calibration"}
+_LLM_THAT_MATTERS = {"model", "base_url", "calibration"}
 """How fast, how often tried and how dear a call may be changes no answer."""
 
 
-def job_key(csv_sha256: str, spec: Spec, settings: Settings) -> str:
-    """SHA-256 of everything the result depends on: CSV bytes, spec, and the settings that change it."""
+def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str) -> str:
+    """SHA-256 of everything the result depends on: CSV bytes, spec, and the settings that change it.
+
+    `provider` is what `llm.provider` means here and now: `auto` with a key is another job than `auto` without one.
+    """
     parts = {
         "csv": csv_sha256,
         "spec": spec.digest(),
+        "provider": provider,
         "llm": spec.llm_settings(settings.llm).model_dump(mode="json", include=_LLM_THAT_MATTERS),
         "student": spec.student_settings(settings.student).model_dump(mode="json", exclude={"device"}),
         "loop": spec.loop_settings(settings.loop).model_dump(mode="json"),

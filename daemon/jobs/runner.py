@@ -27,6 +27,7 @@ from daemon.processes.protocol import Answer, Failure, Result, Stopped
 from daemon.processes.supervisor import child, converse
 from daemon.view import View
 from freeal.errors import FreealError
+from freeal.settings import LlmSettings
 from freeal.spec import Spec
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +36,9 @@ MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
 DISK_PAUSE_SECONDS = 60.0
+RESERVED_SECONDS = 1.0
 MEGABYTE = 1_000_000
+LOCAL = "local"
 
 
 class Runner:
@@ -51,6 +54,8 @@ class Runner:
         endings: Endings,
         time: Clock,
         view: View,
+        provider_of: Callable[[LlmSettings], str],
+        module: str = MODULE,
     ) -> None:
         self._settings = settings
         self._key_folder = key_folder
@@ -59,9 +64,11 @@ class Runner:
         self._endings = endings
         self._clock = time
         self._view = view
+        self._provider_of = provider_of
+        self._module = module
         self._reserved_usd: dict[str, float] = {}
 
-    async def run(self, job: Job, stop: anyio.Event, is_cancelled: Callable[[], bool]) -> Job:
+    async def run(self, job: Job, stop: anyio.Event, *, is_cancelled: Callable[[], bool]) -> Job:
         """Work on a job until it is done, failed, paused or told to stop; the job as it then stands."""
         try:
             job = await self._run(job, stop, is_cancelled)
@@ -74,34 +81,45 @@ class Runner:
         return job
 
     async def _run(self, job: Job, stop: anyio.Event, is_cancelled: Callable[[], bool]) -> Job:
-        if job.state is State.PUBLISHING and self._endings.is_published(job):
+        if job.state is State.PUBLISHING and self._endings.has_output(job):
             return await anyio.to_thread.run_sync(self._endings.publish, job)
         if job.state is not State.CLAIMED:
             job = self._journal.move(job.id, State.CLAIMED, reason="", until=None)
         await anyio.to_thread.run_sync(self._intake.settle, job)
         spec = Spec.model_validate_json(job.spec) if job.spec else self._read_spec(job)
-        key = job_key(job.csv_sha256, spec, self._settings)
+        provider = self._provider_of(spec.llm_settings(self._settings.llm))
+        key = job_key(job.csv_sha256, spec, self._settings, provider=provider)
         if done := await anyio.to_thread.run_sync(self._endings.already_done, job, key):
             return done
         if obstacle := self._obstacle():
             return self._pause(job, obstacle)
-        limit, by_day = allowance(
-            job,
-            spec,
-            self._settings,
-            spent_today_usd=self._journal.spent_today_usd(),
-            reserved_usd=sum(self._reserved_usd.values()),
-        )
-        if by_day and limit == 0.0 and spec.llm_settings(self._settings.llm).provider != "local":
+        limit, by_day = (None, False) if provider == LOCAL else await self._allowance(job, spec, stop)
+        if stop.is_set():
+            return job
+        if by_day and limit == 0.0:
             midnight = clock.next_day(self._clock.wall())
             return self._pause(job, verdict.Pause("llm.daily_budget_usd is spent", midnight, at_budget=True))
         self._reserved_usd[job.id] = limit or 0.0
-        shutil.rmtree(Workplace(self._settings, job.id).output, ignore_errors=True)
+        await anyio.to_thread.run_sync(self._endings.clear_output, job)
         job = self._journal.move(job.id, State.ANNOTATING, attempts=job.attempts + 1, key=key, partial=False)
         self._view.started(job)
         request = training_request(job, spec, self._settings, key_folder=self._key_folder, allowance_usd=limit)
         answer = await self._converse(job, request, stop)
         return await self._conclude(job, answer, is_cancelled)
+
+    async def _allowance(self, job: Job, spec: Spec, stop: anyio.Event) -> tuple[float | None, bool]:
+        """What this run may spend, and whether it is the day that sets the limit.
+
+        Where running jobs have reserved all that is left of the day, wait for them: they seldom use it up.
+        """
+        while True:
+            reserved = sum(self._reserved_usd.values())
+            limit, by_day = allowance(
+                job, spec, self._settings, spent_today_usd=self._journal.spent_today_usd(), reserved_usd=reserved
+            )
+            if not (by_day and limit == 0.0) or reserved == 0.0 or stop.is_set():
+                return limit, by_day
+            await anyio.sleep(RESERVED_SECONDS)
 
     def _read_spec(self, job: Job) -> Spec:
         """For a claim cut off before its unusable spec was reported: raises that `SpecError` again."""
@@ -110,7 +128,7 @@ class Runner:
 
     async def _converse(self, job: Job, request: str, stop: anyio.Event) -> Answer:
         book = ProgressBook(job, journal=self._journal, clock=self._clock, view=self._view, reserved=self._reserved_usd)
-        async with child(MODULE) as process:
+        async with child(self._module) as process:
             _log.info("a job runs", job=job.id, pid=process.pid, attempt=job.attempts)
             answer = await converse(
                 process,

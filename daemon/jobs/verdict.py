@@ -1,9 +1,11 @@
-"""What a failed run means for its job: over, or try again later. Pure."""
+"""What a failed run means for its job, and what all runs together mean for whoever called. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
+from daemon.jobs.job import Job, State
 from daemon.processes.protocol import Failure
 
 SPEND_CAP_PAUSE_SECONDS = 3600.0
@@ -30,3 +32,16 @@ def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
         return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
     return None
+
+
+def exit_code(ended: Iterable[Job], *, other_failures: int) -> int:
+    """0 all done, 1 something failed, 3 stopped at a budget.
+
+    A pause for want of money is a budget, any other a failure.
+    """
+    jobs = list(ended)
+    bad = [job for job in jobs if job.state in {State.FAILED, State.CANCELLED}]
+    bad += [job for job in jobs if job.state is State.PAUSED and not job.partial]
+    if bad or other_failures:
+        return 1
+    return 3 if any(job.partial for job in jobs) else 0

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import structlog
 
+from daemon.errors import RefusedFileError
 from daemon.outbox import publish
+from freeal.errors import Where
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +51,7 @@ class Shelf:
         Every step may be repeated, so an interrupted publishing is finished by doing it again: where the version
         stands already, `output` may be gone.
         """
+        self._refuse_links()
         version = self.version(job_id)
         if not version.exists():
             publish.move_folder(output, version)
@@ -60,6 +63,16 @@ class Shelf:
                 publish.copy(version / name, self.folder / name)
         publish.point(self.model, f"versions/{job_id}/model")
         self._retire(keep_versions)
+
+    def _refuse_links(self) -> None:
+        for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):
+            if folder.is_symlink():
+                raise RefusedFileError("is a link, and would lead out of the models folder", where=Where(file=folder))
+
+    def discard(self, job_id: str) -> None:
+        """Forget a version whose publishing did not come to its end; the current one stays."""
+        if self.current != job_id and self.version(job_id).is_dir():
+            shutil.rmtree(self.version(job_id))
 
     def _retire(self, keep: int) -> None:
         """Delete the oldest versions; ids of one model differ first in the time of the claim, so they sort by age."""

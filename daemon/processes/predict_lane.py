@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import collections
 import shutil
 from collections.abc import Callable
 from pathlib import PurePath
@@ -18,7 +18,8 @@ from daemon.errors import ChangedFileError
 from daemon.inbox import stability
 from daemon.inbox.intake import csv_digest
 from daemon.inbox.scanner import Drop
-from daemon.jobs.journal import Journal, Prediction
+from daemon.jobs.journal import Journal
+from daemon.jobs.prediction import Prediction
 from daemon.jobs.workplace import Workplace
 from daemon.outbox import archive, publish
 from daemon.outbox.predictions import publish_prediction
@@ -42,13 +43,21 @@ class PredictLane:
     """Takes dropped CSVs and sees them through."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, time: Clock, *, idle_seconds: float = IDLE_SECONDS
+        self,
+        settings: Settings,
+        journal: Journal,
+        time: Clock,
+        *,
+        module: str = MODULE,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        self._module = module
         self._settings = settings
         self._journal = journal
         self._clock = time
         self._idle_seconds = idle_seconds
-        self._sender, self._receiver = anyio.create_memory_object_stream[Prediction](math.inf)
+        self._queue: collections.deque[Prediction] = collections.deque()
+        self._more = anyio.Event()
         self.pending = 0
         """Claimed and not yet finished."""
 
@@ -75,7 +84,8 @@ class PredictLane:
     def submit(self, prediction: Prediction) -> None:
         """Queue a claimed prediction."""
         self.pending += 1
-        self._sender.send_nowait(prediction)
+        self._queue.append(prediction)
+        self._more.set()
 
     def recover(self) -> None:
         """Queue what a former daemon claimed and did not finish."""
@@ -97,8 +107,8 @@ class PredictLane:
         """Serve for ever. The process starts with the first request and ends when idle."""
         request: Prediction | None = None
         while True:
-            request = request or await self._receiver.receive()
-            async with child(MODULE) as process:
+            request = request or await self._next()
+            async with child(self._module) as process:
                 _log.info("the predict process runs", pid=process.pid)
                 while request is not None:
                     alive = await self._serve(process, request)
@@ -106,7 +116,13 @@ class PredictLane:
                     request = None
                     if alive:
                         with anyio.move_on_after(self._idle_seconds):
-                            request = await self._receiver.receive()
+                            request = await self._next()
+
+    async def _next(self) -> Prediction:
+        while not self._queue:
+            self._more = anyio.Event()
+            await self._more.wait()
+        return self._queue.popleft()
 
     async def _serve(self, process: Child, prediction: Prediction) -> bool:
         """One prediction to its end; whether the process can take another."""

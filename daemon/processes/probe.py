@@ -17,14 +17,11 @@ def probe(line: str) -> Answer:
     """Look, without downloading: what is not on this machine yet is an answer too."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
-        import torch
-
         from freeal.settings import StudentSettings
-        from freeal.student import weights
+        from freeal.student import device, weights
 
         settings = StudentSettings.model_validate_json(line)
-        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-        return Result({"gpu": gpu, "torch": torch.__version__, "encoder": weights.resolve(settings.model).name})
+        return Result({"encoder": weights.resolve(settings.model).name, "device": str(device.choose(settings))})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

@@ -5,16 +5,38 @@ The first line of stdin is the TrainingJob as JSON. SIGTERM, or the end of stdin
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
+import filelock
 
+from daemon.errors import AlreadyRunningError
 from daemon.processes.channel import Channel, failure_of
 from daemon.processes.protocol import Answer, Result, Stopped
+
+PREDECESSOR_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def _alone_with(work: Path) -> Iterator[None]:
+    """Hold a job's folder. The process of a daemon that was killed may still be on its way out: wait for it."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(work.parent / "process.lock", timeout=PREDECESSOR_SECONDS)
+    try:
+        lock.acquire()
+    except filelock.Timeout as cause:
+        raise AlreadyRunningError("another process still works on this job", hint="retry it later") from cause
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def _run(line: str, channel: Channel) -> Answer:
@@ -33,7 +55,9 @@ async def _train(line: str, channel: Channel) -> Answer:
     try:
         from freeal.job import TrainingJob, train
 
-        outcome = await train(TrainingJob.model_validate_json(line), emit=channel.emit)
+        job = TrainingJob.model_validate_json(line)
+        with _alone_with(job.work):
+            outcome = await train(job, emit=channel.emit)
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
     return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})

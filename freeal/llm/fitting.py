@@ -1,7 +1,7 @@
 """Prompts as tokens that fit a model: what is cut, in which order, and how a label continues a prompt.
 
 It relies on the form of the completion prompts (freeal/prompts.py): blocks set apart by blank lines, the row in the
-last one, the question ("Label:") in the last line.
+last one, the question ("Output:") in the last line.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Fitter:
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         # A row that spells a control token like <|im_end|> means those characters, not the token.
-        encoded = self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+        encoded = self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False)
         ids: list[list[int]] = encoded.input_ids
         return ids
 

@@ -85,7 +85,7 @@ class RemoteModel(abc.ABC):
                     return await self._send(prompt, without)
             except TimeoutError as cause:
                 raise TransientError(
-                    f"no answer within {self._timeout_seconds:g} seconds", hint="llm.timeout_seconds"
+                    f"no answer within {self._timeout_seconds:g} seconds", hint="raise llm.timeout_seconds"
                 ) from cause
             except RowRejectedError as error:
                 refused = {name for name, words in self.features.items() if words.search(error.problem)} - without

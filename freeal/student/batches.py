@@ -11,7 +11,7 @@ Tokens = list[list[int]]
 """Token ids per text, special tokens included, unpadded."""
 
 BUCKET_BATCHES = 50
-"""Texts are shuffled, then sorted by length within this many batches: chance decides what meets, length what is near."""
+"""Texts are shuffled, then sorted by length within this many batches: near in length, yet new company every epoch."""
 
 
 def shuffled(lengths: np.ndarray, indices: np.ndarray, *, size: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -59,14 +59,18 @@ class Encoder:
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return self._head_inputs.pop().float(), logits.float()
 
-    def score(self, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+    def head_alone(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of given features [batch, d]: the head without the encoder."""
+        return nn.functional.linear(features, self.head.weight, self.head.bias)
+
+    def score(self, tokens: Tokens, *, batch_size: int = SCORING_BATCH) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`."""
         features = np.empty((len(tokens), self.head.in_features), dtype=np.float32)
         logits = np.empty((len(tokens), self.head.out_features), dtype=np.float32)
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         self.model.eval()
         with torch.inference_mode():
-            for batch in sorted_by_length(lengths, size=SCORING_BATCH):
+            for batch in sorted_by_length(lengths, size=batch_size):
                 seen, out = self.forward(*self.pad([tokens[index] for index in batch]))
                 features[batch], logits[batch] = seen.cpu().numpy(), out.cpu().numpy()
         return features, logits
@@ -91,17 +95,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def load(weights: Weights, *, labels: Sequence[str], max_length: int, compute: Compute, seed: int) -> Encoder:
-    """A fresh, untrained classifier over `labels` on this encoder, reading the mean of the tokens where that is possible.
+    """A fresh, untrained classifier over `labels` that reads the mean of the tokens where that is possible.
 
     Raises `ConfigError` when the folder holds no encoder that transformers knows.
     """
-    from transformers import AutoModelForSequenceClassification
-
     names = dict(enumerate(labels))
     with compute.seeded(seed):
-        model, tokenizer = read(
+        model, tokenizer, _ = read(
             weights.folder,
-            AutoModelForSequenceClassification,
             id2label=names,
             label2id={name: index for index, name in names.items()},
             problem_type="single_label_classification",
@@ -110,30 +111,34 @@ def load(weights: Weights, *, labels: Sequence[str], max_length: int, compute: C
     return Encoder(model, tokenizer, max_length=max_length, compute=compute)
 
 
-def read(folder: Path, auto_class: Any, **config: Any) -> tuple[Any, Any]:
-    """Model and tokenizer of a folder: safetensors only, no code from it, nothing fetched."""
-    from transformers import AutoTokenizer
+def read(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:
+    """Sequence classifier, tokenizer and the names of tensors the folder lacks: safetensors only, no code from it,
+    nothing fetched. `config` replaces entries of its config.json. Raises `ConfigError` when it cannot be read."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     safe = {"local_files_only": True, "trust_remote_code": False}
     try:
-        with _quiet():
-            model = auto_class.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **safe, **config)
-            return model, AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
+        with quiet():
+            model, loaded = AutoModelForSequenceClassification.from_pretrained(
+                folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe, **config
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
     except (OSError, ValueError, KeyError) as cause:
         raise ConfigError(f"student.model: {folder} cannot be read as an encoder: {cause}") from cause
+    return model, tokenizer, set(loaded["missing_keys"])
 
 
 def _head(model: Any) -> nn.Linear:
     wanted = model.config.num_labels
     found = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == wanted]
-    if not found or found[-1].bias is None or model.config.is_encoder_decoder:
+    if not found or not found[-1].state_dict().get("bias", torch.empty(0)).numel() or model.config.is_encoder_decoder:
         raise ConfigError(f"student.model: a {model.config.model_type} model has no linear head; use an encoder")
     return found[-1]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    # transformers reports the missing head on every load; that the head is new is the point here
+def quiet() -> Iterator[None]:
+    """No progress bars and no report of the missing head (that it is new is the point) from transformers inside."""
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

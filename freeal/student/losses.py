@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 CONSISTENCY_TEMPERATURE = 0.85
@@ -22,7 +23,13 @@ def _divergence(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     return functional.kl_div(functional.log_softmax(logits, dim=1), sharp, reduction="batchmean")
 
 
-def mixup(features: torch.Tensor, label_ids: torch.Tensor, *, head: nn.Module, rng: np.random.Generator) -> torch.Tensor:
+def mixup(
+    features: torch.Tensor,
+    label_ids: torch.Tensor,
+    *,
+    head: Callable[[torch.Tensor], torch.Tensor],
+    rng: np.random.Generator,
+) -> torch.Tensor:
     """Cross entropy of mixed features against mixed labels.
 
     `features` [batch, d] are the encoder's output; one lambda ~ Beta(4, 4) per batch, max(lambda, 1 - lambda), so that
@@ -31,7 +38,7 @@ def mixup(features: torch.Tensor, label_ids: torch.Tensor, *, head: nn.Module, r
     share = float(rng.beta(MIXUP_ALPHA, MIXUP_ALPHA))
     share = max(share, 1.0 - share)
     partner = torch.from_numpy(rng.permutation(len(features))).to(features.device)
-    logits = head(share * features + (1.0 - share) * features[partner]).float()
+    logits = head(share * features + (1.0 - share) * features[partner])
     own = functional.cross_entropy(logits, label_ids)
     return share * own + (1.0 - share) * functional.cross_entropy(logits, label_ids[partner])
 

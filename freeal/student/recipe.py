@@ -8,6 +8,7 @@ from freeal.settings import StudentSettings
 
 REFERENCE_WIDTH = 768
 REFERENCE_RATE = 2e-5
+HIGHEST_RATE = 5e-4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ def write(settings: StudentSettings, *, labelled: int, width: int) -> Recipe:
 
 def default_epochs(labelled: int) -> int:
     """Fewer texts need more passes to reach as many steps."""
-    for below, epochs in ((100, 10), (300, 6), (1000, 4), (5000, 3)):
+    for below, epochs in ((100, 10), (300, 5), (1000, 4), (5000, 3)):
         if labelled < below:
             return epochs
     return 2
 
 
 def default_learning_rate(width: int) -> float:
-    """2e-5 at 768 dimensions; narrower encoders want larger steps (MiniLM, 384: 8e-5)."""
-    return REFERENCE_RATE * (REFERENCE_WIDTH / width) ** 2
+    """2e-5 at 768 dimensions; narrower encoders want larger steps (MiniLM, 384: 8e-5), up to 5e-4."""
+    return min(REFERENCE_RATE * (REFERENCE_WIDTH / width) ** 2, HIGHEST_RATE)

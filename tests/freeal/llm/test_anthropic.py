@@ -133,10 +133,12 @@ async def test_a_server_that_stays_broken_is_a_transient_error(ask, prompt, time
     assert [120.0, 120.0] == time.slept
 
 
-async def test_a_slow_answer_is_given_up(ask, prompt):
-    """The time limit ends a call that would take half a minute, and the next try succeeds."""
-    with MessagesServer(by_keyword, faults=[Fault("slow", 30.0)]) as server:
+@pytest.mark.parametrize("fault", [Fault("slow", 30.0), Fault("drip", 0.2)])
+async def test_a_slow_answer_is_given_up(ask, prompt, fault):
+    """The time limit ends a call that would take half a minute, silent or dripping, and the next try succeeds."""
+    with MessagesServer(by_keyword, faults=[fault]) as server:
         assert "positive" == read(await ask(server, prompt, timeout_seconds=0.5), prompt.labels).label
+        assert 2 == len(server.requests)
 
 
 async def test_nobody_listening_is_a_transient_error(ask, prompt):

@@ -1,0 +1,85 @@
+"""`freeal.json` beside a saved student: what transformers' own config has no place for. Needs the standard library."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import CorruptModelError, NewerFormatError, Where
+
+FILE_NAME = "freeal.json"
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """How a student was made and must be used.
+
+    `temperature` is already inside the weights and kept as a record. `extra` is the caller's own (text columns, job).
+    """
+
+    labels: tuple[str, ...]
+    base_model: str
+    mode: str
+    max_length: int
+    temperature: float
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write(folder: Path, card: Card) -> None:
+    """Write the card into a model folder."""
+    content = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(card)}
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def add_extra(folder: Path, extra: dict[str, Any]) -> None:
+    """Merge `extra` into a saved student's card."""
+    card = read(folder)
+    write(folder, dataclasses.replace(card, extra=card.extra | extra))
+
+
+def read(folder: Path) -> Card:
+    """The card of a model folder. Raises `CorruptModelError` where it is missing or makes no sense, `NewerFormatError`
+    where a later version wrote it."""
+    path = folder / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise _corrupt(path, f"cannot be read: {cause.strerror}") from cause
+    except ValueError as cause:
+        raise _corrupt(path, f"is not valid JSON: {cause}") from cause
+    if not isinstance(content, dict) or not isinstance(version := content.get("schema_version"), int):
+        raise _corrupt(path, "has no schema_version")
+    if version > SCHEMA_VERSION:
+        raise NewerFormatError(
+            f"has schema_version {version}, this software knows {SCHEMA_VERSION}",
+            where=Where(file=path),
+            hint="update freeal, or train the model again",
+        )
+    return _checked(path, content)
+
+
+def _checked(path: Path, content: dict[str, Any]) -> Card:
+    labels = content.get("labels")
+    if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
+        raise _corrupt(path, "names no labels", key="labels")
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "base_model": str,
+        "mode": str,
+        "max_length": int,
+        "temperature": (int, float),
+        "extra": dict,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(content.get(key), kind):
+            raise _corrupt(path, f"has no usable value, found {content.get(key)!r}", key=key)
+    return Card(labels=tuple(labels), **{key: content[key] for key in kinds})
+
+
+def _corrupt(path: Path, problem: str, *, key: str | None = None) -> CorruptModelError:
+    return CorruptModelError(
+        problem, where=Where(file=path, key=key), hint="train the model again, or restore its folder from a copy"
+    )

@@ -1,0 +1,76 @@
+"""The frozen student: logistic regression on the untrained encoder's features, seconds once those are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeal.selection import clean
+from freeal.settings import StudentSettings
+from freeal.student import calibrate
+from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.card import Card
+from freeal.student.classifier import TextClassifier
+from freeal.student.encoder import unit
+from freeal.student.probe import Probe, cross_entropy, softmax
+from freeal.student.start import Start, checked_ids, robust_probe
+
+
+class FrozenTrainer:
+    """Fits a linear head on clean labels; features are computed once per text and kept between rounds.
+
+    Losses, P(clean) and the temperature come from cross-validated logits: of heads that did not see the text.
+    """
+
+    def __init__(self, settings: StudentSettings) -> None:
+        self.settings = settings
+        self._start = Start(settings)
+
+    @property
+    def description(self) -> dict[str, str]:
+        """`model`, `mode` and `device` in use."""
+        return {"model": self._start.weights.name, "mode": "frozen", "device": str(self._start.compute)}
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
+        return self._start.embed(texts)
+
+    def fit(
+        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+    ) -> Training:
+        """Fit on noisy labels. Raises `TrainingError` when no text has a label."""
+        ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
+        encoder = self._start.fresh(labels)
+        on_step(0, 2)
+        features = self._start.features(texts, encoder)
+        on_step(1, 2)
+        known = np.flatnonzero(ids != NO_LABEL)
+        head = robust_probe(features[known], ids[known], labels=len(labels), seed=seed)
+        losses, probability = _judged(head, ids, known)
+        temperature = calibrate.temperature(head.held_out, ids[known])
+        encoder.set_head(head.weight, head.bias)
+        encoder.cool(temperature)
+        card = Card(
+            labels=tuple(labels),
+            base_model=self._start.weights.name,
+            mode="frozen",
+            max_length=encoder.max_length,
+            temperature=temperature,
+        )
+        on_step(2, 2)
+        return Training(
+            student=TextClassifier(encoder, card),
+            clean_probability=probability,
+            proba=softmax((features @ head.weight.T + head.bias) / temperature),
+            embeddings=unit(features),
+            losses=losses,
+        )
+
+
+def _judged(head: Probe, label_ids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    losses = np.full(len(label_ids), np.nan, dtype=np.float32)
+    probability = np.zeros(len(label_ids), dtype=np.float32)
+    losses[known] = cross_entropy(head.held_out, label_ids[known])
+    probability[known] = clean.split(losses[known], label_ids[known])
+    return losses, probability

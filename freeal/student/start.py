@@ -1,0 +1,79 @@
+"""What every fit starts from: the same untrained encoder, its features of the pool, a linear head fitted on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeal.errors import TrainingError
+from freeal.selection import clean
+from freeal.settings import StudentSettings
+from freeal.student import device, encoder, probe
+from freeal.student.base import NO_LABEL
+from freeal.student.features import FeatureCache
+from freeal.student.weights import resolve
+
+CLEAN_THRESHOLD = 0.7
+"""P(clean) above which a text's label is learned from (the paper's value)."""
+
+
+class Start:
+    """The encoder that `settings` name, ready to be loaded afresh for each fit."""
+
+    def __init__(self, settings: StudentSettings) -> None:
+        self.settings = settings
+        self.weights = resolve(settings.model)
+        self.compute = device.choose(settings)
+        self._cache = FeatureCache()
+
+    def fresh(self, labels: Sequence[str]) -> encoder.Encoder:
+        """An untrained classifier; equal every time but for the shape of its head."""
+        return encoder.load(
+            self.weights,
+            labels=labels,
+            max_length=self.settings.max_length,
+            compute=self.compute,
+            seed=self.settings.seed,
+        )
+
+    def features(self, texts: Sequence[str], untrained: encoder.Encoder) -> np.ndarray:
+        """Head inputs of a `fresh` encoder, float32 [n, d]; computed once per text."""
+        return self._cache.features(texts, untrained)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Features of the untrained encoder at unit length, float32 [n, d]."""
+        return encoder.unit(self.features(texts, self.fresh(("0", "1"))))
+
+
+def robust_probe(
+    features: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int, usable: np.ndarray | None = None
+) -> probe.Probe:
+    """A linear head that learned from clean labels only: once on all, split by cross-validated losses, once more.
+
+    `features` [n, d] as the encoder gives them, `label_ids` [n] without NO_LABEL; only labels that are `usable` (bool
+    [n], default all) are learned from. Cross-validated losses need no early stopping to tell right labels from
+    memorised ones: no head has seen the text it judges.
+    """
+    usable = np.ones(len(label_ids), dtype=bool) if usable is None else usable
+    scale = float(features.std()) or 1.0
+    scaled = features / scale
+    first = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=usable)
+    probability = clean.split(probe.cross_entropy(first.held_out, label_ids), label_ids)
+    trusted = (probability > CLEAN_THRESHOLD) & usable
+    second = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=trusted) if trusted.any() else first
+    return probe.Probe(second.weight / scale, second.bias, second.held_out)
+
+
+def checked_ids(label_ids: Sequence[int], *, texts: int, labels: int) -> np.ndarray:
+    """Label ids as int64 [n]. Raises `TrainingError` when none is known or they do not fit texts and labels."""
+    ids = np.asarray(label_ids, dtype=np.int64)
+    if len(ids) != texts:
+        raise TrainingError(f"{texts} texts came with {len(ids)} labels")
+    if ((ids < NO_LABEL) | (ids >= labels)).any():
+        raise TrainingError(f"a label id is outside of 0..{labels - 1}")
+    if not (ids != NO_LABEL).any():
+        raise TrainingError(
+            "no text has a label: there is nothing to train on", hint="see why the annotation gave no usable answer"
+        )
+    return ids

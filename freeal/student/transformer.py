@@ -1,0 +1,102 @@
+"""The fine-tuned student: a linear head first, then the whole encoder, robustly (DESIGN.md 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeal.settings import StudentSettings
+from freeal.student import calibrate, recipe
+from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.card import Card
+from freeal.student.classifier import TextClassifier
+from freeal.student.encoder import Encoder, unit
+from freeal.student.probe import cross_entropy, softmax
+from freeal.student.start import Start, checked_ids, robust_probe
+from freeal.student.training import Pool, RobustTraining, judge
+
+HELD_OUT_SHARE = 0.1
+HELD_OUT_FROM = 100
+"""Fewer labelled texts than this are all needed for training; the temperature is then the prior's."""
+HELD_OUT_MOST = 500
+SMALL_CLASS = 10
+
+
+class TransformerTrainer:
+    """Fine-tunes a sequence classifier. Each fit starts from the untrained encoder, errors of a round end with it."""
+
+    def __init__(self, settings: StudentSettings) -> None:
+        self.settings = settings
+        self._start = Start(settings)
+
+    @property
+    def description(self) -> dict[str, str]:
+        """`model`, `mode` and `device` in use."""
+        return {"model": self._start.weights.name, "mode": "finetune", "device": str(self._start.compute)}
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
+        return self._start.embed(texts)
+
+    def fit(
+        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+    ) -> Training:
+        """Train on noisy labels. Raises `TrainingError` when no text has a label."""
+        ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
+        rng = np.random.default_rng([self.settings.seed, seed])
+        encoder = self._start.fresh(labels)
+        held_out = _held_out(ids, rng)
+        probe_losses = self._probe(encoder, texts, ids, held_out, seed=seed)
+        pool = Pool(encoder.tokenize(texts), ids, held_out, probe_losses)
+        plan = recipe.write(self.settings, labelled=int(pool.learned.sum()), width=encoder.model.config.hidden_size)
+        with self._start.compute.seeded(seed):
+            RobustTraining(encoder, pool, plan, rng=rng).run(on_step)
+        return self._finish(encoder, pool, tuple(labels))
+
+    def _probe(
+        self, encoder: Encoder, texts: Sequence[str], ids: np.ndarray, held_out: np.ndarray, *, seed: int
+    ) -> np.ndarray:
+        # linear probing, then fine-tuning (Kumar et al., ICLR 2022): a random head would first pull the features apart
+        features = self._start.features(texts, encoder)
+        known = np.flatnonzero(ids != NO_LABEL)
+        labels = encoder.head.out_features
+        head = robust_probe(features[known], ids[known], labels=labels, seed=seed, usable=~held_out[known])
+        encoder.set_head(head.weight, head.bias)
+        losses = np.full(len(ids), np.nan, dtype=np.float32)
+        losses[known] = cross_entropy(head.held_out, ids[known])
+        return losses
+
+    def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...]) -> Training:
+        features, logits = encoder.score(pool.tokens)
+        losses, probability = judge(pool, logits)
+        kept = pool.held_out
+        temperature = calibrate.temperature(logits[kept], pool.label_ids[kept])
+        encoder.cool(temperature)
+        card = Card(
+            labels=labels,
+            base_model=self._start.weights.name,
+            mode="finetune",
+            max_length=encoder.max_length,
+            temperature=temperature,
+        )
+        return Training(
+            student=TextClassifier(encoder, card),
+            clean_probability=probability,
+            proba=softmax(logits / temperature),
+            embeddings=unit(features),
+            losses=losses,
+        )
+
+
+def _held_out(label_ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Bool [n]: a random tenth of the labelled texts, of classes that can spare them; none of a small pool."""
+    chosen = np.zeros(len(label_ids), dtype=bool)
+    labelled = np.flatnonzero(label_ids != NO_LABEL)
+    if len(labelled) < HELD_OUT_FROM:
+        return chosen
+    counts = np.bincount(label_ids[labelled])
+    spare = labelled[counts[label_ids[labelled]] >= SMALL_CLASS]
+    most = min(HELD_OUT_MOST, int(len(labelled) * HELD_OUT_SHARE), len(spare))
+    chosen[rng.permutation(spare)[:most]] = True
+    return chosen

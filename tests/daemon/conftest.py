@@ -1,0 +1,186 @@
+"""Parts of the daemon on a folder of their own, with a clock that stands still until told."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import anyio
+import pytest
+
+from daemon import app, config
+from daemon.clock import Clock
+from daemon.config import Loaded, Settings, WatchSettings
+from daemon.inbox.stability import look_around, observe
+from daemon.jobs.journal import Journal
+from daemon.view import LogView
+
+NOON = 1_763_812_800.0
+"""2025-11-22T12:00:00Z."""
+
+
+@dataclasses.dataclass
+class Hands:
+    """A clock moved by hand."""
+
+    wall_seconds: float = NOON
+    steady_seconds: float = 0.0
+
+    def pass_by(self, seconds):
+        self.wall_seconds += seconds
+        self.steady_seconds += seconds
+
+    @property
+    def clock(self):
+        return Clock(lambda: self.wall_seconds, lambda: self.steady_seconds)
+
+
+@pytest.fixture
+def hands():
+    """A clock at noon."""
+    return Hands()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Default settings on folders under tmp_path, made."""
+    made = Settings(inbox=tmp_path / "inbox", models=tmp_path / "models", state=tmp_path / "state")
+    app.prepare_folders(made)
+    return made
+
+
+@pytest.fixture
+def journal(settings, hands):
+    """An empty journal."""
+    with Journal(settings.state, hands.clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def drop(settings):
+    """Write files into the inbox; gives the observations a scan would make of them."""
+
+    def write(**files):
+        for name, content in files.items():
+            stem, suffix = name.rsplit("_", 1)
+            (settings.inbox / f"{stem}.{suffix}").write_text(content)
+        return observe({}, look_around(settings.inbox), now=0.0)
+
+    return write
+
+
+_CSV = "text\nfine\nawful\n"
+_SPEC = "description: What the reviewer felt.\nlabels: [good, bad]\n"
+
+TRAIN = """
+import json, os, pathlib, signal, sys, time
+job = json.loads(sys.stdin.readline())
+def say(type_, **fields):
+    print(json.dumps({"type": type_, **fields}), flush=True)
+rounds = pathlib.Path(job["work"]); rounds.mkdir(exist_ok=True)
+runs = rounds / "runs"; runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
+say("progress", stage="annotating", round=1, done=1, total=2, unit="rows")
+say("spend", usd=0.25, calls=1, input_tokens=1, cached_tokens=0, output_tokens=1)
+how = open(job["csv"]).read().splitlines()[-1]
+if how == "crash" or (how == "crash once" and runs.read_text() == "x"):
+    os.kill(os.getpid(), signal.SIGKILL)
+if how == "hang":
+    def stop(*_):
+        say("stopped"); os._exit(0)
+    signal.signal(signal.SIGTERM, stop)
+    say("notice", message="hanging")
+    time.sleep(600)
+if how == "cap":
+    say("failure", kind="SpendCapError", problem="the account's cap", where={}, hint=None)
+    raise SystemExit
+say("progress", stage="training", round=1, done=1, total=1, unit="batches")
+say("round_finished", round=1, metrics={})
+out = pathlib.Path(job["output"]); (out / "model").mkdir(parents=True)
+(out / "model" / "config.json").write_text("{}")
+(out / "annotated.csv").write_text(open(job["csv"]).read())
+(out / "metrics.json").write_text(json.dumps(job["llm"]))
+say("result", content={"budget_reached": how == "partial", "metrics": {}})
+"""
+
+PREDICT = """
+import json, os, signal, sys
+for line in sys.stdin:
+    job = json.loads(line)
+    text = open(job["input_csv"]).read()
+    if "crash" in text:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "bad" in text:
+        message = {"type": "failure", "kind": "InputError", "problem": "no column", "where": {"file": job["input_csv"]}}
+    else:
+        open(job["output_csv"], "w").write(text + "labelled\\n")
+        message = {"type": "result", "content": {"rows": 1, "pid": os.getpid()}}
+    print(json.dumps(message), flush=True)
+"""
+
+
+class World:
+    """A service's folders, and what is done to them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.settings = config.Settings(
+            inbox=root / "inbox",
+            models=root / "models",
+            state=root / "state",
+            watch=WatchSettings(mode="off", stability_seconds=0.0, rescan_seconds=0.2),
+        )
+        app.prepare_folders(self.settings)
+        self.service = None
+
+    def drop(self, stem="a", *, csv=_CSV, spec=_SPEC):
+        (self.settings.inbox / f"{stem}.csv").write_text(csv)
+        (self.settings.inbox / f"{stem}.yaml").write_text(spec)
+
+    def drop_to_predict(self, text="text\nfine\n", model="a", name="new.csv"):
+        (self.settings.models / model / "predict").mkdir(parents=True, exist_ok=True)
+        (self.settings.models / model / "predict" / name).write_text(text)
+
+    def run(self, *, once=True, beside=None):
+        """Run the service; `beside(service)` is an async function run next to it. The exit code."""
+        with Journal(self.settings.state, Clock()) as journal:
+            loaded = Loaded(self.settings, self.root, {})
+            service = app.build(
+                loaded,
+                once=once,
+                journal=journal,
+                time=Clock(),
+                view=LogView(),
+                programs=app.Programs("scripted_train", "scripted_predict"),
+            )
+
+            async def both():
+                async with anyio.create_task_group() as tasks:
+                    if beside is not None:
+                        tasks.start_soon(beside)
+                    await service.run()
+
+            anyio.run(both)
+            failed = sum(one.state == "failed" for one in journal.predictions())
+            return service.exit_code(failed)
+
+    def journal(self):
+        return Journal(self.settings.state, Clock())
+
+    def jobs(self):
+        with self.journal() as journal:
+            return journal.jobs()
+
+    def names(self, *parts):
+        folder = self.settings.inbox.parent.joinpath(*parts)
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """Folders and scripted children."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "scripted_train.py").write_text(TRAIN)
+    (programs / "scripted_predict.py").write_text(PREDICT)
+    monkeypatch.setenv("PYTHONPATH", str(programs))
+    return World(tmp_path / "world")

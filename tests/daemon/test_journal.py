@@ -1,0 +1,107 @@
+"""What was begun and what is finished, on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from daemon.errors import IllegalMoveError, JournalError, NewerJournalError, UnknownJobError
+from daemon.jobs.job import Job, State
+from daemon.jobs.journal import FILE_NAME, Journal
+from daemon.jobs.prediction import Prediction
+
+JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
+
+
+def test_a_job_comes_back_as_it_was_written(journal):
+    """Every field survives the file."""
+    journal.add(JOB)
+    assert JOB == journal.job("m-1")
+
+
+def test_a_job_survives_closing_the_file(settings, hands):
+    """A restart finds what was begun."""
+    with Journal(settings.state, hands.clock) as first:
+        first.add(JOB)
+    with Journal(settings.state, hands.clock) as second:
+        assert [JOB] == second.unfinished()
+
+
+def test_a_commit_survives_a_power_cut(journal):
+    """Write-ahead log, synced at every commit."""
+    connection = journal._connection
+    assert ("wal", 2) == (
+        connection.execute("PRAGMA journal_mode").fetchone()[0],
+        connection.execute("PRAGMA synchronous").fetchone()[0],
+    )
+
+
+def test_a_move_changes_state_fields_and_time(journal, hands):
+    """The row says what is the case now."""
+    journal.add(JOB)
+    hands.pass_by(5.0)
+    moved = journal.move("m-1", State.FAILED, error={"problem": "x"})
+    assert (State.FAILED, {"problem": "x"}, hands.wall_seconds) == (moved.state, moved.error, moved.updated_at)
+
+
+def test_an_illegal_move_leaves_the_row_alone(journal):
+    """The machine of states is enforced where it is written down."""
+    journal.add(JOB)
+    journal.move("m-1", State.FAILED)
+    with pytest.raises(IllegalMoveError):
+        journal.move("m-1", State.TRAINING, round=7)
+    assert (State.FAILED, 0) == (journal.job("m-1").state, journal.job("m-1").round)
+
+
+def test_an_unknown_job_is_named(journal):
+    """The message says which id was asked for."""
+    with pytest.raises(UnknownJobError, match="no job 'nobody'"):
+        journal.job("nobody")
+
+
+def test_only_complete_jobs_count_as_done_content(journal):
+    """A result cut off by a budget, or one that only pointed at another, does not stand in for a run."""
+    for number, fields in enumerate([{"partial": True}, {"reason": "the same as m-0"}, {}]):
+        journal.add(Job(**{**_fields(JOB), "id": f"m-{number}"}))
+        journal.move(f"m-{number}", State.DONE, **fields)
+    assert ["m-2"] == [job.id for job in journal.done_with_key("k")]
+
+
+def test_money_is_booked_by_day(journal, hands):
+    """The cap per day holds over jobs and begins anew at midnight UTC."""
+    journal.book("m-1", 0.5)
+    journal.book("m-2", 0.25)
+    assert 0.75 == journal.spent_today_usd()
+    hands.pass_by(86_400.0)
+    assert 0.0 == journal.spent_today_usd()
+
+
+def test_a_later_format_is_refused_and_left_alone(settings, hands):
+    """A downgrade must not damage what the newer version wrote."""
+    with sqlite3.connect(settings.state / FILE_NAME) as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(NewerJournalError, match="format 99"):
+        Journal(settings.state, hands.clock)
+
+
+def test_a_damaged_file_is_an_error_that_says_what_to_do(settings, hands):
+    """Not a traceback, and not a new empty journal over the old one."""
+    (settings.state / FILE_NAME).write_bytes(b"this is no database at all, but it is long enough to look like one" * 99)
+    with pytest.raises(JournalError, match="move it away"):
+        Journal(settings.state, hands.clock)
+
+
+def test_predictions_are_written_down_and_closed(journal):
+    """A restart sees which were claimed and not finished."""
+    for number in (1, 2):
+        journal.add_prediction(
+            Prediction(id=f"p-{number}", model="m", csv_name="x.csv", created_at=float(number), updated_at=0.0)
+        )
+    journal.finish_prediction("p-1", state="done", rows=3)
+    assert [("done", 3), ("claimed", None)] == [(one.state, one.rows) for one in journal.predictions()]
+
+
+def _fields(job):
+    return {name: getattr(job, name) for name in job.__dataclass_fields__}

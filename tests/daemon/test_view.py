@@ -1,0 +1,78 @@
+"""What a person sees while jobs run, and at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+from structlog.testing import capture_logs
+
+from daemon.app import Report
+from daemon.closing import show
+from daemon.inbox.pairing import Waiting
+from daemon.jobs.job import Job, State
+from daemon.jobs.prediction import Prediction
+from daemon.view import LogView, TerminalView
+from freeal.events import Notice, Progress, RoundFinished, Spend
+
+JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
+
+
+def _ended(state, **fields):
+    return dataclasses.replace(JOB, state=state, **fields)
+
+
+def test_on_a_terminal_a_bar_shows_stage_rows_and_money():
+    """And it is gone when the job is over."""
+    stream = io.StringIO()
+    view = TerminalView(Console(file=stream, force_terminal=True, width=120))
+    view.started(JOB)
+    view.event(JOB, Progress("annotating", 2, 30, 60))
+    view.event(JOB, Spend(0.25, 1, 1, 0, 1))
+    view._progress.refresh()
+    view.finished(_ended(State.DONE))
+    view.close()
+    assert all(part in stream.getvalue() for part in ("round 2, annotating", "30/60", "$0.2500"))
+
+
+def test_elsewhere_a_stage_is_one_line_however_many_steps_it_has():
+    """A log of a million rows stays short."""
+    view = LogView()
+    with capture_logs() as lines:
+        for done in range(1000):
+            view.event(JOB, Progress("annotating", 1, done, 1000))
+        view.event(JOB, Progress("training", 1, 0, 10))
+        view.event(JOB, RoundFinished(1, {"clean": 3, "nested": {"not": "shown"}}))
+        view.event(JOB, Notice("be told"))
+    assert ["stage", "stage", "a round is finished", "be told"] == [line["event"] for line in lines]
+    assert "nested" not in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("job", "text"),
+    [
+        (_ended(State.DONE, usd=0.5), "done, $0.5000"),
+        (_ended(State.DONE, partial=True), "stopped at its budget"),
+        (_ended(State.DONE, reason="the same as m-0"), "done: the same as m-0"),
+        (_ended(State.FAILED, error={"problem": "unknown key"}), "failed: unknown key"),
+        (_ended(State.PAUSED, reason="no money"), "paused: no money"),
+        (_ended(State.CLAIMED), "claimed"),
+    ],
+)
+def test_the_closing_table_says_how_each_job_ended_and_where_to_look(settings, job, text):
+    """The whole id and the whole folder, however narrow the terminal."""
+    stream = io.StringIO()
+    prediction = Prediction(id="p-1", model="m", csv_name="x.csv", state="done", rows=7, created_at=1.0, updated_at=1.0)
+    report = Report(0, (job,), (prediction,), (Waiting("b.csv", "no spec"),))
+    show(report, settings, Console(file=stream, width=300))
+    shown = stream.getvalue()
+    assert all(part in shown for part in ("m-1", text, "7 rows labelled", "predictions", "waits: b.csv: no spec"))
+
+
+def test_an_empty_run_says_where_to_drop(settings):
+    """The first thing a new user sees."""
+    stream = io.StringIO()
+    show(Report(0, (), (), ()), settings, Console(file=stream, width=300))
+    assert f"drop a CSV and its spec in {settings.inbox}" in stream.getvalue()

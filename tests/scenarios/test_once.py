@@ -1,0 +1,108 @@
+"""`python -m daemon --once`, from the dropped file to the result."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+
+def _table(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_from_drop_to_model_to_prediction(daemon, server):
+    """A pair becomes an annotated CSV and a model; a CSV dropped later is labelled by it; nothing is asked twice."""
+    daemon.drop()
+    done = daemon.run("--once")
+    assert 0 == done.returncode, done.stderr
+
+    shelf = daemon.models / "reviews"
+    annotated = _table(shelf / "annotated" / "reviews.csv")
+    assert [row["id"] for row in annotated] == [str(number) for number in range(24)]
+    assert {"positive", "negative"} == {row["freeal_label"] for row in annotated}
+    version = {path.name for path in daemon.only("models", "reviews", "versions").iterdir()}
+    assert {"model", "annotated.csv", "metrics.json", "cost.json", "run.json", "audit.jsonl"} <= version
+    assert {"config.json", "model.safetensors"} <= {path.name for path in (shelf / "model").iterdir()}
+    assert {"reviews.csv", "reviews.yaml"} == {path.name for path in daemon.only("inbox", "done").iterdir()}
+    assert "models/reviews" in done.stdout
+    asked = len(server.requests)
+    assert asked > 0
+
+    daemon.drop()
+    again = daemon.run("--once")
+    assert (0, asked) == (again.returncode, len(server.requests)), again.stderr
+    assert "the same as" in " ".join(again.stdout.split())
+
+    (shelf / "predict" / "june.csv").write_text(daemon.rows(6, start=100))
+    later = daemon.run("--once")
+    assert (0, asked) == (later.returncode, len(server.requests)), later.stderr
+    labelled = _table(shelf / "predictions" / "june.csv")
+    assert [row["text"] for row in labelled] == [
+        row.split(",")[1] for row in daemon.rows(6, start=100).splitlines()[1:]
+    ]
+    assert {"freeal_label", "freeal_confidence", "freeal_p_positive", "freeal_p_negative"} <= set(labelled[0])
+    facts = json.loads((shelf / "predictions" / "june.json").read_text())
+    assert (6, daemon.only("models", "reviews", "versions").name) == (facts["rows"], facts["model_version"])
+    assert "june.csv" == next(daemon.only("models", "reviews", "done").iterdir()).name
+    assert [] == list((shelf / "predict").iterdir())
+
+
+@pytest.mark.slow
+def test_a_misspelt_key_fails_its_pair_and_no_other(daemon):
+    """The report names file, line, key and the nearest known key; the good job is done; exit 1."""
+    daemon.drop("bad", spec=daemon.spec.replace("label_column", "lable_column"))
+    daemon.drop("good")
+    assert 1 == daemon.run("--once").returncode
+    failed = daemon.only("inbox", "failed")
+    assert {"bad.csv", "bad.yaml", "error.json", "ERROR.txt"} == {path.name for path in failed.iterdir()}
+    prose = (failed / "ERROR.txt").read_text()
+    assert f"{failed}/bad.yaml, line 4, key 'lable_column'" in prose
+    assert "did you mean 'label_column'?" in prose
+    assert (daemon.models / "good" / "annotated" / "good.csv").is_file()
+
+
+def test_a_csv_without_its_text_column_names_the_nearest(daemon, server):
+    """Nothing is asked; the report says which column was meant."""
+    daemon.drop(csv=daemon.rows().replace("id,text,truth", "id,texts,truth"))
+    assert 1 == daemon.run("--once").returncode
+    report = json.loads((daemon.only("inbox", "failed") / "error.json").read_text())
+    assert ("InputError", "text", 1) == (report["kind"], report["where"]["column"], report["where"]["line"])
+    assert "'texts'" in report["hint"]
+    assert report["where"]["file"].endswith("/reviews.csv")
+    assert [] == server.requests
+
+
+def test_a_dry_run_counts_and_touches_nothing(daemon, server):
+    """Rows and distinct texts, no call, no file moved."""
+    daemon.drop(csv=daemon.rows() + "99,a good thing number 1,positive\n")
+    done = daemon.run("--dry-run")
+    assert 0 == done.returncode, done.stderr
+    assert {"25", "24"} <= set(done.stdout.replace("│", " ").split())
+    assert ([], ["reviews.csv", "reviews.yaml"]) == (
+        server.requests,
+        sorted(path.name for path in daemon.inbox.iterdir()),
+    )
+
+
+def test_check_says_what_is_in_force_and_from_where(daemon):
+    """Settings with their sources, then one line per thing that must be in place; no key is shown."""
+    done = daemon.run("check")
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "watch.stability_seconds = 0.2  [freeal.yaml:1]" in done.stdout
+    assert "jobs.parallel = 1  [default]" in done.stdout
+    assert {"inbox", "models", "state", "disk", "language model", "student", "GPU"} == {
+        line[9:].split(":")[0] for line in done.stdout.split("\n\n")[1].splitlines()
+    }
+    assert "sk-ant-test" not in done.stdout + done.stderr
+
+
+def test_a_mistake_in_the_settings_is_exit_78(daemon):
+    """Nothing is started; the message names the key."""
+    (daemon.folder / "freeal.yaml").write_text("watch: {stability_second: 1}\n")
+    done = daemon.run("--once")
+    assert 78 == done.returncode
+    assert "did you mean 'stability_seconds'?" in done.stderr
+    assert "Traceback" not in done.stderr
