@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from freeal import torch_runtime
 from freeal.errors import ConfigError, FreealError, SpecError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished
 from freeal.summary import figures, read_metrics
@@ -24,6 +26,8 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 2, 3, 78
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code (CONTRACT.md 4)."""
     arguments = _parser().parse_args(argv)
+    for name, value in torch_runtime.ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         code: int = arguments.run(arguments)
         return code
@@ -124,9 +128,9 @@ def _train(arguments: argparse.Namespace) -> int:
         shutil.copyfile(results / "annotated.csv", arguments.output_csv)
     shutil.rmtree(job.work)
     _print_figures(outcome.metrics)
-    print(
-        f"model {arguments.output_model}, labelled rows {arguments.output_csv or results / 'annotated.csv'}, all {results}"
-    )
+    print(f"\nmodel         {arguments.output_model}")
+    print(f"labelled rows {arguments.output_csv or results / 'annotated.csv'}")
+    print(f"all results   {results}")
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from freeal.annotate import Annotator, LabelRequest
 from freeal.selection import demonstrations as choose
-from freeal.selection import retrieve
 from freeal.settings import LoopSettings
 from freeal.student.base import NO_LABEL, Trainer
 from freeal.types import Annotation, Demonstration, Task
@@ -25,7 +24,7 @@ _SURE_SHARE = 0.1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class InitialDemonstrations:
-    """What round 1 shows, and the zero-shot annotations (of the whole pool, or none) that were made on the way."""
+    """What round 1 chooses from, and the zero-shot annotations (of the whole pool, or none) made on the way."""
 
     demonstrations: tuple[Demonstration, ...]
     annotations: tuple[Annotation, ...] = ()
@@ -41,30 +40,22 @@ async def starting_demonstrations(
     settings: LoopSettings,
     seed: int,
 ) -> InitialDemonstrations:
-    """Choose, write or find the first demonstrations; at most `settings.shots`, balanced over the labels."""
+    """Take, have written or find the first demonstrations."""
     zero_shot: tuple[Annotation, ...] = ()
     if settings.zero_shot == "always" or (settings.zero_shot == "auto" and annotator.free):
         requests = [LabelRequest(index, text) for index, text in enumerate(texts)]
         zero_shot = tuple(await annotator.annotate(requests, task=task, round_number=0))
     if user:
-        return InitialDemonstrations(_balanced(user, task, settings, seed), zero_shot)
+        return InitialDemonstrations(tuple(user), zero_shot)
     if annotator.writes:
         rng = np.random.default_rng(seed)
         picked = rng.choice(len(texts), size=min(_PROTOTYPES, len(texts)), replace=False)
         prototypes = [texts[index] for index in sorted(picked)]
         written = await annotator.write_demonstrations(task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN)
         in_pool = set(texts)
-        own_work = [demo for demo in written if demo.text not in in_pool]
-        return InitialDemonstrations(_balanced(own_work, task, settings, seed), zero_shot)
+        return InitialDemonstrations(tuple(demo for demo in written if demo.text not in in_pool), zero_shot)
     surest = _surest(task, texts, zero_shot, trainer=trainer, settings=settings, seed=seed)
-    return InitialDemonstrations(_balanced(surest, task, settings, seed), zero_shot)
-
-
-def _balanced(
-    candidates: Sequence[Demonstration], task: Task, settings: LoopSettings, seed: int
-) -> tuple[Demonstration, ...]:
-    label_ids = np.array([task.names.index(demo.label) for demo in candidates], dtype=int)
-    return tuple(candidates[position] for position in retrieve.shared(label_ids, shots=settings.shots, seed=seed))
+    return InitialDemonstrations(tuple(surest), zero_shot)
 
 
 def _surest(

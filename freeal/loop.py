@@ -18,6 +18,7 @@ import anyio.from_thread
 import anyio.to_thread
 import numpy as np
 
+from freeal import ensemble
 from freeal.annotate import Annotator, LabelRequest
 from freeal.errors import TrainingError
 from freeal.events import Emit, Notice, Progress, RoundFinished
@@ -31,6 +32,9 @@ from freeal.state import RoundState, RoundStore
 from freeal.stopping import best_round, settled
 from freeal.student.base import NO_LABEL, Trainer, Training
 from freeal.types import Annotation, Demonstration, Status, Task
+
+_FREE_SETS = 3
+"""Sets of demonstrations each text is asked with where asking costs nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,15 +88,17 @@ class Loop:
         """Annotate, train, select and save the next round; None when asking again changed too little to train on."""
         number = len(rounds) + 1
         started, spent_before_usd = time.monotonic(), self.annotator.ledger.usd
-        asked = await self._annotate(number, initial, rounds)
-        annotations = merge(rounds[-1].annotations if rounds else initial.annotations, asked, len(self.pool))
-        changed = _changed(rounds[-1].annotations if rounds else (), annotations)
-        if rounds and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
+        previous = rounds[-1] if rounds else None
+        candidates = previous.representatives if previous else initial.demonstrations
+        asked = await self._annotate(number, candidates, previous)
+        known = previous.annotations if previous else initial.annotations
+        annotations = ensemble.merge(known, asked, labels=self.task.names, pool_size=len(self.pool))
+        changed = _changed(known, annotations)
+        if previous and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
             self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
             return None
         training = await self._train(number, annotations)
-        shown = rounds[-1].representatives if rounds else initial.demonstrations
-        state = self._finish(number, asked=asked, annotations=annotations, shown=shown, training=training)
+        state = self._finish(number, asked=asked, annotations=annotations, shown=candidates, training=training)
         state.metrics.update(
             changed=changed,
             seconds=round(time.monotonic() - started, 3),
@@ -102,45 +108,72 @@ class Loop:
         return state
 
     async def _annotate(
-        self, number: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]
+        self, number: int, candidates: Sequence[Demonstration], previous: RoundState | None
     ) -> list[Annotation]:
-        if not rounds:
-            shown = {demo.index for demo in initial.demonstrations}
-            requests = [LabelRequest(index, text) for index, text in enumerate(self.pool.texts) if index not in shown]
-            return await self.annotator.annotate(
-                requests, task=self.task, shared=initial.demonstrations, round_number=number
-            )
-        previous = rounds[-1]
+        """This round's annotations: of every text in the first round, later of those that are not clean."""
+        if previous is None:
+            return await self._annotate_with_sets(number, range(len(self.pool)), candidates, prior=None)
         unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
-        prior = previous.proba[unclean].mean(axis=0) if unclean else None
-        shared, own = self._demonstrations_for(unclean, previous)
+        if not unclean:
+            return []
+        prior = previous.proba[unclean].mean(axis=0)
+        if self._retrieval == "shared" or not candidates:
+            return await self._annotate_with_sets(number, unclean, candidates, prior=prior)
+        own = self._nearest(unclean, candidates, previous.embeddings)
         requests = [
-            LabelRequest(index, self.pool.texts[index], own[position]) for position, index in enumerate(unclean)
+            LabelRequest(index, self.pool.texts[index], demos) for index, demos in zip(unclean, own, strict=True)
         ]
-        return await self.annotator.annotate(requests, task=self.task, shared=shared, round_number=number, prior=prior)
+        return await self.annotator.annotate(requests, task=self.task, round_number=number, prior=prior)
+
+    async def _annotate_with_sets(
+        self, number: int, indices: Sequence[int], candidates: Sequence[Demonstration], *, prior: np.ndarray | None
+    ) -> list[Annotation]:
+        """Ask about each text with every set of demonstrations, except those it is a demonstration of, and pool."""
+        answers: dict[int, list[Annotation]] = {}
+        for shown in self._demonstration_sets(candidates):
+            inside = {demo.index for demo in shown}
+            requests = [LabelRequest(index, self.pool.texts[index]) for index in indices if index not in inside]
+            notes = await self.annotator.annotate(
+                requests, task=self.task, shared=shown, round_number=number, prior=prior
+            )
+            for note in notes:
+                answers.setdefault(note.index, []).append(note)
+        return [ensemble.pool(answers[index], self.task.names) for index in indices if index in answers]
+
+    def _demonstration_sets(self, candidates: Sequence[Demonstration]) -> list[tuple[Demonstration, ...]]:
+        """The sets every text is shown; one empty set when there are no candidates."""
+        if not candidates:
+            return [()]
+        count = self.settings.demonstration_sets or (_FREE_SETS if self.annotator.free else 1)
+        label_ids = np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int)
+        drawn = (
+            retrieve.shared(label_ids, shots=self.settings.shots, seed=self.seed + number) for number in range(count)
+        )
+        return list(dict.fromkeys(tuple(candidates[position] for position in chosen) for chosen in drawn))
+
+    def _nearest(
+        self, indices: Sequence[int], candidates: Sequence[Demonstration], embeddings: np.ndarray
+    ) -> list[tuple[Demonstration, ...]]:
+        """The closest candidates of each text, balanced over the labels."""
+        place = {demo.index: position for position, demo in enumerate(candidates) if demo.index is not None}
+        rows = retrieve.nearest(
+            embeddings[list(indices)],
+            embeddings[list(place)],
+            np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int),
+            shots=self.settings.shots,
+            exclude=[place.get(index, -1) for index in indices],
+        )
+        return [tuple(candidates[position] for position in row) for row in rows]
+
+    @property
+    def _retrieval(self) -> str:
+        if self.settings.retrieval != "auto":
+            return self.settings.retrieval
+        return "nearest" if self.annotator.writes else "shared"
 
     def _is_clean(self, state: RoundState, index: int) -> bool:
         trusted = float(state.clean_probability[index]) > self.settings.clean_threshold
         return trusted and state.annotations[index].label is not None
-
-    def _demonstrations_for(
-        self, unclean: Sequence[int], previous: RoundState
-    ) -> tuple[tuple[Demonstration, ...], list[tuple[Demonstration, ...]]]:
-        """(shared by all, own per text): one of the two is empty, by `retrieval`."""
-        representatives = previous.representatives
-        label_ids = np.array([self.task.names.index(demo.label) for demo in representatives], dtype=int)
-        if self.settings.retrieval == "shared" or not representatives:
-            chosen = retrieve.shared(label_ids, shots=self.settings.shots, seed=self.seed)
-            return tuple(representatives[position] for position in chosen), [()] * len(unclean)
-        place = {demo.index: position for position, demo in enumerate(representatives) if demo.index is not None}
-        nearest = retrieve.nearest(
-            previous.embeddings[list(unclean)],
-            previous.embeddings[list(place)],
-            label_ids,
-            shots=self.settings.shots,
-            exclude=[place.get(index, -1) for index in unclean],
-        )
-        return (), [tuple(representatives[position] for position in row) for row in nearest]
 
     async def _train(self, number: int, annotations: Sequence[Annotation]) -> Training:
         label_ids = self._label_ids(annotations)
@@ -208,18 +241,6 @@ class Loop:
             losses=training.losses,
             metrics=metrics,
         )
-
-
-def merge(known: Sequence[Annotation], asked: Sequence[Annotation], pool_size: int) -> list[Annotation]:
-    """The best known annotation per pool index: a usable new answer replaces the old, an unusable one never does.
-
-    A text nobody has an annotation for yet (it was cut off by a budget) gets the unusable one.
-    """
-    merged: dict[int, Annotation] = {note.index: note for note in known}
-    for note in asked:
-        if note.label is not None or merged.get(note.index) is None or merged[note.index].label is None:
-            merged[note.index] = note
-    return [merged[index] for index in range(pool_size)]
 
 
 def _changed(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:

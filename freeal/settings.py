@@ -87,9 +87,14 @@ class LoopSettings(Section):
     iterations: PositiveInt = Field(3, description="rounds at most")
     shots: PositiveInt = Field(8, description="demonstrations per row, balanced over the labels")
     demos_per_class: PositiveInt = Field(10, description="representatives kept per label")
-    retrieval: Literal["nearest", "shared"] = Field(
-        "nearest",
-        description="nearest = each row gets its closest demonstrations; shared = one set for all (cacheable)",
+    retrieval: Literal["auto", "nearest", "shared"] = Field(
+        "auto",
+        description="nearest = each row gets its closest demonstrations; shared = one set for all rows (cacheable); "
+        "auto = nearest for a model that follows instructions, shared for a small one that copies what is near",
+    )
+    demonstration_sets: PositiveInt | None = Field(
+        None,
+        description="answers per row, each with other demonstrations; null = 3 where asking is free, else 1",
     )
     top_share: PositiveFloat = Field(
         0.2, le=1.0, description="share of each label's cleanest texts that representatives come from"

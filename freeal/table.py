@@ -90,13 +90,15 @@ class RowReader:
         self._stream = path.open(encoding=self.dialect.encoding, newline="")
         self._records = _records(self._stream, self.dialect, path)
         try:
-            header = next(self._records, None)
-            if header is None:
-                raise InputError("is empty", where=Where(file=path), hint="the first line must name the columns")
-        except BaseException:
+            self.header = self._read_header()
+        except InputError:
             self._stream.close()
             raise
-        self.header = tuple(header[1])
+
+    def _read_header(self) -> tuple[str, ...]:
+        for _, names in self._records:
+            return tuple(names)
+        raise InputError("is empty", where=Where(file=self._path), hint="the first line must name the columns")
 
     def __enter__(self) -> Self:
         return self

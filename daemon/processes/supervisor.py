@@ -18,6 +18,7 @@ import structlog
 from daemon.errors import ChildError
 from daemon.processes import protocol
 from daemon.processes.protocol import Answer, EventMessage, Failure, Up
+from freeal import torch_runtime
 from freeal.events import Event
 
 _log = structlog.get_logger(__name__)
@@ -109,7 +110,9 @@ class Child:
 @contextlib.asynccontextmanager
 async def child(module: str) -> AsyncIterator[Child]:
     """A process running `python -m module` for the length of the block; killed at its end if it still runs."""
-    process = await anyio.open_process([sys.executable, "-m", module], start_new_session=True)
+    process = await anyio.open_process(
+        [sys.executable, "-m", module], start_new_session=True, env=torch_runtime.ENVIRONMENT | os.environ
+    )
     handle = Child(process, module)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(handle._keep_stderr_tail)

@@ -13,10 +13,11 @@ import anyio.to_thread
 
 from freeal.errors import AccountError, ConfigError, RowRejectedError
 from freeal.llm.fitting import Fitted, Fitter
-from freeal.llm.packaged import PACKAGE, converted, quiet_transformers, smollm2_gguf, weights_digest
+from freeal.llm.packaged import PACKAGE, converted, smollm2_gguf, weights_digest
 from freeal.llm.scoring import Scorer
 from freeal.settings import StudentSettings
 from freeal.student import device as devices
+from freeal.torch_runtime import quiet_transformers
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
 SCORING_VERSION = 1

@@ -81,7 +81,8 @@ class RemoteModel(abc.ABC):
         while True:
             without = frozenset(self._refused_features)
             try:
-                with anyio.fail_after(self._timeout_seconds):
+                # A call under way is paid for: a stop waits for its answer, though not for a next attempt.
+                with anyio.fail_after(self._timeout_seconds, shield=True):
                     return await self._send(prompt, without)
             except TimeoutError as cause:
                 raise TransientError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from freeal.errors import ModelFolderError
 from freeal.student import card as cards
+from freeal.torch_runtime import quiet_transformers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,12 +47,10 @@ class TextClassifier:
         Plain `transformers.pipeline("text-classification", folder)` gives the same answers. Raises `ModelFolderError`
         where the folder cannot be written.
         """
-        from freeal.student.encoder import quiet
-
         # so that a pipeline told `truncation=True` cuts where training did
         self._encoder.tokenizer.model_max_length = self.card.max_length
         try:
-            with quiet():
+            with quiet_transformers():
                 self._encoder.model.save_pretrained(folder)
                 self._encoder.tokenizer.save_pretrained(folder)
             cards.write(folder, self.card)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from freeal.student.batches import Tokens, padded, sorted_by_length
 from freeal.student.device import Compute
 from freeal.student.pooling import append_mean_layer
 from freeal.student.weights import Weights
+from freeal.torch_runtime import quiet_transformers
 
 SCORING_BATCH = 64
 
@@ -118,7 +118,7 @@ def read(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:
 
     safe = {"local_files_only": True, "trust_remote_code": False}
     try:
-        with quiet():
+        with quiet_transformers():
             model, loaded = AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe, **config
             )
@@ -134,19 +134,3 @@ def _head(model: Any) -> nn.Linear:
     if not found or not found[-1].state_dict().get("bias", torch.empty(0)).numel() or model.config.is_encoder_decoder:
         raise ConfigError(f"student.model: a {model.config.model_type} model has no linear head; use an encoder")
     return found[-1]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars and no report of the missing head (that it is new is the point) from transformers inside."""
-    from transformers.utils import logging
-
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()

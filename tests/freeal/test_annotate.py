@@ -15,8 +15,8 @@ from freeal.llm.cache import MemoryStore, SqliteStore
 from freeal.llm.credentials import ApiKey
 from freeal.llm.retry import Retry
 from freeal.settings import Price
-from freeal.testing import ScriptedModel, text_of
-from freeal.testing_server import Fault, MessagesServer
+from freeal.testing.chat import ScriptedModel, text_of
+from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Label, Prompt, Reply, Status, Task, Usage
 
 pytestmark = pytest.mark.anyio

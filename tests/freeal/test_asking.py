@@ -11,7 +11,7 @@ from freeal.errors import AccountError, RowRejectedError, SpendCapError, Transie
 from freeal.events import Notice
 from freeal.llm.cache import MemoryStore
 from freeal.settings import Price
-from freeal.testing import ScriptedModel
+from freeal.testing.chat import ScriptedModel
 from freeal.types import Prompt, Reply, Status, Usage
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,8 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     """An exception while writing changes nothing that was there and leaves no temporary behind."""
     path = tmp_path / "out.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic.writing(path) as stream:
-        stream.write("half")
-        raise RuntimeError
+    with pytest.raises(UnicodeEncodeError), atomic.writing(path) as stream:
+        stream.write("half \ud800")
     assert (["out.txt"], "old") == ([entry.name for entry in tmp_path.iterdir()], path.read_text())
 
 

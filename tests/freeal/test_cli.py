@@ -8,8 +8,8 @@ import json
 import pytest
 
 from freeal.cli import main
-from freeal.testing_models import tiny_encoder
-from freeal.testing_server import MessagesServer
+from freeal.testing.encoder import tiny_encoder
+from freeal.testing.server import MessagesServer
 
 ROWS = [(f"00{n}", f"a {'lovely' if n % 2 else 'rotten'} thing {n}", "happy" if n % 2 else "angry") for n in range(24)]
 

@@ -13,14 +13,14 @@ from freeal.budget import Ledger
 from freeal.errors import TrainingError
 from freeal.events import Notice, RoundFinished, ignore
 from freeal.llm.cache import MemoryStore
-from freeal.loop import Loop, merge
+from freeal.loop import Loop
 from freeal.metrics import Evaluation
 from freeal.pool import Pool
 from freeal.settings import LoopSettings, Price
 from freeal.state import RoundStore
-from freeal.testing import ScriptedModel, text_of
-from freeal.testing_student import TinyTrainer
-from freeal.types import Annotation, Demonstration, Label, Status, Task
+from freeal.testing.chat import ScriptedModel, text_of
+from freeal.testing.student import TinyTrainer
+from freeal.types import Demonstration, Label, Reply, Status, Task
 
 TASK = Task("Is the customer happy?", (Label("happy"), Label("angry")))
 WORDS = {
@@ -189,9 +189,29 @@ def test_round_numbers_and_metrics_are_told_as_they_finish(tmp_path):
     assert [state.metrics for state in result.rounds] == [event.metrics for event in told]
 
 
-def test_merging_never_replaces_a_label_by_an_unusable_answer():
-    """The old label stays when the new answer is invalid; a text nobody answered keeps its reason."""
-    old = [Annotation(0, "happy", 0.9, (Status.OK,), 1), Annotation(1, None, 0.0, (Status.REFUSED,), 1)]
-    new = [Annotation(index, None, 0.0, (Status.INVALID_ANSWER,), 2) for index in (0, 1)]
-    assert ["happy", None] == [note.label for note in merge(old, new, 2)]
-    assert [1, 2] == [note.round for note in merge(old, new, 2)]
+def test_a_free_scoring_model_is_asked_with_several_sets_and_pooled(tmp_path):
+    """Each text of round 1 is asked zero-shot and with three sets; its annotation pools the four answers."""
+
+    def scored(prompt):
+        return Reply(scores=(-1.0, -2.0) if _truth_of(prompt.specific) == "happy" else (-2.0, -1.0))
+
+    pool, model = _pool(60), ScriptedModel(scored, style="completion", rows_per_call=16, provider="local")
+    model.writes = False
+    ledger = Ledger(Price(input=0.0, output=0.0, cached_input=0.0), None)
+    annotator = Annotator(model, MemoryStore(), ledger, ignore)
+    settings = LoopSettings(iterations=1, shots=4)
+    loop = Loop(
+        task=TASK, pool=pool, annotator=annotator, trainer=TinyTrainer(), settings=settings,
+        store=RoundStore(tmp_path), evaluation=Evaluation.of(pool), seed=0, emit=ignore,
+    )  # fmt: skip
+    result = anyio.run(loop.run, ())
+    assert {"zero_shot"} == {demo.origin for demo in result.best.demonstrations}
+    assert 4 == max(note.answers for note in result.best.annotations)
+    assert 1.0 == result.best.metrics["llm_accuracy"]
+    shown = [prompt for prompt in model.prompts if "Output: " in prompt.shared]
+    assert all(text_in(prompt) not in prompt.shared.splitlines() for prompt in shown)
+
+
+def text_in(prompt):
+    """The row of a completion prompt."""
+    return prompt.specific.splitlines()[0]

@@ -10,7 +10,7 @@ import pytest
 from freeal.errors import InputError
 from freeal.predict import Classifier, PredictionJob, predict_csv
 from freeal.settings import PredictSettings
-from freeal.testing_student import TinyTrainer
+from freeal.testing.student import TinyTrainer
 
 
 @pytest.fixture

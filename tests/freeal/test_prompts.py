@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freeal.prompts import label_prompt, repair_prompt, writing_prompt
-from freeal.testing import text_of
+from freeal.testing.chat import text_of
 from freeal.types import Demonstration, Label, Task
 
 TASK = Task("Say how the customer feels.", (Label("happy", "satisfied"), Label("sad")))

@@ -8,7 +8,7 @@ import numpy as np
 
 from freeal.state import RoundStore
 from freeal.student.base import Training
-from freeal.testing_student import TinyTrainer
+from freeal.testing.student import TinyTrainer
 from freeal.types import Demonstration
 
 

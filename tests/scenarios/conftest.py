@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from freeal.testing_models import tiny_encoder
-from freeal.testing_server import MessagesServer
+from freeal.testing.encoder import tiny_encoder
+from freeal.testing.server import MessagesServer
 
 SPEC = """\
 description: Is the customer satisfied?

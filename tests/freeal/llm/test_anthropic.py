@@ -14,7 +14,7 @@ from freeal.budget import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.anthropic import DEFAULT_MODEL, AnthropicModel, translated
 from freeal.prompts import label_prompt, writing_prompt
-from freeal.testing_server import Fault, MessagesServer
+from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Status, Usage
 
 pytestmark = pytest.mark.anyio

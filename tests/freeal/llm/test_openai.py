@@ -8,7 +8,7 @@ from freeal.answers import read
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.failures import error_for_status, retry_after_seconds
 from freeal.llm.openai import OpenAIModel, request_body
-from freeal.testing_server import Fault, MessagesServer
+from freeal.testing.server import Fault, MessagesServer
 
 pytestmark = pytest.mark.anyio
 

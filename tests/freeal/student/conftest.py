@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from freeal.settings import StudentSettings
-from freeal.testing_models import tiny_encoder
+from freeal.testing.encoder import tiny_encoder
 
 GOOD, BAD = ("good", "great", "superb", "lovely", "best"), ("bad", "awful", "poor", "terrible", "worst")
 NEUTRAL = ("film", "book", "phone", "story", "price", "food", "room", "music", "game", "team", "market", "science")

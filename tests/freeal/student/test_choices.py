@@ -12,7 +12,7 @@ from freeal.errors import ConfigError
 from freeal.settings import StudentSettings
 from freeal.student import calibrate, device, probe, weights
 from freeal.student.factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
-from freeal.testing_models import tiny_encoder
+from freeal.testing.encoder import tiny_encoder
 
 
 def test_a_folder_is_taken_as_it_is(encoder_folder):
@@ -70,7 +70,7 @@ def test_importing_the_contracts_loads_nothing_heavy():
     modules = "base, card, factory, weights, store, classifier, recipe"
     code = (
         f"import sys; from freeal.student import {modules}; "
-        "from freeal.selection import clean, demonstrations, retrieve; import freeal.testing_models; "
+        "from freeal.selection import clean, demonstrations, retrieve; import freeal.testing.encoder; "
         "print({'torch', 'sklearn', 'transformers', 'kmedoids'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

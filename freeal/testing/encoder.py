@@ -23,7 +23,7 @@ def tiny_encoder(folder: Path, *, seed: int = 0) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from freeal.student.encoder import quiet
+    from freeal.torch_runtime import quiet_transformers
 
     folder.mkdir(parents=True, exist_ok=True)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -50,6 +50,6 @@ def tiny_encoder(folder: Path, *, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertModel(config)
-    with quiet():
+    with quiet_transformers():
         model.save_pretrained(folder)
     return folder

@@ -31,7 +31,7 @@ def _counts(texts: Sequence[str]) -> np.ndarray:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TinyStudent:
         joint = _counts(texts) @ self.log_likelihood.T + self.log_prior
         joint -= joint.max(axis=1, keepdims=True)
         proba = np.exp(joint)
-        return (proba / proba.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(proba / proba.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit-length word counts."""

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from freeal.testing import text_of
+from freeal.testing.chat import text_of
 from freeal.types import Usage
 
 FaultKind = Literal[
