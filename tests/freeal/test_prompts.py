@@ -63,3 +63,10 @@ def test_a_writing_prompt_asks_for_one_label():
     assert "proto" in first.shared
     assert '"happy"' in first.specific
     assert () == first.labels
+
+
+def test_a_completion_prompt_explains_the_labels_that_have_a_meaning():
+    """What a user writes about a label reaches a small model too; a bare list of names adds nothing."""
+    explained = label_prompt(Task("Sort.", (Label("a", "first"), Label("b"))), "x", style="completion")
+    assert "Sort.\n\na: first\n\n" == explained.shared
+    assert "Sort.\n\n" == label_prompt(Task("Sort.", (Label("a"), Label("b"))), "x", style="completion").shared

@@ -1,0 +1,62 @@
+"""Which implementations a job gets, and what it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from freeal.assembly import open_chat_model, resolve_provider
+from freeal.errors import ConfigError, CredentialsError
+from freeal.events import ignore
+from freeal.settings import LlmSettings
+
+
+def _open(settings, environ=None):
+    async def opening():
+        return await open_chat_model(
+            settings,
+            cache=Path("cache"),
+            key_folder=Path("nowhere"),
+            device="cpu",
+            emit=ignore,
+            api_key=None,
+            environ=environ or {},
+        )
+
+    return anyio.run(opening)
+
+
+@pytest.mark.parametrize(("environ", "provider"), [({}, "local"), ({"ANTHROPIC_API_KEY": "sk-ant-x"}, "anthropic")])
+def test_auto_is_anthropic_with_a_key_and_local_without(environ, provider):
+    """A key decides; nothing else of the environment does."""
+    found, _ = resolve_provider(LlmSettings(), api_key=None, environ=environ, key_folder=Path("nowhere"))
+    assert provider == found
+
+
+def test_local_never_looks_for_a_key():
+    """A privacy rule that forbids the network holds although a key lies about."""
+    environ = {"ANTHROPIC_API_KEY": "sk-ant-x"}
+    settings = LlmSettings(provider="local")
+    assert ("local", None) == resolve_provider(settings, api_key=None, environ=environ, key_folder=Path("nowhere"))
+
+
+def test_anthropic_without_a_key_is_refused():
+    """The error says where a key may stand."""
+    with pytest.raises(CredentialsError, match="ANTHROPIC_API_KEY_FILE"):
+        _open(LlmSettings(provider="anthropic"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (LlmSettings(mode="batch"), "key 'llm.mode': batches are not available"),
+        (LlmSettings(requests_per_minute=10), "key 'llm.requests_per_minute': is not available"),
+        (LlmSettings(provider="openai"), "needs llm.base_url and llm.model"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(settings, message):
+    """A limit or a mode that this version lacks is an error before any call, not a silent difference."""
+    with pytest.raises(ConfigError, match=message):
+        _open(settings)
