@@ -13,6 +13,7 @@ from freeal.answers import read
 from freeal.budget import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.anthropic import DEFAULT_MODEL, AnthropicModel, translated
+from freeal.llm.retry import Retry
 from freeal.prompts import label_prompt, writing_prompt
 from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Status, Usage
@@ -178,14 +179,27 @@ async def test_odd_answers_are_values(ask, prompt, fault, label, status):
     assert (label, status) == (reading.label, reading.status)
 
 
-async def test_a_cancelled_call_ends_at_once(key, retry, prompt):
-    """Cancelling does not wait for the server."""
-    with MessagesServer(by_keyword, faults=[Fault("slow", 60.0)]) as server:
+async def test_a_call_under_way_is_finished_although_cancelled(key, retry, prompt):
+    """A stop waits for an answer that is already paid for, so that it can be kept."""
+    replies = []
+    with MessagesServer(by_keyword, faults=[Fault("slow", 0.5)]) as server:
         model = AnthropicModel(key, retry=retry, base_url=server.base_url)
+        with anyio.move_on_after(0.1) as scope:
+            replies += await model.answer([prompt])
+        await model.aclose()
+    assert scope.cancel_called
+    assert "positive" == read(replies[0], prompt.labels).label
+
+
+async def test_a_cancelled_call_is_not_tried_again(key, prompt):
+    """A stop does not wait for another attempt, however long the server asks to be left alone."""
+    with MessagesServer(by_keyword, faults=[Fault("429", 60.0)]) as server:
+        model = AnthropicModel(key, retry=Retry(3), base_url=server.base_url)
         with anyio.move_on_after(0.3) as scope:
             await model.answer([prompt])
         await model.aclose()
     assert scope.cancelled_caught
+    assert 1 == len(server.requests)
 
 
 EXPECTED_ERRORS = {
