@@ -8,6 +8,10 @@ import socket
 
 import pytest
 
+from freeal import torch_runtime
+
+os.environ.update(torch_runtime.ENVIRONMENT)
+os.environ["OMP_NUM_THREADS"] = "1"  # the workers of a test run are parallel already
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 for _name in (

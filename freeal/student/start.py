@@ -59,7 +59,8 @@ def robust_probe(
     scale = float(features.std()) or 1.0
     scaled = features / scale
     first = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=usable)
-    probability = clean.split(probe.cross_entropy(first.held_out, label_ids), label_ids)
+    losses = probe.cross_entropy(first.held_out, label_ids)
+    probability = clean.evenly(clean.split(losses, label_ids), losses, label_ids)
     trusted = (probability > CLEAN_THRESHOLD) & usable
     second = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=trusted) if trusted.any() else first
     return probe.Probe(second.weight / scale, second.bias, second.held_out)

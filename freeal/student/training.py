@@ -110,7 +110,9 @@ class RobustTraining:
 
     def _trusted(self, epoch: int) -> np.ndarray:
         logits = None if epoch < self.recipe.warmup_epochs else self.encoder.score(self.pool.tokens)[1]
-        _, probability = judge(self.pool, logits)
+        losses, probability = judge(self.pool, logits)
+        known = self.pool.labelled
+        probability[known] = clean.evenly(probability[known], losses[known], self.pool.label_ids[known])
         trusted = self.pool.learned & (probability > CLEAN_THRESHOLD)
         return trusted if trusted.any() else self.pool.learned
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freeal.selection.clean import MIN_PER_CLASS, split
+from freeal.selection.clean import MIN_PER_CLASS, evenly, split
 
 
 def planted(*, seed: int, right: int = 150, wrong: int = 50) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,3 +71,14 @@ def test_probabilities_by_position(losses, classes, random):
         assert (np.diff(clean[labels == label][order]) <= 1e-6).all()
     shuffle = np.array(random.sample(range(len(values)), len(values)))
     np.testing.assert_allclose(clean[shuffle], split(values[shuffle], labels[shuffle]), atol=1e-3)
+
+
+def test_learning_keeps_the_shares_of_the_labels():
+    """A class the split is strict with keeps its share of trusted texts, those of its lowest losses."""
+    label_ids = np.repeat([0, 1], [60, 40])
+    losses = np.concatenate([np.linspace(0.0, 1.0, 60), np.linspace(0.0, 1.0, 40)])
+    strict_with_one = np.where(label_ids == 0, 0.9, 0.1) - losses / 100
+    trusted = evenly(strict_with_one, losses, label_ids) > 0.7
+    assert (36, 24) == (trusted[:60].sum(), trusted[60:].sum())
+    assert trusted[:36].all()
+    assert trusted[60:84].all()
