@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from freeal.errors import ConfigError, CredentialsError, Where
+from freeal.errors import ConfigError, CredentialsError
 from freeal.events import Emit, Notice
 from freeal.llm import credentials
 from freeal.llm.base import ChatModel
@@ -46,7 +46,6 @@ async def open_chat_model(
 
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
-    _refuse_what_is_not_there(settings)
     provider, key = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=key_folder)
     if provider == "local":
         if settings.provider == "auto":
@@ -85,13 +84,3 @@ def open_trainer(settings: StudentSettings, *, texts: int) -> Trainer:
     from freeal.student.factory import make_trainer
 
     return make_trainer(settings, texts=texts)
-
-
-def _refuse_what_is_not_there(settings: LlmSettings) -> None:
-    """A limit that is set and not kept, or half the price that is expected and not had, would be a nasty surprise."""
-    if settings.mode == "batch":
-        raise ConfigError("batches are not available in this version", where=Where(key="llm.mode"), hint="use live")
-    for key in ("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"):
-        if getattr(settings, key) is not None:
-            hint = "leave it null: the provider's own limits are obeyed; lower llm.concurrency to go slower"
-            raise ConfigError("is not available in this version", where=Where(key=f"llm.{key}"), hint=hint)

@@ -2,7 +2,7 @@
 
 A small model's answer hangs on which demonstrations it was shown, in which order; its mistakes differ from set to set
 while what it knows does not. Asked with several sets, and averaged in the log domain, it is right more often than with
-any one of them and hardly ever worse than without demonstrations (docs/benchmarks.md). Only a model that gives a
+any one of them. How much each set counts, freeal/selection/learnability.py decides. Only a model that gives a
 probability for every label can be pooled like this; an instructed model's newer answer replaces its older one.
 """
 
@@ -21,15 +21,15 @@ _LEAST_PROBABILITY = 1e-9
 def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
     """One annotation of the same text from several, the newest last.
 
-    Where all usable ones carry a distribution: their geometric mean, weighted by the answers each already pools
-    (a logarithmic opinion pool). Else the newest usable one; else the newest.
+    Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs
+    as much as all of them. Else the newest usable one; else the newest.
     """
     usable = [note for note in notes if note.label is not None]
     newest = (usable or list(notes))[-1]
     distributions = [note.distribution for note in usable if note.distribution is not None]
     if len(usable) < 2 or len(distributions) < len(usable):
         return newest
-    weights = np.array([note.answers for note in usable], dtype=np.float64)
+    weights = np.array([note.weight for note in usable])
     logs = np.log(np.maximum(np.array(distributions), _LEAST_PROBABILITY))
     mean = np.exp(weights @ logs / weights.sum())
     mean /= mean.sum()
@@ -40,7 +40,7 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
         confidence=float(mean[best]),
         distribution=tuple(mean.tolist()),
         from_store=all(note.from_store for note in usable),
-        answers=int(weights.sum()),
+        weight=float(weights.sum()),
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -115,7 +116,7 @@ async def train(
         price = price_of(model.provider, model.model, job.llm.prices)
         ledger = Ledger(price, job.llm.budget_usd, model=model.model)
         annotator = Annotator(model, store, ledger, emit, job.llm.calibration)
-        rounds = RoundStore(job.work)
+        rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
         loop = Loop(
             task=job.spec.task,
             pool=pool,
@@ -138,6 +139,22 @@ async def train(
     run.write(rounds.model_folder(result.best.round), metrics)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
+
+
+def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) -> str:
+    """What a finished round depends on; not how many rounds there are to be, nor what they may cost."""
+    parts = [
+        pool.texts,
+        pool.row_index,
+        pool.truth,
+        job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
+        job.student.model_dump(mode="json"),
+        job.loop.model_dump(mode="json", exclude={"iterations"}),
+        job.llm.calibration,
+        model.fingerprint,
+        trainer.description,
+    ]
+    return json.dumps(parts)
 
 
 @dataclasses.dataclass(frozen=True)

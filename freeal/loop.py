@@ -26,7 +26,7 @@ from freeal.initial import InitialDemonstrations, starting_demonstrations
 from freeal.metrics import Evaluation, round_metrics
 from freeal.pool import Pool
 from freeal.selection import demonstrations as choose
-from freeal.selection import retrieve
+from freeal.selection import learnability, retrieve
 from freeal.settings import LoopSettings
 from freeal.state import RoundState, RoundStore
 from freeal.stopping import best_round, settled
@@ -90,7 +90,7 @@ class Loop:
         started, spent_before_usd = time.monotonic(), self.annotator.ledger.usd
         previous = rounds[-1] if rounds else None
         candidates = previous.representatives if previous else initial.demonstrations
-        asked = await self._annotate(number, candidates, previous)
+        asked = await self._annotate(number, candidates, initial=initial, previous=previous)
         known = previous.annotations if previous else initial.annotations
         annotations = ensemble.merge(known, asked, labels=self.task.names, pool_size=len(self.pool))
         changed = _changed(known, annotations)
@@ -108,17 +108,23 @@ class Loop:
         return state
 
     async def _annotate(
-        self, number: int, candidates: Sequence[Demonstration], previous: RoundState | None
+        self,
+        number: int,
+        candidates: Sequence[Demonstration],
+        *,
+        initial: InitialDemonstrations,
+        previous: RoundState | None,
     ) -> list[Annotation]:
         """This round's annotations: of every text in the first round, later of those that are not clean."""
         if previous is None:
-            return await self._annotate_with_sets(number, range(len(self.pool)), candidates, prior=None)
+            answers = await self._annotate_with_sets(number, range(len(self.pool)), candidates, prior=None)
+            return self._pooled(self._weighted([initial.annotations, *answers])[1:])
         unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
         if not unclean:
             return []
         prior = previous.proba[unclean].mean(axis=0)
         if self._retrieval == "shared" or not candidates:
-            return await self._annotate_with_sets(number, unclean, candidates, prior=prior)
+            return self._pooled(await self._annotate_with_sets(number, unclean, candidates, prior=prior))
         own = self._nearest(unclean, candidates, previous.embeddings)
         requests = [
             LabelRequest(index, self.pool.texts[index], demos) for index, demos in zip(unclean, own, strict=True)
@@ -127,18 +133,40 @@ class Loop:
 
     async def _annotate_with_sets(
         self, number: int, indices: Sequence[int], candidates: Sequence[Demonstration], *, prior: np.ndarray | None
-    ) -> list[Annotation]:
-        """Ask about each text with every set of demonstrations, except those it is a demonstration of, and pool."""
-        answers: dict[int, list[Annotation]] = {}
+    ) -> list[list[Annotation]]:
+        """Ask about each text with every set of demonstrations, except those it is a demonstration of."""
+        answers = []
         for shown in self._demonstration_sets(candidates):
             inside = {demo.index for demo in shown}
             requests = [LabelRequest(index, self.pool.texts[index]) for index in indices if index not in inside]
-            notes = await self.annotator.annotate(
-                requests, task=self.task, shared=shown, round_number=number, prior=prior
+            answers.append(
+                await self.annotator.annotate(requests, task=self.task, shared=shown, round_number=number, prior=prior)
             )
+        return answers
+
+    def _weighted(self, answers: Sequence[Sequence[Annotation]]) -> list[list[Annotation]]:
+        """Answers of the whole pool, zero-shot ones first, each weighed by how well it can be told from the texts."""
+        if not answers[0] or len(answers) == 1:
+            return [list(notes) for notes in answers]
+        ids = []
+        for notes in answers:
+            ids.append(np.full(len(self.pool), NO_LABEL))
             for note in notes:
-                answers.setdefault(note.index, []).append(note)
-        return [ensemble.pool(answers[index], self.task.names) for index in indices if index in answers]
+                ids[-1][note.index] = NO_LABEL if note.label is None else self.task.names.index(note.label)
+        embeddings = self.trainer.embed(self.pool.texts)
+        weights = learnability.weights(embeddings, ids, labels=len(self.task.names), seed=self.seed)
+        return [
+            [dataclasses.replace(note, weight=weight) for note in notes]
+            for notes, weight in zip(answers, weights, strict=True)
+        ]
+
+    def _pooled(self, answers: Sequence[Sequence[Annotation]]) -> list[Annotation]:
+        """One annotation per text that was asked, in pool order."""
+        by_index: dict[int, list[Annotation]] = {}
+        for notes in answers:
+            for note in notes:
+                by_index.setdefault(note.index, []).append(note)
+        return [ensemble.pool(by_index[index], self.task.names) for index in sorted(by_index)]
 
     def _demonstration_sets(self, candidates: Sequence[Demonstration]) -> list[tuple[Demonstration, ...]]:
         """The sets every text is shown; one empty set when there are no candidates."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from freeal import atomic
-from freeal.errors import ConfigError, CorruptModelError, Where
+from freeal.errors import CorruptModelError, Where
 from freeal.events import Emit, Progress, ignore
 from freeal.settings import PredictSettings
 from freeal.spec import CsvFormat
@@ -71,8 +71,6 @@ def predict_csv(job: PredictionJob, *, emit: Emit = ignore, classifier: Classifi
     Raises `InputError` for the CSV and `ModelFolderError` for the model; then no output is there.
     """
     started = time.monotonic()
-    if job.settings.engine == "ray":
-        raise ConfigError("ray is not available in this version", where=Where(key="predict.engine"), hint="use local")
     classifier = classifier or Classifier.load(job.model, job.settings)
     tally = _Tally(classifier.student.labels)
     with RowReader(job.input_csv, job.csv) as reader:

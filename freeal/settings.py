@@ -6,12 +6,25 @@ a file or the environment; the edge (freeal/cli.py, daemon/config.py) does, once
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
+
+
+def _not_yet(value: Any) -> Any:
+    """A limit that is set and not kept, or half a price that is expected and not had, would be a nasty surprise."""
+    if value in {"batch", "ray"} or isinstance(value, int):
+        raise ValueError("is not available in this version")
+    return value
+
+
+NotYet = AfterValidator(_not_yet)
+"""On settings whose names are fixed but which nothing obeys yet: any value but the default is refused."""
+
+Mode = Annotated[Literal["auto", "live", "batch"], NotYet]
 
 
 class Section(BaseModel):
@@ -38,13 +51,17 @@ class LlmSettings(Section):
         None, description="null = the provider's default; for `local` a Hugging Face id or a folder"
     )
     base_url: str | None = Field(None, description="another address for anthropic or openai; null = the provider's own")
-    mode: Literal["auto", "live", "batch"] = Field(
-        "auto", description="live = one call per row; batch = the provider's batch service"
-    )
+    mode: Mode = Field("auto", description="live = one call per row; batch = the provider's batch service")
     concurrency: PositiveInt = Field(8, description="calls under way at once")
-    requests_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
-    input_tokens_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
-    output_tokens_per_minute: PositiveInt | None = Field(None, description="null = learned from the provider")
+    requests_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
+        None, description="null = learned from the provider"
+    )
+    input_tokens_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
+        None, description="null = learned from the provider"
+    )
+    output_tokens_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
+        None, description="null = learned from the provider"
+    )
     max_attempts: PositiveInt = Field(6, description="tries per call before its row is given up")
     timeout_seconds: PositiveFloat = Field(60.0, description="for one call")
     budget_usd: NonNegativeFloat | None = Field(
@@ -114,4 +131,6 @@ class PredictSettings(Section):
 
     batch_size: PositiveInt = Field(64, description="texts per forward pass")
     chunk_rows: PositiveInt = Field(20_000, description="rows read, scored and written at a time")
-    engine: Literal["local", "ray"] = Field("local", description="ray = spread chunks over a Ray cluster")
+    engine: Annotated[Literal["local", "ray"], NotYet] = Field(
+        "local", description="ray = spread chunks over a Ray cluster"
+    )

@@ -21,7 +21,7 @@ from pydantic import (
 
 from freeal import yamlfile
 from freeal.errors import SpecError, Where
-from freeal.settings import LlmSettings, LoopSettings, Provider, StudentMode, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, Mode, Provider, StudentMode, StudentSettings
 from freeal.types import Demonstration, Label, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -37,7 +37,7 @@ class LlmOverrides(_Part):
 
     provider: Provider | None = None
     model: str | None = None
-    mode: Literal["auto", "live", "batch"] | None = None
+    mode: Mode | None = None
     concurrency: PositiveInt | None = None
 
 

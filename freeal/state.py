@@ -7,6 +7,7 @@ student as a Hugging Face folder. Answers themselves are in the answer store; no
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -42,10 +43,19 @@ class RoundState:
 
 
 class RoundStore:
-    """The rounds of one job, one folder each, below `folder`."""
+    """The rounds of one job, one folder each, below `folder`.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    `question` identifies everything a round depends on. Rounds of another question are removed: a mended CSV must not
+    get the labels of the one before it.
+    """
+
+    def __init__(self, folder: Path, *, question: str) -> None:
+        self._folder = folder / hashlib.sha256(question.encode()).hexdigest()[:16]
+        if folder.exists():
+            for other in folder.iterdir():
+                if other != self._folder and other.is_dir():
+                    shutil.rmtree(other)
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def model_folder(self, round_number: int) -> Path:
         """The student of a finished round."""

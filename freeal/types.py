@@ -123,5 +123,5 @@ class Annotation:
     """Probability per label where the model gave one."""
     from_store: bool = False
     """True when the answer was already paid for and came from the answer store."""
-    answers: int = 1
-    """How many answers to the same text it pools (freeal/ensemble.py)."""
+    weight: float = 1.0
+    """How much it counts when it is pooled with other answers to the same text (freeal/ensemble.py)."""

@@ -10,9 +10,9 @@ from freeal.types import Annotation, Status
 LABELS = ("no", "yes")
 
 
-def _note(yes, *, answers=1, round_number=1):
+def _note(yes, *, weight=1.0, round_number=1):
     label = "yes" if yes > 0.5 else "no"
-    return Annotation(0, label, max(yes, 1 - yes), (Status.OK,), round_number, (1 - yes, yes), answers=answers)
+    return Annotation(0, label, max(yes, 1 - yes), (Status.OK,), round_number, (1 - yes, yes), weight=weight)
 
 
 def _unusable(index=0, status=Status.INVALID_ANSWER, round_number=2):
@@ -22,12 +22,12 @@ def _unusable(index=0, status=Status.INVALID_ANSWER, round_number=2):
 def test_the_pool_is_the_geometric_mean():
     """Odds of 4:1 and 1:9 make odds of sqrt(4/9) to 1."""
     found = pool([_note(0.8), _note(0.1)], LABELS)
-    assert ("no", 2, pytest.approx(1 / (1 + 2 / 3))) == (found.label, found.answers, found.confidence)
+    assert ("no", 2.0, pytest.approx(1 / (1 + 2 / 3))) == (found.label, found.weight, found.confidence)
 
 
-def test_what_already_pools_many_answers_weighs_as_many():
-    """Three answers for yes outweigh one equally sure answer for no."""
-    assert "yes" == pool([_note(0.8, answers=3), _note(0.2)], LABELS).label
+def test_an_answer_counts_by_its_weight():
+    """What pools three answers for yes outweighs one equally sure answer for no."""
+    assert "yes" == pool([_note(0.8, weight=3.0), _note(0.2)], LABELS).label
 
 
 def test_answers_without_probabilities_replace_each_other():
