@@ -29,10 +29,10 @@ class Decision:
 def decide(state: RoundState, labels: tuple[str, ...], *, abstain_below: float) -> list[Decision]:
     """One decision per pool text, in pool order.
 
-    A model that gave a probability for every label and the student are averaged, a linear opinion pool of two calibrated
-    voices (on the sample it is as accurate as trusting P(clean), with a calibration error of 0.04 instead of 0.21). An
-    answer that is only a label y counts by its P(clean) = c from the loss mixture: c * onehot(y) + (1 - c) * student. A
-    text without a usable answer is the student's alone.
+    A model that gave a probability for every label is averaged with the student, a linear opinion pool of two
+    calibrated voices (on the sample as accurate as trusting P(clean), with a calibration error of 0.07 instead of
+    0.21). An answer that is only a label y counts by its P(clean) = c from the loss mixture: c * onehot(y) + (1 - c) *
+    student. A text without a usable answer is the student's alone.
     """
     return [_decision(index, state, labels, abstain_below=abstain_below) for index in range(len(state.annotations))]
 
@@ -41,7 +41,7 @@ def _mixed(annotation: Annotation, student: np.ndarray, labels: tuple[str, ...],
     if annotation.label is None:
         return student
     if annotation.distribution is not None:
-        return (np.array(annotation.distribution) + student) / 2
+        return np.asarray((np.array(annotation.distribution) + student) / 2)
     mixed = (1.0 - clean) * student
     mixed[labels.index(annotation.label)] += clean
     return mixed

@@ -88,7 +88,9 @@ class StudentSettings(Section):
     warmup_epochs: PositiveInt = Field(2, description="plain epochs before the clean split is trusted")
     batch_size: PositiveInt = Field(16, description="texts per training step")
     learning_rate: PositiveFloat | None = Field(None, description="null = 2e-5 scaled to the model's width")
-    max_length: PositiveInt = Field(128, description="tokens per text; longer ones are cut and marked")
+    max_length: PositiveInt = Field(
+        128, description="tokens per text; the student does not read the rest of a longer one"
+    )
     device: str = Field("auto", description="auto = cuda when there is one, else cpu")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto = bf16 where the processor computes it"

@@ -7,34 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.selection import clean
-from freeal.settings import StudentSettings
 from freeal.student import calibrate
 from freeal.student.base import NO_LABEL, OnStep, Training
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
 from freeal.student.encoder import unit
 from freeal.student.probe import Probe, cross_entropy, softmax
-from freeal.student.start import Start, checked_ids, robust_probe
+from freeal.student.start import EncoderTrainer, checked_ids, robust_probe
 
 
-class FrozenTrainer:
+class FrozenTrainer(EncoderTrainer):
     """Fits a linear head on clean labels; features are computed once per text and kept between rounds.
 
     Losses, P(clean) and the temperature come from cross-validated logits: of heads that did not see the text.
     """
 
-    def __init__(self, settings: StudentSettings) -> None:
-        self.settings = settings
-        self._start = Start(settings)
-
-    @property
-    def description(self) -> dict[str, str]:
-        """`model`, `mode` and `device` in use."""
-        return {"model": self._start.weights.name, "mode": "frozen", "device": str(self._start.compute)}
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
-        return self._start.embed(texts)
+    mode = "frozen"
 
     def fit(
         self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
@@ -54,7 +42,7 @@ class FrozenTrainer:
         card = Card(
             labels=tuple(labels),
             base_model=self._start.weights.name,
-            mode="frozen",
+            mode=self.mode,
             max_length=encoder.max_length,
             temperature=temperature,
         )

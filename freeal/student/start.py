@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,6 +45,25 @@ class Start:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Features of the untrained encoder at unit length, float32 [n, d]."""
         return encoder.unit(self.features(texts, self.fresh(("0", "1"))))
+
+
+class EncoderTrainer:
+    """What both trainers have in common. Each fit starts from the untrained encoder: errors of a round end with it."""
+
+    mode: ClassVar[str]
+
+    def __init__(self, settings: StudentSettings) -> None:
+        self.settings = settings
+        self._start = Start(settings)
+
+    @property
+    def description(self) -> dict[str, str]:
+        """`model`, `mode` and `device` in use."""
+        return {"model": self._start.weights.name, "mode": self.mode, "device": str(self._start.compute)}
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
+        return self._start.embed(texts)
 
 
 def robust_probe(

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.settings import StudentSettings
 from freeal.student import calibrate, recipe
 from freeal.student.base import NO_LABEL, OnStep, Training
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
 from freeal.student.encoder import Encoder, unit
 from freeal.student.probe import cross_entropy, softmax
-from freeal.student.start import Start, checked_ids, robust_probe
+from freeal.student.start import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.training import Pool, RobustTraining, judge
 
 HELD_OUT_SHARE = 0.1
@@ -23,21 +22,10 @@ HELD_OUT_MOST = 500
 SMALL_CLASS = 10
 
 
-class TransformerTrainer:
+class TransformerTrainer(EncoderTrainer):
     """Fine-tunes a sequence classifier. Each fit starts from the untrained encoder, errors of a round end with it."""
 
-    def __init__(self, settings: StudentSettings) -> None:
-        self.settings = settings
-        self._start = Start(settings)
-
-    @property
-    def description(self) -> dict[str, str]:
-        """`model`, `mode` and `device` in use."""
-        return {"model": self._start.weights.name, "mode": "finetune", "device": str(self._start.compute)}
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
-        return self._start.embed(texts)
+    mode = "finetune"
 
     def fit(
         self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
@@ -76,7 +64,7 @@ class TransformerTrainer:
         card = Card(
             labels=labels,
             base_model=self._start.weights.name,
-            mode="finetune",
+            mode=self.mode,
             max_length=encoder.max_length,
             temperature=temperature,
         )
