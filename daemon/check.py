@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -35,7 +36,9 @@ class Finding:
 def check(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
     """Print the effective settings with the source of each, then the findings; 0 when all are well, else 78."""
     for key, value in flatten(loaded.settings):
-        console.print(f"{key} = {value}  [{loaded.sources[key]}]", markup=False, soft_wrap=True, highlight=False)
+        console.print(
+            f"{key} = {_as_yaml(value)}  [{loaded.sources[key]}]", markup=False, soft_wrap=True, highlight=False
+        )
     console.print()
     healthy = True
     for finding in _findings(loaded, environment):
@@ -43,6 +46,11 @@ def check(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = 
         mark = "ok     " if finding.is_well else "PROBLEM"
         console.print(f"{mark}  {finding.subject}: {finding.text}", markup=False, soft_wrap=True, highlight=False)
     return 0 if healthy else 78
+
+
+def _as_yaml(value: object) -> str:
+    """As the value would be written in freeal.yaml."""
+    return str(value) if isinstance(value, str | Path) else json.dumps(value, ensure_ascii=False)
 
 
 def _findings(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Finding]:

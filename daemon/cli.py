@@ -23,7 +23,10 @@ USAGE, ANOTHER_INSTANCE, CONFIGURATION = 2, 75, 78
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command and (options.once or options.dry_run):
+        parser.error(f"--once and --dry-run do not go with the command {options.command!r}")
     try:
         loaded = config.load(options.config)
         logs.configure(loaded.settings.log)

@@ -9,14 +9,20 @@ from rich.table import Column, Table
 
 from daemon.app import Report
 from daemon.config import Settings
+from daemon.id_column import id_column
 from daemon.jobs.job import Job, State
 from daemon.jobs.workplace import Workplace
 from daemon.outbox.shelf import Shelf
+from freeal import summary
+from freeal.errors import CorruptModelError
 
 
 def show(report: Report, settings: Settings, console: Console) -> None:
-    """Print it. Paths are relative to the current folder where they lie in it."""
-    table = Table(*(Column(name, overflow="fold") for name in ("what", "outcome", "where")))
+    """Print it, then the figures of each model that was trained. Paths are relative to the current folder where they
+    lie in it."""
+    ids = [job.id for job in report.jobs] + [prediction.id for prediction in report.predictions]
+    columns = [Column(name, overflow="fold") for name in ("outcome", "where")]
+    table = Table(id_column("what", ids, console), *columns)
     for job in report.jobs:
         table.add_row(job.id, _outcome(job), _where(job, settings))
     for prediction in report.predictions:
@@ -28,12 +34,27 @@ def show(report: Report, settings: Settings, console: Console) -> None:
             table.add_row(prediction.id, f"failed: {problem}", _short(shelf.folder / "failed" / prediction.id))
     if table.row_count:
         console.print(table)
+    for job in report.jobs:
+        for line in _figures(job, settings):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     for entry in report.waiting:
         console.print(f"waits: {entry.name}: {entry.reason}", markup=False, soft_wrap=True)
     if not (table.row_count or report.waiting):
         console.print(
             f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}", markup=False, soft_wrap=True
         )
+
+
+def _figures(job: Job, settings: Settings) -> list[str]:
+    """What a finished training came to; nothing for a job that had nothing to do, or whose version is gone again."""
+    if job.state is not State.DONE or job.reason:
+        return []
+    try:
+        figures = summary.figures(summary.read_metrics(Shelf(settings.models, job.name).version(job.id)))
+    except CorruptModelError:
+        return []
+    width = max(len(what) for what, _ in figures)
+    return ["", job.id, *(f"  {what:<{width}}  {value}" for what, value in figures)]
 
 
 def _outcome(job: Job) -> str:

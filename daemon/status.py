@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from daemon import clock, lock
 from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.id_column import id_column
 from daemon.inbox.scanner import Scanner
 from daemon.jobs.job import FINISHED, RUNNING, Job, State
 from daemon.jobs.journal import FILE_NAME, Journal
@@ -110,9 +111,11 @@ def show(status: Status, console: Console) -> None:
     console.print(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
     for problem in content["problems"]:
         console.print(f"problem: {problem}", style="bold red", markup=False)
-    columns = ("job", "state", "progress", "spent", "note")
-    table = Table(*(Column(name, overflow="fold") for name in columns))
-    for job in [*content["jobs"], *content["finished"]]:
+    columns = ("state", "progress", "spent", "note")
+    jobs = [*content["jobs"], *content["finished"]]
+    ids = id_column("job", [job["id"] for job in jobs], console)
+    table = Table(ids, *(Column(name, overflow="fold") for name in columns))
+    for job in jobs:
         table.add_row(job["id"], job["state"], _progress(job), f"${job['usd']:.4f}", _note(job))
     if table.row_count:
         console.print(table)

@@ -23,7 +23,6 @@ MOST_TEXT_CHARACTERS = 50_000
 """A longer text is cut and marked: a cell of megabytes must not cost more than a thousand rows."""
 
 MOST_DEMONSTRATION_CHARACTERS = 4_000
-
 _PROGRESS_REPORTS = 200
 
 
@@ -55,6 +54,7 @@ class Annotator:
         self._ledger = ledger
         self._emit = emit
         self._calibration = calibration
+        self._ever_answered = False
         self._asker = Asker(model, store, ledger, emit)
 
     @property
@@ -85,7 +85,8 @@ class Annotator:
 
         `prior` [labels] is the expected share of each label among these texts, for calibrated scores. Texts that could
         not be asked or whose answer is unusable have `label` None and say why in `statuses`. Raises `AccountError`,
-        `SpendCapError`, or the last error when (nearly) every call fails.
+        `SpendCapError`, `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly)
+        every call fails.
         """
         shared = [_shortened(demo) for demo in shared]
         prompts = {
@@ -97,6 +98,9 @@ class Annotator:
         by_key = {keys[position]: prompt for position, prompt in prompts.items()}
         report = self._progress(round_number, len(requests), collections.Counter(keys.values()))
         asked = await self._asker.ask(by_key, report)
+        self._ever_answered = self._ever_answered or bool(asked.replies)
+        if asked.budget_error is not None and not self._ever_answered and round_number == 1:
+            raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
         verdicts = await self._verdicts(asked, by_key)
         self._judge_scores(verdicts, asked, prior)
         return [

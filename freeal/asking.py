@@ -31,6 +31,8 @@ class Asked:
     replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
     failures: dict[str, Status] = dataclasses.field(default_factory=dict)
     from_store: set[str] = dataclasses.field(default_factory=set)
+    budget_error: BudgetReachedError | None = None
+    """Why some were not sent, where money is the reason."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -157,6 +159,7 @@ class Asker:
             raise run.fatal
         if left:
             run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
+            run.asked.budget_error = run.budget_error
             run.on_answered(left)
             self._emit(Notice(f"{len(left):,} texts were not sent: {run.budget_error}"))
         if run.last_failure is not None:

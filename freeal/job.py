@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import datetime
-import hashlib
-import importlib.metadata
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal import atomic, outputs
 from freeal.annotate import Annotator
 from freeal.assembly import open_chat_model, open_trainer
 from freeal.budget import Ledger, price_of
-from freeal.decide import Decision, decide
+from freeal.decide import decide
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.llm.base import ChatModel
 from freeal.llm.cache import SqliteStore
-from freeal.loop import Loop, LoopResult
-from freeal.metrics import Evaluation, final_metrics
+from freeal.loop import Loop
+from freeal.metrics import Evaluation
 from freeal.pool import Pool, build_pool
-from freeal.prompts import label_prompt
+from freeal.record import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import Spec
 from freeal.state import RoundStore
-from freeal.student import card
 from freeal.student.base import Trainer
-from freeal.table import Table, read_table
-
-SCHEMA_VERSION = 1
-"""Of metrics.json and run.json."""
+from freeal.table import read_table
 
 
 class TrainingJob(BaseModel):
@@ -92,7 +84,7 @@ async def train(
     model is out of reach, `TrainingError` when its answers are of no use.
     """
     job = job.effective()
-    started = _now()
+    started = now()
     emit(Progress("reading", 0, 0, 1, "files"))
     table = read_table(job.csv, job.spec.csv)
     pool = build_pool(table, job.spec)
@@ -111,32 +103,38 @@ async def train(
         api_key=api_key,
         environ=environ,
     )
-    store = SqliteStore(job.answers)
-    try:
-        price = price_of(model.provider, model.model, job.llm.prices)
-        ledger = Ledger(price, job.llm.budget_usd, model=model.model)
-        annotator = Annotator(model, store, ledger, emit, job.llm.calibration)
+    async with contextlib.aclosing(model):
+        ledger = Ledger(price_of(model.provider, model.model, job.llm.prices), job.llm.budget_usd, model=model.model)
         rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
-        loop = Loop(
-            task=job.spec.task,
-            pool=pool,
-            annotator=annotator,
-            trainer=trainer,
-            settings=job.loop,
-            store=rounds,
-            evaluation=Evaluation.of(pool),
-            seed=job.student.seed,
-            emit=emit,
-        )
-        result = await loop.run(job.spec.demonstrations)
-    finally:
-        store.close()
-        await model.aclose()
+        with contextlib.closing(SqliteStore(job.answers)) as answers:
+            loop = Loop(
+                task=job.spec.task,
+                pool=pool,
+                annotator=Annotator(model, answers, ledger, emit, job.llm.calibration),
+                trainer=trainer,
+                settings=job.loop,
+                store=rounds,
+                evaluation=Evaluation.of(pool),
+                seed=job.student.seed,
+                emit=emit,
+            )
+            result = await loop.run(job.spec.demonstrations)
     emit(Progress("writing", 0, 0, 1, "files"))
-    decisions = decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below)
-    run = _Run(job, table, pool, model, trainer, ledger, result, decisions, started)
-    metrics = run.metrics()
-    run.write(rounds.model_folder(result.best.round), metrics)
+    run = FinishedRun(
+        job_id=job.job_id,
+        csv=job.csv,
+        spec=job.spec,
+        settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
+        table=table,
+        pool=pool,
+        llm=Answerer(model.provider, model.model, model.style),
+        student=dict(trainer.description),
+        ledger=ledger,
+        result=result,
+        decisions=decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below),
+        started=started,
+    )
+    metrics = run.write(job.output, model_folder=rounds.model_folder(result.best.round))
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
 
@@ -155,101 +153,3 @@ def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) 
         trainer.description,
     ]
     return json.dumps(parts)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """A finished run, on its way to disk."""
-
-    job: TrainingJob
-    table: Table
-    pool: Pool
-    model: ChatModel
-    trainer: Trainer
-    ledger: Ledger
-    result: LoopResult
-    decisions: list[Decision]
-    started: str
-
-    def write(self, model_folder: Path, metrics: dict[str, Any]) -> None:
-        """Fill the job's output folder."""
-        folder, labels = self.job.output, self.job.spec.task.names
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
-        extra = {"name": self.job.spec.name, "job": self.job.job_id, "text_columns": list(self.pool.text_columns)}
-        card.add_extra(folder / "model", extra)
-        annotations = self.result.best.annotations
-        outputs.write_annotated(folder / "annotated.csv", self.table, self.pool, self.decisions, annotations)
-        outputs.write_audit(
-            folder / "audit.jsonl", self.result, self.pool, provider=self.model.provider, model=self.model.model
-        )
-        outputs.write_demonstrations(folder, self.result)
-        outputs.write_confusions(folder, self.pool, self.decisions, labels)
-        atomic.write_json(folder / "cost.json", self.cost())
-        atomic.write_json(folder / "run.json", self.record())
-        atomic.write_json(folder / "metrics.json", metrics)
-
-    def cost(self) -> dict[str, Any]:
-        """Calls, tokens and dollars of this run; answers from the store cost nothing and are not in it."""
-        return {"usd": round(self.ledger.usd, 6), **dataclasses.asdict(self.ledger.usage)}
-
-    def metrics(self) -> dict[str, Any]:
-        """metrics.json (CONTRACT.md 7)."""
-        evaluation = Evaluation.of(self.pool)
-        first = self.result.rounds[0]
-        baselines = {
-            "llm_zero_shot": evaluation.accuracy([note.label for note in self.result.zero_shot])
-            if self.result.zero_shot
-            else None,
-            "llm_first_round": evaluation.accuracy([note.label for note in first.annotations]),
-        }
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "job": self.job.job_id,
-            "name": self.job.spec.name,
-            "rows": len(self.table.rows),
-            "distinct_rows": len(self.pool),
-            "labels": list(self.job.spec.task.names),
-            "llm": {"provider": self.model.provider, "model": self.model.model},
-            "student": dict(self.trainer.description),
-            "rounds": [state.metrics for state in self.result.rounds],
-            "kept_round": self.result.best.round,
-            "final": final_metrics(self.decisions, self.pool, self.job.spec.task.names),
-            "baselines": {name: round(value, 4) for name, value in baselines.items() if value is not None},
-            "cost": self.cost(),
-        }
-
-    def record(self) -> dict[str, Any]:
-        """run.json: what is needed to understand or repeat this run."""
-        settings = self.job.model_dump(mode="json", include={"llm", "student", "loop"})
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "job": self.job.job_id,
-            "started": self.started,
-            "finished": _now(),
-            "input": {
-                "file": self.job.csv.name,
-                "sha256": hashlib.sha256(self.job.csv.read_bytes()).hexdigest(),
-                **dataclasses.asdict(self.table.dialect),
-            },
-            "spec": self.job.spec.model_dump(mode="json"),
-            "settings": settings,
-            "first_prompt": self._first_prompt(),
-            "versions": {name: importlib.metadata.version(name) for name in _RECORDED_PACKAGES},
-        }
-
-    def _first_prompt(self) -> str:
-        prompt = label_prompt(
-            self.job.spec.task,
-            self.pool.texts[0],
-            style=self.model.style,
-            shared=self.result.rounds[0].demonstrations,
-        )
-        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
-
-
-_RECORDED_PACKAGES = ("freeal-daemon", "torch", "transformers", "scikit-learn", "numpy", "anthropic", "kmedoids")
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

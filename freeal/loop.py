@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -206,9 +207,11 @@ class Loop:
     async def _train(self, number: int, annotations: Sequence[Annotation]) -> Training:
         label_ids = self._label_ids(annotations)
         if all(label_id == NO_LABEL for label_id in label_ids):
+            reasons = Counter(str(status) for note in annotations for status in note.statuses)
             raise TrainingError(
-                "the language model gave no usable answer for any text",
-                hint="look at the reasons in freeal_status, and at the labels and the description of the spec",
+                f"the language model gave no usable answer for any of {len(annotations)} texts, mostly "
+                f"{reasons.most_common(1)[0][0]}",
+                hint="look at the labels and the description of the spec, and at the model's name",
             )
 
         def on_step(done: int, total: int) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from freeal import atomic
 from freeal.decide import Decision
@@ -65,7 +64,8 @@ def _annotated_rows(
 
 
 def write_audit(path: Path, result: LoopResult, pool: Pool, *, provider: str, model: str) -> None:
-    """One line per answer of the language model, in the order of asking. Rows count from 1, without the header."""
+    """One line per text and round, in the order of asking; answers of several demonstration sets are pooled in it. Rows
+    count from 1, without the header."""
     with atomic.writing(path) as stream:
         for asked in (result.zero_shot, *(state.asked for state in result.rounds)):
             for note in asked:
@@ -119,8 +119,3 @@ def _write_confusion(path: Path, left: Sequence[str], right: Sequence[str], labe
     ]
     with atomic.writing(path) as stream:
         write_rows(stream, ["", *(str(name) for name in table.columns)], rows, delimiter=",")
-
-
-def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """metrics.json."""
-    atomic.write_json(path, metrics)

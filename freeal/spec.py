@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -95,7 +97,7 @@ def _list_to_mapping(value: Any) -> Any:
 class Spec(_Part):
     """A complete, checked spec. Build it in Python with keyword arguments, or `load` it."""
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    name: str
     description: Annotated[str, Field(min_length=1)]
     labels: Annotated[dict[str, str], BeforeValidator(_list_to_mapping)]
     text_columns: tuple[str, ...] | None = None
@@ -108,6 +110,13 @@ class Spec(_Part):
     student: StudentOverrides = StudentOverrides()
     csv: CsvFormat = CsvFormat()
     force: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, name: str) -> str:
+        if re.fullmatch(NAME_PATTERN, name) is None:
+            raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        return name
 
     @field_validator("labels")
     @classmethod
@@ -136,15 +145,21 @@ class Spec(_Part):
             raise ValueError("names no column; leave the key out to use every column")
         return columns
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Spec:
-        for example in self.examples:
-            if example.label not in self.labels:
-                guess = yamlfile.nearest(example.label, self.labels)
+    @field_validator("examples")
+    @classmethod
+    def _known_labels(cls, examples: tuple[Example, ...], info: ValidationInfo) -> tuple[Example, ...]:
+        labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
+        for number, example in enumerate(examples, start=1):
+            if labels is not None and example.label not in labels:
+                guess = yamlfile.nearest(example.label, labels)
                 raise ValueError(
-                    f"example label {example.label!r} is none of the labels"
+                    f"the label {example.label!r} of example {number} is none of the labels"
                     + (f"; did you mean {guess!r}?" if guess else "")
                 )
+        return examples
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Spec:
         for role, column in (("label_column", self.label_column), ("id_column", self.id_column)):
             if column is not None and column in (self.text_columns or ()):
                 harm = "truth would be shown to" if role == "label_column" else "id would be read by"

@@ -150,6 +150,8 @@ def _explain(model: type[BaseModel], key_path: KeyPath, problem: Mapping[str, An
         return "is required", None
     reason = str(problem["msg"]).removeprefix("Value error, ")
     shown = repr(problem["input"])
+    if len(shown) > 80 and isinstance(problem["input"], dict | list | tuple):
+        return f"{reason[:1].lower()}{reason[1:]}", None  # half a file or a long list: showing its start helps nobody
     return f"{reason[:1].lower()}{reason[1:]}, found {shown if len(shown) <= 80 else shown[:77] + '...'}", None
 
 

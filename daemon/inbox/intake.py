@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 
@@ -176,9 +177,17 @@ def load_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:
 
 
 def plain_name(csv_name: str) -> str:
-    """A model's name made of a CSV's: its stem, with everything a name may not hold replaced by `-`."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(csv_name).stem)[:64].strip("-._")
-    return name or "unnamed"
+    """A model's name made of a CSV's: its stem without accents, with all else a name may not hold replaced by `-`.
+
+    Where that loses letters, a digest of the stem keeps two names of another script from becoming one model.
+    """
+    stem = PurePath(csv_name).stem
+    folded = "".join(char for char in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(char))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folded)[:64].strip("-._")
+    if name and not any(char.isalnum() and not char.isascii() for char in folded):
+        return name
+    digest = hashlib.sha256(os.fsencode(stem)).hexdigest()[:6]
+    return f"{name[:57] or 'unnamed'}-{digest}"
 
 
 def csv_digest(path: Path) -> str:

@@ -71,8 +71,9 @@ def pair(observations: Mapping[str, Observation], settings: WatchSettings, *, no
 
 
 def _spec_of(csv: str, specs: list[str]) -> str | None:
-    stem = PurePath(csv).stem
-    return next((f"{stem}{suffix}" for suffix in SPEC_SUFFIXES if f"{stem}{suffix}" in specs), None)
+    of_this_stem = [name for name in specs if PurePath(name).stem == PurePath(csv).stem]
+    by_suffix = sorted(of_this_stem, key=lambda name: SPEC_SUFFIXES.index(PurePath(name).suffix.lower()))
+    return by_suffix[0] if by_suffix else None
 
 
 def _judge(

@@ -45,10 +45,15 @@ class Endings:
         shutil.rmtree(place.folder, ignore_errors=True)
         return job
 
-    def clear_output(self, job: Job) -> None:
-        """Before a run: what an earlier run of the same job left half-made."""
+    def make_ready(self, job: Job) -> None:
+        """Before a run: away with what an earlier run of the same job left half-made.
+
+        Raises `OSError` or `RefusedFileError` where its result could not be published: better now than once it is paid.
+        """
+        shelf = Shelf(self._settings.models, job.name)
+        shelf.check_writable()
         shutil.rmtree(Workplace(self._settings, job.id).output, ignore_errors=True)
-        Shelf(self._settings.models, job.name).discard(job.id)
+        shelf.discard(job.id)
 
     def has_output(self, job: Job) -> bool:
         """Whether a finished run lies ready, so that only the publishing is left."""
@@ -85,7 +90,8 @@ class Endings:
             place.failed,
             failure,
             subject=job.id,
-            then=f"mend it here and run `python -m daemon retry {job.id}`, or drop both files in the inbox again",
+            then=f"mend the cause (a mistake in the CSV or its spec: in the copies here) and run "
+            f"`python -m daemon retry {job.id}`, or drop both files in the inbox again",
             now=self._clock.wall(),
         )
         for emptied in (place.inputs, place.output):

@@ -27,10 +27,17 @@ def ask(journal: Journal, job_id: str, request: str) -> Job:
     if request == CANCEL and job.state in FINISHED:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to cancel")
     if request == RETRY and job.state not in {State.FAILED, State.CANCELLED, State.PAUSED}:
-        hint = "set `force: true` in its spec and drop both files again" if job.state is State.DONE else None
-        raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to retry", hint=hint)
+        raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to retry", hint=_way_on(job))
     journal.note(job_id, request=request)
     return job
+
+
+def _way_on(job: Job) -> str | None:
+    if job.state is not State.DONE:
+        return None
+    if job.partial:
+        return "it stopped at its budget: raise it and drop both files again; answers already paid for are kept"
+    return "set `force: true` in its spec and drop both files again"
 
 
 class Requests:
@@ -55,6 +62,7 @@ class Requests:
                 continue
             try:
                 self._obey(job)
+                _log.info("a request was carried out", job=job.id, request=job.request)
             except (OSError, FreealError) as problem:
                 self._journal.note(job.id, request="")
                 _log.error("a request could not be carried out", job=job.id, request=job.request, problem=str(problem))

@@ -100,7 +100,7 @@ class Runner:
             midnight = clock.next_day(self._clock.wall())
             return self._pause(job, verdict.Pause("llm.daily_budget_usd is spent", midnight, at_budget=True))
         self._reserved_usd[job.id] = limit or 0.0
-        await anyio.to_thread.run_sync(self._endings.clear_output, job)
+        await anyio.to_thread.run_sync(self._endings.make_ready, job)
         job = self._journal.move(job.id, State.ANNOTATING, attempts=job.attempts + 1, key=key, partial=False)
         self._view.started(job)
         request = training_request(job, spec, self._settings, key_folder=self._key_folder, allowance_usd=limit)

@@ -11,6 +11,7 @@ from daemon.processes.protocol import Failure
 SPEND_CAP_PAUSE_SECONDS = 3600.0
 FIRST_PAUSE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 3600.0
+OUT_OF_MONEY = "BudgetReachedError"
 MOST_ATTEMPTS = 6
 """Runs of one job before an unreachable language model counts as a failure."""
 
@@ -37,11 +38,12 @@ def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
 def exit_code(ended: Iterable[Job], *, other_failures: int) -> int:
     """0 all done, 1 something failed, 3 stopped at a budget.
 
-    A pause for want of money is a budget, any other a failure.
+    A pause for want of money is a budget, any other a failure; so is a cap too small for a single call.
     """
     jobs = list(ended)
-    bad = [job for job in jobs if job.state in {State.FAILED, State.CANCELLED}]
+    at_budget = [job for job in jobs if job.state is State.FAILED and (job.error or {}).get("kind") == OUT_OF_MONEY]
+    bad = [job for job in jobs if job.state in {State.FAILED, State.CANCELLED} and job not in at_budget]
     bad += [job for job in jobs if job.state is State.PAUSED and not job.partial]
     if bad or other_failures:
         return 1
-    return 3 if any(job.partial for job in jobs) else 0
+    return 3 if at_budget or any(job.partial for job in jobs) else 0

@@ -6,7 +6,9 @@ models/<name>/versions/<job>/                    predict/  predictions/  done/  
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import structlog
@@ -63,6 +65,20 @@ class Shelf:
                 publish.copy(version / name, self.folder / name)
         publish.point(self.model, f"versions/{job_id}/model")
         self._retire(keep_versions)
+
+    def check_writable(self) -> None:
+        """Before anything is paid for, find out whether `publish` could write. Leaves nothing behind.
+
+        Raises `RefusedFileError` for a link, `OSError` naming the folder otherwise.
+        """
+        self._refuse_links()
+        places = (self.folder / "versions", self.folder, self.folder.parent)
+        folder = next((place for place in places if place.exists()), self.folder.parent)
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as cause:
+            raise OSError(cause.errno, cause.strerror, os.fspath(folder)) from cause
 
     def _refuse_links(self) -> None:
         for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import anyio
+import anyio.lowlevel
 
 from freeal.errors import RowRejectedError, TransientError
 from freeal.llm.retry import Retry
@@ -79,6 +80,8 @@ class RemoteModel(abc.ABC):
 
     async def _attempt(self, prompt: Prompt) -> Reply:
         while True:
+            # The shield below would hide a stop from a worker that goes from call to call.
+            await anyio.lowlevel.checkpoint_if_cancelled()
             without = frozenset(self._refused_features)
             try:
                 # A call under way is paid for: a stop waits for its answer, though not for a next attempt.

@@ -199,8 +199,9 @@ def test_the_key_depends_on_what_changes_the_result_and_on_nothing_else(settings
     [
         ("a.csv", "a"),
         ("my reviews (2).csv", "my-reviews-2"),
-        ("..csv", "unnamed"),
-        ("é.csv", "unnamed"),
+        ("Réclamations Zürich.csv", "Reclamations-Zurich"),
+        ("評価.csv", "unnamed-c85c42"),
+        ("評価 2026.csv", "2026-ace940"),
         ("x" * 99, "x" * 64),
     ],
 )

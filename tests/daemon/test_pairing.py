@@ -29,7 +29,10 @@ def test_a_csv_and_its_spec_are_a_pair_once_both_stood_still():
     assert (Pair("a.csv", "a.yaml"),) == pair(seen, WATCH, now=7.0).ready
 
 
-@pytest.mark.parametrize(("csv", "spec"), [("a.csv", "a.yml"), ("A.CSV", "A.yaml"), ("a.b.csv", "a.b.yaml")])
+@pytest.mark.parametrize(
+    ("csv", "spec"),
+    [("a.csv", "a.yml"), ("A.CSV", "A.yaml"), ("a.csv", "a.YAML"), ("a.CSV", "a.Yml"), ("a.b.csv", "a.b.yaml")],
+)
 def test_other_spellings_pair_too(csv, spec):
     """What a person would take for a pair is one."""
     assert (Pair(csv, spec),) == pair(_seen(csv, spec), WATCH, now=100.0).ready

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -14,10 +15,22 @@ from daemon.closing import show
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.job import Job, State
 from daemon.jobs.prediction import Prediction
+from daemon.outbox.shelf import Shelf
 from daemon.view import LogView, TerminalView
 from freeal.events import Notice, Progress, RoundFinished, Spend
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
+METRICS = {
+    "llm": {"model": "haiku", "provider": "anthropic"},
+    "student": {"model": "minilm", "mode": "frozen"},
+    "rows": 3,
+    "distinct_rows": 2,
+    "kept_round": 1,
+    "rounds": [{"round": 1}],
+    "baselines": {},
+    "final": {"llm_student_agreement": 0.5, "label_counts": {"good": 1, "bad": 1}},
+    "cost": {"usd": 0.1, "calls": 2},
+}
 
 
 def _ended(state, **fields):
@@ -69,6 +82,29 @@ def test_the_closing_table_says_how_each_job_ended_and_where_to_look(settings, j
     show(report, settings, Console(file=stream, width=300))
     shown = stream.getvalue()
     assert all(part in shown for part in ("m-1", text, "7 rows labelled", "predictions", "waits: b.csv: no spec"))
+
+
+@pytest.mark.parametrize(("identity", "is_whole"), [("reviews-20261122-134851-531845", True), ("m" * 70, False)])
+def test_an_id_stays_on_one_line_where_it_fits(settings, identity, is_whole):
+    """It is pasted into `retry`; one that does not fit folds and loses nothing."""
+    stream = io.StringIO()
+    job = _ended(State.FAILED, id=identity, error={"problem": "the outcome may take as many lines as it likes " * 3})
+    show(Report(1, (job,), (), ()), settings, Console(file=stream, width=80))
+    first_column = [line.split("│")[1].strip() for line in stream.getvalue().splitlines() if "│" in line]
+    assert identity == "".join(first_column)
+    assert is_whole == (identity in first_column)
+
+
+def test_the_figures_of_a_training_follow_the_table(settings):
+    """Those of the version this job made; a version that cannot be read is passed over."""
+    job = _ended(State.DONE)
+    version = Shelf(settings.models, "m").version("m-1")
+    version.mkdir(parents=True)
+    for content in (json.dumps(METRICS), "{"):
+        (version / "metrics.json").write_text(content)
+        stream = io.StringIO()
+        show(Report(0, (job, _ended(State.FAILED)), (), ()), settings, Console(file=stream, width=80))
+        assert (content != "{") == ("unknown: no label_column" in stream.getvalue())
 
 
 def test_an_empty_run_says_where_to_drop(settings):

@@ -8,7 +8,7 @@ import pytest
 
 from freeal.annotate import MOST_TEXT_CHARACTERS, Annotator, LabelRequest
 from freeal.budget import FREE, Ledger
-from freeal.errors import RowRejectedError, TransientError
+from freeal.errors import BudgetReachedError, RowRejectedError, TransientError
 from freeal.events import Notice, Progress, Spend
 from freeal.llm.anthropic import AnthropicModel
 from freeal.llm.cache import MemoryStore, SqliteStore
@@ -219,3 +219,12 @@ async def test_the_whole_edge_over_a_real_socket(tmp_path):
             assert expected_requests == len(server.requests) - before
             assert ledger.usage.calls == (62 if expected_requests else 0)
         assert ledger.usage == Usage()
+
+
+async def test_a_budget_too_small_for_one_call_is_named_as_the_reason():
+    """Rather than answers that were of no use; a later round has those of the rounds before."""
+    job = Job(price=PRICE, budget_usd=0.0)
+    with pytest.raises(BudgetReachedError, match="budget_usd"):
+        await job.annotate("fine", "poor")
+    notes = await job.annotator.annotate(requests("fine"), task=TASK, round_number=2)
+    assert (Status.BUDGET,) == notes[0].statuses

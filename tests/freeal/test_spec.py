@@ -55,10 +55,10 @@ def test_numbers_and_booleans_are_read_where_a_key_asks_for_them(tmp_path):
         ("description: d\nlabels: [a, a]\n", r"label 'a' stands twice"),
         (GOOD + "labels: [x, y]\n", r"line 3, key 'labels': stands twice"),
         (GOOD + "iterations: many\n", r"line 3, key 'iterations': input should be a valid integer.*found 'many'"),
-        (GOOD + "name: ../../etc\n", r"key 'name': string should match"),
+        (GOOD + "name: ../../etc\n", r"key 'name': must be 1 to 64 letters"),
         (
             GOOD + "examples: [[nice, positiv]]\n",
-            r"example label 'positiv' is none of the labels; did you mean 'positive'\?",
+            r"the label 'positiv' of example \d is none of the labels; did you mean 'positive'\?",
         ),
         (GOOD + "examples: [[nice]]\n", r"key 'examples\.0': an example is a pair"),
         (GOOD + "text_columns: [t]\nlabel_column: t\n", r"label_column 't' is also in text_columns"),

@@ -106,3 +106,29 @@ def test_a_mistake_in_the_settings_is_exit_78(daemon):
     assert 78 == done.returncode
     assert "did you mean 'stability_seconds'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_does_not_take_the_options_of_a_run(daemon):
+    """`--once status` would otherwise look as if it had run."""
+    done = daemon.run("--once", "status")
+    assert (2, True) == (done.returncode, "do not go with" in done.stderr)
+
+
+def test_a_budget_too_small_for_a_single_call_is_exit_3(daemon, server):
+    """The report names the key and what a call could cost; nothing was asked."""
+    daemon.drop(spec=daemon.spec + "budget_usd: 0.000001\n")
+    done = daemon.run("--once")
+    assert (3, []) == (done.returncode, server.requests), done.stderr
+    report = json.loads((daemon.only("inbox", "failed") / "error.json").read_text())
+    assert ("BudgetReachedError", "budget_usd") == (report["kind"], report["where"]["key"])
+    assert all(line.startswith("{") for line in done.stderr.splitlines()), "every line of the log is JSON"
+
+
+def test_a_model_folder_that_cannot_be_written_is_found_before_anything_is_paid(daemon, server):
+    """The report names the folder, and the pair lies in failed/."""
+    daemon.models.mkdir()
+    (daemon.models / "reviews").write_text("in the way")
+    daemon.drop()
+    assert (1, []) == (daemon.run("--once").returncode, server.requests)
+    report = json.loads((daemon.only("inbox", "failed") / "error.json").read_text())
+    assert ("NotADirectoryError", str(daemon.models / "reviews")) == (report["kind"], report["where"]["file"])

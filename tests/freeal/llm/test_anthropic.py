@@ -191,6 +191,18 @@ async def test_a_call_under_way_is_finished_although_cancelled(key, retry, promp
     assert "positive" == read(replies[0], prompt.labels).label
 
 
+async def test_a_stop_ends_a_row_of_calls(key, retry, prompt):
+    """Although each is finished once it is under way: a stop came only after the last text of the round."""
+    with MessagesServer(by_keyword, fault_for=lambda _: Fault("slow", 0.2)) as server:
+        model = AnthropicModel(key, retry=retry, base_url=server.base_url)
+        with anyio.move_on_after(0.1) as scope:
+            for _ in range(5):
+                await model.answer([prompt])
+        await model.aclose()
+    assert scope.cancelled_caught
+    assert 1 == len(server.requests)
+
+
 async def test_a_cancelled_call_is_not_tried_again(key, prompt):
     """A stop does not wait for another attempt, however long the server asks to be left alone."""
     with MessagesServer(by_keyword, faults=[Fault("429", 60.0)]) as server:

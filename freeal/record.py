@@ -1,0 +1,125 @@
+"""A finished run on its way to disk: what it found, how good it is, what it cost, and how to repeat it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import shutil
+from pathlib import Path
+from typing import Any
+
+from freeal import atomic, outputs
+from freeal.budget import Ledger
+from freeal.decide import Decision
+from freeal.loop import LoopResult
+from freeal.metrics import Evaluation, final_metrics
+from freeal.pool import Pool
+from freeal.prompts import label_prompt
+from freeal.spec import Spec
+from freeal.student import card
+from freeal.table import Table
+from freeal.types import PromptStyle
+
+SCHEMA_VERSION = 1
+"""Of metrics.json and run.json."""
+
+_PACKAGES = ("freeal-daemon", "torch", "transformers", "scikit-learn", "numpy", "anthropic", "kmedoids")
+
+
+def now() -> str:
+    """The time as run.json writes it: UTC, ISO 8601, whole seconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answerer:
+    """The language model that annotated."""
+
+    provider: str
+    model: str
+    style: PromptStyle
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer."""
+
+    job_id: str
+    csv: Path
+    spec: Spec
+    settings: dict[str, Any]
+    table: Table
+    pool: Pool
+    llm: Answerer
+    student: dict[str, str]
+    ledger: Ledger
+    result: LoopResult
+    decisions: list[Decision]
+    started: str
+
+    def write(self, folder: Path, *, model_folder: Path) -> dict[str, Any]:
+        """Fill `folder`, with the student of `model_folder` in it, and return the metrics."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
+        extra = {"name": self.spec.name, "job": self.job_id, "text_columns": list(self.pool.text_columns)}
+        card.add_extra(folder / "model", extra)
+        annotations = self.result.best.annotations
+        outputs.write_annotated(folder / "annotated.csv", self.table, self.pool, self.decisions, annotations)
+        outputs.write_audit(
+            folder / "audit.jsonl", self.result, self.pool, provider=self.llm.provider, model=self.llm.model
+        )
+        outputs.write_demonstrations(folder, self.result)
+        outputs.write_confusions(folder, self.pool, self.decisions, self.spec.task.names)
+        metrics = self.metrics()
+        atomic.write_json(folder / "cost.json", metrics["cost"])
+        atomic.write_json(folder / "run.json", self.record())
+        atomic.write_json(folder / "metrics.json", metrics)
+        return metrics
+
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json (CONTRACT.md 7). Answers from the store cost nothing and are not in `cost`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "job": self.job_id,
+            "name": self.spec.name,
+            "rows": len(self.table.rows),
+            "distinct_rows": len(self.pool),
+            "labels": list(self.spec.task.names),
+            "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            "student": self.student,
+            "rounds": [state.metrics for state in self.result.rounds],
+            "kept_round": self.result.best.round,
+            "final": final_metrics(self.decisions, self.pool, self.spec.task.names),
+            "baselines": self._baselines(),
+            "cost": {"usd": round(self.ledger.usd, 6), **dataclasses.asdict(self.ledger.usage)},
+        }
+
+    def _baselines(self) -> dict[str, float]:
+        evaluation = Evaluation.of(self.pool)
+        known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}
+        scores = {name: evaluation.accuracy([note.label for note in notes]) for name, notes in known.items() if notes}
+        return {name: round(score, 4) for name, score in scores.items() if score is not None}
+
+    def record(self) -> dict[str, Any]:
+        """run.json: what is needed to understand or repeat this run."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "job": self.job_id,
+            "started": self.started,
+            "finished": now(),
+            "input": {
+                "file": self.csv.name,
+                "sha256": hashlib.sha256(self.csv.read_bytes()).hexdigest(),
+                **dataclasses.asdict(self.table.dialect),
+            },
+            "spec": self.spec.model_dump(mode="json"),
+            "settings": self.settings,
+            "first_prompt": self._first_prompt(),
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        }
+
+    def _first_prompt(self) -> str:
+        prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)
+        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
