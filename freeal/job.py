@@ -19,7 +19,7 @@ from freeal.decide import decide
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.llm.base import ChatModel
 from freeal.llm.cache import SqliteStore
-from freeal.loop import Loop
+from freeal.loop import Loop, LoopResult
 from freeal.metrics import Evaluation
 from freeal.pool import Pool, build_pool
 from freeal.record import Answerer, FinishedRun, now
@@ -27,7 +27,7 @@ from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import Spec
 from freeal.state import RoundStore
 from freeal.student.base import Trainer
-from freeal.table import read_table
+from freeal.table import Table, read_table
 
 
 class TrainingJob(BaseModel):
@@ -85,12 +85,7 @@ async def train(
     """
     job = job.effective()
     started = now()
-    emit(Progress("reading", 0, 0, 1, "files"))
-    table = read_table(job.csv, job.spec.csv)
-    pool = build_pool(table, job.spec)
-    if pool.unknown_truth:
-        emit(Notice(f"{pool.unknown_truth} values of {job.spec.label_column} are not among the labels: not evaluated"))
-    emit(Progress("reading", 0, 1, 1, "files"))
+    table, pool = _read(job, emit)
     job.work.mkdir(parents=True, exist_ok=True)
     job.answers.parent.mkdir(parents=True, exist_ok=True)
     trainer = open_trainer(job.student, texts=len(pool))
@@ -106,19 +101,7 @@ async def train(
     async with contextlib.aclosing(model):
         ledger = Ledger(price_of(model.provider, model.model, job.llm.prices), job.llm.budget_usd, model=model.model)
         rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
-        with contextlib.closing(SqliteStore(job.answers)) as answers:
-            loop = Loop(
-                task=job.spec.task,
-                pool=pool,
-                annotator=Annotator(model, answers, ledger, emit, job.llm.calibration),
-                trainer=trainer,
-                settings=job.loop,
-                store=rounds,
-                evaluation=Evaluation.of(pool),
-                seed=job.student.seed,
-                emit=emit,
-            )
-            result = await loop.run(job.spec.demonstrations)
+        result = await _run_loop(job, pool, model=model, trainer=trainer, ledger=ledger, rounds=rounds, emit=emit)
     emit(Progress("writing", 0, 0, 1, "files"))
     run = FinishedRun(
         job_id=job.job_id,
@@ -137,6 +120,41 @@ async def train(
     metrics = run.write(job.output, model_folder=rounds.model_folder(result.best.round))
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
+
+
+def _read(job: TrainingJob, emit: Emit) -> tuple[Table, Pool]:
+    emit(Progress("reading", 0, 0, 1, "files"))
+    table = read_table(job.csv, job.spec.csv)
+    pool = build_pool(table, job.spec)
+    if pool.unknown_truth:
+        emit(Notice(f"{pool.unknown_truth} values of {job.spec.label_column} are not among the labels: not evaluated"))
+    emit(Progress("reading", 0, 1, 1, "files"))
+    return table, pool
+
+
+async def _run_loop(
+    job: TrainingJob,
+    pool: Pool,
+    *,
+    model: ChatModel,
+    trainer: Trainer,
+    ledger: Ledger,
+    rounds: RoundStore,
+    emit: Emit,
+) -> LoopResult:
+    with contextlib.closing(SqliteStore(job.answers)) as answers:
+        loop = Loop(
+            task=job.spec.task,
+            pool=pool,
+            annotator=Annotator(model, answers, ledger, emit, job.llm.calibration),
+            trainer=trainer,
+            settings=job.loop,
+            store=rounds,
+            evaluation=Evaluation.of(pool),
+            seed=job.student.seed,
+            emit=emit,
+        )
+        return await loop.run(job.spec.demonstrations)
 
 
 def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) -> str:
