@@ -36,11 +36,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Move a folder whose files may still be in the page cache: they are synced before it gets its name.
-
-    Whoever may read a folder in it may read the files there: safetensors writes its own for the owner alone.
-    """
-    _open_as_its_folders(source)
+    """Move a folder whose files may still be in the page cache: they are synced before it gets its name."""
     _sync_tree(source)
     move(source, target)
 
@@ -97,13 +93,6 @@ def _sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _open_as_its_folders(tree: Path) -> None:
-    for parent, _, names in os.walk(tree):
-        allowed = Path(parent).stat().st_mode & 0o666
-        for name in names:
-            Path(parent, name).chmod(allowed)
 
 
 def _sync_tree(folder: Path) -> None:

@@ -53,6 +53,9 @@ class TextClassifier:
             with quiet_transformers():
                 self._encoder.model.save_pretrained(folder)
                 self._encoder.tokenizer.save_pretrained(folder)
+            # safetensors writes for the owner alone: whoever may read the folder may read the weights
+            for weights in folder.glob("*.safetensors"):
+                weights.chmod(folder.stat().st_mode & 0o666)
             cards.write(folder, self.card)
         except OSError as cause:
             raise ModelFolderError(f"{folder}: the model cannot be written: {cause.strerror or cause}") from cause

@@ -169,15 +169,3 @@ def test_a_file_of_unknown_origin_is_kept_too(shelf, tmp_path):
     (folder / "new.csv").write_text("mine")
     _predict(shelf, tmp_path, "predict-1", "a")
     assert {"mine", "a"} == {path.read_text() for path in folder.glob("*.csv")}
-
-
-def test_a_published_file_may_be_read_by_whoever_may_read_its_folder(tmp_path):
-    """A model's weights come from their writer readable for the owner alone."""
-    source = tmp_path / "output"
-    (source / "model").mkdir(parents=True)
-    weights = source / "model" / "model.safetensors"
-    weights.write_bytes(b"x")
-    weights.chmod(0o600)
-    (source / "model").chmod(0o750)
-    publish.move_folder(source, tmp_path / "version")
-    assert 0o640 == (tmp_path / "version" / "model" / "model.safetensors").stat().st_mode & 0o777

@@ -132,3 +132,12 @@ def test_saving_where_nothing_can_be_written(training, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ModelFolderError, match="cannot be written"):
         training.student.save(tmp_path / "file")
+
+
+def test_whoever_may_read_the_folder_may_read_the_weights(training, tmp_path):
+    """safetensors writes for the owner alone; a model is made to be used by others."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o750)
+    training.student.save(folder)
+    assert 0o640 == (folder / "model.safetensors").stat().st_mode & 0o777
