@@ -83,7 +83,7 @@ def write_audit(path: Path, result: LoopResult, pool: Pool, *, provider: str, mo
 
 
 def write_demonstrations(folder: Path, result: LoopResult) -> None:
-    """demonstrations_round_N.json: what the language model was shown, with where it came from."""
+    """demonstrations_round_N.json: what the language model was shown a choice of, with where each came from."""
     for state in result.rounds:
         content = [dataclasses.asdict(demo) for demo in state.demonstrations]
         atomic.write_json(folder / f"demonstrations_round_{state.round}.json", content)

@@ -26,8 +26,8 @@ FORMAT = 1
 class RoundState:
     """A finished round. Arrays and `annotations` are indexed by pool index.
 
-    `asked` are this round's own answers, `annotations` the best known of all rounds so far; `demonstrations` were shown
-    to the LLM in this round, `representatives` were chosen from the trained student for the next.
+    `asked` are this round's own answers, `annotations` the best known of all rounds so far; what the LLM was shown in
+    this round was drawn from `demonstrations`, `representatives` were chosen from the trained student for the next.
     """
 
     round: int
