@@ -105,8 +105,9 @@ class RoundStore:
             embeddings=state.embeddings,
             losses=state.losses,
         )
+        atomic.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")
-        atomic.sync_folder(self._folder)
+        atomic.sync(self._folder)
 
 
 def _annotation(item: dict[str, Any]) -> Annotation:

@@ -11,7 +11,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from freeal.atomic import sync_folder
+from freeal.atomic import sync, sync_tree
 
 
 def make_folder(folder: Path) -> Path:
@@ -30,14 +30,14 @@ def move(source: Path, target: Path) -> None:
             raise
         _copy_over(source, target)
         _remove(source)
-    sync_folder(target.parent)
+    sync(target.parent)
     if source.parent != target.parent:
-        sync_folder(source.parent)
+        sync(source.parent)
 
 
 def move_folder(source: Path, target: Path) -> None:
     """Move a folder whose files may still be in the page cache: they are synced before it gets its name."""
-    _sync_tree(source)
+    sync_tree(source)
     move(source, target)
 
 
@@ -45,7 +45,7 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file under a name that may exist already; readers see the old or the new one, whole."""
     make_folder(target.parent)
     _copy_over(source, target)
-    sync_folder(target.parent)
+    sync(target.parent)
 
 
 def point(link: Path, target: str) -> None:
@@ -58,7 +58,7 @@ def point(link: Path, target: str) -> None:
     temporary = _beside(link)
     temporary.symlink_to(target)
     temporary.replace(link)
-    sync_folder(link.parent)
+    sync(link.parent)
 
 
 def _copy_over(source: Path, target: Path) -> None:
@@ -66,10 +66,10 @@ def _copy_over(source: Path, target: Path) -> None:
     try:
         if source.is_dir():
             shutil.copytree(source, temporary, symlinks=True)
-            _sync_tree(temporary)
+            sync_tree(temporary)
         else:
             shutil.copy2(source, temporary, follow_symlinks=False)
-            _sync_file(temporary)
+            sync(temporary)
         temporary.replace(target)
     except BaseException:
         _remove(temporary)
@@ -85,18 +85,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_tree(folder: Path) -> None:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            _sync_file(Path(parent) / name)
-        sync_folder(Path(parent))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from freeal import atomic
 from freeal.errors import ConfigError, Where
 from freeal.torch_runtime import quiet_transformers
 
@@ -86,10 +86,9 @@ def _convert_into(target: Path, gguf: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
     try:
         _write_folder(partial, gguf)
-        for file in (*partial.iterdir(), partial):
-            _flush(file)
+        atomic.sync_tree(partial)
         partial.rename(target)
-        _flush(target.parent)
+        atomic.sync(target.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -133,11 +132,3 @@ def _forget_quantization(model: Any) -> None:
             delattr(model, name)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
