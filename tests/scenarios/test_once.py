@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
+
+SAMPLE = Path(__file__).resolve().parents[2] / "inbox" / "samples" / "reviews.csv"
 
 
 def _table(path):
@@ -48,6 +51,26 @@ def test_from_drop_to_model_to_prediction(daemon, server):
     assert (6, daemon.only("models", "reviews", "versions").name) == (facts["rows"], facts["model_version"])
     assert "june.csv" == next(daemon.only("models", "reviews", "done").iterdir()).name
     assert [] == list((shelf / "predict").iterdir())
+
+
+@pytest.mark.slow
+def test_the_embedded_models_do_the_whole_job(daemon, server):
+    """With the packaged language model and the packaged encoder: every row labelled, nothing sent, a model to keep."""
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()
+    header, rows = lines[0], [line for line in lines[1:] if line.count('"') % 2 == 0][:60]
+    overrides = "llm: {provider: local}\nstudent: {model: minilm, epochs: 2}\n"
+    spec = SAMPLE.with_suffix(".yaml").read_text(encoding="utf-8") + overrides
+    daemon.drop(csv="\n".join([header, *rows]) + "\n", spec=spec)
+    done = daemon.run("--once")
+    assert 0 == done.returncode, done.stderr
+    assert [] == server.requests
+    annotated = _table(daemon.models / "reviews" / "annotated" / "reviews.csv")
+    assert len(rows) == len(annotated)
+    assert {"positive", "negative"} >= {row["freeal_label"] for row in annotated}
+    metrics = json.loads((daemon.models / "reviews" / "metrics.json").read_text())
+    assert ("local", "minilm") == (metrics["llm"]["provider"], metrics["student"]["model"])
+    assert metrics["baselines"]["llm_zero_shot"] > 0.5
+    assert metrics["final"]["accuracy"] > 0.5
 
 
 @pytest.mark.slow
