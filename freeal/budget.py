@@ -75,12 +75,6 @@ def ceiling(prompt: Prompt) -> Usage:
     )
 
 
-def likely(prompt: Prompt) -> Usage:
-    """What one call will about use: four characters to a token, a short answer, nothing cached."""
-    characters = sum(len(part) for part in (prompt.system, prompt.shared, prompt.specific, *prompt.labels))
-    return Usage(calls=1, input_tokens=100 + characters // 4, output_tokens=40 if prompt.labels else 600)
-
-
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Reservation:
     """Money set aside for one call until it is settled or released."""

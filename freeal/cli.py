@@ -20,7 +20,7 @@ from freeal.errors import ConfigError, FreealError, SpecError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished
 from freeal.summary import figures, read_metrics
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 2, 3, 78
+EXIT_OK, EXIT_FAILED, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 3, 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:

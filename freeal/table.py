@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, Self
 
 from freeal.errors import InputError, Where
 from freeal.spec import CsvFormat
 from freeal.yamlfile import nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_RECORDS = 200
@@ -50,12 +46,6 @@ class Table:
     def column(self, name: str, *, role: str) -> int:
         """Position of a column. Raises `InputError` naming `role` (the spec key) and the nearest name there is."""
         return find_column(self.header, name, role=role, path=self.path)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table as a frame of text columns."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows, columns=list(self.header), dtype=str)
 
 
 def find_column(header: Sequence[str], name: str, *, role: str, path: Path) -> int:
@@ -205,13 +195,3 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
     return next(
         name for name in itertools.chain([wanted], (f"{wanted}_{n}" for n in itertools.count(2))) if name not in used
     )
-
-
-def table_from_frame(frame: pd.DataFrame, *, name: str = "frame") -> Table:
-    """A frame as a table, every value as text and missing ones empty; for notebooks."""
-    stream = io.StringIO()
-    frame.to_csv(stream, index=False)
-    stream.seek(0)
-    dialect = Dialect()
-    (_, header), *records = _records(stream, dialect, Path(name))
-    return Table(Path(name), tuple(header), [row for _, row in records], [line for line, _ in records], dialect)

@@ -29,7 +29,6 @@ class State(enum.StrEnum):
 
 RUNNING = frozenset({State.ANNOTATING, State.TRAINING, State.PUBLISHING})
 FINISHED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
-UNFINISHED = frozenset(State) - FINISHED
 
 _ENDS = {State.FAILED, State.CANCELLED, State.PAUSED}
 MOVES: dict[State, frozenset[State]] = {

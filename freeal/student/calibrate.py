@@ -38,17 +38,6 @@ def temperature(logits: np.ndarray, label_ids: np.ndarray) -> float:
     return float(_TEMPERATURES[int(np.argmax(scores))])
 
 
-def expected_error(proba: np.ndarray, label_ids: np.ndarray, *, bins: int = 10) -> float:
-    """Expected calibration error of the top label, 0..1, over equally wide bins of confidence."""
-    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == label_ids
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        np.mean(places == place) * abs(right[places == place].mean() - confidence[places == place].mean())
-        for place in np.unique(places)
-    ]
-    return float(sum(gaps))
-
-
 def _best_score(logits: np.ndarray, label_ids: np.ndarray, *, candidate: float) -> float:
     """Log posterior of a temperature under the noise that suits it best."""
     cooled = np.asarray(logits, dtype=np.float64) / candidate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from freeal.errors import ConfigError, CorruptModelError, Where
 from freeal.settings import StudentSettings
@@ -26,16 +25,6 @@ def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: i
         if not (folder / name).is_file():
             raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)
     return _loaded(folder, card, settings or StudentSettings(), batch_size=batch_size)
-
-
-def read_extra(folder: Path) -> dict[str, Any]:
-    """What `write_extra` put there. Raises like `load`."""
-    return dict(cards.read(folder).extra)
-
-
-def write_extra(folder: Path, extra: dict[str, Any]) -> None:
-    """Add the caller's own entries to a saved student's freeal.json. Raises like `load`."""
-    cards.add_extra(folder, extra)
 
 
 def _loaded(folder: Path, card: cards.Card, settings: StudentSettings, *, batch_size: int) -> TextClassifier:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from freeal.errors import CorruptModelError, ModelFolderError, NewerFormatError
-from freeal.student import store
+from freeal.student import card, store
 from freeal.student.base import Training
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.transformer import TransformerTrainer
@@ -74,9 +74,9 @@ def test_only_safetensors_in_float32(saved):
 
 def test_extra_is_the_callers(saved):
     """What the caller adds to the record comes back, and what was there stays."""
-    store.write_extra(saved, {"text_columns": ["title", "body"]})
-    store.write_extra(saved, {"job": "j1"})
-    assert {"text_columns": ["title", "body"], "job": "j1"} == store.read_extra(saved)
+    card.add_extra(saved, {"text_columns": ["title", "body"]})
+    card.add_extra(saved, {"job": "j1"})
+    assert {"text_columns": ["title", "body"], "job": "j1"} == card.read(saved).extra
     assert LABELS == store.load(saved).labels
 
 
