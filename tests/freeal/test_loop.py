@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 
 import anyio
+import numpy as np
 import pytest
 
 from freeal.annotate import Annotator
@@ -210,6 +212,63 @@ def test_a_free_scoring_model_is_asked_with_several_sets_and_pooled(tmp_path):
     shown = [prompt for prompt in model.prompts if "Output: " in prompt.shared]
     assert 3 == len({prompt.shared for prompt in shown})
     assert all(text_in(prompt) not in prompt.shared.splitlines() for prompt in shown)
+
+
+def _scoring_loop(tmp_path, pool, respond, *, annotator=Annotator, settings):
+    model = ScriptedModel(respond, style="completion", rows_per_call=16, provider="local")
+    model.writes = False
+    ledger = Ledger(Price(input=0.0, output=0.0, cached_input=0.0), None)
+    return Loop(
+        task=TASK, pool=pool, annotator=annotator(model, MemoryStore(), ledger, ignore), trainer=TinyTrainer(),
+        settings=settings, store=RoundStore(tmp_path, question="q"), evaluation=Evaluation.of(pool), seed=0,
+        emit=ignore,
+    )  # fmt: skip
+
+
+def test_sets_that_make_the_model_guess_do_not_outvote_it(tmp_path):
+    """Shown demonstrations, the model answers by coin toss, three times over; what it knew without them stands."""
+
+    def respond(prompt):
+        row = prompt.specific.splitlines()[0]
+        happy = _truth_of(row) == "happy"
+        if "Output: " in prompt.shared:
+            happy = zlib.crc32((prompt.shared + row).encode()) % 2 == 0
+        return Reply(scores=(-1.0, -2.0) if happy else (-2.0, -1.0))
+
+    result = anyio.run(_scoring_loop(tmp_path, _pool(), respond, settings=LoopSettings(iterations=1, shots=4)).run, ())
+    assert 1.0 == result.best.metrics["llm_accuracy"]
+
+
+class Recording(Annotator):
+    """Remembers the prior of each call."""
+
+    priors: list = []  # noqa: RUF012 - one test, emptied by it
+
+    async def annotate(self, requests, *, prior=None, **more):
+        self.priors.append((len(requests), prior))
+        return await super().annotate(requests, prior=prior, **more)
+
+
+@pytest.mark.parametrize(("retrieval", "calls"), [("shared", 3), ("nearest", 1)])
+def test_later_rounds_expect_the_labels_the_student_expects(tmp_path, retrieval, calls):
+    """The texts asked again are no random sample: their calibration uses the student's label shares on them."""
+
+    def respond(prompt):
+        row = prompt.specific.splitlines()[0]
+        happy = (_truth_of(row) == "happy") and not (row.split()[-1].isdigit() and _planted(row))
+        return Reply(scores=(-1.0, -2.0) if happy else (-2.0, -1.0))
+
+    Recording.priors.clear()
+    settings = LoopSettings(iterations=2, shots=4, stop_changed_share=0.0, retrieval=retrieval)
+    loop = _scoring_loop(tmp_path, _pool(), respond, annotator=Recording, settings=settings)
+    result = anyio.run(loop.run, ())
+    first = result.rounds[0]
+    unclean = [index for index, clean in enumerate(first.clean_probability) if clean <= settings.clean_threshold]
+    assert [None] * 4 == [prior for _, prior in Recording.priors[:4]]
+    expected = first.proba[unclean].mean(axis=0)
+    assert calls == len(Recording.priors[4:])
+    for _, prior in Recording.priors[4:]:
+        np.testing.assert_allclose(expected, prior)
 
 
 def text_in(prompt):
