@@ -11,74 +11,100 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.annotate import Annotator, LabelRequest
+from freeal.annotate import LabelRequest
+from freeal.questions import Questions
 from freeal.selection import demonstrations as choose
-from freeal.settings import LoopSettings
-from freeal.student.base import NO_LABEL, Trainer
-from freeal.types import Annotation, Demonstration, Task
+from freeal.student.base import NO_LABEL
+from freeal.types import Annotation, Demonstration
 
 _PROTOTYPES = 10
 _PER_LABEL_WRITTEN = 8
 _SURE_SHARE = 0.1
+_CHECKED_UP_TO = 0.1
+"""Written texts are checked where they are at most this share of the pool: the check costs a call each."""
+_MOST_TO_FEWEST = 2
+"""How many times as many demonstrations a label may have as the one with the fewest."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class InitialDemonstrations:
-    """What round 1 chooses from, and the zero-shot annotations (of the whole pool, or none) made on the way."""
+    """What round 1 chooses from, and the zero-shot annotations (of the texts it will ask about, or none)."""
 
     demonstrations: tuple[Demonstration, ...]
     annotations: tuple[Annotation, ...] = ()
 
 
 async def starting_demonstrations(
-    task: Task,
-    texts: Sequence[str],
-    user: Sequence[Demonstration],
-    *,
-    annotator: Annotator,
-    trainer: Trainer,
-    settings: LoopSettings,
-    seed: int,
+    questions: Questions, user: Sequence[Demonstration], *, indices: Sequence[int]
 ) -> InitialDemonstrations:
-    """Take, have written or find the first demonstrations."""
+    """Take, have written or find the first demonstrations; only texts at `indices` may be asked about."""
     zero_shot: tuple[Annotation, ...] = ()
-    if settings.zero_shot == "always" or (settings.zero_shot == "auto" and annotator.free):
-        requests = [LabelRequest(index, text) for index, text in enumerate(texts)]
-        zero_shot = tuple(await annotator.annotate(requests, task=task, round_number=0))
+    wanted = questions.settings.zero_shot
+    if wanted == "always" or (wanted == "auto" and questions.annotator.free):
+        zero_shot = tuple(await questions.zero_shot(indices))
     if user:
         return InitialDemonstrations(tuple(user), zero_shot)
-    if annotator.writes:
-        rng = np.random.default_rng(seed)
-        picked = rng.choice(len(texts), size=min(_PROTOTYPES, len(texts)), replace=False)
-        prototypes = [texts[index] for index in sorted(picked)]
-        written = await annotator.write_demonstrations(task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN)
-        in_pool = set(texts)
-        return InitialDemonstrations(tuple(demo for demo in written if demo.text not in in_pool), zero_shot)
-    surest = _surest(task, texts, zero_shot, trainer=trainer, settings=settings, seed=seed)
-    return InitialDemonstrations(tuple(surest), zero_shot)
+    if questions.annotator.writes:
+        return InitialDemonstrations(tuple(await _written(questions)), zero_shot)
+    return InitialDemonstrations(tuple(_surest(questions, questions.with_meanings(zero_shot))), zero_shot)
 
 
-def _surest(
-    task: Task,
-    texts: Sequence[str],
-    zero_shot: Sequence[Annotation],
-    *,
-    trainer: Trainer,
-    settings: LoopSettings,
-    seed: int,
-) -> list[Demonstration]:
+async def _written(questions: Questions) -> list[Demonstration]:
+    """Texts the model writes class by class in the style of a few random rows: none of them a row of the pool, none
+    that the model itself would label otherwise, and of no label many times as many as of another."""
+    texts = questions.pool.texts
+    rng = np.random.default_rng(questions.seed)
+    picked = rng.choice(len(texts), size=min(_PROTOTYPES, len(texts)), replace=False)
+    prototypes = [texts[index] for index in sorted(picked)]
+    written = await questions.annotator.write_demonstrations(
+        questions.task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN
+    )
+    in_pool = {_plain(text) for text in texts}
+    new = [demo for demo in written if _plain(demo.text) not in in_pool]
+    if 0 < len(new) <= _CHECKED_UP_TO * len(texts):
+        new = await _checked(questions, new)
+    return _balanced(new)
+
+
+async def _checked(questions: Questions, written: Sequence[Demonstration]) -> list[Demonstration]:
+    """Those whose label the model gives again when it is asked; all of a label's where it would lose every one."""
+    requests = [LabelRequest(number, demo.text) for number, demo in enumerate(written)]
+    answers = await questions.annotator.annotate(requests, task=questions.task, round_number=0)
+    confirmed = [demo for demo, note in zip(written, answers, strict=True) if note.label in (None, demo.label)]
+    covered = {demo.label for demo in confirmed}
+    return [demo for demo in written if demo in confirmed or demo.label not in covered]
+
+
+def _balanced(written: Sequence[Demonstration]) -> list[Demonstration]:
+    counts = {label: sum(demo.label == label for demo in written) for label in {demo.label for demo in written}}
+    most = _MOST_TO_FEWEST * min(counts.values(), default=0)
+    taken = dict.fromkeys(counts, 0)
+    kept = []
+    for demo in written:
+        taken[demo.label] += 1
+        if taken[demo.label] <= most:
+            kept.append(demo)
+    return kept
+
+
+def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:
     """Per label, representatives among the texts the calibrated zero-shot answer was surest of."""
     if not any(note.label is not None for note in zero_shot):
         return []
-    names = task.names
+    names, texts = questions.task.names, questions.pool.texts
     label_ids = np.array([NO_LABEL if note.label is None else names.index(note.label) for note in zero_shot])
     chosen = choose.representatives(
-        trainer.embed(texts),
+        questions.trainer.embed([texts[note.index] for note in zero_shot]),
         label_ids,
         label_ids != NO_LABEL,
         np.array([note.confidence for note in zero_shot]),
-        per_class=settings.demos_per_class,
+        per_class=questions.settings.demos_per_class,
         top_share=_SURE_SHARE,
-        seed=seed,
+        seed=questions.seed,
     )
-    return [Demonstration(texts[index], names[label_ids[index]], "zero_shot", index) for index in chosen]
+    found = [(zero_shot[position].index, names[label_ids[position]]) for position in chosen]
+    return [Demonstration(texts[index], name, "zero_shot", index) for index, name in found]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

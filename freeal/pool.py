@@ -22,7 +22,8 @@ class Pool:
 
     `row_index[row]` is a row's pool index (EMPTY without text), `first_row[index]` the row a text appears in first.
     `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels: for
-    evaluation only. `unknown_truth` counts the values that are neither empty nor a label.
+    evaluation only. `unknown_truth` counts the values that are neither empty nor a label. `paraphrases[index]` is the
+    same in other words, "" where there are none; None where the spec names no paraphrase_column.
     """
 
     texts: tuple[str, ...]
@@ -31,6 +32,7 @@ class Pool:
     text_columns: tuple[str, ...]
     truth: tuple[str | None, ...] | None = None
     unknown_truth: int = 0
+    paraphrases: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -57,19 +59,26 @@ def build_pool(table: Table, spec: Spec) -> Pool:
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
     truth, unknown = _truth(table, spec)
-    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown)
+    paraphrases = _paraphrases(table, spec, first_row)
+    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases)
 
 
 def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
-    for role, name in (("label_column", spec.label_column), ("id_column", spec.id_column)):
-        if name is not None:
-            table.column(name, role=role)
+    for role, name in spec.other_columns.items():
+        table.column(name, role=role)
     columns = spec.text_columns
     if columns is None:
-        columns = tuple(name for name in table.header if name not in (spec.label_column, spec.id_column))
+        columns = tuple(name for name in table.header if name not in spec.other_columns.values())
     if not columns:
         raise InputError("has no column left to read text from", where=Where(file=table.path, key="text_columns"))
     return columns
+
+
+def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, ...] | None:
+    if spec.paraphrase_column is None:
+        return None
+    position = table.column(spec.paraphrase_column, role="paraphrase_column")
+    return tuple(table.rows[row][position].strip() for row in first_row)
 
 
 def _truth(table: Table, spec: Spec) -> tuple[tuple[str | None, ...] | None, int]:

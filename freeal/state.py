@@ -19,7 +19,7 @@ from freeal import atomic
 from freeal.student.base import Training
 from freeal.types import Annotation, Demonstration, Status
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,14 +62,15 @@ class RoundStore:
         return self._folder / f"round_{round_number}" / "model"
 
     def load(self, round_number: int) -> RoundState | None:
-        """A finished round, or None."""
+        """A finished round, or None; one that a budget cut off is not finished."""
         folder = self._folder / f"round_{round_number}"
         if not folder.exists():
             return None
         content = json.loads((folder / "round.json").read_text(encoding="utf-8"))
-        if (
-            content["format"] != FORMAT
-        ):  # of another version: the answers are in the store, computing again costs no call
+        # Of another version, or cut off by a budget that may have been raised since: done again, with the answers from
+        # the store.
+        cut_off = any(Status.BUDGET in item["statuses"] for item in content["asked"])
+        if content["format"] != FORMAT or cut_off:
             shutil.rmtree(folder)
             return None
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
@@ -117,5 +118,6 @@ def _annotation(item: dict[str, Any]) -> Annotation:
             **item,
             "statuses": tuple(Status(status) for status in item["statuses"]),
             "distribution": None if distribution is None else tuple(distribution),
+            "alternatives": tuple(item["alternatives"]),
         }
     )

@@ -65,9 +65,19 @@ class Trainer(Protocol):
         """Embeddings of the untrained encoder, unit length, float32 [n, d]: for choices before the first round."""
 
     def fit(
-        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+        self,
+        texts: Sequence[str],
+        label_ids: Sequence[int],
+        *,
+        labels: Sequence[str],
+        seed: int,
+        on_step: OnStep,
+        candidates: np.ndarray | None = None,
+        paraphrases: Sequence[str] | None = None,
     ) -> Training:
         """Train on `texts` with `label_ids` (NO_LABEL where unknown).
 
+        `candidates` bool [n, labels]: the labels a text may have, its own among them; the student resolves which one
+        (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
         Raises `TrainingError` when no text has a label.
         """

@@ -94,20 +94,31 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
-def load(weights: Weights, *, labels: Sequence[str], max_length: int, compute: Compute, seed: int) -> Encoder:
-    """A fresh, untrained classifier over `labels` that reads the mean of the tokens where that is possible.
+def load(
+    weights: Weights,
+    *,
+    labels: Sequence[str],
+    max_length: int,
+    compute: Compute,
+    seed: int,
+    previous: Path | None = None,
+) -> Encoder:
+    """A fresh classifier over `labels` that reads the mean of the tokens where that is possible.
 
-    Raises `ConfigError` when the folder holds no encoder that transformers knows.
+    Its encoder is untrained, or as it was saved in `previous`, a student of other labels perhaps. Raises `ConfigError`
+    when the folder holds no encoder that transformers knows.
     """
     names = dict(enumerate(labels))
     with compute.seeded(seed):
         model, tokenizer, _ = read(
-            weights.folder,
+            previous or weights.folder,
             id2label=names,
             label2id={name: index for index, name in names.items()},
             problem_type="single_label_classification",
+            ignore_mismatched_sizes=True,
         )
-    append_mean_layer(model)
+    if previous is None:
+        append_mean_layer(model)
     return Encoder(model, tokenizer, max_length=max_length, compute=compute)
 
 

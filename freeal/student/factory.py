@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from freeal.settings import StudentSettings
@@ -12,18 +13,22 @@ FROZEN_FROM_TEXTS = 20_000
 parameters), hours with an encoder of 80 M; a frozen encoder takes a minute or two."""
 
 
-def make_trainer(settings: StudentSettings, *, texts: int) -> Trainer:
-    """The trainer for a pool of `texts` distinct texts. Raises `ConfigError` where model or device are not there."""
+def make_trainer(settings: StudentSettings, *, texts: int, previous: Path | None = None) -> Trainer:
+    """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
+
+    Raises `ConfigError` where model or device are not there and `ModelFolderError` for a folder that cannot be gone on
+    from.
+    """
     from freeal.student import device
 
     compute = device.choose(settings)
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen import FrozenTrainer
 
-        return FrozenTrainer(settings)
+        return FrozenTrainer(settings, previous)
     from freeal.student.transformer import TransformerTrainer
 
-    return TransformerTrainer(settings)
+    return TransformerTrainer(settings, previous)
 
 
 def choose_mode(settings: StudentSettings, *, texts: int, on_cpu: bool) -> Literal["finetune", "frozen"]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.selection import clean
-from freeal.student import calibrate
+from freeal.student import calibrate, targets
 from freeal.student.base import NO_LABEL, OnStep, Training
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
@@ -25,16 +25,25 @@ class FrozenTrainer(EncoderTrainer):
     mode = "frozen"
 
     def fit(
-        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+        self,
+        texts: Sequence[str],
+        label_ids: Sequence[int],
+        *,
+        labels: Sequence[str],
+        seed: int,
+        on_step: OnStep,
+        candidates: np.ndarray | None = None,
+        paraphrases: Sequence[str] | None = None,
     ) -> Training:
-        """Fit on noisy labels. Raises `TrainingError` when no text has a label."""
+        """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
+        del paraphrases
         ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
         encoder = self._start.fresh(labels)
         on_step(0, 2)
         features = self._start.features(texts, encoder)
         on_step(1, 2)
         known = np.flatnonzero(ids != NO_LABEL)
-        head = robust_probe(features[known], ids[known], labels=len(labels), seed=seed)
+        head = self._head(features[known], ids[known], candidates, known, seed=seed, labels=len(labels))
         losses, probability = _judged(head, ids, known)
         temperature = calibrate.temperature(head.held_out, ids[known])
         encoder.set_head(head.weight, head.bias)
@@ -54,6 +63,22 @@ class FrozenTrainer(EncoderTrainer):
             embeddings=unit(features),
             losses=losses,
         )
+
+    def _head(
+        self,
+        features: np.ndarray,
+        label_ids: np.ndarray,
+        candidates: np.ndarray | None,
+        known: np.ndarray,
+        *,
+        seed: int,
+        labels: int,
+    ) -> Probe:
+        head = robust_probe(features, label_ids, labels=labels, seed=seed, filtered=self.filtered)
+        if candidates is None:
+            return head
+        _, favoured = targets.resolve(label_ids, candidates[known], head.held_out, labels=labels)
+        return robust_probe(features, favoured, labels=labels, seed=seed, filtered=self.filtered)
 
 
 def _judged(head: Probe, label_ids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

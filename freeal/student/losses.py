@@ -25,22 +25,21 @@ def _divergence(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 
 def mixup(
     features: torch.Tensor,
-    label_ids: torch.Tensor,
+    targets: torch.Tensor,
     *,
     head: Callable[[torch.Tensor], torch.Tensor],
     rng: np.random.Generator,
 ) -> torch.Tensor:
-    """Cross entropy of mixed features against mixed labels.
+    """Cross entropy of mixed features against equally mixed targets.
 
-    `features` [batch, d] are the encoder's output; one lambda ~ Beta(4, 4) per batch, max(lambda, 1 - lambda), so that
-    each text stays nearer to itself than to its partner.
+    `features` [batch, d] are the encoder's output, `targets` [batch, labels] probabilities of the labels; one lambda ~
+    Beta(4, 4) per batch, max(lambda, 1 - lambda), so that each text stays nearer to itself than to its partner.
     """
     share = float(rng.beta(MIXUP_ALPHA, MIXUP_ALPHA))
     share = max(share, 1.0 - share)
     partner = torch.from_numpy(rng.permutation(len(features))).to(features.device)
     logits = head(share * features + (1.0 - share) * features[partner])
-    own = functional.cross_entropy(logits, label_ids)
-    return share * own + (1.0 - share) * functional.cross_entropy(logits, label_ids[partner])
+    return functional.cross_entropy(logits, share * targets + (1.0 - share) * targets[partner])
 
 
 def drop_tokens(mask: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

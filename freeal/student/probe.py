@@ -97,6 +97,7 @@ def _head(
     # one thread: the matrices are small, and two threads that wait for a busy core take many times as long
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a head that is nearly converged serves as well
+        warnings.filterwarnings("ignore", "The number of unique classes")  # many labels are no numbers
         model.fit(features, label_ids)
     if len(present) == 2:  # one row of coefficients for two labels: half to each side gives the same probabilities
         weight[present] = np.concatenate([-model.coef_ / 2, model.coef_ / 2])

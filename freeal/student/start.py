@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from freeal.errors import TrainingError
+from freeal.errors import ModelFolderError, TrainingError
 from freeal.selection import clean
 from freeal.settings import StudentSettings
-from freeal.student import device, encoder, probe
+from freeal.student import device, encoder, probe, store
 from freeal.student.base import NO_LABEL
 from freeal.student.features import FeatureCache
-from freeal.student.weights import resolve
+from freeal.student.weights import Weights, resolve
 
 CLEAN_THRESHOLD = 0.7
 """P(clean) above which a text's label is learned from (the paper's value)."""
 
 
 class Start:
-    """The encoder that `settings` name, ready to be loaded afresh for each fit."""
+    """The encoder that `settings` name, ready to be loaded afresh for each fit.
 
-    def __init__(self, settings: StudentSettings) -> None:
+    Instead of its published weights it may go on from those of `previous`, a saved student of the same encoder. Raises
+    `ModelFolderError` where that folder is damaged or holds another kind of student.
+    """
+
+    def __init__(self, settings: StudentSettings, previous: Path | None = None) -> None:
         self.settings = settings
         self.weights = resolve(settings.model)
+        self.previous = None if previous is None else _checked(previous, self.weights, settings)
         self.compute = device.choose(settings)
         self._cache = FeatureCache()
 
@@ -36,6 +42,7 @@ class Start:
             max_length=self.settings.max_length,
             compute=self.compute,
             seed=self.settings.seed,
+            previous=self.previous,
         )
 
     def features(self, texts: Sequence[str], untrained: encoder.Encoder) -> np.ndarray:
@@ -47,14 +54,24 @@ class Start:
         return encoder.unit(self.features(texts, self.fresh(("0", "1"))))
 
 
+def _checked(folder: Path, weights: Weights, settings: StudentSettings) -> Path:
+    """The folder, if it holds a whole student that was fine-tuned from this encoder: a frozen one has learned nothing
+    that another could go on from."""
+    card = store.load(folder, settings=settings).card
+    if card.base_model != weights.name or card.mode != "finetune":
+        raise ModelFolderError(f"{folder}: is a {card.mode} {card.base_model}, not a finetune {weights.name}")
+    return folder
+
+
 class EncoderTrainer:
     """What both trainers have in common. Each fit starts from the untrained encoder: errors of a round end with it."""
 
     mode: ClassVar[str]
 
-    def __init__(self, settings: StudentSettings) -> None:
+    def __init__(self, settings: StudentSettings, previous: Path | None = None) -> None:
         self.settings = settings
-        self._start = Start(settings)
+        self.filtered = settings.clean_split == "mixture"
+        self._start = Start(settings, previous)
 
     @property
     def description(self) -> dict[str, str]:
@@ -67,18 +84,26 @@ class EncoderTrainer:
 
 
 def robust_probe(
-    features: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int, usable: np.ndarray | None = None
+    features: np.ndarray,
+    label_ids: np.ndarray,
+    *,
+    labels: int,
+    seed: int,
+    usable: np.ndarray | None = None,
+    filtered: bool = True,
 ) -> probe.Probe:
     """A linear head that learned from clean labels only: once on all, split by cross-validated losses, once more.
 
     `features` [n, d] as the encoder gives them, `label_ids` [n] without NO_LABEL; only labels that are `usable` (bool
-    [n], default all) are learned from. Cross-validated losses need no early stopping to tell right labels from
-    memorised ones: no head has seen the text it judges.
+    [n], default all) are learned from, all of those where they are not to be `filtered`. Cross-validated losses need no
+    early stopping to tell right labels from memorised ones: no head has seen the text it judges.
     """
     usable = np.ones(len(label_ids), dtype=bool) if usable is None else usable
     scale = float(features.std()) or 1.0
     scaled = features / scale
     first = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=usable)
+    if not filtered:
+        return probe.Probe(first.weight / scale, first.bias, first.held_out)
     losses = probe.cross_entropy(first.held_out, label_ids)
     probability = clean.evenly(clean.split(losses, label_ids), losses, label_ids)
     trusted = (probability > CLEAN_THRESHOLD) & usable

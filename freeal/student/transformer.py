@@ -8,12 +8,14 @@ import numpy as np
 
 from freeal.student import calibrate, recipe
 from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.batches import Tokens
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
 from freeal.student.encoder import Encoder, unit
-from freeal.student.probe import cross_entropy, softmax
+from freeal.student.probe import softmax
 from freeal.student.start import EncoderTrainer, checked_ids, robust_probe
-from freeal.student.training import Pool, RobustTraining, judge
+from freeal.student.training import RobustTraining
+from freeal.student.trust import Pool, judge
 
 HELD_OUT_SHARE = 0.1
 HELD_OUT_FROM = 100
@@ -28,16 +30,35 @@ class TransformerTrainer(EncoderTrainer):
     mode = "finetune"
 
     def fit(
-        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+        self,
+        texts: Sequence[str],
+        label_ids: Sequence[int],
+        *,
+        labels: Sequence[str],
+        seed: int,
+        on_step: OnStep,
+        candidates: np.ndarray | None = None,
+        paraphrases: Sequence[str] | None = None,
     ) -> Training:
         """Train on noisy labels. Raises `TrainingError` when no text has a label."""
         ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
         rng = np.random.default_rng([self.settings.seed, seed])
         encoder = self._start.fresh(labels)
         held_out = _held_out(ids, rng)
-        probe_losses = self._probe(encoder, texts, ids, held_out, seed=seed)
-        pool = Pool(encoder.tokenize(texts), ids, held_out, probe_losses)
-        plan = recipe.write(self.settings, labelled=int(pool.learned.sum()), width=encoder.model.config.hidden_size)
+        pool = Pool(
+            tokens=encoder.tokenize(texts),
+            label_ids=ids,
+            held_out=held_out,
+            probe_logits=self._probe(encoder, texts, ids, held_out, seed=seed),
+            candidates=candidates,
+            paraphrases=_paraphrase_tokens(encoder, paraphrases),
+        )
+        plan = recipe.write(
+            self.settings,
+            labelled=int(pool.learned.sum()),
+            width=encoder.model.config.hidden_size,
+            paraphrased=paraphrases is not None,
+        )
         with self._start.compute.seeded(seed):
             RobustTraining(encoder, pool, plan, rng=rng).run(on_step)
         return self._finish(encoder, pool, tuple(labels))
@@ -49,11 +70,13 @@ class TransformerTrainer(EncoderTrainer):
         features = self._start.features(texts, encoder)
         known = np.flatnonzero(ids != NO_LABEL)
         labels = encoder.head.out_features
-        head = robust_probe(features[known], ids[known], labels=labels, seed=seed, usable=~held_out[known])
+        head = robust_probe(
+            features[known], ids[known], labels=labels, seed=seed, usable=~held_out[known], filtered=self.filtered
+        )
         encoder.set_head(head.weight, head.bias)
-        losses = np.full(len(ids), np.nan, dtype=np.float32)
-        losses[known] = cross_entropy(head.held_out, ids[known])
-        return losses
+        logits = np.zeros((len(ids), labels), dtype=np.float32)
+        logits[known] = head.held_out
+        return logits
 
     def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...]) -> Training:
         features, logits = encoder.score(pool.tokens)
@@ -75,6 +98,12 @@ class TransformerTrainer(EncoderTrainer):
             embeddings=unit(features),
             losses=losses,
         )
+
+
+def _paraphrase_tokens(encoder: Encoder, paraphrases: Sequence[str] | None) -> Tokens | None:
+    if paraphrases is None:
+        return None
+    return [tokens if text else [] for text, tokens in zip(paraphrases, encoder.tokenize(paraphrases), strict=True)]
 
 
 def _held_out(label_ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:

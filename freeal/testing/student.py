@@ -75,10 +75,21 @@ class TinyTrainer:
         return _unit(_counts(texts))
 
     def fit(
-        self, texts: Sequence[str], label_ids: Sequence[int], *, labels: Sequence[str], seed: int, on_step: OnStep
+        self,
+        texts: Sequence[str],
+        label_ids: Sequence[int],
+        *,
+        labels: Sequence[str],
+        seed: int,
+        on_step: OnStep,
+        candidates: np.ndarray | None = None,
+        paraphrases: Sequence[str] | None = None,
     ) -> Training:
-        """Fit on the labelled texts; nothing in it is random. Raises `TrainingError` when there are none."""
-        del seed
+        """Fit on the labelled texts; nothing in it is random. Raises `TrainingError` when there are none.
+
+        Candidates and paraphrases are not used.
+        """
+        del seed, candidates, paraphrases
         self.fits += 1
         ids = np.array(label_ids)
         known = np.flatnonzero(ids != NO_LABEL)

@@ -50,7 +50,8 @@ def _truth_of(text):
 
 def _planted(text):
     """Whether the scripted annotator gets this text wrong when nobody helps it: one happy text in five."""
-    return _truth_of(text) == "happy" and int(text.rsplit(" ", 1)[1]) % 5 == 1
+    number = text.rsplit(" ", 1)[1]
+    return _truth_of(text) == "happy" and number.isdigit() and int(number) % 5 == 1
 
 
 class Annotating:
@@ -201,7 +202,7 @@ def test_a_free_scoring_model_is_asked_with_several_sets_and_pooled(tmp_path):
     model.writes = False
     ledger = Ledger(Price(input=0.0, output=0.0, cached_input=0.0), None)
     annotator = Annotator(model, MemoryStore(), ledger, ignore)
-    settings = LoopSettings(iterations=1, shots=4)
+    settings = LoopSettings(iterations=1, shots=4, label_meanings="off")
     loop = Loop(
         task=TASK, pool=pool, annotator=annotator, trainer=TinyTrainer(), settings=settings,
         store=RoundStore(tmp_path, question="q"), evaluation=Evaluation.of(pool), seed=0, emit=ignore,
@@ -235,7 +236,8 @@ def test_sets_that_make_the_model_guess_do_not_outvote_it(tmp_path):
             happy = zlib.crc32((prompt.shared + row).encode()) % 2 == 0
         return Reply(scores=(-1.0, -2.0) if happy else (-2.0, -1.0))
 
-    result = anyio.run(_scoring_loop(tmp_path, _pool(), respond, settings=LoopSettings(iterations=1, shots=4)).run, ())
+    settings = LoopSettings(iterations=1, shots=4, label_meanings="off")
+    result = anyio.run(_scoring_loop(tmp_path, _pool(), respond, settings=settings).run, ())
     assert 1.0 == result.best.metrics["llm_accuracy"]
 
 

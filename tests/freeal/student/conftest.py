@@ -1,4 +1,4 @@
-"""A tiny encoder and two small pools for every student test."""
+"""Settings for the tiny encoder and a small pool for every student test."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import numpy as np
 import pytest
 
 from freeal.settings import StudentSettings
-from freeal.testing.encoder import tiny_encoder
 
 GOOD, BAD = ("good", "great", "superb", "lovely", "best"), ("bad", "awful", "poor", "terrible", "worst")
 NEUTRAL = ("film", "book", "phone", "story", "price", "food", "room", "music", "game", "team", "market", "science")
 
 
 @pytest.fixture(scope="session")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random two-layer BERT."""
-    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="session")
 def settings(encoder_folder: Path) -> StudentSettings:
     """Small and exact: float32 on the CPU."""
     return StudentSettings(
-        model=str(encoder_folder), device="cpu", precision="fp32", epochs=4, learning_rate=2e-3, max_length=32
+        model=str(encoder_folder),
+        device="cpu",
+        precision="fp32",
+        epochs=4,
+        batch_size=16,
+        learning_rate=2e-3,
+        max_length=32,
     )
 
 

@@ -118,7 +118,7 @@ def test_progress_only_rises_and_ends(trainer, settings, pool):
     assert seen[-1][0] == seen[-1][1]
 
 
-@pytest.mark.parametrize(("mixup", "consistency"), [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize(("mixup", "consistency"), [(False, "never"), (True, "always"), (False, "always")])
 def test_terms_can_be_switched_off(settings, pool, mixup, consistency):
     """Each robust term is optional, and each changes the result."""
     texts, labels = pool[0][:60], [*pool[1][:50], *[NO_LABEL] * 10]

@@ -11,7 +11,8 @@ from freeal.settings import StudentSettings
 from freeal.student import device, encoder, recipe
 from freeal.student.base import NO_LABEL
 from freeal.student.batches import padded, shuffled, sorted_by_length
-from freeal.student.training import Pool, RobustTraining, judge
+from freeal.student.training import RobustTraining
+from freeal.student.trust import Pool, judge
 from freeal.student.weights import resolve
 
 
@@ -26,7 +27,7 @@ def pool_of(model: encoder.Encoder, texts: list[str], labels: list[int]) -> Pool
     """A pool whose probe found nothing."""
     count = len(texts)
     ids = np.array(labels)
-    return Pool(model.tokenize(texts), ids, np.zeros(count, dtype=bool), np.where(ids < 0, np.nan, 0.0))
+    return Pool(model.tokenize(texts), ids, np.zeros(count, dtype=bool), np.zeros((count, 2)))
 
 
 def test_losses_belong_to_texts_not_positions(untrained, pool):
@@ -60,8 +61,8 @@ def test_held_out_labels_are_not_learned(untrained, settings, pool):
         held_out = np.arange(len(labels)) % 5 == 0
         if flipped:
             labels[held_out] = 1 - labels[held_out]
-        data = Pool(one.tokenize(pool[0]), labels, held_out, np.zeros(len(labels)))
-        plan = recipe.Recipe(2, 2, 16, 1e-3, mixup=True, consistency=True)
+        data = Pool(one.tokenize(pool[0]), labels, held_out, np.zeros((len(labels), 2)))
+        plan = recipe.Recipe(2, 2, 16, 1e-3, filtered=True, mixup=True, consistency=True)
         with one.compute.seeded(0):
             RobustTraining(one, data, plan, rng=np.random.default_rng(0)).run(lambda done, total: None)
         trained.append(one.score(data.tokens)[1])
@@ -90,5 +91,5 @@ def test_recipe():
     epochs = [recipe.default_epochs(count) for count in (1, 240, 600, 2000, 50_000)]
     assert epochs == sorted(epochs, reverse=True)
     assert recipe.default_learning_rate(384) > recipe.default_learning_rate(768)
-    one = recipe.write(StudentSettings(epochs=1), labelled=10, width=384)
+    one = recipe.write(StudentSettings(epochs=1), labelled=10, width=384, paraphrased=False)
     assert (1, 1) == (one.epochs, one.warmup_epochs)
