@@ -96,35 +96,6 @@ async def test_written_demonstrations_have_room(ask, task):
     assert 5 == len(json.loads(reply.text)["texts"])
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ("400", RowRejectedError),
-        ("413", RowRejectedError),
-        ("401", AccountError),
-        ("403", AccountError),
-        ("404", AccountError),
-        ("402", SpendCapError),
-        ("400 credit", SpendCapError),
-        ("429 without retry-after", SpendCapError),
-    ],
-)
-async def test_failures_that_are_not_tried_again(ask, prompt, fault, error):
-    """Each is its own class of error after exactly one request."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        with pytest.raises(error):
-            await ask(server, prompt)
-        assert 1 == len(server.requests)
-
-
-@pytest.mark.parametrize("fault", ["500", "529", "reset", "empty body", "truncated json", Fault("429", 7.0)])
-async def test_failures_that_pass(ask, prompt, fault):
-    """One broken answer costs one more try and nothing else."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        assert "positive" == read(await ask(server, prompt), prompt.labels).label
-        assert 2 == len(server.requests)
-
-
 async def test_a_server_that_stays_broken_is_a_transient_error(ask, prompt, time):
     """After all tries the last error comes out; retry-after was waited in full each time."""
     with MessagesServer(by_keyword, faults=[Fault("429", 120.0)] * 3) as server:
@@ -132,14 +103,6 @@ async def test_a_server_that_stays_broken_is_a_transient_error(ask, prompt, time
             await ask(server, prompt)
         assert 3 == len(server.requests)
     assert [120.0, 120.0] == time.slept
-
-
-@pytest.mark.parametrize("fault", [Fault("slow", 30.0), Fault("drip", 0.2)])
-async def test_a_slow_answer_is_given_up(ask, prompt, fault):
-    """The time limit ends a call that would take half a minute, silent or dripping, and the next try succeeds."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        assert "positive" == read(await ask(server, prompt, timeout_seconds=0.5), prompt.labels).label
-        assert 2 == len(server.requests)
 
 
 async def test_nobody_listening_is_a_transient_error(ask, prompt):
@@ -160,23 +123,6 @@ async def test_a_model_without_effort_costs_one_refused_call(key, retry, prompt)
         await model.aclose()
         assert ["positive"] * 3 == [read(reply, prompt.labels).label for reply in replies]
         assert 4 == len(server.requests)
-
-
-@pytest.mark.parametrize(
-    ("fault", "label", "status"),
-    [
-        ("refusal", None, Status.REFUSED),
-        ("max_tokens", None, Status.INVALID_ANSWER),
-        ("outside the set", None, Status.INVALID_ANSWER),
-        ("sentence", "positive", Status.OK),
-        ("wrong case", "positive", Status.OK),
-    ],
-)
-async def test_odd_answers_are_values(ask, prompt, fault, label, status):
-    """What a model says is judged by the parser, never raised."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        reading = read(await ask(server, prompt), prompt.labels)
-    assert (label, status) == (reading.label, reading.status)
 
 
 async def test_a_call_under_way_is_finished_although_cancelled(key, retry, prompt):

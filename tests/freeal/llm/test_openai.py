@@ -8,7 +8,7 @@ from freeal.answers import read
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.failures import error_for_status, retry_after_seconds
 from freeal.llm.openai import OpenAIModel, request_body
-from freeal.testing.server import Fault, MessagesServer
+from freeal.testing.server import MessagesServer
 
 pytestmark = pytest.mark.anyio
 
@@ -57,28 +57,6 @@ def test_features_a_server_refuses_are_left_out(prompt):
     """Without schemas the request is plain; a renamed limit gets its new name."""
     body = request_body(prompt, model="m", without=frozenset({"json_schema", "max_tokens"}))
     assert {"model", "messages", "max_completion_tokens"} == set(body)
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [("400", RowRejectedError), ("401", AccountError), ("402", SpendCapError), ("404", AccountError)],
-)
-async def test_failures_that_are_not_tried_again(ask, prompt, fault, error):
-    """Each is its own class of error after exactly one request."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        with pytest.raises(error):
-            await ask(server, prompt)
-        assert 1 == len(server.requests)
-
-
-@pytest.mark.parametrize(
-    "fault", ["500", "reset", "empty body", "truncated json", Fault("429", 2.0), "429 without retry-after"]
-)
-async def test_failures_that_pass(ask, prompt, fault):
-    """One broken answer costs one more try; here a 429 is a rate limit whether or not it says how long."""
-    with MessagesServer(by_keyword, faults=[fault]) as server:
-        assert "positive" == read(await ask(server, prompt), prompt.labels).label
-        assert 2 == len(server.requests)
 
 
 @pytest.mark.parametrize(
