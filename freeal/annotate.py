@@ -11,7 +11,7 @@ from freeal.answers import read, read_texts
 from freeal.asking import Asked, Asker
 from freeal.budget import Ledger
 from freeal.events import Emit, Notice, Progress
-from freeal.llm.base import ChatModel
+from freeal.llm.base import BatchSender, ChatModel
 from freeal.llm.cache import AnswerStore, request_key
 from freeal.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
@@ -28,18 +28,22 @@ _PROGRESS_REPORTS = 200
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """One pool text to be labelled, with demonstrations chosen for it alone."""
+    """One pool text to be labelled, with demonstrations chosen for it alone.
+
+    `labels` is its shortlist, nearest first (freeal/selection/shortlist.py); None: all labels of the task.
+    """
 
     index: int
     text: str
     own: tuple[Demonstration, ...] = ()
+    labels: tuple[str, ...] | None = None
 
 
 class Annotator:
     """Labels texts with one model for one job.
 
     `calibration` says what happens to label scores: `batch` removes the model's prior over all texts of one call,
-    `none` takes them as they are. Written answers state their own confidence.
+    `none` takes them as they are. Written answers state their own confidence. `batches` takes what is many enough.
     """
 
     def __init__(
@@ -49,13 +53,15 @@ class Annotator:
         ledger: Ledger,
         emit: Emit,
         calibration: Literal["batch", "none"] = "batch",
+        *,
+        batches: BatchSender | None = None,
     ) -> None:
         self._model = model
         self._ledger = ledger
         self._emit = emit
         self._calibration = calibration
         self._ever_answered = False
-        self._asker = Asker(model, store, ledger, emit)
+        self._asker = Asker(model, store, ledger, emit, batches=batches)
 
     @property
     def free(self) -> bool:
@@ -80,17 +86,18 @@ class Annotator:
         shared: Sequence[Demonstration] = (),
         round_number: int,
         prior: Sequence[float] | np.ndarray | None = None,
+        open_labels: bool = False,
     ) -> list[Annotation]:
         """One annotation per request, in order; equal requests are asked once.
 
-        `prior` [labels] is the expected share of each label among these texts, for calibrated scores. Texts that could
-        not be asked or whose answer is unusable have `label` None and say why in `statuses`. Raises `AccountError`,
-        `SpendCapError`, `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly)
-        every call fails.
+        `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
+        asks a writing model for all labels that could be right. Texts that could not be asked or whose answer is
+        unusable have `label` None and say why in `statuses`. Raises `AccountError`, `SpendCapError`,
+        `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly) every call fails.
         """
         shared = [_shortened(demo) for demo in shared]
         prompts = {
-            position: self._prompt(request, task, shared)
+            position: self._prompt(request, task, shared, open_labels=open_labels)
             for position, request in enumerate(requests)
             if request.text.strip()
         }
@@ -102,7 +109,7 @@ class Annotator:
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
         verdicts = await self._verdicts(asked, by_key)
-        self._judge_scores(verdicts, asked, prior)
+        self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
         return [
             _annotation(request, verdicts.get(keys.get(position, "")), round_number)
             for position, request in enumerate(requests)
@@ -133,10 +140,20 @@ class Annotator:
             written += [Demonstration(text, name, "generated") for text in texts]
         return written
 
-    def _prompt(self, request: LabelRequest, task: Task, shared: Sequence[Demonstration]) -> Prompt:
+    def _prompt(
+        self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool
+    ) -> Prompt:
         own = [_shortened(demo) for demo in request.own]
         text = request.text[:MOST_TEXT_CHARACTERS]
-        return label_prompt(task, text, style=self._model.style, shared=shared, own=own)
+        return label_prompt(
+            task,
+            text,
+            style=self._model.style,
+            shared=shared,
+            own=own,
+            shortlist=request.labels,
+            open_labels=open_labels,
+        )
 
     async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, _Verdict]:
         verdicts = {key: _Verdict(None, 0.0, status) for key, status in asked.failures.items()}
@@ -155,8 +172,15 @@ class Annotator:
         return verdicts
 
     def _judge_scores(
-        self, verdicts: dict[str, _Verdict], asked: Asked, prior: Sequence[float] | np.ndarray | None
+        self,
+        verdicts: dict[str, _Verdict],
+        asked: Asked,
+        prompts: Mapping[str, Prompt],
+        *,
+        names: tuple[str, ...],
+        prior: Sequence[float] | np.ndarray | None,
     ) -> None:
+        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores."""
         scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
         if not scored:
             return
@@ -164,7 +188,10 @@ class Annotator:
 
         from freeal.llm.calibration import calibrate, uncalibrated
 
-        scores = np.array(list(scored.values()), dtype=np.float64)
+        place = {name: position for position, name in enumerate(names)}
+        scores = np.full((len(scored), len(names)), np.nan)
+        for position, (key, found) in enumerate(scored.items()):
+            scores[position, [place[label] for label in prompts[key].labels]] = found
         if self._calibration == "none":
             probabilities = uncalibrated(scores)
         else:
@@ -172,7 +199,7 @@ class Annotator:
         for key, row in zip(scored, probabilities.tolist(), strict=True):
             best = max(range(len(row)), key=row.__getitem__)
             verdict = verdicts[key]
-            verdict.label, verdict.confidence, verdict.distribution = verdict.labels[best], row[best], tuple(row)
+            verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
 
     def _progress(
         self, round_number: int, total: int, requests_per_key: collections.Counter[str]
@@ -197,19 +224,20 @@ class _Verdict:
     label: str | None
     confidence: float
     status: Status
-    labels: tuple[str, ...] = ()
     truncated: bool = False
     from_store: bool = False
     repairable: bool = False
     distribution: tuple[float, ...] | None = None
+    alternatives: tuple[str, ...] = ()
 
 
 def _verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> _Verdict:
     if reply.scores is not None:
-        return _Verdict(None, 0.0, Status.OK, prompt.labels, reply.truncated, from_store)
+        return _Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
     reading = read(reply, prompt.labels)
-    verdict = _Verdict(reading.label, reading.confidence, reading.status, prompt.labels, reply.truncated, from_store)
+    verdict = _Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
     verdict.repairable = reading.label is None
+    verdict.alternatives = reading.alternatives
     return verdict
 
 
@@ -226,6 +254,7 @@ def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: i
         statuses=tuple(statuses) or (Status.OK,),
         round=round_number,
         distribution=verdict.distribution,
+        alternatives=verdict.alternatives,
         from_store=verdict.from_store,
     )
 

@@ -24,6 +24,7 @@ class Status(enum.StrEnum):
     REFUSED = "refused"
     API_ERROR = "api_error"
     BUDGET = "budget"
+    NOT_ASKED = "not_asked"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,12 +64,14 @@ class Prompt:
 
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
+    `open_labels`: the answer may name further labels that could be right as well.
     """
 
     system: str
     shared: str
     specific: str
     labels: tuple[str, ...]
+    open_labels: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,6 +96,19 @@ class Usage:
             self.output_tokens + other.output_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bill:
+    """What calls came to: US dollars (0 where no price is known) and the tokens behind them."""
+
+    usd: float = 0.0
+    usage: Usage = Usage()
+    unconfirmed_usd: float = 0.0
+    """The most that replies lost on the way may have cost: nobody knows, so it is not in `usd`."""
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(self.usd + other.usd, self.usage + other.usage, self.unconfirmed_usd + other.unconfirmed_usd)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,6 +137,8 @@ class Annotation:
     round: int
     distribution: tuple[float, ...] | None = None
     """Probability per label where the model gave one."""
+    alternatives: tuple[str, ...] = ()
+    """Labels it might be as well, where the model was asked for them."""
     from_store: bool = False
     """True when the answer was already paid for and came from the answer store."""
     weight: float = 1.0

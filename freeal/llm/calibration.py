@@ -12,7 +12,11 @@ FULL_CORRECTION_ROWS = 32
 """From this many different rows on a batch speaks for itself."""
 TEMPERATURE = 1.25
 """Of standardized scores; measured, see `calibrate`."""
+UNSCORED_SHARE = 0.05
+"""Probability left to all labels of a row together that were not scored: how often a shortlist misses the right one."""
 _LEAST_SPREAD = 0.1
+_MOST_SWEEPS = 50
+_SETTLED_NATS = 1e-9
 
 
 def calibrate(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
@@ -24,23 +28,32 @@ def calibrate(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndar
     two sentiment, one question and one topic set). This takes the labels to be equally frequent; `prior` [labels],
     their expected shares, corrects for it: its logarithm is added.
 
-    Fewer than FULL_CORRECTION_ROWS different rows are corrected in proportion, a single one not at all. Raises
-    ValueError for scores that are not finite or of another shape, or a prior that is negative or sums to 0.
+    Fewer than FULL_CORRECTION_ROWS different rows are corrected in proportion, a single one not at all.
+
+    A score that is nan was not asked for (the label is not on the row's shortlist). A label's mean and spread are then
+    those over the rows that have it, beside their other labels; where fewer than FULL_CORRECTION_ROWS have it, they
+    are drawn towards what all labels have in common, in proportion. A label that was not scored gets a small
+    probability, at most half that of the least of those scored, so it never wins.
+
+    Raises ValueError for scores that are infinite, a row without any, or another shape, or a prior that is negative or
+    sums to 0.
     """
     raw = _checked(scores)
     if not raw.size:
         return raw
-    distinct = len(np.unique(raw, axis=0))
-    strength = min(1.0, (distinct - 1) / (FULL_CORRECTION_ROWS - 1))
-    centred = raw - strength * raw.mean(axis=0)
-    centred -= centred.mean(axis=1, keepdims=True)
-    spread = np.maximum(centred.std(axis=0), _LEAST_SPREAD) * TEMPERATURE
+    different = np.unique(np.where(np.isnan(raw), np.inf, raw), axis=0)
+    strength = _proportion(np.array(len(different)))
+    # how much each label's own rows count against what it shares with all labels: 1 where every row has every label
+    own = _proportion(np.isfinite(different).sum(axis=0)) / strength if strength else np.zeros(raw.shape[1])
+    centred = raw - strength * own * _preferences(raw)
+    centred -= np.nanmean(centred, axis=1, keepdims=True)
+    spread = np.maximum(_spreads(centred, own), _LEAST_SPREAD) * TEMPERATURE
     logits = centred / (1.0 + strength * (spread - 1.0))
     return _softmax(logits if prior is None else logits + _log_prior(prior, raw.shape[1]))
 
 
 def uncalibrated(scores: np.ndarray) -> np.ndarray:
-    """The plain softmax of log-probabilities [n, labels] over the labels, float64."""
+    """The plain softmax of log-probabilities [n, labels] over the labels, float64; nan as in `calibrate`."""
     return _softmax(_checked(scores))
 
 
@@ -48,9 +61,48 @@ def _checked(scores: np.ndarray) -> np.ndarray:
     checked = np.array(scores, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[1] < 1:
         raise ValueError(f"scores have shape {checked.shape}, not [rows, labels]")
-    if not np.isfinite(checked).all():
+    if np.isinf(checked).any():
         raise ValueError("a score is not finite")
+    if np.isnan(checked).all(axis=1).any():
+        raise ValueError("a row has no score")
     return checked
+
+
+def _proportion(rows: np.ndarray) -> np.ndarray:
+    share: np.ndarray = np.clip((rows - 1) / (FULL_CORRECTION_ROWS - 1), 0.0, 1.0)
+    return share
+
+
+def _preferences(raw: np.ndarray) -> np.ndarray:
+    """How much likelier each label is than the others of the same rows, nats [labels], on average 0.
+
+    Effects of label and row, added; with scores missing neither is a plain mean, so each is taken in turn from what
+    the other leaves. With none missing the first sweep is exact.
+    """
+    scored = ~np.isnan(raw)
+    filled = np.where(scored, raw, 0.0)
+    per_row, per_label = scored.sum(axis=1), np.maximum(scored.sum(axis=0), 1)
+    preference = np.zeros(raw.shape[1])
+    for _ in range(_MOST_SWEEPS):
+        of_rows = (filled.sum(axis=1) - scored @ preference) / per_row
+        now = (filled.sum(axis=0) - of_rows @ scored) / per_label
+        now = np.where(scored.any(axis=0), now - now[scored.any(axis=0)].mean(), 0.0)
+        moved = np.abs(now - preference).max()
+        preference = now
+        if moved < _SETTLED_NATS:
+            break
+    return preference
+
+
+def _spreads(centred: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Standard deviation per label over the rows that have it, drawn to that of all labels where `own` is below 1."""
+    scored = ~np.isnan(centred)
+    rows = np.maximum(scored.sum(axis=0), 1)
+    mean = np.nansum(centred, axis=0) / rows
+    squares = np.nansum((centred - mean) ** 2, axis=0)
+    common = squares.sum() / scored.sum()
+    spread: np.ndarray = np.sqrt(own * squares / rows + (1.0 - own) * common)
+    return spread
 
 
 def _log_prior(prior: np.ndarray, labels: int) -> np.ndarray:
@@ -63,8 +115,17 @@ def _log_prior(prior: np.ndarray, labels: int) -> np.ndarray:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of the finite logits, and a floor for nan."""
     if not logits.size:
         return logits
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scored = ~np.isnan(logits)
+    weights = np.where(scored, np.exp(logits - np.nanmax(logits, axis=1, keepdims=True)), 0.0)
     probabilities: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return probabilities
+    missing = (~scored).sum(axis=1, keepdims=True)
+    if not missing.any():
+        return probabilities
+    least = np.where(scored, probabilities, np.inf).min(axis=1, keepdims=True)
+    floor = np.minimum(UNSCORED_SHARE / np.maximum(missing, 1), least / 2)
+    filled: np.ndarray = np.where(scored, probabilities, floor)
+    filled /= filled.sum(axis=1, keepdims=True)
+    return filled

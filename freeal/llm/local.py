@@ -14,7 +14,7 @@ import anyio.to_thread
 from freeal.errors import AccountError, ConfigError, RowRejectedError
 from freeal.llm.fitting import Fitted, Fitter
 from freeal.llm.packaged import PACKAGE, converted, smollm2_gguf, weights_digest
-from freeal.llm.scoring import Scorer
+from freeal.llm.scoring import LabelSet, Scorer
 from freeal.settings import StudentSettings
 from freeal.student import device as devices
 from freeal.torch_runtime import quiet_transformers
@@ -86,7 +86,7 @@ class LocalModel:
             ) from cause
 
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """Scores per prompt, in order; prompts that share labels and beginning are computed together.
+        """Scores per prompt, in order; prompts that share their beginning are computed together.
 
         A cancelled caller gets away after the pass under way. Raises `RowRejectedError` for a prompt without labels.
         """
@@ -99,34 +99,47 @@ class LocalModel:
         self._scorer = None
 
     def _answer(self, prompts: list[Prompt]) -> list[Reply]:
-        groups: dict[tuple[tuple[str, ...], str, str], list[int]] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
         for index, prompt in enumerate(prompts):
-            groups.setdefault((prompt.labels, prompt.system, prompt.shared), []).append(index)
+            groups.setdefault((prompt.system, prompt.shared), []).append(index)
         replies: dict[int, Reply] = {}
         with self._one_at_a_time:
             fitted = self._fitter.fit(prompts)
+            label_sets = self._label_sets(prompts)
             for indices in groups.values():
-                members = [fitted[index] for index in indices]
-                answered = self._score(prompts[indices[0]], members)
-                replies.update(zip(indices, answered, strict=True))
+                members = [(fitted[index], label_sets[index]) for index in indices]
+                replies.update(zip(indices, self._score(members), strict=True))
         return [replies[index] for index in range(len(prompts))]
 
-    def _score(self, example: Prompt, members: list[Fitted]) -> list[Reply]:
+    def _label_sets(self, prompts: Sequence[Prompt]) -> list[LabelSet]:
+        """The tokens of each prompt's labels; every label is tokenized once per ending it follows."""
+        endings = [prompt.specific.rpartition("\n")[2] for prompt in prompts]
+        known: dict[tuple[str, str], tuple[int, ...]] = {}
+        for ending in dict.fromkeys(endings):
+            at_this = [prompt for prompt, other in zip(prompts, endings, strict=True) if other == ending]
+            names = list(dict.fromkeys(name for prompt in at_this for name in prompt.labels))
+            tokens = self._fitter.continuations(names, ending)
+            known.update({(ending, name): tuple(one) for name, one in zip(names, tokens, strict=True)})
+        return [
+            tuple(known[ending, name] for name in prompt.labels)
+            for prompt, ending in zip(prompts, endings, strict=True)
+        ]
+
+    def _score(self, members: Sequence[tuple[Fitted, LabelSet]]) -> list[Reply]:
         if self._scorer is None:
             raise AccountError("the local model was closed")
-        ending = example.specific.rpartition("\n")[2]
-        labels = self._fitter.continuations(example.labels, ending)
         scores = self._scorer.score(
-            [member.tokens for member in members], labels, before_pass=anyio.from_thread.check_cancelled
+            [fitted.tokens for fitted, _ in members],
+            [label_set for _, label_set in members],
+            before_pass=anyio.from_thread.check_cancelled,
         )
-        means = scores.totals / [len(tokens) for tokens in labels]
         return [
             Reply(
-                scores=tuple(row),
-                truncated=member.truncated,
-                usage=Usage(1, len(member.tokens), scores.trunk_tokens if position else 0, 0),
+                scores=tuple((totals / [len(tokens) for tokens in label_set]).tolist()),
+                truncated=fitted.truncated,
+                usage=Usage(1, len(fitted.tokens), scores.trunk_tokens if position else 0, 0),
             )
-            for position, (member, row) in enumerate(zip(members, means.tolist(), strict=True))
+            for position, ((fitted, label_set), totals) in enumerate(zip(members, scores.totals, strict=True))
         ]
 
 

@@ -1,10 +1,10 @@
 """Log-likelihoods of label names after many prompts, with nothing computed twice.
 
 Everything is one tree of tokens: a trunk that all prompts of a call begin with, one branch per prompt, and on every
-branch the labels (a trie, so that labels may share their first tokens). The trunk is run once and its keys and values
-are kept; branches are packed one behind another into a single sequence, without padding, and an attention mask lets
-each token see the trunk and its own ancestors only. So a prompt's scores do not depend on what it is packed with, and
-the vocabulary head runs only where a label's next token is read.
+branch the labels it is asked about (a trie, so that labels may share their first tokens). The trunk is run once and its
+keys and values are kept; branches are packed one behind another into a single sequence, without padding, and an
+attention mask lets each token see the trunk and its own ancestors only. So a prompt's scores do not depend on what it
+is packed with, and the vocabulary head runs only where a label's next token is read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 import torch
 
 Tokens = Sequence[int]
+LabelSet = tuple[tuple[int, ...], ...]
+"""The tokens of each label one prompt is asked about."""
 Trunk = list[tuple[torch.Tensor, torch.Tensor]]
 _ATTENTION_KINDS = {"full_attention", "sliding_attention"}
 
@@ -42,10 +44,22 @@ class LabelTrie:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelScores:
-    """`totals` float32 [prompts, labels]: log-probability of each label's tokens; `trunk_tokens`: how many ran once."""
+    """Per prompt `totals` float32 [labels]: log-probability of all tokens of a label; `trunk_tokens`: run only once."""
 
-    totals: np.ndarray
+    totals: list[np.ndarray]
     trunk_tokens: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Branch:
+    """What one prompt adds to the trunk, and the labels that are read behind it."""
+
+    tokens: Tokens
+    trie: LabelTrie
+
+    @property
+    def size(self) -> int:
+        return len(self.tokens) + len(self.trie.nodes)
 
 
 class Scorer:
@@ -67,19 +81,29 @@ class Scorer:
             model.set_output_embeddings(_ExactHead(model.get_output_embeddings()))
 
     def score(
-        self, prompts: Sequence[Tokens], labels: Sequence[Tokens], *, before_pass: Callable[[], None]
+        self, prompts: Sequence[Tokens], labels: Sequence[LabelSet], *, before_pass: Callable[[], None]
     ) -> LabelScores:
-        """Scores in the order of `prompts` (none of them empty). `before_pass` may raise to stop in between."""
-        totals = np.zeros((len(prompts), len(labels)), dtype=np.float32)
-        trie = LabelTrie(labels)
+        """Scores in the order of `prompts` (none of them empty), `labels[i]` being those of `prompts[i]`.
+
+        Prompts may have different labels and still share trunk and passes. `before_pass` may raise to stop in between.
+        """
+        totals = [np.empty(0, dtype=np.float32)] * len(prompts)
+        tries = {label_set: LabelTrie(label_set) for label_set in set(labels)}
         with torch.inference_mode():
             trunk_tokens = _common_start(prompts)
             before_pass()
             trunk = self._run_trunk(prompts[0][:trunk_tokens]) if trunk_tokens else []
-            for pack in self._packs(prompts, trunk_tokens, len(trie.nodes)):
+            branches = [
+                _Branch(prompt[trunk_tokens:], tries[label_set])
+                for prompt, label_set in zip(prompts, labels, strict=True)
+            ]
+            # Sorted, so that the order of a call's prompts changes nothing, not even the last bit of a bf16 sum.
+            order = sorted(range(len(prompts)), key=lambda at: (len(prompts[at]), tuple(prompts[at]), labels[at]))
+            for pack in self._packs(order, [branch.size for branch in branches]):
                 before_pass()
-                branches = [prompts[index][trunk_tokens:] for index in pack]
-                totals[pack] = self._run_branches(trunk, trunk_tokens, branches, trie)
+                found = self._run_branches(trunk, trunk_tokens, [branches[index] for index in pack])
+                for index, scores in zip(pack, found, strict=True):
+                    totals[index] = scores
         return LabelScores(totals, trunk_tokens)
 
     def _run_trunk(self, tokens: Tokens) -> Trunk:
@@ -90,22 +114,19 @@ class Scorer:
         self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
-    def _packs(self, prompts: Sequence[Tokens], trunk_tokens: int, inner_nodes: int) -> Iterator[list[int]]:
-        # Sorted, so that the order of a call's prompts changes nothing, not even the last bit of a bf16 sum.
-        order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), tuple(prompts[index])))
+    def _packs(self, order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
         pack: list[int] = []
         filled = 0
         for index in order:
-            size = len(prompts[index]) - trunk_tokens + inner_nodes
-            if pack and filled + size > self._tokens_per_pass:
+            if pack and filled + sizes[index] > self._tokens_per_pass:
                 yield pack
                 pack, filled = [], 0
             pack.append(index)
-            filled += size
+            filled += sizes[index]
         if pack:
             yield pack
 
-    def _run_branches(self, trunk: Trunk, trunk_tokens: int, branches: list[Tokens], trie: LabelTrie) -> np.ndarray:
+    def _run_branches(self, trunk: Trunk, trunk_tokens: int, branches: list[_Branch]) -> list[np.ndarray]:
         from transformers import DynamicCache
 
         device = self._model.device
@@ -113,23 +134,20 @@ class Scorer:
         positions: list[int] = []
         read_at: list[int] = []
         for branch in branches:
-            last = len(ids) + len(branch) - 1
-            read_at.extend(range(last, last + len(trie.nodes) + 1))
-            ids.extend((*branch, *(token for token, _ in trie.nodes)))
-            end = trunk_tokens + len(branch)
-            positions.extend((*range(trunk_tokens, end), *(end + depth - 1 for _, depth in trie.nodes)))
+            last = len(ids) + len(branch.tokens) - 1
+            read_at.extend(range(last, last + len(branch.trie.nodes) + 1))
+            ids.extend((*branch.tokens, *(token for token, _ in branch.trie.nodes)))
+            end = trunk_tokens + len(branch.tokens)
+            positions.extend((*range(trunk_tokens, end), *(end + depth - 1 for _, depth in branch.trie.nodes)))
         logits = self._model(
             input_ids=torch.tensor([ids], device=device),
-            attention_mask=self._masks(trunk_tokens, positions, _visible([len(b) for b in branches], trie)),
+            attention_mask=self._masks(trunk_tokens, positions, _visible(branches)),
             position_ids=torch.tensor([positions], device=device),
             past_key_values=DynamicCache(trunk) if trunk else None,
             use_cache=bool(trunk),
             logits_to_keep=torch.tensor(read_at, device=device),
         ).logits
-        log_probs = logits[0].float().log_softmax(-1).reshape(len(branches), len(trie.nodes) + 1, -1)
-        columns = [sum(log_probs[:, node + 1, token] for node, token in steps) for steps in trie.steps]
-        scores: np.ndarray = torch.stack(columns, dim=1).cpu().numpy()
-        return scores
+        return _label_totals(logits[0].float().log_softmax(-1), branches)
 
     def _masks(
         self, trunk_tokens: int, positions: list[int], visible: torch.Tensor
@@ -174,11 +192,30 @@ def _common_start(prompts: Sequence[Tokens]) -> int:
     return most
 
 
-def _visible(branch_lengths: Sequence[int], trie: LabelTrie) -> torch.Tensor:
+def _visible(branches: Sequence[_Branch]) -> torch.Tensor:
     blocks = []
-    for length in branch_lengths:
-        block = torch.ones(length + len(trie.nodes), length + len(trie.nodes), dtype=torch.bool).tril_()
-        block[length:, length:] = trie.ancestors
+    for branch in branches:
+        length = len(branch.tokens)
+        block = torch.ones(branch.size, branch.size, dtype=torch.bool).tril_()
+        block[length:, length:] = branch.trie.ancestors
         blocks.append(block)
     joined: torch.Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
     return joined
+
+
+def _label_totals(log_probs: torch.Tensor, branches: Sequence[_Branch]) -> list[np.ndarray]:
+    """Per branch the sums [labels] over each label's steps; `log_probs` holds its last token's and its nodes' rows."""
+    rows: list[int] = []
+    tokens: list[int] = []
+    sizes: list[list[int]] = []
+    first = 0
+    for branch in branches:
+        rows.extend(first + node + 1 for steps in branch.trie.steps for node, _ in steps)
+        tokens.extend(token for steps in branch.trie.steps for _, token in steps)
+        sizes.append([len(steps) for steps in branch.trie.steps])
+        first += len(branch.trie.nodes) + 1
+    at = torch.tensor([rows, tokens], device=log_probs.device)
+    read = log_probs[at[0], at[1]].cpu().numpy()
+    starts = np.cumsum([0, *(size for branch_sizes in sizes for size in branch_sizes)])[:-1]
+    sums = np.add.reduceat(read, starts)
+    return np.split(sums, np.cumsum([len(branch_sizes) for branch_sizes in sizes])[:-1])

@@ -38,6 +38,14 @@ def kappa(embeddings: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: i
         return 0.0
     features = embeddings[known] * np.sqrt(embeddings.shape[1])  # about unit variance per dimension, as probe wants
     said = label_ids[known]
-    told = probe.fit(features, said, labels=labels, seed=seed).held_out.argmax(axis=1)
-    shares = np.bincount(said, minlength=labels) @ np.bincount(told, minlength=labels) / len(known) ** 2
-    return float((np.mean(said == told) - shares) / (1.0 - shares)) if shares < 1.0 else 0.0
+    return cohens_kappa(
+        said, probe.fit(features, said, labels=labels, seed=seed).held_out.argmax(axis=1), labels=labels
+    )
+
+
+def cohens_kappa(first: np.ndarray, second: np.ndarray, *, labels: int) -> float:
+    """Agreement beyond chance of two lists of label ids, int [n]; 0 where there is nothing to agree on."""
+    if not len(first):
+        return 0.0
+    by_chance = np.bincount(first, minlength=labels) @ np.bincount(second, minlength=labels) / len(first) ** 2
+    return float((np.mean(first == second) - by_chance) / (1.0 - by_chance)) if by_chance < 1.0 else 0.0

@@ -134,6 +134,55 @@ async def test_scores_become_probabilities():
     assert pytest.approx([1.0] * 3) == [sum(note.distribution) for note in notes]
 
 
+MANY = Task("Sort.", tuple(Label(name, f"about {name}") for name in ("red", "green", "blue", "grey")))
+
+
+async def test_rows_scored_on_their_shortlists_share_one_distribution():
+    """Whatever labels a row was scored on, its distribution is over all labels in the task's order."""
+    scores = {"red": -0.1, "green": -4.0, "blue": -2.0, "grey": -3.0}
+    job = Job(
+        lambda prompt: Reply(scores=tuple(scores[name] for name in prompt.labels)),
+        calibration="none",
+        style="completion",
+    )
+    lists = (("grey", "red"), ("green", "blue", "grey"), None)
+    asked = [LabelRequest(index, "x", labels=labels) for index, labels in enumerate(lists)]
+    notes = await job.annotator.annotate(asked, task=MANY, round_number=1)
+    assert [*lists[:2], MANY.names] == [prompt.labels for prompt in job.model.prompts]
+    assert ["red", "blue", "red"] == [note.label for note in notes]
+    assert {4} == {len(note.distribution) for note in notes}
+    assert pytest.approx([1.0] * 3) == [sum(note.distribution) for note in notes]
+    orders = [sorted(range(4), key=note.distribution.__getitem__, reverse=True) for note in notes]
+    assert [[0, 3], [2, 3, 1, 0], [0, 2, 3, 1]] == [orders[0][:2], *orders[1:]]
+
+
+async def test_shortlisted_scores_are_calibrated_over_the_call():
+    """A liking for one label is taken out although each row was scored on other labels."""
+    names = MANY.names
+    liking = dict(zip(names, (0.0, 3.0, -2.0, 1.0), strict=True))
+    truth = [names[n % 4] for n in range(160)]
+
+    def respond(prompt: Prompt):
+        n = int(prompt.specific.rpartition("Input: ")[2].split()[0])
+        return Reply(scores=tuple(liking[name] + (name == truth[n]) + 0.0001 * n for name in prompt.labels))
+
+    asked = [
+        LabelRequest(n, str(n), labels=tuple(dict.fromkeys((name, names[n // 4 % 4], "green"))))
+        for n, name in enumerate(truth)
+    ]
+    notes = await Job(respond, style="completion").annotator.annotate(asked, task=MANY, round_number=1)
+    assert truth == [note.label for note in notes]
+
+
+async def test_a_written_answer_may_name_any_label():
+    """A shortlist is advice to a model that writes: a label that is not on it is taken."""
+    job = Job(lambda _: '{"label": "blue", "confidence": 0.9}')
+    asked = [LabelRequest(0, "x", labels=("red", "grey"))]
+    notes = await job.annotator.annotate(asked, task=MANY, round_number=1)
+    assert [("blue", 0.9, None)] == [(note.label, note.confidence, note.distribution) for note in notes]
+    assert 1 == len(job.model.prompts)
+
+
 async def test_calibration_takes_the_models_prior_away():
     """A model that always leans to one label is judged by its differences, over the whole call."""
     scores = {f"t{n}": (-0.1 - 0.01 * n, -3.0 + 0.01 * n) for n in range(40)}

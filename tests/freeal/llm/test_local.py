@@ -20,6 +20,7 @@ from freeal.prompts import label_prompt
 from freeal.types import Demonstration, Label, Prompt, Task
 
 TASK = Task("Classify the film.", (Label("positive"), Label("negative"), Label("neither good nor bad")))
+EXPLAINED = Task(TASK.description, tuple(Label(name, f"it is {name}") for name in TASK.names))
 TEXTS = [
     "a good film",
     "bad",
@@ -69,6 +70,15 @@ def scores_of(model, prompts):
     return np.array([reply.scores for reply in anyio.run(model.answer, prompts)])
 
 
+def shortlisted(task, texts, **demonstrations):
+    """Prompts that share a beginning but not their labels."""
+    lists = itertools.cycle(itertools.permutations(task.names, 2))
+    return [
+        label_prompt(task, text, style="completion", shortlist=labels, **demonstrations)
+        for text, labels in zip(texts, lists, strict=False)
+    ]
+
+
 @pytest.mark.parametrize(
     "prompts",
     [
@@ -79,12 +89,28 @@ def scores_of(model, prompts):
         [Prompt("", "", f"Input: {text}\nOutput:", TASK.names) for text in TEXTS],
         [Prompt("", "", text, TASK.names) for text in ("a", "bad film")],
         [Prompt("", "a good film", " Output:", TASK.names)] * 3,
+        shortlisted(TASK, TEXTS * 2, shared=DEMONSTRATIONS),
+        shortlisted(EXPLAINED, TEXTS * 2, own=DEMONSTRATIONS),
+        [Prompt("", "a good film", " Output:", names) for names in itertools.permutations(TASK.names)],
     ],
-    ids=["no demonstrations", "shared", "own", "one prompt", "nothing shared", "no common start", "all the same"],
+    ids=[
+        "no demonstrations",
+        "shared",
+        "own",
+        "one prompt",
+        "nothing shared",
+        "no common start",
+        "all the same",
+        "shortlists",
+        "shortlists with meanings",
+        "same text and other labels",
+    ],
 )
 def test_scores_equal_those_of_whole_passes(local, naive, prompts):
     """Sharing, packing and the label trie are only faster: every score is that of a full pass of its own."""
-    np.testing.assert_allclose(scores_of(local, prompts), [naive(prompt) for prompt in prompts], atol=1e-3)
+    replies = anyio.run(local.answer, prompts)
+    for prompt, reply in zip(prompts, replies, strict=True):
+        np.testing.assert_allclose(reply.scores, naive(prompt), atol=1e-3)
 
 
 def test_the_labels_of_these_tests_have_several_tokens(tiny_causal):
@@ -100,7 +126,7 @@ def whole_passes(network, prompts, labels):
     expected = np.zeros((len(prompts), len(labels)))
     with torch.inference_mode():
         for (row, prompt), (column, label) in itertools.product(enumerate(prompts), enumerate(labels)):
-            log_probs = network(torch.tensor([prompt + label])).logits[0].float().log_softmax(-1)
+            log_probs = network(torch.tensor([[*prompt, *label]])).logits[0].float().log_softmax(-1)
             steps = range(len(label))
             expected[row, column] = sum(log_probs[len(prompt) + step - 1, label[step]].item() for step in steps)
     return expected
@@ -113,10 +139,30 @@ def test_packing_changes_no_score(tiny_causal, tokens_per_pass):
         network = AutoModelForCausalLM.from_pretrained(tiny_causal).eval()
     rng = np.random.default_rng(0)
     prompts = [[5, 6, 7, *rng.integers(8, 300, size).tolist()] for size in rng.integers(1, 40, 12)]
-    labels = [[8], [9, 10], [9, 11, 12], [9, 10, 13], [14, 15, 16]]
-    found = Scorer(network, tokens_per_pass=tokens_per_pass).score(prompts, labels, before_pass=lambda: None)
+    labels = ((8,), (9, 10), (9, 11, 12), (9, 10, 13), (14, 15, 16))
+    scorer = Scorer(network, tokens_per_pass=tokens_per_pass)
+    found = scorer.score(prompts, [labels] * len(prompts), before_pass=lambda: None)
     assert 3 == found.trunk_tokens
-    np.testing.assert_allclose(whole_passes(network, prompts, labels), found.totals, atol=1e-3)
+    expected = whole_passes(network, prompts, labels)
+    np.testing.assert_allclose(expected, found.totals, atol=1e-3)
+    some = [rng.permutation(len(labels))[: rng.integers(1, 6)] for _ in prompts]
+    label_sets = [tuple(labels[index] for index in chosen) for chosen in some]
+    mixed = scorer.score(prompts, label_sets, before_pass=lambda: None).totals
+    for row, chosen in enumerate(some):
+        np.testing.assert_allclose(expected[row, chosen], mixed[row], atol=1e-3)
+
+
+def test_rows_with_different_labels_share_trunk_and_pass(tiny_causal):
+    """Twenty rows with a list each take as many passes as with one list: the trunk's and the pack's."""
+    with quiet_transformers():
+        network = AutoModelForCausalLM.from_pretrained(tiny_causal).eval()
+    model = LocalModel("tiny", network, AutoTokenizer.from_pretrained(tiny_causal), digest="0")
+    passes = []
+    network.register_forward_pre_hook(lambda *_: passes.append(1))
+    replies = anyio.run(model.answer, shortlisted(TASK, ["a good film", "bad"] * 10))
+    assert 2 == sum(passes)
+    assert {2} == {len(reply.scores) for reply in replies}
+    assert all(reply.usage.cached_tokens for reply in replies[1:])
 
 
 def test_a_sliding_window_is_obeyed(tmp_path):
@@ -131,14 +177,14 @@ def test_a_sliding_window_is_obeyed(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Qwen2ForCausalLM(config).eval()
-    prompts, labels = [[1, 2, 3, 4, 5, 6, 7, *rest] for rest in ([8, 9], [10] * 9, [11])], [[12, 13, 14], [15]]
-    found = Scorer(network, tokens_per_pass=64).score(prompts, labels, before_pass=lambda: None)
+    prompts, labels = [[1, 2, 3, 4, 5, 6, 7, *rest] for rest in ([8, 9], [10] * 9, [11])], ((12, 13, 14), (15,))
+    found = Scorer(network, tokens_per_pass=64).score(prompts, [labels] * 3, before_pass=lambda: None)
     np.testing.assert_allclose(whole_passes(network, prompts, labels), found.totals, atol=1e-3)
 
 
 def test_replies_follow_the_order_of_the_prompts(local):
     """A shuffled call gives the same replies, shuffled, to the last bit."""
-    prompts = prompts_for(TEXTS, shared=DEMONSTRATIONS)
+    prompts = shortlisted(TASK, TEXTS, shared=DEMONSTRATIONS)
     order = [3, 0, 4, 2, 1]
     np.testing.assert_array_equal(scores_of(local, prompts)[order], scores_of(local, [prompts[i] for i in order]))
 
