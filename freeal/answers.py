@@ -7,7 +7,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from freeal.types import Reply, Status
@@ -20,29 +20,35 @@ _MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE)
-_EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>#-\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _NEGATION = re.compile(
     r"(?:\bnot|\bno|\bnever|\bneither|\bnor|n't|n\u2019t|\brather than|\binstead of)\s+(?:an?\s+|the\s+)?[\"'`*]*$"
 )
+_SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
+_CAMEL_CASE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s+")
 _TAG = re.compile(r"</?\s*text\s*>", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reply says: `label` is one of the labels asked for, or None with the reason in `status`."""
+    """What a reply says: `label` is one of the labels asked for, or None with the reason in `status`; `alternatives`
+    are other labels it names."""
 
     label: str | None
     confidence: float
     status: Status
+    alternatives: tuple[str, ...] = ()
 
 
 def read(reply: Reply, labels: Sequence[str]) -> Reading:
     """The label a written reply gives.
 
-    Taken, in this order: a JSON object with `label` (and `confidence`); the bare label in any case, quoted or after
-    "Label:"; the one label that a sentence mentions. Two labels mentioned, a negated one or none: INVALID_ANSWER. A
-    refusal is REFUSED; a reply that was cut off counts only if a whole JSON object stands in it. Never raises.
+    Taken, in this order: a JSON object with `label` (and `confidence`); the bare label in any case, its words set apart
+    by spaces, underscores, hyphens or capitals, quoted or after "Label:"; the one label that a sentence mentions. Of
+    names that contain each other the longest one said counts. Two labels mentioned, a negated one or none:
+    INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only if a whole JSON object stands in it.
+    Never raises.
     """
     if reply.stop_reason == "refusal":
         return Reading(None, 0.0, Status.REFUSED)
@@ -52,7 +58,8 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
             label = _label_in(str(answer["label"]), labels)
             if label is None:
                 return Reading(None, 0.0, Status.INVALID_ANSWER)
-            return Reading(label, _confidence(answer.get("confidence")), Status.OK)
+            others = _alternatives(answer.get("alternatives"), labels, beside=label)
+            return Reading(label, _confidence(answer.get("confidence")), Status.OK, others)
     label = None if reply.stop_reason in _CUT_OFF else _label_in(text, labels)
     if label is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
@@ -94,6 +101,12 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             position = end - 1
 
 
+def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tuple[str, ...]:
+    said = stated[: len(labels)] if isinstance(stated, list) else []
+    found = (_label_in(item, labels) for item in said if isinstance(item, str))
+    return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
+
+
 def _confidence(stated: object) -> float:
     if isinstance(stated, bool) or not isinstance(stated, int | float | str):
         return UNSTATED_CONFIDENCE
@@ -109,36 +122,57 @@ def _confidence(stated: object) -> float:
 def _label_in(text: str, labels: Sequence[str]) -> str | None:
     if text in labels:
         return text
-    by_folded: dict[str, list[str]] = {}
+    stripped = text.strip(_EDGES)
+    bare = _LEAD_IN.sub("", stripped)
+    for key_of in (_folded, _joined):
+        by_key = _grouped(labels, key_of)
+        for said in (text, stripped, bare, bare.strip(_EDGES)):
+            if found := by_key.get(key_of(said)):
+                return _only(found, text)
+    return _mentioned(text, labels)
+
+
+def _grouped(labels: Sequence[str], key_of: Callable[[str], str]) -> dict[str, list[str]]:
+    by_key: dict[str, list[str]] = {}
     for label in labels:
-        by_folded.setdefault(_folded(label), []).append(label)
-    for said in (
-        _folded(text),
-        _folded(text.strip(_EDGES)),
-        _folded(_LEAD_IN.sub("", text.strip(_EDGES)).strip(_EDGES)),
-    ):
-        if said in by_folded:
-            return _only(by_folded[said], text)
-    return _mentioned(text, by_folded)
+        by_key.setdefault(key_of(label), []).append(label)
+    by_key.pop("", None)
+    return by_key
 
 
-def _mentioned(text: str, by_folded: dict[str, list[str]]) -> str | None:
-    longest_first = sorted((name for name in by_folded if name), key=len, reverse=True)
-    if not longest_first:
-        return None
+def _mentioned(text: str, labels: Sequence[str]) -> str | None:
+    by_key = _grouped(labels, _joined)
     # Longest first, so that "very good" is not also a mention of "good".
-    pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+    groups = [by_key[key] for key in sorted(by_key, key=len, reverse=True)]
+    if not groups:
+        return None
+    spellings = "|".join("(" + "|".join(sorted({_spelling(label) for label in group})) + ")" for group in groups)
+    # Part of a longer word or number is no mention ("non-toxic", "-1", "C++"). Looked for at every place, for mentions
+    # may overlap: "card payment fee" is not simply a mention of "card payment" where "payment fee" is a label, too.
+    pattern = re.compile(rf"(?<![\w+-])(?=(?:{spellings})(?![\w+#])(?!-\w))")
     folded = _folded(text)
-    found = set()
+    end, said = 0, set()
     for match in pattern.finditer(folded):
+        group = match.lastindex or 0
+        if match.end(group) <= end:  # within a longer one
+            continue
+        end = match.end(group)
         if _NEGATION.search(folded, max(0, match.start() - 30), match.start()):
             return None
-        found.add(match.group())
-    return _only(by_folded[found.pop()], text) if len(found) == 1 else None
+        said.add(group)
+    return _only(groups[said.pop() - 1], text) if len(said) == 1 else None
+
+
+def _spelling(label: str) -> str:
+    """A pattern of the ways a label may be written in folded text."""
+    words = _SEPARATORS.split(unicodedata.normalize("NFKC", label))
+    return r"[\s_-]+".join(
+        r"[\s_-]*".join(re.escape(_folded(part)) for part in _CAMEL_CASE.split(word)) for word in words
+    )
 
 
 def _only(candidates: list[str], text: str) -> str | None:
-    """Of labels that differ in case only, the one that stands in the text as written."""
+    """Of labels that differ in case or separators only, the one that stands in the text as written."""
     if len(candidates) == 1:
         return candidates[0]
     verbatim = [label for label in candidates if label in text]
@@ -147,3 +181,8 @@ def _only(candidates: list[str], text: str) -> str | None:
 
 def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _joined(text: str) -> str:
+    """Folded, without what sets words apart: a model may write `card_payment` as "Card Payment" or "cardPayment"."""
+    return _SEPARATORS.sub("", _folded(text))

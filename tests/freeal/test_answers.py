@@ -87,6 +87,73 @@ def test_a_cut_off_answer_needs_its_whole_object():
     assert "negative" == read(Reply('{"label": "negative"} and', stop_reason="max_tokens"), LABELS).label
 
 
+@pytest.mark.parametrize(
+    ("text", "labels", "label"),
+    [
+        ("Label: -1", ("-1", "0", "1"), "-1"),
+        ("-1.", ("-1", "0", "1"), "-1"),
+        ("-1", ("0", "1"), None),
+        ("I say A+ here", ("A", "A+"), "A+"),
+        ("C#.", ("C", "C#"), "C#"),
+        ("It is C++", ("C", "Java"), None),
+        ('{"label": "non-toxic"}', ("toxic", "safe"), None),
+        ("- positive", LABELS, "positive"),
+        ("refund request", ("refund", "refund_request"), "refund_request"),
+        ("It is a Card Payment Fee", ("card_payment", "card_payment_fee"), "card_payment_fee"),
+        ("card payment fee", ("card_payment", "payment_fee"), None),
+        ("That is a notable case", ("not_able", "other"), None),
+        ("iphone it is", ("iPhone", "other"), "iPhone"),
+        ("Card payment", ("card_payment", "card-payment"), None),
+        ("It is card-payment", ("card_payment", "card-payment"), "card-payment"),
+        ("", (" ", "a"), None),
+    ],
+)
+def test_part_of_a_longer_name_is_not_the_name(text, labels, label):
+    """Signs, hyphens and further words make another name; where two are as good, none is taken."""
+    assert label == read(Reply(text), labels).label
+
+
+words = st.lists(st.sampled_from(["card", "payment", "fee", "charged", "top", "up", "not"]), min_size=1, max_size=4)
+SPELLINGS = {
+    "snake": "_".join,
+    "spaces": " ".join,
+    "hyphens": "-".join,
+    "title": lambda parts: " ".join(parts).title(),
+    "upper": lambda parts: "_".join(parts).upper(),
+    "camel": lambda parts: parts[0] + "".join(part.title() for part in parts[1:]),
+}
+spellings = st.sampled_from(sorted(SPELLINGS))
+
+
+@given(st.lists(words, min_size=1, max_size=150, unique_by="".join), spellings, spellings, st.data())
+def test_names_that_contain_each_other_are_told_apart(names, ours, theirs, data):
+    """However the labels are spelled and however the model spells one of them, that one is read."""
+    labels = [SPELLINGS[ours](name) for name in names]
+    said = data.draw(st.integers(0, len(names) - 1))
+    answer = SPELLINGS[theirs](names[said])
+    for text in (answer, f'"{answer}".', f"Label: {answer}", json.dumps({"label": answer})):
+        assert labels[said] == read(Reply(text), labels).label
+
+
+@given(st.lists(words, min_size=1, max_size=150, unique_by="".join), spellings, spellings, st.data())
+def test_a_sentence_never_gives_a_part_of_the_label_it_mentions(names, ours, theirs, data):
+    """The label mentioned or, where its spelling leaves a doubt, none: never a shorter name within it."""
+    labels = [SPELLINGS[ours](name) for name in names]
+    said = data.draw(st.integers(0, len(names) - 1))
+    sentence = f"This looks like {SPELLINGS[theirs](names[said])} to me."
+    assert read(Reply(sentence), labels).label in {labels[said], None}
+    if "camel" not in (ours, theirs):
+        assert labels[said] == read(Reply(sentence), labels).label
+
+
+@given(st.lists(words, min_size=2, max_size=60, unique_by="".join), spellings)
+def test_a_name_outside_the_set_is_not_cut_down_to_one_within(names, ours):
+    """A longer name written as one word is no mention of the labels it is made of."""
+    labels = [SPELLINGS[ours](name) for name in names]
+    outside = "_".join([*names[0], "reversed"])
+    assert None is read(Reply(json.dumps({"label": outside})), labels).label
+
+
 def test_labels_that_differ_in_case_only():
     """The spelling decides; where it does not, nothing is guessed."""
     assert "IT" == read(Reply('{"label": "IT"}'), ("IT", "it")).label
