@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from freeal.errors import ConfigError, CredentialsError
-from freeal.events import Emit, Notice
+from freeal.budget import Ledger
+from freeal.errors import ConfigError, CredentialsError, Where
+from freeal.events import Emit, Notice, ignore
 from freeal.llm import credentials
-from freeal.llm.base import ChatModel
+from freeal.llm.base import BatchSender, ChatModel
+from freeal.llm.batchbook import BatchBook
+from freeal.llm.cache import AnswerStore
+from freeal.llm.limiter import Limiter
 from freeal.llm.retry import Retry
 from freeal.settings import LlmSettings, StudentSettings
 from freeal.student.base import Trainer
 
+_CANCEL_TRIES = 3
 NO_KEY_HINT = "put it into ANTHROPIC_API_KEY, into the file ANTHROPIC_API_KEY_FILE names, or use llm.provider: local"
 
 
 def resolve_provider(
     settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
 ) -> tuple[str, credentials.ApiKey | None]:
-    """What `auto` means here, and the key that goes with it. Raises `CredentialsError` when a needed key is missing."""
+    """What `auto` means here, and the key that goes with it.
+
+    Raises `CredentialsError` when a needed key is missing and `ConfigError` for batches of a provider without them.
+    """
+    provider, key = _provider_and_key(settings, api_key=api_key, environ=environ, key_folder=key_folder)
+    if settings.mode == "batch" and provider != "anthropic":
+        raise ConfigError(
+            f"batch needs the batch service of Anthropic; the provider here is {provider}",
+            where=Where(key="llm.mode"),
+            hint="set llm.mode to auto or live, or llm.provider to anthropic",
+        )
+    return provider, key
+
+
+def _provider_and_key(
+    settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
+) -> tuple[str, credentials.ApiKey | None]:
     if settings.provider == "local":
         return "local", None
     if settings.provider == "openai":
@@ -41,8 +63,9 @@ async def open_chat_model(
     emit: Emit,
     api_key: str | None,
     environ: Mapping[str, str],
+    limiter: Limiter | None = None,
 ) -> ChatModel:
-    """The language model the settings ask for, ready to answer.
+    """The language model the settings ask for, ready to answer. `limiter` default: one that keeps to the settings.
 
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
@@ -53,13 +76,15 @@ async def open_chat_model(
         from freeal.llm.local import LocalModel
 
         return await LocalModel.load(settings.model, cache=cache, device=device)
-    retry = Retry(settings.max_attempts)
+    limiter = limiter or Limiter.of(settings)
+    retry = Retry(settings.max_attempts, gate=limiter.gate)
     if provider == "anthropic" and key is not None:
         from freeal.llm.anthropic import AnthropicModel
 
         return AnthropicModel(
             key,
             retry=retry,
+            limiter=limiter,
             model=settings.model,
             base_url=settings.base_url,
             concurrency=settings.concurrency,
@@ -72,6 +97,7 @@ async def open_chat_model(
     return OpenAIModel(
         settings.model,
         retry=retry,
+        limiter=limiter,
         base_url=settings.base_url,
         key=key,
         concurrency=settings.concurrency,
@@ -79,8 +105,73 @@ async def open_chat_model(
     )
 
 
-def open_trainer(settings: StudentSettings, *, texts: int) -> Trainer:
-    """The trainer for a pool of `texts` distinct texts. Raises `ConfigError` when its encoder cannot be had."""
+@contextlib.contextmanager
+def open_batches(
+    model: ChatModel,
+    settings: LlmSettings,
+    *,
+    record: Path,
+    job: str,
+    store: AnswerStore,
+    ledger: Ledger,
+    emit: Emit,
+) -> Iterator[BatchSender | None]:
+    """What sends many prompts at once for `job`, None for a model without batches. `record` is the file they share.
+
+    With `llm.mode: live` nothing new goes into a batch, but what is under way is paid for and is waited for.
+    """
+    if model.provider != "anthropic":
+        yield None
+        return
+    from freeal.llm import batches
+    from freeal.llm.anthropic import AnthropicModel
+    from freeal.llm.anthropic_batches import AnthropicBatches
+    from freeal.llm.batch_track import Track
+
+    from_rows = {"live": None, "auto": settings.batch_from_rows, "batch": 1}[settings.mode]
+    rules = batches.Rules(from_rows=from_rows, may_go_live=settings.mode != "batch")
+    if not isinstance(model, AnthropicModel):
+        raise TypeError(f"{type(model).__name__} says that it is Anthropic's")
+    service = AnthropicBatches(model)
+    retry = Retry(settings.max_attempts)
+    with contextlib.closing(BatchBook(record)) as book:
+        track = Track(service, book=book, retry=retry, emit=emit, job=job)
+        yield batches.BatchSender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
+
+
+async def cancel_batches(
+    settings: LlmSettings, *, record: Path, job: str, key_folder: Path, environ: Mapping[str, str]
+) -> list[str]:
+    """Cancel every batch of `job`; for each that may go on and cost money, a sentence that says why.
+
+    Raises `CredentialsError` without a key.
+    """
+    from freeal.llm.anthropic import AnthropicModel
+    from freeal.llm.anthropic_batches import AnthropicBatches
+    from freeal.llm.batch_cancel import cancel
+
+    anthropic_settings = settings.model_copy(update={"provider": "anthropic"})
+    model = await open_chat_model(
+        anthropic_settings,
+        cache=record.parent,
+        key_folder=key_folder,
+        device="cpu",
+        emit=ignore,
+        api_key=None,
+        environ=environ,
+    )
+    async with contextlib.aclosing(model):
+        if not isinstance(model, AnthropicModel):
+            return []
+        with contextlib.closing(BatchBook(record)) as book:
+            return await cancel(AnthropicBatches(model), Retry(_CANCEL_TRIES), book, job=job)
+
+
+def open_trainer(settings: StudentSettings, *, texts: int, previous: Path | None = None) -> Trainer:
+    """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
+
+    Raises `ConfigError` when its encoder cannot be had and `ModelFolderError` when that folder is no model.
+    """
     from freeal.student.factory import make_trainer
 
-    return make_trainer(settings, texts=texts)
+    return make_trainer(settings, texts=texts, previous=previous)

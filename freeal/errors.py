@@ -23,6 +23,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Literal
+
+Trouble = Literal["rate_limit", "unavailable", "lost_reply", "failed"]
+"""Kinds of `TransientError`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +94,25 @@ class LlmError(FreealError):
 
 
 class TransientError(LlmError):
-    """The same request may succeed later; `retry_after_seconds` is the server's own word, if it gave one."""
+    """The same request may succeed later; `retry_after_seconds` is the server's own word, if it gave one.
 
-    def __init__(self, problem: str, *, retry_after_seconds: float | None = None, hint: str | None = None) -> None:
+    `trouble` says what kind: `rate_limit` (429: too fast), `unavailable` (overloaded or out of reach, for everybody),
+    `lost_reply` (it reached the server and its answer did not come back whole: it may have been billed), `failed` (any
+    other). `is_outage`: this was so for so long that another try is for later.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        trouble: Trouble = "failed",
+        retry_after_seconds: float | None = None,
+        hint: str | None = None,
+    ) -> None:
         super().__init__(problem, hint=hint)
+        self.trouble: Trouble = trouble
         self.retry_after_seconds = retry_after_seconds
+        self.is_outage = False
 
 
 class SpendCapError(LlmError):

@@ -26,13 +26,24 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spend:
-    """The ledger after a call: totals of this job so far."""
+    """The ledger after a call: totals of this job so far, all its runs together."""
 
     usd: float
     calls: int
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    unconfirmed_usd: float = 0.0
+    """The most that replies lost on the way may have cost beside `usd`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """A batch is under way at the provider, or has just ended: `answered` of its `requests` are over with."""
+
+    batch: str
+    answered: int
+    requests: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +61,7 @@ class Notice:
     message: str
 
 
-Event = Progress | Spend | RoundFinished | Notice
+Event = Progress | Spend | BatchProgress | RoundFinished | Notice
 Emit = Callable[[Event], None]
 
 

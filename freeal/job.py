@@ -13,12 +13,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from freeal.annotate import Annotator
-from freeal.assembly import open_chat_model, open_trainer
+from freeal.assembly import open_batches, open_chat_model, open_trainer
 from freeal.budget import Ledger, price_of
 from freeal.decide import decide
+from freeal.errors import ModelFolderError
 from freeal.events import Emit, Notice, Progress, ignore
+from freeal.llm import batchbook
 from freeal.llm.base import ChatModel
 from freeal.llm.cache import SqliteStore
+from freeal.llm.limiter import Limiter
 from freeal.loop import Loop, LoopResult
 from freeal.metrics import Evaluation
 from freeal.pool import Pool, build_pool
@@ -34,7 +37,8 @@ class TrainingJob(BaseModel):
     """Everything one job needs, and nothing secret: it travels to a child process as JSON.
 
     `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
-    is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`.
+    is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
+    `previous_model` is the student of the model's last version, for `student.warm_start`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +51,7 @@ class TrainingJob(BaseModel):
     answers: Path
     cache: Path
     key_folder: Path
+    previous_model: Path | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
@@ -77,8 +82,11 @@ async def train(
     emit: Emit = ignore,
     api_key: str | None = None,
     environ: Mapping[str, str] = os.environ,
+    limiter: Limiter | None = None,
 ) -> Outcome:
     """Read, annotate and train in rounds, decide, write. May be called again after a crash: it resumes.
+
+    `limiter` is for whoever wants to give the job less than the provider's limits (`Limiter.take_share`).
 
     Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language
     model is out of reach, `TrainingError` when its answers are of no use.
@@ -88,7 +96,7 @@ async def train(
     table, pool = _read(job, emit)
     job.work.mkdir(parents=True, exist_ok=True)
     job.answers.parent.mkdir(parents=True, exist_ok=True)
-    trainer = open_trainer(job.student, texts=len(pool))
+    trainer = _trainer(job, texts=len(pool), emit=emit)
     model = await open_chat_model(
         job.llm,
         cache=job.cache,
@@ -97,11 +105,24 @@ async def train(
         emit=emit,
         api_key=api_key,
         environ=environ,
+        limiter=limiter,
     )
     async with contextlib.aclosing(model):
-        ledger = Ledger(price_of(model.provider, model.model, job.llm.prices), job.llm.budget_usd, model=model.model)
-        rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
-        result = await _run_loop(job, pool, model=model, trainer=trainer, ledger=ledger, rounds=rounds, emit=emit)
+        with _answers(job, model) as answers:
+            price = price_of(model.provider, model.model, job.llm.prices)
+            ledger = Ledger(price, job.llm.budget_usd, model=model.model, spent=answers.billed())
+            rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
+            with open_batches(
+                model,
+                job.llm,
+                record=job.answers.with_name(batchbook.FILE_NAME),
+                job=job.job_id,
+                store=answers,
+                ledger=ledger,
+                emit=emit,
+            ) as batches:
+                annotator = Annotator(model, answers, ledger, emit, job.llm.calibration, batches=batches)
+                result = await run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=emit)
     emit(Progress("writing", 0, 0, 1, "files"))
     run = FinishedRun(
         job_id=job.job_id,
@@ -132,29 +153,44 @@ def _read(job: TrainingJob, emit: Emit) -> tuple[Table, Pool]:
     return table, pool
 
 
-async def _run_loop(
+def _trainer(job: TrainingJob, *, texts: int, emit: Emit) -> Trainer:
+    if not job.student.warm_start:
+        return open_trainer(job.student, texts=texts)
+    if job.previous_model is None:
+        emit(Notice("warm_start: there is no earlier version of this model; the student starts from the base encoder"))
+    try:
+        return open_trainer(job.student, texts=texts, previous=job.previous_model)
+    except ModelFolderError as error:
+        emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
+        return open_trainer(job.student, texts=texts)
+
+
+def _answers(job: TrainingJob, model: ChatModel) -> contextlib.closing[SqliteStore]:
+    return contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=f"{model.provider}/{model.model}"))
+
+
+async def run_loop(
     job: TrainingJob,
     pool: Pool,
     *,
-    model: ChatModel,
+    annotator: Annotator,
     trainer: Trainer,
-    ledger: Ledger,
     rounds: RoundStore,
     emit: Emit,
 ) -> LoopResult:
-    with contextlib.closing(SqliteStore(job.answers)) as answers:
-        loop = Loop(
-            task=job.spec.task,
-            pool=pool,
-            annotator=Annotator(model, answers, ledger, emit, job.llm.calibration),
-            trainer=trainer,
-            settings=job.loop,
-            store=rounds,
-            evaluation=Evaluation.of(pool),
-            seed=job.student.seed,
-            emit=emit,
-        )
-        return await loop.run(job.spec.demonstrations)
+    """The rounds of `job`, whose settings are the effective ones."""
+    loop = Loop(
+        task=job.spec.task,
+        pool=pool,
+        annotator=annotator,
+        trainer=trainer,
+        settings=job.loop,
+        store=rounds,
+        evaluation=Evaluation.of(pool),
+        seed=job.student.seed,
+        emit=emit,
+    )
+    return await loop.run(job.spec.demonstrations)
 
 
 def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) -> str:
@@ -163,11 +199,13 @@ def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) 
         pool.texts,
         pool.row_index,
         pool.truth,
+        pool.paraphrases,
         job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
         job.student.model_dump(mode="json"),
         job.loop.model_dump(mode="json", exclude={"iterations"}),
         job.llm.calibration,
         model.fingerprint,
         trainer.description,
+        str(job.previous_model) if job.student.warm_start else None,
     ]
     return json.dumps(parts)

@@ -43,6 +43,17 @@ class Evaluation:
             return None
         return sum(index != EMPTY and labels[index] == truth for index, truth in self.pairs) / len(self.pairs)
 
+    def annotation_accuracy(self, annotations: Sequence[Annotation]) -> float | None:
+        """The accuracy of annotations, of some pool texts perhaps; None without ground truth or annotations.
+
+        A text that was not asked about is nobody's mistake and does not count; an unusable answer does.
+        """
+        labels = {note.index: note.label for note in annotations if Status.NOT_ASKED not in note.statuses}
+        if not self.pairs or not labels:
+            return None
+        counted = [(labels.get(index), truth) for index, truth in self.pairs if index == EMPTY or index in labels]
+        return sum(label == truth for label, truth in counted) / len(counted) if counted else None
+
     def selected(self, keep: Sequence[bool]) -> Evaluation:
         """The evaluation of some pool texts only."""
         return Evaluation(tuple((index, truth) for index, truth in self.pairs if index != EMPTY and keep[index]))
@@ -74,7 +85,7 @@ def round_metrics(
         "agreement": _share([a == b for a, b in zip(llm_labels, student_labels, strict=True)]),
     }
     known = {
-        "llm_accuracy": evaluation.accuracy(llm_labels),
+        "llm_accuracy": evaluation.annotation_accuracy(annotations),
         "student_accuracy": evaluation.accuracy(student_labels),
         "clean_purity": evaluation.selected(clean).accuracy(llm_labels),
     }

@@ -79,7 +79,9 @@ class FinishedRun:
         return metrics
 
     def metrics(self) -> dict[str, Any]:
-        """metrics.json (CONTRACT.md 7). Answers from the store cost nothing and are not in `cost`."""
+        """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the
+        store before it cost nothing and are not in it."""
+        used = self.ledger.usage
         return {
             "schema_version": SCHEMA_VERSION,
             "job": self.job_id,
@@ -93,13 +95,18 @@ class FinishedRun:
             "kept_round": self.result.best.round,
             "final": final_metrics(self.decisions, self.pool, self.spec.task.names),
             "baselines": self._baselines(),
-            "cost": {"usd": round(self.ledger.usd, 6), **dataclasses.asdict(self.ledger.usage)},
+            "cost": {
+                "usd": round(self.ledger.usd, 6),
+                "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
+                **dataclasses.asdict(used),
+                "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
+            },
         }
 
     def _baselines(self) -> dict[str, float]:
         evaluation = Evaluation.of(self.pool)
         known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}
-        scores = {name: evaluation.accuracy([note.label for note in notes]) for name, notes in known.items() if notes}
+        scores = {name: evaluation.annotation_accuracy(notes) for name, notes in known.items()}
         return {name: round(score, 4) for name, score in scores.items() if score is not None}
 
     def record(self) -> dict[str, Any]:

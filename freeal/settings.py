@@ -15,8 +15,8 @@ StudentMode = Literal["auto", "finetune", "frozen"]
 
 
 def _not_yet(value: Any) -> Any:
-    """A limit that is set and not kept, or half a price that is expected and not had, would be a nasty surprise."""
-    if value in {"batch", "ray"} or isinstance(value, int):
+    """A limit that is set and not kept would be a nasty surprise."""
+    if value == "ray":
         raise ValueError("is not available in this version")
     return value
 
@@ -24,7 +24,7 @@ def _not_yet(value: Any) -> Any:
 NotYet = AfterValidator(_not_yet)
 """On settings whose names are fixed but which nothing obeys yet: any value but the default is refused."""
 
-Mode = Annotated[Literal["auto", "live", "batch"], NotYet]
+Mode = Literal["auto", "live", "batch"]
 
 
 class Section(BaseModel):
@@ -51,16 +51,21 @@ class LlmSettings(Section):
         None, description="null = the provider's default; for `local` a Hugging Face id or a folder"
     )
     base_url: str | None = Field(None, description="another address for anthropic or openai; null = the provider's own")
-    mode: Mode = Field("auto", description="live = one call per row; batch = the provider's batch service")
+    mode: Mode = Field(
+        "auto",
+        description="live = one call per row; batch = Anthropic's batch service, half the price within a day; "
+        "auto = batch where there are many rows",
+    )
+    batch_from_rows: PositiveInt = Field(3_000, description="rows to be asked at once from which auto uses batches")
     concurrency: PositiveInt = Field(8, description="calls under way at once")
-    requests_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
-        None, description="null = learned from the provider"
+    requests_per_minute: PositiveInt | None = Field(
+        None, description="null = learned from the provider; a number lowers that, over all jobs"
     )
-    input_tokens_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
-        None, description="null = learned from the provider"
+    input_tokens_per_minute: PositiveInt | None = Field(
+        None, description="null = learned from the provider; a number lowers that, over all jobs"
     )
-    output_tokens_per_minute: Annotated[PositiveInt | None, NotYet] = Field(
-        None, description="null = learned from the provider"
+    output_tokens_per_minute: PositiveInt | None = Field(
+        None, description="null = learned from the provider; a number lowers that, over all jobs"
     )
     max_attempts: PositiveInt = Field(6, description="tries per call before its row is given up")
     timeout_seconds: PositiveFloat = Field(60.0, description="for one call")
@@ -86,7 +91,7 @@ class StudentSettings(Section):
     )
     epochs: PositiveInt | None = Field(None, description="null = chosen from the number of texts")
     warmup_epochs: PositiveInt = Field(2, description="plain epochs before the clean split is trusted")
-    batch_size: PositiveInt = Field(16, description="texts per training step")
+    batch_size: PositiveInt = Field(32, description="texts per training step")
     learning_rate: PositiveFloat | None = Field(None, description="null = 2e-5 scaled to the model's width")
     max_length: PositiveInt = Field(
         128, description="tokens per text; the student does not read the rest of a longer one"
@@ -95,8 +100,16 @@ class StudentSettings(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto = bf16 where the processor computes it"
     )
+    clean_split: Literal["mixture", "none"] = Field(
+        "mixture", description="mixture = learn from labels that the losses speak for; none = from all, as they are"
+    )
     mixup: bool = Field(default=True, description="mix clean texts at the encoder's output (lambda ~ Beta(4, 4))")
-    consistency: bool = Field(default=True, description="two views of a text must agree")
+    consistency: Literal["auto", "always", "never"] = Field(
+        "auto", description="two views of a text must agree; auto = where the CSV has paraphrases, always = also else"
+    )
+    warm_start: bool = Field(
+        default=False, description="start from the encoder of the model's last version, not from the base model"
+    )
     seed: int = Field(0, ge=0, description="everything random derives from it")
 
 
@@ -106,6 +119,10 @@ class LoopSettings(Section):
     iterations: PositiveInt = Field(3, description="rounds at most")
     shots: PositiveInt = Field(8, description="demonstrations per row, balanced over the labels")
     demos_per_class: PositiveInt = Field(10, description="representatives kept per label")
+    demonstrations: Literal["student", "first"] = Field(
+        "student",
+        description="of later rounds: student = chosen by the trained student; first = those of round 1 again",
+    )
     retrieval: Literal["auto", "nearest", "shared"] = Field(
         "auto",
         description="nearest = each row gets its closest demonstrations; shared = one set for all rows (cacheable); "
@@ -120,6 +137,16 @@ class LoopSettings(Section):
     )
     clean_threshold: float = Field(
         0.7, ge=0.0, le=1.0, description="P(clean) above which a label is trusted and not asked again"
+    )
+    label_meanings: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto = how near a text is to each label's description counts beside the answers of a local model",
+    )
+    annotate_share: PositiveFloat = Field(
+        1.0, le=1.0, description="share of the distinct texts asked per round; 0.1 = a tenth, for a tenth of the cost"
+    )
+    candidates: Literal["off", "resolve"] = Field(
+        "off", description="resolve = the language model may name several labels, the student finds out which"
     )
     zero_shot: Literal["auto", "always", "never"] = Field(
         "auto", description="annotate once without demonstrations first; auto = where it costs nothing"

@@ -53,6 +53,7 @@ class StudentOverrides(_Part):
     learning_rate: PositiveFloat | None = None
     max_length: PositiveInt | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
+    warm_start: bool | None = None
 
 
 class CsvFormat(_Part):
@@ -94,6 +95,13 @@ def _list_to_mapping(value: Any) -> Any:
     return value
 
 
+_HARM = {
+    "label_column": "the truth would be shown to the models",
+    "id_column": "the id would be read by the models",
+    "paraphrase_column": "the text would be read twice",
+}
+
+
 class Spec(_Part):
     """A complete, checked spec. Build it in Python with keyword arguments, or `load` it."""
 
@@ -103,6 +111,7 @@ class Spec(_Part):
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
     id_column: str | None = None
+    paraphrase_column: str | None = None
     examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example)], ...] = ()
     iterations: PositiveInt | None = None
     budget_usd: NonNegativeFloat | None = None
@@ -160,11 +169,20 @@ class Spec(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
-        for role, column in (("label_column", self.label_column), ("id_column", self.id_column)):
-            if column is not None and column in (self.text_columns or ()):
-                harm = "truth would be shown to" if role == "label_column" else "id would be read by"
-                raise ValueError(f"{role} {column!r} is also in text_columns: the {harm} the models")
+        for role, column in self.other_columns.items():
+            if column in (self.text_columns or ()):
+                raise ValueError(f"{role} {column!r} is also in text_columns: {_HARM[role]}")
         return self
+
+    @property
+    def other_columns(self) -> dict[str, str]:
+        """Columns that are no part of the text, by what they are."""
+        named = {
+            "label_column": self.label_column,
+            "id_column": self.id_column,
+            "paraphrase_column": self.paraphrase_column,
+        }
+        return {role: column for role, column in named.items() if column is not None}
 
     @property
     def task(self) -> Task:

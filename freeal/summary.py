@@ -41,6 +41,8 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
     paid = f"{cost['usd']:.4f} USD, {cost['calls']} calls of {llm['provider']}"
+    if cost.get("cache_hit_ratio"):
+        paid += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,

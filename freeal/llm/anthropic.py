@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import anthropic
+import httpx2
 from anthropic.types import Message
 
 from freeal.budget import output_ceiling
-from freeal.errors import AccountError, LlmError, SpendCapError, TransientError
+from freeal.errors import AccountError, LlmError, TransientError
 from freeal.llm.credentials import ApiKey
-from freeal.llm.failures import error_for_status, retry_after_seconds, shortened
+from freeal.llm.failures import error_for_answer, error_for_connection, shortened
+from freeal.llm.limiter import Limiter
 from freeal.llm.remote import RemoteModel
 from freeal.llm.retry import Retry
 from freeal.llm.schemas import answer_schema
@@ -32,6 +34,7 @@ _REQUEST_FORM = 1  # part of every answer's key: raise it when request_body chan
 class AnthropicModel(RemoteModel):
     """A Claude model as a `ChatModel`."""
 
+    cached_input_counts = False
     features: Mapping[str, re.Pattern[str]] = {
         "effort": re.compile(r"\beffort\b", re.IGNORECASE),
         "thinking": re.compile(r"\bthinking\b", re.IGNORECASE),
@@ -48,10 +51,20 @@ class AnthropicModel(RemoteModel):
         base_url: str | None = None,
         concurrency: int = 8,
         timeout_seconds: float = 60.0,
+        limiter: Limiter | None = None,
     ) -> None:
-        super().__init__(model or DEFAULT_MODEL, concurrency=concurrency, timeout_seconds=timeout_seconds, retry=retry)
+        super().__init__(
+            model or DEFAULT_MODEL,
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            retry=retry,
+            limiter=limiter,
+        )
         self._client = anthropic.AsyncAnthropic(
-            api_key=key.reveal(), base_url=base_url or BASE_URL, timeout=timeout_seconds, max_retries=0
+            api_key=key.reveal(),
+            base_url=base_url or BASE_URL,
+            timeout=anthropic.Timeout(timeout_seconds, connect=self._connect_seconds),
+            max_retries=0,
         )
 
     @property
@@ -68,14 +81,33 @@ class AnthropicModel(RemoteModel):
         """Close the connections."""
         await self._client.close()
 
+    @property
+    def client(self) -> anthropic.AsyncAnthropic:
+        """The open client, for what else the same key may do."""
+        return self._client
+
+    def body(self, prompt: Prompt) -> dict[str, Any]:
+        """The request for a prompt, less what this model has refused so far."""
+        return request_body(prompt, model=self._model, without=frozenset(self._refused_features))
+
+    def leave_out(self, problem: str) -> bool:
+        """Leave out from now on what a refusal speaks of; whether it spoke of anything that is optional."""
+        named = self.features_named(problem)
+        self._refused_features |= named
+        return bool(named)
+
     async def _send(self, prompt: Prompt, without: frozenset[str]) -> Reply:
         body = request_body(prompt, model=self._model, without=without)
         try:
-            message = await self._client.messages.create(**body)
+            answer = await self._client.messages.with_raw_response.create(**body)
+            self.heard(answer.headers)
+            message = await answer.parse()
         except (anthropic.AnthropicError, ValueError) as cause:
+            if isinstance(cause, anthropic.APIStatusError):
+                self.heard(cause.response.headers)
             raise translated(cause, now=time.time()) from cause
         if not isinstance(message, Message) or not isinstance(message.content, list):
-            raise TransientError("the answer of the Messages API cannot be read")
+            raise TransientError("the answer of the Messages API cannot be read", trouble="lost_reply")
         return reply_of(message)
 
 
@@ -96,7 +128,8 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
     }
     output_config: dict[str, Any] = {}
     if "format" not in without:
-        output_config["format"] = {"type": "json_schema", "schema": answer_schema(prompt.labels)}
+        schema = answer_schema(prompt.labels, open_labels=prompt.open_labels)
+        output_config["format"] = {"type": "json_schema", "schema": schema}
     if "effort" not in without:
         output_config["effort"] = "low"
     if output_config:
@@ -129,18 +162,18 @@ def reply_of(message: Message) -> Reply:
 def translated(error: Exception, *, now: float) -> LlmError:
     """Any exception of the client as ours; `now` is the Unix time, for a `retry-after` that is a date."""
     if isinstance(error, anthropic.APIStatusError):
-        wait_seconds = retry_after_seconds(error.response.headers, now)
         codes = frozenset(code for code in (error.type, error.error_code) if code)
-        ours = error_for_status(
-            error.status_code, error.api_message or error.message, codes=codes, retry_after_seconds=wait_seconds
+        return error_for_answer(
+            error.status_code,
+            error.api_message or error.message,
+            codes=codes,
+            headers=error.response.headers,
+            now=now,
+            silence_is_spend_cap=True,
         )
-        if error.status_code == 429 and wait_seconds is None:
-            # A rate limit says when to come back; only a spend limit does not.
-            return SpendCapError(ours.problem, hint="raise the spend limit of the account")
-        return ours
-    if isinstance(error, anthropic.APIConnectionError):
-        reason = error.__cause__ or error
-        return TransientError(f"the Messages API cannot be reached: {shortened(str(reason) or type(reason).__name__)}")
+    if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):  # the latter while a body is streamed
+        return error_for_connection(error.__cause__ or error, server="the Messages API")
     if isinstance(error, anthropic.APIResponseValidationError | anthropic.RetryableError | ValueError):
-        return TransientError(f"the answer of the Messages API cannot be read: {shortened(str(error))}")
+        problem = f"the answer of the Messages API cannot be read: {shortened(str(error))}"
+        return TransientError(problem, trouble="lost_reply")
     return AccountError(f"the Anthropic client refused the call: {shortened(str(error))}")

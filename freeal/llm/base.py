@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
-from freeal.types import Prompt, PromptStyle, Reply
+from freeal.errors import BudgetReachedError, LlmError
+from freeal.types import Prompt, PromptStyle, Reply, Status
+
+OnLost = Callable[[Prompt], Awaitable[None]]
+"""Told of a prompt whose reply was lost, before it is sent again; a `BudgetReachedError` of it prevents that."""
+
+OnAnswered = Callable[[Sequence[str]], None]
+"""Called with request keys as they are done, answered or failed."""
+
+TryLive = Callable[[str], Awaitable[LlmError | None]]
+"""Asks the request of a key live; why there is no answer, None when there is one. Raises what ends the whole job."""
 
 
 class ChatModel(Protocol):
@@ -49,3 +60,35 @@ class ChatModel(Protocol):
 
     async def aclose(self) -> None:
         """Release connections and memory."""
+
+
+@runtime_checkable
+class LosesReplies(Protocol):
+    """A model whose replies may be lost on the way although they are billed, and that then asks again by itself."""
+
+    def report_lost_to(self, listener: OnLost) -> None:
+        """Tell `listener` of each lost reply, before its request is sent again."""
+
+
+@dataclasses.dataclass(slots=True)
+class Sent:
+    """What became of prompts that were handed to a `BatchSender`, by request key. Replies are in the answer store."""
+
+    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
+    failures: dict[str, Status] = dataclasses.field(default_factory=dict)
+    left: list[str] = dataclasses.field(default_factory=list)
+    """Not sent: too few for a batch, or beyond the budget."""
+    budget_error: BudgetReachedError | None = None
+    """Why some are left, where they must not be sent live either."""
+    last_failure: LlmError | None = None
+
+
+class BatchSender(Protocol):
+    """Sends many prompts at once, for less money and with more patience."""
+
+    async def send(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, try_live: TryLive) -> Sent:
+        """What could be answered in batches; `on_answered` is told the keys as they are done.
+
+        `try_live` asks one of them live, is told of and keeps the reply, and gives the error where there is none.
+        Raises `LlmError` where no request can succeed; what was submitted is found again by the next `send`.
+        """

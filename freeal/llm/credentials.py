@@ -15,6 +15,12 @@ from freeal.errors import CredentialsError, Where
 
 _MAX_KEY_CHARACTERS = 4_096
 
+_VARIABLES = {
+    "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE", "ANTHROPIC_AUTH_TOKEN"),
+    "openai": ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE"),
+}
+_SHARED_VARIABLES = ("CREDENTIALS_DIRECTORY",)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -51,6 +57,14 @@ def find_anthropic_key(explicit: str | None, *, environ: Mapping[str, str], fold
 def find_openai_key(explicit: str | None, *, environ: Mapping[str, str]) -> ApiKey | None:
     """The key of an OpenAI-compatible server, or None: local ones need none. Raises like `find_anthropic_key`."""
     return _find(explicit, "OPENAI_API_KEY", environ)
+
+
+def environment_for(provider: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a process that talks to `provider` (None: to nobody), without the keys it has no use for."""
+    hidden = {name for other, names in _VARIABLES.items() if other != provider for name in names}
+    if provider not in _VARIABLES:
+        hidden.update(_SHARED_VARIABLES)
+    return {name: value for name, value in environ.items() if name not in hidden}
 
 
 def _find(explicit: str | None, variable: str, environ: Mapping[str, str]) -> ApiKey | None:

@@ -13,7 +13,8 @@ import httpx
 from freeal.budget import output_ceiling
 from freeal.errors import LlmError, TransientError
 from freeal.llm.credentials import ApiKey
-from freeal.llm.failures import error_for_status, retry_after_seconds, shortened
+from freeal.llm.failures import error_for_answer, error_for_connection
+from freeal.llm.limiter import Limiter
 from freeal.llm.remote import RemoteModel
 from freeal.llm.retry import Retry
 from freeal.llm.schemas import answer_schema
@@ -42,11 +43,14 @@ class OpenAIModel(RemoteModel):
         base_url: str | None = None,
         concurrency: int = 8,
         timeout_seconds: float = 60.0,
+        limiter: Limiter | None = None,
     ) -> None:
-        super().__init__(model, concurrency=concurrency, timeout_seconds=timeout_seconds, retry=retry)
+        super().__init__(model, concurrency=concurrency, timeout_seconds=timeout_seconds, retry=retry, limiter=limiter)
         self._url = f"{(base_url or BASE_URL).rstrip('/')}/chat/completions"
         self._client = httpx.AsyncClient(
-            headers={"authorization": f"Bearer {key.reveal()}"} if key is not None else {}, timeout=timeout_seconds
+            headers={"authorization": f"Bearer {key.reveal()}"} if key is not None else {},
+            timeout=httpx.Timeout(timeout_seconds, connect=self._connect_seconds),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=concurrency),
         )
 
     @property
@@ -66,16 +70,16 @@ class OpenAIModel(RemoteModel):
     async def _send(self, prompt: Prompt, without: frozenset[str]) -> Reply:
         try:
             response = await self._client.post(self._url, json=request_body(prompt, model=self._model, without=without))
-        except httpx.TransportError as cause:
-            reason = str(cause) or type(cause).__name__
-            raise TransientError(f"the language model server cannot be reached: {shortened(reason)}") from cause
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError) as cause:
+            raise error_for_connection(cause) from cause
+        self.heard(response.headers)
         if not response.is_success:
             raise _error_of(response)
         try:
             return _reply_of(response.json())
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as cause:
             raise TransientError(
-                f"the language model server's answer cannot be read: {type(cause).__name__}"
+                f"the language model server's answer cannot be read: {type(cause).__name__}", trouble="lost_reply"
             ) from cause
 
 
@@ -90,7 +94,11 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
         "max_completion_tokens" if "max_tokens" in without else "max_tokens": output_ceiling(prompt),
     }
     if "json_schema" not in without:
-        schema = {"name": "answer", "strict": True, "schema": answer_schema(prompt.labels)}
+        schema = {
+            "name": "answer",
+            "strict": True,
+            "schema": answer_schema(prompt.labels, open_labels=prompt.open_labels),
+        }
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 
@@ -121,5 +129,4 @@ def _error_of(response: httpx.Response) -> LlmError:
         codes = frozenset(str(found[name]) for name in ("type", "code") if isinstance(found, dict) and found.get(name))
     except (ValueError, KeyError, TypeError):
         codes = frozenset()  # a proxy's page: its text is the message
-    wait_seconds = retry_after_seconds(response.headers, time.time())
-    return error_for_status(response.status_code, message, codes=codes, retry_after_seconds=wait_seconds)
+    return error_for_answer(response.status_code, message, codes=codes, headers=response.headers, now=time.time())

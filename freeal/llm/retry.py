@@ -38,6 +38,10 @@ class PauseGate:
             await self._sleep(left)
 
 
+async def _nothing(error: TransientError) -> None:
+    """Most calls have nothing to do between two attempts."""
+
+
 class Retry:
     """Runs an attempt until it succeeds, at most `max_attempts` times.
 
@@ -63,8 +67,21 @@ class Retry:
         self._base_seconds = base_seconds
         self._cap_seconds = cap_seconds
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The result of the first attempt that succeeds."""
+    @property
+    def gate(self) -> PauseGate:
+        """What holds all calls while the server wants quiet."""
+        return self._gate
+
+    async def call(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        before_again: Callable[[TransientError], Awaitable[None]] = _nothing,
+    ) -> T:
+        """The result of the first attempt that succeeds.
+
+        `before_again` is told of each failure that another attempt is to follow; what it raises ends the call.
+        """
         for failures in range(self._max_attempts):
             await self._gate.wait()
             try:
@@ -72,8 +89,9 @@ class Retry:
             except TransientError as error:
                 if error.retry_after_seconds is not None:
                     self._gate.pause(error.retry_after_seconds)
-                if failures + 1 == self._max_attempts:
+                if failures + 1 == self._max_attempts or error.is_outage:
                     raise
+                await before_again(error)
                 if error.retry_after_seconds is None:
                     await self._sleep(self._backoff_seconds(failures))
         raise AssertionError("max_attempts is at least 1")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import collections
+
 import anyio
 import pytest
 
 from freeal.asking import Asker
 from freeal.budget import FREE, Ledger, ceiling, cost_usd
-from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
-from freeal.events import Notice
+from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, SpendCapError, TransientError
+from freeal.events import Notice, Spend
 from freeal.llm.cache import MemoryStore
 from freeal.settings import Price
 from freeal.testing.chat import ScriptedModel
@@ -168,3 +170,75 @@ async def test_a_cancelled_job_keeps_what_it_paid_for():
     assert scope.cancelled_caught
     assert job.ledger.usage.calls == len(job.store) == 3
     assert 0.0 == job.ledger.reserved_usd
+
+
+class Lossy(ScriptedModel):
+    """A scripted model over a network that breaks: `lost` says how many replies to each text are lost first."""
+
+    def __init__(self, lost, *, tries=3, **options):
+        super().__init__(lambda _: Reply("good", usage=Usage(1, 100, 0, 10)), **options)
+        self.lost = collections.Counter(lost)
+        self.sent = collections.Counter()
+        self.tries = tries
+
+    def report_lost_to(self, listener):
+        self.listener = listener
+
+    async def answer(self, prompts):
+        [prompt] = prompts
+        for attempt in range(self.tries):
+            self.sent[prompt.specific] += 1
+            if self.sent[prompt.specific] > self.lost[prompt.specific]:
+                return await super().answer(prompts)
+            if attempt + 1 < self.tries:
+                await self.listener(prompt)
+        raise TransientError("reset", trouble="lost_reply")
+
+
+def lossy_job(lost, **options):
+    job = Job(**options)
+    job.model = Lossy(lost)
+    job.asker = Asker(job.model, job.store, job.ledger, job.events.append)
+    return job
+
+
+def ceiling_usd(text):
+    return cost_usd(ceiling(Prompt("system", "", text, ("good", "bad"))), PRICE)
+
+
+async def test_a_lost_reply_may_have_been_billed():
+    """Each counts as much as it can have cost, as a figure of its own in ledger, event, store and notice."""
+    job = lossy_job({"a": 1, "b": 3}, price=PRICE, budget_usd=10.0)
+    asked = await job.ask("a", "b", "c")
+    assert ({"a", "c"}, {"b": Status.API_ERROR}) == (set(asked.replies), asked.failures)
+    assert 4 * ceiling_usd("a") == pytest.approx(job.ledger.unconfirmed_usd)
+    assert (2, 2 * cost_usd(Usage(1, 100, 0, 10), PRICE)) == (job.ledger.usage.calls, job.ledger.usd)
+    assert 0.0 == job.ledger.reserved_usd
+    assert job.ledger.unconfirmed_usd == pytest.approx(job.store.billed().unconfirmed_usd)
+    [spend] = [event for event in job.events if isinstance(event, Spend)]
+    assert (job.ledger.usd, job.ledger.unconfirmed_usd) == (spend.usd, spend.unconfirmed_usd)
+    assert any("4 answers were lost on the way; up to" in notice for notice in job.notices())
+
+
+async def test_lost_replies_never_pass_the_cap():
+    """With room for two attempts there are two, though six are allowed and none was confirmed."""
+    job = lossy_job({"a": 9}, price=PRICE, budget_usd=2.5 * ceiling_usd("a"))
+    asked = await job.ask("a")
+    assert {"a": Status.BUDGET} == asked.failures
+    assert 2 == job.model.sent["a"]
+    assert 2 * ceiling_usd("a") == pytest.approx(job.ledger.unconfirmed_usd)
+    assert (0.0, 0.0) == (job.ledger.usd, job.ledger.reserved_usd)
+
+
+async def test_what_an_earlier_run_may_have_been_billed_still_counts():
+    """A resumed job does not get that money a second time."""
+    first = lossy_job({"a": 9}, price=PRICE, budget_usd=2.5 * ceiling_usd("a"))
+    await first.ask("a")
+    spent = first.store.billed()
+    with pytest.raises(BudgetReachedError):
+        Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).reserve(ceiling(first_prompt("a")))
+    assert 0 == Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).affordable([ceiling(first_prompt("a"))])
+
+
+def first_prompt(text):
+    return Prompt("system", "", text, ("good", "bad"))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from freeal.assembly import open_chat_model, resolve_provider
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import ignore
-from freeal.settings import LlmSettings
+from freeal.settings import LlmSettings, PredictSettings
 
 
 def _open(settings, environ=None):
@@ -55,8 +55,18 @@ def test_an_openai_compatible_server_must_be_named():
         _open(LlmSettings(provider="openai"))
 
 
-@pytest.mark.parametrize("keys", [{"mode": "batch"}, {"requests_per_minute": 10}])
-def test_what_cannot_be_kept_is_refused_where_it_is_read(keys):
-    """A limit or a mode that this version lacks is an error of the settings, not a silent difference."""
+def test_what_cannot_be_kept_is_refused_where_it_is_read():
+    """An engine that this version lacks is an error of the settings, not a silent difference."""
     with pytest.raises(ValidationError, match="is not available in this version"):
-        LlmSettings(**keys)
+        PredictSettings(engine="ray")
+
+
+@pytest.mark.parametrize("provider", ["local", "openai", "auto"])
+def test_batches_of_a_provider_without_them_are_refused(provider):
+    """`mode: batch` names the key and the provider, before anything is started; with Anthropic it is taken."""
+    settings = LlmSettings(provider=provider, mode="batch")
+    with pytest.raises(ConfigError, match=r"llm\.mode.*provider here is (local|openai)"):
+        resolve_provider(settings, api_key=None, environ={}, key_folder=Path("nowhere"))
+    environ = {"ANTHROPIC_API_KEY": "sk-ant-x"}
+    settings = settings.model_copy(update={"provider": "anthropic"})
+    assert "anthropic" == resolve_provider(settings, api_key=None, environ=environ, key_folder=Path("nowhere"))[0]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.budget import FREE, KNOWN_PRICES, Ledger, ceiling, cost_usd, price_of
+from freeal.budget import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, Ledger, ceiling, cost_usd, price_of
 from freeal.errors import BudgetReachedError, ConfigError
 from freeal.settings import Price
-from freeal.types import Prompt, Usage
+from freeal.types import Bill, Prompt, Usage
 
 PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
 DOLLAR = Usage(calls=1, input_tokens=1_000_000)
@@ -46,6 +50,26 @@ def test_settling_for_less_makes_room():
     assert pytest.approx(0.9) == ledger.reserved_usd
 
 
+def test_a_batch_is_reserved_and_settled_at_its_share():
+    """Half the price both before and after; live calls beside it keep theirs."""
+    ledger = Ledger(PRICE, 2.0)
+    batch = ledger.reserve(DOLLAR + DOLLAR, share=BATCH_SHARE)
+    live = ledger.reserve(DOLLAR)
+    assert 2.0 == ledger.reserved_usd
+    assert Bill(0.5, DOLLAR) == ledger.settle(batch, DOLLAR)
+    ledger.settle(live, DOLLAR)
+    assert (1.5, DOLLAR + DOLLAR) == (ledger.usd, ledger.usage)
+
+
+def test_known_prices_say_when_they_were_taken():
+    """The day stands in freeal.yaml beside the prices it repeats."""
+    text = (Path(__file__).resolve().parents[2] / "freeal.yaml").read_text(encoding="utf-8")
+    assert PRICES_AS_OF in text
+    assert [] == [model for model in KNOWN_PRICES if model not in text]
+    example = re.search(r"claude-haiku-5-5: (\{.*?\})", text)
+    assert KNOWN_PRICES["claude-haiku-5-5"] == Price(**yaml.safe_load(example[1]))
+
+
 def test_equal_reservations_are_kept_apart():
     """Two calls of the same size reserve twice."""
     ledger = Ledger(PRICE, None)
@@ -56,7 +80,7 @@ def test_equal_reservations_are_kept_apart():
 
 def test_earlier_spend_of_the_same_job_counts():
     """After a restart the cap still covers the whole job."""
-    ledger = Ledger(PRICE, 1.5, spent=DOLLAR)
+    ledger = Ledger(PRICE, 1.5, spent=Bill(1.0, DOLLAR))
     with pytest.raises(BudgetReachedError):
         ledger.reserve(DOLLAR)
 

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from freeal.errors import CredentialsError
-from freeal.llm.credentials import ApiKey, find_anthropic_key, find_openai_key
+from freeal.llm.credentials import ApiKey, environment_for, find_anthropic_key, find_openai_key
+from freeal.llm.failures import shortened
 
 
 @pytest.fixture
@@ -94,3 +95,26 @@ def test_the_openai_key_has_its_own_variables(tmp_path):
     assert "from-file" == find_openai_key(None, environ=environ).reveal()
     del environ["OPENAI_API_KEY_FILE"]
     assert "from-variable" == find_openai_key(None, environ=environ).reveal()
+
+
+def test_a_process_gets_only_the_keys_of_its_provider(everywhere):
+    """One that talks to nobody gets none, of no provider; everything else is left alone."""
+    environ = everywhere | {"OPENAI_API_KEY": "o", "OPENAI_API_KEY_FILE": "f", "PATH": "/bin"}
+    assert {"PATH": "/bin"} == environment_for(None, environ) == environment_for("local", environ)
+    anthropic, openai = environment_for("anthropic", environ), environment_for("openai", environ)
+    assert everywhere | {"PATH": "/bin"} == anthropic
+    assert {"OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "CREDENTIALS_DIRECTORY", "PATH"} == set(openai)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("invalid x-api-key", "invalid x-api-key"),
+        ("Incorrect API key provided: sk-proj-abcd1234.", "Incorrect API key provided: ****"),
+        ("no: Authorization: Bearer abc123def456 is bad", "no: Authorization: Bearer **** is bad"),
+        ("the API key is missing from the request", "the API key is missing from the request"),
+    ],
+)
+def test_a_key_that_a_server_repeats_is_masked(said, shown):
+    """In every message that comes from outside; what is no key stays readable."""
+    assert shown == shortened(said)

@@ -1,0 +1,130 @@
+"""Token buckets and the circuit breaker: the two rules that decide when a call may go. Pure: `now` is an argument.
+
+Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+
+BURST_SECONDS = 0.5
+"""What an idle bucket may save up. Servers may hold as little as a second's worth: Anthropic enforces 60 requests per
+minute as one per second where it likes (platform.claude.com/docs/en/api/rate-limits)."""
+
+_ROUNDING = 1e-9
+
+
+class Bucket:
+    """Fills at a rate that may change, and may be overdrawn: what a call turned out to use is taken afterwards.
+
+    Unlimited until `fill` gives it a rate. `least` is the smallest capacity: one request, whatever the rate.
+    """
+
+    def __init__(self, now: float, *, least: float = 0.0) -> None:
+        self._least = least
+        self._per_second: float | None = None
+        self._level = 0.0
+        self._at = now
+
+    @property
+    def limited(self) -> bool:
+        """Whether it has a rate."""
+        return self._per_second is not None
+
+    def fill(self, per_second: float | None, now: float) -> None:
+        """From now on fill at this rate; a bucket that had none begins full."""
+        if per_second == self._per_second:
+            return
+        fresh = self._per_second is None
+        self._pour(now)
+        self._per_second = per_second
+        self._level = self._capacity if fresh else min(self._level, self._capacity)
+
+    def wait_seconds(self, amount: float, now: float) -> float:
+        """How long until `amount` may be taken; one that is larger than the bucket waits until it is full."""
+        if self._per_second is None:
+            return 0.0
+        self._pour(now)
+        missing = min(amount, self._capacity) - self._level
+        return missing / self._per_second if missing > _ROUNDING else 0.0
+
+    def take(self, amount: float, now: float) -> None:
+        """Use `amount`, there or not; a negative one gives back."""
+        self._pour(now)
+        self._level = min(self._level - amount, self._capacity)
+
+    def lower(self, level: float, now: float) -> None:
+        """Hold no more than this."""
+        self._pour(now)
+        self._level = min(self._level, level)
+
+    @property
+    def _capacity(self) -> float:
+        return max(self._least, (self._per_second or 0.0) * BURST_SECONDS)
+
+    def _pour(self, now: float) -> None:
+        if self._per_second is not None:
+            self._level = min(self._capacity, self._level + (now - self._at) * self._per_second)
+        self._at = now
+
+
+class Breaker:
+    """Stops all calls after several failures in a row, for a time that grows; then one call goes ahead of the others.
+
+    closed -> open (the caller keeps everybody waiting) -> half-open (one probe) -> closed when anything is answered,
+    open for longer when the probe fails too.
+    """
+
+    def __init__(self, *, failures: int = 3, first_seconds: float = 1.0, longest_seconds: float = 60.0) -> None:
+        self._failures_allowed = failures
+        self._first_seconds = first_seconds
+        self._longest_seconds = longest_seconds
+        self._in_a_row = 0
+        self._times_opened = 0
+        self._opened_at = -math.inf
+        self._probing = False
+
+    @property
+    def times_opened(self) -> int:
+        """In a row, without an answer in between."""
+        return self._times_opened
+
+    @property
+    def holds(self) -> bool:
+        """Whether a probe is under way: nobody else goes."""
+        return self._probing
+
+    def let_go(self) -> bool:
+        """A call goes; whether it is the probe."""
+        self._probing = self._times_opened > 0
+        return self._probing
+
+    def answered(self) -> None:
+        """The server is there."""
+        self._in_a_row = self._times_opened = 0
+        self._probing = False
+
+    def failed(self, *, sent_at: float, is_probe: bool, now: float) -> float | None:
+        """One more failure; the seconds to stop for, where that is due.
+
+        Of calls sent before the last opening only the probe counts: others tell nothing new.
+        """
+        if not is_probe:
+            if sent_at <= self._opened_at:
+                return None
+            self._in_a_row += 1
+            if self._in_a_row < self._failures_allowed:
+                return None
+        return self.open(now)
+
+    def open(self, now: float) -> float:
+        """Stop all calls, for twice as long as the last time; the seconds."""
+        seconds = min(self._longest_seconds, self._first_seconds * 2.0 ** min(self._times_opened, 30))
+        self._times_opened += 1
+        self._opened_at = now
+        self._probing = False
+        return seconds
+
+    def give_up_probe(self) -> None:
+        """The probe ended without telling anything (a stop): the next call is the probe."""
+        self._probing = False
