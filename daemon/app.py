@@ -20,10 +20,12 @@ from daemon.inbox.pairing import Waiting
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.watcher import Watcher
 from daemon.jobs import runner
+from daemon.jobs.batches import Batches
 from daemon.jobs.endings import Endings
 from daemon.jobs.job import Job
 from daemon.jobs.journal import Journal
 from daemon.jobs.prediction import Prediction
+from daemon.jobs.purse import Purse
 from daemon.jobs.recovery import Recovery
 from daemon.jobs.requests import Requests
 from daemon.jobs.runner import Runner
@@ -88,7 +90,7 @@ def build(
     programs = programs or Programs()
     settings = loaded.settings
     intake = Intake(settings, journal, time)
-    endings = Endings(settings, journal, time)
+    endings = Endings(settings, journal, time, batches=Batches(settings, key_folder=loaded.base))
     job_runner = Runner(
         settings=settings,
         key_folder=loaded.base,
@@ -110,7 +112,7 @@ def build(
         intake=intake,
         endings=endings,
         runner=job_runner,
-        recovery=Recovery(settings, journal),
+        recovery=Recovery(settings, journal, Purse(journal, time)),
         requests=Requests(journal, intake, endings),
         lane=PredictLane(settings, journal, time, module=programs.predict),
         notifier=Notifier(),

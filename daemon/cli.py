@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
     if options.dry_run:
         from daemon.dry_run import dry_run
 
-        return dry_run(loaded.settings, console)
+        return dry_run(loaded, console)
     from daemon.app import serve
 
     report = serve(loaded, once=options.once, console=Console(stderr=True))

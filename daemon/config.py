@@ -77,6 +77,11 @@ class Settings(Section):
         """Claimed inputs and the resumable state of jobs."""
         return self.state / "work"
 
+    @property
+    def answers(self) -> Path:
+        """The answer store, shared by all jobs."""
+        return self.state / "answers.sqlite"
+
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:

@@ -1,71 +1,85 @@
-"""`--dry-run`: reads everything a run would take, calls nothing, moves nothing."""
+"""`--dry-run`: reads everything a run would take, says what it would cost, calls nothing, moves nothing."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
 from rich.console import Console
-from rich.table import Table
 
-from daemon.config import Settings
+from daemon.config import Loaded
 from daemon.errors import ChildError
 from daemon.inbox.intake import load_spec
 from daemon.inbox.pairing import Pair, pair
 from daemon.inbox.scanner import Scanner
+from daemon.jobs.request import job_content
 from daemon.processes.protocol import Answer, Failure, Result
 from daemon.processes.supervisor import child, converse
+from freeal.assembly import resolve_provider
 from freeal.errors import FreealError
 from freeal.events import Event
+from freeal.text import visible
 
 SURVEY = "daemon.processes.survey"
 TIMEOUT_SECONDS = 3600.0
 
 
-def dry_run(settings: Settings, console: Console) -> int:
-    """Show every job that would be run and every file that would wait; 0 when all could run, 1 otherwise."""
+def dry_run(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
+    """Show what every job would ask, cost and take, and every file that would wait; 0 when all could run, else 1."""
+    settings = loaded.settings
     first = Scanner(settings).scan(0.0)
     # everything is looked at as if it had stood still for long enough
     later = settings.watch.pair_timeout_seconds + settings.watch.stability_seconds
     found = pair(first.observations, settings.watch, now=later)
-    table = Table("job", "model", "rows", "distinct texts", "text columns", "known labels")
     problems = []
     for ready in found.ready:
-        outcome = _survey(settings.inbox, ready)
+        outcome = _survey(loaded, ready, environment)
         if isinstance(outcome, FreealError):
             problems.append(f"{ready.csv}: {outcome}")
-            continue
-        name, facts = outcome
-        table.add_row(
-            ready.csv,
-            name,
-            str(facts["rows"]),
-            str(facts["distinct_rows"]),
-            ", ".join(facts["text_columns"]),
-            str(facts["known_labels"]),
-        )
-    if table.row_count:
-        console.print(table)
+        else:
+            _show(ready.csv, outcome, console)
+    if found.ready and settings.llm.daily_budget_usd is not None:
+        _say(console, f"all jobs of a day together: at most {settings.llm.daily_budget_usd:.2f} USD")
     for problem in problems:
-        console.print(f"would fail: {problem}", markup=False, soft_wrap=True)
+        _say(console, f"would fail: {problem}")
     for entry in found.waiting:
-        console.print(f"waits: {entry.name}: {entry.reason}", markup=False, soft_wrap=True)
+        _say(console, f"waits: {entry.name}: {entry.reason}")
     if not (found.ready or found.waiting):
-        console.print(f"nothing lies in {settings.inbox}", markup=False, soft_wrap=True)
+        _say(console, f"nothing lies in {settings.inbox}")
     return 1 if problems else 0
 
 
-def _survey(inbox: Path, ready: Pair) -> tuple[str, dict[str, Any]] | FreealError:
+def _show(csv: str, content: dict[str, Any], console: Console) -> None:
+    _say(console, csv)
+    width = max(len(what) for what, _ in content["figures"])
+    for what, value in content["figures"]:
+        _say(console, f"  {what:<{width}}  {value}")
+    _say(console, "  the first prompt:")
+    for line in visible(content["first_prompt"]).splitlines():
+        _say(console, f"    {line}")
+    _say(console, "")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _survey(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict[str, Any] | FreealError:
+    settings = loaded.settings
     try:
-        spec, _ = load_spec(inbox / ready.spec, csv_name=ready.csv)
+        spec, _ = load_spec(settings.inbox / ready.spec, csv_name=ready.csv)
+        llm = spec.llm_settings(settings.llm)
+        provider, _ = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
     except FreealError as error:
         return error
-    request = json.dumps({"csv": str(inbox / ready.csv), "spec": spec.model_dump(mode="json")})
-    answer = anyio.run(ask_once, SURVEY, request)
+    csv = settings.inbox / ready.csv
+    job = job_content(spec.name, spec, settings, csv=csv, folder=settings.work / "dry-run", key_folder=loaded.base)
+    answer = anyio.run(ask_once, SURVEY, json.dumps({"provider": provider, "job": job}))
     if isinstance(answer, Result):
-        return spec.name, answer.content
+        return answer.content | {"figures": [("model", spec.name), *answer.content["figures"]]}
     return answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
 
 

@@ -16,6 +16,7 @@ from daemon.id_column import id_column
 from daemon.inbox.scanner import Scanner
 from daemon.jobs.job import FINISHED, RUNNING, Job, State
 from daemon.jobs.journal import FILE_NAME, Journal
+from daemon.jobs.purse import Purse
 from daemon.outbox.shelf import shelves
 
 STALE_SECONDS = 60.0
@@ -35,7 +36,7 @@ class Status:
 def collect(settings: Settings, time: Clock) -> Status:
     """Look at journal and folders. Raises `JournalError`."""
     problems = []
-    jobs, predictions, spent, beat = _from_journal(settings, time)
+    jobs, predictions, money, beat = _from_journal(settings, time)
     running = lock.is_held(settings.state)
     now = time.wall()
     if not running:
@@ -62,21 +63,28 @@ def collect(settings: Settings, time: Clock) -> Status:
             {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
             for shelf in shelves(settings.models)
         ],
-        "spent_today_usd": round(spent, 6),
+        **{name: round(usd, 6) for name, usd in money.items()},
         "daily_budget_usd": settings.llm.daily_budget_usd,
         "free_disk_mb": free_mb,
     }
     return Status(not problems, content)
 
 
-def _from_journal(settings: Settings, time: Clock) -> tuple[list[Job], dict[str, int], float, tuple[int, float] | None]:
+def _from_journal(
+    settings: Settings, time: Clock
+) -> tuple[list[Job], dict[str, int], dict[str, float], tuple[int, float] | None]:
     counts = dict.fromkeys(("claimed", "done", "failed"), 0)
     if not (settings.state / FILE_NAME).is_file():
-        return [], counts, 0.0, None
+        return [], counts, {"spent_today_usd": 0.0, "unconfirmed_today_usd": 0.0}, None
     with Journal(settings.state, time) as journal:
         for prediction in journal.predictions():
             counts[prediction.state] += 1
-        return journal.jobs(), counts, journal.spent_today_usd(), journal.heartbeat()
+        purse = Purse(journal, time)
+        money = {
+            "spent_today_usd": purse.spent_today_usd(),
+            "unconfirmed_today_usd": purse.unconfirmed_today_usd(),
+        }
+        return journal.jobs(), counts, money, journal.heartbeat()
 
 
 def _free_mb(settings: Settings) -> int | None:
@@ -125,6 +133,8 @@ def show(status: Status, console: Console) -> None:
         console.print(f"model: {model['name']}: {model['version'] or 'no finished version'}", markup=False)
     cap = content["daily_budget_usd"]
     console.print(f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
+    if content["unconfirmed_today_usd"]:
+        console.print(f"perhaps billed for lost answers today: up to ${content['unconfirmed_today_usd']:.4f}")
 
 
 def _progress(job: dict[str, Any]) -> str:

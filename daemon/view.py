@@ -35,6 +35,7 @@ class LogView:
 
     def __init__(self) -> None:
         self._stages: dict[str, tuple[str, int]] = {}
+        self._batches: dict[str, events.BatchProgress] = {}
 
     def started(self, job: Job) -> None:
         """Nothing: the runner has logged it."""
@@ -46,6 +47,12 @@ class LogView:
             if self._stages.get(job.id) != stage:
                 self._stages[job.id] = stage
                 _log.info("stage", job=job.id, stage=event.stage, round=event.round, total=event.total, unit=event.unit)
+        elif isinstance(event, events.BatchProgress):
+            if self._batches.get(event.batch) != event:
+                self._batches[event.batch] = event
+                _log.info("a batch", job=job.id, batch=event.batch, answered=event.answered, requests=event.requests)
+            if event.answered == event.requests:
+                self._batches.pop(event.batch)
         elif isinstance(event, events.RoundFinished):
             _log.info("a round is finished", job=job.id, **_flat(event))
         elif isinstance(event, events.Notice):
@@ -103,6 +110,10 @@ class TerminalView:
             self._progress.update(bar, description=text, completed=event.done, total=event.total or None)
         elif bar is not None and isinstance(event, events.Spend):
             self._progress.update(bar, money=f"${job.usd + event.usd:.4f}")
+        elif bar is not None and isinstance(event, events.BatchProgress):
+            self._progress.update(
+                bar, description="waiting for a batch", completed=event.answered, total=event.requests
+            )
         else:
             self._lines.event(job, event)
 

@@ -12,6 +12,7 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.jobs.batches import Batches
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
 from daemon.jobs.workplace import Workplace
@@ -25,8 +26,10 @@ _log = structlog.get_logger(__name__)
 class Endings:
     """Ends jobs. Its methods block on the disk: call them in a thread."""
 
-    def __init__(self, settings: Settings, journal: Journal, clock: Clock) -> None:
+    def __init__(self, settings: Settings, journal: Journal, clock: Clock, *, batches: Batches | None = None) -> None:
+        """`batches` cancels those of a cancelled job; None where there can be none."""
         self._settings = settings
+        self._batches = batches
         self._journal = journal
         self._clock = clock
 
@@ -79,8 +82,9 @@ class Endings:
         return self._set_aside(job, failure, State.FAILED)
 
     def cancel(self, job: Job) -> Job:
-        """The user's wish: inputs to failed/, nothing published."""
-        failure = Failure("Cancelled", "cancelled by the user")
+        """The user's wish: batches under way are cancelled too, inputs go to failed/, nothing is published."""
+        problems = self._batches.cancel(job) if self._batches is not None else []
+        failure = Failure("Cancelled", "cancelled by the user", hint="; ".join(problems) or None)
         return self._set_aside(job, failure, State.CANCELLED)
 
     def _set_aside(self, job: Job, failure: Failure, state: State) -> Job:

@@ -16,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from daemon.clock import Clock, day
+from daemon.clock import Clock
 from daemon.errors import JournalError, NewerJournalError, UnknownJobError
 from daemon.jobs.job import FINISHED, Job, State, check_move
 from daemon.jobs.prediction import Prediction
-from daemon.jobs.schema import SCHEMA, SCHEMA_VERSION
+from daemon.jobs.schema import SCHEMA_VERSION, STEPS
 from freeal.errors import Where
 
 FILE_NAME = "journal.sqlite"
@@ -55,7 +55,7 @@ class Journal:
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        with self._transaction():
+        with self.transaction():
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise NewerJournalError(
@@ -63,10 +63,9 @@ class Journal:
                     where=Where(file=self._path),
                     hint="upgrade, or point `state` at another folder",
                 )
-            if version == 0:
-                for statement in SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            for statement in ";".join(STEPS[version:]).split(";"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +81,8 @@ class Journal:
             self._connection.close()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for statements that take effect together or not at all."""
         with self._mutex:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -98,12 +98,12 @@ class Journal:
         """Write a new job down, before anything is done for it."""
         marks = ", ".join("?" * len(_COLUMNS))
         values = [_to_column(getattr(job, name)) for name in _COLUMNS]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608
 
     def forget(self, job_id: str) -> None:
         """Strike out a job whose files could not be taken: they are still in the inbox."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ? AND state = 'claimed'", (job_id,))
 
     def job(self, job_id: str) -> Job:
@@ -139,7 +139,7 @@ class Journal:
 
     def move(self, job_id: str, state: State, **changes: Any) -> Job:
         """Send a job to a state, with other fields on the way. Raises `IllegalMoveError`."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
             if row is None:
                 raise UnknownJobError(f"there is no job {job_id!r}")
@@ -150,7 +150,7 @@ class Journal:
 
     def note(self, job_id: str, **changes: Any) -> None:
         """Change fields of a job that do not move it: progress, spend, a request."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             self._update(connection, job_id, changes)
 
     def _update(self, connection: sqlite3.Connection, job_id: str, changes: dict[str, Any]) -> None:
@@ -159,29 +159,13 @@ class Journal:
         values = [_to_column(value) for value in changes.values()]
         connection.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", [*values, job_id])  # noqa: S608
 
-    # Money
-
-    def book(self, job_id: str, usd: float) -> None:
-        """Add to what was spent today."""
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO spend (day, job, usd) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET usd = usd + excluded.usd",
-                (day(self._clock.wall()), job_id, usd),
-            )
-
-    def spent_today_usd(self) -> float:
-        """US dollars booked on the current UTC day, over all jobs."""
-        with self._mutex:
-            query = "SELECT COALESCE(SUM(usd), 0.0) FROM spend WHERE day = ?"
-            return float(self._connection.execute(query, (day(self._clock.wall()),)).fetchone()[0])
-
     # Predictions
 
     def add_prediction(self, prediction: Prediction) -> None:
         """Write a claimed CSV of the predict lane down."""
         names = [field.name for field in dataclasses.fields(Prediction)]
         values = [_to_column(getattr(prediction, name)) for name in names]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 f"INSERT INTO predictions ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
                 values,
@@ -191,7 +175,7 @@ class Journal:
         self, prediction_id: str, *, state: str, rows: int | None = None, error: dict[str, Any] | None = None
     ) -> None:
         """Close a prediction as `done` or `failed`."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "UPDATE predictions SET state = ?, rows = ?, error = ?, updated_at = ? WHERE id = ?",
                 (state, rows, _to_column(error), self._clock.wall(), prediction_id),
@@ -199,7 +183,7 @@ class Journal:
 
     def forget_prediction(self, prediction_id: str) -> None:
         """Strike out a prediction whose CSV could not be taken: it still lies in the predict folder."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("DELETE FROM predictions WHERE id = ? AND state = 'claimed'", (prediction_id,))
 
     def predictions(self) -> list[Prediction]:
@@ -212,7 +196,7 @@ class Journal:
 
     def beat(self, pid: int) -> None:
         """The main loop turned."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?, ?)", (pid, self._clock.wall()))
 
     def heartbeat(self) -> tuple[int, float] | None:

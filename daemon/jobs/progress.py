@@ -7,8 +7,10 @@ from typing import Any
 from daemon.clock import Clock
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
+from daemon.jobs.purse import Purse
 from daemon.view import View
-from freeal.events import Event, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend
+from freeal.types import Bill
 
 WRITE_EVERY_SECONDS = 1.0
 _STATES = {"reading": State.ANNOTATING, "annotating": State.ANNOTATING}
@@ -17,15 +19,18 @@ _STATES = {"reading": State.ANNOTATING, "annotating": State.ANNOTATING}
 class ProgressBook:
     """Books one run of one job. Progress is written at most once a second; money at once."""
 
-    def __init__(self, job: Job, *, journal: Journal, clock: Clock, view: View, reserved: dict[str, float]) -> None:
+    def __init__(self, job: Job, *, journal: Journal, purse: Purse, clock: Clock, view: View, billed: Bill) -> None:
+        """`billed` is what the answer store knows of earlier runs: what events report includes it."""
         self._job = job
         self._journal = journal
+        self._purse = purse
         self._clock = clock
         self._view = view
-        self._reserved = reserved
-        self._limit = reserved.get(job.id, 0.0)
+        self._unstored_usd = job.usd - billed.usd
+        self._unstored_calls = job.calls - billed.usage.calls
+        self._booked_usd = job.usd
+        self._unconfirmed_usd = billed.unconfirmed_usd
         self._state = job.state
-        self._this_run_usd = 0.0
         self._unwritten: dict[str, Any] = {}
         self._written_at = clock.steady()
 
@@ -36,6 +41,9 @@ class ProgressBook:
             self._progress(event)
         elif isinstance(event, Spend):
             self._spend(event)
+        elif isinstance(event, BatchProgress):
+            self._unwritten |= {"stage": "waiting for a batch", "done": event.answered, "total": event.requests}
+            self.flush()
         elif isinstance(event, RoundFinished):
             self._journal.note(self._job.id, round=event.round)
 
@@ -61,11 +69,12 @@ class ProgressBook:
             self._written_at = now
 
     def _spend(self, event: Spend) -> None:
-        """Spend counts this run of the process; earlier runs are in the job's row already."""
-        step = event.usd - self._this_run_usd
-        self._this_run_usd = event.usd
-        self._unwritten |= {"usd": self._job.usd + event.usd, "calls": self._job.calls + event.calls}
-        if step > 0:
-            self._journal.book(self._job.id, step)
-            self._reserved[self._job.id] = max(0.0, self._limit - event.usd)
+        usd = self._unstored_usd + event.usd
+        self._unwritten["calls"] = self._unstored_calls + event.calls
+        if usd > self._booked_usd:
+            self._purse.book(self._job.id, usd - self._booked_usd)
+            self._booked_usd = usd
             self.flush()
+        if event.unconfirmed_usd > self._unconfirmed_usd:
+            self._unconfirmed_usd = event.unconfirmed_usd
+            self._purse.book_unconfirmed(self._job.id, event.unconfirmed_usd)

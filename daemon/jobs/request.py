@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from daemon.config import Settings
 from daemon.jobs.job import Job
 from daemon.jobs.workplace import Workplace
+from daemon.outbox.shelf import Shelf
 from freeal.spec import Spec
 
 _LLM_THAT_MATTERS = {"model", "base_url", "calibration"}
@@ -34,39 +36,31 @@ def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str) -
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Path, allowance_usd: float | None) -> str:
-    """The TrainingJob as one line of JSON. `allowance_usd` caps what this run may still spend; None: no cap."""
+def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Path, budget_usd: float | None) -> str:
+    """The TrainingJob as one line of JSON. `budget_usd` caps the job with all its runs; None: no cap."""
     place = Workplace(settings, job.id)
-    llm = settings.llm.model_copy(update={"budget_usd": allowance_usd})
-    content = {
-        "job_id": job.id,
-        "csv": str(place.inputs / job.csv_name),
-        "spec": spec.model_dump(mode="json"),
-        "output": str(place.output),
-        "work": str(place.rounds),
-        "answers": str(settings.state / "answers.sqlite"),
-        "cache": str(settings.state / "cache"),
-        "key_folder": str(key_folder),
-        "llm": llm.model_dump(mode="json"),
-        "student": settings.student.model_dump(mode="json"),
-        "loop": settings.loop.model_dump(mode="json"),
-    }
+    csv = place.inputs / job.csv_name
+    content = job_content(job.id, spec, settings, csv=csv, folder=place.folder, key_folder=key_folder)
+    content["llm"]["budget_usd"] = budget_usd
     return json.dumps(content)
 
 
-def allowance(
-    job: Job, spec: Spec, settings: Settings, *, spent_today_usd: float, reserved_usd: float
-) -> tuple[float | None, bool]:
-    """(US dollars this run may spend, whether it is the day that sets the limit). None: no limit.
-
-    What earlier runs of the same job spent counts against the job's cap; what running jobs may still spend counts
-    against the day's.
-    """
-    job_cap = spec.llm_settings(settings.llm).budget_usd
-    left_of_job = None if job_cap is None else max(0.0, job_cap - job.usd)
-    daily = settings.llm.daily_budget_usd
-    left_of_day = None if daily is None else max(0.0, daily - spent_today_usd - reserved_usd)
-    limits = [limit for limit in (left_of_job, left_of_day) if limit is not None]
-    limit = min(limits, default=None)
-    by_day = left_of_day is not None and limit == left_of_day and left_of_day != left_of_job
-    return limit, by_day
+def job_content(
+    job_id: str, spec: Spec, settings: Settings, *, csv: Path, folder: Path, key_folder: Path
+) -> dict[str, Any]:
+    """The TrainingJob of a CSV whose work lies in `folder`, laid out as `Workplace` says, ready for JSON."""
+    shelf = Shelf(settings.models, spec.name)
+    return {
+        "job_id": job_id,
+        "csv": str(csv),
+        "spec": spec.model_dump(mode="json"),
+        "output": str(folder / "output"),
+        "work": str(folder / "rounds"),
+        "answers": str(settings.answers),
+        "cache": str(settings.state / "cache"),
+        "key_folder": str(key_folder),
+        "previous_model": str(shelf.version(shelf.current) / "model") if shelf.current else None,
+        "llm": settings.llm.model_dump(mode="json"),
+        "student": settings.student.model_dump(mode="json"),
+        "loop": settings.loop.model_dump(mode="json"),
+    }

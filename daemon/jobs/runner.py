@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,19 +18,25 @@ from daemon.config import Settings
 from daemon.errors import ChildError
 from daemon.inbox.intake import Intake, load_spec
 from daemon.jobs import verdict
+from daemon.jobs.allowance import Allowance, Allowances
 from daemon.jobs.endings import Endings
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import ProgressBook
-from daemon.jobs.request import allowance, job_key, training_request
+from daemon.jobs.purse import Purse
+from daemon.jobs.request import job_key, training_request
+from daemon.jobs.shares import Shares
 from daemon.jobs.workplace import Workplace
 from daemon.processes import protocol
 from daemon.processes.protocol import Answer, Failure, Result, Stopped
-from daemon.processes.supervisor import child, converse
+from daemon.processes.supervisor import Child, child, converse
 from daemon.view import View
 from freeal.errors import FreealError
+from freeal.events import Event
+from freeal.llm.credentials import environment_for
 from freeal.settings import LlmSettings
 from freeal.spec import Spec
+from freeal.types import Bill
 
 _log = structlog.get_logger(__name__)
 
@@ -36,9 +44,9 @@ MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
 DISK_PAUSE_SECONDS = 60.0
-RESERVED_SECONDS = 1.0
 MEGABYTE = 1_000_000
 LOCAL = "local"
+FREE_RUN = Allowance(None, Bill())
 
 
 class Runner:
@@ -66,7 +74,9 @@ class Runner:
         self._view = view
         self._provider_of = provider_of
         self._module = module
-        self._reserved_usd: dict[str, float] = {}
+        self._purse = Purse(journal, time)
+        self._shares = Shares()
+        self._allowances = Allowances(settings, journal=journal, purse=self._purse, time=time)
 
     async def run(self, job: Job, stop: anyio.Event, *, is_cancelled: Callable[[], bool]) -> Job:
         """Work on a job until it is done, failed, paused or told to stop; the job as it then stands."""
@@ -76,7 +86,7 @@ class Runner:
             failure = Failure.of(error) if isinstance(error, FreealError) else _os_failure(error)
             job = await self._fail(job, failure)
         finally:
-            self._reserved_usd.pop(job.id, None)
+            self._allowances.take_back(job.id)
         self._view.finished(job)
         return job
 
@@ -93,51 +103,53 @@ class Runner:
             return done
         if obstacle := self._obstacle():
             return self._pause(job, obstacle)
-        limit, by_day = (None, False) if provider == LOCAL else await self._allowance(job, spec, stop)
+        allowance = FREE_RUN if provider == LOCAL else await self._allowances.grant(job, spec, stop)
         if stop.is_set():
             return job
-        if by_day and limit == 0.0:
-            midnight = clock.next_day(self._clock.wall())
-            return self._pause(job, verdict.Pause("llm.daily_budget_usd is spent", midnight, at_budget=True))
-        self._reserved_usd[job.id] = limit or 0.0
+        if isinstance(allowance, verdict.Pause):
+            return self._pause(job, allowance)
         await anyio.to_thread.run_sync(self._endings.make_ready, job)
         job = self._journal.move(job.id, State.ANNOTATING, attempts=job.attempts + 1, key=key, partial=False)
         self._view.started(job)
-        request = training_request(job, spec, self._settings, key_folder=self._key_folder, allowance_usd=limit)
-        answer = await self._converse(job, request, stop)
+        cap = allowance.budget_usd
+        request = training_request(job, spec, self._settings, key_folder=self._key_folder, budget_usd=cap)
+        answer = await self._converse(job, request, stop, allowance=allowance, provider=provider)
         return await self._conclude(job, answer, is_cancelled)
-
-    async def _allowance(self, job: Job, spec: Spec, stop: anyio.Event) -> tuple[float | None, bool]:
-        """What this run may spend, and whether it is the day that sets the limit.
-
-        Where running jobs have reserved all that is left of the day, wait for them: they seldom use it up.
-        """
-        while True:
-            reserved = sum(self._reserved_usd.values())
-            limit, by_day = allowance(
-                job, spec, self._settings, spent_today_usd=self._journal.spent_today_usd(), reserved_usd=reserved
-            )
-            if not (by_day and limit == 0.0) or reserved == 0.0 or stop.is_set():
-                return limit, by_day
-            await anyio.sleep(RESERVED_SECONDS)
 
     def _read_spec(self, job: Job) -> Spec:
         """For a claim cut off before its unusable spec was reported: raises that `SpecError` again."""
         spec_path = Workplace(self._settings, job.id).inputs / job.spec_name
         return load_spec(spec_path, csv_name=job.csv_name)[0]
 
-    async def _converse(self, job: Job, request: str, stop: anyio.Event) -> Answer:
-        book = ProgressBook(job, journal=self._journal, clock=self._clock, view=self._view, reserved=self._reserved_usd)
-        async with child(self._module) as process:
+    async def _converse(
+        self, job: Job, request: str, stop: anyio.Event, *, allowance: Allowance, provider: str
+    ) -> Answer:
+        book = ProgressBook(
+            job,
+            journal=self._journal,
+            purse=self._purse,
+            clock=self._clock,
+            view=self._view,
+            billed=allowance.billed,
+        )
+
+        def on_event(event: Event) -> None:
+            self._shares.heed(job.id, event)
+            book.on_event(event)
+
+        environment = environment_for(provider, os.environ)
+        async with child(self._module, environment=environment) as process:
             _log.info("a job runs", job=job.id, pid=process.pid, attempt=job.attempts)
-            answer = await converse(
-                process,
-                request,
-                on_event=book.on_event,
-                stop=stop,
-                timeout_seconds=self._settings.jobs.timeout_hours * 3600,
-                grace_seconds=GRACE_SECONDS,
-            )
+            with self._shares.member(job.id, provider):
+                answer = await converse(
+                    process,
+                    request,
+                    on_event=on_event,
+                    stop=stop,
+                    timeout_seconds=self._settings.jobs.timeout_hours * 3600,
+                    grace_seconds=GRACE_SECONDS,
+                    meanwhile=None if provider == LOCAL else functools.partial(self._tell_share, job, process),
+                )
             code = await process.finish()
             tail = process.stderr_tail
         book.flush()
@@ -146,6 +158,13 @@ class Runner:
         if isinstance(answer, Failure) and answer.kind in {protocol.INTERNAL, ChildError.__name__} and tail:
             _log.error("a job's process failed", job=job.id, problem=answer.problem, stderr=tail)
         return answer
+
+    async def _tell_share(self, job: Job, process: Child) -> None:
+        async def send(share: float) -> None:
+            _log.info("a job's share of the rate limits", job=job.id, share=round(share, 3))
+            await process.send(protocol.encode_share(protocol.Share(share)))
+
+        await self._shares.tell(job.id, send)
 
     async def _conclude(self, job: Job, answer: Answer, is_cancelled: Callable[[], bool]) -> Job:
         if isinstance(answer, Result):
@@ -162,7 +181,16 @@ class Runner:
 
     def _pause(self, job: Job, pause: verdict.Pause) -> Job:
         _log.warning("a job is paused", job=job.id, reason=pause.reason, until=clock.iso(pause.until))
-        return self._journal.move(job.id, State.PAUSED, reason=pause.reason, until=pause.until, partial=pause.at_budget)
+        # A run without money was no attempt: after days of asking, the first broken connection must not end the job.
+        attempts = 0 if pause.at_budget else job.attempts
+        return self._journal.move(
+            job.id,
+            State.PAUSED,
+            reason=pause.reason,
+            until=pause.until,
+            partial=pause.at_budget,
+            attempts=attempts,
+        )
 
     async def _fail(self, job: Job, failure: Failure) -> Job:
         return await anyio.to_thread.run_sync(self._endings.fail, job, failure)

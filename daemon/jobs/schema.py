@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
-"""Raised with every change; a journal of a later version is refused."""
-
-SCHEMA = """
+_FIRST = """
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, csv_name TEXT NOT NULL, spec_name TEXT NOT NULL,
     state TEXT NOT NULL, round INTEGER NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
@@ -21,3 +18,13 @@ CREATE TABLE predictions (
 CREATE TABLE spend (day TEXT NOT NULL, job TEXT NOT NULL, usd REAL NOT NULL, PRIMARY KEY (day, job)) STRICT;
 CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, at REAL NOT NULL) STRICT;
 """
+
+_RESERVATIONS = "CREATE TABLE reservations (job TEXT PRIMARY KEY, usd REAL NOT NULL) STRICT"
+
+_UNCONFIRMED = "ALTER TABLE spend ADD COLUMN unconfirmed_usd REAL NOT NULL DEFAULT 0.0"
+
+STEPS = (_FIRST, _RESERVATIONS, _UNCONFIRMED)
+"""What leads from each format to the next."""
+
+SCHEMA_VERSION = len(STEPS)
+"""A journal of a later version is refused."""

@@ -29,7 +29,7 @@ class Pause:
 def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     """A pause where waiting may help, None where the job has failed. `attempts` counts its runs so far, from 1."""
     if failure.kind == "SpendCapError":
-        return Pause(failure.problem, now + SPEND_CAP_PAUSE_SECONDS, at_budget=True)
+        return Pause(str(failure.as_error()), now + SPEND_CAP_PAUSE_SECONDS, at_budget=True)
     if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
         return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
     return None

@@ -1,7 +1,8 @@
 """What the daemon and its processes say to each other: one JSON object per line.
 
 Up, on the child's stdout: `EventMessage` any number of times, then one `Result`, `Failure` or `Stopped` per request.
-Down, on its stdin: requests, one per line; the end of the stream means stop, so no child outlives its daemon.
+Down, on its stdin: requests, one per line, and after a training job's any number of `Share`; the end of the stream
+means stop, so no child outlives its daemon.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from typing import Any
 
 from freeal.errors import FreealError, Where
-from freeal.events import Event, Notice, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Event, Notice, Progress, RoundFinished, Spend
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Stopped:
     """The child stopped because it was told to; its work can be resumed."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """From now on the child may use this part (above 0, at most 1) of its provider's limits."""
+
+    share: float
+
+
 Answer = Result | Failure | Stopped
 Up = EventMessage | Answer
 
@@ -62,6 +70,7 @@ _ANSWERS: dict[str, type[Result | Failure | Stopped]] = {"result": Result, "fail
 _EVENTS: dict[str, type[Event]] = {
     "progress": Progress,
     "spend": Spend,
+    "batch_progress": BatchProgress,
     "round_finished": RoundFinished,
     "notice": Notice,
 }
@@ -73,6 +82,22 @@ def encode(message: Up) -> str:
     known = _EVENTS if isinstance(message, EventMessage) else _ANSWERS
     name = next(name for name, kind in known.items() if kind is type(body))
     return json.dumps({"type": name, **dataclasses.asdict(body)}, ensure_ascii=True)
+
+
+def encode_share(message: Share) -> str:
+    """The message as one line, without its newline."""
+    return json.dumps({"type": "share", **dataclasses.asdict(message)})
+
+
+def decode_share(line: str) -> Share | None:
+    """A line from the daemon beside the request, or None for one that is no message of ours."""
+    try:
+        fields = json.loads(line)
+        if fields["type"] == "share" and 0.0 < float(fields["share"]) <= 1.0:
+            return Share(float(fields["share"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return None
 
 
 def decode(line: str) -> Up | None:

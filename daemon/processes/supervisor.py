@@ -9,7 +9,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -20,6 +21,7 @@ from daemon.processes import protocol
 from daemon.processes.protocol import Answer, EventMessage, Failure, Up
 from freeal import torch_runtime
 from freeal.events import Event
+from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
 
@@ -108,10 +110,15 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def child(module: str) -> AsyncIterator[Child]:
-    """A process running `python -m module` for the length of the block; killed at its end if it still runs."""
+async def child(module: str, *, environment: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+    """A process running `python -m module` for the length of the block; killed at its end if it still runs.
+
+    `environment` default: our own without any key.
+    """
+    if environment is None:
+        environment = environment_for(None, os.environ)
     process = await anyio.open_process(
-        [sys.executable, "-m", module], start_new_session=True, env=torch_runtime.ENVIRONMENT | os.environ
+        [sys.executable, "-m", module], start_new_session=True, env={**torch_runtime.ENVIRONMENT, **environment}
     )
     handle = Child(process, module)
     async with anyio.create_task_group() as tasks:
@@ -133,16 +140,20 @@ async def converse(
     stop: anyio.Event,
     timeout_seconds: float,
     grace_seconds: float,
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> Answer | None:
     """Send one request and wait for its answer; None when the child died without one.
 
     When `stop` is set the child gets SIGTERM, and SIGKILL after `grace_seconds`; past `timeout_seconds` it is killed.
+    `meanwhile` runs from the request to the answer.
     """
     answer: Answer | None = None
     with anyio.move_on_after(timeout_seconds) as limit:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_when_told, process, stop, grace_seconds)
             await process.send(request)
+            if meanwhile is not None:
+                tasks.start_soon(meanwhile)
             async for message in process.messages():
                 if not isinstance(message, EventMessage):
                     answer = message

@@ -1,37 +1,30 @@
-"""Entry point of the dry run's look at a CSV: `python -m daemon.processes.survey`.
+"""Entry point of the dry run's look at a job: `python -m daemon.processes.survey`.
 
-One line of JSON in (`{"csv": path, "spec": {...}}`), one answer out: rows, distinct texts, columns. Calls nobody.
+One line of JSON in (`{"provider": ..., "job": {...}}`, the job as a training process gets it), one answer out: what it
+would ask, cost and take. Asks nobody and is told of no key.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 from daemon.processes.channel import Channel, failure_of
 from daemon.processes.protocol import Answer, Result
 
 
 def survey(line: str) -> Answer:
-    """Read the CSV as a job would."""
+    """Read the CSV as the job would, and count what it would ask."""
     try:
-        from freeal.pool import build_pool
-        from freeal.spec import Spec
-        from freeal.table import read_table
+        import anyio
+
+        from freeal.estimate import estimate_with
+        from freeal.job import TrainingJob
 
         request = json.loads(line)
-        spec = Spec.model_validate(request["spec"])
-        table = read_table(Path(request["csv"]), spec.csv)
-        pool = build_pool(table, spec)
-        return Result(
-            {
-                "rows": len(table.rows),
-                "distinct_rows": len(pool),
-                "text_columns": list(pool.text_columns),
-                "known_labels": sum(label is not None for label in pool.truth) if pool.truth is not None else 0,
-            }
-        )
+        job = TrainingJob.model_validate(request["job"])
+        found = anyio.run(lambda: estimate_with(job, provider=request["provider"]))
+        return Result({"figures": found.figures(), "first_prompt": found.first_prompt})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

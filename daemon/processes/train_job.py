@@ -1,6 +1,7 @@
 """Entry point of a training job's process: `python -m daemon.processes.train_job`.
 
-The first line of stdin is the TrainingJob as JSON. SIGTERM, or the end of stdin, stops it where it can be resumed.
+The first line of stdin is the TrainingJob as JSON, later ones its share of the provider's limits. SIGTERM, or the end
+of stdin, stops it where it can be resumed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -19,7 +20,8 @@ import filelock
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes.channel import Channel, failure_of
-from daemon.processes.protocol import Answer, Result, Stopped
+from daemon.processes.protocol import Answer, Result, Stopped, decode_share
+from freeal.llm.limiter import Limiter
 
 PREDECESSOR_SECONDS = 60.0
 
@@ -42,22 +44,23 @@ def _alone_with(work: Path) -> Iterator[None]:
 async def _run(line: str, channel: Channel) -> Answer:
     answer: Answer = Stopped()
     with anyio.CancelScope() as scope:
-        token = anyio.lowlevel.current_token()
-        threading.Thread(target=_stop_at_end_of_stdin, args=(scope, token), daemon=True).start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_at_signal, scope)
-            answer = await _train(line, channel)
+            answer = await _train(line, channel, scope)
             tasks.cancel_scope.cancel()
     return answer
 
 
-async def _train(line: str, channel: Channel) -> Answer:
+async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answer:
     try:
         from freeal.job import TrainingJob, train
 
         job = TrainingJob.model_validate_json(line)
+        limiter = Limiter.of(job.effective().llm)
+        token = anyio.lowlevel.current_token()
+        threading.Thread(target=_listen, args=(limiter, scope.cancel, token), daemon=True).start()
         with _alone_with(job.work):
-            outcome = await train(job, emit=channel.emit)
+            outcome = await train(job, emit=channel.emit, limiter=limiter)
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
     return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})
@@ -77,11 +80,13 @@ async def _stop_at_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-def _stop_at_end_of_stdin(scope: anyio.CancelScope, token: anyio.lowlevel.EventLoopToken) -> None:
-    while sys.stdin.readline():
-        continue
+def _listen(limiter: Limiter, stop: Callable[[], None], token: anyio.lowlevel.EventLoopToken) -> None:
+    """Obey what comes down stdin, and stop at its end."""
     try:
-        anyio.from_thread.run_sync(scope.cancel, token=token)
+        while line := sys.stdin.readline():
+            if (message := decode_share(line)) is not None:
+                anyio.from_thread.run_sync(limiter.take_share, message.share, token=token)
+        anyio.from_thread.run_sync(stop, token=token)
     except RuntimeError as error:  # the job ended meanwhile
         sys.stderr.write(f"{error}\n")
 

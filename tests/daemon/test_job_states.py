@@ -6,15 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.config import Settings
 from daemon.errors import IllegalMoveError
 from daemon.jobs import verdict
 from daemon.jobs.job import FINISHED, MOVES, Job, State, check_move
-from daemon.jobs.request import allowance
 from daemon.jobs.schedule import next_jobs, wakes_at
 from daemon.processes.protocol import Failure
-from freeal.settings import LlmSettings
-from freeal.spec import Spec
 
 
 def _job(number, name="m", state=State.CLAIMED, **fields):
@@ -98,22 +94,3 @@ def test_an_unreachable_model_is_tried_again_ever_later_and_then_fails():
 def test_other_failures_are_final(kind):
     """Waiting mends neither a CSV nor a key."""
     assert None is verdict.judge(Failure(kind, "no"), attempts=1, now=0.0)
-
-
-@pytest.mark.parametrize(
-    ("job_cap", "day_cap", "spent", "today", "reserved", "expected"),
-    [
-        (None, None, 0, 9, 9, (None, False)),
-        (2, None, 0.5, 9, 9, (1.5, False)),
-        (2, 5, 0, 4, 0.5, (0.5, True)),
-        (2, 5, 0, 9, 0, (0.0, True)),
-        (2, 50, 3, 0, 0, (0.0, False)),
-        (None, 5, 0, 1, 1, (3.0, True)),
-    ],
-)
-def test_a_run_may_spend_what_job_and_day_have_left(job_cap, day_cap, spent, today, reserved, expected):
-    """The smaller of the two counts, less what earlier runs and running jobs have used or may use."""
-    settings = Settings(llm=LlmSettings(budget_usd=job_cap, daily_budget_usd=day_cap))
-    spec = Spec(name="m", description="x", labels={"a": "", "b": ""})
-    found = allowance(_job(1, usd=float(spent)), spec, settings, spent_today_usd=today, reserved_usd=reserved)
-    assert expected == found

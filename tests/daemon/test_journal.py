@@ -68,15 +68,6 @@ def test_only_complete_jobs_count_as_done_content(journal):
     assert ["m-2"] == [job.id for job in journal.done_with_key("k")]
 
 
-def test_money_is_booked_by_day(journal, hands):
-    """The cap per day holds over jobs and begins anew at midnight UTC."""
-    journal.book("m-1", 0.5)
-    journal.book("m-2", 0.25)
-    assert 0.75 == journal.spent_today_usd()
-    hands.pass_by(86_400.0)
-    assert 0.0 == journal.spent_today_usd()
-
-
 def test_a_later_format_is_refused_and_left_alone(settings, hands):
     """A downgrade must not damage what the newer version wrote."""
     with sqlite3.connect(settings.state / FILE_NAME) as connection:

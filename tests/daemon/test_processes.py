@@ -12,7 +12,7 @@ import pytest
 from daemon.processes import protocol, supervisor
 from daemon.processes.protocol import EventMessage, Failure, Result, Stopped
 from freeal.errors import FreealError, SpecError, Where
-from freeal.events import Notice, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from freeal.events import Notice, Progress, RoundFinished, Spend
     [
         EventMessage(Progress("annotating", 1, 2, 3)),
         EventMessage(Spend(0.5, 1, 2, 3, 4)),
+        EventMessage(BatchProgress("msgbatch_1", 2, 3)),
         EventMessage(RoundFinished(1, {"clean": 0.5})),
         EventMessage(Notice("line\nbreak é")),
         Result({"budget_reached": True}),

@@ -17,7 +17,7 @@ from daemon.jobs.job import Job, State
 from daemon.jobs.prediction import Prediction
 from daemon.outbox.shelf import Shelf
 from daemon.view import LogView, TerminalView
-from freeal.events import Notice, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
 METRICS = {
@@ -61,6 +61,21 @@ def test_elsewhere_a_stage_is_one_line_however_many_steps_it_has():
         view.event(JOB, Notice("be told"))
     assert ["stage", "stage", "a round is finished", "be told"] == [line["event"] for line in lines]
     assert "nested" not in lines[2]
+
+
+def test_a_batch_is_shown_while_it_is_waited_for():
+    """A bar on a terminal; elsewhere a line when it begins and one when it ends, not one per look."""
+    stream = io.StringIO()
+    terminal, log = TerminalView(Console(file=stream, force_terminal=True, width=120)), LogView()
+    terminal.started(JOB)
+    with capture_logs() as lines:
+        for answered in (0, 0, 0, 5000):
+            terminal.event(JOB, BatchProgress("msgbatch_1", answered, 5000))
+            log.event(JOB, BatchProgress("msgbatch_1", answered, 5000))
+    terminal._progress.refresh()
+    terminal.close()
+    assert all(part in stream.getvalue() for part in ("waiting for a batch", "5000/5000"))
+    assert [("a batch", 0), ("a batch", 5000)] == [(line["event"], line["answered"]) for line in lines]
 
 
 @pytest.mark.parametrize(

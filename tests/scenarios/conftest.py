@@ -41,6 +41,7 @@ class Daemon:
         self.folder = folder
         self.inbox = folder / "inbox"
         self.models = folder / "models"
+        self.variables: dict[str, str] = {}
         self.inbox.mkdir()
         (folder / "freeal.yaml").write_text(settings)
 
@@ -56,7 +57,7 @@ class Daemon:
 
     @property
     def environment(self):
-        return os.environ | {"ANTHROPIC_API_KEY": "sk-ant-test", "PYTHONWARNINGS": "default"}
+        return os.environ | {"ANTHROPIC_API_KEY": "sk-ant-test", "PYTHONWARNINGS": "default"} | self.variables
 
     def run(self, *arguments):
         """Run a command to its end."""
