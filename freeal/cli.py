@@ -7,6 +7,7 @@ python -m freeal predict --model-dir model/ --input-csv new.csv --output-csv lab
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freeal import torch_runtime
+from freeal import cli_money, torch_runtime
 from freeal.errors import ConfigError, FreealError, SpecError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished
 from freeal.summary import figures, read_metrics
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="how good a finished model is and what it cost")
     show.set_defaults(run=_show)
     show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")
+    cli_money.add_parsers(commands)
     return parser
 
 
@@ -104,12 +106,12 @@ def _train(arguments: argparse.Namespace) -> int:
     import shutil
 
     import anyio
-    import platformdirs
 
     from freeal.job import TrainingJob, train
+    from freeal.llm.cache import SqliteStore
 
     results = arguments.output_model.with_name(arguments.output_model.name + "-results")
-    cache = Path(platformdirs.user_cache_dir("freeal"))
+    answers = cli_money.answers_path()
     spec = _spec(arguments)
     job = TrainingJob(
         job_id=f"{spec.name}-{spec.digest()[:12]}",
@@ -117,8 +119,8 @@ def _train(arguments: argparse.Namespace) -> int:
         spec=spec,
         output=results,
         work=results / ".work",
-        answers=cache / "answers.sqlite",
-        cache=cache,
+        answers=answers,
+        cache=answers.parent,
         key_folder=Path.cwd(),
         llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
     )
@@ -127,6 +129,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.output_csv:
         shutil.copyfile(results / "annotated.csv", arguments.output_csv)
     shutil.rmtree(job.work)
+    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
+        store.forget_bill()  # the same command again is another job
     _print_figures(outcome.metrics)
     print(f"\nmodel         {arguments.output_model}")
     print(f"labelled rows {arguments.output_csv or results / 'annotated.csv'}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def row_text(columns: Sequence[str], values: Sequence[str]) -> str:
@@ -11,4 +14,17 @@ def row_text(columns: Sequence[str], values: Sequence[str]) -> str:
         return values[0].strip()
     return ", ".join(
         f"{column}: {value.strip()}" for column, value in zip(columns, values, strict=True) if value.strip()
+    )
+
+
+def visible(text: str) -> str:
+    """`text` for a terminal: what would move its cursor, colour it or turn it around stands as `\\u001b`.
+
+    Newlines and tabs stay.
+    """
+    return "".join(
+        f"\\u{ord(character):04x}"
+        if unicodedata.category(character) in _UNSEEN and character not in "\n\t"
+        else character
+        for character in text
     )

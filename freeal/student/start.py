@@ -14,7 +14,7 @@ from freeal.settings import StudentSettings
 from freeal.student import device, encoder, probe, store
 from freeal.student.base import NO_LABEL
 from freeal.student.features import FeatureCache
-from freeal.student.weights import Weights, resolve
+from freeal.student.weights import PACKAGED, Weights, packaged, resolve
 
 CLEAN_THRESHOLD = 0.7
 """P(clean) above which a text's label is learned from (the paper's value)."""
@@ -72,6 +72,10 @@ class EncoderTrainer:
         self.settings = settings
         self.filtered = settings.clean_split == "mixture"
         self._start = Start(settings, previous)
+        self._reader = self._start
+        if previous is not None or (self._start.weights.name != PACKAGED and packaged() is not None):
+            # a language model's encoder (distilroberta-base) puts texts of like meaning no nearer than others
+            self._reader = Start(settings.model_copy(update={"model": PACKAGED}) if packaged() else settings)
 
     @property
     def description(self) -> dict[str, str]:
@@ -79,8 +83,8 @@ class EncoderTrainer:
         return {"model": self._start.weights.name, "mode": self.mode, "device": str(self._start.compute)}
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of the untrained encoder, unit length, float32 [n, d]."""
-        return self._start.embed(texts)
+        """Embeddings of an encoder that was trained for sentences where there is one, unit length, float32 [n, d]."""
+        return self._reader.embed(texts)
 
 
 def robust_probe(

@@ -1,14 +1,25 @@
-"""Small rounds to judge, decide and write."""
+"""Small rounds to judge, decide and write; whole loops on scripted language models; a tiny encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from freeal.state import RoundState
-from freeal.types import Annotation, Status
+from freeal.annotate import Annotator
+from freeal.budget import Ledger
+from freeal.events import ignore
+from freeal.llm.cache import MemoryStore
+from freeal.loop import Loop
+from freeal.metrics import Evaluation
+from freeal.pool import Pool
+from freeal.settings import LoopSettings, Price
+from freeal.state import RoundState, RoundStore
+from freeal.testing.encoder import tiny_encoder
+from freeal.testing.student import TinyTrainer
+from freeal.types import Annotation, Label, Status, Task
 
 
 def _annotation(index: int, label: str | None, round_number: int) -> Annotation:
@@ -43,3 +54,50 @@ def make_round() -> Callable[..., RoundState]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random two-layer BERT."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture
+def open_loop(tmp_path: Path) -> Callable[..., Loop]:
+    """A loop over texts with a model of its own; the parts not named are small, fresh and free of charge."""
+
+    def opened(
+        texts,
+        model,
+        *,
+        labels=("happy", "angry"),
+        truth=None,
+        paraphrases=None,
+        trainer=None,
+        settings=None,
+        store=None,
+        folder="rounds",
+        emit=ignore,
+        annotator=Annotator,
+        free=False,
+        budget_usd=None,
+        description="Is the customer happy?",
+    ):
+        rows = tuple(range(len(texts)))
+        pool = Pool(tuple(texts), rows, rows, ("text",), truth and tuple(truth), 0, paraphrases)
+        cost = 0.0 if free else 1.0
+        price = Price(input=cost, output=cost, cached_input=cost)
+        ledger = Ledger(price, budget_usd, model="script-1")
+        return Loop(
+            task=Task(description, tuple(label if isinstance(label, Label) else Label(label) for label in labels)),
+            pool=pool,
+            annotator=annotator(model, store or MemoryStore(), ledger, emit),
+            trainer=trainer or TinyTrainer(),
+            settings=settings or LoopSettings(iterations=2, shots=4),
+            store=RoundStore(tmp_path / folder, question="q"),
+            evaluation=Evaluation.of(pool),
+            seed=0,
+            emit=emit,
+        )
+
+    return opened

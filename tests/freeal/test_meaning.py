@@ -33,9 +33,10 @@ def test_nearness_reads_descriptions():
 
 def test_both_voices_count_the_same():
     """An undecided answer follows the meanings, an undecided nearness leaves the answer, equal and opposite cancel."""
-    notes = [note(0, (0.5, 0.5)), note(1, (0.9, 0.1)), note(2, (0.8, 0.2))]
-    near = np.array([[0.1, 0.9], [0.5, 0.5], [0.2, 0.8]])
-    first, second, third = meaning.joined(notes, near, NAMES)
+    said = [(0.5, 0.5), (0.9, 0.1), (0.8, 0.2), *[(0.9, 0.1), (0.1, 0.9)] * 5]
+    near = np.array([[0.1, 0.9], [0.5, 0.5], [0.2, 0.8], *[(0.9, 0.1), (0.1, 0.9)] * 5])
+    notes = [note(index, distribution) for index, distribution in enumerate(said)]
+    first, second, third, *_ = meaning.joined(notes, near, NAMES)
     assert ("business", "sports") == (first.label, second.label)
     assert pytest.approx(0.5) == third.confidence
     assert pytest.approx(0.9**0.75 / (0.9**0.75 + 0.1**0.75)) == second.confidence
@@ -45,3 +46,10 @@ def test_answers_without_a_distribution_are_left_alone():
     """What a writing model said is not touched."""
     said = note(0, None)
     assert [said] == meaning.joined([said], np.array([[0.0, 1.0]]), NAMES)
+
+
+def test_nearness_that_agrees_by_chance_only_is_not_heard():
+    """Labels whose names and descriptions say nothing leave the answers as they are."""
+    notes = [note(index, (0.7, 0.3) if index % 2 else (0.3, 0.7)) for index in range(40)]
+    near = np.array([(0.9, 0.1) if index % 4 < 2 else (0.1, 0.9) for index in range(40)])
+    assert notes == meaning.joined(notes, near, NAMES)

@@ -57,3 +57,25 @@ def test_a_header_without_rows_is_refused(tmp_path):
     """A header alone says that there are no rows."""
     with pytest.raises(InputError, match="has a header but no rows"):
         _pool(tmp_path, "id,body\n", text_columns=["body"])
+
+
+REWORDED = "id,title,body,other\n1,A,x, In other words \n2,,,\n3,A,x,ignored\n4,,only body,\n"
+
+
+def test_paraphrases_belong_to_distinct_texts(tmp_path):
+    """Each distinct text has what stands in its first row, trimmed, empty where there is nothing; it is no text."""
+    pool = _pool(tmp_path, REWORDED, id_column="id", paraphrase_column="other")
+    assert (("title", "body"), ("In other words", "")) == (pool.text_columns, pool.paraphrases)
+    assert not any("other words" in text for text in pool.texts)
+
+
+def test_without_a_paraphrase_column_there_are_none(tmp_path):
+    """None, not a list of empty ones."""
+    assert _pool(tmp_path).paraphrases is None
+
+
+def test_a_paraphrase_column_that_is_not_there_is_named(tmp_path):
+    """The error names the column, the key and the nearest column there is."""
+    with pytest.raises(InputError, match=r"column 'othr': paraphrase_column names .*did you mean 'other'") as caught:
+        _pool(tmp_path, REWORDED, paraphrase_column="othr")
+    assert "othr" == caught.value.where.column

@@ -97,3 +97,18 @@ def test_the_digest_follows_the_meaning_and_not_force():
     spec = Spec(name="n", description="d", labels=["a", "b"])
     assert spec.digest() == spec.model_copy(update={"force": True}).digest()
     assert spec.digest() != spec.model_copy(update={"description": "e"}).digest()
+
+
+def test_a_paraphrase_is_no_text():
+    """The column named in both places is an error that names it and says what would happen."""
+    with pytest.raises(ValueError, match="paraphrase_column 'again' is also in text_columns: the text would be read"):
+        Spec(name="n", description="d", labels=["a", "b"], text_columns=["again"], paraphrase_column="again")
+
+
+def test_paraphrases_and_a_warm_start_are_part_of_what_is_asked():
+    """Each makes another job of it."""
+    spec = Spec(name="n", description="d", labels=["a", "b"])
+    warm = Spec(name="n", description="d", labels=["a", "b"], student={"warm_start": True})
+    assert 3 == len({spec.digest(), spec.model_copy(update={"paraphrase_column": "c"}).digest(), warm.digest()})
+    assert warm.student_settings(StudentSettings()).warm_start
+    assert not spec.student_settings(StudentSettings()).warm_start
