@@ -12,18 +12,24 @@ MASS = 0.9
 """A scored distribution's likeliest labels are candidates until they hold this much probability."""
 MOST = 3
 """More than three open labels say nothing."""
+LEAST_WEIGHT = 0.05
+"""Of a label that was named, however sure the language model was of another."""
 
 
 def candidates_of(annotations: Sequence[Annotation], names: tuple[str, ...]) -> np.ndarray:
-    """Bool [n, labels]: the label of each annotation and those it might be as well; nothing where there is no label."""
-    found = np.zeros((len(annotations), len(names)), dtype=bool)
+    """Weights float64 [n, labels]: how likely the language model holds the label of each annotation and those it might
+    be as well; 0 for all others, and where there is no label."""
+    found = np.zeros((len(annotations), len(names)))
     for row, note in zip(found, annotations, strict=True):
         if note.label is None:
             continue
-        row[names.index(note.label)] = True
-        row[[names.index(name) for name in note.alternatives]] = True
         if note.distribution is not None:
-            row[_likeliest(np.array(note.distribution))] = True
+            shares = np.array(note.distribution)
+            likeliest = _likeliest(shares)
+            row[likeliest] = shares[likeliest]
+        for name in note.alternatives:
+            row[names.index(name)] = max((1.0 - note.confidence) / len(note.alternatives), LEAST_WEIGHT)
+        row[names.index(note.label)] = max(note.confidence, LEAST_WEIGHT)
     return found
 
 

@@ -77,7 +77,7 @@ class Trainer(Protocol):
     ) -> Training:
         """Train on `texts` with `label_ids` (NO_LABEL where unknown).
 
-        `candidates` bool [n, labels]: the labels a text may have, its own among them; the student resolves which one
-        (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
+        `candidates` float [n, labels]: weights of the labels a text may have, its own among them, 0 for all others; the
+        student resolves which one (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
         Raises `TrainingError` when no text has a label.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +50,16 @@ def test_the_label_is_a_candidate_whatever_its_distribution_says():
     assert ["a", "e"] == _found(_note("e", distribution=(0.95, 0.0, 0.0, 0.0, 0.05)))
 
 
+def test_weights_follow_what_the_model_said():
+    """A distribution weighs its labels; a written answer weighs by its confidence, the rest goes to what it named."""
+    scored = candidates_of(
+        [dataclasses.replace(_note("a", distribution=(0.6, 0.35, 0.05, 0, 0)), confidence=0.6)], NAMES
+    )
+    np.testing.assert_allclose([[0.6, 0.35, 0.0, 0.0, 0.0]], scored)
+    written = candidates_of([dataclasses.replace(_note("d", alternatives=("b", "c")), confidence=0.8)], NAMES)
+    np.testing.assert_allclose([[0.0, 0.1, 0.1, 0.8, 0.0]], written)
+
+
 def test_without_a_label_there_are_no_candidates():
     """An unusable answer says nothing, also where a distribution came with it; rows keep their order."""
     notes = [_note(None, distribution=(0.2,) * 5), _note("b", index=1), _note(None, index=2)]
@@ -62,6 +74,7 @@ def test_candidates_of_any_distribution(weights):
     names = tuple(f"label {number}" for number in range(len(weights)))
     note = _note(names[int(shares.argmax())], distribution=tuple(shares.tolist()))
     row = candidates_of([note], names)[0]
-    assert 1 <= row.sum() <= MOST
-    assert row.sum() == min(MOST, len(names)) or shares[row].sum() >= MASS - 1e-9
-    assert shares[row].min() >= (shares[~row].max() if (~row).any() else 0.0)
+    found = row > 0.0
+    assert 1 <= found.sum() <= MOST
+    assert found.sum() == min(MOST, len(names)) or shares[found].sum() >= MASS - 1e-9
+    assert shares[found].min() >= (shares[~found].max() if (~found).any() else 0.0)

@@ -33,6 +33,14 @@ def test_the_student_decides_among_the_candidates():
     assert [1, 2, NO_LABEL] == favoured.tolist()
 
 
+def test_the_language_model_has_its_say():
+    """Where the student cannot tell, the target is what the weights say; where it can, both count."""
+    weights = np.array([[0.8, 0.2, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    targets, favoured = resolve(IDS, weights, np.log(np.array([[1, 1, 1], [1, 3, 1], [1, 1, 1]])), labels=3)
+    np.testing.assert_allclose([[0.8, 0.2, 0.0], [0.0, 0.75, 0.25], [0.0, 0.0, 0.0]], targets, atol=1e-6)
+    assert [0, 1, NO_LABEL] == favoured.tolist()
+
+
 def test_the_label_is_always_possible():
     """A label left out of its own candidates is one nevertheless."""
     targets, _ = resolve(np.array([0]), np.array([[False, True, False]]), np.zeros((1, 3)), labels=3)
