@@ -78,6 +78,6 @@ class Trainer(Protocol):
         """Train on `texts` with `label_ids` (NO_LABEL where unknown).
 
         `candidates` float [n, labels]: weights of the labels a text may have, its own among them, 0 for all others; the
-        student resolves which one (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
-        Raises `TrainingError` when no text has a label.
+        student resolves which one (partial-label learning). `paraphrases` [n]: the same in other words, for
+        consistency; "" where there is none. Raises `TrainingError` when no text has a label.
         """

@@ -1,8 +1,8 @@
 """What each text is taught: its label, or which of several candidate labels the student itself finds.
 
 A language model that hesitates between two labels tells more by naming both than by a guess between them (Xia et al.,
-"Prompt Candidates, then Distill", arXiv 2506.03857). The student then learns a distribution over the candidates in which
-its own predictions count beside the language model's weights (after PRODEN: Lv et al., ICML 2020).
+"Prompt Candidates, then Distill", arXiv 2506.03857). The student then learns a distribution over the candidates in
+which its own predictions count beside the language model's weights (after PRODEN: Lv et al., ICML 2020).
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class Pool:
 
     `label_ids` int64 [n] with NO_LABEL where unknown; `held_out` bool [n]: labels that training must not see (they
     calibrate), whose texts are used like unlabelled ones; `probe_logits` float [n, labels]: cross-validated logits of a
-    linear probe; `candidates` float [n, labels] or None: what else a text's label may be, weighed; `paraphrases`: the tokens of
-    each text in other words, empty where there are none, or None.
+    linear probe; `candidates` float [n, labels] or None: what else a text's label may be, weighed; `paraphrases`: the
+    tokens of each text in other words, empty where there are none, or None.
     """
 
     tokens: Tokens
