@@ -82,7 +82,7 @@ def round_metrics(
         "answered": sum(note.label is not None for note in asked),
         "invalid": sum(bool(_UNUSABLE.intersection(note.statuses)) for note in asked),
         "clean": sum(clean),
-        "agreement": _share([a == b for a, b in zip(llm_labels, student_labels, strict=True)]),
+        "agreement": _agreement(llm_labels, student_labels),
     }
     known = {
         "llm_accuracy": evaluation.annotation_accuracy(annotations),
@@ -98,7 +98,9 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
     counts = Counter(decision.label for decision in per_row if decision is not None and decision.label is not None)
     final: dict[str, Any] = {
         "abstained": sum(decision is not None and decision.label is None for decision in per_row),
-        "llm_student_agreement": _share([one.llm_label == one.student_label for one in decisions]),
+        "llm_student_agreement": _agreement(
+            [one.llm_label for one in decisions], [one.student_label for one in decisions]
+        ),
         "label_counts": {label: counts.get(label, 0) for label in labels},
     }
     evaluation = Evaluation.of(pool)
@@ -157,6 +159,12 @@ def coverage_curve(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, 
         point = {"coverage": coverage, "accuracy": right[kept].mean(), "threshold": confidence[kept[-1]]}
         curve.append({name: round(float(value), 4) for name, value in point.items()})
     return curve
+
+
+def _agreement(llm_labels: Sequence[str | None], student_labels: Sequence[str]) -> float:
+    """Share of the texts the language model labelled to which the student gives the same label."""
+    pairs = zip(llm_labels, student_labels, strict=True)
+    return _share([said == learned for said, learned in pairs if said is not None])
 
 
 def _share(claims: Sequence[bool]) -> float:
