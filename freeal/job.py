@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from freeal import baseline
 from freeal.annotate import Annotator
 from freeal.assembly import open_batches, open_chat_model, open_trainer
 from freeal.budget import Ledger, price_of
@@ -123,6 +124,7 @@ async def train(
             ) as batches:
                 annotator = Annotator(model, answers, ledger, emit, job.llm.calibration, batches=batches)
                 result = await run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=emit)
+    plain_accuracy = await _compared(job, pool, result) if job.loop.compare_plain else None
     emit(Progress("writing", 0, 0, 1, "files"))
     run = FinishedRun(
         job_id=job.job_id,
@@ -137,6 +139,7 @@ async def train(
         result=result,
         decisions=decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below),
         started=started,
+        plain_accuracy=plain_accuracy,
     )
     metrics = run.write(job.output, model_folder=rounds.model_folder(result.best.round))
     emit(Progress("writing", 0, 1, 1, "files"))
@@ -163,6 +166,12 @@ def _trainer(job: TrainingJob, *, texts: int, emit: Emit) -> Trainer:
     except ModelFolderError as error:
         emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
         return open_trainer(job.student, texts=texts)
+
+
+async def _compared(job: TrainingJob, pool: Pool, result: LoopResult) -> float | None:
+    trainer = open_trainer(baseline.plain(job.student), texts=len(pool))
+    first = result.rounds[0].annotations
+    return await baseline.plain_distillation(pool, first, trainer, names=job.spec.task.names, seed=job.student.seed)
 
 
 def _answers(job: TrainingJob, model: ChatModel) -> contextlib.closing[SqliteStore]:
@@ -202,7 +211,7 @@ def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) 
         pool.paraphrases,
         job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
         job.student.model_dump(mode="json"),
-        job.loop.model_dump(mode="json", exclude={"iterations"}),
+        job.loop.model_dump(mode="json", exclude={"iterations", "compare_plain", "abstain_below"}),
         job.llm.calibration,
         model.fingerprint,
         trainer.description,

@@ -58,6 +58,7 @@ class FinishedRun:
     result: LoopResult
     decisions: list[Decision]
     started: str
+    plain_accuracy: float | None = None
 
     def write(self, folder: Path, *, model_folder: Path) -> dict[str, Any]:
         """Fill `folder`, with the student of `model_folder` in it, and return the metrics."""
@@ -107,6 +108,7 @@ class FinishedRun:
         evaluation = Evaluation.of(self.pool)
         known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}
         scores = {name: evaluation.annotation_accuracy(notes) for name, notes in known.items()}
+        scores["plain_distillation"] = self.plain_accuracy
         return {name: round(score, 4) for name, score in scores.items() if score is not None}
 
     def record(self) -> dict[str, Any]:

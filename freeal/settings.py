@@ -151,6 +151,9 @@ class LoopSettings(Section):
     zero_shot: Literal["auto", "always", "never"] = Field(
         "auto", description="annotate once without demonstrations first; auto = where it costs nothing"
     )
+    compare_plain: bool = Field(
+        default=False, description="with true labels: also train a plain student on the first labels, to compare"
+    )
     stop_changed_share: float = Field(0.01, ge=0.0, le=1.0, description="stop when fewer labels than this changed")
     abstain_below: float = Field(0.0, ge=0.0, le=1.0, description="leave freeal_label empty below this confidence")
 

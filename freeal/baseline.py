@@ -1,0 +1,38 @@
+"""What the rounds are worth: a student fine-tuned plainly on the first round's labels, as one would without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio.to_thread
+import numpy as np
+
+from freeal.metrics import Evaluation
+from freeal.pool import Pool
+from freeal.settings import StudentSettings
+from freeal.student.base import NO_LABEL, Trainer
+from freeal.types import Annotation
+
+
+def plain(settings: StudentSettings) -> StudentSettings:
+    """The same student without any robust part: cross entropy on all labels as they are."""
+    return settings.model_copy(update={"clean_split": "none", "mixup": False, "consistency": "never"})
+
+
+async def plain_distillation(
+    pool: Pool, annotations: Sequence[Annotation], trainer: Trainer, *, names: tuple[str, ...], seed: int
+) -> float | None:
+    """Accuracy on the pool of a student of `trainer` (made with `plain` settings) taught by `annotations`, one per pool
+    text; None without ground truth. The true labels only judge it."""
+    evaluation = Evaluation.of(pool)
+    if not evaluation.pairs:
+        return None
+    label_ids = [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
+    training = await anyio.to_thread.run_sync(
+        lambda: trainer.fit(pool.texts, label_ids, labels=names, seed=seed, on_step=_unwatched)
+    )
+    return evaluation.accuracy([names[label_id] for label_id in np.argmax(training.proba, axis=1)])
+
+
+def _unwatched(done: int, total: int) -> None:
+    """The rounds' own progress is what a user watches."""
