@@ -10,7 +10,7 @@ import numpy as np
 from freeal.metrics import Evaluation
 from freeal.pool import Pool
 from freeal.settings import StudentSettings
-from freeal.student.base import NO_LABEL, Trainer
+from freeal.student.base import NO_LABEL, LabelledTexts, Trainer
 from freeal.types import Annotation
 
 
@@ -28,9 +28,8 @@ async def plain_distillation(
     if not evaluation.pairs:
         return None
     label_ids = [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
-    training = await anyio.to_thread.run_sync(
-        lambda: trainer.fit(pool.texts, label_ids, labels=names, seed=seed, on_step=_unwatched)
-    )
+    data = LabelledTexts(pool.texts, label_ids)
+    training = await anyio.to_thread.run_sync(lambda: trainer.fit(data, labels=names, seed=seed, on_step=_unwatched))
     return evaluation.accuracy([names[label_id] for label_id in np.argmax(training.proba, axis=1)])
 
 

@@ -20,6 +20,21 @@ OnStep = Callable[[int, int], None]
 """Called with (done, total) training steps."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """What a student is taught, indexed alike.
+
+    `label_ids` [n]: NO_LABEL where unknown, and some of the others are wrong. `candidates` float [n, labels]: weights
+    of the labels a text may have, its own among them, 0 for all others; the student resolves which one it is
+    (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
+    """
+
+    texts: Sequence[str]
+    label_ids: Sequence[int]
+    candidates: np.ndarray | None = None
+    paraphrases: Sequence[str] | None = None
+
+
 class Student(Protocol):
     """A trained classifier."""
 
@@ -64,20 +79,5 @@ class Trainer(Protocol):
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings of the untrained encoder, unit length, float32 [n, d]: for choices before the first round."""
 
-    def fit(
-        self,
-        texts: Sequence[str],
-        label_ids: Sequence[int],
-        *,
-        labels: Sequence[str],
-        seed: int,
-        on_step: OnStep,
-        candidates: np.ndarray | None = None,
-        paraphrases: Sequence[str] | None = None,
-    ) -> Training:
-        """Train on `texts` with `label_ids` (NO_LABEL where unknown).
-
-        `candidates` float [n, labels]: weights of the labels a text may have, its own among them, 0 for all others; the
-        student resolves which one (partial-label learning). `paraphrases` [n]: the same in other words, for
-        consistency; "" where there is none. Raises `TrainingError` when no text has a label.
-        """
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
+        """Train a fresh student over `labels`. Raises `TrainingError` when no text has a label."""

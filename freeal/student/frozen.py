@@ -8,7 +8,7 @@ import numpy as np
 
 from freeal.selection import clean
 from freeal.student import calibrate, targets
-from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Training
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
 from freeal.student.encoder import unit
@@ -24,26 +24,15 @@ class FrozenTrainer(EncoderTrainer):
 
     mode = "frozen"
 
-    def fit(
-        self,
-        texts: Sequence[str],
-        label_ids: Sequence[int],
-        *,
-        labels: Sequence[str],
-        seed: int,
-        on_step: OnStep,
-        candidates: np.ndarray | None = None,
-        paraphrases: Sequence[str] | None = None,
-    ) -> Training:
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
-        del paraphrases
-        ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
+        ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         encoder = self._start.fresh(labels)
         on_step(0, 2)
-        features = self._start.features(texts, encoder)
+        features = self._start.features(data.texts, encoder)
         on_step(1, 2)
         known = np.flatnonzero(ids != NO_LABEL)
-        head = self._head(features[known], ids[known], candidates, known, seed=seed, labels=len(labels))
+        head = self._head(features[known], ids[known], data.candidates, known, seed=seed, labels=len(labels))
         losses, probability = _judged(head, ids, known)
         temperature = calibrate.temperature(head.held_out, ids[known])
         encoder.set_head(head.weight, head.bias)

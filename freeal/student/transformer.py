@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.student import calibrate, recipe
-from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Training
 from freeal.student.batches import Tokens
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
@@ -29,35 +29,25 @@ class TransformerTrainer(EncoderTrainer):
 
     mode = "finetune"
 
-    def fit(
-        self,
-        texts: Sequence[str],
-        label_ids: Sequence[int],
-        *,
-        labels: Sequence[str],
-        seed: int,
-        on_step: OnStep,
-        candidates: np.ndarray | None = None,
-        paraphrases: Sequence[str] | None = None,
-    ) -> Training:
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train on noisy labels. Raises `TrainingError` when no text has a label."""
-        ids = checked_ids(label_ids, texts=len(texts), labels=len(labels))
+        ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         rng = np.random.default_rng([self.settings.seed, seed])
         encoder = self._start.fresh(labels)
         held_out = _held_out(ids, rng)
         pool = Pool(
-            tokens=encoder.tokenize(texts),
+            tokens=encoder.tokenize(data.texts),
             label_ids=ids,
             held_out=held_out,
-            probe_logits=self._probe(encoder, texts, ids, held_out, seed=seed),
-            candidates=candidates,
-            paraphrases=_paraphrase_tokens(encoder, paraphrases),
+            probe_logits=self._probe(encoder, data.texts, ids, held_out, seed=seed),
+            candidates=data.candidates,
+            paraphrases=_paraphrase_tokens(encoder, data.paraphrases),
         )
         plan = recipe.write(
             self.settings,
             labelled=int(pool.learned.sum()),
             width=encoder.model.config.hidden_size,
-            paraphrased=paraphrases is not None,
+            paraphrased=data.paraphrases is not None,
         )
         with self._start.compute.seeded(seed):
             RobustTraining(encoder, pool, plan, rng=rng).run(on_step)

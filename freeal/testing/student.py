@@ -16,7 +16,7 @@ import numpy as np
 
 from freeal.errors import TrainingError
 from freeal.selection.clean import split
-from freeal.student.base import NO_LABEL, OnStep, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Training
 
 _WORDS = 256
 
@@ -74,24 +74,14 @@ class TinyTrainer:
         """Unit-length word counts."""
         return _unit(_counts(texts))
 
-    def fit(
-        self,
-        texts: Sequence[str],
-        label_ids: Sequence[int],
-        *,
-        labels: Sequence[str],
-        seed: int,
-        on_step: OnStep,
-        candidates: np.ndarray | None = None,
-        paraphrases: Sequence[str] | None = None,
-    ) -> Training:
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on the labelled texts; nothing in it is random. Raises `TrainingError` when there are none.
 
         Candidates and paraphrases are not used.
         """
-        del seed, candidates, paraphrases
+        del seed
         self.fits += 1
-        ids = np.array(label_ids)
+        texts, ids = data.texts, np.array(data.label_ids)
         known = np.flatnonzero(ids != NO_LABEL)
         if not len(known):
             raise TrainingError("no text has a label")

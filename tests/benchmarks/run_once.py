@@ -19,7 +19,7 @@ from freeal.assembly import open_chat_model, open_trainer
 from freeal.budget import Ledger, price_of
 from freeal.llm.cache import SqliteStore
 from freeal.settings import LlmSettings
-from freeal.student.base import NO_LABEL, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, Training
 
 
 def ask(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
@@ -73,8 +73,7 @@ def _student(cell: Cell, case: Case, labels: list[str | None]) -> tuple[dict[str
     """A student trained on `labels` (by pool index) as the first round of the loop trains it."""
     trainer = open_trainer(student_settings(cell), texts=len(case.pool))
     training = trainer.fit(
-        case.pool.texts,
-        [NO_LABEL if label is None else case.names.index(label) for label in labels],
+        LabelledTexts(case.pool.texts, [NO_LABEL if label is None else case.names.index(label) for label in labels]),
         labels=case.names,
         seed=cell.seed + 1,
         on_step=lambda done, total: None,

@@ -23,7 +23,7 @@ from freeal.llm.cache import MemoryStore
 from freeal.outputs import write_annotated
 from freeal.predict import PredictionJob, predict_csv
 from freeal.settings import LoopSettings, Price, StudentSettings
-from freeal.student.base import NO_LABEL
+from freeal.student.base import NO_LABEL, LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.transformer import TransformerTrainer
 from freeal.table import read_table
@@ -87,6 +87,11 @@ def _scored(prompt):
     return Reply(scores=tuple(-1.0 if (name == label) != wrong else -3.0 for name in prompt.labels))
 
 
+def fitted(trainer, texts, ids, labels=LABELS):
+    """What one fit leaves behind."""
+    return trainer.fit(LabelledTexts(texts, ids.tolist()), labels=labels, seed=0, on_step=lambda *_: None)
+
+
 def _auc(scores, positive):
     """Share of (positive, other) pairs in which the positive one scores higher, ties counting half."""
     above, below = scores[positive], scores[~positive]
@@ -126,7 +131,7 @@ def test_the_clean_split_finds_the_planted_errors(trainer, student_settings):
     """P(clean) ranks wrong labels below right ones (AUC above 0.95), what is trusted is 99 % right at half of the pool
     or more, and the student is right more often than the labels it learned from."""
     ids = np.array(_noisy_ids())
-    training = trainer(student_settings).fit(TEXTS, ids.tolist(), labels=LABELS, seed=0, on_step=lambda *_: None)
+    training = fitted(trainer(student_settings), TEXTS, ids)
     known, right = ids != NO_LABEL, ids == [LABELS.index(label) for label in TRUTH]
     trusted = training.clean_probability > 0.7
     assert 0.95 < _auc(training.clean_probability[known], right[known])
@@ -207,7 +212,7 @@ def test_fault_losses_at_shuffled_positions(trainer, student_settings):
     wrong = np.zeros(120, dtype=bool)
     wrong[[3, 18, 41, 64, 77, 102]] = True
     noisy = np.where(wrong, 1 - np.array(ids), ids)
-    training = trainer(student_settings).fit(texts, noisy.tolist(), labels=LABELS, seed=0, on_step=lambda *_: None)
+    training = fitted(trainer(student_settings), texts, noisy)
     assert 0.75 < _auc(training.losses, wrong)
 
 
@@ -257,9 +262,9 @@ class Watching(TinyTrainer):
         super().__init__()
         self.seen = []
 
-    def fit(self, texts, label_ids, **more):
-        self.seen.append(list(label_ids))
-        return super().fit(texts, label_ids, **more)
+    def fit(self, data, **more):
+        self.seen.append(list(data.label_ids))
+        return super().fit(data, **more)
 
 
 def test_fault_unknown_answers_were_labels(run):
@@ -277,7 +282,7 @@ def test_fault_label_map_was_read_and_never_written(student_settings, tmp_path):
     """A saved student, moved elsewhere, names its labels by itself, in the user's order and spelling."""
     labels = ("zeta: 2nd", "Alpha", "mu")
     texts = ["good great", "bad awful", "film book", "superb good", "awful poor", "book film"] * 2
-    training = FrozenTrainer(student_settings).fit(texts, [0, 1, 2] * 4, labels=labels, seed=0, on_step=lambda *_: None)
+    training = fitted(FrozenTrainer(student_settings), texts, np.array([0, 1, 2] * 4), labels)
     (tmp_path / "saved").mkdir()
     training.student.save(tmp_path / "saved")
     shutil.move(tmp_path / "saved", tmp_path / "moved")

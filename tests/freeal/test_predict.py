@@ -10,6 +10,7 @@ import pytest
 from freeal.errors import InputError
 from freeal.predict import Classifier, PredictionJob, predict_csv
 from freeal.settings import PredictSettings
+from freeal.student.base import LabelledTexts
 from freeal.testing.student import TinyTrainer
 
 
@@ -17,8 +18,7 @@ from freeal.testing.student import TinyTrainer
 def classifier():
     """A tiny student that tells good from bad, trained on columns title and body."""
     training = TinyTrainer().fit(
-        ["body: good good", "body: bad bad"],
-        [1, 0],
+        LabelledTexts(["body: good good", "body: bad bad"], [1, 0]),
         labels=("angry", "happy"),
         seed=0,
         on_step=lambda done, total: None,

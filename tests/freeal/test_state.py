@@ -7,13 +7,15 @@ import json
 import numpy as np
 
 from freeal.state import RoundStore
-from freeal.student.base import Training
+from freeal.student.base import LabelledTexts, Training
 from freeal.testing.student import TinyTrainer
 from freeal.types import Demonstration
 
 
 def _training():
-    return TinyTrainer().fit(["good", "bad"], [1, 0], labels=("no", "yes"), seed=0, on_step=lambda done, total: None)
+    return TinyTrainer().fit(
+        LabelledTexts(["good", "bad"], [1, 0]), labels=("no", "yes"), seed=0, on_step=lambda done, total: None
+    )
 
 
 def _saved(tmp_path, make_round):

@@ -10,7 +10,7 @@ import pytest
 
 from freeal.errors import CorruptModelError, ModelFolderError, NewerFormatError
 from freeal.student import card, store
-from freeal.student.base import Training
+from freeal.student.base import LabelledTexts, Training
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.transformer import TransformerTrainer
 
@@ -20,7 +20,9 @@ LABELS = ("good", "bad: very", "Ünknown")
 @pytest.fixture(scope="module", params=[FrozenTrainer, TransformerTrainer], ids=["frozen", "finetune"])
 def training(request, settings, pool) -> Training:
     """A student of either kind."""
-    return request.param(settings).fit(pool[0], pool[1], labels=LABELS, seed=0, on_step=lambda done, total: None)
+    return request.param(settings).fit(
+        LabelledTexts(pool[0], pool[1]), labels=LABELS, seed=0, on_step=lambda done, total: None
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from freeal.student.base import NO_LABEL
+from freeal.student.base import NO_LABEL, LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.targets import resolve
 from freeal.student.transformer import TransformerTrainer
@@ -74,7 +74,7 @@ def test_targets_are_distributions_over_candidates(count, labels, seed):
 
 def _fit(trainer, settings, texts, labels, candidates):
     return trainer(settings).fit(
-        texts, labels, labels=("good", "bad"), seed=0, on_step=lambda *_: None, candidates=candidates
+        LabelledTexts(texts, labels, candidates=candidates), labels=("good", "bad"), seed=0, on_step=lambda *_: None
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freeal.errors import TrainingError
-from freeal.student.base import NO_LABEL
+from freeal.student.base import NO_LABEL, LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.transformer import TransformerTrainer
 
@@ -25,7 +25,7 @@ def test_learns_through_noise_and_finds_it(trainer, settings, pool):
     rng = np.random.default_rng(3)
     wrong = rng.random(len(texts)) < 1 / 6
     noisy = np.where(wrong, 1 - np.array(truth), truth)
-    training = trainer(settings).fit(texts, noisy.tolist(), labels=LABELS, seed=0, on_step=quiet)
+    training = trainer(settings).fit(LabelledTexts(texts, noisy.tolist()), labels=LABELS, seed=0, on_step=quiet)
     assert 0.93 < (training.proba.argmax(axis=1) == truth).mean()
     assert training.clean_probability[wrong].mean() + 0.5 < training.clean_probability[~wrong].mean()
 
@@ -34,7 +34,7 @@ def test_learns_through_noise_and_finds_it(trainer, settings, pool):
 def test_shapes_and_ranges(trainer, settings, pool):
     """Arrays are indexed like the texts; texts without a label have P(clean) 0 and no loss, but are scored."""
     texts, labels = pool[0][:40], [*pool[1][:30], *[NO_LABEL] * 10]
-    training = trainer(settings).fit(texts, labels, labels=(*LABELS, "never"), seed=0, on_step=quiet)
+    training = trainer(settings).fit(LabelledTexts(texts, labels), labels=(*LABELS, "never"), seed=0, on_step=quiet)
     assert (40, 3) == training.proba.shape
     np.testing.assert_allclose(training.proba.sum(axis=1), 1.0, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(training.embeddings, axis=1), 1.0, atol=1e-5)
@@ -59,7 +59,7 @@ def test_shapes_and_ranges(trainer, settings, pool):
 )
 def test_small_and_odd_pools(trainer, settings, texts, labels):
     """A fit works whatever there is, as long as one text has a label."""
-    training = trainer(settings).fit(texts, labels, labels=LABELS, seed=0, on_step=quiet)
+    training = trainer(settings).fit(LabelledTexts(texts, labels), labels=LABELS, seed=0, on_step=quiet)
     assert np.isfinite(training.proba).all()
     assert np.isfinite(training.losses).all()
     if len(set(labels)) == 1:
@@ -70,16 +70,16 @@ def test_small_and_odd_pools(trainer, settings, texts, labels):
 def test_nothing_labelled_is_an_error(trainer, settings):
     """Without a single label there is nothing to learn, and the error says so."""
     with pytest.raises(TrainingError, match="no text has a label"):
-        trainer(settings).fit(["one", "two"], [NO_LABEL] * 2, labels=LABELS, seed=0, on_step=quiet)
+        trainer(settings).fit(LabelledTexts(["one", "two"], [NO_LABEL] * 2), labels=LABELS, seed=0, on_step=quiet)
 
 
 def test_impossible_label_ids_are_errors(settings):
     """Ids beyond the labels, and a count that differs from the texts', are refused."""
     trainer = FrozenTrainer(settings)
     with pytest.raises(TrainingError, match=r"outside of 0\.\.1"):
-        trainer.fit(["one", "two"], [0, 2], labels=LABELS, seed=0, on_step=quiet)
+        trainer.fit(LabelledTexts(["one", "two"], [0, 2]), labels=LABELS, seed=0, on_step=quiet)
     with pytest.raises(TrainingError, match="2 texts came with 1"):
-        trainer.fit(["one", "two"], [0], labels=LABELS, seed=0, on_step=quiet)
+        trainer.fit(LabelledTexts(["one", "two"], [0]), labels=LABELS, seed=0, on_step=quiet)
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -90,10 +90,10 @@ def test_same_seed_same_student(trainer, settings, pool):
     texts, labels = pool[0][:48], pool[1][:48]
     one = trainer(settings)
     before = torch.get_rng_state()
-    first = one.fit(texts, labels, labels=LABELS, seed=5, on_step=quiet)
+    first = one.fit(LabelledTexts(texts, labels), labels=LABELS, seed=5, on_step=quiet)
     assert torch.equal(before, torch.get_rng_state())
     for other in (one, trainer(settings)):
-        again = other.fit(texts, labels, labels=LABELS, seed=5, on_step=quiet)
+        again = other.fit(LabelledTexts(texts, labels), labels=LABELS, seed=5, on_step=quiet)
         np.testing.assert_array_equal(first.proba, again.proba)
         np.testing.assert_array_equal(first.clean_probability, again.clean_probability)
 
@@ -102,7 +102,9 @@ def test_another_seed_another_student(settings, pool):
     """The seed reaches the training."""
     texts, labels = pool[0][:48], pool[1][:48]
     trainer = TransformerTrainer(settings)
-    first, other = (trainer.fit(texts, labels, labels=LABELS, seed=seed, on_step=quiet) for seed in (1, 2))
+    first, other = (
+        trainer.fit(LabelledTexts(texts, labels), labels=LABELS, seed=seed, on_step=quiet) for seed in (1, 2)
+    )
     assert not np.array_equal(first.proba, other.proba)
 
 
@@ -111,7 +113,7 @@ def test_progress_only_rises_and_ends(trainer, settings, pool):
     """Steps are reported in order, and the last report says that all are done."""
     seen = []
     trainer(settings).fit(
-        pool[0], pool[1], labels=LABELS, seed=0, on_step=lambda done, total: seen.append((done, total))
+        LabelledTexts(pool[0], pool[1]), labels=LABELS, seed=0, on_step=lambda done, total: seen.append((done, total))
     )
     assert seen == sorted(seen)
     assert 1 == len({total for _, total in seen})
@@ -126,7 +128,7 @@ def test_terms_can_be_switched_off(settings, pool, mixup, consistency):
         TransformerTrainer(settings.model_copy(update=update))
         for update in ({}, {"mixup": mixup, "consistency": consistency})
     ]
-    full, less = (one.fit(texts, labels, labels=LABELS, seed=0, on_step=quiet) for one in trainers)
+    full, less = (one.fit(LabelledTexts(texts, labels), labels=LABELS, seed=0, on_step=quiet) for one in trainers)
     assert not np.array_equal(full.proba, less.proba)
 
 
@@ -134,9 +136,9 @@ def test_student_survives_the_next_fit(settings, pool):
     """A student of one round answers the same after its trainer made another."""
     texts, labels = pool[0][:30], pool[1][:30]
     for trainer in (FrozenTrainer(settings), TransformerTrainer(settings)):
-        student = trainer.fit(texts, labels, labels=LABELS, seed=0, on_step=quiet).student
+        student = trainer.fit(LabelledTexts(texts, labels), labels=LABELS, seed=0, on_step=quiet).student
         before = student.predict_proba(texts)
-        trainer.fit(texts, [1 - label for label in labels], labels=LABELS, seed=0, on_step=quiet)
+        trainer.fit(LabelledTexts(texts, [1 - label for label in labels]), labels=LABELS, seed=0, on_step=quiet)
         np.testing.assert_array_equal(before, student.predict_proba(texts))
 
 

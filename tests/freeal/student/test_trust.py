@@ -7,7 +7,7 @@ import pytest
 
 from freeal.student import encoder as encoders
 from freeal.student import recipe
-from freeal.student.base import NO_LABEL
+from freeal.student.base import NO_LABEL, LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.start import Start
 from freeal.student.training import RobustTraining
@@ -91,7 +91,7 @@ def test_the_clean_split_can_be_switched_off(trainer, settings, pool):
     noisy = [1 - label if number % 5 == 0 else label for number, label in enumerate(truth)]
     fits = [
         trainer(settings.model_copy(update={"clean_split": split})).fit(
-            texts, noisy, labels=("good", "bad"), seed=0, on_step=lambda *_: None
+            LabelledTexts(texts, noisy), labels=("good", "bad"), seed=0, on_step=lambda *_: None
         )
         for split in ("mixture", "none")
     ]
@@ -149,7 +149,10 @@ def test_paraphrases_reach_the_training_and_only_when_views_are_compared(setting
     def proba(paraphrases, **update):
         trainer = TransformerTrainer(settings.model_copy(update=update))
         fit = trainer.fit(
-            texts, labels, labels=("good", "bad"), seed=0, on_step=lambda *_: None, paraphrases=paraphrases
+            LabelledTexts(texts, labels, paraphrases=paraphrases),
+            labels=("good", "bad"),
+            seed=0,
+            on_step=lambda *_: None,
         )
         return fit.proba
 
@@ -163,7 +166,9 @@ def test_word_embeddings_stay_as_they_were(settings, pool):
     """Fine-tuning moves the layers and leaves the table of words alone."""
     texts, labels = pool[0][:32], pool[1][:32]
     before = Start(settings).fresh(("good", "bad")).model.state_dict()
-    fit = TransformerTrainer(settings).fit(texts, labels, labels=("good", "bad"), seed=0, on_step=lambda *_: None)
+    fit = TransformerTrainer(settings).fit(
+        LabelledTexts(texts, labels), labels=("good", "bad"), seed=0, on_step=lambda *_: None
+    )
     assert isinstance(fit.student._encoder, encoders.Encoder)
     after = fit.student._encoder.model.state_dict()
     moved = {name for name in before if not np.array_equal(before[name].numpy(), after[name].numpy())}

@@ -10,13 +10,14 @@ import pytest
 
 from freeal.assembly import open_trainer
 from freeal.errors import ModelFolderError
+from freeal.student.base import LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.start import Start
 from freeal.student.transformer import TransformerTrainer
 
 
 def _fit(trainer, texts, ids, labels=("good", "bad")):
-    return trainer.fit(texts, ids, labels=labels, seed=0, on_step=lambda *_: None)
+    return trainer.fit(LabelledTexts(texts, ids), labels=labels, seed=0, on_step=lambda *_: None)
 
 
 def _saved(trainer, folder, pool):
