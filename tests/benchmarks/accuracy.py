@@ -134,13 +134,13 @@ def _render(selection: Selection, results: Results, given: argparse.Namespace) -
     if given.write is None:
         print(f"\n{text}")
         return
-    sections.replace(given.write, "accuracy", text)
+    sections.replace(given.write, given.section, text)
     print(f"wrote {given.write}")
 
 
 def _command(given: argparse.Namespace) -> str:
     defaults = vars(_parser().parse_args([]))
-    unsaid = {"list", "again", "write", "render_only", "results", "data_folder"}
+    unsaid = {"list", "again", "write", "section", "render_only", "results", "data_folder"}
     parts = ["make bench-accuracy"]
     changed = {name: value for name, value in vars(given).items() if name not in unsaid and value != defaults[name]}
     flags = [
@@ -198,7 +198,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="show the cells and which are done, measure nothing")
     parser.add_argument("--again", action="store_true", help="measure again what is done")
     parser.add_argument("--render-only", action="store_true", help="measure nothing, make the tables of what is done")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this file's section")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into a section of this file")
+    parser.add_argument("--section", default="accuracy", help="between whose marks; default: accuracy")
     parser.add_argument("--results", type=Path, default=place.STATE / "accuracy.jsonl")
     parser.add_argument("--data-folder", type=Path, default=place.ROOT.parent / "shared" / "data")
     return parser
