@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-llm clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,11 +42,15 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-accuracy  ## every benchmark
+bench: bench-llm bench-accuracy  ## every benchmark
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
 	$(BIN)/python tests/benchmarks/accuracy.py $(ARGS)
+
+# ARGS='--rows 300 --rows-faults 400' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables.
+bench-llm: setup  ## calls to a language model against a server's limits and faults, on loopback: a quarter of an hour
+	$(BIN)/python tests/benchmarks/llm.py $(ARGS)
 
 clean:  ## remove what these commands made (never inbox/, models/ or .state/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist

@@ -166,7 +166,9 @@ def _anchors(path):
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("target", ["setup", "demo", "test", "test-all", "lint", "bench", "bench-accuracy", "clean"])
+@pytest.mark.parametrize(
+    "target", ["setup", "demo", "test", "test-all", "lint", "bench", "bench-accuracy", "bench-llm", "clean"]
+)
 def test_make_targets_that_the_prose_names_exist(target):
     """Every `make` command of README and CONTRIBUTING is a target."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -8,7 +8,9 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".bench"
@@ -29,11 +31,11 @@ class Folders:
         return self.cache / "answers.sqlite"
 
 
-def origin() -> dict[str, object]:
-    """Versions, machine, source and time of a measurement, as a record holds them."""
+def origin(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
+    """Versions of `packages`, machine, source and time of a measurement, as a record holds them."""
     return {
         "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        | {name: importlib.metadata.version(name) for name in packages},
         "machine": machine(),
         "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
