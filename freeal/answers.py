@@ -44,11 +44,11 @@ class Reading:
 def read(reply: Reply, labels: Sequence[str]) -> Reading:
     """The label a written reply gives.
 
-    Taken, in this order: a JSON object with `label` (and `confidence`); the bare label in any case, its words set apart
-    by spaces, underscores, hyphens or capitals, quoted or after "Label:"; the one label that a sentence mentions. Of
-    names that contain each other the longest one said counts. Two labels mentioned, a negated one or none:
-    INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only if a whole JSON object stands in it.
-    Never raises.
+    Taken, in this order: a JSON object with `label` (and `confidence`, unless the server told the label's probability);
+    the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
+    "Label:"; the one label that a sentence mentions. Of names that contain each other the longest one said counts. Two
+    labels mentioned, a negated one or none: INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only
+    if a whole JSON object stands in it. Never raises.
     """
     if reply.stop_reason == "refusal":
         return Reading(None, 0.0, Status.REFUSED)
@@ -59,7 +59,7 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
             if label is None:
                 return Reading(None, 0.0, Status.INVALID_ANSWER)
             others = _alternatives(answer.get("alternatives"), labels, beside=label)
-            return Reading(label, _confidence(answer.get("confidence")), Status.OK, others)
+            return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others)
     label = None if reply.stop_reason in _CUT_OFF else _label_in(text, labels)
     if label is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
@@ -107,7 +107,9 @@ def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tupl
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
 
 
-def _confidence(stated: object) -> float:
+def _confidence(reply: Reply, stated: object) -> float:
+    if reply.label_probability is not None:
+        return reply.label_probability
     if isinstance(stated, bool) or not isinstance(stated, int | float | str):
         return UNSTATED_CONFIDENCE
     try:

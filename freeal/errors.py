@@ -98,7 +98,8 @@ class TransientError(LlmError):
 
     `trouble` says what kind: `rate_limit` (429: too fast), `unavailable` (overloaded or out of reach, for everybody),
     `lost_reply` (it reached the server and its answer did not come back whole: it may have been billed), `failed` (any
-    other). `is_outage`: this was so for so long that another try is for later.
+    other). `timed_out`: it took the request and said nothing for as long as we wait. `is_outage`: nothing was heard for
+    so long that another try is for later.
     """
 
     def __init__(
@@ -107,10 +108,12 @@ class TransientError(LlmError):
         *,
         trouble: Trouble = "failed",
         retry_after_seconds: float | None = None,
+        timed_out: bool = False,
         hint: str | None = None,
     ) -> None:
         super().__init__(problem, hint=hint)
         self.trouble: Trouble = trouble
+        self.timed_out = timed_out
         self.retry_after_seconds = retry_after_seconds
         self.is_outage = False
 

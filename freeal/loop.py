@@ -33,7 +33,7 @@ from freeal.selection import demonstrations as choose
 from freeal.settings import LoopSettings
 from freeal.state import RoundState, RoundStore
 from freeal.stopping import best_round, settled
-from freeal.student.base import NO_LABEL, Trainer, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, Trainer, Training
 from freeal.types import Annotation, Demonstration, Status, Task
 
 
@@ -87,7 +87,8 @@ class Loop:
     ) -> RoundState | None:
         """Annotate, train, select and save the next round; None when asking again changed too little to train on."""
         number = len(rounds) + 1
-        started, spent_before_usd = time.monotonic(), self.annotator.ledger.usd
+        started, ledger = time.monotonic(), self.annotator.ledger
+        spent_before_usd, used_before = ledger.usd, ledger.usage
         previous = rounds[-1] if rounds else None
         chosen_by_student = previous is not None and self.settings.demonstrations == "student"
         candidates = previous.representatives if previous and chosen_by_student else initial.demonstrations
@@ -108,7 +109,9 @@ class Loop:
         state.metrics.update(
             changed=changed,
             seconds=round(time.monotonic() - started, 3),
-            usd=round(self.annotator.ledger.usd - spent_before_usd, 6),
+            usd=round(ledger.usd - spent_before_usd, 6),
+            input_tokens=ledger.usage.input_tokens - used_before.input_tokens,
+            output_tokens=ledger.usage.output_tokens - used_before.output_tokens,
         )
         self.store.save(state, training)
         return state
@@ -139,7 +142,8 @@ class Loop:
             raise TrainingError(
                 f"the language model gave no usable answer for any of {len(annotations)} texts, mostly "
                 f"{reasons.most_common(1)[0][0]}",
-                hint="look at the labels and the description of the spec, and at the model's name",
+                hint="change the description, the labels or the model: answers are kept, so the same question gets "
+                "the same answer",
             )
 
         def on_step(done: int, total: int) -> None:
@@ -147,16 +151,14 @@ class Loop:
             self.emit(Progress("training", number, done, total, "steps"))
 
         resolves = self.settings.candidates == "resolve"
+        data = LabelledTexts(
+            self.pool.texts,
+            label_ids,
+            candidates=candidates_of(annotations, self.task.names) if resolves else None,
+            paraphrases=self.pool.paraphrases,
+        )
         return await anyio.to_thread.run_sync(
-            lambda: self.trainer.fit(
-                self.pool.texts,
-                label_ids,
-                labels=self.task.names,
-                seed=self.seed + number,
-                on_step=on_step,
-                candidates=candidates_of(annotations, self.task.names) if resolves else None,
-                paraphrases=self.pool.paraphrases,
-            )
+            lambda: self.trainer.fit(data, labels=self.task.names, seed=self.seed + number, on_step=on_step)
         )
 
     def _label_ids(self, annotations: Sequence[Annotation]) -> list[int]:

@@ -117,6 +117,7 @@ class Reply:
 
     A generating model fills `text` (and `stop_reason`); a scoring model fills `scores`: one log-probability per label
     of the prompt, in the prompt's order, not yet calibrated. `truncated` says the row's text was cut to fit.
+    `label_probability` is that of the label in `text`, where the server told it.
     """
 
     text: str = ""
@@ -124,6 +125,7 @@ class Reply:
     stop_reason: str = "end_turn"
     truncated: bool = False
     usage: Usage = Usage()
+    label_probability: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -82,7 +82,12 @@ class Breaker:
         self._in_a_row = 0
         self._times_opened = 0
         self._opened_at = -math.inf
+        self._failed_first_at: float | None = None
         self._probing = False
+
+    def silent_seconds(self, now: float) -> float:
+        """Since the first failure of this row; 0 where the last call was answered."""
+        return 0.0 if self._failed_first_at is None else now - self._failed_first_at
 
     @property
     def times_opened(self) -> int:
@@ -102,6 +107,7 @@ class Breaker:
     def answered(self) -> None:
         """The server is there."""
         self._in_a_row = self._times_opened = 0
+        self._failed_first_at = None
         self._probing = False
 
     def failed(self, *, sent_at: float, is_probe: bool, now: float) -> float | None:
@@ -109,6 +115,8 @@ class Breaker:
 
         Of calls sent before the last opening only the probe counts: others tell nothing new.
         """
+        if self._failed_first_at is None:
+            self._failed_first_at = now
         if not is_probe:
             if sent_at <= self._opened_at:
                 return None

@@ -97,6 +97,7 @@ def _spend_cap(problem: str) -> SpendCapError:
 
 
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+_SILENT = frozenset({"ReadTimeout", "WriteTimeout"})
 _WRONG_ADDRESS = frozenset(
     {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "TooManyRedirects", "CookieConflict"}
 )
@@ -113,7 +114,8 @@ def error_for_connection(cause: BaseException, *, server: str = "the language mo
         return AccountError(f"the request cannot be sent: {reason}", hint="check llm.base_url and the key")
     if names & _NEVER_SENT:
         return TransientError(f"{server} cannot be reached: {reason}", trouble="unavailable")
-    return TransientError(f"the connection to {server} broke: {reason}", trouble="lost_reply")
+    timed_out = bool(names & _SILENT)
+    return TransientError(f"the connection to {server} broke: {reason}", trouble="lost_reply", timed_out=timed_out)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:

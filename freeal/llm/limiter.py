@@ -18,8 +18,10 @@ from freeal.llm.ratelimits import RateLimits, announced
 from freeal.llm.retry import Clock, PauseGate
 from freeal.settings import LlmSettings
 
-_OUTAGE_AFTER = 6
-"""Silences in a row, a minute together, after which a server that is overloaded or out of reach is given up for now."""
+_OUTAGE_SECONDS = 60.0
+"""How long a server may be overloaded, out of reach or silent, probes included, before it is given up for now.
+
+A job in an outage must end soon: the daemon pauses it, and another job takes its place."""
 
 
 class Limiter:
@@ -102,13 +104,15 @@ class Limiter:
     def _failed(self, ticket: Ticket, error: TransientError) -> None:
         now, told_seconds = self._clock(), error.retry_after_seconds
         breaker, seconds = self._pacing.breaker, None
+        is_silence = error.trouble == "unavailable" or error.timed_out
         if error.trouble == "rate_limit":
             seconds = self._pacing.refused(ticket, now, retry_after_seconds=told_seconds)
-        elif error.trouble == "unavailable":
+        elif is_silence:
             seconds = breaker.failed(sent_at=ticket.sent_at, is_probe=ticket.is_probe, now=now)
         elif error.trouble == "failed":
             breaker.answered()  # with an error, but it is there
-        if seconds is not None and error.trouble == "unavailable" and breaker.times_opened > _OUTAGE_AFTER:
+        probed = breaker.times_opened > 1
+        if seconds is not None and is_silence and probed and breaker.silent_seconds(now) >= _OUTAGE_SECONDS:
             error.is_outage = True
             self._end_waiting(error)
         elif seconds is not None or told_seconds is not None:

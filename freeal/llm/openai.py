@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from freeal.errors import LlmError, TransientError
 from freeal.llm.credentials import ApiKey
 from freeal.llm.failures import error_for_answer, error_for_connection
 from freeal.llm.limiter import Limiter
+from freeal.llm.logprobs import MOST_ALTERNATIVES, label_probability
 from freeal.llm.remote import RemoteModel
 from freeal.llm.retry import Retry
 from freeal.llm.schemas import answer_schema
@@ -31,6 +32,7 @@ class OpenAIModel(RemoteModel):
 
     features: Mapping[str, re.Pattern[str]] = {
         "json_schema": re.compile(r"response_format|json_schema|structured output|guided", re.IGNORECASE),
+        "logprobs": re.compile(r"logprobs", re.IGNORECASE),
         "max_tokens": re.compile(r"max_tokens.{0,80}max_completion_tokens", re.IGNORECASE | re.DOTALL),
     }
 
@@ -76,7 +78,7 @@ class OpenAIModel(RemoteModel):
         if not response.is_success:
             raise _error_of(response)
         try:
-            return _reply_of(response.json())
+            return _reply_of(response.json(), prompt.labels)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as cause:
             raise TransientError(
                 f"the language model server's answer cannot be read: {type(cause).__name__}", trouble="lost_reply"
@@ -100,10 +102,12 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
             "schema": answer_schema(prompt.labels, open_labels=prompt.open_labels),
         }
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if prompt.labels and "logprobs" not in without:
+        body |= {"logprobs": True, "top_logprobs": MOST_ALTERNATIVES}
     return body
 
 
-def _reply_of(body: dict[str, Any]) -> Reply:
+def _reply_of(body: dict[str, Any], labels: Sequence[str]) -> Reply:
     choice = body["choices"][0]
     message = choice["message"]
     used = body.get("usage") or {}
@@ -118,6 +122,7 @@ def _reply_of(body: dict[str, Any]) -> Reply:
             cached_tokens=int(details.get("cached_tokens") or 0),
             output_tokens=int(used.get("completion_tokens") or 0),
         ),
+        label_probability=label_probability(choice, labels),
     )
 
 

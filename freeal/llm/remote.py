@@ -145,6 +145,7 @@ class RemoteModel(abc.ABC):
                 raise TransientError(
                     f"no answer within {self._timeout_seconds:g} seconds",
                     trouble="lost_reply",
+                    timed_out=True,
                     hint="raise llm.timeout_seconds",
                 ) from cause
             self._settle(ticket, reply.usage)

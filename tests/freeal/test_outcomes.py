@@ -138,8 +138,10 @@ def test_a_hundred_labels_and_sixty_rows(run, mode, make):
 
 
 def test_every_answer_invalid(run):
-    """The job ends with one sentence that says what came back and where to look."""
-    with pytest.raises(TrainingError, match=r"no usable answer for any of 24 texts, mostly invalid_answer \(look at"):
+    """The job ends with one sentence that says what came back and what to change."""
+    with pytest.raises(
+        TrainingError, match=r"no usable answer for any of 24 texts, mostly invalid_answer \(change the"
+    ):
         run(TEXTS, writer(lambda _: None), tiny=True)
 
 
@@ -225,6 +227,7 @@ def test_nothing_usable_from_the_command_line(home, encoder_folder):
         )
     assert 1 == ended.returncode
     assert "freeal: the language model gave no usable answer for any of 6 texts" in ended.stderr
+    assert "change the description, the labels or the model" in ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout
     assert not (home / "model").exists()
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 FaultKind = Literal[
-    "400", "400 credit", "400 effort", "401", "402", "403", "404", "413", "429", "429 without retry-after",
-    "spend cap", "500", "502", "504", "529",
+    "400", "400 credit", "400 effort", "400 logprobs", "401", "402", "403", "404", "413",
+    "429", "429 without retry-after", "spend cap", "500", "502", "504", "529",
     "reset", "hang", "slow", "drip", "empty body", "truncated json", "not json",
     "refusal", "max_tokens", "outside the set", "sentence", "wrong case", "other language",
     "expired",
@@ -61,6 +61,7 @@ REFUSALS: Mapping[str, Refusal] = {
     # Prepaid credit used up: a 400 without a code (anthropics/anthropic-sdk-python#1646).
     "400 credit": Refusal(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
     "400 effort": Refusal(400, "invalid_request_error", "This model does not support the effort parameter."),
+    "400 logprobs": Refusal(400, "invalid_request_error", "logprobs are not supported with this model."),
     "401": Refusal(401, "authentication_error", "invalid x-api-key"),
     "402": Refusal(402, "billing_error"),
     "403": Refusal(403, "permission_error"),

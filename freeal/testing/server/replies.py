@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from freeal.types import Usage
 _MINIMUM_CACHED_TOKENS = 512
 _FRAME_TOKENS = 20
 _ASKED_LABEL = re.compile(r'whose label is clearly "(.*?)"')
+_TOKEN = re.compile(r"\w+|\W")
 _SPANISH = {
     "positive": "positivo",
     "negative": "negativo",
@@ -151,7 +153,14 @@ def chat_completion(body: Body, said: Said, *, message_id: str) -> dict[str, Any
         "id": f"chatcmpl-{message_id}",
         "object": "chat.completion",
         "model": body["model"],
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": said.text}, "finish_reason": finish}],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": said.text},
+                "logprobs": logprobs(body, said.text) if body.get("logprobs") else None,
+                "finish_reason": finish,
+            }
+        ],
         "usage": {
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
@@ -159,6 +168,29 @@ def chat_completion(body: Body, said: Said, *, message_id: str) -> dict[str, Any
             "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
         },
     }
+
+
+def logprobs(body: Body, text: str) -> dict[str, Any]:
+    """A choice's log-probabilities, token by token: the label's own first token has 0.6, every other label's 0.2.
+
+    A token is a word or a sign; all others are certain. Others than the chosen one are told as far as `top_logprobs`.
+    """
+    most = int(body.get("top_logprobs") or 0)
+    labels = [str(label) for label in schema_of(body).get("label", {}).get("enum", ())]
+    found = re.search(r'"label"\s*:\s*"', text)
+    content = []
+    for token in _TOKEN.finditer(text):
+        likely = {token.group(): 0.0}
+        if found is not None and token.start() == found.end():
+            others = {_TOKEN.findall(label)[0] for label in labels} - {token.group()}
+            likely = {token.group(): math.log(0.6)} | dict.fromkeys(sorted(others), math.log(0.2))
+        told = [_told(one, logprob) for one, logprob in likely.items()]
+        content.append(told[0] | {"top_logprobs": told[:most]})
+    return {"content": content}
+
+
+def _told(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "bytes": list(token.encode()), "logprob": logprob}
 
 
 def _text_in(content: Any) -> str:

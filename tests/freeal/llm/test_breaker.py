@@ -43,6 +43,17 @@ def test_an_answer_ends_the_row():
         breaker.answered()
 
 
+def test_silence_is_counted_from_the_first_failure():
+    """Until anything is answered; then there is none."""
+    breaker = Breaker()
+    assert 0.0 == breaker.silent_seconds(5.0)
+    for now in (5.0, 7.0, 9.0):
+        breaker.failed(sent_at=now, is_probe=False, now=now)
+    assert 4.0 == breaker.silent_seconds(9.0)
+    breaker.answered()
+    assert 0.0 == breaker.silent_seconds(9.0)
+
+
 def test_one_probe_goes_ahead_of_the_others():
     """Half-open: a single call, until it is answered; one that was cancelled leaves its place to the next."""
     pacing = Pacing(8, limits=RateLimits(), now=0.0)

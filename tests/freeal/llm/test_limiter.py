@@ -186,6 +186,25 @@ async def test_a_minute_of_overload_is_an_outage(limiter, time):
     assert 3 + 6 == len(errors)
 
 
+async def test_a_server_that_takes_calls_and_says_nothing_is_an_outage_within_minutes(limiter, time):
+    """Calls of a minute each, one after the other as at the start of a job: three silences, one probe, and it ends."""
+    errors = []
+    while not errors or not errors[-1].is_outage:
+        time.now += 60.0
+        errors.append(await failing_call(limiter, TransientError("silence", trouble="lost_reply", timed_out=True)))
+    assert 4 == len(errors)
+    assert time.now < 300
+
+
+async def test_answers_that_break_on_the_way_are_no_outage(limiter, time):
+    """Somebody is there: each call fails for itself, and nobody else waits."""
+    for _ in range(100):
+        time.now += 1.0
+        error = await failing_call(limiter, TransientError("reset", trouble="lost_reply"))
+        assert not error.is_outage
+    assert [] == time.slept
+
+
 @pytest.mark.parametrize("kind", [AccountError, SpendCapError])
 async def test_what_no_call_can_escape_ends_the_waiting_of_all(limiter, kind):
     """One request meets it; the others are not sent; later ones are, for somebody may have mended it."""

@@ -8,7 +8,8 @@ from freeal.answers import read
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.failures import error_for_status, retry_after_seconds
 from freeal.llm.openai import OpenAIModel, request_body
-from freeal.testing.server import MessagesServer
+from freeal.prompts import writing_prompt
+from freeal.testing.server import Fault, MessagesServer
 
 pytestmark = pytest.mark.anyio
 
@@ -49,14 +50,38 @@ async def test_the_key_is_sent_as_a_bearer_token(ask, prompt, key):
 def test_the_request_holds_the_model_to_the_schema(prompt):
     """Chat completions with response_format json_schema and no sampling parameters."""
     body = request_body(prompt, model="m")
-    assert {"model", "messages", "max_tokens", "response_format"} == set(body)
+    assert {"model", "messages", "max_tokens", "response_format", "logprobs", "top_logprobs"} == set(body)
     assert ["system", "user"] == [message["role"] for message in body["messages"]]
 
 
 def test_features_a_server_refuses_are_left_out(prompt):
     """Without schemas the request is plain; a renamed limit gets its new name."""
-    body = request_body(prompt, model="m", without=frozenset({"json_schema", "max_tokens"}))
+    body = request_body(prompt, model="m", without=frozenset({"json_schema", "max_tokens", "logprobs"}))
     assert {"model", "messages", "max_completion_tokens"} == set(body)
+
+
+async def test_the_probability_of_the_label_is_the_confidence(ask, prompt):
+    """What the tokens say goes before what the model states: of 0.6 and 0.2 for the two labels, three quarters."""
+    with MessagesServer(by_keyword) as server:
+        reply = await ask(server, prompt)
+    assert '"confidence": 0.9' in reply.text
+    assert 0.75 == pytest.approx(read(reply, prompt.labels).confidence)
+
+
+async def test_a_server_without_logprobs_is_asked_again_without_them(ask, prompt):
+    """One refused call; the confidence is the one the model states."""
+    refusal = Fault("400 logprobs")
+    with MessagesServer(by_keyword, faults=[refusal]) as server:
+        reply = await ask(server, prompt)
+        asked = [request.body.get("logprobs") for request in server.requests]
+    assert [True, None] == asked
+    assert 0.9 == read(reply, prompt.labels).confidence
+
+
+def test_written_demonstrations_are_asked_for_without_probabilities(task):
+    """Thousands of tokens would each come with their alternatives."""
+    prompt = writing_prompt(task, task.labels[0], prototypes=[], count=3)
+    assert "logprobs" not in request_body(prompt, model="m")
 
 
 @pytest.mark.parametrize(
