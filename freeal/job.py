@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal import baseline
+from freeal import baseline, results
 from freeal.annotate import Annotator
 from freeal.assembly import open_batches, open_chat_model, open_trainer
 from freeal.budget import Ledger, price_of
@@ -109,21 +109,9 @@ async def train(
         limiter=limiter,
     )
     async with contextlib.aclosing(model):
-        with _answers(job, model) as answers:
-            price = price_of(model.provider, model.model, job.llm.prices)
-            ledger = Ledger(price, job.llm.budget_usd, model=model.model, spent=answers.billed())
-            rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
-            with open_batches(
-                model,
-                job.llm,
-                record=job.answers.with_name(batchbook.FILE_NAME),
-                job=job.job_id,
-                store=answers,
-                ledger=ledger,
-                emit=emit,
-            ) as batches:
-                annotator = Annotator(model, answers, ledger, emit, job.llm.calibration, batches=batches)
-                result = await run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=emit)
+        rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
+        with _annotating(job, model, emit) as annotator:
+            result = await run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=emit)
     plain_accuracy = await _compared(job, pool, result) if job.loop.compare_plain else None
     emit(Progress("writing", 0, 0, 1, "files"))
     run = FinishedRun(
@@ -135,13 +123,14 @@ async def train(
         pool=pool,
         llm=Answerer(model.provider, model.model, model.style),
         student=dict(trainer.description),
-        ledger=ledger,
+        ledger=annotator.ledger,
         result=result,
         decisions=decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below),
         started=started,
         plain_accuracy=plain_accuracy,
     )
-    metrics = run.write(job.output, model_folder=rounds.model_folder(result.best.round))
+    model_folder = rounds.model_folder(result.best.round)
+    metrics = results.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
 
@@ -174,8 +163,24 @@ async def _compared(job: TrainingJob, pool: Pool, result: LoopResult) -> float |
     return await baseline.plain_distillation(pool, first, trainer, names=job.spec.task.names, seed=job.student.seed)
 
 
-def _answers(job: TrainingJob, model: ChatModel) -> contextlib.closing[SqliteStore]:
-    return contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=f"{model.provider}/{model.model}"))
+@contextlib.contextmanager
+def _annotating(job: TrainingJob, model: ChatModel, emit: Emit) -> Iterator[Annotator]:
+    """The annotator, with its answer store, its ledger and the record of its batches open."""
+    with contextlib.closing(
+        SqliteStore(job.answers, job=job.job_id, asked_of=f"{model.provider}/{model.model}")
+    ) as answers:
+        price = price_of(model.provider, model.model, job.llm.prices)
+        ledger = Ledger(price, job.llm.budget_usd, model=model.model, spent=answers.billed())
+        with open_batches(
+            model,
+            job.llm,
+            record=job.answers.with_name(batchbook.FILE_NAME),
+            job=job.job_id,
+            store=answers,
+            ledger=ledger,
+            emit=emit,
+        ) as batches:
+            yield Annotator(model, answers, ledger, emit, job.llm.calibration, batches=batches)
 
 
 async def run_loop(

@@ -6,11 +6,9 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
-import shutil
 from pathlib import Path
 from typing import Any
 
-from freeal import atomic, outputs
 from freeal.budget import Ledger
 from freeal.decide import Decision
 from freeal.loop import LoopResult
@@ -18,7 +16,6 @@ from freeal.metrics import Evaluation, final_metrics
 from freeal.pool import Pool
 from freeal.prompts import label_prompt
 from freeal.spec import Spec
-from freeal.student import card
 from freeal.table import Table
 from freeal.types import PromptStyle
 
@@ -59,25 +56,6 @@ class FinishedRun:
     decisions: list[Decision]
     started: str
     plain_accuracy: float | None = None
-
-    def write(self, folder: Path, *, model_folder: Path) -> dict[str, Any]:
-        """Fill `folder`, with the student of `model_folder` in it, and return the metrics."""
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
-        extra = {"name": self.spec.name, "job": self.job_id, "text_columns": list(self.pool.text_columns)}
-        card.add_extra(folder / "model", extra)
-        annotations = self.result.best.annotations
-        outputs.write_annotated(folder / "annotated.csv", self.table, self.pool, self.decisions, annotations)
-        outputs.write_audit(
-            folder / "audit.jsonl", self.result, self.pool, provider=self.llm.provider, model=self.llm.model
-        )
-        outputs.write_demonstrations(folder, self.result)
-        outputs.write_confusions(folder, self.pool, self.decisions, self.spec.task.names)
-        metrics = self.metrics()
-        atomic.write_json(folder / "cost.json", metrics["cost"])
-        atomic.write_json(folder / "run.json", self.record())
-        atomic.write_json(folder / "metrics.json", metrics)
-        return metrics
 
     def metrics(self) -> dict[str, Any]:
         """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the

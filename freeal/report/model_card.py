@@ -1,0 +1,191 @@
+"""The model card, `model/README.md`: what the classifier is, how its labels were made, and where it is weak.
+
+Metadata and model-index are built by huggingface_hub, so that the hub and other tools can read them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from freeal.record import FinishedRun
+from freeal.report import facts
+from freeal.report.intervals import wilson
+from freeal.report.rows import Rows
+from freeal.report.wording import MISSING, count, percent, plural, printable
+from freeal.student.card import Card
+
+_HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+"""Encoders that we name otherwise than the hub does."""
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def model_card(run: FinishedRun, *, record: Mapping[str, Any], student: Card) -> str:
+    """The card's text: YAML metadata, then Markdown. No text of a row stands in it.
+
+    `record` is run.json's content, `student` what stands in the model folder's freeal.json.
+    """
+    rows = Rows.of(run)
+    head = _metadata(run, rows, student).to_yaml(line_break="\n")
+    parts = [
+        f"# {run.spec.name}",
+        _plain(run.spec.description),
+        _what(run),
+        _labels(run),
+        _how_made(run, rows, record, student),
+        _per_class_and_source(run, rows),
+        _metrics(run, rows),
+        _weak(rows),
+        _use(run, student),
+    ]
+    return printable(f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n")
+
+
+def _what(run: FinishedRun) -> str:
+    return (
+        f"A text classifier with {plural(len(run.spec.labels), 'label')}, made by FreeAL: a language model annotated, "
+        "a small student learned from the annotations it could trust."
+    )
+
+
+def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            task_name="Text classification",
+            dataset_type=run.spec.name,
+            dataset_name=f"{run.csv.name}, rows with a true label (their texts were trained on, their labels not)",
+            metric_type=kind,
+            metric_name=name,
+            metric_value=round(value, 4),
+        )
+        for kind, name, value in _student_scores(rows)
+    ]
+    return ModelCardData(
+        base_model=_on_the_hub(student.base_model),
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["text-classification", "freeal", "llm-annotated"],
+        metrics=[result.metric_type for result in results] or None,
+        model_name=run.spec.name,
+        eval_results=results or None,
+    )
+
+
+def _on_the_hub(name: str) -> str | None:
+    """The base model's id; None for a folder of this machine, whose path is nobody's business."""
+    name = _HUB_NAMES.get(name, name)
+    return name if _HUB_ID.fullmatch(name) else None
+
+
+def _student_scores(rows: Rows) -> list[tuple[str, str, float]]:
+    """(type, name, value) of the student alone, the part that is published; empty without ground truth."""
+    truth, student = rows.truth[rows.known], rows.student[rows.known]
+    if not len(truth):
+        return []
+    f1 = []
+    for label in np.unique(truth):
+        hits = int(((truth == label) & (student == label)).sum())
+        f1.append(2 * hits / int((truth == label).sum() + (student == label).sum()))
+    return [("accuracy", "Accuracy", float((truth == student).mean())), ("f1", "Macro F1", float(np.mean(f1)))]
+
+
+def _labels(run: FinishedRun) -> str:
+    lines = [(_plain(name), _plain(meaning) or MISSING) for name, meaning in run.spec.labels.items()]
+    return "## Labels\n\n" + _table(("label", "meaning"), lines)
+
+
+def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
+    digest = hashlib.sha256(record["first_prompt"].encode("utf-8", "replace")).hexdigest()
+    where = facts.OWN_WORDS.get(run.llm.provider, run.llm.provider)
+    human = "No human label was trained on."
+    if run.spec.examples:
+        human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
+    base = _on_the_hub(student.base_model) or "an encoder that is not on the Hugging Face hub"
+    texts = f"{plural(len(run.table.rows), 'row')} with {plural(len(run.pool), 'distinct text')}"
+    lines = [
+        f"- Annotated by `{_code(run.llm.model)}`, {where}, in {plural(len(run.result.rounds), 'round')}. {human}",
+        f"- SHA-256 of the first prompt: `{digest}` (its text: `first_prompt` in run.json).",
+        f"- Student: `{_code(base)}`, {student.mode}, first {student.max_length} tokens of a text.",
+        f"- Data: {texts}, file SHA-256 `{record['input']['sha256']}`.",
+        f"- Language model and student agree on {percent(_agreement(rows))} of the rows.",
+        f"- Job `{run.job_id}`, {record['finished']}.",
+    ]
+    return "## How the labels were made\n\n" + "\n".join(lines)
+
+
+def _agreement(rows: Rows) -> float:
+    return float((rows.llm == rows.student)[rows.with_text].mean())
+
+
+def _per_class_and_source(run: FinishedRun, rows: Rows) -> str:
+    sources = ("llm+student", "student", "llm")
+    counts = Counter(
+        (run.decisions[index].label, run.decisions[index].source) for index in rows.index[rows.with_text].tolist()
+    )
+    lines = [(_plain(name), *(count(counts[name, source]) for source in sources)) for name in run.spec.task.names]
+    given = sum(counts[name, source] for name in run.spec.task.names for source in sources)
+    note = f"\n\n{plural(len(rows.index) - given, 'row')} got no label."
+    return "## Rows per label and source\n\n" + _table(("label", *sources), lines) + note
+
+
+def _metrics(run: FinishedRun, rows: Rows) -> str:
+    scores = _student_scores(rows)
+    if not scores:
+        return (
+            "## Metrics\n\nAccuracy unknown: no ground truth was given. Agreement of language model and student is not "
+            "accuracy: both may be wrong together."
+        )
+    of = int(rows.known.sum())
+    low, high = wilson(round(scores[0][2] * of), of)
+    lines = [(name, percent(value)) for _, name, value in scores]
+    return (
+        f"## Metrics\n\nOf this classifier alone, on the {plural(of, 'row')} of `{_code(run.csv.name)}` with a true "
+        f"label; 95 % interval of the accuracy {low * 100:.0f} to {high * 100:.0f} %. The true labels were not trained "
+        "on, but the texts were: on new texts expect somewhat less.\n\n" + _table(("metric", "value"), lines)
+    )
+
+
+def _weak(rows: Rows) -> str:
+    weak = facts.weak_classes(rows) or ["none stands out"]
+    return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
+
+
+def _use(run: FinishedRun, student: Card) -> str:
+    columns = ", ".join(f"`{_code(name)}`" for name in run.pool.text_columns)
+    form = "the bare value" if len(run.pool.text_columns) == 1 else "`name: value` pairs, joined by `, `"
+    return (
+        f"## Intended use\n\nLabelling texts of the same kind as those it was made from ({columns}, given as {form}), "
+        "in bulk and where a single mistake does little harm. Check a sample before you rely on it; do not let it "
+        "decide alone about people.\n\n"
+        "## Limits\n\n"
+        f"- It reads the first {student.max_length} tokens of a text and always answers with one of its labels.\n"
+        "- It repeats the language model's errors and leanings where the training could not find them.\n"
+        "- Other topics, languages or styles than in the data were not tried.\n\n"
+        "## Terms\n\nSome providers of language models restrict training other models on their answers; so do some "
+        f"licences of model weights. Whoever passes this classifier on checks those of `{_code(run.llm.model)}` "
+        f"({_plain(run.llm.provider)}), of the base model, and the rights in the data."
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """A text in one line in which Markdown and HTML find nothing of theirs."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").replace("|", "/").split())

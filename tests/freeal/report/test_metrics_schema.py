@@ -1,0 +1,74 @@
+"""metrics.json keeps to its published schema."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import freeal.report.page
+
+SCHEMA = json.loads((Path(freeal.report.page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8"))
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
+UNDERSTOOD = {
+    *("$schema", "title", "description", "type", "const", "pattern", "minimum", "maximum", "minItems", "items"),
+    *("properties", "required", "additionalProperties"),
+}
+
+
+def faults(value, schema, path="$"):
+    """Where `value` breaks `schema`, in the part of JSON Schema that ours uses; an unknown keyword is an error."""
+    assert set() == set(schema) - UNDERSTOOD
+    if "type" in schema and (not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool)):
+        return [path]
+    if "const" in schema and value != schema["const"]:
+        return [path]
+    if isinstance(value, str):
+        return [] if re.search(schema.get("pattern", ""), value) else [path]
+    if isinstance(value, int | float):
+        return [] if schema.get("minimum", value) <= value <= schema.get("maximum", value) else [path]
+    if isinstance(value, list):
+        short = [path] if len(value) < schema.get("minItems", 0) else []
+        return short + [
+            fault for n, item in enumerate(value) for fault in faults(item, schema["items"], f"{path}[{n}]")
+        ]
+    return _faults_of_object(value, schema, path)
+
+
+def _faults_of_object(value, schema, path):
+    known, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
+    found = [f"{path}.{key}" for key in schema.get("required", []) if key not in value]
+    for key, item in value.items():
+        if key not in known and rest is False:
+            found.append(f"{path}.{key}")
+        else:
+            found += faults(item, known.get(key, rest), f"{path}.{key}")
+    return found
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_a_real_runs_metrics_keep_to_it(finish, truth):
+    """With and without ground truth."""
+    metrics = json.loads(json.dumps(finish(truth=truth).metrics()))
+    assert [] == faults(metrics, SCHEMA)
+    assert truth == ("accuracy" in metrics["final"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("rows",), "60"), (("rows",), -1), (("schema_version",), 2), (("final", "accuracy"), 1.1), (("surprise",), 1),
+        (("rounds", 0, "asked"), None), (("final", "label_counts", "happy"), 0.5), (("labels",), ["one"]),
+    ],
+)  # fmt: skip
+def test_what_breaks_it_is_found(finish, path, value):
+    """A wrong type, a value out of range, a key nobody named."""
+    metrics = copy.deepcopy(finish().metrics())
+    place = metrics
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert 1 == len(faults(metrics, SCHEMA))

@@ -1,0 +1,62 @@
+"""The model card: metadata that others read, and words that stand alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
+
+
+@pytest.fixture
+def card_of(publish):
+    """The card of a run as huggingface_hub reads it."""
+    return lambda run: huggingface_hub.ModelCard.load(publish(run) / "model" / "README.md")
+
+
+def test_the_metadata_and_the_model_index_are_read_back(finish, publish):
+    """Base model, task and the student's own accuracy, with the data it refers to."""
+    folder = publish(finish())
+    data = huggingface_hub.ModelCard.load(folder / "model" / "README.md").data
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert "sentence-transformers/all-MiniLM-L6-v2" == data.base_model
+    assert ("text-classification", "transformers") == (data.pipeline_tag, data.library_name)
+    assert ["accuracy", "f1"] == [result.metric_type for result in data.eval_results]
+    kept = metrics["rounds"][metrics["kept_round"] - 1]
+    assert kept["student_accuracy"] == data.eval_results[0].metric_value
+    assert data.eval_results[0].dataset_name.startswith("in.csv")
+    digest = hashlib.sha256(json.loads((folder / "run.json").read_text())["first_prompt"].encode()).hexdigest()
+    assert digest in (folder / "model" / "README.md").read_text(encoding="utf-8")
+
+
+def test_without_ground_truth_there_is_no_figure(finish, card_of):
+    """No model-index, and the card says why."""
+    card = card_of(finish(truth=False))
+    assert card.data.eval_results is None
+    assert "Accuracy unknown: no ground truth" in card.text
+    assert "agree on" in card.text
+
+
+def test_the_card_holds_no_row_and_keeps_markdown_whole(finish, card_of):
+    """Labels and description can neither break the table nor bring HTML in; texts of rows do not appear."""
+    labels = {"a|b": "<img src=x>\n\n# no heading", "c`d": "[x](http://y)"}
+    rows = [(f"secret text {number}", "a|b") for number in range(30)]
+    card = card_of(finish(rows, labels=labels, description="---\n# one\n<script>"))
+    assert "secret text" not in card.text
+    assert "\n| a\\|b | \\<img src=x\\> \\# no heading |\n" in card.text
+    assert "<script>" not in card.text
+    assert "\n--- \\# one" in card.text
+
+
+def test_examples_by_a_person_are_not_passed_over(finish, card_of):
+    """No label was trained on that a person gave; that a person wrote demonstrations is said."""
+    said = "No human label was trained on."
+    assert said in card_of(finish()).text
+
+
+def test_demonstrations_by_a_person_are_named(finish, card_of):
+    """Whoever reads the card knows that people had a hand in the prompts."""
+    card = card_of(finish(examples=[["a good day", "happy"], ["a bad day", "angry"]]))
+    assert "2 demonstrations in the prompts came from a person." in card.text
