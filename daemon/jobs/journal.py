@@ -21,6 +21,7 @@ from daemon.errors import JournalError, NewerJournalError, UnknownJobError
 from daemon.jobs.job import FINISHED, Job, State, check_move
 from daemon.jobs.prediction import Prediction
 from daemon.jobs.schema import SCHEMA_VERSION, STEPS
+from freeal import atomic
 from freeal.errors import Where
 
 FILE_NAME = "journal.sqlite"
@@ -83,14 +84,8 @@ class Journal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that take effect together or not at all."""
-        with self._mutex:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._mutex, atomic.transaction(self._connection) as connection:
+            yield connection
 
     # Jobs
 

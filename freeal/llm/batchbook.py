@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from freeal import atomic
 from freeal.errors import ConfigError, Where
 
 FILE_NAME = "batches.sqlite"
@@ -149,14 +150,8 @@ class BatchBook:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, atomic.transaction(self._connection) as connection:
+            yield connection
 
     def _prepare(self, path: Path) -> None:
         # No write-ahead log: entries are few, and without one the file opens in one step, however many do it at once.

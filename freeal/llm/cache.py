@@ -7,7 +7,6 @@ them in one commit: after a kill the books agree with the answers.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -19,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from freeal import atomic
 from freeal.errors import ConfigError, Where
 from freeal.types import Bill, Prompt, Reply, Usage
 
@@ -152,7 +152,7 @@ class SqliteStore:
         """Store replies and their bill in one transaction; on disk when this returns."""
         now = time.time()
         rows = [(key, _encoded(reply), now, now, self._asked_of) for key, reply in replies.items()]
-        with self._lock, self._transaction():
+        with self._lock, atomic.transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO replies (key, reply, stored_at, used_at, asked_of) VALUES (?, ?, ?, ?, ?)", rows
             )
@@ -178,19 +178,9 @@ class SqliteStore:
         with self._lock:
             self._connection.close()
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
     def _count_hits(self, keys: list[str]) -> None:
         now = time.time()
-        with self._transaction():
+        with atomic.transaction(self._connection):
             for part in _parts(keys):
                 marks = ",".join("?" * len(part))
                 update = f"UPDATE replies SET hits = hits + 1, used_at = ? WHERE key IN ({marks})"  # noqa: S608
@@ -199,7 +189,7 @@ class SqliteStore:
     def _prepare(self) -> None:
         self._enter_wal_mode()
         self._connection.execute("PRAGMA synchronous=FULL")
-        with self._transaction():
+        with atomic.transaction(self._connection):
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise ConfigError(
