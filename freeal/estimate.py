@@ -26,6 +26,7 @@ from freeal.llm.base import ChatModel
 from freeal.llm.upkeep import StoredAnswers
 from freeal.pool import Pool, build_pool
 from freeal.prompts import label_prompt
+from freeal.questions import FREE_SETS
 from freeal.settings import LlmSettings, Price
 from freeal.state import RoundStore
 from freeal.table import read_table
@@ -44,9 +45,6 @@ BATCH_SECONDS = Span(120.0, 86_400.0)
 
 PACKAGED_SECONDS_PER_TEXT = Span(0.01, 0.25)
 """The packaged local model, one answer to one text on two cores or many (27 a second were measured on two)."""
-
-LOCAL_SETS = 4
-"""Answers a free model gives to each text in the first round: without demonstrations, then with three sets of them."""
 
 _SAMPLED_TEXTS = 200
 
@@ -85,9 +83,10 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
 
 
 def _local(job: TrainingJob, pool: Pool, *, rows: int) -> Estimate:
-    sets = 1 + job.loop.demonstration_sets if job.loop.demonstration_sets else LOCAL_SETS
-    later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * (sets - 1))
-    answers = (Span(sets, sets) + later) * len(pool)
+    sets = job.loop.demonstration_sets or FREE_SETS
+    first = sets + (job.loop.zero_shot != "never")
+    later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
+    answers = (Span(first, first) + later) * (len(pool) * job.loop.annotate_share)
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
     return Estimate(
         provider="local",

@@ -18,7 +18,7 @@ class Estimate:
     distinct_rows: int
     text_columns: tuple[str, ...]
     known_labels: int
-    """Distinct texts with a true label."""
+    """Rows with a true label."""
     stored: int
     """Answers of the first round that the answer store holds already: they cost nothing."""
     calls: Span

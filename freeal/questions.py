@@ -17,7 +17,7 @@ from freeal.types import Annotation, Demonstration, Task
 
 Shortlist = tuple[str, ...] | None
 
-_FREE_SETS = 3
+FREE_SETS = 3
 """Sets of demonstrations each text is asked with where asking costs nothing."""
 
 
@@ -176,7 +176,7 @@ class Questions:
         """The sets every text is shown; one empty set when there are no candidates."""
         if not candidates:
             return [()]
-        count = self.settings.demonstration_sets or (_FREE_SETS if self.annotator.free else 1)
+        count = self.settings.demonstration_sets or (FREE_SETS if self.annotator.free else 1)
         label_ids = np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int)
         drawn = (
             retrieve.shared(label_ids, shots=self.settings.shots, seed=self.seed + number) for number in range(count)
