@@ -160,7 +160,11 @@ def _records(stream: IO[str], dialect: Dialect, path: Path) -> Iterator[tuple[in
             line = reader.line_num + 1
     except csv.Error as cause:
         problem = "a quoted value is never closed" if "end of data" in str(cause) else f"broken quoting: {cause}"
-        raise InputError(problem, where=Where(file=path, line=line), hint="the record begins on this line") from cause
+        raise InputError(
+            problem,
+            where=Where(file=path, line=line),
+            hint="close it, or write a quote within a value twice; the record begins on this line",
+        ) from cause
     except UnicodeDecodeError as cause:
         raise InputError(
             f"is not {cause.encoding} text after line {line}",
