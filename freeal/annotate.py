@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from freeal.answers import read, read_texts
 from freeal.asking import Asked, Asker
-from freeal.budget import Ledger
 from freeal.events import Emit, Notice, Progress
 from freeal.llm.base import BatchSender, ChatModel
 from freeal.llm.cache import AnswerStore, request_key
+from freeal.money.budget import Ledger
 from freeal.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
 

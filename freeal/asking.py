@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import anyio
 import anyio.to_thread
 
-from freeal.budget import Ledger, Reservation, ceiling
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
 from freeal.keeping import Keeper
 from freeal.llm.base import BatchSender, ChatModel, LosesReplies, OnAnswered
 from freeal.llm.cache import AnswerStore
+from freeal.money.budget import Ledger, Reservation, ceiling
 from freeal.types import Prompt, Reply, Status, Usage
 
 _FAILED_CALLS_IN_A_ROW = 20

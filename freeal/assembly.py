@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from freeal.budget import Ledger
 from freeal.errors import ConfigError, CredentialsError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.llm import credentials
@@ -15,6 +14,7 @@ from freeal.llm.batchbook import BatchBook
 from freeal.llm.cache import AnswerStore
 from freeal.llm.limiter import Limiter
 from freeal.llm.retry import Retry
+from freeal.money.budget import Ledger
 from freeal.settings import LlmSettings, StudentSettings
 from freeal.student.base import Trainer
 

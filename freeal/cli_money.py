@@ -61,8 +61,8 @@ def _estimate(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal import spec
-    from freeal.estimate import estimate
     from freeal.job import TrainingJob
+    from freeal.money.estimate import estimate
     from freeal.text import visible
 
     answers = arguments.path or answers_path()

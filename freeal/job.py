@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict
 from freeal import baseline, results
 from freeal.annotate import Annotator
 from freeal.assembly import open_batches, open_chat_model, open_trainer
-from freeal.budget import Ledger, price_of
 from freeal.decide import decide
 from freeal.errors import ModelFolderError
 from freeal.events import Emit, Notice, Progress, ignore
@@ -25,6 +24,7 @@ from freeal.llm.cache import SqliteStore
 from freeal.llm.limiter import Limiter
 from freeal.loop import Loop, LoopResult
 from freeal.metrics import Evaluation
+from freeal.money.budget import Ledger, price_of
 from freeal.pool import Pool, build_pool
 from freeal.record import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings

@@ -9,10 +9,10 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from freeal.budget import Ledger
 from freeal.decide import Decision
 from freeal.loop import LoopResult
 from freeal.metrics import Evaluation, final_metrics
+from freeal.money.budget import Ledger
 from freeal.pool import Pool
 from freeal.prompts import label_prompt
 from freeal.spec import Spec

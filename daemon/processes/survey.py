@@ -18,8 +18,8 @@ def survey(line: str) -> Answer:
     try:
         import anyio
 
-        from freeal.estimate import estimate_with
         from freeal.job import TrainingJob
+        from freeal.money.estimate import estimate_with
 
         request = json.loads(line)
         job = TrainingJob.model_validate(request["job"])

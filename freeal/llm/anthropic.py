@@ -15,7 +15,6 @@ import anthropic
 import httpx2
 from anthropic.types import Message
 
-from freeal.budget import output_ceiling
 from freeal.errors import AccountError, LlmError, TransientError
 from freeal.llm.credentials import ApiKey
 from freeal.llm.failures import error_for_answer, error_for_connection, shortened
@@ -23,6 +22,7 @@ from freeal.llm.limiter import Limiter
 from freeal.llm.remote import RemoteModel
 from freeal.llm.retry import Retry
 from freeal.llm.schemas import answer_schema
+from freeal.money.budget import output_ceiling
 from freeal.types import Prompt, Reply, Usage
 
 DEFAULT_MODEL = "claude-haiku-5-5"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 import anyio
 import anyio.to_thread
 
-from freeal.budget import BATCH_SHARE, Ledger
 from freeal.llm.batch_service import BatchService, Outcome
 from freeal.llm.cache import AnswerStore
+from freeal.money.budget import BATCH_SHARE, Ledger
 from freeal.types import Reply, Usage
 
 _REPLIES_AT_ONCE = 500

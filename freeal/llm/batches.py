@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import anyio.to_thread
 
-from freeal.budget import BATCH_SHARE, Ledger, Reservation, ceiling
 from freeal.errors import AccountError, BudgetReachedError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Emit, Notice
 from freeal.llm.base import OnAnswered, Sent, TryLive
@@ -26,6 +25,7 @@ from freeal.llm.batch_track import Track
 from freeal.llm.batchbook import Entry
 from freeal.llm.cache import AnswerStore
 from freeal.llm.retry import Retry
+from freeal.money.budget import BATCH_SHARE, Ledger, Reservation, ceiling
 from freeal.types import Prompt, Reply, Status, Usage
 
 _LEAST_SHARE = 50

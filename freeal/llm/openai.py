@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 
-from freeal.budget import output_ceiling
 from freeal.errors import LlmError, TransientError
 from freeal.llm.credentials import ApiKey
 from freeal.llm.failures import error_for_answer, error_for_connection
@@ -19,6 +18,7 @@ from freeal.llm.logprobs import MOST_ALTERNATIVES, label_probability
 from freeal.llm.remote import RemoteModel
 from freeal.llm.retry import Retry
 from freeal.llm.schemas import answer_schema
+from freeal.money.budget import output_ceiling
 from freeal.types import Prompt, Reply, Usage
 
 BASE_URL = "https://api.openai.com/v1"

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 import anyio
 import anyio.lowlevel
 
-from freeal.budget import output_ceiling
 from freeal.errors import RowRejectedError, TransientError
 from freeal.llm.base import OnLost
 from freeal.llm.limiter import Limiter
 from freeal.llm.pacing import Demand, Ticket
 from freeal.llm.retry import Retry
+from freeal.money.budget import output_ceiling
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
 _CONNECT_SECONDS = 10.0

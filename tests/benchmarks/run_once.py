@@ -16,8 +16,8 @@ from run_loop import CallCount
 
 from freeal.annotate import Annotator, LabelRequest
 from freeal.assembly import open_chat_model, open_trainer
-from freeal.budget import Ledger, price_of
 from freeal.llm.cache import SqliteStore
+from freeal.money.budget import Ledger, price_of
 from freeal.settings import LlmSettings
 from freeal.student.base import NO_LABEL, LabelledTexts, Training
 

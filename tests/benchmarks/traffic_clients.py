@@ -24,13 +24,13 @@ import traffic
 
 from freeal.annotate import Annotator, LabelRequest
 from freeal.answers import read
-from freeal.budget import Ledger, price_of
 from freeal.errors import AccountError, SpendCapError
 from freeal.llm.anthropic import AnthropicModel, reply_of, request_body
 from freeal.llm.cache import NO_BILL, AnswerStore, MemoryStore, SqliteStore
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limiter import Limiter
 from freeal.llm.retry import Retry
+from freeal.money.budget import Ledger, price_of
 from freeal.settings import LlmSettings
 from freeal.types import Bill, Reply, Status
 

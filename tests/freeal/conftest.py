@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from freeal.annotate import Annotator
-from freeal.budget import Ledger
 from freeal.events import ignore
 from freeal.llm.cache import MemoryStore
 from freeal.loop import Loop
 from freeal.metrics import Evaluation
+from freeal.money.budget import Ledger
 from freeal.pool import Pool
 from freeal.settings import LoopSettings, Price
 from freeal.state import RoundState, RoundStore

@@ -8,10 +8,10 @@ import anyio
 import pytest
 
 from freeal.asking import Asker
-from freeal.budget import FREE, Ledger, ceiling, cost_usd
 from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Notice, Spend
 from freeal.llm.cache import MemoryStore
+from freeal.money.budget import FREE, Ledger, ceiling, cost_usd
 from freeal.settings import Price
 from freeal.testing.chat import ScriptedModel
 from freeal.types import Prompt, Reply, Status, Usage

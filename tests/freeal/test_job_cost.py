@@ -7,9 +7,9 @@ import csv
 import anyio
 import pytest
 
-from freeal.budget import KNOWN_PRICES, cost_usd
 from freeal.errors import AccountError
 from freeal.job import TrainingJob, train
+from freeal.money.budget import KNOWN_PRICES, cost_usd
 from freeal.spec import Spec
 from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer

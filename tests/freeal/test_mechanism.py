@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from freeal.annotate import Annotator, LabelRequest
-from freeal.budget import Ledger
 from freeal.decide import decide
 from freeal.errors import RowRejectedError
 from freeal.events import ignore
 from freeal.llm.cache import MemoryStore
+from freeal.money.budget import Ledger
 from freeal.outputs import write_annotated
 from freeal.predict import PredictionJob, predict_csv
 from freeal.settings import LoopSettings, Price, StudentSettings

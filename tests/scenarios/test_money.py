@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from freeal.budget import KNOWN_PRICES, ceiling, cost_usd
+from freeal.money.budget import KNOWN_PRICES, ceiling, cost_usd
 from freeal.prompts import label_prompt
 from freeal.testing.server import MessagesServer
 from freeal.types import Demonstration, Label, Task, Usage

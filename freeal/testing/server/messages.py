@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from freeal.budget import cost_usd
+from freeal.money.budget import cost_usd
 from freeal.settings import Price
 from freeal.testing.server.batches import Batches, BatchRules
 from freeal.testing.server.faults import Fault, FaultOrKind, fault_of

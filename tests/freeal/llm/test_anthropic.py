@@ -10,10 +10,10 @@ import httpx2
 import pytest
 
 from freeal.answers import read
-from freeal.budget import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.anthropic import DEFAULT_MODEL, AnthropicModel, translated
 from freeal.llm.retry import Retry
+from freeal.money.budget import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.prompts import label_prompt, writing_prompt
 from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Status, Usage

@@ -10,7 +10,6 @@ import anyio.lowlevel
 import pytest
 
 from freeal.asking import Asker
-from freeal.budget import BATCH_SHARE, Ledger, ceiling, cost_usd
 from freeal.errors import AccountError, TransientError
 from freeal.events import BatchProgress, Notice
 from freeal.llm.anthropic import AnthropicModel
@@ -20,6 +19,7 @@ from freeal.llm.batch_track import Track
 from freeal.llm.batchbook import BatchBook
 from freeal.llm.batches import BatchSender, Rules
 from freeal.llm.cache import SqliteStore, request_key
+from freeal.money.budget import BATCH_SHARE, Ledger, ceiling, cost_usd
 from freeal.prompts import label_prompt
 from freeal.settings import Price
 from freeal.testing.chat import text_of

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freeal.annotate import Annotator, LabelRequest
-from freeal.budget import FREE, Ledger
 from freeal.errors import ConfigError
 from freeal.events import ignore
 from freeal.llm import upkeep
 from freeal.llm.cache import MemoryStore, SqliteStore, request_key
+from freeal.money.budget import FREE, Ledger
 from freeal.testing.chat import ScriptedModel, text_of
 from freeal.types import Bill, Demonstration, Label, Prompt, Reply, Task, Usage
 

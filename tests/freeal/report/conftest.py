@@ -10,11 +10,11 @@ import pytest
 
 from freeal import results
 from freeal.annotate import Annotator
-from freeal.budget import Ledger
 from freeal.decide import decide
 from freeal.events import ignore
 from freeal.job import TrainingJob, run_loop
 from freeal.llm.cache import MemoryStore
+from freeal.money.budget import Ledger
 from freeal.pool import build_pool
 from freeal.record import Answerer, FinishedRun
 from freeal.settings import Price

@@ -16,21 +16,21 @@ from pathlib import Path
 
 from freeal.annotate import Annotator
 from freeal.assembly import open_chat_model, resolve_provider
-from freeal.budget import BATCH_SHARE, PRICES_AS_OF, Ledger, cost_usd, price_of
-from freeal.counting import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.errors import TrainingError
 from freeal.events import ignore
-from freeal.forecast import Estimate
 from freeal.job import TrainingJob, run_loop
 from freeal.llm.base import ChatModel
 from freeal.llm.upkeep import StoredAnswers
+from freeal.money.budget import BATCH_SHARE, PRICES_AS_OF, Ledger, cost_usd, price_of
+from freeal.money.counting import CountingModel, FirstRoundOverError, NoTrainer
+from freeal.money.forecast import Estimate
+from freeal.money.tokens import NOTHING, Span
 from freeal.pool import Pool, build_pool
 from freeal.prompts import label_prompt
 from freeal.questions import FREE_SETS
 from freeal.settings import LlmSettings, Price
 from freeal.state import RoundStore
 from freeal.table import read_table
-from freeal.tokens import NOTHING, Span
 from freeal.types import Demonstration, Prompt, Usage
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)

@@ -1,4 +1,4 @@
-"""freeal/budget.py."""
+"""freeal/money/budget.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.budget import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, Ledger, ceiling, cost_usd, price_of
 from freeal.errors import BudgetReachedError, ConfigError
+from freeal.money.budget import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, Ledger, ceiling, cost_usd, price_of
 from freeal.settings import Price
 from freeal.types import Bill, Prompt, Usage
 
@@ -63,7 +63,7 @@ def test_a_batch_is_reserved_and_settled_at_its_share():
 
 def test_known_prices_say_when_they_were_taken():
     """The day stands in freeal.yaml beside the prices it repeats."""
-    text = (Path(__file__).resolve().parents[2] / "freeal.yaml").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[3] / "freeal.yaml").read_text(encoding="utf-8")
     assert PRICES_AS_OF in text
     assert [] == [model for model in KNOWN_PRICES if model not in text]
     example = re.search(r"claude-haiku-5-5: (\{.*?\})", text)

@@ -12,7 +12,7 @@ import anyio.lowlevel
 
 from freeal.asking import CACHEABLE_CHARACTERS
 from freeal.llm.base import ChatModel
-from freeal.tokens import NOTHING, Span, token_span
+from freeal.money.tokens import NOTHING, Span, token_span
 from freeal.types import Prompt, PromptStyle, Reply
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""freeal/estimate.py: what is foretold is what happens, and telling it leaves no trace."""
+"""freeal/money/estimate.py: what is foretold is what happens, and telling it leaves no trace."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import csv
 import anyio
 import pytest
 
-from freeal.estimate import estimate, estimate_with
-from freeal.forecast import Estimate
 from freeal.job import TrainingJob, train
+from freeal.money.estimate import estimate, estimate_with
+from freeal.money.forecast import Estimate
+from freeal.money.tokens import Span
 from freeal.settings import LlmSettings
 from freeal.spec import Spec
 from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer
-from freeal.tokens import Span
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-test"}
 EXAMPLES = [["a good one", "yes"], ["a bad one", "no"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from freeal.tokens import Span
+from freeal.money.tokens import Span
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""freeal/tokens.py."""
+"""freeal/money/tokens.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.tokens import Span, token_span
+from freeal.money.tokens import Span, token_span
 
 
 @pytest.mark.parametrize(
