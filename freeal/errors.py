@@ -12,6 +12,7 @@ FreealError
 │   └── AccountError       key, permission or model name is wrong (401, 403, 404): stop
 ├── BudgetReachedError     our own cap: finish with what is there                             (exit 3)
 ├── TrainingError          the student could not be trained on these labels
+├── DeviceError            the GPU failed: a fresh process may have better luck
 └── ModelFolderError       a published model cannot be used
     ├── CorruptModelError  something is missing or damaged
     └── NewerFormatError   written by a later version of this software
@@ -23,7 +24,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 Trouble = Literal["rate_limit", "unavailable", "lost_reply", "failed"]
 """Kinds of `TransientError`."""
@@ -58,19 +60,58 @@ class Where:
         }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: what, where, and what the user can do about it."""
+
+    problem: str
+    where: Where = dataclasses.field(default_factory=Where)
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = str(self.where)
+        text = f"{place}: {self.problem}" if place else self.problem
+        return f"{text} ({self.hint})" if self.hint else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for error.json."""
+        return {"problem": self.problem, "where": self.where.as_dict(), "hint": self.hint}
+
+
 class FreealError(Exception):
-    """Base of all: `problem` says what is wrong, `where` the place, `hint` what the user can do."""
+    """Base of all: `problem` says what is wrong, `where` the place, `hint` what the user can do.
+
+    `problems` are all of them, in order, where several were found at once, else empty; then `where` and `hint` are
+    those of the first, which `problem` names.
+    """
 
     def __init__(self, problem: str, *, where: Where | None = None, hint: str | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
         self.where = where or Where()
         self.hint = hint
+        self.problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Self:
+        """One error for all that was found, one problem at least: a single one is an error like any other."""
+        first = problems[0]
+        if len(problems) == 1:
+            return cls(first.problem, where=first.where, hint=first.hint)
+        error = cls(f"{len(problems)} problems; the first: {first.problem}", where=first.where, hint=first.hint)
+        error.problems = tuple(problems)
+        return error
+
+    @property
+    def parts(self) -> tuple[Problem, ...]:
+        """All that is wrong, one problem at least."""
+        return self.problems or (Problem(self.problem, self.where, self.hint),)
 
     def __str__(self) -> str:
-        place = str(self.where)
-        text = f"{place}: {self.problem}" if place else self.problem
-        return f"{text} ({self.hint})" if self.hint else text
+        if not self.problems:
+            return str(self.parts[0])
+        numbered = (f"\n  {number}. {problem}" for number, problem in enumerate(self.problems, start=1))
+        return f"{len(self.problems)} problems:{''.join(numbered)}"
 
 
 class ConfigError(FreealError):
@@ -136,6 +177,10 @@ class BudgetReachedError(FreealError):
 
 class TrainingError(FreealError):
     """The student could not be trained on these labels."""
+
+
+class DeviceError(FreealError):
+    """The device the student computes on failed."""
 
 
 class ModelFolderError(FreealError):

@@ -5,29 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
-from freeal import yamlfile
+from freeal import plainfile, spelling, yamlfile
 from freeal.errors import SpecError, Where
-from freeal.settings import LlmSettings, LoopSettings, Mode, Provider, StudentMode, StudentSettings
+from freeal.plainfile import Links
+from freeal.settings import LlmSettings, LongTexts, LoopSettings, Mode, Provider, StudentMode, StudentSettings
 from freeal.types import Demonstration, Label, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """A model's name is also a folder's name; nothing else may choose a path."""
+
+
+_PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
+_DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
+
+EXAMPLES_BYTES = 5_000_000
+"""Thousands of demonstrations; a prompt holds dozens."""
 
 
 class _Part(BaseModel):
@@ -52,6 +62,7 @@ class StudentOverrides(_Part):
     batch_size: PositiveInt | None = None
     learning_rate: PositiveFloat | None = None
     max_length: PositiveInt | None = None
+    long_texts: LongTexts | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     warm_start: bool | None = None
 
@@ -61,12 +72,21 @@ class CsvFormat(_Part):
 
     encoding: str | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quoting: Literal["minimal", "none"] | None = None
+    quoting: Literal["minimal", "backslash", "none"] | None = None
+    skip_rows: NonNegativeInt | None = None
+    ragged: Literal["refuse", "pad"] | None = None
 
     @field_validator("delimiter", mode="before")
     @classmethod
     def _named_tab(cls, value: Any) -> Any:
         return "\t" if value in ("tab", "\\t") else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _can_split(cls, value: str | None) -> str | None:
+        if value is not None and (value in '"\\\r\n\0\ufeff\uffff' or "\ud800" <= value <= "\udfff"):
+            raise ValueError("cannot separate values: take another character, or write tab")
+        return value
 
 
 class Example(_Part):
@@ -74,6 +94,13 @@ class Example(_Part):
 
     text: Annotated[str, Field(min_length=1)]
     label: str
+
+    @field_validator("text")
+    @classmethod
+    def _some_text(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("an example has no text")
+        return text
 
 
 def _pair_to_example(value: Any) -> Any:
@@ -84,12 +111,23 @@ def _pair_to_example(value: Any) -> Any:
     return value
 
 
+def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
+    labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
+    if labels is not None and example.label not in labels:
+        guess = yamlfile.nearest(example.label, labels)
+        raise ValueError(
+            f"the label {example.label!r} of an example is none of the labels"
+            + (f"; did you mean {guess!r}?" if guess else "")
+        )
+    return example
+
+
 def _list_to_mapping(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        names = [str(name) for name in value]
-        if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"label {doubled[0]!r} stands twice")
-        return dict.fromkeys(names, "")
+        counts = Counter(str(name) for name in value)
+        if doubled := [repr(name) for name, count in counts.items() if count > 1]:
+            raise ValueError(f"label {', '.join(doubled)} stands twice")
+        return dict.fromkeys(counts, "")
     if isinstance(value, dict):
         return {str(name): "" if meaning is None else meaning for name, meaning in value.items()}
     return value
@@ -112,7 +150,7 @@ class Spec(_Part):
     label_column: str | None = None
     id_column: str | None = None
     paraphrase_column: str | None = None
-    examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example)], ...] = ()
+    examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example), AfterValidator(_of_the_labels)], ...] = ()
     iterations: PositiveInt | None = None
     budget_usd: NonNegativeFloat | None = None
     llm: LlmOverrides = LlmOverrides()
@@ -125,21 +163,16 @@ class Spec(_Part):
     def _folder_name(cls, name: str) -> str:
         if re.fullmatch(NAME_PATTERN, name) is None:
             raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        if name.endswith(".") or name.split(".", maxsplit=1)[0].lower() in _DEVICES:
+            raise ValueError("cannot be a folder's name on Windows: it is a device there, or loses its dot")
         return name
 
     @field_validator("labels")
     @classmethod
     def _usable_labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        if len(labels) < 2:
-            raise ValueError("at least 2 labels are needed")
-        seen: dict[str, str] = {}
-        for name in labels:
-            if not name.strip():
-                raise ValueError("a label has no name")
-            if name != name.strip():
-                raise ValueError(f"label {name!r} begins or ends with a space")
-            if (twin := seen.setdefault(name.casefold(), name)) != name:
-                raise ValueError(f"labels {twin!r} and {name!r} differ only by case")
+        problems = ["at least 2 labels are needed"] if len(labels) < 2 else []
+        if problems := [*problems, *spelling.wrong_labels(labels)]:
+            raise ValueError("; ".join(problems))
         return labels
 
     @field_validator("text_columns", mode="before")
@@ -152,27 +185,32 @@ class Spec(_Part):
     def _some_text(cls, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if columns is not None and not columns:
             raise ValueError("names no column; leave the key out to use every column")
+        if doubled := [repr(name) for name, count in Counter(columns or ()).items() if count > 1]:
+            raise ValueError(f"names {', '.join(doubled)} twice")
         return columns
+
+    @field_validator(*_HARM)
+    @classmethod
+    def _one_role_each(cls, column: str | None, info: ValidationInfo) -> str | None:
+        role = str(info.field_name)
+        if column is not None and column in (info.data.get("text_columns") or ()):
+            raise ValueError(f"{role} {column!r} is also in text_columns: {_HARM[role]}")
+        for other in _HARM:
+            if column is not None and column == info.data.get(other):
+                raise ValueError(f"{role} {column!r} is also the {other}; a column has one part")
+        return column
 
     @field_validator("examples")
     @classmethod
-    def _known_labels(cls, examples: tuple[Example, ...], info: ValidationInfo) -> tuple[Example, ...]:
-        labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
-        for number, example in enumerate(examples, start=1):
-            if labels is not None and example.label not in labels:
-                guess = yamlfile.nearest(example.label, labels)
-                raise ValueError(
-                    f"the label {example.label!r} of example {number} is none of the labels"
-                    + (f"; did you mean {guess!r}?" if guess else "")
-                )
+    def _no_contradiction(cls, examples: tuple[Example, ...]) -> tuple[Example, ...]:
+        given: dict[str, set[str]] = {}
+        for example in examples:
+            given.setdefault(" ".join(example.text.casefold().split()), set()).add(example.label)
+        torn = [(text, labels) for text, labels in given.items() if len(labels) > 1]
+        if torn:
+            said = (f"{spelling.quoted(text)} stands under {' and '.join(sorted(labels))}" for text, labels in torn)
+            raise ValueError(f"examples contradict each other: {'; '.join(said)}")
         return examples
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Spec:
-        for role, column in self.other_columns.items():
-            if column in (self.text_columns or ()):
-                raise ValueError(f"{role} {column!r} is also in text_columns: {_HARM[role]}")
-        return self
 
     @property
     def other_columns(self) -> dict[str, str]:
@@ -217,29 +255,35 @@ def _given(overrides: _Part) -> dict[str, Any]:
     return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 
-def load(path: Path, *, default_name: str | None = None) -> Spec:
-    """Read a spec file. `default_name` (the CSV's stem) is used where the file has no `name`.
+def load(path: Path, *, default_name: str | None = None, links: Links = "follow") -> Spec:
+    """Read a spec file. `default_name` (the CSV's stem) is used where the file has no `name`; `links` says whether it,
+    or the file of examples it names, may be a symbolic link.
 
     Raises `SpecError` naming the file, the line and the key.
     """
-    document = yamlfile.load(path, SpecError)
+    document = yamlfile.load(path, SpecError, links=links)
     document.data.setdefault("name", default_name or path.stem)
     examples = document.data.get("examples")
     if isinstance(examples, str):
-        document.data["examples"] = _examples_beside(path, examples, document.where(("examples",)))
+        document.data["examples"] = _examples_beside(path, examples, document.where(("examples",)), links)
     elif examples is None:
         document.data.pop("examples", None)
     return yamlfile.validate(Spec, document, SpecError)
 
 
-def _examples_beside(spec_path: Path, name: str, where: Where) -> Any:
+def _examples_beside(spec_path: Path, name: str, where: Where, links: Links) -> Any:
     if Path(name).name != name:
         raise SpecError(f"{name!r} is not the plain name of a file beside the spec", where=where)
     path = spec_path.parent / name
     try:
-        examples = json.loads(path.read_text(encoding="utf-8"))
+        content = plainfile.read(path, most_bytes=EXAMPLES_BYTES, links=links)
+        if len(content) > EXAMPLES_BYTES:
+            raise SpecError(f"is longer than {EXAMPLES_BYTES:,} bytes: more is not read", where=Where(file=path))
+        examples = json.loads(content.decode("utf-8-sig"))
     except OSError as cause:
         raise SpecError(f"examples file {name!r} cannot be read: {cause.strerror}", where=where) from cause
+    except RecursionError as cause:
+        raise SpecError("is nested too deep", where=Where(file=path)) from cause
     except ValueError as cause:
         raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
     if not isinstance(examples, list):

@@ -1,7 +1,8 @@
 """YAML read as a person means it: scalars stay text until a model says otherwise, errors know their line.
 
 Plain YAML turns the label `no` into False and `007` into 7. Here only null is special; pydantic converts the rest where
-a field asks for a number. Aliases are refused (they are how a small file grows into gigabytes), as are repeated keys.
+a field asks for a number. Refused are aliases (they are how a small file grows into gigabytes), tags (they are how a
+value becomes an object), nesting deeper than any of our files needs (it exhausts the parser) and repeated keys.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from freeal.errors import ConfigError, Where
+from freeal import plainfile
+from freeal.errors import ConfigError, Problem, Where
+from freeal.plainfile import Links
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 300_000
+"""Parsing takes seconds per megabyte."""
+MAX_DEPTH = 12
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 KeyPath = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -61,14 +67,15 @@ def nearest(wrong: str, known: Iterable[str]) -> str | None:
     return by_lower[found[0]] if found else None
 
 
-def load(path: Path, error: type[ConfigError] = ConfigError) -> Document:
+def load(path: Path, error: type[ConfigError] = ConfigError, *, links: Links = "follow") -> Document:
     """Read a mapping from a YAML file. Raises `error` naming file and line."""
     try:
-        content = path.read_bytes()
+        content = plainfile.read(path, most_bytes=MAX_BYTES, links=links)
     except OSError as cause:
         raise error(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
     if len(content) > MAX_BYTES:
-        raise error(f"is {len(content):,} bytes long; at most {MAX_BYTES:,} are read", where=Where(file=path))
+        hint = "many examples belong into a JSON file beside it"
+        raise error(f"is longer than {MAX_BYTES:,} bytes: more is not read", where=Where(file=path), hint=hint)
     try:
         return parse(content.decode("utf-8-sig"), path, error)
     except UnicodeDecodeError as cause:
@@ -78,12 +85,10 @@ def load(path: Path, error: type[ConfigError] = ConfigError) -> Document:
 
 def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Document:
     """`load` for text already in memory; `path` is for messages only."""
-    loader = _TextLoader(text)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                where = Where(file=path, line=event.start_mark.line + 1 if event.start_mark else None)
-                raise error(f"uses the alias *{event.anchor}", where=where, hint="write the value out")
+        for trick in _tricks(text):
+            raise error(trick.problem, where=Where(file=path, line=trick.line), hint=trick.hint)
+        loader = _TextLoader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(path, {}, {})
@@ -101,10 +106,38 @@ def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Docu
         raise error(
             f"is not valid YAML: {cause.problem or cause.context}", where=Where(file=path, line=line)
         ) from cause
+    except yaml.reader.ReaderError as cause:
+        where = Where(file=path, line=text.count("\n", 0, cause.position) + 1)
+        raise error(f"holds the character {chr(cause.character)!a}, which YAML does not allow", where=where) from cause
     except yaml.YAMLError as cause:
         raise error(f"is not valid YAML: {cause}", where=Where(file=path)) from cause
-    finally:
-        loader.dispose()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trick:
+    """What no settings file needs and a hostile one may hold."""
+
+    problem: str
+    hint: str
+    line: int | None
+
+
+def _tricks(text: str) -> Iterator[_Trick]:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else None
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            yield _Trick(f"is nested more than {MAX_DEPTH} deep", "write it flat", line)
+        if isinstance(event, yaml.AliasEvent):
+            yield _Trick(f"uses the alias *{event.anchor}", "write the value out", line)
+        if (tag := getattr(event, "tag", None)) is not None:
+            yield _Trick(f"uses the tag {tag}", "leave the tag out", line)
+        if isinstance(event, yaml.ScalarEvent) and _LONE_SURROGATE.search(event.value):
+            yield _Trick("holds half a character (a lone surrogate)", "write the character itself", line)
 
 
 def _key_lines(node: yaml.Node, prefix: KeyPath, path: Path, error: type[ConfigError]) -> Iterable[tuple[KeyPath, int]]:
@@ -128,17 +161,17 @@ def _key_lines(node: yaml.Node, prefix: KeyPath, path: Path, error: type[ConfigE
 
 
 def validate(model: type[Model], document: Document, error: type[ConfigError] = ConfigError) -> Model:
-    """The document as a `model`. Raises `error` for the first problem, counting the others."""
+    """The document as a `model`. Raises one `error` for all that is wrong, in the order of the file's lines."""
     try:
         return model.model_validate(document.data)
     except ValidationError as cause:
-        problems = cause.errors(include_url=False)
-        first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-        key_path = tuple(part for part in first["loc"])
-        message, hint = _explain(model, key_path, dict(first))
-        if len(problems) > 1:
-            message += f"; {len(problems) - 1} more problem{'s' if len(problems) > 2 else ''} in this file"
-        raise error(message, where=document.where(key_path), hint=hint) from cause
+        found = []
+        for problem in cause.errors(include_url=False):
+            message, hint = _explain(model, problem["loc"], dict(problem))
+            found.append(Problem(message, document.where(problem["loc"]), hint))
+        # what is missing has no line and comes last, behind the misspelt key that often explains it
+        found.sort(key=lambda one: (one.where.line is None, one.where.line or 0))
+        raise error.of(found) from cause
 
 
 def _explain(model: type[BaseModel], key_path: KeyPath, problem: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -58,6 +59,18 @@ def test_our_columns_say_what_happened_to_a_row(tmp_path, finished):
         ("no", "llm+student", "no", "ok;duplicate_of:1"),
         ("yes", "student", "", "invalid_answer"),
     ] == found
+
+
+def test_our_columns_never_begin_like_a_formula_and_the_users_stay_as_they_are(tmp_path, finished):
+    """A spreadsheet runs nothing of ours, not even a rounded -0.0000; what the user's cells say is the user's."""
+    table, pool, state, decisions = finished
+    decisions = [dataclasses.replace(one, clean=-1e-17, confidence=-0.0) for one in decisions]
+    table.rows[0][0] = "=1+1"
+    outputs.write_annotated(tmp_path / "out.csv", table, pool, decisions, state.annotations)
+    rows = _rows(tmp_path / "out.csv", ";")
+    assert "=1+1" == rows[0]["id"]
+    ours = [value for row in rows for name, value in row.items() if name not in table.header]
+    assert [] == [value for value in (*ours, *outputs.ANNOTATED_COLUMNS) if value.startswith(tuple("=+-@\t\r"))]
 
 
 def test_the_audit_has_a_line_per_answer_and_no_text(tmp_path, finished):

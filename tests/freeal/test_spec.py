@@ -58,7 +58,7 @@ def test_numbers_and_booleans_are_read_where_a_key_asks_for_them(tmp_path):
         (GOOD + "name: ../../etc\n", r"key 'name': must be 1 to 64 letters"),
         (
             GOOD + "examples: [[nice, positiv]]\n",
-            r"the label 'positiv' of example \d is none of the labels; did you mean 'positive'\?",
+            r"the label 'positiv' of an example is none of the labels; did you mean 'positive'\?",
         ),
         (GOOD + "examples: [[nice]]\n", r"key 'examples\.0': an example is a pair"),
         (GOOD + "text_columns: [t]\nlabel_column: t\n", r"label_column 't' is also in text_columns"),
@@ -66,7 +66,15 @@ def test_numbers_and_booleans_are_read_where_a_key_asks_for_them(tmp_path):
         ("- a\n", r"must be a mapping"),
         ("a: &x 1\nb: *x\n", r"line 2: uses the alias \*x"),
         (GOOD + "examples: ../secret.json\n", r"line 3, key 'examples': '\.\./secret\.json' is not the plain name"),
-        ("", r"key 'description': is required; 1 more problem"),
+        (GOOD + "examples: [[nice, positive], [' ', negative]]\n", r"key 'examples\.1\.text': an example has no text"),
+        (GOOD + "text_columns: [t, u, t]\n", r"line 3, key 'text_columns': names 't' twice"),
+        (GOOD + "id_column: t\nlabel_column: t\n", r"line 3, key 'id_column': id_column 't' is also the label_column"),
+        (
+            GOOD + "examples: [[Nice, positive], ['nice ', negative]]\n",
+            r"key 'examples': examples contradict each other: 'nice' stands under negative and positive",
+        ),
+        ("description: d\nlabels: [a b, 'ab']\n", r"labels 'a b' and 'ab' differ only by spaces"),
+        ("", r"2 problems:\n  1\. .*key 'description': is required\n  2\. .*key 'labels': is required"),
     ],
 )
 def test_a_wrong_spec_says_where_and_what(tmp_path, text, message):

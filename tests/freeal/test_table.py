@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freeal.errors import InputError
 from freeal.spec import CsvFormat
-from freeal.table import TableWriter, detect, free_name, read_table, write_rows
+from freeal.table import RowReader, TableWriter, detect, free_name, read_table, write_rows
 
 CELL = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 
@@ -53,11 +55,11 @@ def test_a_byte_order_mark_names_the_encoding(tmp_path, encoding):
     assert (table.header, table.rows) == (("id", "text"), [["1", "Grüße 🎉"]])
 
 
-def test_another_encoding_is_refused_with_its_line_and_a_hint(tmp_path):
-    """Latin-1 is not guessed at: the error says where it broke and which key names the encoding."""
+def test_what_is_not_in_the_encoding_told_is_refused_with_line_and_byte(tmp_path):
+    """What the spec says about the encoding is believed, and an error says where it does not hold."""
     path = _written(tmp_path, "id,text\n1,ok\n2,café\n", "latin-1")
-    with pytest.raises(InputError, match=r"in\.csv, line \d+: is not utf-8 text.*csv\.encoding"):
-        read_table(path)
+    with pytest.raises(InputError, match=r"in\.csv, line 3: is not utf-8 text: byte 19 \(e9\).*csv\.encoding"):
+        read_table(path, CsvFormat(encoding="utf-8"))
     assert read_table(path, CsvFormat(encoding="latin-1")).rows[1] == ["2", "café"]
 
 
@@ -87,6 +89,7 @@ def test_a_missing_column_names_its_nearest(tmp_path):
 
 
 @given(rows=st.lists(st.lists(CELL, min_size=2, max_size=2), max_size=6), delimiter=st.sampled_from(",;\t|"))
+@settings(deadline=None)
 def test_what_is_written_reads_back_value_for_value(tmp_path_factory, rows, delimiter):
     """Any text survives writing and reading, line breaks, quotes, lone carriage returns and NULs included."""
     path = tmp_path_factory.mktemp("round") / "t.csv"
@@ -105,3 +108,51 @@ def test_a_single_empty_value_is_not_a_blank_line():
 def test_a_taken_name_gets_a_number():
     """Our columns never shadow the user's."""
     assert free_name("freeal_label", ["freeal_label", "freeal_label_2"]) == "freeal_label_3"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "delimiter"),
+    [("t.csv", "a;b\n1;2\n", ";"), ("t.tsv", "a\tb\n1\t2\n", ","), ("t.csv", "text\na, b\nc\n", ",")],
+)
+def test_the_output_keeps_the_delimiter_of_a_csv(tmp_path, name, content, delimiter):
+    """A semicolon stays; what is no plain CSV, or has one column, comes out with commas."""
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert delimiter == read_table(path).dialect.output_delimiter
+
+
+def test_a_guess_is_told(tmp_path):
+    """What was guessed is said in a sentence that names it and where to say what is right."""
+    (notice,) = read_table(_written(tmp_path, "id,text\n1,schöne Größe\n", "cp1252")).dialect.notices
+    assert "its encoding is cp1252" in notice
+    assert "csv in the spec" in notice
+
+
+def test_a_column_that_stands_twice_is_refused_with_its_places(tmp_path):
+    """Two columns of one name are carried, but neither can be the text."""
+    table = read_table(_written(tmp_path, "text,id,text\na,1,b\n"))
+    assert 1 == table.column("id", role="id_column")
+    with pytest.raises(InputError, match=r"stands 2 times .*number 1, 3 of the header: rename all but one"):
+        table.column("text", role="text_columns")
+
+
+def test_reading_row_by_row_holds_no_more_than_a_piece(tmp_path):
+    """Ten times the rows need no more memory, packed or not."""
+    peaks = []
+    for rows in (5_000, 50_000):
+        path = tmp_path / f"{rows}.csv.gz"
+        with gzip.open(path, "wt", encoding="utf-8", newline="") as stream:
+            stream.write("id,text\n" + "".join(f"{number},a text of some length\n" for number in range(rows)))
+        tracemalloc.start()
+        with RowReader(path, CsvFormat()) as reader:
+            assert rows == sum(1 for _ in reader)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("value", ['"', "\n", "\0", "\ufeff", "ab", ""])
+def test_what_cannot_separate_values_is_refused(value):
+    """A quote or a line break as a delimiter is a mistake that the spec's reader names."""
+    with pytest.raises(ValueError, match="delimiter"):
+        CsvFormat(delimiter=value)

@@ -1,0 +1,43 @@
+"""Names that a person, or the parser of answers, could take for one another."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+
+def folded(name: str) -> str:
+    """Without case, compatibility forms and superfluous spaces: what the parser of answers compares."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def unaccented(name: str) -> str:
+    """`folded`, and without accents."""
+    parts = unicodedata.normalize("NFKD", folded(name))
+    return "".join(character for character in parts if not unicodedata.combining(character))
+
+
+def wrong_labels(labels: Iterable[str]) -> Iterator[str]:
+    """What is wrong with label names: empty, with spaces around, or the same but for case or spaces."""
+    seen: dict[str, str] = {}
+    for name in labels:
+        if not name.strip():
+            yield "a label has no name"
+            continue
+        if name != name.strip():
+            yield f"label {name!r} begins or ends with a space"
+        if (twin := seen.setdefault("".join(folded(name).split()), name)) != name:
+            what = "case" if folded(twin) == folded(name) else "spaces"
+            yield f"labels {twin!r} and {name!r} differ only by {what}"
+
+
+def accent_twins(labels: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of labels that differ by accents alone."""
+    seen: dict[str, str] = {}
+    pairs = ((seen.setdefault(unaccented(name), name), name) for name in labels)
+    return [(twin, name) for twin, name in pairs if twin != name]
+
+
+def quoted(text: str, limit: int = 40) -> str:
+    """A value of the user's as it stands in a message: in quotes, at most `limit` characters of it."""
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

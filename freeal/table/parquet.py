@@ -1,0 +1,87 @@
+"""Rows of a Parquet file, batch by batch, through pyarrow (extra `parquet`).
+
+Null is empty, a string its characters; numbers, dates, times and booleans are written as pyarrow writes them (1.5, 2,
+2024-01-02, true), a list or a struct as JSON, bytes as the UTF-8 text they must be.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import InputError, Where
+from freeal.table.dialect import Dialect
+
+_BATCH_ROWS = 4096
+_FIRST_ROW = 2
+"""There are no lines; rows count as they would in a CSV."""
+
+
+class ParquetRows:
+    """`header` and `dialect` first, then (row number, row). Raises `InputError`, also where pyarrow is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        parquet = _pyarrow("pyarrow.parquet", path)
+        try:
+            self._file = parquet.ParquetFile(path)
+            self.header = tuple(str(name) for name in self._file.schema_arrow.names)
+        except (OSError, ValueError) as cause:  # pyarrow's own errors are among these
+            raise InputError(f"is no Parquet file that can be read: {cause}", where=Where(file=path)) from cause
+        if not self.header:
+            self._file.close()
+            raise InputError("names no column", where=Where(file=path))
+        self.dialect = Dialect(form="parquet", found=("utf-8: Parquet",))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
+        number = _FIRST_ROW
+        try:
+            for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
+                columns = [
+                    _texts(column, self._path, name=name)
+                    for name, column in zip(self.header, batch.columns, strict=True)
+                ]
+                for row in zip(*columns, strict=True):
+                    yield number, list(row)
+                    number += 1
+        except (OSError, ValueError) as cause:
+            raise InputError(
+                f"cannot be read: {cause}", where=Where(file=self._path, line=number), hint="write it again"
+            ) from cause
+
+
+def _pyarrow(module: str, path: Path) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as cause:
+        raise InputError(
+            "is a Parquet file, and what reads those is not installed",
+            where=Where(file=path),
+            hint="pip install 'freeal-daemon[parquet]', or save it as CSV",
+        ) from cause
+
+
+def _texts(column: Any, path: Path, *, name: str) -> list[str]:
+    arrow = _pyarrow("pyarrow", path)
+    if arrow.types.is_nested(column.type):
+        return ["" if value is None else _as_json(value) for value in column.to_pylist()]
+    try:
+        texts = column.cast(arrow.string()).to_pylist()
+        return ["" if text is None else text for text in texts]
+    except (NotImplementedError, ValueError) as cause:
+        raise InputError(
+            f"holds {column.type}, which is no text: {cause}",
+            where=Where(file=path, column=name),
+            hint="leave the column out",
+        ) from cause
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
