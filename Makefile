@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-llm clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-kills bench-llm bench-service clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,15 +42,27 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-llm bench-accuracy  ## every benchmark
+bench: bench-data bench-llm bench-service bench-kills bench-accuracy  ## every benchmark
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
 	$(BIN)/python tests/benchmarks/accuracy.py $(ARGS)
 
+# ARGS='--part predict' measures predictions; ARGS='--rows 10000' is a first look.
+bench-data: setup  ## tables and predictions as they grow, beside what others use: minutes
+	$(BIN)/python tests/benchmarks/data.py $(ARGS)
+
+# ARGS='--every 10 --random 10 --real 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-kills: setup  ## kill -9 at every point of a run and at random times: half an hour
+	$(BIN)/python tests/benchmarks/kills.py $(ARGS)
+
 # ARGS='--rows 300 --rows-faults 400' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables.
 bench-llm: setup  ## calls to a language model against a server's limits and faults, on loopback: a quarter of an hour
 	$(BIN)/python tests/benchmarks/llm.py $(ARGS)
+
+# ARGS='--seconds 20 --done 1000 --drops 5 --files 30' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-service: setup  ## the service while idle, how soon it takes a file, small predictions a minute: ten minutes
+	$(BIN)/python tests/benchmarks/service.py $(ARGS)
 
 clean:  ## remove what these commands made (never inbox/, models/ or .state/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
