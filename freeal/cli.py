@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from freeal import cli_money, torch_runtime
-from freeal.errors import ConfigError, FreealError, SpecError, Where
+from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
 from freeal.events import Event, Notice, Progress, RoundFinished
 from freeal.summary import figures, read_metrics
+from freeal.visible import visible
 
 EXIT_OK, EXIT_FAILED, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 3, 78
 
@@ -33,10 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         return code
     except ConfigError as error:
-        print(f"freeal: {error}", file=sys.stderr)
+        print(visible(f"freeal: {error}"), file=sys.stderr)
         return EXIT_CONFIG
     except FreealError as error:
-        print(f"freeal: {error}", file=sys.stderr)
+        print(visible(f"freeal: {error}"), file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("freeal: stopped; the same command goes on where it was", file=sys.stderr)
@@ -161,9 +162,14 @@ def _spec(arguments: argparse.Namespace) -> Any:
     try:
         return Spec.model_validate(content)
     except ValidationError as cause:
-        first = cause.errors(include_url=False)[0]
-        key = "--" + yamlfile.dotted(first["loc"]).replace("_", "-")
-        raise SpecError(str(first["msg"]).removeprefix("Value error, "), where=Where(key=key)) from cause
+        found = [
+            Problem(
+                str(one["msg"]).removeprefix("Value error, "),
+                Where(key="--" + yamlfile.dotted(one["loc"]).replace("_", "-")),
+            )
+            for one in cause.errors(include_url=False)
+        ]
+        raise SpecError.of(found) from cause
 
 
 def _labels_of(arguments: argparse.Namespace) -> list[str]:
@@ -194,6 +200,7 @@ def _print_figures(metrics: dict[str, Any]) -> None:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from freeal.predict import PredictionJob, predict_csv
+    from freeal.prediction.shown import shown
 
     job = PredictionJob(
         model=arguments.model_dir,
@@ -202,7 +209,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         text_columns=tuple(arguments.text_columns) if arguments.text_columns else None,
         settings={"batch_size": arguments.batch_size},
     )
-    summary = predict_csv(job)
+    with shown(sys.stderr) as emit:
+        summary = predict_csv(job, emit=emit)
+    for warning in summary["drift"]["warnings"]:
+        print(f"note: {warning}", file=sys.stderr)
     writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
     writer.writerows([["rows", summary["rows"]], *summary["label_counts"].items()])
     return EXIT_OK

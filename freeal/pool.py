@@ -6,6 +6,7 @@ A text that stands in many rows is asked, trained and scored once and copied bac
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 from freeal.errors import InputError, Where
 from freeal.spec import Spec
@@ -22,8 +23,10 @@ class Pool:
 
     `row_index[row]` is a row's pool index (EMPTY without text), `first_row[index]` the row a text appears in first.
     `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels: for
-    evaluation only. `unknown_truth` counts the values that are neither empty nor a label. `paraphrases[index]` is the
-    same in other words, "" where there are none; None where the spec names no paraphrase_column.
+    evaluation only; None for the rows of the user's own examples, whose label was given away. `unknown_truth` counts
+    the values that are neither empty nor a label. `paraphrases[index]` is the same in other words, "" where there are
+    none; None where the spec names no paraphrase_column. `groups[index]` is the pool index of the text that stands for
+    its near duplicates (None: not looked for); texts at `held_out` are never demonstrations.
     """
 
     texts: tuple[str, ...]
@@ -33,6 +36,12 @@ class Pool:
     truth: tuple[str | None, ...] | None = None
     unknown_truth: int = 0
     paraphrases: tuple[str, ...] | None = None
+    groups: tuple[int, ...] | None = None
+    held_out: frozenset[int] = frozenset()
+
+    def group(self, index: int) -> int:
+        """The group of a text: its own index where it has no near duplicates."""
+        return index if self.groups is None else self.groups[index]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -58,7 +67,7 @@ def build_pool(table: Table, spec: Spec) -> Pool:
         raise InputError("has a header but no rows", where=Where(file=table.path))
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
-    truth, unknown = _truth(table, spec)
+    truth, unknown = _truth(table, spec, row_index, index_of)
     paraphrases = _paraphrases(table, spec, first_row)
     return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases)
 
@@ -81,12 +90,21 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
     return tuple(table.rows[row][position].strip() for row in first_row)
 
 
-def _truth(table: Table, spec: Spec) -> tuple[tuple[str | None, ...] | None, int]:
+def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
+    """The label that each value of the label column names, in whatever case; None for any other value."""
+    by_spelling = {name.casefold(): name for name in spec.labels}
+    return [by_spelling.get(value.casefold()) for value in values]
+
+
+def _truth(
+    table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
+) -> tuple[tuple[str | None, ...] | None, int]:
     if spec.label_column is None:
         return None, 0
     position = table.column(spec.label_column, role="label_column")
-    by_spelling = {name.casefold(): name for name in spec.labels}
     values = [row[position].strip() for row in table.rows]
-    truth = tuple(by_spelling.get(value.casefold()) for value in values)
+    truth = known_truth(values, spec)
     unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
-    return (truth if any(truth) else None), unknown
+    examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}
+    unseen = tuple(None if index in examples else label for index, label in zip(row_index, truth, strict=True))
+    return (unseen if any(unseen) else None), unknown

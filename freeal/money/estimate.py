@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from freeal import long_texts, preflight
 from freeal.annotate import Annotator
 from freeal.assembly import open_chat_model, resolve_provider
 from freeal.errors import TrainingError
@@ -25,12 +26,12 @@ from freeal.money.budget import BATCH_SHARE, PRICES_AS_OF, Ledger, cost_usd, pri
 from freeal.money.counting import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.money.forecast import Estimate
 from freeal.money.tokens import NOTHING, Span
-from freeal.pool import Pool, build_pool
+from freeal.pool import Pool
+from freeal.preflight import Checked
 from freeal.prompts import label_prompt
 from freeal.questions import FREE_SETS
 from freeal.settings import LlmSettings, Price
 from freeal.state import RoundStore
-from freeal.table import read_table
 from freeal.types import Demonstration, Prompt, Usage
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
@@ -64,10 +65,9 @@ async def estimate(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
 async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
     """`estimate` where it is known already what `auto` means: for a process that is told of no key."""
     job = job.effective()
-    table = read_table(job.csv, job.spec.csv)
-    pool = build_pool(table, job.spec)
+    checked = preflight.read(job.csv, job.spec)
     if provider == "local":
-        return _local(job, pool, rows=len(table.rows))
+        return _local(job, checked)
     settings = job.llm.model_copy(update={"provider": provider})
     model = await open_chat_model(
         settings,
@@ -79,10 +79,11 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
         environ={},
     )
     async with contextlib.aclosing(model):
-        return await _remote(job, pool, model, rows=len(table.rows))
+        return await _remote(job, checked, model)
 
 
-def _local(job: TrainingJob, pool: Pool, *, rows: int) -> Estimate:
+def _local(job: TrainingJob, checked: Checked) -> Estimate:
+    pool = checked.pool
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
@@ -91,7 +92,8 @@ def _local(job: TrainingJob, pool: Pool, *, rows: int) -> Estimate:
     return Estimate(
         provider="local",
         model=job.llm.model or "packaged SmolLM2-135M-Instruct",
-        rows=rows,
+        rows=len(checked.table.rows),
+        warnings=checked.warnings,
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -108,7 +110,8 @@ def _local(job: TrainingJob, pool: Pool, *, rows: int) -> Estimate:
     )
 
 
-async def _remote(job: TrainingJob, pool: Pool, model: ChatModel, *, rows: int) -> Estimate:
+async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
+    pool = checked.pool
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
         model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
@@ -133,7 +136,8 @@ async def _remote(job: TrainingJob, pool: Pool, model: ChatModel, *, rows: int) 
     return Estimate(
         provider=model.provider,
         model=model.model,
-        rows=rows,
+        rows=len(checked.table.rows),
+        warnings=checked.warnings,
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -206,7 +210,8 @@ def _later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
     for position, text in enumerate(sample):
         others = [sample[(position + step) % len(sample)] for step in range(1, job.loop.shots + 1)]
         own = [Demonstration(other, task.names[step % len(task.names)], "student") for step, other in enumerate(others)]
-        total += counter.input_tokens(label_prompt(task, text, style=counter.style, own=own))
+        shown = long_texts.fitted(text, own=own)
+        total += counter.input_tokens(label_prompt(task, shown.text, style=counter.style, own=shown.own))
     return total * (1 / len(sample))
 
 

@@ -31,6 +31,8 @@ class Estimate:
     stands_in: bool
     """Whether texts of the pool stand in `first_prompt` for demonstrations the model has yet to write."""
     first_prompt: str
+    warnings: tuple[str, ...] = ()
+    """What a person should know about CSV and spec (freeal/preflight.py)."""
 
     def figures(self) -> list[tuple[str, str]]:
         """(what, value) pairs for people; the first prompt is not among them."""
@@ -46,6 +48,7 @@ class Estimate:
             ("cost", self._cost()),
             ("time for answers", time),
             *([("demonstrations", written)] if self.stands_in else []),
+            *(("note", warning) for warning in self.warnings),
         ]
 
     def _paid_figures(self) -> list[tuple[str, str]]:
