@@ -46,7 +46,7 @@ async def starting_demonstrations(
         return InitialDemonstrations(tuple(user), zero_shot)
     if questions.annotator.writes:
         return InitialDemonstrations(tuple(await _written(questions)), zero_shot)
-    return InitialDemonstrations(tuple(_surest(questions, questions.with_meanings(zero_shot))), zero_shot)
+    return InitialDemonstrations(tuple(await _surest(questions, await questions.with_meanings(zero_shot))), zero_shot)
 
 
 async def _written(questions: Questions) -> list[Demonstration]:
@@ -54,8 +54,9 @@ async def _written(questions: Questions) -> list[Demonstration]:
     that the model itself would label otherwise, and of no label many times as many as of another."""
     texts = questions.pool.texts
     rng = np.random.default_rng(questions.seed)
-    picked = rng.choice(len(texts), size=min(_PROTOTYPES, len(texts)), replace=False)
-    prototypes = [texts[index] for index in sorted(picked)]
+    showable = [index for index in range(len(texts)) if index not in questions.pool.held_out]
+    picked = rng.choice(len(showable), size=min(_PROTOTYPES, len(showable)), replace=False)
+    prototypes = [texts[showable[place]] for place in sorted(picked)]
     written = await questions.annotator.write_demonstrations(
         questions.task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN
     )
@@ -87,16 +88,17 @@ def _balanced(written: Sequence[Demonstration]) -> list[Demonstration]:
     return kept
 
 
-def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:
+async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:
     """Per label, representatives among the texts the calibrated zero-shot answer was surest of."""
     if not any(note.label is not None for note in zero_shot):
         return []
     names, texts = questions.task.names, questions.pool.texts
     label_ids = np.array([NO_LABEL if note.label is None else names.index(note.label) for note in zero_shot])
+    held_out = np.array([note.index in questions.pool.held_out for note in zero_shot])
     chosen = choose.representatives(
-        questions.trainer.embed([texts[note.index] for note in zero_shot]),
+        await questions.embed([texts[note.index] for note in zero_shot]),
         label_ids,
-        label_ids != NO_LABEL,
+        (label_ids != NO_LABEL) & ~held_out,
         np.array([note.confidence for note in zero_shot]),
         per_class=questions.settings.demos_per_class,
         top_share=_SURE_SHARE,

@@ -1,7 +1,8 @@
 """How good it is: against ground truth where the user gave some, by agreement where not.
 
 Everything is counted over the rows of the CSV (a text that stands in ten rows counts ten times), over those whose
-label_column holds one of the labels. A row without a label of ours counts as wrong.
+label_column holds one of the labels. A row without a label of ours counts as wrong. The interval of an accuracy takes
+rows of one text, or of near duplicates, for one observation.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from freeal.decide import Decision
+from freeal.intervals import independent, wilson
 from freeal.pool import EMPTY, Pool
 from freeal.student.base import Training
 from freeal.types import Annotation, Status
@@ -25,9 +27,13 @@ _CALIBRATION_BINS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Ground truth of a pool, as pairs of (pool index or EMPTY, true label), one per row that has any."""
+    """Ground truth of a pool, as pairs of (pool index or EMPTY, true label), one per row that has any.
+
+    `groups[index]` are the pool's, where near duplicates were looked for.
+    """
 
     pairs: tuple[tuple[int, str], ...]
+    groups: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, pool: Pool) -> Evaluation:
@@ -35,7 +41,16 @@ class Evaluation:
         if pool.truth is None:
             return cls(())
         rows = zip(pool.row_index, pool.truth, strict=True)
-        return cls(tuple((index, truth) for index, truth in rows if truth is not None))
+        return cls(tuple((index, truth) for index, truth in rows if truth is not None), pool.groups)
+
+    def interval(self, share: float) -> tuple[float, float]:
+        """The 95 % interval of an accuracy of `share` measured on all pairs."""
+        kinds = (
+            (number, EMPTY) if index == EMPTY else self.groups[index] if self.groups else index
+            for number, (index, _) in enumerate(self.pairs)
+        )
+        size = independent(kinds)
+        return wilson(share * size, size)
 
     def accuracy(self, labels: Sequence[str | None]) -> float | None:
         """Share of rows whose label (given by pool index) is the true one; None without ground truth."""
@@ -56,7 +71,8 @@ class Evaluation:
 
     def selected(self, keep: Sequence[bool]) -> Evaluation:
         """The evaluation of some pool texts only."""
-        return Evaluation(tuple((index, truth) for index, truth in self.pairs if index != EMPTY and keep[index]))
+        kept = tuple((index, truth) for index, truth in self.pairs if index != EMPTY and keep[index])
+        return Evaluation(kept, self.groups)
 
 
 def round_metrics(
@@ -114,13 +130,31 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
     return (
         final
         | _per_class(truth, given, labels)
+        | _holdout(decisions, pool, evaluation)
         | {
             "accuracy": round(float(right.mean()), 4),
+            "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
             "evaluated_rows": len(truth),
             "calibration_error": round(calibration_error(confidence, right), 4),
             "coverage_curve": coverage_curve(confidence, right),
         }
     )
+
+
+def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:
+    """The same for the rows whose texts were never demonstrations (loop.holdout_share); nothing where none were."""
+    if not pool.held_out:
+        return {}
+    unshown = evaluation.selected([index in pool.held_out for index in range(len(pool))])
+    found: dict[str, Any] = {"distinct_rows": len(pool.held_out), "evaluated_rows": len(unshown.pairs)}
+    accuracy = unshown.accuracy([one.label for one in decisions])
+    if accuracy is not None:
+        found |= {"accuracy": round(accuracy, 4), "accuracy_interval": _rounded(unshown.interval(accuracy))}
+    return {"holdout": found}
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 4) for end in interval]
 
 
 def _per_class(truth: Sequence[str], given: Sequence[str | None], labels: tuple[str, ...]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import CorruptModelError, Where
+from freeal.intervals import spelled
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -31,9 +32,9 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"LLM zero-shot ({llm['model']})", metrics["baselines"].get("llm_zero_shot")),
         (f"LLM after {rounds}", kept.get("llm_accuracy")),
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
-        ("final labels", final.get("accuracy")),
     ]
-    lines = [(what, f"{value:.1%}") for what, value in known if value is not None]
+    lines = [(what, f"{value * 100:.1f} %") for what, value in known if value is not None]
+    lines += _final(metrics)
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
@@ -48,4 +49,17 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         *lines,
         ("labels", counts),
         ("cost", paid),
+    ]
+
+
+def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """The accuracy of the final labels, and of those whose texts were never demonstrations, with their intervals."""
+    named = {"final labels": metrics["final"], "never demonstrations": metrics["final"].get("holdout", {})}
+    return [
+        (
+            what,
+            spelled(found["accuracy"], found["accuracy_interval"], rows=found["evaluated_rows"], of=metrics["rows"]),
+        )
+        for what, found in named.items()
+        if "accuracy_interval" in found
     ]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from freeal.intervals import spelled, wilson
 from freeal.record import FinishedRun
 from freeal.report.data import Advice, Facts
-from freeal.report.intervals import wilson
 from freeal.report.rows import Rows
 from freeal.report.wording import count, dollars, duration, percent, plural
 from freeal.review import Look
@@ -61,7 +61,6 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         )
         return instead, note
     of = final["evaluated_rows"]
-    low, high = wilson(round(final["accuracy"] * of), of)
     known = {
         "LLM, kept round": best.get("llm_accuracy"),
         "student alone, as published": best.get("student_accuracy"),
@@ -69,15 +68,26 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         "plain distillation": metrics["baselines"].get("plain_distillation"),
     }
     facts = (
-        ("final labels right", f"{percent(final['accuracy'])} ({low * 100:.0f} to {high * 100:.0f} %)"),
+        ("final labels right", spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
+        *_held_out(metrics),
         ("macro F1", percent(final["macro_f1"])),
         *((name, percent(value)) for name, value in known.items() if value is not None),
     )
     note = (
-        f"Measured on the {plural(of, 'row')} with a true label, with the 95 % interval. No model saw the true labels, "
-        "but the student was trained on these texts: on new ones it may do worse."
+        f"Measured on the {plural(of, 'row')} with a true label, with the 95 % interval, in which rows of one text "
+        "count as one. No model saw the true labels, but the student was trained on these texts: on new ones it may do "
+        "worse."
     )
     return facts, note
+
+
+def _held_out(metrics: Mapping[str, Any]) -> Facts:
+    found = metrics["final"].get("holdout", {})
+    if "accuracy" not in found:
+        return ()
+    rows = found["evaluated_rows"]
+    said = spelled(found["accuracy"], found["accuracy_interval"], rows=rows, of=metrics["rows"])
+    return (("never demonstrations", said),)
 
 
 def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
@@ -101,7 +111,8 @@ def look_at(
     run: FinishedRun, metrics: Mapping[str, Any], queue: Sequence[Look], weak: Sequence[str]
 ) -> tuple[Advice, ...]:
     """What deserves a person's attention, the gravest first."""
-    advice = [*_about_the_rounds(run, metrics), *_about_labels(run, metrics, weak)]
+    advice = [Advice(f"{warning[:1].upper()}{warning[1:]}.", "classes") for warning in run.warnings]
+    advice += [*_about_the_rounds(run, metrics), *_about_labels(metrics, weak)]
     if queue:
         advice.append(Advice(f"{plural(len(queue), 'text')} worth a look first, in review_queue.csv.", "review"))
     return tuple(advice)
@@ -125,7 +136,7 @@ def _about_the_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[
         yield Advice(f"{plural(invalid, 'text')} got no usable answer in the kept round.", "answers")
 
 
-def _about_labels(run: FinishedRun, metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
+def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
     final = metrics["final"]
     if weak:
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
@@ -137,9 +148,6 @@ def _about_labels(run: FinishedRun, metrics: Mapping[str, Any], weak: Sequence[s
     if final.get("calibration_error", 0.0) > _LARGE_CALIBRATION_ERROR:
         off = f"{final['calibration_error'] * 100:.0f} points"
         yield Advice(f"Confidence is off by {off} on average.", "confidence")
-    if run.pool.unknown_truth:
-        values = plural(run.pool.unknown_truth, "value")
-        yield Advice(f"{values} of the label column are none of the labels: not evaluated.", "classes")
 
 
 def weak_classes(rows: Rows) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from freeal.intervals import spelled
+from freeal.metrics import Evaluation
 from freeal.record import FinishedRun
 from freeal.report import facts
-from freeal.report.intervals import wilson
 from freeal.report.rows import Rows
 from freeal.report.wording import MISSING, count, percent, plural, printable
 from freeal.student.card import Card
@@ -146,12 +147,12 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
             "accuracy: both may be wrong together."
         )
     of = int(rows.known.sum())
-    low, high = wilson(round(scores[0][2] * of), of)
+    measured = spelled(scores[0][2], Evaluation.of(run.pool).interval(scores[0][2]), rows=of, of=len(rows.index))
     lines = [(name, percent(value)) for _, name, value in scores]
     return (
         f"## Metrics\n\nOf this classifier alone, on the {plural(of, 'row')} of `{_code(run.csv.name)}` with a true "
-        f"label; 95 % interval of the accuracy {low * 100:.0f} to {high * 100:.0f} %. The true labels were not trained "
-        "on, but the texts were: on new texts expect somewhat less.\n\n" + _table(("metric", "value"), lines)
+        f"label; accuracy with its 95 % interval: {measured}. The true labels were not trained on, but the texts were: "
+        "on new texts expect somewhat less.\n\n" + _table(("metric", "value"), lines)
     )
 
 

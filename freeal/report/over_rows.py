@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from freeal.intervals import wilson
 from freeal.record import FinishedRun
 from freeal.report.data import Bin, Confusion, Coverage, Histogram
-from freeal.report.intervals import wilson
 from freeal.report.rows import NONE, Rows
 
 MOST_LABELS = 20

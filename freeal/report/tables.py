@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from freeal.intervals import wilson
 from freeal.record import FinishedRun
 from freeal.report.data import Table
-from freeal.report.intervals import wilson
 from freeal.report.rows import Rows
 from freeal.report.wording import MISSING, count, dollars, duration, percent, short
 from freeal.review import Look
@@ -23,6 +23,7 @@ _MEANINGS = {
     Status.OK: "answered",
     Status.EMPTY_TEXT: "no text in the text columns",
     Status.TRUNCATED: "cut to fit the language model",
+    Status.STUDENT_TRUNCATED: "longer than the student reads (student.max_length, student.long_texts)",
     Status.INVALID_ANSWER: "none of the labels, twice",
     Status.REFUSED: "the language model declined",
     Status.API_ERROR: "no answer after all tries",
@@ -111,6 +112,7 @@ def suspicious(run: FinishedRun, queue: Sequence[Look]) -> Table:
 def statuses(run: FinishedRun, rows: Rows) -> Table:
     """How many distinct texts, and empty rows, have each status."""
     counts = Counter(status for note in run.result.best.annotations for status in note.statuses)
+    counts[Status.STUDENT_TRUNCATED] = len(run.cut)
     counts[Status.EMPTY_TEXT] = int((~rows.with_text).sum())
     found = tuple((str(status), count(counts[status]), _MEANINGS[status]) for status in Status if counts[status])
     return Table("Answers", ("status", "texts", "meaning"), found, frozenset({1}))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freeal.intervals import wilson
 from freeal.report.charts import axes, palette
 from freeal.report.charts.bars import shares_chart
 from freeal.report.charts.histogram import histogram_chart
 from freeal.report.charts.matrix import confusion_chart
 from freeal.report.data import Confusion, Histogram, Shares
-from freeal.report.intervals import wilson
 from freeal.report.markup import element
 
 

@@ -14,7 +14,19 @@ import freeal.report.page
 SCHEMA = json.loads((Path(freeal.report.page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8"))
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 UNDERSTOOD = {
-    *("$schema", "title", "description", "type", "const", "pattern", "minimum", "maximum", "minItems", "items"),
+    *(
+        "$schema",
+        "title",
+        "description",
+        "type",
+        "const",
+        "pattern",
+        "minimum",
+        "maximum",
+        "minItems",
+        "maxItems",
+        "items",
+    ),
     *("properties", "required", "additionalProperties"),
 }
 
@@ -31,7 +43,7 @@ def faults(value, schema, path="$"):
     if isinstance(value, int | float):
         return [] if schema.get("minimum", value) <= value <= schema.get("maximum", value) else [path]
     if isinstance(value, list):
-        short = [path] if len(value) < schema.get("minItems", 0) else []
+        short = [] if schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)) else [path]
         return short + [
             fault for n, item in enumerate(value) for fault in faults(item, schema["items"], f"{path}[{n}]")
         ]
