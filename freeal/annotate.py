@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from freeal import long_texts
 from freeal.answers import read, read_texts
 from freeal.asking import Asked, Asker
 from freeal.events import Emit, Notice, Progress
@@ -19,11 +21,9 @@ from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_TEXT_CHARACTERS = 50_000
-"""A longer text is cut and marked: a cell of megabytes must not cost more than a thousand rows."""
-
-MOST_DEMONSTRATION_CHARACTERS = 4_000
 _PROGRESS_REPORTS = 200
+_REPORT_SECONDS = 20.0
+"""Slow models are reported on this often: a share of a large pool may take an hour."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,7 +95,6 @@ class Annotator:
         unusable have `label` None and say why in `statuses`. Raises `AccountError`, `SpendCapError`,
         `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly) every call fails.
         """
-        shared = [_shortened(demo) for demo in shared]
         prompts = {
             position: self._prompt(request, task, shared, open_labels=open_labels)
             for position, request in enumerate(requests)
@@ -124,7 +123,7 @@ class Annotator:
         """
         if not self._model.writes:
             return []
-        samples = [text[:MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
+        samples = [text[: long_texts.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
         prompts = {
             label.name: writing_prompt(task, label, prototypes=samples, count=per_label) for label in task.labels
         }
@@ -143,14 +142,13 @@ class Annotator:
     def _prompt(
         self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool
     ) -> Prompt:
-        own = [_shortened(demo) for demo in request.own]
-        text = request.text[:MOST_TEXT_CHARACTERS]
+        shown = long_texts.fitted(request.text, shared=shared, own=request.own)
         return label_prompt(
             task,
-            text,
+            shown.text,
             style=self._model.style,
-            shared=shared,
-            own=own,
+            shared=shown.shared,
+            own=shown.own,
             shortlist=request.labels,
             open_labels=open_labels,
         )
@@ -205,14 +203,15 @@ class Annotator:
         self, round_number: int, total: int, requests_per_key: collections.Counter[str]
     ) -> Callable[[Sequence[str]], None]:
         done = total - requests_per_key.total()
-        told = -1
+        told, told_at = -1, time.monotonic()
         step = max(1, total // _PROGRESS_REPORTS)
 
         def report(keys: Sequence[str]) -> None:
-            nonlocal done, told
+            nonlocal done, told, told_at
             done += sum(requests_per_key[key] for key in keys)
-            if told < 0 or done - told >= step or done == total:
-                told = done
+            now = time.monotonic()
+            if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
+                told, told_at = done, now
                 self._emit(Progress("annotating", round_number, done, total))
                 self._asker.report_spend()
 
@@ -245,7 +244,7 @@ def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: i
     if verdict is None:
         return Annotation(request.index, None, 0.0, (Status.EMPTY_TEXT,), round_number)
     statuses = [] if verdict.status is Status.OK else [verdict.status]
-    if verdict.truncated or len(request.text) > MOST_TEXT_CHARACTERS:
+    if verdict.truncated or len(request.text) > long_texts.MOST_TEXT_CHARACTERS:
         statuses.append(Status.TRUNCATED)
     return Annotation(
         index=request.index,
@@ -257,12 +256,6 @@ def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: i
         alternatives=verdict.alternatives,
         from_store=verdict.from_store,
     )
-
-
-def _shortened(demo: Demonstration) -> Demonstration:
-    if len(demo.text) <= MOST_DEMONSTRATION_CHARACTERS:
-        return demo
-    return dataclasses.replace(demo, text=demo.text[:MOST_DEMONSTRATION_CHARACTERS])
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

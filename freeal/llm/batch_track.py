@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from freeal.errors import LlmError, TransientError
-from freeal.events import BatchProgress, Emit, Notice
+from freeal.events import BatchProgress, Emit, Notice, Waiting
 from freeal.llm.batch_search import Search
 from freeal.llm.batch_service import Batch, BatchService
 from freeal.llm.batchbook import BatchBook, Entry
@@ -138,6 +138,7 @@ class Track:
                     if not unreachable:
                         self._emit(Notice(f"batches go on, but cannot be asked about for now: {error}"))
                     unreachable = True
+                    self._emit(Waiting("a batch"))
                     continue
                 unreachable = False
                 if batch is not None:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from freeal.long_texts import GAP, HEAD_SHARE
 from freeal.types import Prompt
 
 _LONGEST_TOKEN_CHARACTERS = 128
@@ -26,7 +27,8 @@ class Fitted:
 class Fitter:
     """Tokenizes prompts for one model.
 
-    A row keeps its first `row_tokens` tokens. Where a prompt is still longer than `prompt_tokens`, demonstrations go,
+    A row of more than `row_tokens` tokens keeps three quarters of them from its beginning and one from its end. Where a
+    prompt is still longer than `prompt_tokens`, demonstrations go,
     those farthest from the row first; where that is not enough, the beginning of the task goes.
     """
 
@@ -73,11 +75,14 @@ class Fitter:
         row, line, ending = block.rpartition("\n")
         if len(row.encode()) <= self._row_tokens:  # a token covers one byte at least
             return specific, False
-        tokens = self._plain([row[: self._row_tokens * _LONGEST_TOKEN_CHARACTERS]])[0]
+        most = self._row_tokens * _LONGEST_TOKEN_CHARACTERS
+        tokens = self._plain([row if len(row) <= 2 * most else row[:most] + row[-most:]])[0]
         if len(tokens) <= self._row_tokens:
             return specific, False
-        kept = self._tokenizer.decode(tokens[: self._row_tokens], clean_up_tokenization_spaces=False)
-        return f"{before}{gap}{kept.rstrip('�')}{line}{ending}", True
+        head = round(HEAD_SHARE * self._row_tokens)
+        kept = [tokens[:head], tokens[head - self._row_tokens :]]
+        first, last = self._tokenizer.batch_decode(kept, clean_up_tokenization_spaces=False)
+        return f"{before}{gap}{first.rstrip('�')}{GAP}{last.lstrip('�')}{line}{ending}", True
 
     def _without_demonstrations(self, text: str, room: int) -> list[int]:
         *blocks, last = text.split("\n\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +17,12 @@ from freeal.llm.packaged import PACKAGE, converted, smollm2_gguf, weights_digest
 from freeal.llm.scoring import LabelSet, Scorer
 from freeal.settings import StudentSettings
 from freeal.student import device as devices
+from freeal.student.base import unheard
 from freeal.torch_runtime import quiet_transformers
+from freeal.turns import DeviceTurn, always
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 PROMPT_TOKENS = 2048
 ROW_TOKENS = 512
 _CPU_TOKENS_PER_PASS = 512
@@ -41,7 +43,16 @@ class LocalModel:
     rows_per_call = 256
     concurrency = 1
 
-    def __init__(self, name: str, network: Any, tokenizer: Any, *, digest: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        tokenizer: Any,
+        *,
+        digest: str,
+        turn: DeviceTurn = always,
+        on_notice: Callable[[str], None] = unheard,
+    ) -> None:
         config = network.config.get_text_config()
         longest = getattr(config, "max_position_embeddings", None) or PROMPT_TOKENS
         # A quarter of a short context is left to the label names.
@@ -53,25 +64,41 @@ class LocalModel:
         self.fingerprint = f"local:{digest}:{precision}:{prompt_tokens}:{row_tokens}:scoring-{SCORING_VERSION}"
         self._fitter = Fitter(tokenizer, prompt_tokens=prompt_tokens, row_tokens=row_tokens)
         self._scorer: Scorer | None = Scorer(
-            network, tokens_per_pass=_CPU_TOKENS_PER_PASS if on_cpu else _GPU_TOKENS_PER_PASS
+            network,
+            tokens_per_pass=_CPU_TOKENS_PER_PASS if on_cpu else _GPU_TOKENS_PER_PASS,
+            on_notice=on_notice,
         )
+        self._turn = turn
         self._one_at_a_time = threading.Lock()
 
     @classmethod
     async def load(
-        cls, model: str | None, *, cache: Path, device: str, precision: Literal["auto", "fp32", "bf16"] = "auto"
+        cls,
+        model: str | None,
+        *,
+        cache: Path,
+        device: str,
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        turn: DeviceTurn = always,
+        on_notice: Callable[[str], None] = unheard,
     ) -> LocalModel:
         """Load a model in a worker thread.
 
         `model` is a Hugging Face folder, a GGUF file, a hub id (fetched unless `HF_HUB_OFFLINE` says otherwise) or
-        None for the packaged SmolLM2-135M-Instruct; GGUF files are converted into `cache` once. Raises `ConfigError`
-        when the model cannot be had.
+        None for the packaged SmolLM2-135M-Instruct; GGUF files are converted into `cache` once. Loading and every
+        call take their `turn`. Raises `ConfigError` when the model cannot be had.
         """
-        return await anyio.to_thread.run_sync(functools.partial(cls._load, model, cache, device, precision))
+        make = functools.partial(cls, turn=turn, on_notice=on_notice)
+        async with turn():
+            return await anyio.to_thread.run_sync(functools.partial(cls._load, make, model, cache, device, precision))
 
-    @classmethod
+    @staticmethod
     def _load(
-        cls, model: str | None, cache: Path, device: str, precision: Literal["auto", "fp32", "bf16"]
+        make: Callable[..., LocalModel],
+        model: str | None,
+        cache: Path,
+        device: str,
+        precision: Literal["auto", "fp32", "bf16"],
     ) -> LocalModel:
         compute = devices.choose(StudentSettings(device=device, precision=precision))
         name, source = _locate(model, cache)
@@ -79,7 +106,7 @@ class LocalModel:
         revision = getattr(network.config, "_commit_hash", None)
         digest = _folder_digest(source) if isinstance(source, Path) else f"{name}@{revision}"
         try:
-            return cls(name, network, tokenizer, digest=digest)
+            return make(name, network, tokenizer, digest=digest)
         except ValueError as cause:
             raise ConfigError(
                 f"llm.model {name!r}: {cause}", hint="use a plain decoder such as Llama or Qwen"
@@ -92,7 +119,8 @@ class LocalModel:
         """
         if not all(prompt.labels for prompt in prompts):
             raise RowRejectedError("the local model scores labels and cannot write texts")
-        return await anyio.to_thread.run_sync(self._answer, list(prompts))
+        async with self._turn():
+            return await anyio.to_thread.run_sync(self._answer, list(prompts))
 
     async def aclose(self) -> None:
         """Let go of the weights."""

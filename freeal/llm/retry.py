@@ -23,6 +23,11 @@ class PauseGate:
         self._sleep = sleep
         self._open_at: float | None = None
 
+    @property
+    def closed(self) -> bool:
+        """Whether calls are held at the moment."""
+        return self._open_at is not None and self._open_at > self._clock()
+
     def pause(self, seconds: float) -> None:
         """Hold all calls that are not yet under way for `seconds` from now, or longer where a pause already is."""
         until = self._clock() + seconds

@@ -10,11 +10,14 @@ is packed with, and the vocabulary head runs only where a label's next token is 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+
+from freeal.student import memory
+from freeal.student.base import unheard
 
 Tokens = Sequence[int]
 LabelSet = tuple[tuple[int, ...], ...]
@@ -69,9 +72,10 @@ class Scorer:
     goes, alone. The model becomes the scorer's own: below float32 its vocabulary head is replaced by an exact one.
     """
 
-    def __init__(self, model: Any, *, tokens_per_pass: int) -> None:
+    def __init__(self, model: Any, *, tokens_per_pass: int, on_notice: Callable[[str], None] = unheard) -> None:
         self._model = model
         self._tokens_per_pass = tokens_per_pass
+        self._on_notice = on_notice
         config = model.config.get_text_config()
         self._window: int | None = getattr(config, "sliding_window", None)
         self._layer_kinds: set[str] = set(getattr(config, "layer_types", None) or ())
@@ -99,11 +103,19 @@ class Scorer:
             ]
             # Sorted, so that the order of a call's prompts changes nothing, not even the last bit of a bf16 sum.
             order = sorted(range(len(prompts)), key=lambda at: (len(prompts[at]), tuple(prompts[at]), labels[at]))
-            for pack in self._packs(order, [branch.size for branch in branches]):
+            while order:
+                pack = self._pack(order, branches)
                 before_pass()
-                found = self._run_branches(trunk, trunk_tokens, [branches[index] for index in pack])
-                for index, scores in zip(pack, found, strict=True):
-                    totals[index] = scores
+                try:
+                    found = self._run_branches(trunk, trunk_tokens, [branches[index] for index in pack])
+                except (RuntimeError, MemoryError) as error:
+                    problem = memory.released(error)
+                else:
+                    order = order[len(pack) :]
+                    for index, scores in zip(pack, found, strict=True):
+                        totals[index] = scores
+                    continue
+                self._shrink([branches[index].size for index in pack], problem)
         return LabelScores(totals, trunk_tokens)
 
     def _run_trunk(self, tokens: Tokens) -> Trunk:
@@ -114,17 +126,25 @@ class Scorer:
         self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
-    def _packs(self, order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-        pack: list[int] = []
+    def _pack(self, order: Sequence[int], branches: Sequence[_Branch]) -> list[int]:
+        """The first prompts that go into one pass, at least one."""
         filled = 0
-        for index in order:
-            if pack and filled + sizes[index] > self._tokens_per_pass:
-                yield pack
-                pack, filled = [], 0
-            pack.append(index)
-            filled += sizes[index]
-        if pack:
-            yield pack
+        for count, index in enumerate(order):
+            filled += branches[index].size
+            if count and filled > self._tokens_per_pass:
+                return list(order[:count])
+        return list(order)
+
+    def _shrink(self, sizes: Sequence[int], problem: Exception) -> None:
+        if len(sizes) == 1 or not memory.is_out_of_memory(problem):
+            known = memory.named(problem)
+            if known is problem:
+                raise problem
+            raise known from problem
+        self._tokens_per_pass = max(1, sum(sizes) // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._on_notice(f"the local model ran out of memory with {sum(sizes)} tokens at once: it goes on with half")
 
     def _run_branches(self, trunk: Trunk, trunk_tokens: int, branches: list[_Branch]) -> list[np.ndarray]:
         from transformers import DynamicCache

@@ -6,13 +6,14 @@ import json
 
 import pytest
 
-from freeal.annotate import MOST_TEXT_CHARACTERS, Annotator, LabelRequest
+from freeal.annotate import Annotator, LabelRequest
 from freeal.errors import BudgetReachedError, RowRejectedError, TransientError
 from freeal.events import Notice, Progress, Spend
 from freeal.llm.anthropic import AnthropicModel
 from freeal.llm.cache import MemoryStore, SqliteStore
 from freeal.llm.credentials import ApiKey
 from freeal.llm.retry import Retry
+from freeal.long_texts import MOST_TEXT_CHARACTERS
 from freeal.money.budget import FREE, Ledger
 from freeal.settings import Price
 from freeal.testing.chat import ScriptedModel, text_of

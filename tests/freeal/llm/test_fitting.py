@@ -35,14 +35,15 @@ def test_what_fits_is_left_alone(fitter, tokenizer):
     assert not fitted.truncated
 
 
-def test_a_long_row_keeps_its_beginning_and_the_question(fitter, tokenizer):
-    """The row is cut at its end, the question after it stays, and the cut is reported."""
-    (fitted,) = fitter.fit(prompts_for(["Zero " + "word " * 500]))
+def test_a_long_row_keeps_its_beginning_its_end_and_the_question(fitter, tokenizer):
+    """The row is cut in its middle, the question after it stays, and the cut is reported."""
+    (fitted,) = fitter.fit(prompts_for(["Zero " + "word " * 500 + "last"]))
     text = tokenizer.decode(fitted.tokens)
     assert fitted.truncated
     assert len(fitted.tokens) <= 120
     assert "Input: Zero word" in text
-    assert text.endswith("\nOutput:")
+    assert text.endswith("word last\nOutput:")
+    assert 1 == text.count("[...]")
 
 
 def test_demonstrations_go_before_the_row_does(fitter, tokenizer):
