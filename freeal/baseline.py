@@ -10,7 +10,8 @@ import numpy as np
 from freeal.metrics import Evaluation
 from freeal.pool import Pool
 from freeal.settings import StudentSettings
-from freeal.student.base import NO_LABEL, LabelledTexts, Trainer
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Trainer, unwatched
+from freeal.turns import DeviceTurn, always
 from freeal.types import Annotation
 
 
@@ -20,18 +21,22 @@ def plain(settings: StudentSettings) -> StudentSettings:
 
 
 async def plain_distillation(
-    pool: Pool, annotations: Sequence[Annotation], trainer: Trainer, *, names: tuple[str, ...], seed: int
+    pool: Pool,
+    annotations: Sequence[Annotation],
+    trainer: Trainer,
+    *,
+    names: tuple[str, ...],
+    seed: int,
+    turn: DeviceTurn = always,
+    on_step: OnStep = unwatched,
 ) -> float | None:
     """Accuracy on the pool of a student of `trainer` (made with `plain` settings) taught by `annotations`, one per pool
-    text; None without ground truth. The true labels only judge it."""
+    text; None without ground truth. The true labels only judge it. `on_step` may raise to stop it."""
     evaluation = Evaluation.of(pool)
     if not evaluation.pairs:
         return None
     label_ids = [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
-    data = LabelledTexts(pool.texts, label_ids)
-    training = await anyio.to_thread.run_sync(lambda: trainer.fit(data, labels=names, seed=seed, on_step=_unwatched))
+    data = LabelledTexts(pool.texts, label_ids, groups=None if pool.groups is None else np.array(pool.groups))
+    async with turn():
+        training = await anyio.to_thread.run_sync(lambda: trainer.fit(data, labels=names, seed=seed, on_step=on_step))
     return evaluation.accuracy([names[label_id] for label_id in np.argmax(training.proba, axis=1)])
-
-
-def _unwatched(done: int, total: int) -> None:
-    """The rounds' own progress is what a user watches."""

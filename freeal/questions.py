@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+import anyio.to_thread
 import numpy as np
 
 from freeal import ensemble, meaning
@@ -13,9 +15,11 @@ from freeal.pool import Pool
 from freeal.selection import learnability, retrieve, shortlist
 from freeal.settings import LoopSettings
 from freeal.student.base import NO_LABEL, Trainer
+from freeal.turns import DeviceTurn, always
 from freeal.types import Annotation, Demonstration, Task
 
 Shortlist = tuple[str, ...] | None
+T = TypeVar("T")
 
 FREE_SETS = 3
 """Sets of demonstrations each text is asked with where asking costs nothing."""
@@ -31,10 +35,20 @@ class Questions:
     trainer: Trainer
     settings: LoopSettings
     seed: int
+    turn: DeviceTurn = always
+
+    async def on_device(self, work: Callable[[], T]) -> T:
+        """The result of `work`, done in a thread while it is our turn on the device."""
+        async with self.turn():
+            return await anyio.to_thread.run_sync(work)
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """The untrained encoder's embeddings, unit length, float32 [n, d]."""
+        return await self.on_device(lambda: self.trainer.embed(texts))
 
     async def zero_shot(self, indices: Sequence[int]) -> list[Annotation]:
         """Before the first round: no demonstrations at all."""
-        return await self._each(0, indices, [()] * len(indices), self.shortlists(indices, None), prior=None)
+        return await self._each(0, indices, [()] * len(indices), await self.shortlists(indices, None), prior=None)
 
     async def first(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], *, zero_shot: Sequence[Annotation]
@@ -44,14 +58,14 @@ class Questions:
 
         Each set's answers are weighed beside the `zero_shot` ones (of the same texts, or none), and pooled with them.
         """
-        shortlists = self.shortlists(indices, None)
+        shortlists = await self.shortlists(indices, None)
         if self._many_labels and candidates:
-            rows = self.trainer.embed([self.pool.texts[index] for index in indices])
-            own = self._nearest(indices, candidates, rows, self.trainer.embed([demo.text for demo in candidates]))
+            rows = await self.embed([self.pool.texts[index] for index in indices])
+            own = self._nearest(indices, candidates, rows, await self.embed([demo.text for demo in candidates]))
             answers = [await self._each(1, indices, own, shortlists, prior=None)]
         else:
             answers = await self._with_sets(1, indices, candidates, shortlists, prior=None)
-        return self.with_meanings(self._pooled(self._weighted([zero_shot, *answers], indices)))
+        return await self.with_meanings(self._pooled(await self._weighted([zero_shot, *answers], indices)))
 
     async def again(
         self,
@@ -66,30 +80,30 @@ class Questions:
         if not indices:
             return []
         prior = proba[list(indices)].mean(axis=0)
-        shortlists = self.shortlists(indices, proba[list(indices)])
+        shortlists = await self.shortlists(indices, proba[list(indices)])
         if self._retrieval == "shared" or not candidates:
             answers = await self._with_sets(number, indices, candidates, shortlists, prior=prior)
-            return self.with_meanings(self._pooled(answers))
-        own = self._nearest(indices, candidates, *self._vectors(indices, candidates, embeddings))
-        return self.with_meanings(await self._each(number, indices, own, shortlists, prior=prior))
+            return await self.with_meanings(self._pooled(answers))
+        own = self._nearest(indices, candidates, *await self._vectors(indices, candidates, embeddings))
+        return await self.with_meanings(await self._each(number, indices, own, shortlists, prior=prior))
 
-    def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
+    async def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
         """A small model's answers joined with the nearness of each text to the labels' meanings (freeal/meaning.py)."""
         if self.settings.label_meanings == "off" or not any(note.distribution for note in notes):
             return list(notes)
         texts = [self.pool.texts[note.index] for note in notes]
-        near = meaning.nearness(texts, self.task.labels, self.trainer.embed)
+        near = await self.on_device(lambda: meaning.nearness(texts, self.task.labels, self.trainer.embed))
         return meaning.joined(notes, near, self.task.names)
 
-    def shortlists(self, indices: Sequence[int], proba: np.ndarray | None) -> list[Shortlist]:
+    async def shortlists(self, indices: Sequence[int], proba: np.ndarray | None) -> list[Shortlist]:
         """The labels each text is asked about: None, all of them, unless there are many.
 
         `proba` [len(indices), labels] is what the student says, once there is one.
         """
         if not self._many_labels:
             return [None] * len(indices)
-        rows = self.trainer.embed([self.pool.texts[index] for index in indices])
-        meanings = self.trainer.embed([shortlist.label_text(label) for label in self.task.labels])
+        rows = await self.embed([self.pool.texts[index] for index in indices])
+        meanings = await self.embed([shortlist.label_text(label) for label in self.task.labels])
         found = shortlist.nearest_labels(rows, meanings, count=shortlist.SHORTLIST_LABELS, proba=proba)
         return [tuple(self.task.names[label] for label in row) for row in found]
 
@@ -121,11 +135,11 @@ class Questions:
         """Ask about each text with every set of demonstrations, except those it is a demonstration of."""
         answers = []
         for shown in self._demonstration_sets(candidates):
-            inside = {demo.index for demo in shown}
+            inside = {self.pool.group(demo.index) for demo in shown if demo.index is not None}
             requests = [
                 LabelRequest(index, self.pool.texts[index], labels=labels)
                 for index, labels in zip(indices, shortlists, strict=True)
-                if index not in inside
+                if self.pool.group(index) not in inside
             ]
             answers.append(await self._annotate(requests, shown, number, prior=prior))
         return answers
@@ -147,7 +161,9 @@ class Questions:
             open_labels=self.settings.candidates == "resolve",
         )
 
-    def _weighted(self, answers: Sequence[Sequence[Annotation]], indices: Sequence[int]) -> list[list[Annotation]]:
+    async def _weighted(
+        self, answers: Sequence[Sequence[Annotation]], indices: Sequence[int]
+    ) -> list[list[Annotation]]:
         """Answers to the same texts, zero-shot ones first, each weighed by how well it can be told from the texts."""
         if not answers[0] or len(answers) == 1:
             return [list(notes) for notes in answers]
@@ -157,8 +173,9 @@ class Questions:
             ids.append(np.full(len(indices), NO_LABEL))
             for note in notes:
                 ids[-1][place[note.index]] = NO_LABEL if note.label is None else self.task.names.index(note.label)
-        embeddings = self.trainer.embed([self.pool.texts[index] for index in indices])
-        weights = learnability.weights(embeddings, ids, labels=len(self.task.names), seed=self.seed)
+        embeddings = await self.embed([self.pool.texts[index] for index in indices])
+        groups = None if self.pool.groups is None else np.array(self.pool.groups)[list(indices)]
+        weights = learnability.weights(embeddings, ids, labels=len(self.task.names), seed=self.seed, groups=groups)
         return [
             [dataclasses.replace(note, weight=weight) for note in notes]
             for notes, weight in zip(answers, weights, strict=True)
@@ -187,17 +204,17 @@ class Questions:
         self, indices: Sequence[int], candidates: Sequence[Demonstration], rows: np.ndarray, shown: np.ndarray
     ) -> list[tuple[Demonstration, ...]]:
         """The closest candidates of each text, balanced over the labels; `rows` and `shown` are their embeddings."""
-        place = {demo.index: position for position, demo in enumerate(candidates)}
         chosen = retrieve.nearest(
             rows,
             shown,
             np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int),
             shots=self.settings.shots,
-            exclude=[place.get(index, -1) for index in indices],
+            exclude=[self.pool.group(index) for index in indices],
+            groups=np.array([-1 if demo.index is None else self.pool.group(demo.index) for demo in candidates]),
         )
         return [tuple(candidates[position] for position in row) for row in chosen]
 
-    def _vectors(
+    async def _vectors(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], embeddings: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The student's view of texts and candidates where both are of the pool, else the untrained encoder's."""
@@ -205,7 +222,7 @@ class Questions:
         if len(places) == len(candidates):
             return embeddings[list(indices)], embeddings[places]
         texts = [self.pool.texts[index] for index in indices]
-        return self.trainer.embed(texts), self.trainer.embed([demo.text for demo in candidates])
+        return await self.embed(texts), await self.embed([demo.text for demo in candidates])
 
     @property
     def _many_labels(self) -> bool:

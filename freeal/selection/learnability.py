@@ -17,19 +17,29 @@ unweighted, 67.1 with power 2, 67.4 with 4; on the sample 0.76, 0.78 and 0.78.""
 LEAST_WEIGHT = 0.01
 
 
-def weights(embeddings: np.ndarray, answers: list[np.ndarray], *, labels: int, seed: int) -> list[float]:
+def weights(
+    embeddings: np.ndarray,
+    answers: list[np.ndarray],
+    *,
+    labels: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> list[float]:
     """How much each annotator weighs beside the first, whose weight is 1.
 
     `embeddings` [n, d] are of unit length; each of `answers` int [n] holds an annotator's label ids, -1 where it gave
-    none. All weigh the same where there are too few texts to tell, or where the first is told from nothing.
+    none; `groups` int [n] are those of near duplicates. All weigh the same where there are too few texts to tell, or
+    where the first is told from nothing.
     """
-    kappas = [kappa(embeddings, label_ids, labels=labels, seed=seed) for label_ids in answers]
+    kappas = [kappa(embeddings, label_ids, labels=labels, seed=seed, groups=groups) for label_ids in answers]
     if len(embeddings) < MIN_TEXTS or kappas[0] <= 0.0:
         return [1.0] * len(answers)
     return [float(np.clip((max(one, 0.0) / kappas[0]) ** SHARPNESS, LEAST_WEIGHT, 1 / LEAST_WEIGHT)) for one in kappas]
 
 
-def kappa(embeddings: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int) -> float:
+def kappa(
+    embeddings: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int, groups: np.ndarray | None = None
+) -> float:
     """Agreement beyond chance of labels and their cross-validated predictions from the embeddings; 0 without labels."""
     from freeal.student import probe
 
@@ -38,9 +48,9 @@ def kappa(embeddings: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: i
         return 0.0
     features = embeddings[known] * np.sqrt(embeddings.shape[1])  # about unit variance per dimension, as probe wants
     said = label_ids[known]
-    return cohens_kappa(
-        said, probe.fit(features, said, labels=labels, seed=seed).held_out.argmax(axis=1), labels=labels
-    )
+    kinds = None if groups is None else groups[known]
+    predicted = probe.fit(features, said, labels=labels, seed=seed, groups=kinds).held_out.argmax(axis=1)
+    return cohens_kappa(said, predicted, labels=labels)
 
 
 def cohens_kappa(first: np.ndarray, second: np.ndarray, *, labels: int) -> float:

@@ -20,6 +20,44 @@ OnStep = Callable[[int, int], None]
 """Called with (done, total) training steps."""
 
 
+def unwatched(done: int, total: int) -> None:
+    """An `OnStep` for whoever does not want to know."""
+
+
+def unheard(message: str) -> None:
+    """An `on_notice` for whoever does not want to know."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a trainer tells what happens beside its fits, from the thread it works in.
+
+    `on_embedded` is called with (done, total) texts while `Trainer.embed` works, and may raise to stop it; `on_notice`
+    with what a user should know.
+    """
+
+    on_embedded: OnStep = unwatched
+    on_notice: Callable[[str], None] = unheard
+
+
+class Steps:
+    """An `OnStep` that can say again how far it is: a sign of life while something else than a step is computed."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self._on_step = on_step
+        self._last = (0, 1)
+
+    def __call__(self, done: int, total: int) -> None:
+        """A step is done."""
+        self._last = (done, total)
+        self._on_step(done, total)
+
+    def still(self, done: int, total: int) -> None:
+        """Something beside the steps goes on; how far that is, is not told."""
+        del done, total
+        self._on_step(*self._last)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelledTexts:
     """What a student is taught, indexed alike.
@@ -27,12 +65,24 @@ class LabelledTexts:
     `label_ids` [n]: NO_LABEL where unknown, and some of the others are wrong. `candidates` float [n, labels]: weights
     of the labels a text may have, its own among them, 0 for all others; the student resolves which one it is
     (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
+    `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
+    texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
     """
 
     texts: Sequence[str]
     label_ids: Sequence[int]
     candidates: np.ndarray | None = None
     paraphrases: Sequence[str] | None = None
+    confirmed: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadText:
+    """A text as the student reads it. `cut`: it was longer than that, and the rest counts for nothing."""
+
+    tokens: Sequence[int]
+    cut: bool
 
 
 class Student(Protocol):
@@ -45,6 +95,12 @@ class Student(Protocol):
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`."""
 
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """The first half of `predict_proba`, which may run in another thread than the second."""
+
+    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
+        """The second half: calibrated class probabilities, float32 [len(texts), len(labels)]."""
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Sentence embeddings of unit length, float32 [len(texts), d]."""
 
@@ -56,7 +112,8 @@ class Student(Protocol):
 class Training:
     """What one fit leaves behind. Arrays are indexed like the texts given to `fit`.
 
-    `clean_probability` float32 [n]: P(the LLM's label is right) from the loss mixture; 0 where there was no label.
+    `clean_probability` float32 [n]: P(the LLM's label is right) from the loss mixture; 0 where there was no label, 1
+    where a person has confirmed it.
     `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
     `embeddings` float32 [n, d]: unit length, for selection and retrieval.
     `losses` float32 [n]: the per-text loss the last split was made from; nan where there was no label.

@@ -1,23 +1,26 @@
-"""`freeal.json` beside a saved student: what transformers' own config has no place for. Needs the standard library."""
+"""`freeal.json` beside a saved student: what transformers' own config has no place for. Light to import."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from freeal.errors import CorruptModelError, NewerFormatError, Where
+from freeal.settings import LongTexts
 
 FILE_NAME = "freeal.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 knows `long_texts`; a model that reads beginnings only is still written as 1, which earlier versions can use."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """How a student was made and must be used.
 
-    `temperature` is already inside the weights and kept as a record. `extra` is the caller's own (text columns, job).
+    `temperature` is already inside the weights and kept as a record; of texts longer than `max_length` tokens it reads
+    what `long_texts` says. `extra` is the caller's own (text columns, job).
     """
 
     labels: tuple[str, ...]
@@ -25,12 +28,13 @@ class Card:
     mode: str
     max_length: int
     temperature: float
+    long_texts: LongTexts = "head"
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def write(folder: Path, card: Card) -> None:
     """Write the card into a model folder."""
-    content = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(card)}
+    content = {"schema_version": 1 if card.long_texts == "head" else SCHEMA_VERSION, **dataclasses.asdict(card)}
     text = json.dumps(content, indent=2, ensure_ascii=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
@@ -76,7 +80,10 @@ def _checked(path: Path, content: dict[str, Any]) -> Card:
     for key, kind in kinds.items():
         if not isinstance(content.get(key), kind):
             raise _corrupt(path, f"has no usable value, found {content.get(key)!r}", key=key)
-    return Card(labels=tuple(labels), **{key: content[key] for key in kinds})
+    long_texts = content.get("long_texts", "head")
+    if long_texts not in get_args(LongTexts):
+        raise _corrupt(path, f"has no usable value, found {long_texts!r}", key="long_texts")
+    return Card(labels=tuple(labels), long_texts=long_texts, **{key: content[key] for key in kinds})
 
 
 def _corrupt(path: Path, problem: str, *, key: str | None = None) -> CorruptModelError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeal.errors import ModelFolderError
 from freeal.student import card as cards
+from freeal.student.base import ReadText
 from freeal.torch_runtime import quiet_transformers
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class TextClassifier:
         self._encoder = encoder
         self.card = card
         self.batch_size = batch_size
+        self._reading = threading.Lock()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -34,6 +37,17 @@ class TextClassifier:
         from freeal.student.probe import softmax
 
         return softmax(self._score(texts)[1])
+
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """Tokens of each text, and whether they are all of it. Safe beside `score`, and from several threads."""
+        with self._reading:  # a fast tokenizer refuses, or mixes up, two threads at once
+            return self._encoder.read(texts)
+
+    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
+        """Calibrated class probabilities of texts as `read` gave them, float32 [len(texts), len(labels)]."""
+        from freeal.student.probe import softmax
+
+        return softmax(self._encoder.score([list(text.tokens) for text in texts], batch_size=self.batch_size)[1])
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """What the classification head sees, scaled to unit length, float32 [len(texts), d]."""

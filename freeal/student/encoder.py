@@ -11,9 +11,14 @@ import torch
 from torch import nn
 
 from freeal.errors import ConfigError
+from freeal.settings import LongTexts
+from freeal.student import gate
+from freeal.student.base import OnStep, ReadText, unwatched
 from freeal.student.batches import Tokens, padded, sorted_by_length
 from freeal.student.device import Compute
+from freeal.student.memory import Room
 from freeal.student.pooling import append_mean_layer
+from freeal.student.reading import Reader
 from freeal.student.weights import Weights
 from freeal.torch_runtime import quiet_transformers
 
@@ -23,30 +28,42 @@ SCORING_BATCH = 64
 class Encoder:
     """A Hugging Face sequence classifier whose head's input, the *features*, can be read and trained on.
 
-    `model` is what is saved; `head` is the last linear layer in it, which turns features into logits.
+    `model` is what is saved; `head` is the last linear layer in it, which turns features into logits; `room` knows how
+    much fits into memory.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, max_length: int, compute: Compute) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_length: int,
+        compute: Compute,
+        long_texts: LongTexts = "head",
+        room: Room | None = None,
+    ) -> None:
         if tokenizer.pad_token_id is None:
             raise ConfigError(f"student.model: a {model.config.model_type} tokenizer has no padding; use an encoder")
         self.model = model.to(compute.device)
         self.tokenizer = tokenizer
         self.compute = compute
+        self.room = room or Room()
         positions = getattr(model.config, "max_position_embeddings", None) or max_length
         offset = 2 if "roberta" in model.config.model_type or model.config.model_type == "camembert" else 0
         self.max_length = min(max_length, positions - offset)
+        self.long_texts: LongTexts = long_texts
+        self._reader = Reader(tokenizer, max_length=self.max_length, long_texts=long_texts)
         self.head = _head(model)
         self._head_inputs: list[torch.Tensor] = []
         self.head.register_forward_pre_hook(lambda _, inputs: self._head_inputs.append(inputs[0]))
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """Token ids per text, cut at `max_length`."""
-        if not texts:
-            return []
-        found = self.tokenizer(
-            list(texts), truncation=True, max_length=self.max_length, return_attention_mask=False, verbose=False
-        )
-        return list(found["input_ids"])
+        """Token ids per text, at most `max_length`."""
+        return [list(one.tokens) for one in self.read(texts)]
+
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """The same, and whether they are all of the text."""
+        return self._reader.read(texts)
 
     def pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of one batch, on the device."""
@@ -63,17 +80,35 @@ class Encoder:
         """Logits of given features [batch, d]: the head without the encoder."""
         return nn.functional.linear(features, self.head.weight, self.head.bias)
 
-    def score(self, tokens: Tokens, *, batch_size: int = SCORING_BATCH) -> tuple[np.ndarray, np.ndarray]:
-        """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`."""
+    def score(
+        self, tokens: Tokens, *, batch_size: int = SCORING_BATCH, on_batch: OnStep = unwatched
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`.
+
+        A batch that does not fit into memory is halved. `on_batch` is called with (done, total) texts and may raise.
+        """
         features = np.empty((len(tokens), self.head.in_features), dtype=np.float32)
         logits = np.empty((len(tokens), self.head.out_features), dtype=np.float32)
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
+        done = 0
         self.model.eval()
+
+        def scored(piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            self.forget()
+            seen, out = self.forward(*self.pad([tokens[index] for index in piece]))
+            return seen.cpu().numpy(), out.cpu().numpy()
+
         with torch.inference_mode():
             for batch in sorted_by_length(lengths, size=batch_size):
-                seen, out = self.forward(*self.pad([tokens[index] for index in batch]))
-                features[batch], logits[batch] = seen.cpu().numpy(), out.cpu().numpy()
+                for piece, (seen, out) in self.room.pieces("scoring", batch, scored):
+                    features[piece], logits[piece] = seen, out
+                done += len(batch)
+                on_batch(done, len(tokens))
         return features, logits
+
+    def forget(self) -> None:
+        """Let go of what a forward pass that failed has left behind."""
+        self._head_inputs.clear()
 
     def set_head(self, weight: np.ndarray, bias: np.ndarray) -> None:
         """Replace the head: `weight` [labels, d], `bias` [labels]."""
@@ -101,7 +136,9 @@ def load(
     max_length: int,
     compute: Compute,
     seed: int,
+    long_texts: LongTexts = "head",
     previous: Path | None = None,
+    room: Room | None = None,
 ) -> Encoder:
     """A fresh classifier over `labels` that reads the mean of the tokens where that is possible.
 
@@ -109,6 +146,8 @@ def load(
     when the folder holds no encoder that transformers knows.
     """
     names = dict(enumerate(labels))
+    if previous is not None:
+        gate.check(previous)
     with compute.seeded(seed):
         model, tokenizer, _ = read(
             previous or weights.folder,
@@ -119,7 +158,7 @@ def load(
         )
     if previous is None:
         append_mean_layer(model)
-    return Encoder(model, tokenizer, max_length=max_length, compute=compute)
+    return Encoder(model, tokenizer, max_length=max_length, compute=compute, long_texts=long_texts, room=room)
 
 
 def read(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:

@@ -6,29 +6,40 @@ from pathlib import Path
 from typing import Literal
 
 from freeal.settings import StudentSettings
-from freeal.student.base import Trainer
+from freeal.student.base import Listener, Trainer
 
 FROZEN_FROM_TEXTS = 20_000
 """On a CPU, two epochs over this many texts take half an hour per round at 25 texts a second (two cores, bf16, 22 M
 parameters), hours with an encoder of 80 M; a frozen encoder takes a minute or two."""
 
 
-def make_trainer(settings: StudentSettings, *, texts: int, previous: Path | None = None) -> Trainer:
+def make_trainer(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None = None,
+    listener: Listener | None = None,
+    most_at_once: int | None = None,
+) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
+
+    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
 
     Raises `ConfigError` where model or device are not there and `ModelFolderError` for a folder that cannot be gone on
     from.
     """
     from freeal.student import device
+    from freeal.student.memory import Room
 
     compute = device.choose(settings)
+    room = Room(most_at_once, listener=listener)
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen import FrozenTrainer
 
-        return FrozenTrainer(settings, previous)
+        return FrozenTrainer(settings, previous, room=room)
     from freeal.student.transformer import TransformerTrainer
 
-    return TransformerTrainer(settings, previous)
+    return TransformerTrainer(settings, previous, room=room)
 
 
 def choose_mode(settings: StudentSettings, *, texts: int, on_cpu: bool) -> Literal["finetune", "frozen"]:

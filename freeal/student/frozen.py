@@ -15,6 +15,9 @@ from freeal.student.encoder import unit
 from freeal.student.probe import Probe, cross_entropy, softmax
 from freeal.student.start import EncoderTrainer, checked_ids, robust_probe
 
+HEAD_STEPS = 1
+"""Beside one step per text: the head."""
+
 
 class FrozenTrainer(EncoderTrainer):
     """Fits a linear head on clean labels; features are computed once per text and kept between rounds.
@@ -28,12 +31,14 @@ class FrozenTrainer(EncoderTrainer):
         """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
         ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         encoder = self._start.fresh(labels)
-        on_step(0, 2)
-        features = self._start.features(data.texts, encoder)
-        on_step(1, 2)
+        features = self._start.features(
+            data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)
+        )
         known = np.flatnonzero(ids != NO_LABEL)
-        head = self._head(features[known], ids[known], data.candidates, known, seed=seed, labels=len(labels))
+        head = self._head(features[known], ids[known], data, known, seed=seed, labels=len(labels))
         losses, probability = _judged(head, ids, known)
+        if data.confirmed is not None:
+            probability[data.confirmed] = 1.0
         temperature = calibrate.temperature(head.held_out, ids[known])
         encoder.set_head(head.weight, head.bias)
         encoder.cool(temperature)
@@ -42,9 +47,10 @@ class FrozenTrainer(EncoderTrainer):
             base_model=self._start.weights.name,
             mode=self.mode,
             max_length=encoder.max_length,
+            long_texts=encoder.long_texts,
             temperature=temperature,
         )
-        on_step(2, 2)
+        on_step(len(data.texts) + HEAD_STEPS, len(data.texts) + HEAD_STEPS)
         return Training(
             student=TextClassifier(encoder, card),
             clean_probability=probability,
@@ -57,17 +63,30 @@ class FrozenTrainer(EncoderTrainer):
         self,
         features: np.ndarray,
         label_ids: np.ndarray,
-        candidates: np.ndarray | None,
+        data: LabelledTexts,
         known: np.ndarray,
         *,
         seed: int,
         labels: int,
     ) -> Probe:
-        head = robust_probe(features, label_ids, labels=labels, seed=seed, filtered=self.filtered)
-        if candidates is None:
+        confirmed = None if data.confirmed is None else data.confirmed[known]
+        groups = None if data.groups is None else data.groups[known]
+
+        def fitted(ids: np.ndarray) -> Probe:
+            return robust_probe(
+                features,
+                ids,
+                labels=labels,
+                seed=seed,
+                confirmed=confirmed,
+                groups=groups,
+                filtered=self.filtered,
+            )
+
+        head = fitted(label_ids)
+        if data.candidates is None:
             return head
-        _, favoured = targets.resolve(label_ids, candidates[known], head.held_out, labels=labels)
-        return robust_probe(features, favoured, labels=labels, seed=seed, filtered=self.filtered)
+        return fitted(targets.resolve(label_ids, data.candidates[known], head.held_out, labels=labels)[1])
 
 
 def _judged(head: Probe, label_ids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,15 +23,22 @@ class Probe:
 
 
 def fit(
-    features: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int, trusted: np.ndarray | None = None
+    features: np.ndarray,
+    label_ids: np.ndarray,
+    *,
+    labels: int,
+    seed: int,
+    trusted: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Probe:
     """Fit a head on `features` [n, d], of about unit variance, with `label_ids` [n] in 0..labels-1.
 
-    Only texts that are `trusted` (bool [n], default all) are learned from; held-out logits are made for all of them.
+    Only texts that are `trusted` (bool [n], default all) are learned from; held-out logits are made for all of them,
+    under heads that saw no text of the same of `groups` (int [n], default: each its own).
     A label that never occurs gets a head that never wins. Deterministic for a seed.
     """
     trusted = np.ones(len(label_ids), dtype=bool) if trusted is None else trusted
-    folds = _folds(label_ids, seed=seed)
+    folds = _folds(label_ids, seed=seed, groups=groups)
     best = (np.inf, STRENGTHS[0], np.zeros((len(label_ids), labels)))
     for strength in STRENGTHS:
         held_out = _held_out(features, label_ids, trusted, folds, labels=labels, strength=strength)
@@ -57,8 +64,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _folds(label_ids: np.ndarray, *, seed: int) -> np.ndarray:
-    """Fold number per text: each label is spread evenly, in an order the seed decides."""
+def _folds(label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """Fold number per text: each label is spread evenly, in an order the seed decides; a group has one fold, as if it
+    were a text with the label of its first one."""
+    if groups is not None:
+        _, firsts, members = np.unique(groups, return_index=True, return_inverse=True)
+        return _folds(label_ids[firsts], seed=seed)[members]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(label_ids))
     order = order[np.argsort(label_ids[order], kind="stable")]

@@ -27,6 +27,10 @@ class Recipe:
     mixup: bool
     consistency: bool
 
+    def steps(self, texts: int) -> int:
+        """What a run over `texts` counts as, whether or not every epoch learns from each of them."""
+        return self.epochs * max(1, -(-texts // self.batch_size))
+
 
 def write(settings: StudentSettings, *, labelled: int, width: int, paraphrased: bool) -> Recipe:
     """The recipe for `labelled` texts and an encoder of `width` dimensions. At least one epoch is plain, always.

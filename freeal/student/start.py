@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +12,10 @@ import numpy as np
 from freeal.errors import ModelFolderError, TrainingError
 from freeal.selection import clean
 from freeal.settings import StudentSettings
-from freeal.student import device, encoder, probe, store
-from freeal.student.base import NO_LABEL
+from freeal.student import device, encoder, memory, probe, store
+from freeal.student.base import NO_LABEL, OnStep, unwatched
 from freeal.student.features import FeatureCache
+from freeal.student.memory import Room
 from freeal.student.weights import PACKAGED, Weights, packaged, resolve
 
 CLEAN_THRESHOLD = 0.7
@@ -27,8 +29,9 @@ class Start:
     `ModelFolderError` where that folder is damaged or holds another kind of student.
     """
 
-    def __init__(self, settings: StudentSettings, previous: Path | None = None) -> None:
+    def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
         self.settings = settings
+        self.room = room or Room()
         self.weights = resolve(settings.model)
         self.previous = None if previous is None else _checked(previous, self.weights, settings)
         self.compute = device.choose(settings)
@@ -36,22 +39,30 @@ class Start:
 
     def fresh(self, labels: Sequence[str]) -> encoder.Encoder:
         """An untrained classifier; equal every time but for the shape of its head."""
-        return encoder.load(
-            self.weights,
-            labels=labels,
-            max_length=self.settings.max_length,
-            compute=self.compute,
-            seed=self.settings.seed,
-            previous=self.previous,
-        )
+        try:
+            return encoder.load(
+                self.weights,
+                labels=labels,
+                max_length=self.settings.max_length,
+                long_texts=self.settings.long_texts,
+                compute=self.compute,
+                seed=self.settings.seed,
+                previous=self.previous,
+                room=self.room,
+            )
+        except (RuntimeError, MemoryError) as error:
+            if (known := memory.named(error)) is error:
+                raise
+            raise known from error
 
-    def features(self, texts: Sequence[str], untrained: encoder.Encoder) -> np.ndarray:
+    def features(self, texts: Sequence[str], untrained: encoder.Encoder, *, on_batch: OnStep = unwatched) -> np.ndarray:
         """Head inputs of a `fresh` encoder, float32 [n, d]; computed once per text."""
-        return self._cache.features(texts, untrained)
+        return self._cache.features(texts, untrained, on_batch=on_batch)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Features of the untrained encoder at unit length, float32 [n, d]."""
-        return encoder.unit(self.features(texts, self.fresh(("0", "1"))))
+        on_batch = self.room.listener.on_embedded
+        return encoder.unit(self.features(texts, self.fresh(("0", "1")), on_batch=on_batch))
 
 
 def _checked(folder: Path, weights: Weights, settings: StudentSettings) -> Path:
@@ -68,14 +79,15 @@ class EncoderTrainer:
 
     mode: ClassVar[str]
 
-    def __init__(self, settings: StudentSettings, previous: Path | None = None) -> None:
+    def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
         self.settings = settings
         self.filtered = settings.clean_split == "mixture"
-        self._start = Start(settings, previous)
+        self._start = Start(settings, previous, room=room)
         self._reader = self._start
         if previous is not None or (self._start.weights.name != PACKAGED and packaged() is not None):
             # a language model's encoder (distilroberta-base) puts texts of like meaning no nearer than others
-            self._reader = Start(settings.model_copy(update={"model": PACKAGED}) if packaged() else settings)
+            reading = settings.model_copy(update={"model": PACKAGED}) if packaged() else settings
+            self._reader = Start(reading, room=self._start.room)
 
     @property
     def description(self) -> dict[str, str]:
@@ -94,24 +106,29 @@ def robust_probe(
     labels: int,
     seed: int,
     usable: np.ndarray | None = None,
+    confirmed: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     filtered: bool = True,
 ) -> probe.Probe:
     """A linear head that learned from clean labels only: once on all, split by cross-validated losses, once more.
 
     `features` [n, d] as the encoder gives them, `label_ids` [n] without NO_LABEL; only labels that are `usable` (bool
-    [n], default all) are learned from, all of those where they are not to be `filtered`. Cross-validated losses need no
-    early stopping to tell right labels from memorised ones: no head has seen the text it judges.
+    [n], default all) are learned from, all of those where they are not to be `filtered`, and of those always the
+    `confirmed` (bool [n], default none). Cross-validated losses need no early stopping to tell right labels from
+    memorised ones: no head has seen the text it judges.
     """
     usable = np.ones(len(label_ids), dtype=bool) if usable is None else usable
     scale = float(features.std()) or 1.0
     scaled = features / scale
-    first = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=usable)
+    fitted = functools.partial(probe.fit, scaled, label_ids, labels=labels, seed=seed, groups=groups)
+    first = fitted(trusted=usable)
     if not filtered:
         return probe.Probe(first.weight / scale, first.bias, first.held_out)
     losses = probe.cross_entropy(first.held_out, label_ids)
     probability = clean.evenly(clean.split(losses, label_ids), losses, label_ids)
-    trusted = (probability > CLEAN_THRESHOLD) & usable
-    second = probe.fit(scaled, label_ids, labels=labels, seed=seed, trusted=trusted) if trusted.any() else first
+    clean_enough = probability > CLEAN_THRESHOLD
+    trusted = (clean_enough if confirmed is None else clean_enough | confirmed) & usable
+    second = fitted(trusted=trusted) if trusted.any() else first
     return probe.Probe(second.weight / scale, second.bias, second.held_out)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from freeal.errors import ConfigError, CorruptModelError, Where
 from freeal.settings import StudentSettings
 from freeal.student import card as cards
+from freeal.student import gate
 from freeal.student.classifier import TextClassifier
 
 _HINT = "train the model again, or restore its folder from a copy"
@@ -24,6 +25,7 @@ def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: i
     for name in _FILES:
         if not (folder / name).is_file():
             raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)
+    gate.check(folder)
     return _loaded(folder, card, settings or StudentSettings(), batch_size=batch_size)
 
 
@@ -37,7 +39,7 @@ def _loaded(folder: Path, card: cards.Card, settings: StudentSettings, *, batch_
     try:
         model, tokenizer, missing = read(folder)
         names = tuple(str(name) for _, name in sorted(model.config.id2label.items()))
-        encoder = Encoder(model, tokenizer, max_length=card.max_length, compute=compute)
+        encoder = Encoder(model, tokenizer, max_length=card.max_length, compute=compute, long_texts=card.long_texts)
     except (ConfigError, SafetensorError, RuntimeError) as cause:
         problem = cause.problem if isinstance(cause, ConfigError) else str(cause)
         raise CorruptModelError(f"the model cannot be read: {problem}", where=Where(file=folder), hint=_HINT) from cause

@@ -12,16 +12,17 @@ already follow, and count half in every later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from freeal.student import losses as terms
-from freeal.student.base import OnStep
+from freeal.student.base import OnStep, Steps
 from freeal.student.batches import shuffled
 from freeal.student.encoder import Encoder
+from freeal.student.memory import released
 from freeal.student.recipe import Recipe
 from freeal.student.trust import Lesson, Pool, lesson
 
@@ -46,26 +47,27 @@ class RobustTraining:
     def run(self, on_step: OnStep) -> None:
         """Train for all epochs. How many texts an epoch will trust is known when it begins, so steps are planned as
         shares of an epoch: the count only rises, and ends at its total."""
-        total = self.recipe.epochs * max(1, -(-len(self.pool.tokens) // self.recipe.batch_size))
+        steps = on_step if isinstance(on_step, Steps) else Steps(on_step)
+        total = self.recipe.steps(len(self.pool.tokens))
         for epoch in range(self.recipe.epochs):
             weight = self._ramp(epoch)
-            taught = self._lesson(epoch)
+            taught = self._lesson(epoch, steps)
             indices = self._with_others(taught.trusted) if weight > 0 else np.flatnonzero(taught.trusted)
             batches = shuffled(self.lengths, indices, size=self.recipe.batch_size, rng=self.rng)
             for number, batch in enumerate(batches):
                 self._set_rate((epoch + number / len(batches)) / self.recipe.epochs)
                 self._step(batch, taught, weight)
-                on_step(int(total * (epoch + (number + 1) / len(batches)) / self.recipe.epochs), total)
-        on_step(total, total)
+                steps(int(total * (epoch + (number + 1) / len(batches)) / self.recipe.epochs), total)
+        steps(total, total)
 
     def _ramp(self, epoch: int) -> float:
         """Weight of the robust terms: 0 while plain, then rising to 1 in the last epoch."""
         robust = epoch + 1 - self.recipe.warmup_epochs
         return max(0.0, robust / max(1, self.recipe.epochs - self.recipe.warmup_epochs))
 
-    def _lesson(self, epoch: int) -> Lesson:
+    def _lesson(self, epoch: int, steps: Steps) -> Lesson:
         asks_network = epoch >= self.recipe.warmup_epochs and (self.recipe.filtered or self.pool.candidates is not None)
-        logits = self.encoder.score(self.pool.tokens)[1] if asks_network else None
+        logits = self.encoder.score(self.pool.tokens, on_batch=steps.still)[1] if asks_network else None
         return lesson(self.pool, logits, filtered=self.recipe.filtered)
 
     def _with_others(self, trusted: np.ndarray) -> np.ndarray:
@@ -83,35 +85,60 @@ class RobustTraining:
             group["lr"] = self.recipe.learning_rate * factor
 
     def _step(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+        """One step of the optimizer; a batch that does not fit into memory is learned from in pieces whose gradients
+        add up to the same."""
         self.encoder.model.train()
-        loss = sum(self._terms(batch, taught, weight), torch.zeros((), device=self.encoder.compute.device))
-        if not loss.requires_grad:
-            return
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-        torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        while True:
+            size = self.encoder.room.at_once("training", len(batch))
+            try:
+                self._learn([batch[first : first + size] for first in range(0, len(batch), size)], taught, weight)
+            except (RuntimeError, MemoryError) as error:
+                problem = released(error)
+            else:
+                return
+            self.encoder.forget()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.encoder.room.shrink("training", size, problem)
 
-    def _terms(self, batch: np.ndarray, taught: Lesson, weight: float) -> Iterator[torch.Tensor]:
+    def _learn(self, pieces: Sequence[np.ndarray], taught: Lesson, weight: float) -> None:
+        trusted = sum(int(taught.trusted[piece].sum()) for piece in pieces)
+        texts = sum(map(len, pieces))
+        nothing = torch.zeros((), device=self.encoder.compute.device)
+        learned = False
+        for piece in pieces:
+            loss = sum(self._terms(piece, taught, weight, trusted=trusted, texts=texts), nothing)
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+                learned = True
+        if learned:
+            torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _terms(
+        self, batch: np.ndarray, taught: Lesson, weight: float, *, trusted: int, texts: int
+    ) -> Iterator[torch.Tensor]:
         """Means over the texts each term speaks of; consistency counts by the share of such texts in the batch, else a
-        single untrusted text would weigh as much as all the others."""
+        single untrusted text would weigh as much as all the others. Of a whole batch of `texts`, `trusted` of them
+        trusted, this may be a piece: it then weighs as much as it holds."""
         two_views = weight > 0 and self.recipe.consistency
         ids, mask = self._views(batch) if two_views else self.encoder.pad([self.pool.tokens[index] for index in batch])
         features, logits = self.encoder.forward(ids, mask)
-        trusted = taught.trusted[batch]
-        good = torch.from_numpy(np.flatnonzero(trusted)).to(ids.device)
-        rest = torch.from_numpy(np.flatnonzero(~trusted)).to(ids.device)
-        targets = torch.from_numpy(taught.targets[batch[trusted]]).to(ids.device)
+        is_trusted = taught.trusted[batch]
+        good = torch.from_numpy(np.flatnonzero(is_trusted)).to(ids.device)
+        rest = torch.from_numpy(np.flatnonzero(~is_trusted)).to(ids.device)
+        targets = torch.from_numpy(taught.targets[batch[is_trusted]]).to(ids.device)
+        share = 1.0
         if len(good):
-            yield functional.cross_entropy(logits[: len(batch)][good], targets)
+            yield share * functional.cross_entropy(logits[: len(batch)][good], targets)
         if len(good) > 1 and weight > 0 and self.recipe.mixup:
             own = features[: len(batch)][good]
-            yield weight * terms.mixup(own, targets, head=self.encoder.head_alone, rng=self.rng)
+            yield share * weight * terms.mixup(own, targets, head=self.encoder.head_alone, rng=self.rng)
         if two_views and len(good):
-            yield weight * functional.cross_entropy(logits[len(batch) :][good], targets)
+            yield share * weight * functional.cross_entropy(logits[len(batch) :][good], targets)
         if two_views and len(rest):
             first, second = logits[: len(batch)][rest], logits[len(batch) :][rest]
-            part = CONSISTENCY_WEIGHT * len(rest) / len(batch)
+            part = CONSISTENCY_WEIGHT * len(rest) / texts
             yield weight * part * terms.consistency(first, second)
 
     def _views(self, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

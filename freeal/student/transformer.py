@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.student import calibrate, recipe
-from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Steps, Training
 from freeal.student.batches import Tokens
 from freeal.student.card import Card
 from freeal.student.classifier import TextClassifier
@@ -34,42 +34,52 @@ class TransformerTrainer(EncoderTrainer):
         ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         rng = np.random.default_rng([self.settings.seed, seed])
         encoder = self._start.fresh(labels)
-        held_out = _held_out(ids, rng)
+        held_out = _held_out(ids, rng, confirmed=data.confirmed, groups=data.groups)
+        plan = recipe.write(
+            self.settings,
+            labelled=int(((ids != NO_LABEL) & ~held_out).sum()),
+            width=encoder.model.config.hidden_size,
+            paraphrased=data.paraphrases is not None,
+        )
+        steps = Steps(on_step)
+        steps(0, plan.steps(len(data.texts)))
         pool = Pool(
             tokens=encoder.tokenize(data.texts),
             label_ids=ids,
             held_out=held_out,
-            probe_logits=self._probe(encoder, data.texts, ids, held_out, seed=seed),
+            probe_logits=self._probe(encoder, data, ids, held_out, seed=seed, steps=steps),
             candidates=data.candidates,
             paraphrases=_paraphrase_tokens(encoder, data.paraphrases),
-        )
-        plan = recipe.write(
-            self.settings,
-            labelled=int(pool.learned.sum()),
-            width=encoder.model.config.hidden_size,
-            paraphrased=data.paraphrases is not None,
+            confirmed=data.confirmed,
         )
         with self._start.compute.seeded(seed):
-            RobustTraining(encoder, pool, plan, rng=rng).run(on_step)
-        return self._finish(encoder, pool, tuple(labels))
+            RobustTraining(encoder, pool, plan, rng=rng).run(steps)
+        return self._finish(encoder, pool, tuple(labels), steps)
 
     def _probe(
-        self, encoder: Encoder, texts: Sequence[str], ids: np.ndarray, held_out: np.ndarray, *, seed: int
+        self, encoder: Encoder, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, seed: int, steps: Steps
     ) -> np.ndarray:
         # linear probing, then fine-tuning (Kumar et al., ICLR 2022): a random head would first pull the features apart
-        features = self._start.features(texts, encoder)
+        features = self._start.features(data.texts, encoder, on_batch=steps.still)
         known = np.flatnonzero(ids != NO_LABEL)
         labels = encoder.head.out_features
         head = robust_probe(
-            features[known], ids[known], labels=labels, seed=seed, usable=~held_out[known], filtered=self.filtered
+            features[known],
+            ids[known],
+            labels=labels,
+            seed=seed,
+            usable=~held_out[known],
+            confirmed=None if data.confirmed is None else data.confirmed[known],
+            groups=None if data.groups is None else data.groups[known],
+            filtered=self.filtered,
         )
         encoder.set_head(head.weight, head.bias)
         logits = np.zeros((len(ids), labels), dtype=np.float32)
         logits[known] = head.held_out
         return logits
 
-    def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...]) -> Training:
-        features, logits = encoder.score(pool.tokens)
+    def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
+        features, logits = encoder.score(pool.tokens, on_batch=steps.still)
         losses, probability = judge(pool, logits)
         kept = pool.held_out
         temperature = calibrate.temperature(logits[kept], pool.label_ids[kept])
@@ -79,6 +89,7 @@ class TransformerTrainer(EncoderTrainer):
             base_model=self._start.weights.name,
             mode=self.mode,
             max_length=encoder.max_length,
+            long_texts=encoder.long_texts,
             temperature=temperature,
         )
         return Training(
@@ -96,14 +107,29 @@ def _paraphrase_tokens(encoder: Encoder, paraphrases: Sequence[str] | None) -> T
     return [tokens if text else [] for text, tokens in zip(paraphrases, encoder.tokenize(paraphrases), strict=True)]
 
 
-def _held_out(label_ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Bool [n]: a random tenth of the labelled texts, of classes that can spare them; none of a small pool."""
+def _held_out(
+    label_ids: np.ndarray, rng: np.random.Generator, *, confirmed: np.ndarray | None, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Bool [n]: a random tenth of the labelled texts, of classes that can spare them; none of a small pool, and none
+    that a person has confirmed: those are too good not to be learned from."""
     chosen = np.zeros(len(label_ids), dtype=bool)
     labelled = np.flatnonzero(label_ids != NO_LABEL)
     if len(labelled) < HELD_OUT_FROM:
         return chosen
     counts = np.bincount(label_ids[labelled])
     spare = labelled[counts[label_ids[labelled]] >= SMALL_CLASS]
+    spare = spare if confirmed is None else spare[~confirmed[spare]]
     most = min(HELD_OUT_MOST, int(len(labelled) * HELD_OUT_SHARE), len(spare))
-    chosen[rng.permutation(spare)[:most]] = True
+    drawn = rng.permutation(spare)
+    if groups is None:
+        chosen[drawn[:most]] = True
+        return chosen
+    # a group goes as a whole or not at all, or its like would still be learned from
+    torn = np.isin(groups[drawn], groups[np.setdiff1d(labelled, spare)])
+    drawn = drawn[~torn]
+    _, firsts, members, sizes = np.unique(groups[drawn], return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(firsts)
+    fits = np.zeros(len(order), dtype=bool)
+    fits[order] = np.cumsum(sizes[order]) <= most
+    chosen[drawn[fits[members]]] = True
     return chosen

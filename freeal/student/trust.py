@@ -21,7 +21,8 @@ class Pool:
     `label_ids` int64 [n] with NO_LABEL where unknown; `held_out` bool [n]: labels that training must not see (they
     calibrate), whose texts are used like unlabelled ones; `probe_logits` float [n, labels]: cross-validated logits of a
     linear probe; `candidates` float [n, labels] or None: what else a text's label may be, weighed; `paraphrases`: the
-    tokens of each text in other words, empty where there are none, or None.
+    tokens of each text in other words, empty where there are none, or None; `confirmed` bool [n] or None: labels that
+    are right.
     """
 
     tokens: Tokens
@@ -30,6 +31,7 @@ class Pool:
     probe_logits: np.ndarray
     candidates: np.ndarray | None = None
     paraphrases: Tokens | None = None
+    confirmed: np.ndarray | None = None
 
     @property
     def labelled(self) -> np.ndarray:
@@ -58,8 +60,8 @@ def lesson(pool: Pool, logits: np.ndarray | None, *, filtered: bool) -> Lesson:
     if not filtered:
         return Lesson(taught, pool.learned)
     losses, probability = judge(dataclasses.replace(pool, label_ids=favoured), logits)
-    known = pool.labelled
-    probability[known] = clean.evenly(probability[known], losses[known], favoured[known])
+    judged = np.setdiff1d(pool.labelled, np.flatnonzero(_confirmed(pool)))
+    probability[judged] = clean.evenly(probability[judged], losses[judged], favoured[judged])
     trusted = pool.learned & (probability > CLEAN_THRESHOLD)
     return Lesson(taught, trusted if trusted.any() else pool.learned)
 
@@ -69,7 +71,7 @@ def judge(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.ndarray, np.
 
     `logits` float [n, labels] are the network's, in evaluation mode; without them the probe judges alone. A mixture
     always finds a high-loss part, also where every label is right; so P(clean) is at least the probability the network
-    itself gives to the label, which it has not learned unless the text was trusted before.
+    itself gives to the label, which it has not learned unless the text was trusted before. A confirmed label is clean.
     """
     losses = np.full(len(pool.tokens), np.nan, dtype=np.float32)
     probability = np.zeros(len(pool.tokens), dtype=np.float32)
@@ -78,8 +80,14 @@ def judge(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.ndarray, np.
     losses[known] = cross_entropy(pool.probe_logits[known], labels)
     if logits is None:
         probability[known] = clean.split(losses[known], labels)
+        probability[_confirmed(pool)] = 1.0
         return losses, probability
     losses[known] = (losses[known] + cross_entropy(logits[known], labels)) / 2
     believed = softmax(logits[known])[np.arange(len(known)), labels]
     probability[known] = np.maximum(clean.split(losses[known], labels), believed)
+    probability[_confirmed(pool)] = 1.0
     return losses, probability
+
+
+def _confirmed(pool: Pool) -> np.ndarray:
+    return np.zeros(len(pool.label_ids), dtype=bool) if pool.confirmed is None else pool.confirmed

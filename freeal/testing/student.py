@@ -16,17 +16,25 @@ import numpy as np
 
 from freeal.errors import TrainingError
 from freeal.selection.clean import split
-from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, Training
+from freeal.student.base import NO_LABEL, LabelledTexts, OnStep, ReadText, Training
 
 _WORDS = 256
 
 
 def _counts(texts: Sequence[str]) -> np.ndarray:
     """Word counts, float32 [n, 256]; words are hashed, so no vocabulary is needed."""
+    return _table([_words(text) for text in texts])
+
+
+def _words(text: str) -> list[int]:
+    return [zlib.crc32(word.encode()) % _WORDS for word in re.findall(r"\w+", text.lower())]
+
+
+def _table(texts: Sequence[Sequence[int]]) -> np.ndarray:
     counts = np.zeros((len(texts), _WORDS), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in re.findall(r"\w+", text.lower()):
-            counts[row, zlib.crc32(word.encode()) % _WORDS] += 1
+    for row, words in enumerate(texts):
+        for word in words:
+            counts[row, word] += 1
     return counts
 
 
@@ -44,10 +52,21 @@ class TinyStudent:
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities, float32 [n, labels]."""
-        joint = _counts(texts) @ self.log_likelihood.T + self.log_prior
+        return self._proba(_counts(texts))
+
+    def _proba(self, counts: np.ndarray) -> np.ndarray:
+        joint = counts @ self.log_likelihood.T + self.log_prior
         joint -= joint.max(axis=1, keepdims=True)
         proba = np.exp(joint)
         return np.asarray(proba / proba.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """Hashed words of each text, none left out."""
+        return [ReadText(_words(text), cut=False) for text in texts]
+
+    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
+        """Class probabilities, float32 [n, labels]."""
+        return self._proba(_table([text.tokens for text in texts]))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit-length word counts."""
@@ -91,6 +110,8 @@ class TinyTrainer:
         losses[known] = -np.log(np.maximum(proba[known, ids[known]], 1e-6))
         clean = np.zeros(len(texts), dtype=np.float32)
         clean[known] = split(losses[known], ids[known])
+        if data.confirmed is not None:
+            clean[data.confirmed] = 1.0
         on_step(1, 1)
         return Training(student, clean, proba, student.embed(texts), losses)
 

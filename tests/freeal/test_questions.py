@@ -173,7 +173,7 @@ def test_many_labels_are_asked_with_the_nearest_ones(open_loop):
     for labels in (names, names[:24]):
         model = _chat(lambda text: text.split()[-1])
         questions = open_loop(texts[: len(labels)], model, labels=labels, folder=str(len(labels))).questions
-        lists = questions.shortlists(list(range(len(labels))), None)
+        lists = anyio.run(questions.shortlists, list(range(len(labels))), None)
         if len(labels) == 24:
             assert [None] * 24 == lists
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +145,49 @@ def test_whoever_may_read_the_folder_may_read_the_weights(training, tmp_path):
     folder.chmod(0o750)
     training.student.save(folder)
     assert 0o640 == (folder / "model.safetensors").stat().st_mode & 0o777
+
+
+class _Payload:
+    def __reduce__(self):
+        return (Path.touch, (Path("executed"),))
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "training_args.bin", "model.pt", "tokenizer.pkl", "modeling.py"])
+def test_a_folder_with_code_in_it_is_refused_unread(saved, monkeypatch, name):
+    """A pickle beside the weights, or in their place, or a module: named in the error, never opened."""
+    monkeypatch.chdir(saved.parent)
+    (saved / name).write_bytes(pickle.dumps(_Payload()))
+    for _ in ("beside", "in their place"):
+        with pytest.raises(CorruptModelError) as caught:
+            store.load(saved)
+        assert caught.value.where.file in {saved / name, saved / "model.safetensors"}
+        (saved / "model.safetensors").unlink(missing_ok=True)
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("config.json", "auto_map", {"AutoModelForSequenceClassification": "evil.Evil"}),
+        ("config.json", "auto_map", {"AutoConfig": "somebody/repository--evil.Evil"}),
+        ("config.json", "transformers_weights", "../../other.safetensors"),
+        ("config.json", "quantization_config", {"quant_method": "custom"}),
+        ("tokenizer_config.json", "auto_map", {"AutoTokenizer": ["evil.Evil", None]}),
+    ],
+)
+def test_a_folder_that_asks_for_code_is_refused(saved, name, key, value):
+    """The key by which it asks is named; nothing of it is imported."""
+    content = json.loads((saved / name).read_text())
+    (saved / name).write_text(json.dumps(content | {key: value}))
+    (saved.parent / "evil.py").write_text("raise SystemExit('executed')\n")
+    with pytest.raises(CorruptModelError, match="names code to be run") as caught:
+        store.load(saved)
+    assert (saved / name, key) == (caught.value.where.file, caught.value.where.key)
+
+
+def test_an_unknown_tokenizer_class_is_no_reason_to_run_anything(saved):
+    """A class nobody knows is either ignored or an error of ours; the folder's own module is not looked for."""
+    content = json.loads((saved / "tokenizer_config.json").read_text())
+    (saved / "tokenizer_config.json").write_text(json.dumps(content | {"tokenizer_class": "EvilTokenizer"}))
+    with contextlib.suppress(CorruptModelError):
+        assert LABELS == store.load(saved).labels

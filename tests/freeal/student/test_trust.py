@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,34 @@ def test_a_wrong_label_with_the_right_one_beside_it_is_taught_right():
     assert [1 - number % 2 for number in range(16)] != taught.targets[:16].argmax(axis=1).tolist()
     assert [number % 2 for number in range(16)] == taught.targets[:16].argmax(axis=1).tolist()
     assert taught.trusted[:16].mean() > 0.5
+
+
+@pytest.mark.parametrize("with_network", [False, True])
+def test_what_a_person_confirmed_is_learned_although_the_losses_speak_against_it(with_network):
+    """Confirmed labels are trusted and clean; the other labels the losses speak against still are neither."""
+    pool = dataclasses.replace(_pool(), confirmed=np.arange(80) < 8)
+    logits = pool.probe_logits if with_network else None
+    taught, (_, probability) = lesson(pool, logits, filtered=True), judge(pool, logits)
+    assert ([True] * 8 + [False] * 8) == taught.trusted[:16].tolist()
+    assert [1.0] * 8 == probability[:8].tolist()
+    assert probability[8:16].max() < 0.5
+
+
+@pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
+def test_confirming_labels_changes_what_is_learned(trainer, settings, pool):
+    """The student gives a label that a person stands by more weight than the same label from a language model."""
+    texts, truth = pool[0][:120], pool[1][:120]
+    odd = np.arange(len(texts)) % 4 == 0
+    given = [1 - label if strange else label for label, strange in zip(truth, odd, strict=True)]
+
+    def belief(confirmed):
+        data = LabelledTexts(texts, given, confirmed=confirmed)
+        fit = trainer(settings).fit(data, labels=("good", "bad"), seed=0, on_step=lambda *_: None)
+        return fit.proba[np.arange(len(texts)), given][odd].mean(), fit.clean_probability[odd].min()
+
+    believed, clean = belief(odd)
+    assert belief(None)[0] + 0.05 < believed
+    assert 1.0 == clean
 
 
 @pytest.mark.parametrize(("seed", "with_network"), [(1, False), (2, True)])
