@@ -8,9 +8,14 @@ from typing import Literal
 import numpy as np
 
 from freeal.state import RoundState
-from freeal.types import Annotation
+from freeal.types import Annotation, Status
 
-Source = Literal["llm+student", "student", "llm", "abstained", "failed"]
+STUDENT_WEIGHT = 0.3
+"""Of the student beside a language model that gave probabilities. It learned from these very labels, and is surer of
+them than it should be. Four data sets, two small models, 400 rows, 11 runs: accuracy 75.7 %, calibration error 0.068;
+with equal weights 74.8 % and 0.076, the language model alone 74.7 % and 0.084, trusting P(clean) 74.7 % and 0.216."""
+
+Source = Literal["llm+student", "student", "llm", "abstained", "failed", "corrected"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,10 +34,9 @@ class Decision:
 def decide(state: RoundState, labels: tuple[str, ...], *, abstain_below: float) -> list[Decision]:
     """One decision per pool text, in pool order.
 
-    A model that gave a probability for every label is averaged with the student, a linear opinion pool of two
-    calibrated voices (on the sample as accurate as trusting P(clean), with a calibration error of 0.07 instead of
-    0.21). An answer that is only a label y counts by its P(clean) = c from the loss mixture: c * onehot(y) + (1 - c) *
-    student. A text without a usable answer is the student's alone.
+    A model that gave a probability for every label is pooled with the student, a linear opinion pool in which the
+    student has STUDENT_WEIGHT. An answer that is only a label y counts by its P(clean) = c from the loss mixture: c * onehot(y) + (1 - c) *
+    student. A text without a usable answer is the student's alone. What a person corrected stays as it is.
     """
     return [_decision(index, state, labels, abstain_below=abstain_below) for index in range(len(state.annotations))]
 
@@ -40,8 +44,10 @@ def decide(state: RoundState, labels: tuple[str, ...], *, abstain_below: float) 
 def _mixed(annotation: Annotation, student: np.ndarray, labels: tuple[str, ...], *, clean: float) -> np.ndarray:
     if annotation.label is None:
         return student
+    if Status.CORRECTED in annotation.statuses:
+        return np.array(annotation.distribution)
     if annotation.distribution is not None:
-        return np.asarray((np.array(annotation.distribution) + student) / 2)
+        return np.asarray((1.0 - STUDENT_WEIGHT) * np.array(annotation.distribution) + STUDENT_WEIGHT * student)
     mixed = (1.0 - clean) * student
     mixed[labels.index(annotation.label)] += clean
     return mixed
@@ -58,6 +64,8 @@ def _decision(index: int, state: RoundState, labels: tuple[str, ...], *, abstain
     source: Source = "student" if label == student_label else "llm"
     if label == student_label == annotation.label:
         source = "llm+student"
+    if Status.CORRECTED in annotation.statuses:
+        source = "corrected"
     abstained = confidence < abstain_below
     return Decision(
         label=None if abstained else label,

@@ -20,11 +20,13 @@ class Status(enum.StrEnum):
     OK = "ok"
     EMPTY_TEXT = "empty_text"
     TRUNCATED = "truncated"
+    STUDENT_TRUNCATED = "student_truncated"
     INVALID_ANSWER = "invalid_answer"
     REFUSED = "refused"
     API_ERROR = "api_error"
     BUDGET = "budget"
     NOT_ASKED = "not_asked"
+    CORRECTED = "corrected"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

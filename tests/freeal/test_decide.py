@@ -41,9 +41,9 @@ def test_the_round_arrays_are_left_as_they_were(make_round):
     assert decide(state, LABELS, abstain_below=0.0) == decide(state, LABELS, abstain_below=0.0)
 
 
-def test_a_model_with_probabilities_is_averaged_with_the_student(make_round):
-    """0.9 for yes and the student's 0.3 make 0.6: the clean probability plays no part where a distribution is known."""
+def test_a_model_with_probabilities_weighs_more_than_the_student_that_learned_from_it(make_round):
+    """0.9 for yes and the student's 0.3 make 0.72: the clean probability plays no part where a distribution is known."""
     state = make_round(["yes"], [0.0], [[0.7, 0.3]])
     note = dataclasses.replace(state.annotations[0], distribution=(0.1, 0.9))
     (found,) = decide(dataclasses.replace(state, annotations=(note,)), LABELS, abstain_below=0.0)
-    assert ("yes", "llm", pytest.approx(0.6)) == (found.label, found.source, found.confidence)
+    assert ("yes", "llm", pytest.approx(0.72)) == (found.label, found.source, found.confidence)
