@@ -57,6 +57,8 @@ def test_train_and_predict_as_in_the_quick_start(home, encoder, capsys):
     assert [row[0] for row in ROWS] == [row["id"] for row in rows]
     assert [row[2] for row in ROWS] == [row["freeal_llm_label"] for row in rows]
     assert "LLM after 1 round" in capsys.readouterr().out
+    profile = json.loads((home / "model" / "training_profile.json").read_text())
+    assert (24, {"happy", "angry"}) == (profile["rows"], set(profile["label_shares"]))
     config = json.loads((home / "model" / "config.json").read_text())
     assert {"0": "happy", "1": "angry"} == config["id2label"]
 
