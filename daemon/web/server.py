@@ -1,0 +1,165 @@
+"""The page as one of the daemon's tasks: built before anything begins, served until the daemon stops."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator
+
+import anyio
+import anyio.to_thread
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from daemon.clock import Clock
+from daemon.config import Loaded
+from daemon.jobs.journal import Journal
+from daemon.web import address, trial
+from daemon.web.access import Access, find_token
+from daemon.web.feed import Feed
+from daemon.web.gallery import Gallery
+from daemon.web.guard import Guard
+from daemon.web.machine import Machine
+from daemon.web.models import Models
+from daemon.web.new_job import NewJob
+from daemon.web.overview import Overview
+from daemon.web.pages import Pages
+from daemon.web.records import Records
+from daemon.web.site import Site
+from daemon.web.snapshot import Looks, Observer
+from daemon.web.trial import Trial
+from daemon.web.uploads import Uploads
+from freeal.errors import FreealError
+
+_log = structlog.get_logger(__name__)
+
+FAREWELL_SECONDS = 2
+"""How long answers under way may take once the daemon stops."""
+SWEEP_SECONDS = 600.0
+
+
+class LivePage:
+    """Everything behind `web.enabled`. The address is taken when it is built; `run` serves."""
+
+    def __init__(
+        self, loaded: Loaded, *, journal: Journal, clock: Clock, looks: Looks, trial_module: str = trial.MODULE
+    ) -> None:
+        """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
+        web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]
+        token = find_token(web, environ=os.environ, base=loaded.base, source=source)
+        self._socket = address.bind(web, source=source)
+        self.url = address.url(self._socket)
+        on_loopback = address.is_loopback(self._socket)
+        self._records = Records(loaded.settings.state)
+        gallery, pages = Gallery(loaded.settings.models), Pages()
+        observer = Observer(clock, looks, journal=journal, records=self._records, gallery=gallery)
+        self.feed = Feed(observer.take, pages.view, steady=clock.steady)
+        self.access = Access(token, clock, on_loopback=on_loopback)
+        self.uploads = Uploads(loaded.settings, clock)
+        self.trial = Trial(module=trial_module)
+        site = Site(
+            loaded=loaded,
+            looks=looks,
+            journal=journal,
+            records=self._records,
+            gallery=gallery,
+            feed=self.feed,
+            pages=pages,
+            access=self.access,
+        )
+        groups = (Overview(site), Models(site, self.trial), NewJob(site, self.uploads), Machine(site))
+        application = Starlette(
+            routes=[route for group in groups for route in group.routes()],
+            exception_handlers={HTTPException: site.on_error, FreealError: site.on_error, Exception: site.on_error},
+        )
+        self.app: ASGIApp = Guard(application, web=web, on_loopback=on_loopback)
+        self._may_act = on_loopback or token is not None
+
+    async def run(self) -> None:
+        """Serve until cancelled; then answers under way have a moment, and event streams end."""
+        server = _server(self.app)
+        try:
+            with _told_to_our_log():
+                await anyio.to_thread.run_sync(self.uploads.clear)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_serve, server, self._socket)
+                    _log.info("the live page is open", url=self.url, read_only=not self._may_act)
+                    try:
+                        tasks.start_soon(self.feed.run)
+                        tasks.start_soon(self.trial.run)
+                        await self._keep_tidy()
+                    finally:
+                        self.feed.close()
+                        server.should_exit = True
+        finally:
+            self.close()
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await anyio.sleep(SWEEP_SECONDS)
+            await anyio.to_thread.run_sync(self.uploads.sweep)
+
+    def close(self) -> None:
+        """Let go of address and journal."""
+        self._socket.close()
+        self._records.close()
+
+
+class _Server(uvicorn.Server):
+    """Signals are the daemon's own business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: ASGIApp) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
+    )
+    return _Server(config)
+
+
+async def _serve(server: _Server, listener: socket.socket) -> None:
+    with anyio.CancelScope(shield=True):  # it ends by `should_exit`, not in the middle of an answer
+        await server.serve(sockets=[listener])
+
+
+class _ToOurLog(logging.Handler):
+    """uvicorn speaks to the standard logging; its warnings become lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            _log.error("the live page has a fault", problem=problem, exc_info=record.exc_info)
+        else:
+            _log.warning("the live page", problem=problem)
+
+
+@contextlib.contextmanager
+def _told_to_our_log() -> Iterator[None]:
+    logger, handler = logging.getLogger("uvicorn"), _ToOurLog(level=logging.WARNING)
+    before = logger.propagate, logger.level
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before[0]
+        logger.setLevel(before[1])
