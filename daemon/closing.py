@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from daemon.app import Report
 from daemon.config import Settings
@@ -15,6 +16,7 @@ from daemon.jobs.workplace import Workplace
 from daemon.outbox.shelf import Shelf
 from freeal import summary
 from freeal.errors import CorruptModelError
+from freeal.visible import visible
 
 
 def show(report: Report, settings: Settings, console: Console) -> None:
@@ -24,21 +26,23 @@ def show(report: Report, settings: Settings, console: Console) -> None:
     columns = [Column(name, overflow="fold") for name in ("outcome", "where")]
     table = Table(id_column("what", ids, console), *columns)
     for job in report.jobs:
-        table.add_row(job.id, _outcome(job), _where(job, settings))
+        table.add_row(job.id, Text(visible(_outcome(job))), Text(visible(_where(job, settings))))
     for prediction in report.predictions:
         shelf = Shelf(settings.models, prediction.model)
         if prediction.state == "done":
             table.add_row(prediction.id, f"{prediction.rows} rows labelled", _short(shelf.folder / "predictions"))
         else:
             problem = (prediction.error or {}).get("problem", "")
-            table.add_row(prediction.id, f"failed: {problem}", _short(shelf.folder / "failed" / prediction.id))
+            table.add_row(
+                prediction.id, Text(visible(f"failed: {problem}")), _short(shelf.folder / "failed" / prediction.id)
+            )
     if table.row_count:
         console.print(table)
     for job in report.jobs:
         for line in _figures(job, settings):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for entry in report.waiting:
-        console.print(f"waits: {entry.name}: {entry.reason}", markup=False, soft_wrap=True)
+        console.print(visible(f"waits: {entry.name}: {entry.reason}"), markup=False, soft_wrap=True)
     if not (table.row_count or report.waiting):
         console.print(
             f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}", markup=False, soft_wrap=True

@@ -1,14 +1,13 @@
-"""What a person sees while jobs run: bars on a terminal, log lines elsewhere."""
+"""What a person sees while jobs run: log lines here, bars on a terminal (daemon/live_view.py)."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from daemon.jobs.job import Job, State
+from daemon.jobs.prediction import Prediction
 from freeal import events
 
 _log = structlog.get_logger(__name__)
@@ -17,14 +16,23 @@ _log = structlog.get_logger(__name__)
 class View(Protocol):
     """Told of everything that happens to jobs. Never sees the text of a row."""
 
-    def started(self, job: Job) -> None:
-        """The job's process begins."""
+    def started(self, job: Job, *, cap_usd: float | None = None) -> None:
+        """The job's process begins; `cap_usd` is all it may spend, None without a cap."""
 
     def event(self, job: Job, event: events.Event) -> None:
         """The job's process said something."""
 
     def finished(self, job: Job) -> None:
         """The job is done, failed, paused, cancelled or put back."""
+
+    def predicting(self, prediction: Prediction, *, done: int, total: int) -> None:
+        """`done` of about `total` rows of a CSV are labelled; 0 in all where that is not known."""
+
+    def predicted(self, prediction: Prediction) -> None:
+        """The CSV is labelled, or has failed."""
+
+    def standing(self, *, running: int, waiting: int) -> None:
+        """How many jobs run and how many files wait, at every look."""
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -37,7 +45,7 @@ class LogView:
         self._stages: dict[str, tuple[str, int]] = {}
         self._batches: dict[str, events.BatchProgress] = {}
 
-    def started(self, job: Job) -> None:
+    def started(self, job: Job, *, cap_usd: float | None = None) -> None:
         """Nothing: the runner has logged it."""
 
     def event(self, job: Job, event: events.Event) -> None:
@@ -72,6 +80,15 @@ class LogView:
                 "a job's run is over", job=job.id, state=str(job.state), usd=round(job.usd, 6), partial=job.partial
             )
 
+    def predicting(self, prediction: Prediction, *, done: int, total: int) -> None:
+        """Nothing: a line per chunk would fill the log."""
+
+    def predicted(self, prediction: Prediction) -> None:
+        """Nothing: the lane has logged it."""
+
+    def standing(self, *, running: int, waiting: int) -> None:
+        """Nothing: what changes has lines of its own."""
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -79,50 +96,3 @@ class LogView:
 def _flat(event: events.RoundFinished) -> dict[str, object]:
     numbers = {name: value for name, value in event.metrics.items() if isinstance(value, int | float | str)}
     return {"round": event.round} | {name: value for name, value in numbers.items() if name != "round"}
-
-
-class TerminalView:
-    """A bar per running job, on stderr; log lines pass above it."""
-
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("[bold]{task.fields[job]}"),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[money]}"),
-            console=console,
-        )
-        self._progress.start()
-        self._bars: dict[str, TaskID] = {}
-        self._lines = LogView()
-
-    def started(self, job: Job) -> None:
-        """A new bar."""
-        self._bars[job.id] = self._progress.add_task("starting", total=None, job=job.name, money="")
-
-    def event(self, job: Job, event: events.Event) -> None:
-        """Move the bar; rounds and notices are lines."""
-        bar = self._bars.get(job.id)
-        if bar is not None and isinstance(event, events.Progress):
-            text = f"round {event.round}, {event.stage}" if event.round else event.stage
-            self._progress.update(bar, description=text, completed=event.done, total=event.total or None)
-        elif bar is not None and isinstance(event, events.Spend):
-            self._progress.update(bar, money=f"${job.usd + event.usd:.4f}")
-        elif bar is not None and isinstance(event, events.BatchProgress):
-            self._progress.update(
-                bar, description="waiting for a batch", completed=event.answered, total=event.requests
-            )
-        else:
-            self._lines.event(job, event)
-
-    def finished(self, job: Job) -> None:
-        """Take the bar away and say how it went."""
-        if (bar := self._bars.pop(job.id, None)) is not None:
-            self._progress.remove_task(bar)
-        self._lines.finished(job)
-
-    def close(self) -> None:
-        """Give the terminal back."""
-        self._progress.stop()

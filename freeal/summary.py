@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,33 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
     paid = f"{cost['usd']:.4f} USD, {cost['calls']} calls of {llm['provider']}"
-    if cost.get("cache_hit_ratio"):
+    if cost["usd"] and cost.get("cache_hit_ratio"):
         paid += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
+        *corrections(metrics.get("corrections")),
         ("labels", counts),
         ("cost", paid),
     ]
+
+
+def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What a person's labels did, in words; nothing where there are none."""
+    if not found:
+        return []
+    if "given" not in found:
+        return [("labelled by a person", f"{found['texts']} texts, kept from earlier versions")]
+    kept = f", {found['kept']} kept from earlier versions" if found["kept"] else ""
+    lines = [
+        ("labelled by a person", f"{found['given']} texts: {found['changed']} changed, {found['added']} new{kept}")
+    ]
+    if found["compared"]:
+        low, high = found["agreed_interval"]
+        share = found["agreed"] / found["compared"]
+        value = f"{share * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f}) of {found['compared']} that were looked at"
+        lines.append(("labels before, right by those", value))
+    return [*lines, ("other rows with another label now", str(found["flipped"]["rows"]))]
 
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:

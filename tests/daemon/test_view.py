@@ -15,8 +15,9 @@ from daemon.closing import show
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.job import Job, State
 from daemon.jobs.prediction import Prediction
+from daemon.live_view import TerminalView
 from daemon.outbox.shelf import Shelf
-from daemon.view import LogView, TerminalView
+from daemon.view import LogView
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
@@ -41,13 +42,46 @@ def test_on_a_terminal_a_bar_shows_stage_rows_and_money():
     """And it is gone when the job is over."""
     stream = io.StringIO()
     view = TerminalView(Console(file=stream, force_terminal=True, width=120))
-    view.started(JOB)
+    view.started(JOB, cap_usd=2.5)
     view.event(JOB, Progress("annotating", 2, 30, 60))
     view.event(JOB, Spend(0.25, 1, 1, 0, 1))
-    view._progress.refresh()
+    view.standing(running=1, waiting=2)
+    view.refresh()
     view.finished(_ended(State.DONE))
     view.close()
-    assert all(part in stream.getvalue() for part in ("round 2, annotating", "30/60", "$0.2500"))
+    parts = ("round 2, annotating", "30/60", "$0.2500 of $2.50", "1 running, 2 files wait.")
+    assert all(part in stream.getvalue() for part in parts)
+
+
+def test_a_new_stage_begins_its_rate_anew():
+    """Training steps take other times than calls: the remaining time must not mix them."""
+    clock = iter(float(number) for number in range(10_000))
+    view = TerminalView(Console(file=io.StringIO(), force_terminal=True, width=120), seconds=lambda: next(clock))
+    view.started(JOB)
+    for done in (0, 100, 200, 300):
+        view.event(JOB, Progress("annotating", 1, done, 1000))
+    before = view.rate(JOB.id)
+    view.event(JOB, Progress("training", 1, 1, 50, "steps"))
+    view.close()
+    assert before is not None
+    assert before > 10
+    assert view.rate(JOB.id) is None
+
+
+def test_a_csv_being_labelled_has_a_line_of_its_own():
+    """It comes with its first chunk and goes when it is over."""
+    stream = io.StringIO()
+    prediction = Prediction(id="p-1", model="m", csv_name="x.csv", created_at=1.0, updated_at=1.0)
+    view = TerminalView(Console(file=stream, force_terminal=True, width=120))
+    view.predicting(prediction, done=3, total=9)
+    view.refresh()
+    shown = stream.getvalue()
+    view.predicted(prediction)
+    stream.truncate(0)
+    view.refresh()
+    view.close()
+    assert all(part in shown for part in ("labelling x.csv", "3/9"))
+    assert "labelling" not in stream.getvalue()
 
 
 def test_elsewhere_a_stage_is_one_line_however_many_steps_it_has():
@@ -72,7 +106,7 @@ def test_a_batch_is_shown_while_it_is_waited_for():
         for answered in (0, 0, 0, 5000):
             terminal.event(JOB, BatchProgress("msgbatch_1", answered, 5000))
             log.event(JOB, BatchProgress("msgbatch_1", answered, 5000))
-    terminal._progress.refresh()
+    terminal.refresh()
     terminal.close()
     assert all(part in stream.getvalue() for part in ("waiting for a batch", "5000/5000"))
     assert [("a batch", 0), ("a batch", 5000)] == [(line["event"], line["answered"]) for line in lines]
