@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from daemon.config import WatchSettings
+from daemon.inbox.objections import objection
 from daemon.inbox.stability import Observation, stable_at
+from daemon.inbox.strangers import OF_THE_INBOX, what_to_do
+from freeal.formats import data_stem, is_data
 
 DEFAULT_SPEC = "_default.yaml"
-CSV_SUFFIX = ".csv"
 SPEC_SUFFIXES = (".yaml", ".yml")
 IGNORED = (".*", "~*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload", "*.swp")
 """Half-written and editors' files."""
@@ -37,6 +39,8 @@ class Waiting:
     name: str
     reason: str
     until: float | None = None
+    lacks_spec: bool = False
+    """Whether a spec beside it is all that is missing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,60 +58,118 @@ def is_ignored(name: str) -> bool:
 
 def pair(observations: Mapping[str, Observation], settings: WatchSettings, *, now: float) -> Pairing:
     """Sort the inbox into pairs to take and files that wait, both by name."""
-    names = sorted(name for name in observations if not is_ignored(name))
-    csvs = [name for name in names if name.lower().endswith(CSV_SUFFIX)]
-    specs = [name for name in names if name.lower().endswith(SPEC_SUFFIXES) and name != DEFAULT_SPEC]
-    usable_specs = [name for name in specs if observations[name].sighting.kind == "file"]
     ready: list[Pair] = []
     waiting: list[Waiting] = []
-    taken: set[str] = set()
-    for csv in csvs:
-        spec = _spec_of(csv, [name for name in usable_specs if name not in taken])
-        found = _judge(csv, spec, observations, settings, now)
-        taken.update([spec] if spec else [])
-        (ready.append if isinstance(found, Pair) else waiting.append)(found)  # type: ignore[arg-type]
-    waiting.extend(_lonely_specs(specs, taken, observations))
+    workable = dict(observations)
+    for name in observations:
+        if not is_ignored(name) and (found := objection(name)):
+            waiting.append(Waiting(*found))
+            del workable[name]
+    inbox = _Inbox.sorted_out(workable)
+    for csv in inbox.data:
+        judged = _judge(csv, inbox, settings, now)
+        (ready.append if isinstance(judged, Pair) else waiting.append)(judged)  # type: ignore[arg-type]
+    waiting.extend(inbox.lonely_specs())
+    waiting.extend(inbox.strangers())
     return Pairing(tuple(ready), tuple(sorted(waiting, key=lambda entry: entry.name)))
 
 
-def _spec_of(csv: str, specs: list[str]) -> str | None:
-    of_this_stem = [name for name in specs if PurePath(name).stem == PurePath(csv).stem]
-    by_suffix = sorted(of_this_stem, key=lambda name: SPEC_SUFFIXES.index(PurePath(name).suffix.lower()))
-    return by_suffix[0] if by_suffix else None
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Inbox:
+    """The names that are not ignored, each group sorted."""
+
+    observations: Mapping[str, Observation]
+    data: tuple[str, ...]
+    specs: tuple[str, ...]
+    others: tuple[str, ...]
+    specs_by_stem: Mapping[str, list[str]]
+    """Of the plain files. An index, and one for the data: with a thousand pairs, looking through all the names for each
+    of them takes ten seconds."""
+    data_by_stem: Mapping[str, list[str]]
+
+    @classmethod
+    def sorted_out(cls, observations: Mapping[str, Observation]) -> _Inbox:
+        names = sorted(name for name in observations if not is_ignored(name) and name != DEFAULT_SPEC)
+        data = tuple(name for name in names if is_data(name))
+        specs = tuple(name for name in names if name.lower().endswith(SPEC_SUFFIXES))
+        known = {*data, *specs}
+        files = {name for name in known if observations[name].sighting.kind == "file"}
+        return cls(
+            observations,
+            data,
+            specs,
+            tuple(name for name in names if name not in known),
+            _by_stem((name for name in specs if name in files), lambda name: PurePath(name).stem),
+            _by_stem((name for name in data if name in files), data_stem),
+        )
+
+    def is_file(self, name: str) -> bool:
+        return name in self.observations and self.observations[name].sighting.kind == "file"
+
+    def refusal(self, name: str) -> str | None:
+        kind = self.observations[name].sighting.kind
+        return None if kind == "file" else f"is a {kind}, not a file: refused"
+
+    def specs_of(self, csv: str) -> list[str]:
+        return self.specs_by_stem.get(data_stem(csv), [])
+
+    def data_of(self, spec: str) -> list[str]:
+        return self.data_by_stem.get(PurePath(spec).stem, [])
+
+    def lonely_specs(self) -> Iterator[Waiting]:
+        for name in self.specs:
+            if refusal := self.refusal(name):
+                yield Waiting(name, refusal)
+            elif not self.data_of(name):
+                wanted = f"{PurePath(name).stem}.csv"
+                yield Waiting(name, f"no data: drop {wanted} beside it (again, if it was taken before this came)")
+
+    def strangers(self) -> Iterator[Waiting]:
+        for name in self.others:
+            kind = self.observations[name].sighting.kind
+            if advice := what_to_do(name, kind, own_folders=OF_THE_INBOX):
+                yield Waiting(name, advice)
 
 
-def _judge(
-    csv: str, spec: str | None, observations: Mapping[str, Observation], settings: WatchSettings, now: float
-) -> Pair | Waiting:
-    own = observations[csv]
-    if refusal := _refusal(own):
+def _by_stem(names: Iterable[str], stem_of: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(stem_of(name), []).append(name)
+    return found
+
+
+def _judge(csv: str, inbox: _Inbox, settings: WatchSettings, now: float) -> Pair | Waiting:
+    if refusal := inbox.refusal(csv):
         return Waiting(csv, refusal)
+    own = inbox.observations[csv]
+    specs = inbox.specs_of(csv)
+    if ambiguity := _ambiguity(csv, specs, inbox):
+        return Waiting(csv, ambiguity)
     times = []
-    if spec is None:
-        default = observations.get(DEFAULT_SPEC)
-        if default is None or default.sighting.kind != "file":
-            return Waiting(csv, f"no spec: drop {PurePath(csv).stem}.yaml beside it")
-        spec = DEFAULT_SPEC
+    if not specs:
+        if not inbox.is_file(DEFAULT_SPEC):
+            return Waiting(csv, f"no spec: drop {data_stem(csv)}.yaml beside it", lacks_spec=True)
         times.append(own.since + settings.pair_timeout_seconds)
+    spec = specs[0] if specs else DEFAULT_SPEC
     for name in (csv, spec):
-        moment = stable_at(observations[name], stability_seconds=settings.stability_seconds)
+        moment = stable_at(inbox.observations[name], stability_seconds=settings.stability_seconds)
         if moment is None:
             return Waiting(csv, "is empty so far" if name == csv else f"{name} is empty so far")
         times.append(moment)
     due = max(times)
     if due > now:
-        own_spec = spec != DEFAULT_SPEC
-        reason = "must stand still a little longer" if own_spec else f"no spec yet: soon served by {DEFAULT_SPEC}"
+        reason = "must stand still a little longer" if specs else f"no spec yet: soon served by {DEFAULT_SPEC}"
         return Waiting(csv, reason, due)
     return Pair(csv, spec)
 
 
-def _lonely_specs(specs: list[str], taken: set[str], observations: Mapping[str, Observation]) -> Iterator[Waiting]:
-    for name in specs:
-        if name not in taken:
-            yield Waiting(name, _refusal(observations[name]) or f"no data: drop {PurePath(name).stem}.csv beside it")
-
-
-def _refusal(observation: Observation) -> str | None:
-    kind = observation.sighting.kind
-    return None if kind == "file" else f"is a {kind}, not a file: refused"
+def _ambiguity(csv: str, specs: list[str], inbox: _Inbox) -> str | None:
+    """Guessing which file was meant could spend money on the wrong job."""
+    if len(specs) > 1:
+        return f"has several specs, {' and '.join(specs)}: remove all but one"
+    rivals = [name for name in inbox.data_of(specs[0]) if name != csv] if specs else []
+    if rivals:
+        return (
+            f"shares {specs[0]} with {' and '.join(rivals)}: leave one of them, or give each a name and spec of its own"
+        )
+    return None

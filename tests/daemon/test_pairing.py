@@ -46,7 +46,73 @@ def test_a_csv_alone_waits_and_time_does_not_help():
 
 def test_a_spec_alone_waits_for_its_csv():
     """A spec that matches nothing is mentioned, not ignored."""
-    assert "no data: drop a.csv beside it" == _waits(pair(_seen("a.yaml", "b.csv"), WATCH, now=9.0))["a.yaml"].reason
+    reason = _waits(pair(_seen("a.yaml", "b.csv"), WATCH, now=9.0))["a.yaml"].reason
+    assert "no data: drop a.csv beside it (again, if it was taken before this came)" == reason
+
+
+def test_two_specs_for_one_csv_are_not_guessed_between():
+    """The wrong one could spend money; neither spec is said to lack its data."""
+    found = pair(_seen("a.csv", "a.yaml", "a.yml"), WATCH, now=100.0)
+    assert ((), ["a.csv"]) == (found.ready, list(_waits(found)))
+    assert "has several specs, a.yaml and a.yml: remove all but one" == _waits(found)["a.csv"].reason
+
+
+def test_two_csvs_that_differ_by_ending_only_do_not_share_a_spec():
+    """Each names the other; once one of them is gone, the rest is a pair."""
+    found = pair(_seen("a.csv", "a.tsv", "a.yaml", "b.csv", "b.yaml"), WATCH, now=100.0)
+    assert (Pair("b.csv", "b.yaml"),) == found.ready
+    reasons = {name: entry.reason for name, entry in _waits(found).items()}
+    hint = ": leave one of them, or give each a name and spec of its own"
+    assert {"a.csv": f"shares a.yaml with a.tsv{hint}", "a.tsv": f"shares a.yaml with a.csv{hint}"} == reasons
+    assert (Pair("a.tsv", "a.yaml"),) == pair(_seen("a.tsv", "a.yaml"), WATCH, now=100.0).ready
+
+
+def test_without_a_spec_of_their_own_both_are_served_by_the_default():
+    """They are two jobs of one model then, in order."""
+    found = pair(_seen("a.csv", "a.tsv", DEFAULT_SPEC), WATCH, now=100.0)
+    assert (Pair("a.csv", DEFAULT_SPEC), Pair("a.tsv", DEFAULT_SPEC)) == found.ready
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "A.CSV.GZ", "a.tsv", "a.jsonl", "a.parquet"])
+def test_every_ending_that_holds_rows_pairs_by_the_name_before_it(name):
+    """`a.csv.gz` belongs to `a.yaml`."""
+    spec = f"{name[0]}.yaml"
+    assert (Pair(name, spec),) == pair(_seen(name, spec), WATCH, now=100.0).ready
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("a.xlsx", "spreadsheet"),
+        ("a.ODS", "spreadsheet"),
+        ("a.zip", "archive"),
+        ("a.tar.gz", "archive"),
+        ("a.docx", "document"),
+        ("a.txt", "document"),
+        ("a.exe", "no table"),
+        ("noending", "no table"),
+    ],
+)
+def test_what_is_no_data_waits_with_what_to_do(name, what):
+    """Nobody has to guess why nothing happens."""
+    entry = _waits(pair(_seen(name), WATCH, now=100.0))[name]
+    assert (True, None) == (what in entry.reason and ": " in entry.reason, entry.until)
+
+
+def test_a_folder_waits_with_what_to_do():
+    """Files in a moved-in folder are not looked for: two of one name could not be told apart."""
+    entry = _waits(pair(_seen("june", kind="folder"), WATCH, now=100.0))["june"]
+    assert "is a folder, which is not looked into: move its files up, beside it" == entry.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("done", "folder"), ("failed", "folder"), ("samples", "folder"), ("README.md", "file"), ("shots.json", "file"),
+     ("a.csv.waiting.txt", "file"), ("Thumbs.db", "file")],
+)  # fmt: skip
+def test_what_belongs_into_an_inbox_is_not_mentioned(name, kind):
+    """Its own folders, a file of examples, our own notes."""
+    assert () == pair(_seen(name, kind=kind), WATCH, now=100.0).waiting
 
 
 def test_the_default_spec_serves_a_csv_that_waited_long_enough():
@@ -104,11 +170,11 @@ def test_half_written_and_editors_files_are_ignored(name):
     assert () == pair(_seen(name), WATCH, now=100.0).waiting
 
 
-@given(st.sets(st.sampled_from(["a.csv", "a.yaml", "a.yml", "b.csv", "b.yaml", "x.txt", DEFAULT_SPEC])))
+@given(st.sets(st.sampled_from(["a.csv", "a.yaml", "a.yml", "a.tsv", "b.csv", "b.yaml", "x.txt", DEFAULT_SPEC])))
 def test_no_file_is_in_two_pairs_or_both_ready_and_waiting(names):
     """Every file has one fate."""
     found = pair(_seen(*sorted(names)), WATCH, now=1000.0)
     used = [pair_.csv for pair_ in found.ready] + [p.spec for p in found.ready if not p.uses_default]
     used += [entry.name for entry in found.waiting]
     assert len(used) == len(set(used))
-    assert {name for name in names if name.endswith(".csv")} <= set(used)
+    assert {name for name in names if name.endswith((".csv", ".tsv", ".txt"))} <= set(used)

@@ -1,0 +1,42 @@
+"""What is dropped although nothing can be made of it: said with what to do instead. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+NOTE_SUFFIX = ".waiting.txt"
+"""Ending of the notes this service leaves beside a CSV."""
+
+OF_THE_INBOX = frozenset({"done", "failed", "samples"})
+"""Folders that belong there."""
+
+_QUIET_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+_QUIET_SUFFIXES = frozenset({".json"})
+"""A spec may name a file of examples, which stays for the next spec that does."""
+
+_SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
+_ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"})
+_DOCUMENTS = frozenset({".docx", ".doc", ".odt", ".rtf", ".pdf", ".html", ".htm", ".txt", ".md"})
+
+
+def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset()) -> str | None:
+    """Why an entry that is neither data nor a spec is not taken, and what to do; None for what may lie there.
+
+    `kind` is that of its sighting.
+    """
+    if kind == "folder":
+        return None if name in own_folders else "is a folder, which is not looked into: move its files up, beside it"
+    if kind != "file":
+        return f"is a {kind}, not a file: refused"
+    lowered, suffix = name.lower(), PurePath(name).suffix.lower()
+    if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith(NOTE_SUFFIX):
+        return None
+    if suffix in _QUIET_SUFFIXES:
+        return None
+    if suffix in _SPREADSHEETS:
+        return "is a spreadsheet: save it as CSV (UTF-8) and drop that"
+    if suffix in _ARCHIVES:
+        return "is an archive: unpack it and drop the CSV in it"
+    if suffix in _DOCUMENTS:
+        return "is a document: rows are needed, so make it a CSV whose first line names the columns"
+    return "is no table this service reads: drop a CSV whose first line names the columns"
