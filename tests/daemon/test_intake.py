@@ -9,11 +9,13 @@ import os
 import pytest
 
 from daemon.errors import ChangedFileError, RefusedFileError
-from daemon.inbox.intake import Intake, csv_digest, load_spec, plain_name
+from daemon.inbox.intake import Intake, csv_digest, load_spec
+from daemon.inbox.naming import plain_name
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.inbox.stability import look_around, observe
 from daemon.jobs.endings import Endings
 from daemon.jobs.job import State
+from daemon.jobs.journal import Journal
 from daemon.jobs.request import job_key
 from daemon.jobs.workplace import Workplace
 from daemon.processes.protocol import Failure
@@ -77,6 +79,29 @@ def test_a_file_that_changes_meanwhile_is_not_taken(intake, settings, journal, d
     with pytest.raises(ChangedFileError):
         intake.claim(Pair("a.csv", "a.yaml"), seen)
     assert ([], ["a.csv", "a.yaml"]) == (journal.jobs(), _names(settings.inbox))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.yaml"])
+@pytest.mark.parametrize("how", ["written to", "replaced"])
+def test_a_file_that_changes_between_the_row_and_the_move_is_given_back(settings, hands, drop, name, how):
+    """The last moment there is: what was digested is not what would be taken, so nothing is, and no job is left."""
+
+    class Meddled(Journal):
+        def add(self, job):
+            super().add(job)
+            path = settings.inbox / name
+            if how == "replaced":
+                (settings.inbox / ".new").write_text("replaced")
+                (settings.inbox / ".new").rename(path)
+            else:
+                path.write_text("written to")
+
+    with Meddled(settings.state, hands.clock) as journal:
+        with pytest.raises(ChangedFileError):
+            Intake(settings, journal, hands.clock).claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+        assert [] == journal.jobs()
+    assert (["a.csv", "a.yaml"], how) == (_names(settings.inbox), (settings.inbox / name).read_text())
+    assert [] == list(settings.work.iterdir())
 
 
 def test_a_file_swapped_for_a_link_is_not_followed(intake, settings, drop, tmp_path):
@@ -182,16 +207,31 @@ def test_the_key_depends_on_what_changes_the_result_and_on_nothing_else(settings
     """More calls at once, the same job; another student or language model, another job."""
     drop(a_yaml=SPEC)
     spec, _ = load_spec(settings.inbox / "a.yaml", csv_name="a.csv")
-    key = job_key("digest", spec, settings, provider="local")
+    key = _key("digest", spec, settings)
     faster = settings.model_copy(update={"llm": LlmSettings(concurrency=99, budget_usd=3.0)})
     other = settings.model_copy(update={"student": StudentSettings(seed=1)})
-    assert key == job_key("digest", spec, faster, provider="local")
+    assert key == _key("digest", spec, faster)
     others = [
-        job_key("digest", spec, other, provider="local"),
-        job_key("other", spec, settings, provider="local"),
-        job_key("digest", spec, settings, provider="anthropic"),
+        _key("digest", spec, other),
+        _key("other", spec, settings),
+        _key("digest", spec, settings, provider="anthropic"),
     ]
     assert 4 == len({key, *others})
+
+
+def _key(digest, spec, settings, *, provider="local", csv_name="a.csv"):
+    return job_key(digest, spec, settings, provider=provider, csv_name=csv_name)
+
+
+def test_a_name_taken_from_the_file_is_not_part_of_the_content(settings, drop):
+    """The same bytes and spec under another file name are the same job; a `name` of their own makes them another."""
+    drop(a_yaml=SPEC, b_yaml=SPEC, c_yaml=SPEC + "name: other\n")
+    keys = {}
+    for stem in "abc":
+        spec, _ = load_spec(settings.inbox / f"{stem}.yaml", csv_name=f"{stem}.csv")
+        keys[stem] = _key("digest", spec, settings, csv_name=f"{stem}.csv")
+    assert keys["a"] == keys["b"]
+    assert keys["a"] != keys["c"]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +253,8 @@ def test_a_csv_name_becomes_a_name_a_folder_may_have(csv, name):
 def test_a_pipe_does_not_hold_the_daemon(tmp_path):
     """Opening a FIFO for reading would wait for a writer for ever."""
     os.mkfifo(tmp_path / "a.csv")
-    assert csv_digest(tmp_path / "a.csv")
+    with pytest.raises(OSError, match="not a plain file"):
+        csv_digest(tmp_path / "a.csv")
 
 
 def test_observations_of_the_claimed_are_gone_from_the_next_look(intake, settings, drop):
