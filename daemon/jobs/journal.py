@@ -1,7 +1,7 @@
 """The journal: what was begun and what is finished, in SQLite, so that a restart knows.
 
-WAL and synchronous=FULL: a committed line survives a power cut. Transactions are short; the daemon, and the command
-line beside it, may write at the same time. A row is written before the side effect and finished after the rename.
+Transactions are short; the daemon, and the command line beside it, may write at the same time. A row is written before
+the side effect and finished after the rename. What is asked at every turn of the service has an index of its own.
 """
 
 from __future__ import annotations
@@ -10,63 +10,34 @@ import contextlib
 import dataclasses
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from daemon.clock import Clock
-from daemon.errors import JournalError, NewerJournalError, UnknownJobError
+from daemon.errors import UnknownJobError
+from daemon.jobs import journal_file
 from daemon.jobs.job import FINISHED, Job, State, check_move
+from daemon.jobs.journal_file import JournalFile
 from daemon.jobs.prediction import Prediction
-from daemon.jobs.schema import SCHEMA_VERSION, STEPS
-from freeal import atomic
-from freeal.errors import Where
+from daemon.jobs.schema import UNFINISHED
 
-FILE_NAME = "journal.sqlite"
-
-_COLUMNS = [field.name for field in dataclasses.fields(Job)]
+FILE_NAME = journal_file.FILE_NAME
+FINISHED_KEPT = 10_000
+"""Finished jobs, and finished predictions, that the journal remembers; the files of all stay."""
+PRUNE_EVERY = 1_000
+"""Endings between two looks for what is beyond that."""
 
 
 class Journal:
     """All access to the journal file. Safe to use from several threads."""
 
     def __init__(self, state: Path, clock: Clock) -> None:
-        """Open or create the journal in the state folder. Raises `JournalError`, `NewerJournalError`."""
-        self._path = state / FILE_NAME
+        """Open or create the journal in the state folder. Raises what `JournalFile` does."""
+        self._file = JournalFile(state)
         self._clock = clock
-        self._mutex = threading.Lock()
-        try:
-            self._connection = sqlite3.connect(self._path, timeout=30.0, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as cause:
-            raise JournalError(f"cannot be opened: {cause}", where=Where(file=self._path)) from cause
-        self._connection.row_factory = sqlite3.Row
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as cause:
-            self._connection.close()
-            raise JournalError(
-                f"cannot be used: {cause}", where=Where(file=self._path), hint="move it away to begin a new one"
-            ) from cause
-        except NewerJournalError:
-            self._connection.close()
-            raise
-
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        with self.transaction():
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise NewerJournalError(
-                    f"was written by a later version (format {version}; this one knows {SCHEMA_VERSION})",
-                    where=Where(file=self._path),
-                    hint="upgrade, or point `state` at another folder",
-                )
-            for statement in ";".join(STEPS[version:]).split(";"):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self._ended = 0
 
     def __enter__(self) -> Self:
         return self
@@ -77,24 +48,23 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Fold the write-ahead log in and let go of the file."""
-        with self._mutex:
-            self._connection.close()
+        """Let go of the file."""
+        self._file.close()
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def check(self) -> None:
+        """Read every page. Raises `DamagedJournalError`."""
+        self._file.check()
+
+    def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """The connection, for statements that take effect together or not at all."""
-        with self._mutex, atomic.transaction(self._connection) as connection:
-            yield connection
+        return self._file.transaction()
 
     # Jobs
 
     def add(self, job: Job) -> None:
         """Write a new job down, before anything is done for it."""
-        marks = ", ".join("?" * len(_COLUMNS))
-        values = [_to_column(getattr(job, name)) for name in _COLUMNS]
         with self.transaction() as connection:
-            connection.execute(f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({marks})", values)  # noqa: S608
+            _insert(connection, "jobs", job)
 
     def forget(self, job_id: str) -> None:
         """Strike out a job whose files could not be taken: they are still in the inbox."""
@@ -112,10 +82,22 @@ class Journal:
         """Every job, oldest first."""
         return self._jobs("ORDER BY created_at, id")
 
+    def has_job(self, job_id: str) -> bool:
+        """Whether an id is taken."""
+        return bool(self._file.rows("SELECT 1 FROM jobs WHERE id = ?", job_id))
+
     def unfinished(self) -> list[Job]:
         """The jobs that are neither done, failed nor cancelled, oldest first."""
-        finished = sorted(FINISHED)
-        return self._jobs(f"WHERE state NOT IN ({', '.join('?' * len(finished))}) ORDER BY created_at, id", *finished)
+        return self._jobs(f"WHERE {UNFINISHED} ORDER BY created_at, id")
+
+    def claimed_from(self, origin: str) -> list[Job]:
+        """Claims of these very files (`Job.origin`) that no run has begun with, oldest first."""
+        clause = f"WHERE {UNFINISHED} AND state IN ('claimed', 'paused') AND attempts = 0 AND origin = ?"
+        return self._jobs(f"{clause} ORDER BY created_at, id", origin)
+
+    def finished(self, most: int) -> list[Job]:
+        """The `most` jobs that ended last among the newest, oldest first."""
+        return self._jobs(f"WHERE NOT ({UNFINISHED}) ORDER BY created_at DESC, id DESC LIMIT ?", most)[::-1]
 
     def done_with_key(self, key: str) -> list[Job]:
         """Complete jobs of the same content, newest first. One that stopped at a budget is not complete."""
@@ -128,8 +110,7 @@ class Journal:
         return self._jobs("WHERE request <> '' ORDER BY updated_at")
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        with self._mutex:
-            rows = self._connection.execute(f"SELECT * FROM jobs {clause}", values).fetchall()  # noqa: S608
+        rows = self._file.rows(f"SELECT * FROM jobs {clause}", *values)  # noqa: S608
         return [_job(row) for row in rows]
 
     def move(self, job_id: str, state: State, **changes: Any) -> Job:
@@ -141,6 +122,8 @@ class Journal:
             if row["state"] != state:
                 check_move(State(row["state"]), state)
             self._update(connection, job_id, changes | {"state": state})
+        if state in FINISHED:
+            self._prune_now_and_then()
         return self.job(job_id)
 
     def note(self, job_id: str, **changes: Any) -> None:
@@ -158,13 +141,8 @@ class Journal:
 
     def add_prediction(self, prediction: Prediction) -> None:
         """Write a claimed CSV of the predict lane down."""
-        names = [field.name for field in dataclasses.fields(Prediction)]
-        values = [_to_column(getattr(prediction, name)) for name in names]
         with self.transaction() as connection:
-            connection.execute(
-                f"INSERT INTO predictions ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
-                values,
-            )
+            _insert(connection, "predictions", prediction)
 
     def finish_prediction(
         self, prediction_id: str, *, state: str, rows: int | None = None, error: dict[str, Any] | None = None
@@ -175,6 +153,15 @@ class Journal:
                 "UPDATE predictions SET state = ?, rows = ?, error = ?, updated_at = ? WHERE id = ?",
                 (state, rows, _to_column(error), self._clock.wall(), prediction_id),
             )
+        self._prune_now_and_then()
+
+    def note_prediction(self, prediction_id: str, **changes: Any) -> None:
+        """Change fields of a prediction that do not end it: version, progress, a request."""
+        changes = changes | {"updated_at": self._clock.wall()}
+        assignments = ", ".join(f"{name} = ?" for name in changes)
+        values = [_to_column(value) for value in changes.values()]
+        with self.transaction() as connection:
+            connection.execute(f"UPDATE predictions SET {assignments} WHERE id = ?", [*values, prediction_id])  # noqa: S608
 
     def forget_prediction(self, prediction_id: str) -> None:
         """Strike out a prediction whose CSV could not be taken: it still lies in the predict folder."""
@@ -183,22 +170,90 @@ class Journal:
 
     def predictions(self) -> list[Prediction]:
         """Every prediction, oldest first."""
-        with self._mutex:
-            rows = self._connection.execute("SELECT * FROM predictions ORDER BY created_at, id").fetchall()
+        return self._predictions("ORDER BY created_at, id")
+
+    def claimed_predictions(self) -> list[Prediction]:
+        """Those that were begun and are not finished, oldest first."""
+        return self._predictions("WHERE state = 'claimed' ORDER BY created_at, id")
+
+    def predictions_ended_since(self, moment: float) -> list[Prediction]:
+        """Those that are done or failed since then (seconds since 1970), oldest first."""
+        return self._predictions("WHERE state <> 'claimed' AND updated_at >= ? ORDER BY created_at, id", moment)
+
+    def prediction_counts(self) -> dict[str, int]:
+        """How many are in each state that occurs."""
+        return dict(tuple(row) for row in self._file.rows("SELECT state, COUNT(*) FROM predictions GROUP BY state"))
+
+    def prediction(self, prediction_id: str) -> Prediction | None:
+        """One prediction, if there is one of this id."""
+        return next(iter(self._predictions("WHERE id = ?", prediction_id)), None)
+
+    def has_prediction(self, prediction_id: str) -> bool:
+        """Whether an id is taken."""
+        return bool(self._file.rows("SELECT 1 FROM predictions WHERE id = ?", prediction_id))
+
+    def _predictions(self, clause: str, *values: Any) -> list[Prediction]:
+        rows = self._file.rows(f"SELECT * FROM predictions {clause}", *values)  # noqa: S608
         return [Prediction(**_decoded(row)) for row in rows]
+
+    # Both
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever written down, or all of it is lost."""
+        return not self._file.rows("SELECT 1 FROM jobs UNION ALL SELECT 1 FROM predictions LIMIT 1")
+
+    def fill(self, jobs: Iterable[Job], predictions: Iterable[Prediction], *, spend: Iterable[tuple[Any, ...]]) -> None:
+        """Write down what was found elsewhere, all of it or nothing. `spend`: (day, job, usd, unconfirmed usd)."""
+        with self.transaction() as connection:
+            for job in jobs:
+                _insert(connection, "jobs", job)
+            for prediction in predictions:
+                _insert(connection, "predictions", prediction)
+            connection.executemany("INSERT INTO spend (day, job, usd, unconfirmed_usd) VALUES (?, ?, ?, ?)", spend)
+
+    def prune(self, keep: int = FINISHED_KEPT) -> int:
+        """Strike out finished jobs, and finished predictions, beyond the newest `keep` of each; how many went.
+
+        Files are not touched. A job that was struck out can no longer be retried, nor stand in for one of the same
+        content; what was spent stays booked.
+        """
+        gone = 0
+        with self.transaction() as connection:
+            for table, ended in (("jobs", f"NOT ({UNFINISHED})"), ("predictions", "state <> 'claimed'")):
+                gone += connection.execute(
+                    f"DELETE FROM {table} WHERE {ended} AND created_at < (SELECT created_at FROM {table}"  # noqa: S608
+                    f" WHERE {ended} ORDER BY created_at DESC LIMIT 1 OFFSET ?)",
+                    (keep - 1,),
+                ).rowcount
+        return gone
+
+    def _prune_now_and_then(self) -> None:
+        self._ended += 1
+        if self._ended % PRUNE_EVERY == 0:
+            self.prune()
 
     # Heartbeat
 
-    def beat(self, pid: int) -> None:
-        """The main loop turned."""
+    def beat(self, pid: int, health: dict[str, Any] | None = None) -> None:
+        """The service lives; `health` is what `status` tells of it."""
+        values = (pid, self._clock.wall(), json.dumps(health or {}))
         with self.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?, ?)", (pid, self._clock.wall()))
+            connection.execute("INSERT OR REPLACE INTO heartbeat (one, pid, at, health) VALUES (1, ?, ?, ?)", values)
+
+    def health(self) -> dict[str, Any]:
+        """What the service last said of itself; empty when none ever ran here."""
+        return next((dict(json.loads(row["health"])) for row in self._file.rows("SELECT health FROM heartbeat")), {})
 
     def heartbeat(self) -> tuple[int, float] | None:
         """(process id, seconds since 1970) of the last turn; None when no daemon ever ran here."""
-        with self._mutex:
-            row = self._connection.execute("SELECT pid, at FROM heartbeat").fetchone()
-        return None if row is None else (row["pid"], row["at"])
+        return next(((row["pid"], row["at"]) for row in self._file.rows("SELECT pid, at FROM heartbeat")), None)
+
+
+def _insert(connection: sqlite3.Connection, table: str, record: Job | Prediction) -> None:
+    names = [field.name for field in dataclasses.fields(record)]
+    values = [_to_column(getattr(record, name)) for name in names]
+    marks = ", ".join("?" * len(names))
+    connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608
 
 
 def _to_column(value: Any) -> Any:

@@ -1,17 +1,26 @@
-"""After a restart: what the journal says was begun is brought to a state the service can go on from."""
+"""After a restart: what the journal and the folders say was begun is brought to a state the service can go on from."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from pathlib import Path
 
 import filelock
 import structlog
 
+from daemon import clock
+from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.jobs import adopt, found
+from daemon.jobs.endings import CANCELLED, PUBLISHING
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
+from daemon.jobs.prediction import Prediction
 from daemon.jobs.purse import Purse
 from daemon.jobs.workplace import Workplace
+from daemon.outbox import archive, publish
+from daemon.outbox.shelf import Shelf, shelves
 
 _log = structlog.get_logger(__name__)
 
@@ -23,20 +32,66 @@ class Recovery:
     """Run once, before anything is taken. Unfinished jobs need no more than their turn: the runner settles the claim,
     resumes the rounds, or finishes the publishing."""
 
-    def __init__(self, settings: Settings, journal: Journal, purse: Purse) -> None:
+    def __init__(self, settings: Settings, journal: Journal, *, purse: Purse, time: Clock) -> None:
         self._settings = settings
         self._journal = journal
         self._purse = purse
+        self._clock = time
 
     def run(self) -> None:
-        """Wake the paused, name the unfinished, clear what belongs to nobody."""
+        """Find what is not written down, wake the paused, name the unfinished, clear what belongs to nobody.
+
+        May be cut off and run again. Raises `DiskError` or `OSError` where a disk does not let it.
+        """
+        if self._journal.is_empty():
+            self._rebuild()
+        self._adopt_work()
         for job in self._journal.unfinished():
-            if job.state is State.PAUSED:
-                # whoever restarts us may have raised the cap or freed the disk: worth one try
-                self._journal.move(job.id, State.CLAIMED, reason="", until=None, partial=False)
-            self._release(job)
-            _log.info("an unfinished job goes on", job=job.id, state=str(job.state), round=job.round)
+            self._resume(job)
+        self._purse.release_finished()
+        for prediction in self._journal.claimed_predictions():
+            self._settle_prediction(prediction)
+        self._sweep()
         self._clear_work()
+        if gone := self._journal.prune():
+            _log.info("old entries were struck out of the journal", entries=gone)
+
+    def _rebuild(self) -> None:
+        """Fill a journal that is new: beside a fresh start, one that was lost. All at once, so it may be cut off."""
+        open_ = {folder.name for folder in found.folders(self._settings.work) if found.visible(folder / "input")}
+        jobs = [job for job in found.jobs(self._settings) if job.id not in open_]
+        predictions = [one for one in found.predictions(self._settings) if one.id not in open_]
+        spend = found.spend(self._settings.answers, day=clock.day(self._clock.wall()))
+        self._journal.fill(jobs, predictions, spend=spend)
+        if jobs or predictions or spend:
+            usd = round(sum(entry[2] for entry in spend), 6)
+            _log.warning(
+                "the journal was empty: finished work was entered as the folders tell of it, today's spend as the "
+                "answer store does",
+                jobs=len(jobs),
+                predictions=len(predictions),
+                spent_today_usd=usd,
+            )
+
+    def _adopt_work(self) -> None:
+        for folder in found.folders(self._settings.work):
+            if self._journal.has_job(folder.name) or self._journal.has_prediction(folder.name):
+                continue
+            begun = adopt.claimed(self._settings, folder)
+            if isinstance(begun, Job):
+                self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
+            elif begun is not None:
+                self._journal.add_prediction(begun)
+            if begun is not None:
+                _log.warning("work the journal did not know goes on", id=begun.id, file=begun.csv_name)
+
+    def _resume(self, job: Job) -> None:
+        if job.state is State.PAUSED:
+            # whoever restarts us may have raised the cap or freed the disk: worth one try
+            partial = job.partial and job.stage == PUBLISHING
+            self._journal.move(job.id, State.CLAIMED, reason="", until=None, partial=partial)
+        self._release(job)
+        _log.info("an unfinished job goes on", job=job.id, state=str(job.state), round=job.round)
 
     def _release(self, job: Job) -> None:
         """Give back what a run of the daemon before us reserved, unless a process of it still works and spends."""
@@ -51,14 +106,51 @@ class Recovery:
         except filelock.Timeout:
             _log.warning("a process of a former daemon still works on a job", job=job.id)
 
+    def _settle_prediction(self, prediction: Prediction) -> None:
+        """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
+        inputs = Workplace(self._settings, prediction.id).inputs
+        shelf = Shelf(self._settings.models, prediction.model)
+        done, failed = (shelf.folder / end / prediction.id for end in ("done", "failed"))
+        report = archive.report_in(failed)
+        if report is not None:
+            then = f"mend it and drop it in {shelf.folder / 'predict'} again"
+            archive.finish_failed(inputs, failed, report, then=then)
+            state = "cancelled" if report["kind"] == CANCELLED else "failed"
+            self._journal.finish_prediction(prediction.id, state=state, error=report)
+        elif (inputs / prediction.csv_name).exists():
+            return
+        elif (done / prediction.csv_name).exists():
+            self._journal.finish_prediction(prediction.id, state="done", rows=found.rows_of(shelf, prediction.id))
+        else:
+            self._journal.forget_prediction(prediction.id)
+
+    def _sweep(self) -> None:
+        """Delete what cut-off writes left, wherever we write."""
+        publish.sweep(self._settings.inbox)
+        for job in self._journal.unfinished():
+            place = Workplace(self._settings, job.id)
+            for folder in (place.done, place.failed):
+                publish.sweep(folder)
+        for shelf in shelves(self._settings.models):
+            shelf.sweep()
+        for prediction in self._journal.claimed_predictions():
+            folder = Shelf(self._settings.models, prediction.model).folder
+            for end in ("done", "failed"):
+                publish.sweep(folder / end / prediction.id)
+
     def _clear_work(self) -> None:
-        kept = {job.id for job in self._journal.jobs() if job.state not in {State.DONE, State.CANCELLED}}
-        kept |= {prediction.id for prediction in self._journal.predictions() if prediction.state == "claimed"}
         for folder in sorted(self._settings.work.iterdir()):
-            if folder.name in kept:
-                continue
-            inputs = Workplace(self._settings, folder.name).inputs
-            if inputs.is_dir() and any(inputs.iterdir()):
-                _log.warning("inputs of a job the journal does not know are left where they are", folder=str(inputs))
-            else:
+            if not self._is_needed(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_needed(self, folder: Path) -> bool:
+        if self._journal.has_job(folder.name):
+            if self._journal.job(folder.name).state not in {State.DONE, State.CANCELLED}:
+                return True
+        elif any(one.id == folder.name for one in self._journal.claimed_predictions()):
+            return True
+        inputs = Workplace(self._settings, folder.name).inputs
+        if found.visible(inputs):
+            _log.warning("inputs that belong to no job are left where they are", folder=str(inputs))
+            return True
+        return False

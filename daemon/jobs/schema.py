@@ -23,7 +23,33 @@ _RESERVATIONS = "CREATE TABLE reservations (job TEXT PRIMARY KEY, usd REAL NOT N
 
 _UNCONFIRMED = "ALTER TABLE spend ADD COLUMN unconfirmed_usd REAL NOT NULL DEFAULT 0.0"
 
-STEPS = (_FIRST, _RESERVATIONS, _UNCONFIRMED)
+UNFINISHED = "state NOT IN ('done', 'failed', 'cancelled')"
+"""Spelled in one way: a partial index serves only queries with the very words it was made with."""
+
+_INDEXES = f"""
+CREATE INDEX IF NOT EXISTS jobs_unfinished ON jobs (created_at, id) WHERE {UNFINISHED};
+CREATE INDEX IF NOT EXISTS jobs_requested ON jobs (updated_at) WHERE request <> '';
+CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (created_at, id, state);
+CREATE INDEX IF NOT EXISTS predictions_by_state ON predictions (state, created_at, id);
+CREATE INDEX IF NOT EXISTS predictions_by_end ON predictions (updated_at)
+"""
+
+_CONTROL = """
+ALTER TABLE jobs ADD COLUMN setbacks TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN stage_since REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE jobs ADD COLUMN stage_first INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE heartbeat ADD COLUMN health TEXT NOT NULL DEFAULT '{}'
+"""
+
+_PREDICTIONS = """
+ALTER TABLE predictions ADD COLUMN version TEXT NOT NULL DEFAULT '';
+ALTER TABLE predictions ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE predictions ADD COLUMN total INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE predictions ADD COLUMN rows_per_second REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE predictions ADD COLUMN request TEXT NOT NULL DEFAULT ''
+"""
+
+STEPS = (_FIRST, _RESERVATIONS, _UNCONFIRMED, _INDEXES, _CONTROL, _PREDICTIONS)
 """What leads from each format to the next."""
 
 SCHEMA_VERSION = len(STEPS)

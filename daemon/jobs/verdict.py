@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Iterable
 
+from daemon import disk
+from daemon.errors import DiskError
 from daemon.jobs.job import Job, State
 from daemon.processes.protocol import Failure
 
@@ -24,12 +27,41 @@ class Pause:
     until: float
     at_budget: bool = False
     """Money is what is missing."""
+    is_attempt: bool = True
+    """Whether the run counts among those after which a job is given up."""
+
+
+class Setback(enum.StrEnum):
+    """A fault of a job's process rather than of the job: one more try, in a fresh process, may do."""
+
+    MEMORY = "memory"
+    """Killed by the kernel for want of it: tried again with half the batch."""
+    DIED = "died"
+    SILENT = "silent"
+    DEVICE = "device"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SecondTry:
+    """Run the job again at once; `setbacks` is what its record says from now on."""
+
+    setbacks: str
+
+
+def second_try(setback: Setback | None, *, setbacks: str) -> SecondTry | None:
+    """One more run for each kind of fault. `setbacks` is what the job has behind it already."""
+    if setback is None or setback in setbacks.split():
+        return None
+    return SecondTry(" ".join([*setbacks.split(), setback]))
 
 
 def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     """A pause where waiting may help, None where the job has failed. `attempts` counts its runs so far, from 1."""
     if failure.kind == "SpendCapError":
-        return Pause(str(failure.as_error()), now + SPEND_CAP_PAUSE_SECONDS, at_budget=True)
+        reason = str(failure.as_error())
+        return Pause(reason, now + SPEND_CAP_PAUSE_SECONDS, at_budget=True, is_attempt=False)
+    if failure.kind == DiskError.__name__:
+        return Pause(str(failure.as_error()), now + disk.RETRY_SECONDS, is_attempt=False)
     if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
         return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
     return None

@@ -12,7 +12,9 @@ from typing import Any
 from daemon import clock
 from daemon.outbox import publish
 from daemon.outbox.shelf import Shelf
-from freeal import atomic
+from freeal import atomic, plainfile
+
+FACTS_BYTES = 5_000_000
 
 
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
@@ -31,11 +33,11 @@ def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *,
 
 def _id_of(csv: Path, facts: Path) -> str | None:
     try:
-        found = json.loads(facts.read_text(encoding="utf-8"))["prediction"]
+        found = json.loads(plainfile.read(facts, most_bytes=FACTS_BYTES, links="refuse"))["prediction"]
         return found if isinstance(found, str) and Path(found).name == found else _age(csv)
     except FileNotFoundError:
         return _age(csv) if csv.exists() else None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not one of ours: a pipe, a link, nonsense
         return _age(csv)
 
 

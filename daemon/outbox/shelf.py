@@ -1,13 +1,13 @@
 """A model's folder: its versions, the current one, and what lies on top for people.
 
 models/<name>/model -> versions/<job>/model      annotated/<stem>.csv  metrics.json  report.html
-models/<name>/versions/<job>/                    predict/  predictions/  done/  failed/
+models/<name>/versions/<job>/                    predict/  predictions/  corrections/  done/  failed/
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,11 +16,13 @@ import structlog
 from daemon.errors import RefusedFileError
 from daemon.outbox import publish
 from freeal.errors import Where
+from freeal.spec import NAME_PATTERN
 
 _log = structlog.get_logger(__name__)
 
 ON_TOP = ("metrics.json", "report.html")
-LANES = ("predict", "predictions", "done", "failed")
+LANES = ("predict", "predictions", "corrections", "done", "failed")
+SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
 
 
 class Shelf:
@@ -41,7 +43,10 @@ class Shelf:
         if not self.model.is_symlink():
             return None
         parts = self.model.readlink().parts
-        return parts[1] if len(parts) == 3 and parts[0] == "versions" and self.model.exists() else None
+        if len(parts) != 3 or (parts[0], parts[2]) != ("versions", "model") or ".." in parts:
+            return None
+        inner = [self.folder.joinpath(*parts[:depth]) for depth in (1, 2, 3)]
+        return parts[1] if all(folder.is_dir() and not folder.is_symlink() for folder in inner) else None
 
     def version(self, job_id: str) -> Path:
         """The folder of one version."""
@@ -88,23 +93,36 @@ class Shelf:
     def discard(self, job_id: str) -> None:
         """Forget a version whose publishing did not come to its end; the current one stays."""
         if self.current != job_id and self.version(job_id).is_dir():
-            shutil.rmtree(self.version(job_id))
+            publish.remove_folder(self.version(job_id))
+
+    def sweep(self) -> None:
+        """Delete what cut-off writes left; before anything is published."""
+        if not self.folder.is_symlink():
+            for folder in (self.folder, *(self.folder / name for name in SWEPT)):
+                publish.sweep(folder)
 
     def _retire(self, keep: int) -> None:
         """Delete the oldest versions; ids of one model differ first in the time of the claim, so they sort by age."""
         versions = sorted(entry for entry in (self.folder / "versions").iterdir() if not entry.name.startswith("."))
         for version in versions[: max(0, len(versions) - keep)]:
             if version.name != self.current:
-                shutil.rmtree(version)
+                publish.remove_folder(version)
                 _log.info("an old version was deleted", model=self.name, version=version.name)
 
 
+def twin_of(models: Path, name: str) -> str | None:
+    """A model whose name differs from `name` only by case: on some shares the folders would be one."""
+    names = {shelf.name for shelf in shelves(models)} - {name}
+    return next((other for other in sorted(names) if other.casefold() == name.casefold()), None)
+
+
 def shelves(models: Path) -> list[Shelf]:
-    """Every model folder there is, by name. Links are not followed: nothing outside is ours."""
+    """Every model folder there is, by name. Links are not followed: nothing outside is ours; nor is a folder whose name
+    no model could have."""
     if not models.is_dir():
         return []
     return [
         Shelf(models, entry.name)
         for entry in sorted(models.iterdir())
-        if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+        if re.fullmatch(NAME_PATTERN, entry.name) and entry.is_dir() and not entry.is_symlink()
     ]

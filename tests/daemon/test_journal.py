@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from daemon.errors import IllegalMoveError, JournalError, NewerJournalError, UnknownJobError
+from daemon.errors import DiskError, IllegalMoveError, NewerJournalError, UnknownJobError
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import FILE_NAME, Journal
 from daemon.jobs.prediction import Prediction
@@ -30,11 +30,11 @@ def test_a_job_survives_closing_the_file(settings, hands):
 
 def test_a_commit_survives_a_power_cut(journal):
     """Write-ahead log, synced at every commit."""
-    connection = journal._connection
-    assert ("wal", 2) == (
-        connection.execute("PRAGMA journal_mode").fetchone()[0],
-        connection.execute("PRAGMA synchronous").fetchone()[0],
-    )
+    with journal.transaction() as connection:
+        assert ("wal", 2) == (
+            connection.execute("PRAGMA journal_mode").fetchone()[0],
+            connection.execute("PRAGMA synchronous").fetchone()[0],
+        )
 
 
 def test_a_move_changes_state_fields_and_time(journal, hands):
@@ -77,13 +77,6 @@ def test_a_later_format_is_refused_and_left_alone(settings, hands):
         Journal(settings.state, hands.clock)
 
 
-def test_a_damaged_file_is_an_error_that_says_what_to_do(settings, hands):
-    """Not a traceback, and not a new empty journal over the old one."""
-    (settings.state / FILE_NAME).write_bytes(b"this is no database at all, but it is long enough to look like one" * 99)
-    with pytest.raises(JournalError, match="move it away"):
-        Journal(settings.state, hands.clock)
-
-
 def test_predictions_are_written_down_and_closed(journal):
     """A restart sees which were claimed and not finished."""
     for number in (1, 2):
@@ -92,6 +85,64 @@ def test_predictions_are_written_down_and_closed(journal):
         )
     journal.finish_prediction("p-1", state="done", rows=3)
     assert [("done", 3), ("claimed", None)] == [(one.state, one.rows) for one in journal.predictions()]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Journal.unfinished,
+        Journal.requests,
+        Journal.claimed_predictions,
+        lambda journal: journal.has_job("m-1"),
+        lambda journal: journal.has_prediction("p-1"),
+        lambda journal: journal.done_with_key("k"),
+        lambda journal: journal.claimed_from("[]"),
+        lambda journal: journal.predictions_ended_since(1.0),
+    ],
+)
+def test_what_every_turn_asks_reads_no_whole_table(journal, ask):
+    """Each of these queries has an index that leads it: years of finished rows slow nothing down."""
+    with journal.transaction() as connection:
+        asked = []
+        connection.set_trace_callback(asked.append)
+    ask(journal)
+    with journal.transaction() as connection:
+        connection.set_trace_callback(None)
+        [query] = [statement for statement in asked if statement.startswith("SELECT")]
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert [] == [step for step in plan if step.startswith("SCAN") and "jobs_" not in step], plan
+
+
+def test_only_the_newest_finished_rows_are_remembered(journal):
+    """What is not finished stays, however old; what was spent stays booked."""
+    for number in range(6):
+        fields = _fields(JOB) | {"id": f"m-{number}", "created_at": float(number)}
+        journal.add(Job(**fields))
+        journal.add_prediction(
+            Prediction(id=f"p-{number}", model="m", csv_name="x.csv", created_at=float(number), updated_at=0.0)
+        )
+    for number in range(1, 6):
+        journal.move(f"m-{number}", State.FAILED)
+        journal.finish_prediction(f"p-{number}", state="done")
+    assert 6 == journal.prune(2)
+    assert ["m-0", "m-4", "m-5"] == [job.id for job in journal.jobs()]
+    assert ["p-0", "p-4", "p-5"] == [one.id for one in journal.predictions()]
+    assert ["m-4", "m-5"] == [job.id for job in journal.finished(10)]
+
+
+def test_a_full_disk_is_an_error_of_its_own_and_passes(journal):
+    """SQLite finds no room: nothing is half written, and the next attempt succeeds when there is some."""
+    with journal.transaction() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = Job(**{**_fields(JOB), "spec": "x" * 100_000})
+    with pytest.raises(DiskError, match="no room"):
+        journal.add(large)
+    assert [] == journal.jobs()
+    with journal.transaction() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    journal.add(large)
+    assert [large] == journal.jobs()
 
 
 def _fields(job):
