@@ -1,0 +1,164 @@
+"""`make bench-kills`: kill -9 at every point of a run and at random times, run once more, count what is wrong then.
+
+lost: an input, an output, a row of the journal or money that is not where an undisturbed run has it; doubled: calls
+paid for twice beyond the one under way; leftovers: files and folders an undisturbed run does not have. Everything
+happens on this machine, in a temporary folder; the language model is the test server of freeal/testing/server.
+"""
+
+# ruff: noqa: T201 - a command line prints
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios" / "kills"))  # shared with the tests
+
+import kill_table
+import place
+import scenes
+import sections
+from matrix import Finding, Point, kill_at, random_kill, recorded
+from stage import Stage
+
+from freeal.testing.encoder import tiny_encoder
+from freeal.testing.server import MessagesServer
+
+_PACKAGES = ("freeal-daemon", "anyio", "torch")
+_LONGEST_SECONDS = 3.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Kill, then print the table or write it. 1 when anything was lost, doubled or left over."""
+    given = _parser().parse_args(arguments)
+    table = kill_table.Table()
+    with tempfile.TemporaryDirectory(prefix="freeal-kills-") as folder, MessagesServer(answer=scenes.verdict) as server:
+        until = time.monotonic() + given.minutes * 60.0
+        for number, (group, finding) in enumerate(_findings(Path(folder), server, given), start=1):
+            table.add(group, finding)
+            if time.monotonic() > until:
+                print(f"{given.minutes:g} minutes are over: the rest is left out")
+                break
+            for note in finding.notes:
+                print(f"{group}: {note}", flush=True)
+            if number % 20 == 0:
+                print(f"{number} kills", flush=True)
+    text = "\n\n".join([_header(given), table.markdown()])
+    if given.write is None:
+        print(f"\n{text}")
+    else:
+        sections.replace(given.write, "kills", text)
+        print(f"wrote {given.write}")
+    return 0 if table.is_clean else 1
+
+
+def _findings(folder: Path, server: MessagesServer, given: argparse.Namespace) -> Iterator[tuple[str, Finding]]:
+    """All kinds take turns, each in an order of its own that `seed` decides: a part of them stands for the whole."""
+    kinds = []
+    for name in ("first", "later") if given.every else ():
+        stage = getattr(scenes, name)(folder / name, server)
+        kinds.append(_at_points(stage, every=given.every, seed=given.seed, in_flight=1))
+    if given.random:
+        kinds.append(_at_random(scenes.first(folder / "random", server), given))
+    if given.real:
+        stage = scenes.real(folder / "real", server, tiny_encoder(folder / "encoder"))
+        kinds.append(_real(stage, given))
+    while kinds:
+        for kind in [*kinds]:
+            if (found := next(kind, None)) is None:
+                kinds.remove(kind)
+            else:
+                yield found
+
+
+def _at_points(
+    stage: Stage,
+    *,
+    every: int,
+    seed: int,
+    in_flight: int,
+    calls: tuple[str, ...] = (),
+    group: Callable[[Point], str] | None = None,
+) -> Iterator[tuple[str, Finding]]:
+    reference = stage.copy_to(stage.beside("reference"))
+    reference.run()
+    picture = reference.picture()
+    points = recorded(stage.copy_to(stage.beside("recorded")), calls=calls)
+    random.Random(seed).shuffle(points)
+    for number, point in enumerate(points[::every]):
+        copy = stage.copy_to(stage.beside(str(number)))
+        # with torch, a job whose process alone dies is tried once more with half the batch, and learns a little else
+        found = kill_at(copy, dataclasses.replace(point, whole=bool(calls)), picture, in_flight=in_flight, calls=calls)
+        if found.reached:
+            yield (group or kill_table.group)(point), found
+        copy.remove()
+
+
+def _at_random(stage: Stage, given: argparse.Namespace) -> Iterator[tuple[str, Finding]]:
+    reference = stage.copy_to(stage.beside("reference"))
+    reference.run()
+    picture = reference.picture()
+    chance = random.Random(given.seed)
+    for number in range(given.random):
+        times = 1 + number % 2
+        copy = stage.copy_to(stage.beside(str(number)))
+        found = random_kill(copy, chance, picture, longest=_LONGEST_SECONDS, in_flight=times, times=times)
+        if found.reached:
+            yield f"any process, at a random time{', twice in a row' if times == 2 else ''}", found
+        copy.remove()
+
+
+def _real(stage: Stage, given: argparse.Namespace) -> Iterator[tuple[str, Finding]]:
+    yield from _at_points(
+        stage,
+        every=given.real,
+        seed=given.seed,
+        in_flight=scenes.CONCURRENCY,
+        calls=scenes.REAL_CALLS,
+        group=lambda point: f"with torch: {kill_table.group(point)}",
+    )
+
+
+def _header(given: argparse.Namespace) -> str:
+    changed = [f"--{name} {value}" for name, value in _changed(given).items()]
+    arguments = f' ARGS="{" ".join(changed)}"' if changed else ""
+    origin = place.origin(_PACKAGES)
+    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    return "\n".join(
+        [
+            f"`make bench-kills{arguments}`",
+            "",
+            f"- machine: {origin['machine']}",
+            f"- versions: {versions}",
+            f"- source: {origin['commit']}, measured {str(origin['date'])[:10]}",
+        ]
+    )
+
+
+def _changed(given: argparse.Namespace) -> dict[str, object]:
+    defaults = vars(_parser().parse_args([]))
+    return {name: value for name, value in vars(given).items() if name != "write" and value != defaults[name]}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kills.py", description=__doc__)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="kill at every Nth point; 0: at none")
+    parser.add_argument("--random", type=int, default=60, metavar="N", help="kills at random times; 0: none")
+    parser.add_argument(
+        "--real", type=int, default=25, metavar="N", help="every Nth point of a run with torch; 0: none"
+    )
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, with what was measured so far")
+    parser.add_argument("--seed", type=int, default=0, help="of the random times")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file's section")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
