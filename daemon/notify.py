@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -32,12 +33,16 @@ class Notifier:
         """The service takes work."""
         self._send(f"READY=1\nMAINPID={os.getpid()}")
 
+    def reloading(self) -> None:
+        """The settings are read again; `ready` says when that is over. systemd compares the time with its request's."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
         self._send(f"STATUS={text}")
 
     def alive(self) -> None:
-        """The main loop turned."""
+        """The service does its work."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from rich.console import Console
-from rich.table import Column, Table
 
 from daemon import clock, lock
 from daemon.clock import Clock
 from daemon.config import Settings
-from daemon.id_column import id_column
+from daemon.errors import DamagedJournalError
+from daemon.inbox.pairing import Waiting
 from daemon.inbox.scanner import Scanner
-from daemon.jobs.job import FINISHED, RUNNING, Job, State
+from daemon.jobs import rescue
+from daemon.jobs.ids import is_correction
+from daemon.jobs.job import RUNNING, Job, State
 from daemon.jobs.journal import FILE_NAME, Journal
+from daemon.jobs.prediction import Prediction
 from daemon.jobs.purse import Purse
 from daemon.outbox.shelf import shelves
 
 STALE_SECONDS = 60.0
 """A daemon that gave no sign of life for this long hangs."""
+LATE_SECONDS = 60.0
+"""How much longer than `watch.rescan_seconds` the last look at the folders may be ago."""
 MEGABYTE = 1_000_000
 FINISHED_SHOWN = 10
+_LEAST_SECONDS = 1.0
+"""A rate over less than this says nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,57 +40,107 @@ class Status:
 
 
 def collect(settings: Settings, time: Clock) -> Status:
-    """Look at journal and folders. Raises `JournalError`."""
-    problems = []
-    jobs, predictions, money, beat = _from_journal(settings, time)
+    """Look at journal and folders from outside. Raises `JournalError`; a damaged journal is a problem it tells of."""
+    waiting = Scanner(settings).scan(time.steady()).waiting
     running = lock.is_held(settings.state)
+    if not (settings.state / FILE_NAME).is_file():
+        return snapshot(settings, time, journal=None, waiting=waiting, running=running)
+    try:
+        with Journal(settings.state, time) as journal:
+            return snapshot(settings, time, journal=journal, waiting=waiting, running=running)
+    except DamagedJournalError as damage:
+        seen = snapshot(settings, time, journal=None, waiting=waiting, running=running).content
+        return Status(healthy=False, content=seen | {"healthy": False, "problems": [*seen["problems"], str(damage)]})
+
+
+def snapshot(
+    settings: Settings, time: Clock, *, journal: Journal | None, waiting: Sequence[Waiting], running: bool = True
+) -> Status:
+    """The same from inside, at the cost of a few rows of the journal: for whoever has it open and has scanned.
+
+    `journal` is None where no daemon ever ran; `running` says whether one does now.
+    """
     now = time.wall()
-    if not running:
-        problems.append("no daemon is running")
-    elif beat is None or now - beat[1] > STALE_SECONDS:
-        problems.append("the daemon gives no sign of life")
+    beat = journal.heartbeat() if journal else None
+    health = journal.health() if journal and running else {}
     free_mb = _free_mb(settings)
-    if free_mb is not None and free_mb < settings.jobs.min_free_disk_mb:
-        problems.append(f"only {free_mb} MB of disk are free (jobs.min_free_disk_mb)")
-    scan = Scanner(settings).scan(time.steady())
+    problems = _problems(settings, health, running=running, beat=beat, now=now, free_mb=free_mb)
     content = {
         "healthy": not problems,
         "problems": problems,
+        "warnings": rescue.warnings(settings.state),
         "daemon": {
             "running": running,
             "pid": beat[0] if running and beat else None,
             "last_sign_of_life": clock.iso(beat[1]) if beat else None,
+            "scan_age_seconds": health.get("scan_age_seconds"),
+            "stopping": bool(health.get("stopping")),
         },
-        "jobs": [_job(job) for job in jobs if job.state not in FINISHED],
-        "finished": [_job(job) for job in jobs if job.state in FINISHED][-FINISHED_SHOWN:],
-        "predictions": predictions,
-        "waiting": [{"file": entry.name, "reason": entry.reason} for entry in scan.waiting],
+        "watcher": health.get("watcher"),
+        "lanes": {
+            "device": health.get("device", {}).get("holder"),
+            "waiting_for_device": health.get("device", {}).get("queue", []),
+            "waiting_for_batch": health.get("batches", []),
+            "predictions_waiting": health.get("predictions_waiting", 0),
+        },
+        "jobs": [_job(job, now) for job in (journal.unfinished() if journal else ())],
+        "finished": [_job(job, now) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
+        "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
+        "predicting": [_prediction(one) for one in (journal.claimed_predictions() if journal else ())],
+        "waiting": _waiting(waiting, health),
         "models": [
             {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
             for shelf in shelves(settings.models)
         ],
-        **{name: round(usd, 6) for name, usd in money.items()},
+        **_money(journal, time),
         "daily_budget_usd": settings.llm.daily_budget_usd,
         "free_disk_mb": free_mb,
     }
     return Status(not problems, content)
 
 
-def _from_journal(
-    settings: Settings, time: Clock
-) -> tuple[list[Job], dict[str, int], dict[str, float], tuple[int, float] | None]:
-    counts = dict.fromkeys(("claimed", "done", "failed"), 0)
-    if not (settings.state / FILE_NAME).is_file():
-        return [], counts, {"spent_today_usd": 0.0, "unconfirmed_today_usd": 0.0}, None
-    with Journal(settings.state, time) as journal:
-        for prediction in journal.predictions():
-            counts[prediction.state] += 1
-        purse = Purse(journal, time)
-        money = {
-            "spent_today_usd": purse.spent_today_usd(),
-            "unconfirmed_today_usd": purse.unconfirmed_today_usd(),
-        }
-        return journal.jobs(), counts, money, journal.heartbeat()
+def _problems(
+    settings: Settings,
+    health: Mapping[str, Any],
+    *,
+    running: bool,
+    beat: tuple[int, float] | None,
+    now: float,
+    free_mb: int | None,
+) -> list[str]:
+    """What keeps the service from its work, each with what to do."""
+    problems = []
+    if not running:
+        problems.append("no daemon is running: start it with `python -m daemon`, or `systemctl start freeal`")
+    elif beat is None or now - beat[1] > STALE_SECONDS:
+        problems.append("the daemon gives no sign of life: look at its log, and restart it")
+    if stuck := health.get("problem"):
+        problems.append(f"{stuck}: look at its log, and restart it")
+    age = health.get("scan_age_seconds")
+    if age is not None and age > settings.watch.rescan_seconds + LATE_SECONDS:
+        problems.append(f"the folders were last looked at {age:.0f} seconds ago: see the log")
+    if deaf := (health.get("watcher") or {}).get("problem"):
+        problems.append(f"new files are found late, by looking: {deaf}")
+    if free_mb is not None and free_mb < settings.jobs.min_free_disk_mb:
+        problems.append(
+            f"only {free_mb} MB of disk are free (jobs.min_free_disk_mb): make room, jobs go on by themselves"
+        )
+    return problems
+
+
+def _waiting(waiting: Sequence[Waiting], health: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Files in the folders with the reason, those that the service could not take among them."""
+    found = {entry.name: entry.reason for entry in waiting}
+    found |= {entry["file"]: entry["reason"] for entry in health.get("refused", ())}
+    return [{"file": name, "reason": reason} for name, reason in found.items()]
+
+
+def _money(journal: Journal | None, time: Clock) -> dict[str, float]:
+    purse = Purse(journal, time) if journal else None
+    return {
+        "spent_today_usd": round(purse.spent_today_usd(), 6) if purse else 0.0,
+        "unconfirmed_today_usd": round(purse.unconfirmed_today_usd(), 6) if purse else 0.0,
+    }
 
 
 def _free_mb(settings: Settings) -> int | None:
@@ -92,10 +148,12 @@ def _free_mb(settings: Settings) -> int | None:
     return min((shutil.disk_usage(folder).free // MEGABYTE for folder in folders), default=None)
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(job: Job, now: float) -> dict[str, Any]:
     known: dict[str, Any] = {
         "id": job.id,
         "model": job.name,
+        "kind": "corrections" if is_correction(job.id) else "training",
+        "file": job.csv_name,
         "state": str(job.state),
         "round": job.round,
         "usd": round(job.usd, 6),
@@ -105,47 +163,40 @@ def _job(job: Job) -> dict[str, Any]:
         "updated": clock.iso(job.updated_at),
     }
     if job.state in RUNNING:
-        known |= {"stage": job.stage, "done": job.done, "total": job.total}
+        known |= {"stage": job.stage, "done": job.done, "total": job.total} | pace(job, now)
     if job.state is State.PAUSED and job.until is not None:
         known["until"] = clock.iso(job.until)
-    optional = {"reason": job.reason, "error": job.error, "request": job.request, "partial": job.partial}
+    optional = {
+        "reason": job.reason,
+        "error": job.error,
+        "request": job.request,
+        "partial": job.partial,
+        "setbacks": job.setbacks.split(),
+    }
     return known | {name: value for name, value in optional.items() if value}
 
 
-def show(status: Status, console: Console) -> None:
-    """The snapshot for eyes."""
-    content = status.content
-    daemon = content["daemon"]
-    console.print(f"daemon: running, pid {daemon['pid']}" if daemon["running"] else "daemon: not running")
-    for problem in content["problems"]:
-        console.print(f"problem: {problem}", style="bold red", markup=False)
-    columns = ("state", "progress", "spent", "note")
-    jobs = [*content["jobs"], *content["finished"]]
-    ids = id_column("job", [job["id"] for job in jobs], console)
-    table = Table(ids, *(Column(name, overflow="fold") for name in columns))
-    for job in jobs:
-        table.add_row(job["id"], job["state"], _progress(job), f"${job['usd']:.4f}", _note(job))
-    if table.row_count:
-        console.print(table)
-    for entry in content["waiting"]:
-        console.print(f"waits: {entry['file']}: {entry['reason']}", markup=False)
-    for model in content["models"]:
-        console.print(f"model: {model['name']}: {model['version'] or 'no finished version'}", markup=False)
-    cap = content["daily_budget_usd"]
-    console.print(f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
-    if content["unconfirmed_today_usd"]:
-        console.print(f"perhaps billed for lost answers today: up to ${content['unconfirmed_today_usd']:.4f}")
+def pace(job: Job, now: float) -> dict[str, float]:
+    """`per_second` and `remaining_seconds` of the stage under way, as far as they can be told."""
+    seconds = now - job.stage_since
+    done = job.done - job.stage_first
+    if not job.stage_since or done <= 0 or seconds < _LEAST_SECONDS:
+        return {}
+    per_second = done / seconds
+    left = max(0, job.total - job.done)
+    return {"per_second": round(per_second, 3), "remaining_seconds": round(left / per_second, 1)}
 
 
-def _progress(job: dict[str, Any]) -> str:
-    if "stage" not in job:
-        return f"round {job['round']}" if job["round"] else ""
-    return f"round {job['round']}, {job['stage']} {job['done']}/{job['total']}"
-
-
-def _note(job: dict[str, Any]) -> str:
-    parts = [job.get("reason", ""), "asked: " + job["request"] if "request" in job else ""]
-    parts += [str(job["error"].get("problem", ""))] if "error" in job else []
-    parts += ["stopped at a budget"] if job.get("partial") else []
-    parts += [f"until {job['until']}"] if "until" in job else []
-    return "; ".join(part for part in parts if part)
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "id": prediction.id,
+        "model": prediction.model,
+        "file": prediction.csv_name,
+        "done": prediction.done,
+        "total": prediction.total,
+    }
+    if prediction.rows_per_second:
+        known["per_second"] = round(prediction.rows_per_second, 1)
+    if (seconds := prediction.remaining_seconds) is not None:
+        known["remaining_seconds"] = round(seconds, 1)
+    return known

@@ -7,10 +7,12 @@ import dataclasses
 
 import anyio
 import anyio.to_thread
+import structlog
 
 from daemon import clock
 from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.errors import DiskError
 from daemon.jobs.job import Job
 from daemon.jobs.journal import Journal
 from daemon.jobs.purse import Purse
@@ -18,6 +20,8 @@ from daemon.jobs.verdict import Pause
 from freeal.llm.cache import SqliteStore
 from freeal.spec import Spec
 from freeal.types import Bill
+
+_log = structlog.get_logger(__name__)
 
 RESERVED_SECONDS = 1.0
 LEFTOVER_PAUSE_SECONDS = 60.0
@@ -40,6 +44,10 @@ class Allowances:
         self._purse = purse
         self._clock = time
         self._running: set[str] = set()
+
+    def adopt(self, settings: Settings) -> None:
+        """New caps, for what is granted from now on."""
+        self._settings = settings
 
     async def grant(self, job: Job, spec: Spec, stop: anyio.Event) -> Allowance | Pause:
         """What `job` may spend now. What earlier runs of it spent counts against its cap, what all jobs spent and may
@@ -67,14 +75,17 @@ class Allowances:
     def take_back(self, job_id: str) -> None:
         """The run is over and its process gone."""
         self._running.discard(job_id)
-        self._purse.release(job_id)
+        try:
+            self._purse.release(job_id)
+        except DiskError as problem:  # set aside until its next run asks anew
+            _log.warning("a job's money cannot be given back yet", job=job_id, problem=str(problem))
 
     def _pause(self) -> Pause:
         now = self._clock.wall()
         if self._purse.reserved():
             reason = "what is left of llm.daily_budget_usd is reserved for a job whose process has not ended"
-            return Pause(reason, now + LEFTOVER_PAUSE_SECONDS, at_budget=True)
-        return Pause("llm.daily_budget_usd is spent", clock.next_day(now), at_budget=True)
+            return Pause(reason, now + LEFTOVER_PAUSE_SECONDS, at_budget=True, is_attempt=False)
+        return Pause("llm.daily_budget_usd is spent", clock.next_day(now), at_budget=True, is_attempt=False)
 
     def _catch_up(self, job: Job) -> Bill:
         """Book what a run paid for and could not report, because it or the daemon was killed."""

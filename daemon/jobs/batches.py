@@ -70,7 +70,7 @@ async def _ask(request: str) -> Answer:
             request,
             on_event=lambda _: None,
             stop=anyio.Event(),
-            timeout_seconds=TIMEOUT_SECONDS,
+            silence_seconds=TIMEOUT_SECONDS,
             grace_seconds=0.0,
         )
         code = await process.finish()

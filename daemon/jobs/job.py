@@ -36,7 +36,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.ANNOTATING, State.TRAINING, State.PUBLISHING, State.DONE, *_ENDS}),
     State.ANNOTATING: frozenset({State.TRAINING, State.PUBLISHING, State.CLAIMED, *_ENDS}),
     State.TRAINING: frozenset({State.ANNOTATING, State.PUBLISHING, State.CLAIMED, *_ENDS}),
-    State.PUBLISHING: frozenset({State.DONE, State.CLAIMED, State.FAILED}),
+    State.PUBLISHING: frozenset({State.DONE, State.CLAIMED, *_ENDS}),
     State.PAUSED: frozenset({State.CLAIMED, State.CANCELLED, State.FAILED}),
     State.DONE: frozenset(),
     State.FAILED: frozenset({State.CLAIMED}),
@@ -83,5 +83,10 @@ class Job:
     """JSON: the files as they stood in the inbox; lets a restart finish the claim."""
     request: str = ""
     """`cancel` or `retry`, as asked for on the command line and not yet done."""
+    setbacks: str = ""
+    """Faults of its processes that it was tried again after, by `verdict.Setback`, joined by spaces."""
+    stage_since: float = 0.0
+    """When the stage under way began, and `stage_first`, how much of it was done then: for the rate."""
+    stage_first: int = 0
     created_at: float
     updated_at: float

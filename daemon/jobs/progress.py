@@ -9,7 +9,7 @@ from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
 from daemon.jobs.purse import Purse
 from daemon.view import View
-from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend, Waiting
 from freeal.types import Bill
 
 WRITE_EVERY_SECONDS = 1.0
@@ -31,6 +31,8 @@ class ProgressBook:
         self._booked_usd = job.usd
         self._unconfirmed_usd = billed.unconfirmed_usd
         self._state = job.state
+        self._stage = ""
+        self._working_on = ("", 0)
         self._unwritten: dict[str, Any] = {}
         self._written_at = clock.steady()
 
@@ -42,8 +44,15 @@ class ProgressBook:
         elif isinstance(event, Spend):
             self._spend(event)
         elif isinstance(event, BatchProgress):
-            self._unwritten |= {"stage": "waiting for a batch", "done": event.answered, "total": event.requests}
+            self._stage = "waiting for a batch"
+            self._unwritten |= {"stage": self._stage, "done": event.answered, "total": event.requests}
+            self._unwritten |= self._began(self._stage, 0, event.answered)
             self.flush()
+        elif isinstance(event, Waiting):
+            if self._stage != (stage := f"waiting for {event.what}"):
+                self._stage = stage
+                self._unwritten |= {"stage": stage}
+                self.flush()
         elif isinstance(event, RoundFinished):
             self._journal.note(self._job.id, round=event.round)
 
@@ -54,7 +63,9 @@ class ProgressBook:
             self._unwritten = {}
 
     def _progress(self, event: Progress) -> None:
+        self._stage = event.stage
         self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
+        self._unwritten |= self._began(event.stage, event.round, event.done)
         if event.round:
             self._unwritten["round"] = event.round
         state = _STATES.get(event.stage, State.TRAINING)
@@ -67,6 +78,14 @@ class ProgressBook:
         elif now - self._written_at >= WRITE_EVERY_SECONDS:
             self.flush()
             self._written_at = now
+
+    def _began(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
+        """When this stage began and how much of it was there then, if it has begun just now. Waiting in its midst is
+        part of it, so that what `status` makes of it is how fast the job really is."""
+        if self._working_on == (stage, round_number):
+            return {}
+        self._working_on = (stage, round_number)
+        return {"stage_since": self._clock.wall(), "stage_first": done}
 
     def _spend(self, event: Spend) -> None:
         usd = self._unstored_usd + event.usd

@@ -6,13 +6,14 @@ per day holds over all jobs and whatever processes of theirs are still on the wa
 
 from __future__ import annotations
 
-from daemon.clock import Clock, day
+from daemon.clock import Clock, day, next_day
 from daemon.jobs.journal import Journal
+from daemon.jobs.schema import UNFINISHED
 
 LEAST_USD = 1e-9
 """What is left below this is the rounding of floating point, not money."""
 
-_SPENT_ON = "SELECT COALESCE(SUM(usd), 0.0), COALESCE(SUM(unconfirmed_usd), 0.0) FROM spend WHERE day = ?"
+_SPENT_ON = "SELECT COALESCE(SUM(usd), 0.0), COALESCE(SUM(unconfirmed_usd), 0.0) FROM spend WHERE day BETWEEN ? AND ?"
 
 
 class Purse:
@@ -21,6 +22,12 @@ class Purse:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
+
+    def _today(self) -> tuple[str, str]:
+        """The day, and the one after it: what was booked there came from a clock that has been set back since, and
+        must not make room for a second day's spend. Days further ahead are a clock that was plainly wrong."""
+        now = self._clock.wall()
+        return day(now), day(next_day(now))
 
     def book(self, job_id: str, usd: float) -> None:
         """Add to what the job and the day spent and take it off what the job has reserved."""
@@ -54,12 +61,18 @@ class Purse:
     def unconfirmed_today_usd(self) -> float:
         """The most that lost replies may have cost on the current UTC day, over all jobs."""
         with self._journal.transaction() as connection:
-            return float(connection.execute(_SPENT_ON, (day(self._clock.wall()),)).fetchone()[1])
+            return float(connection.execute(_SPENT_ON, self._today()).fetchone()[1])
+
+    def spent_by_usd(self, job_id: str) -> float:
+        """US dollars booked for a job, all days together."""
+        with self._journal.transaction() as connection:
+            query = "SELECT COALESCE(SUM(usd), 0.0) FROM spend WHERE job = ?"
+            return float(connection.execute(query, (job_id,)).fetchone()[0])
 
     def spent_today_usd(self) -> float:
         """US dollars booked on the current UTC day, over all jobs."""
         with self._journal.transaction() as connection:
-            return float(connection.execute(_SPENT_ON, (day(self._clock.wall()),)).fetchone()[0])
+            return float(connection.execute(_SPENT_ON, self._today()).fetchone()[0])
 
     def reserve(self, job_id: str, *, wanted_usd: float | None, cap_usd: float) -> float:
         """Set aside for a job what it wants (None: all there is) of what the day has left; how much that is.
@@ -67,7 +80,7 @@ class Purse:
         A reservation the job had before is replaced.
         """
         with self._journal.transaction() as connection:
-            spent, unconfirmed = connection.execute(_SPENT_ON, (day(self._clock.wall()),)).fetchone()
+            spent, unconfirmed = connection.execute(_SPENT_ON, self._today()).fetchone()
             (reserved,) = connection.execute(
                 "SELECT COALESCE(SUM(usd), 0.0) FROM reservations WHERE job <> ?", (job_id,)
             ).fetchone()
@@ -81,6 +94,12 @@ class Purse:
         """US dollars still set aside, by job."""
         with self._journal.transaction() as connection:
             return dict(connection.execute("SELECT job, usd FROM reservations WHERE usd > 0.0").fetchall())
+
+    def release_finished(self) -> None:
+        """Give back what jobs hold that have ended: a kill came between their end and this."""
+        with self._journal.transaction() as connection:
+            unfinished = f"SELECT id FROM jobs WHERE {UNFINISHED}"  # noqa: S608 - a constant of ours
+            connection.execute(f"DELETE FROM reservations WHERE job NOT IN ({unfinished})")  # noqa: S608
 
     def release(self, job_id: str) -> None:
         """Give back what a job did not spend: none of its processes runs any more."""

@@ -12,26 +12,30 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from daemon import clock
+from daemon import clock, disk
 from daemon.clock import Clock
 from daemon.config import Settings
-from daemon.errors import ChildError
+from daemon.errors import ChildError, DiskError
 from daemon.inbox.intake import Intake, load_spec
 from daemon.jobs import verdict
 from daemon.jobs.allowance import Allowance, Allowances
-from daemon.jobs.endings import Endings
+from daemon.jobs.correcting import asks, spec_of
+from daemon.jobs.endings import PUBLISHING, Endings
+from daemon.jobs.ids import is_correction
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import Journal
+from daemon.jobs.lanes import Lanes
 from daemon.jobs.progress import ProgressBook
 from daemon.jobs.purse import Purse
-from daemon.jobs.request import job_key, training_request
+from daemon.jobs.request import key_of, training_request
 from daemon.jobs.shares import Shares
+from daemon.jobs.standstill import Standstill
 from daemon.jobs.workplace import Workplace
 from daemon.processes import protocol
 from daemon.processes.protocol import Answer, Failure, Result, Stopped
 from daemon.processes.supervisor import Child, child, converse
 from daemon.view import View
-from freeal.errors import FreealError
+from freeal.errors import DeviceError, FreealError
 from freeal.events import Event
 from freeal.llm.credentials import environment_for
 from freeal.settings import LlmSettings
@@ -75,30 +79,36 @@ class Runner:
         self._provider_of = provider_of
         self._module = module
         self._purse = Purse(journal, time)
+        self.standstill = Standstill(journal, time)
         self._shares = Shares()
+        self.lanes = Lanes()
         self._allowances = Allowances(settings, journal=journal, purse=self._purse, time=time)
+
+    def adopt(self, settings: Settings) -> None:
+        """New settings, for the jobs that start from now on."""
+        self._settings = settings
+        self._allowances.adopt(settings)
 
     async def run(self, job: Job, stop: anyio.Event, *, is_cancelled: Callable[[], bool]) -> Job:
         """Work on a job until it is done, failed, paused or told to stop; the job as it then stands."""
         try:
             job = await self._run(job, stop, is_cancelled)
         except (OSError, FreealError) as error:
-            failure = Failure.of(error) if isinstance(error, FreealError) else _os_failure(error)
-            job = await self._fail(job, failure)
+            job = await self._after(job, error)
         finally:
             self._allowances.take_back(job.id)
         self._view.finished(job)
         return job
 
     async def _run(self, job: Job, stop: anyio.Event, is_cancelled: Callable[[], bool]) -> Job:
-        if job.state is State.PUBLISHING and self._endings.has_output(job):
-            return await anyio.to_thread.run_sync(self._endings.publish, job)
+        if ended := await anyio.to_thread.run_sync(self._endings.finish, job):
+            return ended
         if job.state is not State.CLAIMED:
             job = self._journal.move(job.id, State.CLAIMED, reason="", until=None)
         await anyio.to_thread.run_sync(self._intake.settle, job)
         spec = Spec.model_validate_json(job.spec) if job.spec else self._read_spec(job)
-        provider = self._provider_of(spec.llm_settings(self._settings.llm))
-        key = job_key(job.csv_sha256, spec, self._settings, provider=provider)
+        provider = self._provider_of(spec.llm_settings(self._settings.llm)) if asks(job, self._settings) else LOCAL
+        key = key_of(job, spec, self._settings, provider=provider)
         if done := await anyio.to_thread.run_sync(self._endings.already_done, job, key):
             return done
         if obstacle := self._obstacle():
@@ -110,20 +120,39 @@ class Runner:
             return self._pause(job, allowance)
         await anyio.to_thread.run_sync(self._endings.make_ready, job)
         job = self._journal.move(job.id, State.ANNOTATING, attempts=job.attempts + 1, key=key, partial=False)
-        self._view.started(job)
         cap = allowance.budget_usd
+        self._view.started(job, cap_usd=cap)
         request = training_request(job, spec, self._settings, key_folder=self._key_folder, budget_usd=cap)
-        answer = await self._converse(job, request, stop, allowance=allowance, provider=provider)
+        answer, setback = await self._converse(job, request, stop, allowance=allowance, provider=provider)
+        again = verdict.second_try(setback, setbacks=job.setbacks)
+        if again is not None and isinstance(answer, Failure) and not is_cancelled():
+            _log.warning("a job is tried once more", job=job.id, problem=answer.problem)
+            return self._journal.move(job.id, State.CLAIMED, setbacks=again.setbacks)
         return await self._conclude(job, answer, is_cancelled)
 
+    async def _after(self, job: Job, error: OSError | FreealError) -> Job:
+        """What an error of our own leaves: a pause where the disk is to blame, else a failed job."""
+        trouble = disk.trouble_of(error)
+        if trouble is None:
+            try:
+                return await self._fail(
+                    job, Failure.of(error) if isinstance(error, FreealError) else _os_failure(error)
+                )
+            except (OSError, DiskError) as cause:
+                trouble = disk.trouble_of(cause) or DiskError(f"the failed job cannot be put aside: {cause}")
+        return self.standstill.pause(job.id, trouble)
+
     def _read_spec(self, job: Job) -> Spec:
-        """For a claim cut off before its unusable spec was reported: raises that `SpecError` again."""
+        """That of the version to correct; for a claim cut off before its unusable spec was reported: raises that
+        `SpecError` again."""
+        if is_correction(job.id):
+            return spec_of(job, self._settings)
         spec_path = Workplace(self._settings, job.id).inputs / job.spec_name
         return load_spec(spec_path, csv_name=job.csv_name)[0]
 
     async def _converse(
         self, job: Job, request: str, stop: anyio.Event, *, allowance: Allowance, provider: str
-    ) -> Answer:
+    ) -> tuple[Answer, verdict.Setback | None]:
         book = ProgressBook(
             job,
             journal=self._journal,
@@ -135,41 +164,55 @@ class Runner:
 
         def on_event(event: Event) -> None:
             self._shares.heed(job.id, event)
+            self.lanes.heed(job.id, event)
             book.on_event(event)
 
         environment = environment_for(provider, os.environ)
         async with child(self._module, environment=environment) as process:
             _log.info("a job runs", job=job.id, pid=process.pid, attempt=job.attempts)
-            with self._shares.member(job.id, provider):
+            with self._shares.member(job.id, provider), self.lanes.member(job.id):
                 answer = await converse(
                     process,
                     request,
                     on_event=on_event,
                     stop=stop,
-                    timeout_seconds=self._settings.jobs.timeout_hours * 3600,
+                    silence_seconds=self._settings.jobs.stall_minutes * 60,
                     grace_seconds=GRACE_SECONDS,
-                    meanwhile=None if provider == LOCAL else functools.partial(self._tell_share, job, process),
+                    on_turn=functools.partial(self.lanes.on_turn, job.id),
+                    may_be_silent=functools.partial(self.lanes.waits, job.id),
+                    meanwhile=functools.partial(self._instruct, job, process, provider),
                 )
             code = await process.finish()
             tail = process.stderr_tail
         book.flush()
+        setback = _setback(answer, is_out_of_memory=process.ran_out_of_memory(code))
         if answer is None:
-            answer = Stopped() if stop.is_set() else Failure.of(process.how_it_died(code))
+            answer = Failure.of(process.how_it_died(code))
+        if stop.is_set() and setback is not None:
+            answer, setback = Stopped(), None
         if isinstance(answer, Failure) and answer.kind in {protocol.INTERNAL, ChildError.__name__} and tail:
             _log.error("a job's process failed", job=job.id, problem=answer.problem, stderr=tail)
-        return answer
+        return answer, setback
 
-    async def _tell_share(self, job: Job, process: Child) -> None:
-        async def send(share: float) -> None:
-            _log.info("a job's share of the rate limits", job=job.id, share=round(share, 3))
-            await process.send(protocol.encode_share(protocol.Share(share)))
+    async def _instruct(self, job: Job, process: Child, provider: str) -> None:
+        """Hand a job its turns on the device, and its share of the provider's limits where there are any."""
 
-        await self._shares.tell(job.id, send)
+        async def share(part: float) -> None:
+            _log.info("a job's share of the rate limits", job=job.id, share=round(part, 3))
+            await process.send(protocol.encode_down(protocol.Share(part)))
+
+        async def grant(turn: protocol.Grant) -> None:
+            await process.send(protocol.encode_down(turn))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.lanes.tell, job.id, grant)
+            if provider != LOCAL:
+                tasks.start_soon(self._shares.tell, job.id, share)
 
     async def _conclude(self, job: Job, answer: Answer, is_cancelled: Callable[[], bool]) -> Job:
         if isinstance(answer, Result):
             partial = bool(answer.content.get("budget_reached"))
-            job = self._journal.move(job.id, State.PUBLISHING, partial=partial)
+            job = self._journal.move(job.id, State.PUBLISHING, partial=partial, stage=PUBLISHING)
             return await anyio.to_thread.run_sync(self._endings.publish, job)
         if is_cancelled():
             return await anyio.to_thread.run_sync(self._endings.cancel, job)
@@ -182,7 +225,7 @@ class Runner:
     def _pause(self, job: Job, pause: verdict.Pause) -> Job:
         _log.warning("a job is paused", job=job.id, reason=pause.reason, until=clock.iso(pause.until))
         # A run without money was no attempt: after days of asking, the first broken connection must not end the job.
-        attempts = 0 if pause.at_budget else job.attempts
+        attempts = job.attempts if pause.is_attempt else 0
         return self._journal.move(
             job.id,
             State.PAUSED,
@@ -203,6 +246,17 @@ class Runner:
                 reason = f"only {free // MEGABYTE} MB free in {folder} (jobs.min_free_disk_mb)"
                 return verdict.Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
         return None
+
+
+def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> verdict.Setback | None:
+    """What of an answer is the process's fault; None where the job itself has spoken."""
+    if answer is None:
+        return verdict.Setback.MEMORY if is_out_of_memory else verdict.Setback.DIED
+    if isinstance(answer, Failure) and answer.kind == ChildError.__name__:
+        return verdict.Setback.SILENT
+    if isinstance(answer, Failure) and answer.kind == DeviceError.__name__:
+        return verdict.Setback.DEVICE
+    return None
 
 
 def _os_failure(error: OSError) -> Failure:

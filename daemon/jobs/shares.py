@@ -1,7 +1,7 @@
 """Who may use how much of a provider's limits: equal parts for the jobs that call it at the moment.
 
-The limits are the account's, and each job has a limiter of its own in its own process. A job that trains calls nobody,
-so the others have its part until it annotates again.
+The limits are the account's, and each job has a limiter of its own in its own process. A job that trains, or waits for
+the device or for a batch, calls nobody, so the others have its part until it annotates again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 
-from freeal.events import Event, Progress, Stage
+from freeal.events import BatchProgress, Event, Progress, Stage, Waiting
 
-_SILENT: frozenset[Stage] = frozenset({"training", "deciding", "writing"})
+_SILENT: frozenset[Stage] = frozenset({"encoding", "training", "deciding", "writing"})
 
 
 class Shares:
@@ -38,9 +38,10 @@ class Shares:
 
     def heed(self, job_id: str, event: Event) -> None:
         """Learn from a job's progress whether it calls its provider."""
-        if not isinstance(event, Progress) or (event.stage in _SILENT) == (job_id in self._silent):
+        is_silent = _is_silent(event)
+        if is_silent is None or is_silent == (job_id in self._silent):
             return
-        if event.stage in _SILENT:
+        if is_silent:
             self._silent.add(job_id)
         else:
             self._silent.discard(job_id)
@@ -66,3 +67,12 @@ class Shares:
     def _change(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _is_silent(event: Event) -> bool | None:
+    """Whether a job that says this calls nobody; None where it does not tell."""
+    if isinstance(event, Progress):
+        return event.stage in _SILENT
+    if isinstance(event, Waiting):
+        return event.what != "the provider"
+    return True if isinstance(event, BatchProgress) else None

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from daemon.config import Settings
+from daemon.jobs import ids
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class Workplace:
     @property
     def done(self) -> Path:
         """Where a training job's inputs go after success."""
-        return self.settings.inbox / "done" / self.id
+        return ids.home(self.settings, self.id) / "done" / self.id
 
     @property
     def failed(self) -> Path:
         """Where they go otherwise."""
-        return self.settings.inbox / "failed" / self.id
+        return ids.home(self.settings, self.id) / "failed" / self.id

@@ -8,6 +8,7 @@ import threading
 import traceback
 from typing import TextIO
 
+from daemon import disk
 from daemon.processes import protocol
 from daemon.processes.protocol import EventMessage, Failure, Up
 from freeal.errors import FreealError
@@ -48,6 +49,8 @@ class Channel:
 
 def failure_of(error: Exception) -> Failure:
     """Any error as a message; the traceback of an unexpected one goes to stderr."""
+    if trouble := disk.trouble_of(error):
+        return Failure.of(trouble)
     if isinstance(error, FreealError):
         return Failure.of(error)
     traceback.print_exception(error)

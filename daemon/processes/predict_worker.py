@@ -1,7 +1,8 @@
 """Entry point of the predict lane's process: `python -m daemon.processes.predict_worker`.
 
-One PredictionJob as JSON per line of stdin, one answer per line. It stays warm between them, because importing torch
-and loading a model take longer than most predictions. Ends with stdin.
+One Slice as JSON per line of stdin, one answer per line. It stays warm between them, because importing torch and
+loading a model take longer than most predictions, and what is unfinished stays open. Ends with stdin, or with SIGTERM
+at the end of a window.
 """
 
 from __future__ import annotations
@@ -9,15 +10,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections import OrderedDict
 from pathlib import Path
+from types import FrameType
 
 from daemon.processes.channel import Channel, failure_of
-from daemon.processes.protocol import Answer, Result
-from freeal.predict import Classifier, PredictionJob, predict_csv
+from daemon.processes.protocol import Answer, Result, Stopped
+from daemon.processes.slices import Slice
+from freeal.errors import CorruptModelError, Where
+from freeal.predict import Classifier
+from freeal.prediction.run import PredictionRun
 from freeal.settings import PredictSettings
 
 MODELS_KEPT = 2
+RUNS_KEPT = 8
+"""Unfinished predictions held open; one beyond that is opened anew when its turn comes, after the rows it has."""
 
 
 class Models:
@@ -28,7 +36,10 @@ class Models:
         self._loaded: OrderedDict[tuple[str, int, int], Classifier] = OrderedDict()
 
     def get(self, folder: Path, settings: PredictSettings) -> Classifier:
-        """The classifier of a resolved model folder."""
+        """The classifier of a model folder. Raises `ModelFolderError`."""
+        if not folder.is_dir():
+            raise CorruptModelError("is not there", where=Where(file=folder), hint="train the model again")
+        folder = folder.resolve()
         key = (os.fspath(folder), folder.stat().st_mtime_ns, settings.batch_size)
         if key not in self._loaded:
             while len(self._loaded) >= self._kept:
@@ -38,25 +49,87 @@ class Models:
         return self._loaded[key]
 
 
-def answer(line: str, models: Models, channel: Channel) -> Answer:
-    """Do one request."""
+class Runs:
+    """The unfinished predictions, by output file, those worked on last."""
+
+    def __init__(self, models: Models, kept: int = RUNS_KEPT) -> None:
+        self._models = models
+        self._kept = kept
+        self._open: OrderedDict[Path, PredictionRun] = OrderedDict()
+
+    def get(self, wanted: Slice) -> PredictionRun:
+        """The run, as it was left."""
+        if wanted.output_csv not in self._open:
+            while len(self._open) >= self._kept:
+                self._open.popitem(last=False)[1].close()
+            run = PredictionRun(wanted, self._models.get(wanted.model, wanted.settings))
+            self._open[wanted.output_csv] = run
+        self._open.move_to_end(wanted.output_csv)
+        return self._open[wanted.output_csv]
+
+    def close(self, output: Path) -> None:
+        """This one is over, well or not."""
+        if (run := self._open.pop(output, None)) is not None:
+            run.close()
+
+    def close_all(self) -> None:
+        """Leave all of them where they can be gone on with."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+class StopSignal:
+    """SIGTERM: ends the process where it waits, and is remembered where it works."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self.is_working = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """As `signal.signal` wants it."""
+        del number, frame
+        self.is_asked = True
+        if not self.is_working:
+            raise SystemExit(0)
+
+
+def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
+    """Do one slice."""
+    output: Path | None = None
     try:
-        job = PredictionJob.model_validate_json(line)
-        # resolved once: the version may change while this runs, and the summary must name the one that was used
-        job = job.model_copy(update={"model": job.model.resolve(strict=True)})
-        classifier = models.get(job.model, job.settings)
-        return Result(predict_csv(job, emit=channel.emit, classifier=classifier))
+        wanted = Slice.model_validate_json(line)
+        end = time.monotonic() + wanted.slice_seconds
+        output = wanted.output_csv
+        run = runs.get(wanted)
+        channel.emit(run.progress)
+        while run.step():
+            channel.emit(run.progress)
+            if stop.is_asked or time.monotonic() >= end:
+                return Stopped()
+        channel.emit(run.progress)
+        summary = run.finish()
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
+        if output is not None:
+            runs.close(output)
         return failure_of(error)
+    runs.close(wanted.output_csv)
+    return Result(summary)
 
 
 def main() -> int:
     """Answer requests until stdin ends."""
+    stop = StopSignal()
+    signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
     channel = Channel.take_stdout()
-    models = Models()
+    runs = Runs(Models())
     for line in sys.stdin:
-        channel.send(answer(line, models, channel))
+        stop.is_working = True
+        channel.send(answer(line, runs, channel, stop))
+        stop.is_working = False
+        if stop.is_asked:
+            break
+    runs.close_all()
     return 0
 
 

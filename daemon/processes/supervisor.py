@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,9 +19,9 @@ import structlog
 
 from daemon.errors import ChildError
 from daemon.processes import protocol
-from daemon.processes.protocol import Answer, EventMessage, Failure, Up
+from daemon.processes.protocol import Answer, EventMessage, Failure, Result, Turn, Up
 from freeal import torch_runtime
-from freeal.events import Event
+from freeal.events import Event, Progress, Waiting
 from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
@@ -34,10 +35,16 @@ FAREWELL_SECONDS = 10.0
 class Child:
     """A running process of ours."""
 
-    def __init__(self, process: anyio.abc.Process, module: str) -> None:
+    def __init__(
+        self, process: anyio.abc.Process, module: str, *, memory_kills: Callable[[], int | None] | None = None
+    ) -> None:
+        """`memory_kills` counts what the kernel killed for want of memory, None where nobody knows."""
         self._process = process
+        self._memory_kills = memory_kills or kernel_memory_kills
         self._module = module
         self._tail = b""
+        self._is_killed_by_us = False
+        self._memory_kills_before = self._memory_kills()
 
     @property
     def pid(self) -> int:
@@ -77,6 +84,8 @@ class Child:
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the child and whatever it started."""
+        if number == signal.SIGKILL and self._process.returncode is None:
+            self._is_killed_by_us = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
@@ -89,11 +98,20 @@ class Child:
         self.signal(signal.SIGKILL)
         return await self._process.wait()
 
+    def was_killed(self, code: int) -> bool:
+        """Whether somebody else than we killed it outright."""
+        return code == -signal.SIGKILL and not self._is_killed_by_us
+
+    def ran_out_of_memory(self, code: int) -> bool:
+        """Whether it was the kernel that killed it, for want of memory; a kill that cannot be told apart counts."""
+        before, now = self._memory_kills_before, self._memory_kills()
+        return self.was_killed(code) and (before is None or now is None or now > before)
+
     def how_it_died(self, code: int) -> ChildError:
         """The error for a child that ended without an answer."""
         if code < 0:
             name = signal.Signals(-code).name
-            memory = code == -signal.SIGKILL
+            memory = self.ran_out_of_memory(code)
             return ChildError(
                 f"its process was killed by {name}" + (", most likely for want of memory" if memory else ""),
                 hint="give it more memory, or choose a smaller model or batch size" if memory else "see the log",
@@ -107,6 +125,16 @@ class Child:
                 self._tail = (self._tail + await stderr.receive())[-STDERR_TAIL_BYTES:]
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
+
+
+def kernel_memory_kills(path: Path = Path("/proc/vmstat")) -> int | None:
+    """How many processes the kernel has killed for want of memory since it began; None where it does not tell."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
+    return int(counts[0]) if counts else None
 
 
 @contextlib.asynccontextmanager
@@ -138,37 +166,83 @@ async def converse(
     *,
     on_event: Callable[[Event], None],
     stop: anyio.Event,
-    timeout_seconds: float,
+    silence_seconds: float,
     grace_seconds: float,
+    on_turn: Callable[[Turn], None] | None = None,
+    may_be_silent: Callable[[], bool] = lambda: False,
     meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> Answer | None:
     """Send one request and wait for its answer; None when the child died without one.
 
-    When `stop` is set the child gets SIGTERM, and SIGKILL after `grace_seconds`; past `timeout_seconds` it is killed.
-    `meanwhile` runs from the request to the answer.
+    When `stop` is set the child gets SIGTERM, and SIGKILL after `grace_seconds`; the same happens to one that said
+    nothing for `silence_seconds`, unless it `may_be_silent`. That time is what the machine was awake. `on_turn` hears
+    what the child says of the device; `meanwhile` runs from the request to the answer.
     """
-    answer: Answer | None = None
-    with anyio.move_on_after(timeout_seconds) as limit:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_when_told, process, stop, grace_seconds)
-            await process.send(request)
-            if meanwhile is not None:
-                tasks.start_soon(meanwhile)
-            async for message in process.messages():
-                if not isinstance(message, EventMessage):
-                    answer = message
-                    break
+    talk = _Talk(process, grace_seconds)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_stop_when_told, talk, stop)
+        tasks.start_soon(_stop_when_silent, talk, silence_seconds, may_be_silent)
+        await process.send(request)
+        if meanwhile is not None:
+            tasks.start_soon(meanwhile)
+        async for message in process.messages():
+            talk.heard(message)
+            if isinstance(message, EventMessage):
                 on_event(message.event)
-            tasks.cancel_scope.cancel()
-    if answer is None and limit.cancelled_caught:
-        process.signal(signal.SIGKILL)
-        hours = timeout_seconds / 3600
-        return Failure("ChildError", f"took longer than {hours:g} hours", hint="raise jobs.timeout_hours")
-    return answer
+            elif not isinstance(message, Turn):
+                talk.answer = message
+                break
+            elif on_turn is not None:
+                on_turn(message)
+        tasks.cancel_scope.cancel()
+    if talk.fell_silent and not isinstance(talk.answer, Result):
+        return _silence(silence_seconds, talk.last)
+    return talk.answer
 
 
-async def _stop_when_told(process: Child, stop: anyio.Event, grace_seconds: float) -> None:
+class _Talk:
+    """One request and what was heard of it so far."""
+
+    def __init__(self, process: Child, grace_seconds: float) -> None:
+        self._process = process
+        self._grace_seconds = grace_seconds
+        self.answer: Answer | None = None
+        self.fell_silent = False
+        self.last = "nothing at all"
+        self.heard_at = anyio.current_time()
+
+    def heard(self, message: Up) -> None:
+        self.heard_at = anyio.current_time()
+        event = message.event if isinstance(message, EventMessage) else None
+        if isinstance(event, Progress):
+            in_round = f" of round {event.round}" if event.round else ""
+            self.last = f"{event.stage}{in_round}, {event.done} of {event.total} {event.unit}"
+        elif isinstance(event, Waiting):
+            self.last = f"waiting for {event.what}"
+
+    async def end(self) -> None:
+        self._process.signal(signal.SIGTERM)
+        await anyio.sleep(self._grace_seconds)
+        self._process.signal(signal.SIGKILL)
+
+
+async def _stop_when_told(talk: _Talk, stop: anyio.Event) -> None:
     await stop.wait()
-    process.signal(signal.SIGTERM)
-    await anyio.sleep(grace_seconds)
-    process.signal(signal.SIGKILL)
+    await talk.end()
+
+
+async def _stop_when_silent(talk: _Talk, silence_seconds: float, may_be_silent: Callable[[], bool]) -> None:
+    while (left := talk.heard_at + silence_seconds - anyio.current_time()) > 0:
+        await anyio.sleep(left)
+        if may_be_silent():
+            talk.heard_at = anyio.current_time()
+    talk.fell_silent = True
+    await talk.end()
+
+
+def _silence(seconds: float, last: str) -> Failure:
+    return Failure(
+        ChildError.__name__,
+        f"its process said nothing for {seconds / 60:g} minutes; the last it told was: {last}",
+        hint="see the log; where a single step takes that long, raise jobs.stall_minutes",
+    )

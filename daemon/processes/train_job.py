@@ -1,12 +1,13 @@
 """Entry point of a training job's process: `python -m daemon.processes.train_job`.
 
-The first line of stdin is the TrainingJob as JSON, later ones its share of the provider's limits. SIGTERM, or the end
-of stdin, stops it where it can be resumed.
+The first line of stdin is the TrainingJob or CorrectionJob as JSON, later ones its share of the provider's limits and
+its turns on the device. SIGTERM, or the end of stdin, stops it where it can be resumed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -17,13 +18,19 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import filelock
+from pydantic import TypeAdapter
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes.channel import Channel, failure_of
-from daemon.processes.protocol import Answer, Result, Stopped, decode_share
+from daemon.processes.device_turn import DeviceTurns
+from daemon.processes.protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down
+from freeal.events import Emit, Waiting
 from freeal.llm.limiter import Limiter
 
 PREDECESSOR_SECONDS = 60.0
+PAUSE_TOLD_SECONDS = 30.0
+NICENESS = 5
+"""Training gives way to predictions, which somebody waits for, and to the service itself."""
 
 
 @contextlib.contextmanager
@@ -53,14 +60,23 @@ async def _run(line: str, channel: Channel) -> Answer:
 
 async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answer:
     try:
+        from freeal.correct import CorrectionJob, correct
         from freeal.job import TrainingJob, train
 
-        job = TrainingJob.model_validate_json(line)
-        limiter = Limiter.of(job.effective().llm)
-        token = anyio.lowlevel.current_token()
-        threading.Thread(target=_listen, args=(limiter, scope.cancel, token), daemon=True).start()
+        adapter: TypeAdapter[TrainingJob | CorrectionJob] = TypeAdapter(TrainingJob | CorrectionJob)
+        job = adapter.validate_json(line)
+        limiter = Limiter.of(job.effective().llm if isinstance(job, TrainingJob) else job.llm)
+        turns = DeviceTurns(channel)
+        ears = Ears(limiter, turns, scope.cancel, anyio.lowlevel.current_token())
+        threading.Thread(target=ears.listen, daemon=True).start()
         with _alone_with(job.work):
-            outcome = await train(job, emit=channel.emit, limiter=limiter)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
+                if isinstance(job, TrainingJob):
+                    outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+                else:
+                    outcome = await correct(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+                tasks.cancel_scope.cancel()
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
     return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})
@@ -80,19 +96,41 @@ async def _stop_at_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-def _listen(limiter: Limiter, stop: Callable[[], None], token: anyio.lowlevel.EventLoopToken) -> None:
-    """Obey what comes down stdin, and stop at its end."""
-    try:
-        while line := sys.stdin.readline():
-            if (message := decode_share(line)) is not None:
-                anyio.from_thread.run_sync(limiter.take_share, message.share, token=token)
-        anyio.from_thread.run_sync(stop, token=token)
-    except RuntimeError as error:  # the job ended meanwhile
-        sys.stderr.write(f"{error}\n")
+async def _tell_of_pauses(limiter: Limiter, emit: Emit) -> None:
+    """While the provider wants no calls, say so: it is not us who are stuck."""
+    while True:
+        await anyio.sleep(PAUSE_TOLD_SECONDS)
+        if limiter.gate.closed:
+            emit(Waiting("the provider"))
+
+
+class Ears:
+    """Obeys what comes down stdin, and stops at its end."""
+
+    def __init__(
+        self, limiter: Limiter, turns: DeviceTurns, stop: Callable[[], None], token: anyio.lowlevel.EventLoopToken
+    ) -> None:
+        self._limiter, self._turns, self._stop, self._token = limiter, turns, stop, token
+
+    def listen(self) -> None:
+        """For a thread of its own."""
+        try:
+            while line := sys.stdin.readline():
+                anyio.from_thread.run_sync(self._obey, decode_down(line), token=self._token)
+            anyio.from_thread.run_sync(self._stop, token=self._token)
+        except RuntimeError as error:  # the job ended meanwhile
+            sys.stderr.write(f"{error}\n")
+
+    def _obey(self, message: Down | None) -> None:
+        if isinstance(message, Share):
+            self._limiter.take_share(message.share)
+        elif isinstance(message, Grant):
+            self._turns.take(message)
 
 
 def main() -> int:
     """Run one job; 0 when it answered, whatever the answer."""
+    os.nice(NICENESS)
     channel = Channel.take_stdout()
     line = sys.stdin.readline()
     channel.send(anyio.run(_run, line, channel))

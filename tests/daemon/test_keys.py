@@ -33,7 +33,7 @@ def holds(tmp_path, monkeypatch):
                 "",
                 on_event=lambda _: None,
                 stop=anyio.Event(),
-                timeout_seconds=60.0,
+                silence_seconds=60.0,
                 grace_seconds=0.0,
             )
 

@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from daemon.processes import protocol, supervisor
-from daemon.processes.protocol import EventMessage, Failure, Result, Stopped
+from daemon.processes.protocol import EventMessage, Failure, Result, Stopped, Turn
 from freeal.errors import FreealError, SpecError, Where
-from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
+from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,8 @@ from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
         EventMessage(BatchProgress("msgbatch_1", 2, 3)),
         EventMessage(RoundFinished(1, {"clean": 0.5})),
         EventMessage(Notice("line\nbreak é")),
+        EventMessage(Waiting("the device")),
+        Turn(3, wanted=True),
         Result({"budget_reached": True}),
         Failure("InputError", "no", {"file": "a.csv", "line": 3}, "mend it"),
         Stopped(),
@@ -60,7 +62,7 @@ def program(tmp_path, monkeypatch):
     return write
 
 
-def _talk(module, *, stop_at_once=False, timeout=60.0, grace=60.0):
+def _talk(module, *, stop_at_once=False, silence=60.0, grace=60.0, may_be_silent=lambda: False):
     events = []
 
     async def talk():
@@ -69,7 +71,13 @@ def _talk(module, *, stop_at_once=False, timeout=60.0, grace=60.0):
             stop.set()
         async with supervisor.child(module) as process:
             answer = await supervisor.converse(
-                process, "hi", on_event=events.append, stop=stop, timeout_seconds=timeout, grace_seconds=grace
+                process,
+                "hi",
+                on_event=events.append,
+                stop=stop,
+                silence_seconds=silence,
+                grace_seconds=grace,
+                may_be_silent=may_be_silent,
             )
             code = await process.finish()
         return answer, code, process
@@ -89,11 +97,27 @@ def test_events_come_in_order_and_the_answer_ends_the_talk(program):
     assert (Result({"a": 1}), 0, [Notice("hi")]) == (answer, code, events)
 
 
-def test_a_child_killed_for_want_of_memory_is_reported_as_such(program):
-    """The kernel's SIGKILL leaves no word of the child's own."""
+def test_a_child_that_somebody_killed_is_reported_as_such(program):
+    """It leaves no word of its own; the kernel did not want its memory, so nothing is said of that."""
     answer, code, process, _ = _talk(program("os.kill(os.getpid(), signal.SIGKILL)"))
     assert (None, -signal.SIGKILL) == (answer, code)
-    assert "want of memory" in process.how_it_died(code).problem
+    assert "its process was killed by SIGKILL" == process.how_it_died(code).problem
+
+
+@pytest.mark.parametrize(("kills", "is_memory"), [((3, 4), True), ((3, 3), False), ((None, None), True)])
+def test_a_child_killed_for_want_of_memory_is_reported_as_such(kills, is_memory):
+    """The kernel's count tells; where it tells nothing, memory is the likeliest reason."""
+    counts = iter(kills)
+    process = supervisor.Child(None, "m", memory_kills=lambda: next(counts))
+    assert is_memory == ("want of memory" in process.how_it_died(-signal.SIGKILL).problem)
+
+
+def test_the_kernel_tells_how_often_it_killed_for_memory(tmp_path):
+    """A number on Linux; None where there is no such file or no such line."""
+    (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 7\n")
+    (tmp_path / "older").write_text("nr_free_pages 12\n")
+    found = [supervisor.kernel_memory_kills(tmp_path / name) for name in ("vmstat", "older", "missing")]
+    assert [7, None, None] == found
 
 
 def test_the_last_words_on_stderr_are_kept(program):
@@ -103,10 +127,39 @@ def test_the_last_words_on_stderr_are_kept(program):
     assert supervisor.STDERR_TAIL_BYTES == len(process.stderr_tail)
 
 
-def test_a_child_that_takes_too_long_is_killed(program):
-    """A hanging job fails instead of holding the lane."""
-    answer, code, _, _ = _talk(program("time.sleep(600)"), timeout=0.3)
-    assert ("ChildError", -signal.SIGKILL) == (answer.kind, code)
+def test_a_child_that_falls_silent_is_told_to_stop_and_its_last_words_are_known(program):
+    """SIGTERM; the failure says how far it had come."""
+    module = program(
+        """print('{"type": "progress", "stage": "training", "round": 2, "done": 3, "total": 9, "unit": "steps"}')\n"""
+        "sys.stdout.flush()\ntime.sleep(600)\n"
+    )
+    answer, code, _, _ = _talk(module, silence=2.0)
+    assert ("ChildError", -signal.SIGTERM) == (answer.kind, code)
+    assert "training of round 2, 3 of 9 steps" in answer.problem
+
+
+def test_a_silent_child_that_will_not_stop_is_killed(program):
+    """A job stuck in the kernel or in native code ends all the same, and it was not for want of memory."""
+    module = program("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nsys.stdin.readline()\ntime.sleep(600)")
+    answer, code, process, _ = _talk(module, silence=2.0, grace=0.2)
+    assert ("ChildError", False) == (answer.kind, process.was_killed(code))
+
+
+def test_a_child_that_goes_on_telling_is_never_too_slow(program):
+    """There is no limit to the time a job may take, only to its silence."""
+    say = """print('{"type": "notice", "message": "on"}', flush=True)\n"""
+    module = program(
+        f"for _ in range(8):\n    time.sleep(0.5); {say}"
+        """print('{"type": "result", "content": {}}', flush=True)\n"""
+    )
+    answer, _, _, events = _talk(module, silence=3.0)
+    assert (Result({}), 8) == (answer, len(events))
+
+
+def test_a_child_that_waits_for_others_may_be_silent(program):
+    """One in the queue for the device cannot help it."""
+    module = program("""time.sleep(2)\nprint('{"type": "result", "content": {}}', flush=True)\n""")
+    assert Result({}) == _talk(module, silence=0.2, may_be_silent=lambda: True)[0]
 
 
 def test_a_told_child_may_stop_in_its_own_way(program):
@@ -127,7 +180,7 @@ def test_a_told_child_may_stop_in_its_own_way(program):
                 "hi",
                 on_event=lambda event: stop.set(),
                 stop=stop,
-                timeout_seconds=60.0,
+                silence_seconds=60.0,
                 grace_seconds=60.0,
             )
             return answer, await process.finish()

@@ -8,11 +8,13 @@ import sqlite3
 import anyio
 import pytest
 
+from daemon.clock import day
 from daemon.jobs.allowance import Allowance, Allowances
 from daemon.jobs.job import Job, State
 from daemon.jobs.journal import FILE_NAME, Journal
 from daemon.jobs.purse import Purse
 from daemon.jobs.recovery import Recovery
+from daemon.jobs.schema import STEPS
 from daemon.jobs.verdict import Pause
 from daemon.jobs.workplace import Workplace
 from freeal.llm.cache import SqliteStore
@@ -125,27 +127,42 @@ def test_a_lost_answer_store_does_not_give_the_money_back(journal, grant):
     assert Allowance(0.5, Bill()) == grant(journal.job("m-1"), job_cap=2.0)
 
 
-def test_a_restart_gives_back_what_dead_runs_reserved(journal, purse, settings):
+def test_a_restart_gives_back_what_a_finished_job_still_held(journal, purse, settings, hands):
+    """A kill between a job's end and the return of its money must not shrink the days to come."""
+    journal.add(_job(1, state=State.DONE))
+    purse.reserve("m-1", wanted_usd=1.0, cap_usd=9.0)
+    Recovery(settings, journal, purse=purse, time=hands.clock).run()
+    assert {} == purse.reserved()
+
+
+def test_a_restart_gives_back_what_dead_runs_reserved(journal, purse, settings, hands):
     """Their processes are gone: what was paid is booked when the job goes on."""
     journal.add(_job(1, state=State.ANNOTATING))
     Workplace(settings, "m-1").inputs.mkdir(parents=True)
     purse.reserve("m-1", wanted_usd=1.0, cap_usd=9.0)
-    Recovery(settings, journal, purse).run()
+    Recovery(settings, journal, purse=purse, time=hands.clock).run()
     assert {} == purse.reserved()
 
 
-def test_a_journal_of_the_first_format_is_brought_up_to_date(settings, hands, journal):
-    """It has no reservations; its jobs and its spend stay."""
-    Purse(journal, hands.clock).book("m-1", 0.5)
-    journal.close()
+def test_a_journal_of_the_first_format_is_brought_up_to_date(settings, hands):
+    """It has no reservations; its spend stays."""
     with sqlite3.connect(settings.state / FILE_NAME) as connection:
-        connection.execute("DROP TABLE reservations")
-        connection.execute("ALTER TABLE spend DROP COLUMN unconfirmed_usd")
+        connection.executescript(STEPS[0])
+        connection.execute("INSERT INTO spend VALUES (?, 'm-1', 0.5)", (day(hands.wall_seconds),))
         connection.execute("PRAGMA user_version=1")
     connection.close()
     with Journal(settings.state, hands.clock) as opened:
         purse = Purse(opened, hands.clock)
         assert (0.5, 0.5) == (purse.spent_today_usd(), purse.reserve("m-1", wanted_usd=1.0, cap_usd=1.0))
+
+
+@pytest.mark.parametrize(("back_seconds", "left"), [(3600.0, 1.5), (86_400.0, 1.5), (365 * 86_400.0, 2.0)])
+def test_a_clock_set_back_makes_no_room_for_a_second_days_spend(purse, hands, back_seconds, left):
+    """What was booked today or tomorrow counts; what lies further ahead was booked by a clock that was plainly wrong,
+    and must not eat up the cap of a year."""
+    purse.book("m-1", 0.5)
+    hands.wall_seconds -= back_seconds
+    assert left == purse.reserve("m-2", wanted_usd=None, cap_usd=2.0)
 
 
 def test_what_lost_replies_may_have_cost_counts_against_the_day(purse, hands):

@@ -1,4 +1,4 @@
-"""What a training job's process is told about the version before."""
+"""What a training job's process is told about the version before, and after a fault."""
 
 from __future__ import annotations
 
@@ -11,19 +11,32 @@ from freeal.job import TrainingJob
 from freeal.spec import Spec
 
 
+def _told(settings, tmp_path, **fields):
+    spec = Spec(name="reviews", description="d", labels=["a", "b"], student={"batch_size": 24})
+    job = Job(
+        id="job-9",
+        name="reviews",
+        key="k",
+        csv_name="r.csv",
+        spec_name="r.yaml",
+        created_at=1.0,
+        updated_at=1.0,
+        **fields,
+    )
+    request = training_request(job, spec, settings, key_folder=tmp_path, budget_usd=None)
+    return TrainingJob.model_validate_json(request)
+
+
 @pytest.fixture
 def previous(settings, tmp_path):
     """The `previous_model` a job of the model `reviews` is told, as its process reads it."""
+    return lambda: _told(settings, tmp_path).previous_model
 
-    def told():
-        spec = Spec(name="reviews", description="d", labels=["a", "b"])
-        job = Job(
-            id="job-9", name="reviews", key="k", csv_name="r.csv", spec_name="r.yaml", created_at=1.0, updated_at=1.0
-        )
-        request = training_request(job, spec, settings, key_folder=tmp_path, budget_usd=None)
-        return TrainingJob.model_validate_json(request).previous_model
 
-    return told
+@pytest.mark.parametrize(("setbacks", "most"), [("", None), ("died silent", None), ("died memory", 12)])
+def test_after_a_kill_for_want_of_memory_half_the_batch_is_computed_at_once(settings, tmp_path, setbacks, most):
+    """Half of what the job's own spec says; after other faults nothing changes."""
+    assert most == _told(settings, tmp_path, setbacks=setbacks).most_at_once
 
 
 def _publish(settings, tmp_path, job_id, name="reviews"):

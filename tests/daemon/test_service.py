@@ -44,20 +44,35 @@ def test_a_crash_of_the_child_fails_its_job_only(world):
     assert 1 == world.run()
     assert {"bad": State.FAILED, "good": State.DONE} == {job.name: job.state for job in world.jobs()}
     [bad] = [job for job in world.jobs() if job.name == "bad"]
-    assert "want of memory" in (world.settings.inbox / "failed" / bad.id / "ERROR.txt").read_text()
+    assert "killed by SIGKILL" in (world.settings.inbox / "failed" / bad.id / "ERROR.txt").read_text()
 
 
-def test_a_retry_resumes_with_the_state_of_the_rounds(world):
-    """What was paid for is still there the second time."""
+def test_a_process_killed_once_is_started_again_with_the_state_of_its_rounds(world):
+    """What was paid for is still there the second time; nobody has to ask for it. The kernel had memory enough, so
+    nothing else changes."""
     world.drop(csv="text\ncrash once\n")
-    assert 1 == world.run()
-    [job] = world.jobs()
-    with world.journal() as journal:
-        ask(journal, job.id, "retry")
     assert 0 == world.run()
     [job] = world.jobs()
-    assert (State.DONE, 0.5, None) == (job.state, job.usd, job.error)
+    assert (State.DONE, 0.5, 2, "died") == (job.state, job.usd, job.attempts, job.setbacks)
     assert ([], ["a.csv", "a.yaml"]) == (world.names("inbox", "failed"), world.names("inbox", "done", job.id))
+    request = json.loads((world.settings.models / "a" / "versions" / job.id / "request.json").read_text())
+    assert (None, 32) == (request.get("most_at_once"), request["student"]["batch_size"])
+
+
+def test_a_retry_has_its_second_tries_again(world):
+    """A person who says `retry` has mended something."""
+    world.drop(csv="text\ncrash\n")
+    assert 1 == world.run()
+    [job] = world.jobs()
+    assert (State.FAILED, 2, "xx") == (job.state, job.attempts, _runs(world, job))
+    with world.journal() as journal:
+        ask(journal, job.id, "retry")
+    assert 1 == world.run()
+    assert "xxxx" == _runs(world, world.jobs()[0])
+
+
+def _runs(world, job):
+    return (world.settings.work / job.id / "rounds" / "runs").read_text()
 
 
 def test_the_same_content_again_is_not_run_again(world):
@@ -67,7 +82,7 @@ def test_the_same_content_again_is_not_run_again(world):
     world.drop()
     assert 0 == world.run()
     first, second = world.jobs()
-    assert (f"the same as {first.id}", 0.0) == (second.reason, second.usd)
+    assert (f"already done as {first.id}", 0.0) == (second.reason, second.usd)
     assert ["a.csv", "a.yaml"] == world.names("inbox", "done", second.id)
     world.drop(spec=SPEC + "force: true\n")
     world.run()
@@ -115,7 +130,7 @@ def test_the_cap_per_day_holds_over_jobs(world, monkeypatch, parallel):
     llm = LlmSettings(provider="anthropic", daily_budget_usd=0.3)
     world.settings = world.settings.model_copy(update={"llm": llm})
     for stem in ("a", "b", "c"):
-        world.drop(stem)
+        world.drop(stem, csv=f"text\nfine {stem}\n")
     assert 3 == world.run()
     caps = [json.loads(path.read_text())["budget_usd"] for path in world.settings.models.glob("*/metrics.json")]
     assert [pytest.approx(0.05), 0.3] == sorted(caps)
@@ -205,7 +220,7 @@ def _rewind_to_publishing(world, job, place):
     (shelf / "model").unlink()
     place.done.rename(place.inputs)
     with world.journal() as journal:
-        journal._connection.execute("UPDATE jobs SET state = 'publishing'")
+        journal.note(job.id, state=State.PUBLISHING)
 
 
 def test_a_retry_after_a_failed_publishing_publishes_the_new_run(world):

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.jobs.shares import Shares
 from daemon.processes import supervisor
-from daemon.processes.protocol import Share, decode_share, encode_share
+from daemon.processes.protocol import Share, decode_down, encode_down
 from freeal.events import Notice, Progress
 
 
@@ -84,7 +84,7 @@ def test_a_job_is_told_only_what_changes():
 
 def test_a_share_survives_the_pipe():
     """One line down."""
-    assert Share(1 / 3) == decode_share(encode_share(Share(1 / 3)))
+    assert Share(1 / 3) == decode_down(encode_down(Share(1 / 3)))
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,14 @@ def test_a_share_survives_the_pipe():
 )
 def test_what_is_no_share_is_told_apart(line):
     """A job's process obeys nothing it does not understand."""
-    assert None is decode_share(line)
+    assert None is decode_down(line)
 
 
 _CHILD = """
 import sys
-from daemon.processes.train_job import _listen
+from daemon.processes.channel import Channel
+from daemon.processes.device_turn import DeviceTurns
+from daemon.processes.train_job import Ears
 import anyio, anyio.lowlevel, threading
 from freeal.llm.limiter import Limiter
 from freeal.llm.ratelimits import RateLimits
@@ -108,7 +110,8 @@ async def main():
     limiter = Limiter(8, limits=RateLimits(requests=100))
     stopped = anyio.Event()
     token = anyio.lowlevel.current_token()
-    threading.Thread(target=_listen, args=(limiter, stopped.set, token), daemon=True).start()
+    ears = Ears(limiter, DeviceTurns(Channel(sys.stdout)), stopped.set, token)
+    threading.Thread(target=ears.listen, daemon=True).start()
     print('{"type": "notice", "message": "ready"}', flush=True)
     while limiter.limits.requests == 100:
         await anyio.sleep(0.01)
@@ -131,14 +134,14 @@ def test_a_process_obeys_a_share_at_once_and_stops_at_the_end_of_its_stdin(tmp_p
             async def share():
                 await ready.wait()
                 await process.send("no message of ours")
-                await process.send(encode_share(Share(0.25)))
+                await process.send(encode_down(Share(0.25)))
 
             answer = await supervisor.converse(
                 process,
                 "the job",
                 on_event=lambda event: ready.set(),
                 stop=anyio.Event(),
-                timeout_seconds=60.0,
+                silence_seconds=60.0,
                 grace_seconds=60.0,
                 meanwhile=share,
             )
