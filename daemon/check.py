@@ -17,6 +17,7 @@ from daemon.app import prepare_folders
 from daemon.config import Loaded, flatten
 from daemon.dry_run import ask_once
 from daemon.processes.protocol import Failure, Result
+from daemon.web.opening import outlook
 from freeal.assembly import resolve_provider
 from freeal.errors import FreealError
 
@@ -56,6 +57,8 @@ def _as_yaml(value: object) -> str:
 def _findings(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Finding]:
     yield from _folders(loaded)
     yield _language_model(loaded, environment)
+    if loaded.settings.web.enabled:
+        yield _live_page(loaded, environment)
     yield from _heavy_parts(loaded)
 
 
@@ -91,6 +94,13 @@ def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     source = f", key from {key.source}" if key else ""
     note = " (no key found: a small model in this machine's memory)" if llm.provider == "auto" and not key else ""
     return Finding("language model", is_well=True, text=f"{provider}, {llm.model or 'default model'}{source}{note}")
+
+
+def _live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
+    try:
+        return Finding("live page", is_well=True, text=outlook(loaded, environment))
+    except FreealError as error:
+        return Finding("live page", is_well=False, text=str(error))
 
 
 def _heavy_parts(loaded: Loaded) -> Iterator[Finding]:

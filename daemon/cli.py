@@ -13,10 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from daemon import config, logs
+from daemon import config, disk, logs
 from daemon.clock import Clock
 from daemon.errors import AlreadyRunningError, JournalError, UnknownJobError
 from freeal.errors import ConfigError, FreealError
+from freeal.visible import visible
 
 USAGE, ANOTHER_INSTANCE, CONFIGURATION = 2, 75, 78
 
@@ -32,8 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(loaded.settings.log)
         return _run(options, loaded)
     except FreealError as error:
-        print(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}", file=sys.stderr)
+        print(visible(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}"), file=sys.stderr)
         return _exit_code(error)
+    except (OSError, ExceptionGroup) as error:
+        trouble = disk.trouble_of(error)
+        if trouble is None:
+            raise
+        print(trouble, file=sys.stderr)  # no configuration error: a service manager may start us again
+        return 1
 
 
 def _exit_code(error: FreealError) -> int:
@@ -105,7 +112,8 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
 
 
 def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
-    from daemon.status import collect, show
+    from daemon.status import collect
+    from daemon.status_view import show
 
     status = collect(loaded.settings, Clock())
     if as_json:
@@ -125,7 +133,7 @@ def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
         raise UnknownJobError(f"there is no job {job_id!r}: no daemon ever ran on {state}")
     with Journal(state, Clock()) as journal:
         ask(journal, job_id, request)
-    when = "the daemon does it now" if lock.is_held(state) else "it will be done when the daemon runs next"
+    when = "the running service does it within moments" if lock.is_held(state) else "done when the service runs next"
     print(f"{request} {job_id}: {when}")
     return 0
 

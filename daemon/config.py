@@ -22,21 +22,30 @@ class WatchSettings(Section):
 
     mode: Literal["auto", "native", "poll", "off"] = Field(
         "auto",
-        description="native = kernel events; poll = for network folders; auto = native, else poll; off = rescans",
+        description="native = kernel events; poll = look often; auto = native where events can be relied on, "
+        "else poll; off = rescans alone",
     )
     stability_seconds: NonNegativeFloat = Field(2.0, description="a file is taken once it stood still for this long")
     rescan_seconds: PositiveFloat = Field(30.0, description="everything is looked at anew this often, events or not")
+    poll_seconds: PositiveFloat = Field(
+        5.0, description="it is this often instead while events of some folder cannot be had or relied on"
+    )
     pair_timeout_seconds: NonNegativeFloat = Field(
-        60.0, description="a CSV without a spec is given inbox/_default.yaml after this long"
+        60.0,
+        description="a CSV without a spec is given inbox/_default.yaml, or a note what is missing, after this long",
     )
 
 
 class JobSettings(Section):
     """Training jobs as processes."""
 
-    parallel: PositiveInt = Field(1, description="training jobs at once, each a process of its own")
+    parallel: PositiveInt = Field(
+        2, description="training jobs at once, each a process of its own; one of them computes, the others ask and wait"
+    )
     keep_versions: PositiveInt = Field(5, description="finished versions kept per model; the current one always stays")
-    timeout_hours: PositiveFloat = Field(24.0, description="a job that runs longer is stopped and has failed")
+    stall_minutes: PositiveFloat = Field(
+        60.0, description="a process that tells of no progress for so long is ended, and its job tried once more"
+    )
     min_free_disk_mb: NonNegativeInt = Field(500, description="no job starts with less room (megabytes)")
 
 
@@ -50,11 +59,16 @@ class LogSettings(Section):
 
 
 class WebSettings(Section):
-    """The status page."""
+    """The live page."""
 
-    enabled: bool = Field(default=False, description="serve the status page")
-    host: str = Field("127.0.0.1", description="address to listen on; it asks for no password")
+    enabled: bool = Field(default=False, description="serve the live page while the service runs (extra `web`)")
+    host: str = Field("127.0.0.1", description="address to listen on; beyond loopback the page only shows")
     port: int = Field(8765, ge=0, le=65535, description="port to listen on; 0 = any free one")
+    allowed_hosts: tuple[str, ...] = Field((), description="further names the page is reached by, behind a proxy say")
+    token_file: Path | None = Field(
+        None, description="file with the token that allows to act; null = none is asked for"
+    )
+    max_upload_mb: PositiveInt = Field(200, description="largest upload (megabytes)")
 
 
 class Settings(Section):
@@ -92,6 +106,8 @@ class Loaded:
     """The folder relative paths resolve against, and where api_key.py may stand."""
     sources: Mapping[str, str]
     """`llm.concurrency` -> `freeal.yaml:12`, `default`, or the environment variable."""
+    file: Path | None = None
+    """The file they were read from, or were looked for in vain: read again on SIGHUP."""
 
 
 def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> Loaded:
@@ -116,7 +132,7 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
     sources = {
         key: from_environment.get(key) or _source(document, tuple(key.split("."))) for key, _ in flatten(settings)
     }
-    return Loaded(settings, base, sources)
+    return Loaded(settings, base, sources, document.path)
 
 
 def flatten(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:

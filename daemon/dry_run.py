@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,6 +22,7 @@ from daemon.processes.supervisor import child, converse
 from freeal.assembly import resolve_provider
 from freeal.errors import FreealError
 from freeal.events import Event
+from freeal.spec import Spec
 from freeal.text import visible
 
 SURVEY = "daemon.processes.survey"
@@ -71,16 +73,30 @@ def _survey(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict
     settings = loaded.settings
     try:
         spec, _ = load_spec(settings.inbox / ready.spec, csv_name=ready.csv)
-        llm = spec.llm_settings(settings.llm)
-        provider, _ = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+        content = anyio.run(_survey_in, loaded, spec, settings.inbox / ready.csv, environment)
     except FreealError as error:
         return error
-    csv = settings.inbox / ready.csv
-    job = job_content(spec.name, spec, settings, csv=csv, folder=settings.work / "dry-run", key_folder=loaded.base)
-    answer = anyio.run(ask_once, SURVEY, json.dumps({"provider": provider, "job": job}))
+    return content | {"figures": [("model", spec.name), *content["figures"]]}
+
+
+async def _survey_in(loaded: Loaded, spec: Spec, csv: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    return await survey(loaded, spec, csv=csv, folder=loaded.settings.work / "dry-run", environment=environment)
+
+
+async def survey(
+    loaded: Loaded, spec: Spec, *, csv: Path, folder: Path, environment: Mapping[str, str] = os.environ
+) -> dict[str, Any]:
+    """What a job of this CSV would ask, cost and take: `figures`, pairs of what and how much, and `first_prompt`.
+
+    `folder` is where its work would lie; nothing is written. Raises `FreealError` for what would make the job fail.
+    """
+    llm = spec.llm_settings(loaded.settings.llm)
+    provider, _ = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+    job = job_content(spec.name, spec, loaded.settings, csv=csv, folder=folder, key_folder=loaded.base)
+    answer = await ask_once(SURVEY, json.dumps({"provider": provider, "job": job}))
     if isinstance(answer, Result):
-        return answer.content | {"figures": [("model", spec.name), *answer.content["figures"]]}
-    return answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
+        return answer.content
+    raise answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
 
 
 async def ask_once(module: str, request: str) -> Answer:
@@ -91,7 +107,7 @@ async def ask_once(module: str, request: str) -> Answer:
             request,
             on_event=_ignore,
             stop=anyio.Event(),
-            timeout_seconds=TIMEOUT_SECONDS,
+            silence_seconds=TIMEOUT_SECONDS,
             grace_seconds=0.0,
         )
         code = await process.finish()

@@ -9,7 +9,9 @@ FreealError (freeal.errors)
     ├── ChangedFileError         a file moved on while it was being taken: wait again
     ├── IllegalMoveError         a job was sent where its state does not lead: a bug
     ├── ChildError               a job's process ended without a result
+    ├── DiskError                no room, over quota, read-only or failing: passes once somebody mends it
     └── JournalError             the journal cannot be used                          (exit 78)
+        ├── DamagedJournalError  its file is no sound database: set aside and built anew
         └── NewerJournalError    written by a later version of this software
 
 Nothing here imports anything of ours but the library's base class.
@@ -48,8 +50,16 @@ class ChildError(DaemonError):
     """A process of ours died or fell silent; the message says how."""
 
 
+class DiskError(DaemonError):
+    """A disk cannot take more, or not now: whatever was under way waits and is tried again."""
+
+
 class JournalError(DaemonError):
     """The journal is damaged or cannot be opened."""
+
+
+class DamagedJournalError(JournalError):
+    """The journal's file is no sound database."""
 
 
 class NewerJournalError(JournalError):

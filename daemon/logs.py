@@ -21,9 +21,6 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    # at its end the observer complains, through the standard logging, of events that came while it stopped: as errors,
-    # and not as JSON. What is wrong with an observer, the watcher says itself
-    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -16,7 +16,8 @@ from freeal.llm.limiter import Limiter
 from freeal.llm.retry import Retry
 from freeal.money.budget import Ledger
 from freeal.settings import LlmSettings, StudentSettings
-from freeal.student.base import Trainer
+from freeal.student.base import Listener, Trainer
+from freeal.turns import DeviceTurn, always
 
 _CANCEL_TRIES = 3
 NO_KEY_HINT = "put it into ANTHROPIC_API_KEY, into the file ANTHROPIC_API_KEY_FILE names, or use llm.provider: local"
@@ -64,8 +65,11 @@ async def open_chat_model(
     api_key: str | None,
     environ: Mapping[str, str],
     limiter: Limiter | None = None,
+    turn: DeviceTurn = always,
 ) -> ChatModel:
-    """The language model the settings ask for, ready to answer. `limiter` default: one that keeps to the settings.
+    """The language model the settings ask for, ready to answer.
+
+    `limiter` default: one that keeps to the settings; a local model computes in its `turn`.
 
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
@@ -75,7 +79,10 @@ async def open_chat_model(
             emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
         from freeal.llm.local import LocalModel
 
-        return await LocalModel.load(settings.model, cache=cache, device=device)
+        def notice(message: str) -> None:
+            emit(Notice(message))
+
+        return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
     limiter = limiter or Limiter.of(settings)
     retry = Retry(settings.max_attempts, gate=limiter.gate)
     if provider == "anthropic" and key is not None:
@@ -167,11 +174,18 @@ async def cancel_batches(
             return await cancel(AnthropicBatches(model), Retry(_CANCEL_TRIES), book, job=job)
 
 
-def open_trainer(settings: StudentSettings, *, texts: int, previous: Path | None = None) -> Trainer:
+def open_trainer(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None = None,
+    listener: Listener | None = None,
+    most_at_once: int | None = None,
+) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
 
     Raises `ConfigError` when its encoder cannot be had and `ModelFolderError` when that folder is no model.
     """
     from freeal.student.factory import make_trainer
 
-    return make_trainer(settings, texts=texts, previous=previous)
+    return make_trainer(settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once)

@@ -2,6 +2,7 @@
 
 python -m freeal train --input-csv reviews.csv --output-model model/ --labels positive negative --description "..."
 python -m freeal predict --model-dir model/ --input-csv new.csv --output-csv labelled.csv
+python -m freeal correct --model-dir model/ --corrections-csv review_queue.csv
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freeal import cli_money, torch_runtime
+from freeal import cli_correct, cli_money, torch_runtime
+from freeal.cli_progress import EXIT_BUDGET, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Reporter, print_figures
 from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
-from freeal.events import Event, Notice, Progress, RoundFinished
-from freeal.summary import figures, read_metrics
+from freeal.summary import read_metrics
 from freeal.visible import visible
-
-EXIT_OK, EXIT_FAILED, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 3, 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,12 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="how good a finished model is and what it cost")
     show.set_defaults(run=_show)
     show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")
+    cli_correct.add_parser(commands)
     cli_money.add_parsers(commands)
     return parser
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    _print_figures(read_metrics(arguments.folder))
+    print_figures(read_metrics(arguments.folder))
     return EXIT_OK
 
 
@@ -125,14 +125,14 @@ def _train(arguments: argparse.Namespace) -> int:
         key_folder=Path.cwd(),
         llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
     )
-    outcome = anyio.run(lambda: train(job, emit=_Reporter(), api_key=arguments.api_key))
+    outcome = anyio.run(lambda: train(job, emit=Reporter(), api_key=arguments.api_key))
     shutil.copytree(results / "model", arguments.output_model, dirs_exist_ok=True)
     if arguments.output_csv:
         shutil.copyfile(results / "annotated.csv", arguments.output_csv)
     shutil.rmtree(job.work)
     with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
         store.forget_bill()  # the same command again is another job
-    _print_figures(outcome.metrics)
+    print_figures(outcome.metrics)
     print(f"\nmodel         {arguments.output_model}")
     print(f"labelled rows {arguments.output_csv or results / 'annotated.csv'}")
     print(f"all results   {results}")
@@ -193,11 +193,6 @@ def _examples(path: Path | None) -> Any:
         raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
 
 
-def _print_figures(metrics: dict[str, Any]) -> None:
-    for what, value in figures(metrics):
-        print(f"{what:<44} {value}")
-
-
 def _predict(arguments: argparse.Namespace) -> int:
     from freeal.predict import PredictionJob, predict_csv
     from freeal.prediction.shown import shown
@@ -216,33 +211,3 @@ def _predict(arguments: argparse.Namespace) -> int:
     writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
     writer.writerows([["rows", summary["rows"]], *summary["label_counts"].items()])
     return EXIT_OK
-
-
-class _Reporter:
-    """Says on stderr what happens: one line per stage of a round, and every tenth of a stage."""
-
-    def __init__(self) -> None:
-        self._last: tuple[str, int, int] | None = None
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Notice(message):
-                print(f"note: {message}", file=sys.stderr)
-            case Progress(stage, number, done, total, unit) if total:
-                tenth = (stage, number, 10 * done // total)
-                if tenth != self._last:
-                    self._last = tenth
-                    place = f"round {number} " if number else ""
-                    print(f"{place}{stage}: {done} of {total} {unit}", file=sys.stderr)
-            case RoundFinished(number, metrics):
-                known = {
-                    name: metrics[name]
-                    for name in ("clean", "agreement", "llm_accuracy", "student_accuracy")
-                    if name in metrics
-                }
-                print(
-                    f"round {number} finished: {', '.join(f'{name} {value}' for name, value in known.items())}",
-                    file=sys.stderr,
-                )
-            case _:
-                pass

@@ -20,7 +20,8 @@ Source = Literal["llm+student", "student", "llm", "abstained", "failed", "correc
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """One text's outcome. `label` is None where we abstained; `confidence` is the probability of the best label."""
+    """One text's outcome. `label` is None where we abstained; `confidence` is the probability of the best label;
+    `llm_label` is None where the language model gave no usable answer, or a person's word stands in its place."""
 
     label: str | None
     confidence: float
@@ -35,8 +36,9 @@ def decide(state: RoundState, labels: tuple[str, ...], *, abstain_below: float) 
     """One decision per pool text, in pool order.
 
     A model that gave a probability for every label is pooled with the student, a linear opinion pool in which the
-    student has STUDENT_WEIGHT. An answer that is only a label y counts by its P(clean) = c from the loss mixture: c * onehot(y) + (1 - c) *
-    student. A text without a usable answer is the student's alone. What a person corrected stays as it is.
+    student has STUDENT_WEIGHT. An answer that is only a label y counts by its P(clean) = c from the loss mixture:
+    c * onehot(y) + (1 - c) * student. A text without a usable answer is the student's alone. What a person corrected
+    stays as it is.
     """
     return [_decision(index, state, labels, abstain_below=abstain_below) for index in range(len(state.annotations))]
 
@@ -71,7 +73,7 @@ def _decision(index: int, state: RoundState, labels: tuple[str, ...], *, abstain
         label=None if abstained else label,
         confidence=confidence,
         source="abstained" if abstained else source,
-        llm_label=annotation.label,
+        llm_label=None if Status.CORRECTED in annotation.statuses else annotation.label,
         student_label=student_label,
         clean=clean,
         round=annotation.round,

@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-Stage = Literal["reading", "annotating", "training", "selecting", "deciding", "writing"]
+Stage = Literal["reading", "annotating", "encoding", "training", "selecting", "deciding", "writing"]
+Awaited = Literal["the device", "a batch", "the provider"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ class BatchProgress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """The job can do nothing but wait until it says something else; told again now and then while that lasts.
+
+    For its turn on the device, for a batch whose service does not answer, or until the provider wants calls again.
+    """
+
+    what: Awaited
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RoundFinished:
     """A round is over and its state is on disk; `metrics` is its entry in metrics.json."""
 
@@ -61,7 +72,7 @@ class Notice:
     message: str
 
 
-Event = Progress | Spend | BatchProgress | RoundFinished | Notice
+Event = Progress | Spend | BatchProgress | Waiting | RoundFinished | Notice
 Emit = Callable[[Event], None]
 
 

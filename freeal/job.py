@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict
 
-from freeal import baseline, results
+from freeal import changes, corrections, preflight, results, workbench
 from freeal.annotate import Annotator
-from freeal.assembly import open_batches, open_chat_model, open_trainer
-from freeal.decide import decide
-from freeal.errors import ModelFolderError
+from freeal.assembly import open_chat_model
+from freeal.decide import Decision, decide
+from freeal.earlier import Earlier
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.llm import batchbook
+from freeal.known import NOTHING_KNOWN, Known
 from freeal.llm.base import ChatModel
-from freeal.llm.cache import SqliteStore
 from freeal.llm.limiter import Limiter
 from freeal.loop import Loop, LoopResult
 from freeal.metrics import Evaluation
-from freeal.money.budget import Ledger, price_of
-from freeal.pool import Pool, build_pool
+from freeal.money.budget import Ledger
+from freeal.pool import Pool
 from freeal.record import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import Spec
 from freeal.state import RoundStore
+from freeal.student import reading
 from freeal.student.base import Trainer
-from freeal.table import Table, read_table
+from freeal.table import Table
+from freeal.turns import DeviceTurn, always
+
+_OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_corrections", "ask_after_corrections"}
+"""Settings of the loop that no finished round depends on."""
 
 
 class TrainingJob(BaseModel):
@@ -39,7 +45,8 @@ class TrainingJob(BaseModel):
 
     `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
     is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
-    `previous_model` is the student of the model's last version, for `student.warm_start`.
+    `previous_model` is the student of the model's last version, for `student.warm_start`; `most_at_once` caps how many
+    texts are computed together where an earlier run had no memory for more, and changes nothing else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +60,7 @@ class TrainingJob(BaseModel):
     cache: Path
     key_folder: Path
     previous_model: Path | None = None
+    most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
@@ -77,6 +85,24 @@ class Outcome:
     budget_reached: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a run begins with: rows and texts, what is known of them, everything a person said about the model (`said`,
+    text -> label), and what a person should know (`warnings`).
+
+    For a run with corrections: `earlier`, the version that is corrected, and `corrected`, which texts of the pool with
+    which label.
+    """
+
+    table: Table
+    pool: Pool
+    warnings: tuple[str, ...]
+    known: Known = dataclasses.field(default_factory=Known)
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    earlier: Earlier | None = None
+    corrected: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+
 async def train(
     job: TrainingJob,
     *,
@@ -84,21 +110,27 @@ async def train(
     api_key: str | None = None,
     environ: Mapping[str, str] = os.environ,
     limiter: Limiter | None = None,
+    device_turn: DeviceTurn = always,
 ) -> Outcome:
     """Read, annotate and train in rounds, decide, write. May be called again after a crash: it resumes.
 
-    `limiter` is for whoever wants to give the job less than the provider's limits (`Limiter.take_share`).
+    `limiter` is for whoever wants to give the job less than the provider's limits (`Limiter.take_share`); `device_turn`
+    for whoever runs several jobs on one machine: it is held while something is computed (freeal/turns.py).
 
     Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language
-    model is out of reach, `TrainingError` when its answers are of no use.
+    model is out of reach, `TrainingError` when its answers are of no use, `CorruptModelError` where what a person said
+    about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    started = now()
-    table, pool = _read(job, emit)
-    job.work.mkdir(parents=True, exist_ok=True)
-    job.answers.parent.mkdir(parents=True, exist_ok=True)
-    trainer = _trainer(job, texts=len(pool), emit=emit)
-    model = await open_chat_model(
+    checked = _read(job, emit)
+    pool = workbench.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
+    said = corrections.remembered(job.previous_model.parent) if job.previous_model else {}
+    confirmed = corrections.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
+    if confirmed:
+        emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
+    given = Given(checked.table, pool, checked.warnings, Known(confirmed=confirmed), said)
+    open_model = functools.partial(
+        open_chat_model,
         job.llm,
         cache=job.cache,
         key_folder=job.key_folder,
@@ -107,80 +139,111 @@ async def train(
         api_key=api_key,
         environ=environ,
         limiter=limiter,
+        turn=device_turn,
     )
+    return await carry_out(job, given, open_model=open_model, emit=emit, turn=device_turn)
+
+
+async def carry_out(
+    job: TrainingJob,
+    given: Given,
+    *,
+    open_model: Callable[[], Awaitable[ChatModel]],
+    emit: Emit,
+    turn: DeviceTurn,
+    llm: Answerer | None = None,
+) -> Outcome:
+    """The rounds of a job whose settings are the effective ones and whose rows are `given`, and its folder.
+
+    `llm` is who gave the answers where that is not the model of `open_model`.
+    """
+    started, pool = now(), given.pool
+    job.work.mkdir(parents=True, exist_ok=True)
+    job.answers.parent.mkdir(parents=True, exist_ok=True)
+    at_once = job.most_at_once
+    trainer = workbench.trainer_for(
+        job.student, texts=len(pool), previous=job.previous_model, most_at_once=at_once, emit=emit
+    )
+    model = await open_model()
     async with contextlib.aclosing(model):
-        rounds = RoundStore(job.work, question=_question(job, pool, model, trainer))
-        with _annotating(job, model, emit) as annotator:
-            result = await run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=emit)
-    plain_accuracy = await _compared(job, pool, result) if job.loop.compare_plain else None
+        rounds = RoundStore(job.work, question=_question(job, given, model, trainer))
+        with workbench.annotating(model, job.llm, answers=job.answers, job_id=job.job_id, emit=emit) as annotator:
+            result = await run_loop(
+                job, pool, annotator=annotator, trainer=trainer, rounds=rounds, known=given.known, emit=emit, turn=turn
+            )
+    plain_accuracy = None
+    if job.loop.compare_plain:
+        names, first = job.spec.task.names, result.rounds[0].annotations
+        plain_accuracy = await workbench.plain_accuracy(
+            pool, first, job.student, names=names, most_at_once=at_once, emit=emit, turn=turn
+        )
     emit(Progress("writing", 0, 0, 1, "files"))
-    run = FinishedRun(
-        job_id=job.job_id,
-        csv=job.csv,
-        spec=job.spec,
-        settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
-        table=table,
-        pool=pool,
-        llm=Answerer(model.provider, model.model, model.style),
+    model_folder = rounds.model_folder(result.best.round)
+    run = _finished(
+        job,
+        given,
+        result,
+        llm=llm or Answerer(model.provider, model.model, model.style),
         student=dict(trainer.description),
         ledger=annotator.ledger,
-        result=result,
-        decisions=decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below),
         started=started,
         plain_accuracy=plain_accuracy,
+        cut=await anyio.to_thread.run_sync(reading.cut_texts, model_folder, pool.texts),
     )
-    model_folder = rounds.model_folder(result.best.round)
     metrics = results.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
 
 
-def _read(job: TrainingJob, emit: Emit) -> tuple[Table, Pool]:
+def _read(job: TrainingJob, emit: Emit) -> preflight.Checked:
     emit(Progress("reading", 0, 0, 1, "files"))
-    table = read_table(job.csv, job.spec.csv)
-    pool = build_pool(table, job.spec)
-    if pool.unknown_truth:
-        emit(Notice(f"{pool.unknown_truth} values of {job.spec.label_column} are not among the labels: not evaluated"))
+    checked = preflight.read(job.csv, job.spec)
+    for warning in (*checked.table.dialect.notices, *checked.warnings):
+        emit(Notice(warning))
     emit(Progress("reading", 0, 1, 1, "files"))
-    return table, pool
+    return checked
 
 
-def _trainer(job: TrainingJob, *, texts: int, emit: Emit) -> Trainer:
-    if not job.student.warm_start:
-        return open_trainer(job.student, texts=texts)
-    if job.previous_model is None:
-        emit(Notice("warm_start: there is no earlier version of this model; the student starts from the base encoder"))
-    try:
-        return open_trainer(job.student, texts=texts, previous=job.previous_model)
-    except ModelFolderError as error:
-        emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
-        return open_trainer(job.student, texts=texts)
+def _finished(
+    job: TrainingJob,
+    given: Given,
+    result: LoopResult,
+    *,
+    llm: Answerer,
+    student: dict[str, str],
+    ledger: Ledger,
+    started: str,
+    plain_accuracy: float | None,
+    cut: frozenset[int],
+) -> FinishedRun:
+    decisions = decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below)
+    return FinishedRun(
+        job_id=job.job_id,
+        csv=job.csv,
+        spec=job.spec,
+        settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
+        table=given.table,
+        pool=given.pool,
+        llm=llm,
+        student=student,
+        ledger=ledger,
+        result=result,
+        decisions=decisions,
+        started=started,
+        plain_accuracy=plain_accuracy,
+        warnings=given.warnings,
+        cut=cut,
+        said=given.said,
+        corrections=_corrections(given, decisions),
+        earlier_input=given.earlier.input if given.earlier else None,
+    )
 
 
-async def _compared(job: TrainingJob, pool: Pool, result: LoopResult) -> float | None:
-    trainer = open_trainer(baseline.plain(job.student), texts=len(pool))
-    first = result.rounds[0].annotations
-    return await baseline.plain_distillation(pool, first, trainer, names=job.spec.task.names, seed=job.student.seed)
-
-
-@contextlib.contextmanager
-def _annotating(job: TrainingJob, model: ChatModel, emit: Emit) -> Iterator[Annotator]:
-    """The annotator, with its answer store, its ledger and the record of its batches open."""
-    with contextlib.closing(
-        SqliteStore(job.answers, job=job.job_id, asked_of=f"{model.provider}/{model.model}")
-    ) as answers:
-        price = price_of(model.provider, model.model, job.llm.prices)
-        ledger = Ledger(price, job.llm.budget_usd, model=model.model, spent=answers.billed())
-        with open_batches(
-            model,
-            job.llm,
-            record=job.answers.with_name(batchbook.FILE_NAME),
-            job=job.job_id,
-            store=answers,
-            ledger=ledger,
-            emit=emit,
-        ) as batches:
-            yield Annotator(model, answers, ledger, emit, job.llm.calibration, batches=batches)
+def _corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
+    confirmed = given.known.confirmed
+    if given.earlier is not None:
+        return changes.made(given.corrected, confirmed, given.pool, decisions, given.earlier)
+    return changes.kept(confirmed, given.pool) if confirmed else None
 
 
 async def run_loop(
@@ -191,6 +254,8 @@ async def run_loop(
     trainer: Trainer,
     rounds: RoundStore,
     emit: Emit,
+    known: Known = NOTHING_KNOWN,
+    turn: DeviceTurn = always,
 ) -> LoopResult:
     """The rounds of `job`, whose settings are the effective ones."""
     loop = Loop(
@@ -200,15 +265,18 @@ async def run_loop(
         trainer=trainer,
         settings=job.loop,
         store=rounds,
-        evaluation=Evaluation.of(pool),
+        evaluation=Evaluation.of(pool, told=known.confirmed),
         seed=job.student.seed,
         emit=emit,
+        known=known,
+        turn=turn,
     )
     return await loop.run(job.spec.demonstrations)
 
 
-def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) -> str:
+def _question(job: TrainingJob, given: Given, model: ChatModel, trainer: Trainer) -> str:
     """What a finished round depends on; not how many rounds there are to be, nor what they may cost."""
+    pool, known = given.pool, given.known
     parts = [
         pool.texts,
         pool.row_index,
@@ -216,10 +284,12 @@ def _question(job: TrainingJob, pool: Pool, model: ChatModel, trainer: Trainer) 
         pool.paraphrases,
         job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
         job.student.model_dump(mode="json"),
-        job.loop.model_dump(mode="json", exclude={"iterations", "compare_plain", "abstain_below"}),
+        job.loop.model_dump(mode="json", exclude=_OF_NO_ROUND),
         job.llm.calibration,
         model.fingerprint,
         trainer.description,
         str(job.previous_model) if job.student.warm_start else None,
+        sorted(known.confirmed.items()),
+        [dataclasses.asdict(note) for note in known.annotations],
     ]
     return json.dumps(parts)

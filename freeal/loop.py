@@ -25,6 +25,7 @@ from freeal.candidates import candidates_of
 from freeal.errors import TrainingError
 from freeal.events import Emit, Notice, Progress, RoundFinished
 from freeal.initial import InitialDemonstrations, starting_demonstrations
+from freeal.known import Known
 from freeal.metrics import Evaluation, round_metrics
 from freeal.pool import Pool
 from freeal.questions import Questions
@@ -34,6 +35,7 @@ from freeal.settings import LoopSettings
 from freeal.state import RoundState, RoundStore
 from freeal.stopping import best_round, settled
 from freeal.student.base import NO_LABEL, LabelledTexts, Trainer, Training
+from freeal.turns import DeviceTurn, always
 from freeal.types import Annotation, Demonstration, Status, Task
 
 
@@ -60,17 +62,25 @@ class Loop:
     evaluation: Evaluation
     seed: int
     emit: Emit
+    known: Known = dataclasses.field(default_factory=Known)
+    turn: DeviceTurn = always
 
     @property
     def questions(self) -> Questions:
         """What asks the language model."""
-        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed)
+        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
 
     async def run(self, user_demonstrations: Sequence[Demonstration]) -> LoopResult:
         """Run the rounds. Raises `LlmError` when the language model is out of reach and `TrainingError` when it gave no
-        usable answer at all; a reached budget is no error: the result holds what was paid for."""
-        indices = self._to_ask(None)
-        initial = await starting_demonstrations(self.questions, user_demonstrations, indices=indices)
+        usable answer at all; a reached budget is no error: the result holds what was paid for.
+
+        Where an earlier version's answers are known, the first round asks nothing and trains on them.
+        """
+        if self.known.annotations:
+            indices, initial = [], InitialDemonstrations(tuple(self.known.demonstrations))
+        else:
+            indices = await self._to_ask(None)
+            initial = await starting_demonstrations(self.questions, user_demonstrations, indices=indices)
         rounds: list[RoundState] = []
         budget_reached = False
         while len(rounds) < self.settings.iterations and not budget_reached:
@@ -92,15 +102,16 @@ class Loop:
         previous = rounds[-1] if rounds else None
         chosen_by_student = previous is not None and self.settings.demonstrations == "student"
         candidates = previous.representatives if previous and chosen_by_student else initial.demonstrations
-        answers = (
-            await self.questions.first(indices, candidates, zero_shot=initial.annotations)
-            if previous is None
-            else await self.questions.again(
-                number, self._to_ask(previous), candidates, proba=previous.proba, embeddings=previous.embeddings
+        if previous is not None:
+            answers = await self.questions.again(
+                number, await self._to_ask(previous), candidates, proba=previous.proba, embeddings=previous.embeddings
             )
-        )
-        annotations = self._merged(previous.annotations if previous else (), answers)
-        changed = _changed(previous.annotations if previous else self._merged(initial.annotations, ()), annotations)
+        else:
+            zero_shot = initial.annotations
+            answers = await self.questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
+        before = previous.annotations if previous else self.known.annotations
+        annotations = self._merged(before, answers)
+        changed = _changed(before or self._merged(initial.annotations, ()), annotations)
         if previous and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
             self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
             return None
@@ -116,20 +127,23 @@ class Loop:
         self.store.save(state, training)
         return state
 
-    def _to_ask(self, previous: RoundState | None) -> list[int]:
+    async def _to_ask(self, previous: RoundState | None) -> list[int]:
         """Pool indices of this round: everything at first, later what is not clean; a share of it where one is set."""
         count = max(1, round(self.settings.annotate_share * len(self.pool)))
         if previous is None:
-            if count >= len(self.pool):
-                return list(range(len(self.pool)))
-            return asked.spread(self.trainer.embed(self.pool.texts), count, seed=self.seed)
+            open_texts = [index for index in range(len(self.pool)) if index not in self.known.confirmed]
+            if count >= len(open_texts):
+                return open_texts
+            vectors = await self.questions.embed([self.pool.texts[index] for index in open_texts])
+            return [open_texts[row] for row in asked.spread(vectors, count, seed=self.seed)]
         unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
         return unclean if len(unclean) <= count else asked.most_open(previous.proba, unclean, count)
 
     def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:
         unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool))}
         before = list((unasked | {note.index: note for note in known}).values())
-        return ensemble.merge(before, answers, labels=self.task.names, pool_size=len(self.pool))
+        merged = ensemble.merge(before, answers, labels=self.task.names, pool_size=len(self.pool))
+        return self.known.settle(merged, self.task.names)
 
     def _is_clean(self, state: RoundState, index: int) -> bool:
         trusted = float(state.clean_probability[index]) > self.settings.clean_threshold
@@ -156,8 +170,10 @@ class Loop:
             label_ids,
             candidates=candidates_of(annotations, self.task.names) if resolves else None,
             paraphrases=self.pool.paraphrases,
+            confirmed=self.known.mask(len(self.pool)),
+            groups=None if self.pool.groups is None else np.array(self.pool.groups),
         )
-        return await anyio.to_thread.run_sync(
+        return await self.questions.on_device(
             lambda: self.trainer.fit(data, labels=self.task.names, seed=self.seed + number, on_step=on_step)
         )
 
@@ -176,6 +192,7 @@ class Loop:
     ) -> RoundState:
         label_ids = np.array(self._label_ids(annotations))
         agree = (training.proba.argmax(axis=1) == label_ids) & (label_ids != NO_LABEL)
+        agree[list(self.pool.held_out)] = False
         chosen = choose.representatives(
             training.embeddings,
             label_ids,

@@ -1,15 +1,16 @@
 """How good it is: against ground truth where the user gave some, by agreement where not.
 
 Everything is counted over the rows of the CSV (a text that stands in ten rows counts ten times), over those whose
-label_column holds one of the labels. A row without a label of ours counts as wrong. The interval of an accuracy takes
-rows of one text, or of near duplicates, for one observation.
+label_column holds one of the labels. A row without a label of ours counts as wrong. Texts that a person corrected count
+for the final labels, which are what is delivered, and not for the models, which were told. The interval of an accuracy
+takes rows of one text, or of near duplicates, for one observation.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,17 @@ class Evaluation:
     groups: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, pool: Pool) -> Evaluation:
-        """The evaluation of a pool; empty when the user gave no label column."""
+    def of(cls, pool: Pool, *, told: Container[int] = ()) -> Evaluation:
+        """The evaluation of a pool; empty when the user gave no label column.
+
+        Texts whose label a person gave (`told`, pool indices) say nothing about the models, as the user's own examples
+        do not.
+        """
         if pool.truth is None:
             return cls(())
         rows = zip(pool.row_index, pool.truth, strict=True)
-        return cls(tuple((index, truth) for index, truth in rows if truth is not None), pool.groups)
+        known = ((index, truth) for index, truth in rows if truth is not None)
+        return cls(tuple((index, truth) for index, truth in known if index not in told), pool.groups)
 
     def interval(self, share: float) -> tuple[float, float]:
         """The 95 % interval of an accuracy of `share` measured on all pairs."""
@@ -86,11 +92,11 @@ def round_metrics(
     evaluation: Evaluation,
 ) -> dict[str, Any]:
     """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd)."""
-    llm_labels = [note.label for note in annotations]
+    llm_labels = [None if Status.CORRECTED in note.statuses else note.label for note in annotations]
     student_labels = [labels[label_id] for label_id in training.proba.argmax(axis=1)]
     clean = [
-        label is not None and float(probability) > clean_threshold
-        for label, probability in zip(llm_labels, training.clean_probability, strict=True)
+        note.label is not None and float(probability) > clean_threshold
+        for note, probability in zip(annotations, training.clean_probability, strict=True)
     ]
     entry: dict[str, Any] = {
         "round": number,

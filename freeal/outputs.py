@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from freeal import atomic
@@ -27,40 +28,56 @@ ANNOTATED_COLUMNS = (
 
 
 def write_annotated(
-    path: Path, table: Table, pool: Pool, decisions: Sequence[Decision], annotations: Sequence[Annotation]
+    path: Path,
+    table: Table,
+    pool: Pool,
+    decisions: Sequence[Decision],
+    annotations: Sequence[Annotation],
+    *,
+    cut: AbstractSet[int] = frozenset(),
 ) -> None:
-    """The input's rows, in order and unchanged, and what we found about each."""
+    """The input's rows, in order and unchanged, and what we found about each; of the texts at `cut` (pool indices) the
+    student read a part only."""
     header = list(table.header)
     for column in ANNOTATED_COLUMNS:
         header.append(free_name(column, header))
     with atomic.writing(path) as stream:
-        write_rows(
-            stream, header, _annotated_rows(table, pool, decisions, annotations), delimiter=table.dialect.delimiter
-        )
+        rows = _annotated_rows(table, pool, decisions, annotations, cut=cut)
+        write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
 
 def _annotated_rows(
-    table: Table, pool: Pool, decisions: Sequence[Decision], annotations: Sequence[Annotation]
+    table: Table,
+    pool: Pool,
+    decisions: Sequence[Decision],
+    annotations: Sequence[Annotation],
+    *,
+    cut: AbstractSet[int] = frozenset(),
 ) -> Iterator[Row]:
     for number, (row, index) in enumerate(zip(table.rows, pool.row_index, strict=True)):
         if index == EMPTY:
             yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT]
             continue
         decision = decisions[index]
-        statuses = [str(status) for status in annotations[index].statuses]
+        statuses = [str(status) for status in _statuses(annotations[index], is_cut=index in cut)]
         if pool.first_row[index] != number:
             statuses.append(f"duplicate_of:{pool.first_row[index] + 1}")
         yield [
             *row,
             decision.label or "",
-            f"{decision.confidence:.4f}",
+            f"{decision.confidence:z.4f}",
             decision.source,
             decision.llm_label or "",
             decision.student_label,
             str(decision.round),
-            f"{decision.clean:.4f}",
+            f"{decision.clean:z.4f}",
             ";".join(statuses),
         ]
+
+
+def _statuses(note: Annotation, *, is_cut: bool) -> list[Status]:
+    statuses = [status for status in note.statuses if not (is_cut and status is Status.OK)]
+    return [*statuses, Status.STUDENT_TRUNCATED] if is_cut else statuses
 
 
 def write_audit(path: Path, result: LoopResult, pool: Pool, *, provider: str, model: str) -> None:

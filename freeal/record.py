@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from freeal.pool import Pool
 from freeal.prompts import label_prompt
 from freeal.spec import Spec
 from freeal.table import Table
-from freeal.types import PromptStyle
+from freeal.types import PromptStyle, Status
 
 SCHEMA_VERSION = 1
 """Of metrics.json and run.json."""
@@ -41,7 +42,12 @@ class Answerer:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer."""
+    """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer,
+    `warnings` are those of freeal/preflight.py; of the texts at `cut` (pool indices) the student reads a part only.
+
+    `said` is everything a person said about the model (text -> label), `corrections` what that did (freeal/changes.py).
+    Where `earlier_input` tells what file the rows came from, `csv` are the corrections of them.
+    """
 
     job_id: str
     csv: Path
@@ -56,12 +62,18 @@ class FinishedRun:
     decisions: list[Decision]
     started: str
     plain_accuracy: float | None = None
+    warnings: tuple[str, ...] = ()
+    cut: frozenset[int] = frozenset()
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    corrections: Mapping[str, Any] | None = None
+    earlier_input: Mapping[str, Any] | None = None
 
     def metrics(self) -> dict[str, Any]:
         """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the
         store before it cost nothing and are not in it."""
         used = self.ledger.usage
-        return {
+        corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
+        return corrections | {
             "schema_version": SCHEMA_VERSION,
             "job": self.job_id,
             "name": self.spec.name,
@@ -72,8 +84,10 @@ class FinishedRun:
             "student": self.student,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
-            "final": final_metrics(self.decisions, self.pool, self.spec.task.names),
+            "final": final_metrics(self.decisions, self.pool, self.spec.task.names)
+            | {"truncated_rows": self._cut_rows()},
             "baselines": self._baselines(),
+            "warnings": list(self.warnings),
             "cost": {
                 "usd": round(self.ledger.usd, 6),
                 "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
@@ -82,8 +96,17 @@ class FinishedRun:
             },
         }
 
+    def _cut_rows(self) -> dict[str, int]:
+        notes = self.result.best.annotations
+        llm = {note.index for note in notes if Status.TRUNCATED in note.statuses}
+        return {
+            who: sum(index in cut for index in self.pool.row_index)
+            for who, cut in (("llm", llm), ("student", self.cut))
+        }
+
     def _baselines(self) -> dict[str, float]:
-        evaluation = Evaluation.of(self.pool)
+        told = {note.index for note in self.result.best.annotations if Status.CORRECTED in note.statuses}
+        evaluation = Evaluation.of(self.pool, told=told)
         known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}
         scores = {name: evaluation.annotation_accuracy(notes) for name, notes in known.items()}
         scores["plain_distillation"] = self.plain_accuracy
@@ -96,16 +119,24 @@ class FinishedRun:
             "job": self.job_id,
             "started": self.started,
             "finished": now(),
-            "input": {
-                "file": self.csv.name,
-                "sha256": hashlib.sha256(self.csv.read_bytes()).hexdigest(),
-                **dataclasses.asdict(self.table.dialect),
-            },
+            **self._sources(),
             "spec": self.spec.model_dump(mode="json"),
             "settings": self.settings,
+            "warnings": list(self.warnings),
             "first_prompt": self._first_prompt(),
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         }
+
+    @property
+    def file(self) -> str:
+        """The name of the file the rows came from."""
+        return self.csv.name if self.earlier_input is None else str(self.earlier_input["file"])
+
+    def _sources(self) -> dict[str, Any]:
+        read = {"file": self.csv.name, "sha256": hashlib.sha256(self.csv.read_bytes()).hexdigest()}
+        if self.earlier_input is None:
+            return {"input": read | dataclasses.asdict(self.table.dialect)}
+        return {"input": dict(self.earlier_input), "corrections": read}
 
     def _first_prompt(self) -> str:
         prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)

@@ -63,10 +63,15 @@ class Look:
 
 
 def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -> list[Look]:
-    """The texts worth most, at most a tenth of them and 500, by falling value; of equals the first row comes first."""
+    """The texts worth most, at most a tenth of them and 500, by falling value; of equals the first row comes first.
+
+    What a person has labelled already is not among them.
+    """
     rows = Counter(index for index in pool.row_index if index != EMPTY)
     values = _values(state, pool, decisions, rows)
-    order = np.argsort(-values, kind="stable")[: min(MOST_TEXTS, math.ceil(SHARE * len(pool)))]
+    unseen = np.flatnonzero([Status.CORRECTED not in note.statuses for note in state.annotations])
+    most = min(MOST_TEXTS, math.ceil(SHARE * len(pool)))
+    order = unseen[np.argsort(-values[unseen], kind="stable")[:most]]
     nearest = _nearest(state, order)
     return [
         Look(
@@ -87,7 +92,7 @@ def write_review_queue(
     positions = [table.header.index(name) for name in shown]
     with atomic.writing(path) as stream:
         rows = _queue_rows(queue, positions, table=table, pool=pool, decisions=decisions)
-        write_rows(stream, header, rows, delimiter=table.dialect.delimiter)
+        write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
 
 def _queue_rows(
@@ -101,13 +106,13 @@ def _queue_rows(
             *(row[position] for position in positions),
             str(pool.first_row[look.index] + 1),
             str(look.rows),
-            f"{look.value:.4f}",
+            f"{look.value:z.4f}",
             "; ".join(look.why),
             decision.label or "",
-            f"{decision.confidence:.4f}",
+            f"{decision.confidence:z.4f}",
             decision.llm_label or "",
             decision.student_label,
-            f"{decision.clean:.4f}",
+            f"{decision.clean:z.4f}",
             *(nearest + [""] * NEAREST)[:NEAREST],
             "",
         ]

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFl
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
+LongTexts = Literal["head", "head_tail"]
 
 
 def _not_yet(value: Any) -> Any:
@@ -96,6 +97,11 @@ class StudentSettings(Section):
     max_length: PositiveInt = Field(
         128, description="tokens per text; the student does not read the rest of a longer one"
     )
+    long_texts: LongTexts = Field(
+        "head",
+        description="what it reads of a longer text: head = the beginning; head_tail = three quarters of max_length "
+        "from the beginning, the rest from the end",
+    )
     device: str = Field("auto", description="auto = cuda when there is one, else cpu")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto = bf16 where the processor computes it"
@@ -154,6 +160,22 @@ class LoopSettings(Section):
     compare_plain: bool = Field(
         default=False, description="with true labels: also train a plain student on the first labels, to compare"
     )
+    near_duplicates: Literal["off", "group"] = Field(
+        "off",
+        description="group = texts that are nearly the same stand on one side wherever something is measured, and are "
+        "never each other's demonstrations",
+    )
+    holdout_share: float = Field(
+        0.0, ge=0.0, le=0.9, description="share of the distinct texts, drawn by chance, that are never demonstrations"
+    )
+    keep_corrections: bool = Field(
+        default=True, description="texts that a person labelled keep that label when their model is trained anew"
+    )
+    ask_after_corrections: bool = Field(
+        default=False,
+        description="true = after corrections the language model is asked again about what is not clean; false = the "
+        "student learns from what it said before, for nothing",
+    )
     stop_changed_share: float = Field(0.01, ge=0.0, le=1.0, description="stop when fewer labels than this changed")
     abstain_below: float = Field(0.0, ge=0.0, le=1.0, description="leave freeal_label empty below this confidence")
 
@@ -162,7 +184,10 @@ class PredictSettings(Section):
     """Scoring CSVs with a finished model."""
 
     batch_size: PositiveInt = Field(64, description="texts per forward pass")
-    chunk_rows: PositiveInt = Field(20_000, description="rows read, scored and written at a time")
+    chunk_rows: PositiveInt = Field(
+        20_000,
+        description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
+    )
     engine: Annotated[Literal["local", "ray"], NotYet] = Field(
         "local", description="ray = spread chunks over a Ray cluster"
     )

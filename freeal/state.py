@@ -76,8 +76,8 @@ class RoundStore:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             return RoundState(
                 round=round_number,
-                asked=tuple(_annotation(item) for item in content["asked"]),
-                annotations=tuple(_annotation(item) for item in content["annotations"]),
+                asked=tuple(annotation_of(item) for item in content["asked"]),
+                annotations=tuple(annotation_of(item) for item in content["annotations"]),
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
@@ -111,7 +111,8 @@ class RoundStore:
         atomic.sync(self._folder)
 
 
-def _annotation(item: dict[str, Any]) -> Annotation:
+def annotation_of(item: dict[str, Any]) -> Annotation:
+    """An annotation as it was before `dataclasses.asdict` and JSON. Raises KeyError or TypeError for anything else."""
     distribution = item["distribution"]
     return Annotation(
         **{

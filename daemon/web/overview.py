@@ -11,6 +11,7 @@ from starlette.routing import Route
 from daemon.errors import UnknownJobError
 from daemon.jobs.job import Job, State
 from daemon.jobs.requests import CANCEL, RETRY, ask
+from daemon.jobs.workplace import Workplace
 from daemon.web.site import Site, see_other, text_of
 from freeal.spec import Spec
 
@@ -73,10 +74,10 @@ class Overview:
         if job.state is State.DONE:
             return [
                 ("results", str(settings.models / job.name)),
-                ("inputs", str(settings.inbox / "done" / job.id)),
+                ("inputs", str(Workplace(settings, job.id).done)),
             ]
         if job.state in {State.FAILED, State.CANCELLED}:
-            return [("inputs and ERROR.txt", str(settings.inbox / "failed" / job.id))]
+            return [("inputs and ERROR.txt", str(Workplace(settings, job.id).failed))]
         return []
 
     async def cancel(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freeal.record import FinishedRun
-from freeal.report import facts, over_rounds, over_rows, tables
+from freeal.report import corrected, facts, over_rounds, over_rows, tables
 from freeal.report.data import ReportData
 from freeal.report.embedding_map import text_map
 from freeal.report.rows import Rows
@@ -30,10 +30,10 @@ def collect(
         finished=record["finished"],
         task=run.spec.description,
         labels=tuple(run.spec.labels.items()),
-        asked=facts.asked(run),
+        asked=(*facts.asked(run), *corrected.facts(metrics)),
         answered_by=facts.answered_by(run),
         quality=quality,
-        quality_note=note,
+        quality_note=f"{note} {corrected.note(metrics)}".strip(),
         cost=facts.cost(run, metrics),
         look_at=facts.look_at(run, metrics, queue, facts.weak_classes(rows)),
         scores=over_rounds.scores(run, metrics),
@@ -50,6 +50,7 @@ def collect(
         demonstrations=tables.demonstrations(run),
         suspicious=tables.suspicious(run, queue),
         changes=tables.changes(metrics, previous),
+        corrected=corrected.flipped(metrics),
         statuses=tables.statuses(run, rows),
         unanswered=tables.unanswered(run),
         first_prompt=record["first_prompt"],

@@ -159,6 +159,7 @@ class ReportData:
     demonstrations: Table
     suspicious: Table
     changes: Table | None
+    corrected: Table | None
     statuses: Table
     unanswered: Table | None
     first_prompt: str

@@ -27,7 +27,7 @@ _LARGE_CALIBRATION_ERROR = 0.1
 
 def asked(run: FinishedRun) -> Facts:
     """What there was to label."""
-    rows = f"{count(len(run.table.rows))} of {run.csv.name}, {plural(len(run.pool), 'distinct text')}"
+    rows = f"{count(len(run.table.rows))} of {run.file}, {plural(len(run.pool), 'distinct text')}"
     return (("rows", rows), ("text", ", ".join(run.pool.text_columns)), ("labels", count(len(run.spec.labels))))
 
 

@@ -64,7 +64,7 @@ def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
             task_type="text-classification",
             task_name="Text classification",
             dataset_type=run.spec.name,
-            dataset_name=f"{run.csv.name}, rows with a true label (their texts were trained on, their labels not)",
+            dataset_name=f"{run.file}, rows with a true label (their texts were trained on, their labels not)",
             metric_type=kind,
             metric_name=name,
             metric_value=round(value, 4),
@@ -150,7 +150,7 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
     measured = spelled(scores[0][2], Evaluation.of(run.pool).interval(scores[0][2]), rows=of, of=len(rows.index))
     lines = [(name, percent(value)) for _, name, value in scores]
     return (
-        f"## Metrics\n\nOf this classifier alone, on the {plural(of, 'row')} of `{_code(run.csv.name)}` with a true "
+        f"## Metrics\n\nOf this classifier alone, on the {plural(of, 'row')} of `{_code(run.file)}` with a true "
         f"label; accuracy with its 95 % interval: {measured}. The true labels were not trained on, but the texts were: "
         "on new texts expect somewhat less.\n\n" + _table(("metric", "value"), lines)
     )

@@ -57,7 +57,8 @@ def render(data: ReportData) -> str:
 
 def sections(data: ReportData) -> tuple[Section, ...]:
     """The page below its first screen, in order."""
-    changes = (Section("changes", "Since the last version", tables=(data.changes,)),) if data.changes else ()
+    since = tuple(one for one in (data.corrected, data.changes) if one)
+    changes = (Section("changes", "Since the last version", tables=since),) if since else ()
     answers = (data.statuses, *([data.unanswered] if data.unanswered else []))
     return (
         Section("rounds", "Rounds", (_scores(data), _shares(data)), (data.rounds,)),

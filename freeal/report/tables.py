@@ -29,6 +29,7 @@ _MEANINGS = {
     Status.API_ERROR: "no answer after all tries",
     Status.BUDGET: "the cap was reached before",
     Status.NOT_ASKED: "left to the student (loop.annotate_share)",
+    Status.CORRECTED: "labelled by a person",
 }
 _UNANSWERED = (Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR)
 

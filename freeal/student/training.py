@@ -128,7 +128,7 @@ class RobustTraining:
         good = torch.from_numpy(np.flatnonzero(is_trusted)).to(ids.device)
         rest = torch.from_numpy(np.flatnonzero(~is_trusted)).to(ids.device)
         targets = torch.from_numpy(taught.targets[batch[is_trusted]]).to(ids.device)
-        share = 1.0
+        share = len(good) / max(1, trusted)
         if len(good):
             yield share * functional.cross_entropy(logits[: len(batch)][good], targets)
         if len(good) > 1 and weight > 0 and self.recipe.mixup:

@@ -90,6 +90,19 @@ if how == "hang":
     signal.signal(signal.SIGTERM, stop)
     say("notice", message="hanging")
     time.sleep(600)
+if how == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+if how == "turns":
+    for number in (1, 2, 3):
+        say("turn", number=number, wanted=True)
+        while (told := json.loads(sys.stdin.readline())) != {"type": "grant", "number": number}:
+            pass
+        began = time.monotonic()
+        time.sleep(0.05)
+        with (rounds.parents[2] / "turns").open("a") as stream:
+            stream.write(f"{began} {time.monotonic()}\\n")
+        say("turn", number=number, wanted=False)
 if how == "cap":
     say("failure", kind="SpendCapError", problem="the account's cap", where={}, hint=None)
     raise SystemExit
@@ -99,16 +112,41 @@ out = pathlib.Path(job["output"]); (out / "model").mkdir(parents=True)
 (out / "model" / "config.json").write_text("{}")
 (out / "annotated.csv").write_text(open(job["csv"]).read())
 (out / "metrics.json").write_text(json.dumps(job["llm"]))
+(out / "request.json").write_text(json.dumps(job))
+if "version" in job:
+    (out / "run.json").write_text(pathlib.Path(job["version"], "run.json").read_text())
+else:
+    (out / "run.json").write_text(json.dumps({"spec": job["spec"], "input": {"file": os.path.basename(job["csv"])}}))
 say("result", content={"budget_reached": how == "partial", "metrics": {}})
 """
 
 PREDICT = """
-import json, os, signal, sys
+import json, os, pathlib, signal, sys
 for line in sys.stdin:
     job = json.loads(line)
-    text = open(job["input_csv"]).read()
-    if "crash" in text:
+    source = pathlib.Path(job["input_csv"])
+    text = source.read_text()
+    with source.parents[4].joinpath("turns.txt").open("a") as turns:
+        turns.write(source.name + " " + str(job["settings"]["batch_size"]) + " " + job["model"] + chr(10))
+    if "crash" in text and ("once" not in text or job["settings"]["batch_size"] == 64):
         os.kill(os.getpid(), signal.SIGKILL)
+    slices = pathlib.Path(job["output_csv"]).with_suffix(".slices")
+    if "hang" in text and not slices.exists():
+        slices.write_text("x")
+        def stop(*_):
+            print(json.dumps({"type": "stopped"}), flush=True)
+            os._exit(0)
+        signal.signal(signal.SIGTERM, stop)
+        print(json.dumps({"type": "notice", "message": "hanging"}), flush=True)
+        signal.pause()
+    if "slow" in text:
+        done = len(slices.read_text()) + 1 if slices.exists() else 1
+        slices.write_text("x" * done)
+        event = {"type": "progress", "stage": "deciding", "round": 0, "done": done, "total": 3, "unit": "rows"}
+        print(json.dumps(event), flush=True)
+        if done < 3:
+            print(json.dumps({"type": "stopped"}), flush=True)
+            continue
     if "bad" in text:
         message = {"type": "failure", "kind": "InputError", "problem": "no column", "where": {"file": job["input_csv"]}}
     else:
@@ -130,7 +168,8 @@ class World:
             watch=WatchSettings(mode="off", stability_seconds=0.0, rescan_seconds=0.2),
         )
         app.prepare_folders(self.settings)
-        self.service = None
+        self.reload = None
+        self.notifier = None
 
     def drop(self, stem="a", *, csv=_CSV, spec=_SPEC):
         (self.settings.inbox / f"{stem}.csv").write_text(csv)
@@ -152,6 +191,9 @@ class World:
                 view=LogView(),
                 programs=app.Programs("scripted_train", "scripted_predict"),
             )
+
+            service._reload = self.reload or service._reload
+            service._notifier = self.notifier or service._notifier
 
             async def both():
                 async with anyio.create_task_group() as tasks:

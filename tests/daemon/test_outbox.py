@@ -39,6 +39,7 @@ def test_a_published_job_lies_where_people_look(shelf, tmp_path):
     assert "v1" == (shelf.folder / "annotated" / "may.csv").read_text()
     assert {
         "annotated",
+        "corrections",
         "done",
         "failed",
         "metrics.json",

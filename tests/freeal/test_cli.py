@@ -127,3 +127,29 @@ def test_without_a_key_anthropic_says_where_to_put_one(home, encoder, capsys, mo
     with MessagesServer(answer=_mood) as server:
         assert 78 == _train(server, encoder, "--llm-provider", "anthropic")
     assert "no Anthropic key found (put it into ANTHROPIC_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["model", "model-results"])
+def test_correct_makes_a_new_model_from_the_review_queue(home, encoder, capsys, named):
+    """From what train wrote, whichever of its folders is named; nobody is asked, and the figures say what changed."""
+    with MessagesServer(answer=lambda text: "happy") as server:
+        _train(server, encoder)
+        asked = len(server.requests)
+    with (home / "queue.csv").open("w", encoding="utf-8", newline="") as stream:
+        rows = [(text, mood.title()) for _, text, mood in ROWS[:6]]
+        csv.writer(stream).writerows([("text", "freeal_corrected"), *rows])
+    capsys.readouterr()
+    assert 0 == main(["correct", "--model-dir", named, "--corrections-csv", "queue.csv", "--output-model", "better"])
+    assert asked == len(server.requests)
+    out = capsys.readouterr().out
+    assert "6 texts: 3 changed, 0 new" in out
+    assert "50.0 % (18.8 to 81.2) of 6 that were looked at" in out
+    assert (home / "better" / "model.safetensors").is_file()
+    assert not (home / "better-results" / ".work").exists()
+
+
+def test_correct_says_where_there_is_nothing_to_correct(home, capsys):
+    """An empty folder, a file with mistakes: one line each, and exit code 1."""
+    (home / "empty").mkdir()
+    assert 1 == main(["correct", "--model-dir", "empty", "--corrections-csv", "queue.csv"])
+    assert "no version that can be corrected" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def test_the_round_arrays_are_left_as_they_were(make_round):
 
 
 def test_a_model_with_probabilities_weighs_more_than_the_student_that_learned_from_it(make_round):
-    """0.9 for yes and the student's 0.3 make 0.72: the clean probability plays no part where a distribution is known."""
+    """0.9 for yes and the student's 0.3 make 0.72; the clean probability plays no part beside a distribution."""
     state = make_round(["yes"], [0.0], [[0.7, 0.3]])
     note = dataclasses.replace(state.annotations[0], distribution=(0.1, 0.9))
     (found,) = decide(dataclasses.replace(state, annotations=(note,)), LABELS, abstain_below=0.0)

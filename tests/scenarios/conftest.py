@@ -12,6 +12,9 @@ import pytest
 from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer
 
+WATCH = os.environ.get("FREEAL_TEST_WATCH", "auto")
+"""`watch.mode` of the service in every scenario: all of them must end the same whatever watches, `off` included."""
+
 SPEC = """\
 description: Is the customer satisfied?
 labels: {positive: satisfied, negative: not satisfied}
@@ -51,6 +54,12 @@ class Daemon:
     def drop(self, stem="reviews", *, csv=None, spec=SPEC):
         (self.inbox / f"{stem}.csv").write_text(self.rows() if csv is None else csv)
         (self.inbox / f"{stem}.yaml").write_text(spec)
+
+    def watch(self, settings):
+        """Replace the settings under `watch`."""
+        path = self.folder / "freeal.yaml"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("watch:")]
+        path.write_text("\n".join([f"watch: {{{settings}}}", *lines]) + "\n")
 
     def command(self, *arguments):
         return [sys.executable, "-m", "daemon", *arguments]
@@ -107,7 +116,7 @@ def daemon(tmp_path, server, encoder):
     return Daemon(
         tmp_path,
         f"""\
-watch: {{stability_seconds: 0.2, rescan_seconds: 1}}
+watch: {{mode: {WATCH}, stability_seconds: 0.2, rescan_seconds: 1}}
 llm: {{provider: anthropic, base_url: "{server.base_url}"}}
 student: {{model: "{encoder}", mode: frozen}}
 loop: {{iterations: 1, shots: 2, demos_per_class: 2}}

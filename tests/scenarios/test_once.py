@@ -37,7 +37,7 @@ def test_from_drop_to_model_to_prediction(daemon, server):
     daemon.drop()
     again = daemon.run("--once")
     assert (0, asked) == (again.returncode, len(server.requests)), again.stderr
-    assert "the same as" in " ".join(again.stdout.split())
+    assert "already done as" in " ".join(again.stdout.split())
 
     (shelf / "predict" / "june.csv").write_text(daemon.rows(6, start=100))
     later = daemon.run("--once")
@@ -115,7 +115,7 @@ def test_check_says_what_is_in_force_and_from_where(daemon):
     done = daemon.run("check")
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "watch.stability_seconds = 0.2  [freeal.yaml:1]" in done.stdout
-    assert "jobs.parallel = 1  [default]" in done.stdout
+    assert "jobs.parallel = 2  [default]" in done.stdout
     assert {"inbox", "models", "state", "disk", "language model", "student", "GPU"} == {
         line[9:].split(":")[0] for line in done.stdout.split("\n\n")[1].splitlines()
     }

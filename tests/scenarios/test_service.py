@@ -31,8 +31,7 @@ def test_a_second_instance_is_refused_and_sigterm_ends_the_first_well(daemon, mo
     """Exit 75 for the one, 0 for the other; `status` is healthy in between and not after."""
     with (daemon.folder / "freeal.yaml").open("a") as stream:
         stream.write("log: {level: debug}\n")
-    text = (daemon.folder / "freeal.yaml").read_text()
-    (daemon.folder / "freeal.yaml").write_text(text.replace("watch: {", f"watch: {{mode: {mode}, "))
+    daemon.watch(f"mode: {mode}, stability_seconds: 0.2, rescan_seconds: 1")
     with _running(daemon) as service:
         second = daemon.run("--once")
         assert (75, True) == (second.returncode, "another instance" in second.stderr)

@@ -1,0 +1,47 @@
+"""What is known of a pool before its first question: an earlier version's answers, and labels that a person gave."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from freeal.types import Annotation, Demonstration, Status
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """Nothing, for a new job.
+
+    `annotations` are an earlier version's, one per pool index (a text added since has Status.NOT_ASKED), and
+    `demonstrations` those its student chose; `confirmed` maps a pool index to the label a person gave. A confirmed text
+    is never asked about, always learned from, and its label is final.
+    """
+
+    annotations: Sequence[Annotation] = ()
+    demonstrations: Sequence[Demonstration] = ()
+    confirmed: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    def settle(self, annotations: Sequence[Annotation], labels: Sequence[str]) -> list[Annotation]:
+        """The annotations of the whole pool, with what a person said in its place."""
+        return [
+            note if (label := self.confirmed.get(note.index)) is None else _said(note, label, labels)
+            for note in annotations
+        ]
+
+    def mask(self, size: int) -> np.ndarray | None:
+        """Bool [size]: which pool texts a person labelled; None where it is none."""
+        if not self.confirmed:
+            return None
+        mask = np.zeros(size, dtype=bool)
+        mask[list(self.confirmed)] = True
+        return mask
+
+
+NOTHING_KNOWN = Known()
+
+
+def _said(note: Annotation, label: str, labels: Sequence[str]) -> Annotation:
+    certain = tuple(float(name == label) for name in labels)
+    return Annotation(note.index, label, 1.0, (Status.CORRECTED,), note.round, distribution=certain)
