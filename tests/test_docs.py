@@ -22,8 +22,13 @@ from freeal.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANUAL = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-PROSE = [*sorted(ROOT.glob("*.md")), *(ROOT / folder / "README.md" for folder in ("inbox", "models", "systemd"))]
+PROSE = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("inbox", "models", "systemd")),
+]
 SETTINGS = {key for key, _ in daemon.config.flatten(daemon.config.Settings())}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS}
 
@@ -51,16 +56,15 @@ def _blocks(language):
 @pytest.mark.parametrize(
     "name", [*spec.Spec.model_fields, *ANNOTATED_COLUMNS, *(status.value for status in Status), *_all_errors()]
 )
-def test_the_readme_names_every_key_column_status_and_error(name):
-    """A user who meets a name in a file or a message finds it in the README."""
-    assert f"`{name}`" in README
+def test_the_manual_names_every_key_column_status_and_error(name):
+    """A user who meets a name in a file or a message finds it in the README or the pages it leads to."""
+    assert f"`{name}`" in MANUAL
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "show"])
-def test_the_readme_names_every_flag_of_the_library_commands(command, capsys):
-    """Each long option that `-h` prints stands in the README."""
-    assert set() == {flag for flag in _flags(freeal.cli.main, capsys, command) if flag not in README}
-    assert f"`python -m freeal {command}" in README
+@pytest.mark.parametrize("command", ["train", "predict", "correct", "show"])
+def test_the_manual_names_every_flag_of_the_library_commands(command, capsys):
+    """Each long option that `-h` prints stands in the manual."""
+    assert set() == {flag for flag in _flags(freeal.cli.main, capsys, command) if flag not in MANUAL}
 
 
 def test_the_readme_names_every_command_and_flag_of_the_service(capsys):
@@ -72,7 +76,7 @@ def test_the_readme_names_every_command_and_flag_of_the_service(capsys):
     flags = {
         flag for command in ([], *([name] for name in commands)) for flag in _flags(daemon.cli.main, capsys, *command)
     }
-    assert set() == {flag for flag in flags if flag not in README}
+    assert set() == {flag for flag in flags if flag not in MANUAL}
 
 
 def test_the_readme_names_no_command_that_is_not_there(capsys):
@@ -83,8 +87,8 @@ def test_the_readme_names_no_command_that_is_not_there(capsys):
         assert set() == set(re.findall(rf"python -m {package} ([a-z]+)", text)) - set(known)
 
 
-def test_every_setting_stands_in_freeal_yaml_and_in_the_readme():
-    """The README's table of settings, freeal.yaml and the code name the same sections and keys."""
+def test_every_setting_stands_in_freeal_yaml_and_in_the_manual():
+    """The manual's table of settings, freeal.yaml and the code name the same sections and keys."""
     document = yaml.safe_load((ROOT / "freeal.yaml").read_text(encoding="utf-8"))
     in_file = {
         f"{section}.{key}" if key else section
@@ -92,7 +96,7 @@ def test_every_setting_stands_in_freeal_yaml_and_in_the_readme():
         for key in (content if isinstance(content, dict) else [""])
     }
     assert SETTINGS == in_file
-    table = README.partition("| section | decides | keys |")[2].partition("\n\n")[0]
+    table = MANUAL.partition("| section | decides | keys |")[2].partition("\n\n")[0]
     in_table = set()
     for row in table.splitlines()[2:]:
         _, sections, _, keys, _ = row.split("|")
@@ -167,12 +171,25 @@ def _anchors(path):
 
 
 @pytest.mark.parametrize(
-    "target", ["setup", "demo", "test", "test-all", "lint", "bench", "bench-accuracy", "bench-llm", "clean"]
+    "target",
+    [
+        "setup",
+        "demo",
+        "test",
+        "test-all",
+        "lint",
+        "bench",
+        "bench-accuracy",
+        "bench-data",
+        "bench-kills",
+        "bench-llm",
+        "clean",
+    ],
 )
 def test_make_targets_that_the_prose_names_exist(target):
     """Every `make` command of README and CONTRIBUTING is a target."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    named = set(re.findall(r"make ([a-z-]+)", README + CONTRIBUTING))
+    named = set(re.findall(r"make ([a-z-]+)", MANUAL + CONTRIBUTING))
     assert target in named
 
 
