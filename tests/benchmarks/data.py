@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import place
+import provenance
 import sections
 import table_ways
 
@@ -121,17 +122,13 @@ def table(found: Sequence[Measured]) -> str:
 
 
 def _heading(given: argparse.Namespace) -> str:
-    origin = place.origin(_PACKAGES)
-    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     return "\n".join(
         [
             "## Tables",
             "",
             f"`make bench-data`, the fastest of {given.runs} runs",
             "",
-            f"- machine: {origin['machine']}",
-            f"- versions: {versions}",
-            f"- source: {origin['commit']}, measured {str(origin['date'])[:10]}",
+            provenance.source(_PACKAGES),
             "",
             _LEGEND,
         ]

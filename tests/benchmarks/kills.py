@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios" / "kills"))  # shared with the tests
 
 import kill_table
-import place
+import provenance
 import scenes
 import sections
 from matrix import Finding, Point, kill_at, random_kill, recorded
@@ -50,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{group}: {note}", flush=True)
             if number % 20 == 0:
                 print(f"{number} kills", flush=True)
-    text = "\n\n".join([_header(given), table.markdown()])
+    text = "\n\n".join(
+        [
+            "\n".join([provenance.command("bench-kills", given, _parser()), "", *provenance.source(_PACKAGES)]),
+            table.markdown(),
+        ]
+    )
     if given.write is None:
         print(f"\n{text}")
     else:
@@ -124,27 +129,6 @@ def _real(stage: Stage, given: argparse.Namespace) -> Iterator[tuple[str, Findin
         calls=scenes.REAL_CALLS,
         group=lambda point: f"with torch: {kill_table.group(point)}",
     )
-
-
-def _header(given: argparse.Namespace) -> str:
-    changed = [f"--{name} {value}" for name, value in _changed(given).items()]
-    arguments = f' ARGS="{" ".join(changed)}"' if changed else ""
-    origin = place.origin(_PACKAGES)
-    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
-    return "\n".join(
-        [
-            f"`make bench-kills{arguments}`",
-            "",
-            f"- machine: {origin['machine']}",
-            f"- versions: {versions}",
-            f"- source: {origin['commit']}, measured {str(origin['date'])[:10]}",
-        ]
-    )
-
-
-def _changed(given: argparse.Namespace) -> dict[str, object]:
-    defaults = vars(_parser().parse_args([]))
-    return {name: value for name, value in vars(given).items() if name != "write" and value != defaults[name]}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import place
+import provenance
 import sections
 import traffic
 import traffic_tables
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faulty = _faults(given.rows_faults) if given.rows_faults else []
     if faulty:
         parts.append(traffic_tables.of_faults(faulty, share=_FAULT_SHARE))
-    text = "\n\n".join([_header(given), *parts])
+    text = "\n\n".join([provenance.command("bench-llm", given, _parser()), provenance.source(_PACKAGES), *parts])
     if given.write is None:
         print(f"\n{text}")
     else:
@@ -77,27 +77,6 @@ def _faults(rows: int) -> list[Measured]:
             found.append(Measured(way, run(work), server.end(), rows, rows))
         print(f"faults: {way}: {found[-1].outcome.wall_seconds:.1f} s", flush=True)
     return found
-
-
-def _header(given: argparse.Namespace) -> str:
-    changed = [f"--{name.replace('_', '-')} {value}" for name, value in _changed(given).items()]
-    arguments = f' ARGS="{" ".join(changed)}"' if changed else ""
-    origin = place.origin(_PACKAGES)
-    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
-    return "\n".join(
-        [
-            f"`make bench-llm{arguments}`",
-            "",
-            f"- machine: {origin['machine']}",
-            f"- versions: {versions}",
-            f"- source: {origin['commit']}, measured {str(origin['date'])[:10]}",
-        ]
-    )
-
-
-def _changed(given: argparse.Namespace) -> dict[str, object]:
-    defaults = vars(_parser().parse_args([]))
-    return {name: value for name, value in vars(given).items() if name != "write" and value != defaults[name]}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import place
+import provenance
 import sections
 
 from freeal import torch_runtime
@@ -197,14 +197,12 @@ def _page(found: Sequence[dict[str, Any]], given: argparse.Namespace) -> str:
         "process less what it had with the model loaded and warm; a part of it is the scratch memory of the forward "
         "passes themselves. For the pipeline, *texts/s in the model* is over the whole time."
     )
-    return "\n\n".join(["### Predictions as tables grow", _origin(), legend, "\n".join(lines)]) + "\n"
-
-
-def _origin() -> str:
-    found = place.origin(_PACKAGES)
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    measured = f"{found['commit']}, measured {str(found['date'])[:10]}"
-    return f"- machine: {found['machine']}\n- versions: {versions}\n- source: {measured}"
+    return (
+        "\n\n".join(
+            ["### Predictions as tables grow", "\n".join(provenance.source(_PACKAGES)), legend, "\n".join(lines)]
+        )
+        + "\n"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import place as origin_of
+import provenance
 import sections
 import service_place
 from service_place import Place, Service, running
@@ -180,19 +180,13 @@ def _table(lines: Sequence[Line]) -> list[str]:
 
 
 def _header(given: argparse.Namespace) -> str:
-    origin = origin_of.origin(_PACKAGES)
-    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
-    changed = [f"--{name} {value}" for name, value in vars(given).items() if name in _SHOWN and value != _SHOWN[name]]
-    arguments = f' ARGS="{" ".join(changed)}"' if changed else ""
     return "\n".join(
         [
-            f"`make bench-service{arguments}`",
+            provenance.command("bench-service", given, _parser()),
             "",
             _explanation(given),
             "",
-            f"- machine: {origin['machine']}",
-            f"- versions: {versions}",
-            f"- source: {origin['commit']}, measured {str(origin['date'])[:10]}",
+            provenance.source(_PACKAGES),
             *([f"- {given.note}"] if given.note else []),
         ]
     )
@@ -207,16 +201,13 @@ def _explanation(given: argparse.Namespace) -> str:
     )
 
 
-_SHOWN = {"seconds": 300.0, "models": 100, "done": 10_000, "drops": 30, "files": 200}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="service.py", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=_SHOWN["seconds"], help="how long idleness is watched")
-    parser.add_argument("--models", type=int, default=_SHOWN["models"], help="finished models that lie there")
-    parser.add_argument("--done", type=int, default=_SHOWN["done"], help="files in done folders that lie there")
-    parser.add_argument("--drops", type=int, default=_SHOWN["drops"], help="pairs dropped per way of watching")
-    parser.add_argument("--files", type=int, default=_SHOWN["files"], help="small files to predict")
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long idleness is watched")
+    parser.add_argument("--models", type=int, default=100, help="finished models that lie there")
+    parser.add_argument("--done", type=int, default=10_000, help="files in done folders that lie there")
+    parser.add_argument("--drops", type=int, default=30, help="pairs dropped per way of watching")
+    parser.add_argument("--files", type=int, default=200, help="small files to predict")
     parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS), help="leave others out")
     parser.add_argument("--note", default="", help="a remark for the table, such as what else the machine did")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file's section")
