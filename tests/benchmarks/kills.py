@@ -51,10 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if number % 20 == 0:
                 print(f"{number} kills", flush=True)
     text = "\n\n".join(
-        [
-            "\n".join([provenance.command("bench-kills", given, _parser()), "", *provenance.source(_PACKAGES)]),
-            table.markdown(),
-        ]
+        [provenance.command("bench-kills", given, _parser()), provenance.source(_PACKAGES), table.markdown()]
     )
     if given.write is None:
         print(f"\n{text}")

@@ -198,10 +198,7 @@ def _page(found: Sequence[dict[str, Any]], given: argparse.Namespace) -> str:
         "passes themselves. For the pipeline, *texts/s in the model* is over the whole time."
     )
     return (
-        "\n\n".join(
-            ["### Predictions as tables grow", "\n".join(provenance.source(_PACKAGES)), legend, "\n".join(lines)]
-        )
-        + "\n"
+        "\n\n".join(["### Predictions as tables grow", provenance.source(_PACKAGES), legend, "\n".join(lines)]) + "\n"
     )
 
 
