@@ -102,12 +102,12 @@ class Shelf:
                 publish.sweep(folder)
 
     def _retire(self, keep: int) -> None:
-        """Delete the oldest versions; ids of one model differ first in the time of the claim, so they sort by age."""
-        versions = sorted(entry for entry in (self.folder / "versions").iterdir() if not entry.name.startswith("."))
-        for version in versions[: max(0, len(versions) - keep)]:
-            if version.name != self.current:
-                publish.remove_folder(version)
-                _log.info("an old version was deleted", model=self.name, version=version.name)
+        """Delete the oldest versions, never the current one; ids of a model differ first in the second of their claim."""
+        versions = (self.folder / "versions").iterdir()
+        others = sorted(one for one in versions if not one.name.startswith(".") and one.name != self.current)
+        for version in others[: max(0, len(others) + 1 - keep)]:
+            publish.remove_folder(version)
+            _log.info("an old version was deleted", model=self.name, version=version.name)
 
 
 def twin_of(models: Path, name: str) -> str | None:
