@@ -102,7 +102,7 @@ class Shelf:
                 publish.sweep(folder)
 
     def _retire(self, keep: int) -> None:
-        """Delete the oldest versions, never the current one; ids of a model differ first in the second of their claim."""
+        """Delete the oldest versions, never the current one; ids differ first in the second of the claim."""
         versions = (self.folder / "versions").iterdir()
         others = sorted(one for one in versions if not one.name.startswith(".") and one.name != self.current)
         for version in others[: max(0, len(others) + 1 - keep)]:
