@@ -61,7 +61,7 @@ def test_a_new_stage_begins_its_rate_anew():
     for done in (0, 100, 200, 300):
         view.event(JOB, Progress("annotating", 1, done, 1000))
     before = view.rate(JOB.id)
-    view.event(JOB, Progress("training", 1, 1, 50, "steps"))
+    view.event(JOB, Progress("training", 1, 1, 1000, "steps"))
     view.close()
     assert before is not None
     assert before > 10

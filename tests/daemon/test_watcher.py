@@ -197,8 +197,8 @@ def test_more_events_than_the_kernel_keeps_overflow_for_real(tmp_path):
 
 
 @contextmanager
-def _no_more_descriptors():
-    """As if the limit of open files were reached."""
+def _no_more_descriptors(*, but=0):
+    """As if the limit of open files were reached, all `but` so many."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     fillers = []
@@ -209,6 +209,8 @@ def _no_more_descriptors():
                 fillers.append(os.open("/dev/null", os.O_RDONLY))
             except OSError:
                 break
+        for _ in range(but):
+            os.close(fillers.pop())
         yield
     finally:
         for descriptor in fillers:
@@ -236,6 +238,40 @@ def test_without_an_inotify_instance_everything_is_polled_until_there_is_one(tmp
         )
 
     _watching(story, mode="auto", poll_seconds=3.0)
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_try_that_runs_out_of_descriptors_halfway_keeps_none(left):
+    """Else every look would make the want worse."""
+    with _no_more_descriptors(but=left), pytest.raises(OSError, match="max_user_instances"):
+        Inotify(lambda event: None, lambda cause: None)
+    assert [] == _descriptors_of("anon_inode:inotify")
+
+
+@contextmanager
+def _as_nobody():
+    """Without root's right to read everything."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+    else:
+        yield
+
+
+def test_a_folder_that_may_not_be_read_is_polled_and_named(tmp_path):
+    """The layer below us says nothing of EACCES and gives no watch."""
+
+    async def story(watcher, bell):
+        (tmp_path / "closed").mkdir(mode=0)
+        with _as_nobody():
+            watcher.follow([tmp_path / "closed"])
+        assert (0, 1) == (watcher.state.watched, watcher.state.polled)
+        assert "cannot be watched: Permission denied" in watcher.state.problem
+
+    _watching(story)
 
 
 class Full(Inotify):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -15,6 +16,8 @@ from freeal.correct import CorrectionJob, correct
 from freeal.errors import ConfigError, CorruptModelError, InputError, LlmError
 from freeal.events import Notice
 from freeal.job import TrainingJob, train
+from freeal.pool import Pool
+from freeal.record import Answerer
 from freeal.spec import Spec
 from freeal.testing.chat import text_of
 from freeal.testing.server import MessagesServer
@@ -332,3 +335,15 @@ def test_a_run_that_asks_nothing_cannot_be_asked():
 
     with pytest.raises(LlmError, match="asks none"):
         anyio.run(Unasked().answer, [])
+
+
+def test_what_a_version_leaves_does_not_tell_where_answers_came_from(make_round, tmp_path):
+    """A run that was cut off and found them in the store leaves the same bytes as one that paid for them."""
+    state = make_round(["yes", "no"], [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
+    found = [dataclasses.replace(note, from_store=True) for note in state.annotations]
+    pool = Pool(("a", "b"), (0, 1), (0, 1), ("text",))
+    for name, one in (("paid", state), ("found", dataclasses.replace(state, annotations=tuple(found)))):
+        (tmp_path / name).mkdir()
+        earlier.write(tmp_path / name, one, pool, Answerer("local", "m", "chat"))
+    paid, stored = ((tmp_path / name / earlier.FILE_NAME).read_bytes() for name in ("paid", "found"))
+    assert paid == stored

@@ -13,7 +13,7 @@ from freeal.student.base import NO_LABEL, LabelledTexts
 from freeal.student.frozen import FrozenTrainer
 from freeal.student.start import Start
 from freeal.student.training import RobustTraining
-from freeal.student.transformer import TransformerTrainer
+from freeal.student.transformer import TransformerTrainer, _held_out
 from freeal.student.trust import Pool, judge, lesson
 
 PLAIN = recipe.Recipe(2, 1, 16, 1e-3, filtered=True, mixup=False, consistency=True)
@@ -80,6 +80,14 @@ def test_what_a_person_confirmed_is_learned_although_the_losses_speak_against_it
     assert ([True] * 8 + [False] * 8) == taught.trusted[:16].tolist()
     assert [1.0] * 8 == probability[:8].tolist()
     assert probability[8:16].max() < 0.5
+
+
+def test_what_a_person_confirmed_is_not_held_out_for_calibration():
+    """A tenth of the other labels is; confirmed ones are too good not to be learned from."""
+    ids = np.arange(400) % 2
+    confirmed = np.arange(400) < 200
+    held_out = _held_out(ids, np.random.default_rng(0), confirmed=confirmed)
+    assert (0, 40) == (held_out[:200].sum(), held_out[200:].sum())
 
 
 @pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
