@@ -202,7 +202,7 @@ def _no_more_descriptors(*, but=0):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     fillers = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + but, before[1]))
     try:
         while True:
             try:
