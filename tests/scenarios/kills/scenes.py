@@ -24,7 +24,7 @@ watch: {{mode: "off", stability_seconds: 0.0, rescan_seconds: 0.2}}
 llm: {{provider: anthropic, base_url: "{url}", daily_budget_usd: 5.0}}
 student: {{model: {encoder}, mode: {mode}, epochs: 2, batch_size: 4}}
 loop: {{iterations: {iterations}, shots: 2, demos_per_class: 2}}
-jobs: {{keep_versions: 1, min_free_disk_mb: 0}}
+jobs: {{keep_versions: {kept}, min_free_disk_mb: 0}}
 log: {{format: json}}
 """
 
@@ -50,24 +50,29 @@ def _drop_to_predict(folder: Path, name: str, csv: str) -> None:
     (folder / "models" / "reviews" / "predict" / name).write_text(csv)
 
 
-def _settle(folder: Path, url: str, *, encoder: str = "minilm", mode: str = "frozen", iterations: int = 1) -> None:
+def _settle(
+    folder: Path, url: str, *, encoder: str = "minilm", mode: str = "frozen", iterations: int = 1, kept: int = 1
+) -> None:
     (folder / "inbox").mkdir(parents=True)
-    settings = _SETTINGS.format(url=url, encoder=encoder, mode=mode, iterations=iterations)
+    settings = _SETTINGS.format(url=url, encoder=encoder, mode=mode, iterations=iterations, kept=kept)
     (folder / "freeal.yaml").write_text(settings)
 
 
-def first(folder: Path, server: MessagesServer) -> Stage:
+def first(folder: Path, server: MessagesServer, *, kept: int = 1) -> Stage:
     """A pair to train on, one with an unusable spec, and a CSV that waits for the model of the first."""
-    _settle(folder, server.base_url)
+    _settle(folder, server.base_url, kept=kept)
     _drop(folder, "reviews", csv=rows(4), spec=SPEC)
     _drop(folder, "broken", csv=rows(2, start=50), spec="labels: [positive, negative]\n")
     _drop_to_predict(folder, "new.csv", rows(3, start=100))
     return Stage(folder, server)
 
 
-def later(folder: Path, server: MessagesServer) -> Stage:
-    """After all that: the same pair again, a new version that takes the old one's place, a second `new.csv`."""
-    stage = first(folder, server)
+def later(folder: Path, server: MessagesServer, *, kept: int = 1) -> Stage:
+    """After all that: the same pair again, a new version that takes the old one's place, a second `new.csv`.
+
+    With one version `kept` the same pair is no longer done already if it comes after the new version.
+    """
+    stage = first(folder, server, kept=kept)
     stage.run()
     _drop(folder, "reviews", csv=rows(4), spec=SPEC)
     _drop(folder, "updated", csv=rows(5, start=10), spec=SPEC + "name: reviews\n")
