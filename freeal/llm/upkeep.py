@@ -16,7 +16,6 @@ from freeal.errors import ConfigError, Where
 from freeal.llm.cache import NO_BILL, SqliteStore, stored_replies, unusable
 from freeal.types import Bill, Reply
 
-DAY_SECONDS = 86_400.0
 _LOCKED_HINT = "a job is writing to it: try again when none runs"
 
 

@@ -135,7 +135,8 @@ class PredictionRun:
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(RowReader(self._job.input_csv, self._job.csv))
         path = self._job.input_csv
-        positions = [find_column(self._reader.header, name, role="text_columns", path=path) for name in self._columns]
+        role = "text_columns" if self._job.text_columns else "the model"
+        positions = [find_column(self._reader.header, name, role=role, path=path) for name in self._columns]
         if self._part.state is None:
             self._part.append(self._header(self._reader.header), self._state())
         self._windows = WindowReader(

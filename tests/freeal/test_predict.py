@@ -60,7 +60,7 @@ def test_chunks_change_nothing(tmp_path, classifier):
 
 def test_a_missing_text_column_leaves_no_output(tmp_path, classifier):
     """The error names the nearest column, and no half-written file is there."""
-    with pytest.raises(InputError, match=r"column 'body': text_columns names a column that is not there .*'boddy'"):
+    with pytest.raises(InputError, match=r"column 'body': the model names a column that is not there .*'boddy'"):
         _predict(tmp_path, "title,boddy\na,b\n", classifier)
     assert ["new.csv"] == [path.name for path in tmp_path.iterdir()]
 

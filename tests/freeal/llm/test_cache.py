@@ -251,7 +251,7 @@ def test_pruning_deletes_what_was_neither_stored_nor_used_for_so_long(tmp_path):
     store.get_many(["used"])
     store.close()
     before = upkeep.size_bytes(path)
-    assert 500 == upkeep.prune(path, older_than_seconds=30 * upkeep.DAY_SECONDS)
+    assert 500 == upkeep.prune(path, older_than_seconds=30 * 86_400.0)
     assert upkeep.size_bytes(path) < before / 2
     store = SqliteStore(path)
     assert {"new", "used"} == set(store.get_many(["new", "used", "old 1"]))
