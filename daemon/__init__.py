@@ -1,0 +1,1 @@
+"""The service: files, time, processes, signals and settings around the library `freeal`."""

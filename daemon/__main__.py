@@ -1,5 +1,5 @@
 """`python -m daemon`."""
 
-from daemon.cli import main
+from daemon.cli.command_line import main
 
 raise SystemExit(main())

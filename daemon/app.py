@@ -13,37 +13,39 @@ from pathlib import Path
 import anyio
 from rich.console import Console
 
-from daemon import config, disk, lock
-from daemon.clock import Clock
+from daemon import config
 from daemon.config import Loaded, Settings
 from daemon.errors import DamagedJournalError
-from daemon.inbox.intake import Intake
-from daemon.inbox.notes import Notes
+from daemon.host import disk_errors, instance_lock
+from daemon.host.clock import Clock
+from daemon.host.systemd_notify import Notifier
+from daemon.inbox.claim_pair import Intake
+from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.folder_watcher import Watcher
+from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
-from daemon.inbox.scanner import Scanner
-from daemon.inbox.watcher import Watcher
-from daemon.jobs import rescue, runner
-from daemon.jobs.batches import Batches
-from daemon.jobs.endings import Endings
-from daemon.jobs.job import Job
-from daemon.jobs.journal import Journal
-from daemon.jobs.prediction import Prediction
-from daemon.jobs.purse import Purse
-from daemon.jobs.recovery import Recovery
-from daemon.jobs.requests import Requests
-from daemon.jobs.runner import Runner
-from daemon.live_view import TerminalView
-from daemon.notify import Notifier
-from daemon.outbox.publish import make_folder
-from daemon.processes import predict_lane
-from daemon.processes.predict_lane import PredictLane
-from daemon.reload import Reload
-from daemon.service import Service
-from daemon.view import LogView, View
-from daemon.web.opening import opened
-from daemon.web.snapshot import Looks
-from freeal.assembly import resolve_provider
+from daemon.jobs import job_runner
+from daemon.jobs.batch_cancellation import Batches
+from daemon.jobs.cancel_and_retry import Requests
+from daemon.jobs.job_completion import Endings
+from daemon.jobs.job_runner import Runner
+from daemon.journal.job_record import Job
+from daemon.journal.journal import Journal
+from daemon.journal.prediction_record import Prediction
+from daemon.limits.daily_spend import Purse
+from daemon.outbox.atomic_publish import make_folder
+from daemon.predictions import predict_lane
+from daemon.predictions.predict_lane import PredictLane
+from daemon.recovery import damaged_journal
+from daemon.recovery.restart_recovery import Recovery
+from daemon.service.config_reload import Reload
+from daemon.service.service_loop import Service
+from daemon.terminal.progress_bars import TerminalView
+from daemon.terminal.progress_view import LogView, View
+from daemon.web.live.page_snapshot import Looks
+from daemon.web.web_enabled import opened
 from freeal.errors import ConfigError, Where
+from freeal.job.implementations import resolve_provider
 from freeal.settings import LlmSettings
 
 
@@ -67,19 +69,19 @@ def serve(
     time = clock or Clock()
     prepare_folders(loaded.settings)
     state = loaded.settings.state
-    with lock.held(state), _view(console, once=once) as view:
+    with instance_lock.held(state), _view(console, once=once) as view:
         while True:
             try:
                 return _serve(loaded, once=once, time=time, view=view, programs=programs or Programs())
             except (DamagedJournalError, ExceptionGroup) as error:
-                damage = rescue.damage_in(error)
+                damage = damaged_journal.damage_in(error)
                 if damage is None:
                     raise
-                rescue.set_aside(state, time, damage)
+                damaged_journal.set_aside(state, time, damage)
 
 
 def _serve(loaded: Loaded, *, once: bool, time: Clock, view: View, programs: Programs) -> Report:
-    with rescue.open_sound(loaded.settings.state, time) as journal:
+    with damaged_journal.open_sound(loaded.settings.state, time) as journal:
         begun = time.wall()
         service = build(loaded, once=once, journal=journal, time=time, view=view, programs=programs)
         looks = Looks(
@@ -104,7 +106,7 @@ def _serve(loaded: Loaded, *, once: bool, time: Clock, view: View, programs: Pro
 class Programs:
     """The modules the processes run; tests put scripted ones in their place."""
 
-    train: str = runner.MODULE
+    train: str = job_runner.MODULE
     predict: str = predict_lane.MODULE
 
 
@@ -158,7 +160,7 @@ def prepare_folders(settings: Settings) -> None:
         try:
             make_folder(folder)
         except OSError as cause:
-            if trouble := disk.trouble_of(cause):
+            if trouble := disk_errors.trouble_of(cause):
                 raise trouble from cause
             taken = cause.errno in {errno.EEXIST, errno.ENOTDIR}
             problem = "is not a folder" if taken else f"cannot be made: {cause.strerror}"

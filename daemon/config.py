@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from freeal import yamlfile
 from freeal.errors import ConfigError, Where
 from freeal.settings import LlmSettings, LoopSettings, PredictSettings, Section, StudentSettings
+from freeal.spec import yaml_reader
 
 DEFAULT_FILE = Path("freeal.yaml")
 
@@ -116,16 +116,16 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
     Raises `ConfigError` naming file, line, key and the nearest known key.
     """
     if path is None and not DEFAULT_FILE.exists():
-        document = yamlfile.Document(Path.cwd() / DEFAULT_FILE, {}, {})
+        document = yaml_reader.Document(Path.cwd() / DEFAULT_FILE, {}, {})
     else:
-        document = yamlfile.load((path or DEFAULT_FILE).absolute(), ConfigError)
+        document = yaml_reader.load((path or DEFAULT_FILE).absolute(), ConfigError)
     base = document.path.parent
     from_environment: dict[str, str] = {}
     if "state" not in document.data and (folder := environment.get("STATE_DIRECTORY")):
         document.data["state"] = folder.split(":")[0]
         from_environment["state"] = "$STATE_DIRECTORY"
     _drop_empty_sections(document.data)
-    settings = yamlfile.validate(Settings, document, ConfigError)
+    settings = yaml_reader.validate(Settings, document, ConfigError)
     folders = {name: base / getattr(settings, name).expanduser() for name in ("inbox", "models", "state")}
     _refuse_shared_folders(folders, document)
     settings = settings.model_copy(update=folders)
@@ -150,7 +150,7 @@ def _drop_empty_sections(data: dict[str, Any]) -> None:
         del data[key]  # `llm:` with every key commented out means the defaults
 
 
-def _refuse_shared_folders(folders: Mapping[str, Path], document: yamlfile.Document) -> None:
+def _refuse_shared_folders(folders: Mapping[str, Path], document: yaml_reader.Document) -> None:
     seen: dict[Path, str] = {}
     for name, folder in folders.items():
         other = seen.setdefault(Path(os.path.normpath(folder)), name)
@@ -159,6 +159,6 @@ def _refuse_shared_folders(folders: Mapping[str, Path], document: yamlfile.Docum
             raise ConfigError(f"is the same folder as {other!r}", where=where, hint="give each a folder of its own")
 
 
-def _source(document: yamlfile.Document, key: tuple[str, ...]) -> str:
+def _source(document: yaml_reader.Document, key: tuple[str, ...]) -> str:
     line = document.lines.get(key)
     return "default" if line is None else f"{document.path.name}:{line}"

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from freeal.errors import FreealError
-    from freeal.job import Outcome, TrainingJob, train
-    from freeal.predict import Classifier, PredictionJob, predict_csv
-    from freeal.spec import Spec
+    from freeal.job.training_job import Outcome, TrainingJob, train
+    from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
+    from freeal.spec.job_spec import Spec
 
 __all__ = ["Classifier", "FreealError", "Outcome", "PredictionJob", "Spec", "TrainingJob", "predict_csv", "train"]
 
 _HOMES = {
-    "Classifier": "predict",
+    "Classifier": "prediction.predict_csv",
     "FreealError": "errors",
-    "Outcome": "job",
-    "PredictionJob": "predict",
-    "Spec": "spec",
-    "TrainingJob": "job",
-    "predict_csv": "predict",
-    "train": "job",
+    "Outcome": "job.training_job",
+    "PredictionJob": "prediction.predict_csv",
+    "Spec": "spec.job_spec",
+    "TrainingJob": "job.training_job",
+    "predict_csv": "prediction.predict_csv",
+    "train": "job.training_job",
 }
 
 

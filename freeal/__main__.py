@@ -2,6 +2,6 @@
 
 import sys
 
-from freeal.cli import main
+from freeal.cli.command_line import main
 
 sys.exit(main())

@@ -1,8 +1,8 @@
 """Settings of the library: what the language model, the student and the loop may be told.
 
 All frozen, all with defaults, all described: `freeal.yaml` shows the same keys with the same words. Nothing here reads
-a file or the environment; the edge (freeal/cli.py, daemon/config.py) does, once, and hands these objects down.
-"""
+a file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these objects
+down."""
 
 from __future__ import annotations
 

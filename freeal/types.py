@@ -146,4 +146,21 @@ class Annotation:
     from_store: bool = False
     """True when the answer was already paid for and came from the answer store."""
     weight: float = 1.0
-    """How much it counts when it is pooled with other answers to the same text (freeal/ensemble.py)."""
+    """How much it counts when it is pooled with other answers to the same text (aggregation/answer_ensemble.py)."""
+
+
+Source = Literal["llm+student", "student", "llm", "abstained", "failed", "corrected"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """One text's outcome. `label` is None where we abstained; `confidence` is the probability of the best label;
+    `llm_label` is None where the language model gave no usable answer, or a person's word stands in its place."""
+
+    label: str | None
+    confidence: float
+    source: Source
+    llm_label: str | None
+    student_label: str
+    clean: float
+    round: int

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from freeal import torch_runtime
+from freeal.compute import torch_runtime
 
 os.environ.update(torch_runtime.ENVIRONMENT)
 os.environ["OMP_NUM_THREADS"] = "1"  # the workers of a test run are parallel already

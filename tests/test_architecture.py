@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "anthropic", "numpy")
+MOST_MODULES_IN_A_FOLDER = 16
+ROOTS = {
+    "freeal": {"__init__", "__main__", "errors", "types", "events", "settings"},
+    "daemon": {"__init__", "__main__", "app", "config", "errors"},
+}
+"""What stands beside the rooms: leaves and the front door."""
 LEAVES = ("freeal.errors", "freeal.types", "freeal.events", "freeal.settings")
 MAY_USE_TORCH_OR_SKLEARN = (
     "freeal.student",
     "freeal.selection",
+    "freeal.compute",
     "freeal.llm.local",
-    "freeal.llm.packaged",
-    "freeal.llm.scoring",
-    "freeal.metrics",
+    "freeal.evaluation.metrics",
     "freeal.testing",
 )
-"""freeal.metrics takes precision, recall and F1 from scikit-learn rather than counting them itself."""
+"""freeal.evaluation.metrics takes precision, recall and F1 from scikit-learn rather than counting them itself."""
 
 
 def _modules() -> dict[str, tuple[Path, ast.Module]]:
@@ -86,6 +93,39 @@ def test_there_is_no_import_cycle_of_any_kind():
         visit(name, ())
 
 
+def _room(name: str) -> str:
+    return "/".join(name.split(".")[:2])
+
+
+ORDER = re.findall(
+    r"^\| `((?:freeal|daemon)/\w+)` \|", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+"""The rooms as docs/architecture.md lists them: each may import those before it."""
+
+
+@pytest.mark.parametrize("package", sorted(ROOTS))
+def test_the_picture_shows_every_room_once(package):
+    """docs/architecture.md lists exactly the folders there are; beside them stand leaves and the front door alone."""
+    folders = {f"{package}/{path.parent.name}" for path in (ROOT / package).glob("*/__init__.py")}
+    listed = [room for room in ORDER if room.startswith(f"{package}/")]
+    assert sorted(folders) == sorted(listed)
+    assert ROOTS[package] == {path.stem for path in (ROOT / package).glob("*.py")}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if _room(name) in ORDER])
+def test_a_room_imports_only_rooms_above_it(name):
+    """No arrow between rooms runs back: the order of the tables in docs/architecture.md is kept by every import."""
+    place = ORDER.index(_room(name))
+    targets = {_room(target) for target in _all_imports(name)} & set(ORDER)
+    assert set() == {target for target in targets if ORDER.index(target) > place}
+
+
+def test_no_folder_holds_more_than_a_reader_takes_in():
+    """At most sixteen modules side by side, the packages' own files not counted."""
+    counts = Counter(path.parent for path, _ in MODULES.values() if path.name not in {"__init__.py", "__main__.py"})
+    assert {} == {folder: count for folder, count in counts.items() if count > MOST_MODULES_IN_A_FOLDER}
+
+
 @pytest.mark.parametrize("name", LEAVES)
 def test_leaves_import_nothing_of_ours(name):
     """Errors and plain data can be used from anywhere without dragging anything along."""
@@ -101,9 +141,14 @@ def test_only_the_model_parts_import_torch_or_scikit_learn(name):
 
 def test_the_loop_depends_on_no_implementation():
     """The loop can be read, and run, without any particular language model or student."""
-    implementations = {"freeal.assembly", "freeal.llm.local", "freeal.llm.anthropic", "freeal.llm.openai"}
-    students = {name for name in MODULES if name.startswith("freeal.student.") and name != "freeal.student.base"}
-    assert set() == _all_imports("freeal.loop") & (implementations | students)
+    implementations = {
+        "freeal.job.implementations",
+        "freeal.llm.local.local_model",
+        "freeal.llm.providers.anthropic",
+        "freeal.llm.providers.openai",
+    }
+    students = {name for name in MODULES if name.startswith("freeal.student.") and name != "freeal.student.protocols"}
+    assert set() == _all_imports("freeal.loop.freeal_loop") & (implementations | students)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +159,7 @@ def test_the_daemon_process_imports_no_heavy_package(name):
     assert set() == {target for target in _all_imports(name) if target.split(".")[0] in HEAVY}
 
 
-@pytest.mark.parametrize("module", ["freeal", "freeal.cli", "daemon.cli"])
+@pytest.mark.parametrize("module", ["freeal", "freeal.cli.command_line", "daemon.cli.command_line", "daemon.cli"])
 def test_importing_an_entry_point_loads_nothing_heavy(module):
     """A fresh interpreter that imports an entry point has loaded neither torch nor pandas nor an LLM client."""
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -21,7 +21,11 @@ from matrix import Finding, Point
         ("job", "commit .state/answers.sqlite (insert bills)", "training job, before a commit of answers.sqlite"),
         ("daemon", "rename inbox/a.csv -> .state/work/a-*/input/a.csv", "daemon, while a job is claimed"),
         ("daemon", "mkdir inbox/done/a-*", "daemon, while inputs are archived"),
-        ("job", "call freeal.student.training:RobustTraining._step", "training job, in RobustTraining._step"),
+        (
+            "job",
+            "call freeal.student.training.robust_training:RobustTraining._step",
+            "training job, in RobustTraining._step",
+        ),
         ("daemon", "mkdir .state", "daemon, at its start or end"),
     ],
 )

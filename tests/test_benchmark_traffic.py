@@ -15,7 +15,7 @@ import traffic_clients
 import traffic_server
 import traffic_tables
 
-from freeal.llm.anthropic import request_body
+from freeal.llm.providers.anthropic import request_body
 from freeal.testing.server import Limits
 
 SEEN = traffic_server.Seen(

@@ -22,7 +22,7 @@ from run_loop import CallCount
 
 from freeal.events import Progress
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec import Spec
+from freeal.spec.job_spec import Spec
 
 CELL = Cell("mr", "freeal", 0, 60, None, "smollm2", "minilm", None, None)
 

@@ -11,13 +11,14 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import daemon.cli
+import daemon.cli.command_line
 import daemon.config
 import daemon.errors
 import freeal
-import freeal.cli
-from freeal import errors, spec
-from freeal.outputs import ANNOTATED_COLUMNS
+import freeal.cli.command_line
+from freeal import errors
+from freeal.results.output_tables import ANNOTATED_COLUMNS
+from freeal.spec import job_spec
 from freeal.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +55,7 @@ def _blocks(language):
 
 
 @pytest.mark.parametrize(
-    "name", [*spec.Spec.model_fields, *ANNOTATED_COLUMNS, *(status.value for status in Status), *_all_errors()]
+    "name", [*job_spec.Spec.model_fields, *ANNOTATED_COLUMNS, *(status.value for status in Status), *_all_errors()]
 )
 def test_the_manual_names_every_key_column_status_and_error(name):
     """A user who meets a name in a file or a message finds it in the README or the pages it leads to."""
@@ -64,17 +65,19 @@ def test_the_manual_names_every_key_column_status_and_error(name):
 @pytest.mark.parametrize("command", ["train", "predict", "correct", "show"])
 def test_the_manual_names_every_flag_of_the_library_commands(command, capsys):
     """Each long option that `-h` prints stands in the manual."""
-    assert set() == {flag for flag in _flags(freeal.cli.main, capsys, command) if flag not in MANUAL}
+    assert set() == {flag for flag in _flags(freeal.cli.command_line.main, capsys, command) if flag not in MANUAL}
 
 
 def test_the_readme_names_every_command_and_flag_of_the_service(capsys):
     """Each command and long option that `python -m daemon -h` prints stands in the README's table."""
-    help_text = _help(daemon.cli.main, capsys)
+    help_text = _help(daemon.cli.command_line.main, capsys)
     commands = re.findall(r"^ {4}([a-z]+) {2,}", help_text, re.MULTILINE)
     assert {"status", "check"} < set(commands)
     assert [] == [command for command in commands if f"`python -m daemon {command}" not in README]
     flags = {
-        flag for command in ([], *([name] for name in commands)) for flag in _flags(daemon.cli.main, capsys, *command)
+        flag
+        for command in ([], *([name] for name in commands))
+        for flag in _flags(daemon.cli.command_line.main, capsys, *command)
     }
     assert set() == {flag for flag in flags if flag not in MANUAL}
 
@@ -82,7 +85,7 @@ def test_the_readme_names_every_command_and_flag_of_the_service(capsys):
 def test_the_readme_names_no_command_that_is_not_there(capsys):
     """Each `python -m daemon|freeal COMMAND` of the prose is one that `-h` prints."""
     text = "".join(path.read_text(encoding="utf-8") for path in PROSE)
-    for package, main in (("daemon", daemon.cli.main), ("freeal", freeal.cli.main)):
+    for package, main in (("daemon", daemon.cli.command_line.main), ("freeal", freeal.cli.command_line.main)):
         known = re.findall(r"^ {4}([a-z]+) {2,}", _help(main, capsys), re.MULTILINE)
         assert set() == set(re.findall(rf"python -m {package} ([a-z]+)", text)) - set(known)
 
@@ -152,7 +155,7 @@ def _check_fields(node):
 def test_specs_in_the_prose_are_valid(source, tmp_path):
     """Each YAML example is a spec as it stands."""
     (tmp_path / "example.yaml").write_text(source, encoding="utf-8")
-    assert "example" == spec.load(tmp_path / "example.yaml").name
+    assert "example" == job_spec.load(tmp_path / "example.yaml").name
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -191,23 +194,6 @@ def test_make_targets_that_the_prose_names_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = set(re.findall(r"make ([a-z-]+)", MANUAL + CONTRIBUTING))
     assert target in named
-
-
-def test_the_layout_names_every_module_that_is_there_and_no_other():
-    """Each module and folder of both packages stands in CONTRIBUTING's table of the layout."""
-    rows = re.findall(r"^\| (`(?:freeal|daemon)/.*?) \|", CONTRIBUTING, re.MULTILINE)
-    named = set()
-    for row in rows:
-        places = re.findall(r"`([^`]+)`", row)
-        package = places[0].partition("/")[0]
-        named |= {place if "/" in place.rstrip("/") else f"{package}/{place}" for place in places}
-    there = {
-        f"{package}/{entry.name}{'/' if entry.is_dir() else ''}"
-        for package in ("freeal", "daemon")
-        for entry in (ROOT / package).iterdir()
-        if not entry.name.startswith("__") and (entry.suffix == ".py" or (entry / "__init__.py").is_file())
-    }
-    assert there == named
 
 
 def _help(main, capsys, *command):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from freeal import spec
+from freeal.spec import job_spec
 from freeal.table import read_table
 
 SAMPLES = Path(__file__).parent.parent / "inbox" / "samples"
@@ -87,7 +87,7 @@ def test_ids_are_unique_and_keep_their_zeros(reviews, new_reviews):
 
 def test_labels_are_those_of_the_spec_and_balanced(reviews, new_reviews):
     """Only the spec's labels are used; positive reviews are about 55 in 100, in both files."""
-    names = set(spec.load(SAMPLES / "reviews.yaml").labels)
+    names = set(job_spec.load(SAMPLES / "reviews.yaml").labels)
     for rows in (reviews, new_reviews):
         counts = Counter(row["sentiment"] for row in rows)
         assert names == set(counts)
@@ -164,7 +164,7 @@ def test_a_review_that_gives_orders_is_labelled_by_its_content(reviews):
 
 def test_the_spec_loads_and_fits_the_file(reviews):
     """The spec is valid, takes its name from the file and names columns that are there."""
-    loaded = spec.load(SAMPLES / "reviews.yaml")
+    loaded = job_spec.load(SAMPLES / "reviews.yaml")
     assert "reviews" == loaded.name
     assert ("title", "body") == loaded.text_columns
     assert ("sentiment", "id", 2) == (loaded.label_column, loaded.id_column, loaded.iterations)

@@ -1,0 +1,1 @@
+"""Dropped files: watching, pairing, waiting, refusing and claiming them."""

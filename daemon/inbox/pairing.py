@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from daemon.config import WatchSettings
-from daemon.inbox.objections import objection
-from daemon.inbox.stability import Observation, stable_at
-from daemon.inbox.strangers import OF_THE_INBOX, what_to_do
-from freeal.formats import data_stem, is_data
+from daemon.inbox.file_stability import Observation, stable_at
+from daemon.inbox.unsafe_names import objection
+from daemon.inbox.unsupported_files import OF_THE_INBOX, what_to_do
+from freeal.table.file_formats import data_stem, is_data
 
 DEFAULT_SPEC = "_default.yaml"
 SPEC_SUFFIXES = (".yaml", ".yml")

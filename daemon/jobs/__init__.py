@@ -1,0 +1,1 @@
+"""Jobs from their turn to their end: schedule, process, failures, cancel and retry, completion."""

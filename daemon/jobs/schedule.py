@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from daemon.clock import Clock
-from daemon.jobs.job import RUNNING, Job, State
+from daemon.host.clock import Clock
+from daemon.journal.job_record import RUNNING, Job, State
 
 MOST_IDLE = 4
 """Processes beside `jobs.parallel`, for jobs that wait for a batch: each still holds its memory."""

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import anyio
 
-from daemon.processes.channel import Channel, failure_of
-from daemon.processes.protocol import Answer, Result
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 
 
 async def cancel(line: str) -> Answer:
     """Cancel what the record holds of `job`."""
     try:
-        from freeal.assembly import cancel_batches
+        from freeal.job.implementations import cancel_batches
         from freeal.settings import LlmSettings
 
         request = json.loads(line)

@@ -15,12 +15,12 @@ from collections import OrderedDict
 from pathlib import Path
 from types import FrameType
 
-from daemon.processes.channel import Channel, failure_of
-from daemon.processes.protocol import Answer, Result, Stopped
-from daemon.processes.slices import Slice
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result, Stopped
+from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError, Where
-from freeal.predict import Classifier
-from freeal.prediction.run import PredictionRun
+from freeal.prediction.predict_csv import Classifier
+from freeal.prediction.prediction_run import PredictionRun
 from freeal.settings import PredictSettings
 
 MODELS_KEPT = 2

@@ -21,11 +21,11 @@ import filelock
 from pydantic import TypeAdapter
 
 from daemon.errors import AlreadyRunningError
-from daemon.processes.channel import Channel, failure_of
-from daemon.processes.device_turn import DeviceTurns
-from daemon.processes.protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.child_device_turn import DeviceTurns
+from daemon.processes.message_protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down
 from freeal.events import Emit, Waiting
-from freeal.llm.limiter import Limiter
+from freeal.llm.limits.rate_limiter import Limiter
 
 PREDECESSOR_SECONDS = 60.0
 PAUSE_TOLD_SECONDS = 30.0
@@ -60,8 +60,8 @@ async def _run(line: str, channel: Channel) -> Answer:
 
 async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answer:
     try:
-        from freeal.correct import CorrectionJob, correct
-        from freeal.job import TrainingJob, train
+        from freeal.job.correction_job import CorrectionJob, correct
+        from freeal.job.training_job import TrainingJob, train
 
         adapter: TypeAdapter[TrainingJob | CorrectionJob] = TypeAdapter(TrainingJob | CorrectionJob)
         job = adapter.validate_json(line)

@@ -16,24 +16,25 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from daemon.clock import Clock
 from daemon.config import Loaded
-from daemon.jobs.journal import Journal
-from daemon.web import address, trial
-from daemon.web.access import Access, find_token
-from daemon.web.feed import Feed
-from daemon.web.gallery import Gallery
-from daemon.web.guard import Guard
-from daemon.web.machine import Machine
-from daemon.web.models import Models
-from daemon.web.new_job import NewJob
-from daemon.web.overview import Overview
-from daemon.web.pages import Pages
-from daemon.web.records import Records
-from daemon.web.site import Site
-from daemon.web.snapshot import Looks, Observer
-from daemon.web.trial import Trial
-from daemon.web.uploads import Uploads
+from daemon.host.clock import Clock
+from daemon.journal.journal import Journal
+from daemon.web.finished_models import Gallery
+from daemon.web.live.journal_reader import Records
+from daemon.web.live.live_feed import Feed
+from daemon.web.live.page_snapshot import Looks, Observer
+from daemon.web.pages import try_sentence
+from daemon.web.pages.api_endpoints import Machine
+from daemon.web.pages.model_page import Models
+from daemon.web.pages.new_job_page import NewJob
+from daemon.web.pages.overview_page import Overview
+from daemon.web.pages.page_context import Site
+from daemon.web.pages.page_templates import Pages
+from daemon.web.pages.try_sentence import Trial
+from daemon.web.security import listen_address
+from daemon.web.security.access_token import Access, find_token
+from daemon.web.security.request_guard import Guard
+from daemon.web.uploads.upload_folders import Uploads
 from freeal.errors import FreealError
 
 _log = structlog.get_logger(__name__)
@@ -47,14 +48,14 @@ class LivePage:
     """Everything behind `web.enabled`. The address is taken when it is built; `run` serves."""
 
     def __init__(
-        self, loaded: Loaded, *, journal: Journal, clock: Clock, looks: Looks, trial_module: str = trial.MODULE
+        self, loaded: Loaded, *, journal: Journal, clock: Clock, looks: Looks, trial_module: str = try_sentence.MODULE
     ) -> None:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]
         token = find_token(web, environ=os.environ, base=loaded.base, source=source)
-        self._socket = address.bind(web, source=source)
-        self.url = address.url(self._socket)
-        on_loopback = address.is_loopback(self._socket)
+        self._socket = listen_address.bind(web, source=source)
+        self.url = listen_address.url(self._socket)
+        on_loopback = listen_address.is_loopback(self._socket)
         self._records = Records(loaded.settings.state)
         gallery, pages = Gallery(loaded.settings.models), Pages()
         observer = Observer(clock, looks, journal=journal, records=self._records, gallery=gallery)

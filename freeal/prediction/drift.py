@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from freeal.prediction.profile import CHANCE, TextProfile
-from freeal.prediction.tally import Tally
+from freeal.prediction.summary_counts import Tally
+from freeal.prediction.text_profile import CHANCE, TextProfile
 
 LEAST_ROWS = 20
 LEAST_DISTANCE = 0.01

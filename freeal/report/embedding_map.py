@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeal.record import FinishedRun
-from freeal.report.data import Point, TextMap
-from freeal.report.wording import short
+from freeal.report.number_format import short
+from freeal.report.report_data import Point, TextMap
+from freeal.results.finished_run import FinishedRun
 
 MOST_POINTS = 1500
 

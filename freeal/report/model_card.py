@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from freeal.intervals import spelled
-from freeal.metrics import Evaluation
-from freeal.record import FinishedRun
-from freeal.report import facts
-from freeal.report.rows import Rows
-from freeal.report.wording import MISSING, count, percent, plural, printable
-from freeal.student.card import Card
+from freeal.evaluation.confidence_intervals import spelled
+from freeal.evaluation.metrics import Evaluation
+from freeal.report import headline_facts
+from freeal.report.number_format import MISSING, count, percent, plural, printable
+from freeal.report.row_arrays import Rows
+from freeal.results.finished_run import FinishedRun
+from freeal.student.model_folder.student_metadata import Card
 
 _HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 """Encoders that we name otherwise than the hub does."""
@@ -107,7 +107,7 @@ def _labels(run: FinishedRun) -> str:
 
 def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
     digest = hashlib.sha256(record["first_prompt"].encode("utf-8", "replace")).hexdigest()
-    where = facts.OWN_WORDS.get(run.llm.provider, run.llm.provider)
+    where = headline_facts.OWN_WORDS.get(run.llm.provider, run.llm.provider)
     human = "No human label was trained on."
     if run.spec.examples:
         human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
@@ -157,7 +157,7 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
 
 
 def _weak(rows: Rows) -> str:
-    weak = facts.weak_classes(rows) or ["none stands out"]
+    weak = headline_facts.weak_classes(rows) or ["none stands out"]
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
 
 

@@ -1,0 +1,1 @@
+"""The small model: the contract between loop and student, and the two trainers that fulfil it."""

@@ -4,11 +4,11 @@ Nothing is converted (`007`, `NA`, `1e5` and dates stay what they are), rows kee
 a row that does not fit the header is refused with its line instead of being shifted.
 """
 
-from freeal.table.csvrows import detect
-from freeal.table.dialect import DELIMITERS, Dialect
-from freeal.table.header import find_column, free_name
-from freeal.table.reader import RowReader, Table, read_table
-from freeal.table.writer import Row, TableWriter, write_rows
+from freeal.table.column_names import find_column, free_name
+from freeal.table.csv_parsing.csv_rows import detect
+from freeal.table.csv_parsing.dialect import DELIMITERS, Dialect
+from freeal.table.csv_writer import Row, TableWriter, write_rows
+from freeal.table.table_reader import RowReader, Table, read_table
 
 __all__ = [
     "DELIMITERS",

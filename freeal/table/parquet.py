@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import InputError, Where
-from freeal.table.dialect import Dialect
+from freeal.table.csv_parsing.dialect import Dialect
 
 _BATCH_ROWS = 4096
 _FIRST_ROW = 2

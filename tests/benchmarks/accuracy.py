@@ -25,7 +25,7 @@ from methods import METHODS, TABLES
 from place import Folders
 from results import Record, Results, seconds_left
 
-from freeal import torch_runtime
+from freeal.compute import torch_runtime
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,11 +11,11 @@ from cells import Cell
 from data_sets import DATA_SETS, LABEL_COLUMN
 from methods import METHODS
 
-from freeal.metrics import Evaluation
-from freeal.pool import Pool, build_pool
-from freeal.spec import Spec
+from freeal.evaluation.metrics import Evaluation
+from freeal.pool.text_pool import Pool, build_pool
+from freeal.spec.job_spec import Spec
 from freeal.table import read_table
-from freeal.text import row_text
+from freeal.text.row_text import row_text
 
 _TEST_SEED = 0
 """A part of the test rows is the same for every seed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cells import Cell
 
-from freeal import atomic
+from freeal.files import atomic_write
 
 LEFT_BY = "freeal"
 
@@ -22,7 +22,7 @@ def save(folder: Path, cell: Cell, *, texts: Sequence[str], labels: Sequence[str
     """Keep `labels` (by pool index) for other cells of the same data, seed, rows, language model and student."""
     file = _file(folder, cell)
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_json(file, {"texts": _digest(texts), "labels": list(labels)})
+    atomic_write.write_json(file, {"texts": _digest(texts), "labels": list(labels)})
 
 
 def load(folder: Path, cell: Cell, *, texts: Sequence[str]) -> list[str | None]:

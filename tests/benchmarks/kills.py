@@ -28,8 +28,8 @@ import sections
 from matrix import Finding, Point, kill_at, random_kill, recorded
 from stage import Stage
 
-from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer
+from freeal.testing.tiny_encoder import tiny_encoder
 
 _PACKAGES = ("freeal-daemon", "anyio", "torch")
 _LONGEST_SECONDS = 3.0

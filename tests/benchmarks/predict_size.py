@@ -25,7 +25,7 @@ from typing import Any
 import provenance
 import sections
 
-from freeal import torch_runtime
+from freeal.compute import torch_runtime
 
 SECTION = "predict"
 BATCH_SIZE = 64
@@ -77,9 +77,9 @@ def write_rows(path: Path, rows: int, *, duplicates: float) -> int:
 def _model(folder: Path) -> Path:
     """The packaged encoder with a linear head, as a job would leave it."""
     from freeal.settings import StudentSettings
-    from freeal.student import card
-    from freeal.student.base import LabelledTexts
-    from freeal.student.frozen import FrozenTrainer
+    from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.model_folder import student_metadata
+    from freeal.student.protocols import LabelledTexts
 
     texts = [
         f"{mood} {noun}" for noun in ("film", "book", "phone", "food") for mood in ("good", "great", "bad", "poor")
@@ -89,7 +89,7 @@ def _model(folder: Path) -> Path:
     training = trainer.fit(data, labels=("good", "bad"), seed=0, on_step=lambda done, total: None)
     folder.mkdir()
     training.student.save(folder)
-    card.add_extra(folder, {"text_columns": ["text"]})
+    student_metadata.add_extra(folder, {"text_columns": ["text"]})
     return folder
 
 
@@ -113,7 +113,7 @@ def _measured(way: str, given: argparse.Namespace) -> dict[str, float]:
 
 def _freeal(model: Path, table: Path) -> tuple[float, float, float]:
     """(megabytes once the model is warm, seconds, seconds in forward passes)."""
-    from freeal.predict import Classifier, PredictionJob, predict_csv
+    from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
     from freeal.settings import PredictSettings
 
     settings = PredictSettings(batch_size=BATCH_SIZE)

@@ -19,8 +19,8 @@ from cells import Cell
 from place import Folders
 
 from freeal.events import Event, Progress
-from freeal.job import TrainingJob, train
-from freeal.student import store
+from freeal.job.training_job import TrainingJob, train
+from freeal.student.model_folder import load_student
 
 _EARLIER = 1000
 """Added to the seed that draws the rows of an earlier version."""
@@ -60,7 +60,8 @@ def loop(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
     if cell.method == handover.LEFT_BY:
         handover.save(folders.record, cell, texts=case.pool.texts, labels=_labels(folder_of[1]))
     rounds = [
-        entry | scores.of_student(store.load(folder_of[entry["round"]] / "model"), case) for entry in metrics["rounds"]
+        entry | scores.of_student(load_student.load(folder_of[entry["round"]] / "model"), case)
+        for entry in metrics["rounds"]
     ]
     kept = next(entry for entry in rounds if entry["round"] == metrics["kept_round"])
     return {

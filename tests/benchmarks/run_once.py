@@ -14,12 +14,13 @@ from cells import RECORDED, Cell
 from place import Folders
 from run_loop import CallCount
 
-from freeal.annotate import Annotator, LabelRequest
-from freeal.assembly import open_chat_model, open_trainer
-from freeal.llm.cache import SqliteStore
-from freeal.money.budget import Ledger, price_of
+from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.job.implementations import open_chat_model, open_trainer
+from freeal.llm.store.answer_store import SqliteStore
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
-from freeal.student.base import NO_LABEL, LabelledTexts, Training
+from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 
 
 def ask(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:

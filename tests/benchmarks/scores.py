@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from cases import Case
 
-from freeal.student.base import NO_LABEL, Student
+from freeal.student.protocols import NO_LABEL, Student
 
 CLEAN_THRESHOLD = 0.7
 COVERAGES = (0.60, 0.18)

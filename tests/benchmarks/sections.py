@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freeal import atomic
+from freeal.files import atomic_write
 
 
 def replace(file: Path, name: str, text: str) -> None:
@@ -24,5 +24,5 @@ def replace(file: Path, name: str, text: str) -> None:
             raise ValueError(f"{file}: the marks {begin} and {end} must both stand there, in this order")
         content = before + section + after
     file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.writing(file) as stream:
+    with atomic_write.writing(file) as stream:
         stream.write(content)

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.clock import Clock
-from daemon.jobs.job import Job, State
-from daemon.jobs.journal import Journal
+from daemon.host.clock import Clock
+from daemon.journal.job_record import Job, State
+from daemon.journal.journal import Journal
 
 MODEL = "worker"
 TEXTS = [f"a {word} thing number {number}" for number in range(40) for word in ("good", "bad")]
@@ -104,16 +104,16 @@ def _publish(folder: Path) -> Path:
 def train(place: Place) -> None:
     """The working model: the packaged encoder with a linear head, trained on a handful of texts."""
     from freeal.settings import StudentSettings
-    from freeal.student import card
-    from freeal.student.base import LabelledTexts
-    from freeal.student.frozen import FrozenTrainer
+    from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.model_folder import student_metadata
+    from freeal.student.protocols import LabelledTexts
 
     settings = StudentSettings(model="minilm", mode="frozen", device="cpu")
     labelled = LabelledTexts(TEXTS, [number % 2 for number in range(len(TEXTS))])
     done = FrozenTrainer(settings).fit(labelled, labels=("good", "bad"), seed=0, on_step=lambda done, total: None)
     version = _publish(place.folder / "models" / MODEL)
     done.student.save(version)
-    card.add_extra(version, {"name": MODEL, "job": "one", "text_columns": ["text"]})
+    student_metadata.add_extra(version, {"name": MODEL, "job": "one", "text_columns": ["text"]})
 
 
 @dataclasses.dataclass

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from freeal.spec import CsvFormat
 from freeal.table import RowReader, TableWriter, read_table, write_rows
-from freeal.text import row_text
+from freeal.table.csv_format import CsvFormat
+from freeal.text.row_text import row_text
 
 COLUMNS = ("title", "body")
 

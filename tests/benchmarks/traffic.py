@@ -7,12 +7,12 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.llm.anthropic import request_body
-from freeal.prompts import label_prompt
-from freeal.testing.chat import text_of
+from freeal.annotation.prompts import label_prompt
+from freeal.llm.providers.anthropic import request_body
+from freeal.testing.scripted_model import text_of
 from freeal.testing.server import Fault, FaultKind, Limits
-from freeal.testing.server.messages import counted_tokens
-from freeal.testing.server.replies import asked_of, prompt_of
+from freeal.testing.server.message_service import counted_tokens
+from freeal.testing.server.scripted_replies import asked_of, prompt_of
 from freeal.types import Label, Prompt, Task
 
 LATENCY_SECONDS = 0.2

@@ -22,15 +22,16 @@ import anthropic
 import place
 import traffic
 
-from freeal.annotate import Annotator, LabelRequest
-from freeal.answers import read
+from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.annotation.reply_parser import read
 from freeal.errors import AccountError, SpendCapError
-from freeal.llm.anthropic import AnthropicModel, reply_of, request_body
-from freeal.llm.cache import NO_BILL, AnswerStore, MemoryStore, SqliteStore
 from freeal.llm.credentials import ApiKey
-from freeal.llm.limiter import Limiter
-from freeal.llm.retry import Retry
-from freeal.money.budget import Ledger, price_of
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.limits.retry import Retry
+from freeal.llm.providers.anthropic import AnthropicModel, reply_of, request_body
+from freeal.llm.store.answer_store import NO_BILL, AnswerStore, MemoryStore, SqliteStore
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
 from freeal.types import Bill, Reply, Status
 

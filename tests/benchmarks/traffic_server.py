@@ -22,7 +22,7 @@ from traffic import ENDS_JOB, LATENCY_SECONDS, RandomFaults, verdict
 
 from freeal.testing.server import Limits, MessagesServer, Received
 from freeal.testing.server.faults import REFUSALS
-from freeal.testing.server.messages import counted_tokens
+from freeal.testing.server.message_service import counted_tokens
 
 _LOST = frozenset({*REFUSALS, "reset", "hang", "drip", "empty body", "truncated json", "not json"})
 """Faults after which the client has no answer."""

@@ -9,11 +9,11 @@ import anyio
 import pytest
 
 from daemon import app, config
-from daemon.clock import Clock
 from daemon.config import Loaded, Settings, WatchSettings
-from daemon.inbox.stability import look_around, observe
-from daemon.jobs.journal import Journal
-from daemon.view import LogView
+from daemon.host.clock import Clock
+from daemon.inbox.file_stability import look_around, observe
+from daemon.journal.journal import Journal
+from daemon.terminal.progress_view import LogView
 
 NOON = 1_763_812_800.0
 """2025-11-22T12:00:00Z."""

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from daemon import config
-from freeal import yamlfile
 from freeal.errors import ConfigError
+from freeal.spec import yaml_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_shipped_file_shows_every_key_with_its_default():
     """freeal.yaml at the top level is complete, and changing nothing in it changes nothing."""
-    document = yamlfile.load(ROOT / "freeal.yaml")
+    document = yaml_reader.load(ROOT / "freeal.yaml")
     defaults = config.Settings()
     keys = {key for key, _ in config.flatten(defaults)}
-    assert set() == keys - {yamlfile.dotted(path) for path in document.lines}
-    assert defaults == yamlfile.validate(config.Settings, document)
+    assert set() == keys - {yaml_reader.dotted(path) for path in document.lines}
+    assert defaults == yaml_reader.validate(config.Settings, document)
 
 
 def test_every_key_of_the_shipped_file_has_a_comment():

@@ -12,12 +12,12 @@ import sys
 import pytest
 import structlog
 
-from daemon import lock, logs
-from daemon.cli import main
+from daemon.cli.command_line import main
 from daemon.config import LogSettings
 from daemon.errors import AlreadyRunningError
-from daemon.notify import Notifier
-from daemon.status import STALE_SECONDS, collect
+from daemon.host import instance_lock, logging_setup
+from daemon.host.systemd_notify import Notifier
+from daemon.status.status_snapshot import STALE_SECONDS, collect
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -66,27 +66,27 @@ def test_the_lock_is_free_again_when_its_holder_dies(tmp_path):
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert b"held\n" == holder.stdout.readline()
-        assert lock.is_held(tmp_path)
-        with pytest.raises(AlreadyRunningError), lock.held(tmp_path, patience_seconds=0):
+        assert instance_lock.is_held(tmp_path)
+        with pytest.raises(AlreadyRunningError), instance_lock.held(tmp_path, patience_seconds=0):
             pass
         holder.kill()
         holder.wait()
-    assert not lock.is_held(tmp_path)
+    assert not instance_lock.is_held(tmp_path)
 
 
 def test_asking_whether_a_lock_is_held_leaves_it_free(tmp_path):
     """`status` does not get in the way of a start."""
-    assert not lock.is_held(tmp_path)
-    with lock.held(tmp_path):
+    assert not instance_lock.is_held(tmp_path)
+    with instance_lock.held(tmp_path):
         pass
-    assert not lock.is_held(tmp_path)
+    assert not instance_lock.is_held(tmp_path)
 
 
 @pytest.mark.parametrize("format_", ["auto", "json"])
 def test_elsewhere_than_on_a_terminal_a_line_is_one_json_object(format_):
     """With level, UTC time and the fields."""
     stream = io.StringIO()
-    logs.configure(LogSettings(format=format_), stream)
+    logging_setup.configure(LogSettings(format=format_), stream)
     structlog.get_logger().info("a job was claimed", job="a-1")
     structlog.get_logger().debug("unseen")
     line = json.loads(stream.getvalue())
@@ -101,7 +101,7 @@ def test_elsewhere_than_on_a_terminal_a_line_is_one_json_object(format_):
 def test_the_console_format_is_for_eyes():
     """Asked for, also where no terminal is."""
     stream = io.StringIO()
-    logs.configure(LogSettings(format="console"), stream)
+    logging_setup.configure(LogSettings(format="console"), stream)
     structlog.get_logger().warning("careful", job="a-1")
     assert "careful" in stream.getvalue()
     with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
@@ -117,7 +117,7 @@ def _fresh_structlog():
 def test_a_daemon_that_gives_no_sign_of_life_is_not_healthy(settings, journal, hands):
     """The lock alone does not make it alive."""
     journal.beat(1)
-    with lock.held(settings.state):
+    with instance_lock.held(settings.state):
         assert collect(settings, hands.clock).healthy
         hands.pass_by(STALE_SECONDS + 1)
         status = collect(settings, hands.clock)
@@ -162,7 +162,8 @@ def test_a_fresh_daemon_has_loaded_nothing_heavy_and_is_small():
     """Everything the service's own process imports, in a new interpreter."""
     code = """
 import sys
-import daemon.cli, daemon.app, daemon.status, daemon.check, daemon.dry_run, daemon.closing
+import daemon.cli.command_line, daemon.app, daemon.status.status_snapshot
+import daemon.cli.check_command, daemon.cli.dry_run_command, daemon.cli.once_summary
 print([name for name in ("torch", "transformers", "pandas", "sklearn", "numpy", "anthropic") if name in sys.modules])
 print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS")))
 """

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeal.annotate import Annotator
+from freeal.annotation.annotator import Annotator
+from freeal.evaluation.metrics import Evaluation
 from freeal.events import ignore
-from freeal.llm.cache import MemoryStore
-from freeal.loop import Loop
-from freeal.metrics import Evaluation
-from freeal.money.budget import Ledger
-from freeal.pool import Pool
+from freeal.llm.store.answer_store import MemoryStore
+from freeal.loop.freeal_loop import Loop
+from freeal.loop.round_state import RoundState, RoundStore
+from freeal.money.budget_ledger import Ledger
+from freeal.pool.text_pool import Pool
 from freeal.settings import LoopSettings, Price
-from freeal.state import RoundState, RoundStore
-from freeal.testing.encoder import tiny_encoder
-from freeal.testing.student import TinyTrainer
+from freeal.testing.tiny_encoder import tiny_encoder
+from freeal.testing.tiny_student import TinyTrainer
 from freeal.types import Annotation, Label, Status, Task
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["freeal", "csv", "json", "yaml"]):
-    from freeal import answers, spec
+    from freeal.annotation import reply_parser
     from freeal.errors import FreealError
-    from freeal.spec import CsvFormat
+    from freeal.spec import job_spec
     from freeal.table import read_table
+    from freeal.table.csv_format import CsvFormat
     from freeal.types import Reply
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="freeal-fuzz-"))
@@ -37,7 +38,7 @@ def spec_loader(data: bytes) -> None:
     path = _FOLDER / "reviews.yaml"
     path.write_bytes(data)
     try:
-        spec.load(path).digest()
+        job_spec.load(path).digest()
     except FreealError:
         return
 
@@ -45,10 +46,10 @@ def spec_loader(data: bytes) -> None:
 def answer_parser(data: bytes) -> None:
     """Any reply is a label, or none."""
     text = data.decode("utf-8", "surrogateescape")
-    found = answers.read(Reply(text=text), _LABELS)
+    found = reply_parser.read(Reply(text=text), _LABELS)
     if found.label not in (None, *_LABELS) or not 0.0 <= found.confidence <= 1.0:
         raise AssertionError(found)
-    answers.read_texts(Reply(text=text))
+    reply_parser.read_texts(Reply(text=text))
 
 
 TARGETS = {"reader": reader, "spec": spec_loader, "answers": answer_parser}

@@ -6,11 +6,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from freeal import answers, spec
+from freeal.annotation import reply_parser
 from freeal.errors import FreealError, SpecError
+from freeal.spec import job_spec
 from freeal.types import Reply, Status
 
-KEYS = [*spec.Spec.model_fields, "encoding", "text", "label", "<<", "~", "? [a]", "1"]
+KEYS = [*job_spec.Spec.model_fields, "encoding", "text", "label", "<<", "~", "? [a]", "1"]
 VALUES = st.sampled_from(
     [
         *[
@@ -51,12 +52,12 @@ def test_no_bytes_make_the_spec_loader_fall_over(tmp_path_factory, content):
     """A spec is complete and can be written down and hashed, or it is refused with an error that names its file."""
     path = tmp_path_factory.getbasetemp() / "reviews.yaml"
     path.write_bytes(content)
-    found = _outcome(spec.load, path)
+    found = _outcome(job_spec.load, path)
     if isinstance(found, SpecError):
         assert path == found.where.file
         assert str(found).encode()
         return
-    assert found == spec.Spec.model_validate_json(found.model_dump_json())
+    assert found == job_spec.Spec.model_validate_json(found.model_dump_json())
     assert 64 == len(found.digest())
 
 
@@ -87,12 +88,12 @@ def test_no_reply_makes_the_parser_fall_over(labels, data, stop):
     """A reply gives one of the labels with a confidence from 0 to 1, or a status that says why it gives none."""
     pieces = st.lists(st.one_of(WORDS, st.sampled_from(labels), st.text(max_size=6)), max_size=12)
     reply = Reply(text=data.draw(pieces.map("".join)), stop_reason=stop)
-    found = answers.read(reply, labels)
+    found = reply_parser.read(reply, labels)
     assert (found.label is None) == (found.status is not Status.OK)
     assert found.label in (None, *labels)
     assert 0.0 <= found.confidence <= 1.0
     assert set(found.alternatives) <= set(labels) - {found.label}
-    assert all(text.strip() == text != "" for text in answers.read_texts(reply))
+    assert all(text.strip() == text != "" for text in reply_parser.read_texts(reply))
 
 
 @given(
@@ -104,7 +105,7 @@ def test_no_reply_makes_the_parser_fall_over(labels, data, stop):
 def test_a_spec_built_in_python_is_whole_or_refused(value):
     """So it is for people who build a spec from what they read elsewhere."""
     document = value if isinstance(value, dict) else {"name": "a", "description": "b", "labels": value}
-    assert str(_outcome(spec.Spec.model_validate, document)).encode("utf-8", "backslashreplace")
+    assert str(_outcome(job_spec.Spec.model_validate, document)).encode("utf-8", "backslashreplace")
 
 
 def _outcome(call, argument):

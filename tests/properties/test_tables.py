@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freeal.errors import FreealError
-from freeal.spec import CsvFormat
 from freeal.table import read_table, write_rows
+from freeal.table.csv_format import CsvFormat
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "gb18030", "cp1252", "shift_jis", "latin-1")
 HOSTILE = st.sampled_from(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer
+from freeal.testing.tiny_encoder import tiny_encoder
 
 WATCH = os.environ.get("FREEAL_TEST_WATCH", "auto")
 """`watch.mode` of the service in every scenario: all of them must end the same whatever watches, `off` included."""

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "kills"))  # shared with the benc
 import scenes
 from matrix import Point, compare, fault_at, recorded
 
-from daemon.jobs.job import State
+from daemon.journal.job_record import State
 from freeal.testing.server import MessagesServer
 
 WRITES = {"rename", "mkdir", "write", "symlink", "fsync"}

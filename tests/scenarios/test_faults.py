@@ -1,6 +1,7 @@
 """Everything the language model can do wrong, and what becomes of the rows, the job and the exit code.
 
-What one call makes of it stands in tests/freeal/llm/test_faults.py, a `retry-after` of two minutes among it.
+What one call makes of it stands in tests/freeal/llm/providers/test_server_faults.py, a `retry-after` of two minutes
+among it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import threading
 
 import pytest
 
-from daemon.clock import Clock
-from daemon.jobs.journal import Journal
+from daemon.host.clock import Clock
+from daemon.journal.journal import Journal
 from freeal.testing.server import Fault, MessagesServer
 
 _CASE = re.compile(r"\[\[(.*?)\]\]")

@@ -106,15 +106,15 @@ def test_a_kill_of_the_real_program_costs_nothing(tmp_path, encoder):
     """
     points = (
         Point("job", "commit .state/answers.sqlite (insert bills)", 3),
-        Point("job", "call freeal.student.training:RobustTraining._lesson", 2, whole=True),
-        Point("job", "call freeal.student.training:RobustTraining._step", 2, whole=True),
+        Point("job", "call freeal.student.training.robust_training:RobustTraining._lesson", 2, whole=True),
+        Point("job", "call freeal.student.training.robust_training:RobustTraining._step", 2, whole=True),
         Point(
             "job",
             "rename .state/work/reviews-*/rounds/*/.round_1.tmp -> .state/work/reviews-*/rounds/*/round_1",
             whole=True,
         ),
-        Point("job", "call freeal.student.training:RobustTraining._step", 5),
-        Point("job", "call freeal.results:write"),
+        Point("job", "call freeal.student.training.robust_training:RobustTraining._step", 5),
+        Point("job", "call freeal.job.output_folder:write"),
         Point(
             "job",
             "rename .state/work/reviews-*/output/.run.json.*.tmp -> .state/work/reviews-*/output/run.json",
@@ -122,7 +122,7 @@ def test_a_kill_of_the_real_program_costs_nothing(tmp_path, encoder):
         ),
         Point("daemon", "commit .state/journal.sqlite (update jobs training)"),
         Point("daemon", "rename .state/work/reviews-*/output -> models/reviews/versions/reviews-*", whole=True),
-        Point("predict", "call freeal.prediction.scoring:score", whole=True),
+        Point("predict", "call freeal.prediction.window_scoring:score", whole=True),
     )
     with MessagesServer(answer=scenes.verdict) as server:
         stage = scenes.real(tmp_path / "stage", server, encoder)

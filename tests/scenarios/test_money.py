@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from freeal.money.budget import KNOWN_PRICES, ceiling, cost_usd
-from freeal.prompts import label_prompt
+from freeal.annotation.prompts import label_prompt
+from freeal.money.prices import KNOWN_PRICES, ceiling, cost_usd
 from freeal.testing.server import MessagesServer
 from freeal.types import Demonstration, Label, Task, Usage
 

@@ -19,8 +19,8 @@ import pytest
 from machine import PYTHON
 from unit_file import UNIT, Unit
 
-from freeal.testing.encoder import tiny_encoder
 from freeal.testing.server import MessagesServer
+from freeal.testing.tiny_encoder import tiny_encoder
 
 pytestmark = pytest.mark.slow
 

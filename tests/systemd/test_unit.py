@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from unit_file import DROP_INS, UNIT, Unit
 
-from daemon.cli import CONFIGURATION, USAGE
+from daemon.cli.command_line import CONFIGURATION, USAGE
 
 
 @pytest.fixture

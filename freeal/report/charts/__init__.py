@@ -1,0 +1,1 @@
+"""Numbers to SVG, one module per kind of picture."""

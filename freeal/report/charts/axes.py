@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from freeal.report.markup import line, text
+from freeal.report.markup_elements import line, text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from freeal.report.charts import axes, palette
-from freeal.report.data import Histogram
-from freeal.report.markup import box, line, picture, text
-from freeal.report.wording import count, plural
+from freeal.report.markup_elements import box, line, picture, text
+from freeal.report.number_format import count, plural
+from freeal.report.report_data import Histogram
 
 
 def histogram_chart(histogram: Histogram) -> tuple[Markup, Markup]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from freeal.report.markup import Value, element
+from freeal.report.markup_elements import Value, element
 
 COLOURS = 7
 REST = "cx"

@@ -14,14 +14,14 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from daemon import app, config
-from daemon.clock import Clock
 from daemon.config import Loaded, Settings, WebSettings
-from daemon.inbox.watcher import WatchState
-from daemon.jobs.job import Job
-from daemon.jobs.journal import Journal
-from daemon.outbox import publish
+from daemon.host.clock import Clock
+from daemon.inbox.folder_watcher import WatchState
+from daemon.journal.job_record import Job
+from daemon.journal.journal import Journal
+from daemon.outbox import atomic_publish
+from daemon.web.live.page_snapshot import Looks
 from daemon.web.server import LivePage
-from daemon.web.snapshot import Looks
 
 HOST = "http://localhost:8765"
 VERSION = "reviews-20251122-120000-abcdef"
@@ -155,7 +155,7 @@ class Stage:
         (version / "metrics.json").write_text(json.dumps(metrics()))
         (version / "annotated.csv").write_text("text,freeal_label\na good one,good\n")
         (version / "report.html").write_text("<!DOCTYPE html><title>r</title><script>alert(1)</script>")
-        publish.point(folder / "model", f"versions/{VERSION}/model")
+        atomic_publish.point(folder / "model", f"versions/{VERSION}/model")
         return folder
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.job import State
-from daemon.jobs.prediction import Prediction
-from daemon.jobs.purse import Purse
+from daemon.journal.job_record import State
+from daemon.journal.prediction_record import Prediction
+from daemon.limits.daily_spend import Purse
 
 CHROMIUM = "/usr/bin/chromium"
 SHOTS = Path(__file__).resolve().parents[3] / ".bench" / "screenshots"

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from daemon import app, config
-from daemon.web.opening import outlook
+from daemon.web.web_enabled import outlook
 from freeal.errors import ConfigError
 
 
@@ -50,7 +50,7 @@ def test_a_run_once_has_no_page(tmp_path):
 def test_without_the_extra_it_is_a_configuration_error(tmp_path):
     """It names the package and how to install it."""
     _loaded(tmp_path)
-    code = "import sys; sys.modules['starlette'] = None; from daemon.cli import main; sys.exit(main([]))"
+    code = "import sys; sys.modules['starlette'] = None; from daemon.cli.command_line import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 78 == done.returncode
     assert "the live page needs the package 'starlette', which is not installed" in done.stderr

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from freeal.annotation.prompts import label_prompt
 from freeal.llm.credentials import ApiKey
-from freeal.llm.retry import PauseGate, Retry
-from freeal.prompts import label_prompt
+from freeal.llm.limits.retry import PauseGate, Retry
 from freeal.types import Label, Prompt, Task
 
 

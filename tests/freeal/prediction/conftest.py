@@ -6,11 +6,11 @@ import csv
 
 import pytest
 
-from freeal.prediction.classifier import Classifier
-from freeal.prediction.job import PredictionJob
+from freeal.prediction.prediction_job import PredictionJob
+from freeal.prediction.published_classifier import Classifier
 from freeal.settings import PredictSettings
-from freeal.student.base import LabelledTexts
-from freeal.testing.student import TinyTrainer
+from freeal.student.protocols import LabelledTexts
+from freeal.testing.tiny_student import TinyTrainer
 
 
 class Counting:

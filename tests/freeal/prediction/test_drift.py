@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from freeal.errors import CorruptModelError
-from freeal.predict import predict_csv
-from freeal.prediction import profile as profiles
+from freeal.prediction import text_profile as profiles
 from freeal.prediction.drift import compare
-from freeal.prediction.tally import Tally
+from freeal.prediction.predict_csv import predict_csv
+from freeal.prediction.summary_counts import Tally
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside this checkout")

@@ -8,22 +8,22 @@ import json
 import anyio
 import pytest
 
-from freeal import results
-from freeal.annotate import Annotator
-from freeal.decide import decide
+from freeal.annotation.annotator import Annotator
 from freeal.events import ignore
-from freeal.job import TrainingJob, run_loop
-from freeal.llm.cache import MemoryStore
-from freeal.money.budget import Ledger
-from freeal.pool import build_pool
-from freeal.record import Answerer, FinishedRun
+from freeal.job import output_folder
+from freeal.job.training_job import TrainingJob, run_loop
+from freeal.llm.store.answer_store import MemoryStore
+from freeal.loop.final_label import decide
+from freeal.loop.round_state import RoundStore
+from freeal.money.budget_ledger import Ledger
+from freeal.pool.text_pool import build_pool
+from freeal.results.finished_run import Answerer, FinishedRun
 from freeal.settings import Price
-from freeal.spec import Spec
-from freeal.state import RoundStore
-from freeal.student import card
+from freeal.spec.job_spec import Spec
+from freeal.student.model_folder import student_metadata
 from freeal.table import read_table
-from freeal.testing.chat import ScriptedModel, text_of
-from freeal.testing.student import TinyTrainer
+from freeal.testing.scripted_model import ScriptedModel, text_of
+from freeal.testing.tiny_student import TinyTrainer
 
 LABELS = {"happy": "the customer is satisfied", "angry": "the customer is not satisfied"}
 
@@ -105,12 +105,12 @@ def publish(tmp_path):
     def publishing(run, *, folder="out", previous=None):
         model = tmp_path / f"student of {folder}"
         model.mkdir()
-        made = card.Card(
+        made = student_metadata.Card(
             labels=run.spec.task.names, base_model="minilm", mode="frozen", max_length=128, temperature=1.0
         )
-        card.write(model, made)
+        student_metadata.write(model, made)
         before = previous and tmp_path / previous / "model"
-        results.write(run, tmp_path / folder, model_folder=model, previous_model=before)
+        output_folder.write(run, tmp_path / folder, model_folder=model, previous_model=before)
         return tmp_path / folder
 
     return publishing

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.intervals import wilson
+from freeal.evaluation.confidence_intervals import wilson
 from freeal.report.charts import axes, palette
-from freeal.report.charts.bars import shares_chart
+from freeal.report.charts.bar_chart import shares_chart
+from freeal.report.charts.confusion_matrix import confusion_chart
 from freeal.report.charts.histogram import histogram_chart
-from freeal.report.charts.matrix import confusion_chart
-from freeal.report.data import Confusion, Histogram, Shares
-from freeal.report.markup import element
+from freeal.report.markup_elements import element
+from freeal.report.report_data import Confusion, Histogram, Shares
 
 
 def test_what_is_no_element_is_escaped():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import freeal.report.page
+import freeal.report.report_page
 
 SCHEMA = json.loads((Path(freeal.report.page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8"))
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from freeal.errors import TrainingError
-from freeal.student.base import NO_LABEL, LabelledTexts
-from freeal.student.frozen import FrozenTrainer
-from freeal.student.transformer import TransformerTrainer
+from freeal.student.finetune_trainer import TransformerTrainer
+from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.protocols import NO_LABEL, LabelledTexts
 
 TRAINERS = [FrozenTrainer, TransformerTrainer]
 LABELS = ("good", "bad")

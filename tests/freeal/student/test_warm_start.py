@@ -8,12 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from freeal.assembly import open_trainer
 from freeal.errors import ModelFolderError
-from freeal.student.base import LabelledTexts
-from freeal.student.frozen import FrozenTrainer
-from freeal.student.start import Start
-from freeal.student.transformer import TransformerTrainer
+from freeal.job.implementations import open_trainer
+from freeal.student.encoder_trainer import Start
+from freeal.student.finetune_trainer import TransformerTrainer
+from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.protocols import LabelledTexts
 
 
 def _fit(trainer, texts, ids, labels=("good", "bad")):

@@ -10,11 +10,11 @@ from freeal.testing.server import MessagesServer
 
 SPEC = "description: Is the customer satisfied?\nlabels: [positive, negative]\ntext_columns: [text]\n"
 REAL_CALLS = (
-    "freeal.student.training:RobustTraining._lesson",
-    "freeal.student.training:RobustTraining._step",
-    "freeal.prediction.scoring:score",
-    "freeal.prediction.run:PredictionRun.finish",
-    "freeal.results:write",
+    "freeal.student.training.robust_training:RobustTraining._lesson",
+    "freeal.student.training.robust_training:RobustTraining._step",
+    "freeal.prediction.window_scoring:score",
+    "freeal.prediction.prediction_run:PredictionRun.finish",
+    "freeal.job.output_folder:write",
 )
 """Points within a run with torch where no file is touched: between epochs, within one, while rows are predicted."""
 CONCURRENCY = 8

@@ -15,13 +15,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from daemon.clock import Clock
-from daemon.jobs.journal import FILE_NAME, Journal
-from daemon.jobs.requests import ask
-from freeal.llm.cache import SqliteStore
-from freeal.testing.chat import text_of
+from daemon.host.clock import Clock
+from daemon.jobs.cancel_and_retry import ask
+from daemon.journal.journal import FILE_NAME, Journal
+from freeal.llm.store.answer_store import SqliteStore
+from freeal.testing.scripted_model import text_of
 from freeal.testing.server import MessagesServer
-from freeal.testing.server.replies import prompt_of
+from freeal.testing.server.scripted_replies import prompt_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from daemon import app, config, disk, logs
+from daemon import app, config
+from daemon.host import disk_errors, logging_setup
 from freeal.errors import FreealError
 
 
 def main() -> int:
     loaded = config.load(Path("freeal.yaml"))
-    logs.configure(loaded.settings.log)
+    logging_setup.configure(loaded.settings.log)
     programs = app.Programs("scripted_train", "scripted_predict")
     try:
         return app.serve(loaded, once=True, console=Console(stderr=True), programs=programs).exit_code
-    except (OSError, FreealError, ExceptionGroup) as error:  # as daemon.cli does
-        if (trouble := disk.trouble_of(error)) is None:
+    except (OSError, FreealError, ExceptionGroup) as error:  # as daemon.cli.command_line does
+        if (trouble := disk_errors.trouble_of(error)) is None:
             raise
         sys.stderr.write(f"{trouble}\n")
         return 1

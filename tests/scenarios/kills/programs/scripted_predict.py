@@ -8,14 +8,14 @@ import json
 import sys
 from pathlib import Path
 
-from daemon.processes.channel import failure_of
-from freeal import atomic
+from daemon.processes.child_channel import failure_of
+from freeal.files import atomic_write
 
 for line in sys.stdin:
     job = json.loads(line)
     rows = Path(job["input_csv"]).read_text().splitlines()
     try:
-        with atomic.writing(Path(job["output_csv"])) as stream:
+        with atomic_write.writing(Path(job["output_csv"])) as stream:
             stream.write(f"{rows[0]},freeal_label\n")
             for row in rows[1:]:
                 stream.write(f"{row},positive\n")

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import filelock
 
-from daemon.processes.channel import failure_of
-from freeal import atomic
-from freeal.llm.cache import SqliteStore
+from daemon.processes.child_channel import failure_of
+from freeal.files import atomic_write
+from freeal.llm.store.answer_store import SqliteStore
 from freeal.types import Bill, Reply, Usage
 
 EPOCHS = 3
@@ -67,18 +67,18 @@ def train(job):
     if not (folder / "round_1").exists():
         temporary = folder / ".round_1.tmp"
         temporary.mkdir(exist_ok=True)
-        atomic.write_json(temporary / "round.json", {"round": 1})
-        atomic.sync_tree(temporary)
+        atomic_write.write_json(temporary / "round.json", {"round": 1})
+        atomic_write.sync_tree(temporary)
         temporary.rename(folder / "round_1")
-        atomic.sync(folder)
+        atomic_write.sync(folder)
     say("round_finished", round=1, metrics={})
 
 
 def write(job, header, rows, labels):
     output = Path(job["output"])
     (output / "model").mkdir(parents=True)
-    atomic.write_json(output / "model" / "config.json", {"labels": sorted(set(labels.values()))})
-    with atomic.writing(output / "annotated.csv") as stream:
+    atomic_write.write_json(output / "model" / "config.json", {"labels": sorted(set(labels.values()))})
+    with atomic_write.writing(output / "annotated.csv") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*header, "freeal_label"])
         writer.writerows([*row.values(), labels[row["text"]]] for row in rows)
@@ -86,8 +86,8 @@ def write(job, header, rows, labels):
         record = json.loads(Path(job["version"], "run.json").read_text())
     else:
         record = {"input": {"file": Path(job["csv"]).name}, "spec": job["spec"]}
-    atomic.write_json(output / "run.json", record)
-    atomic.write_json(output / "metrics.json", {"rows": len(rows)})
+    atomic_write.write_json(output / "run.json", record)
+    atomic_write.write_json(output / "metrics.json", {"rows": len(rows)})
 
 
 def main():

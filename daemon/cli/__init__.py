@@ -1,0 +1,1 @@
+"""`python -m daemon`: the commands, and what they print."""

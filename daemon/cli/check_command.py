@@ -1,0 +1,113 @@
+"""`check`: is everything in place? One line each, `ok` or what to do. Nothing is called or fetched."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+
+from daemon.app import prepare_folders
+from daemon.config import Loaded, flatten
+from daemon.processes.message_protocol import Failure, Result
+from daemon.processes.single_question import ask_once
+from daemon.web.web_enabled import outlook
+from freeal.errors import FreealError
+from freeal.job.implementations import resolve_provider
+
+PROBE = "daemon.processes.check_models"
+MEGABYTE = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, whether it is well, and what there is or what to do."""
+
+    subject: str
+    is_well: bool
+    text: str
+
+
+def check(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
+    """Print the effective settings with the source of each, then the findings; 0 when all are well, else 78."""
+    for key, value in flatten(loaded.settings):
+        console.print(
+            f"{key} = {_as_yaml(value)}  [{loaded.sources[key]}]", markup=False, soft_wrap=True, highlight=False
+        )
+    console.print()
+    healthy = True
+    for finding in _findings(loaded, environment):
+        healthy &= finding.is_well
+        mark = "ok     " if finding.is_well else "PROBLEM"
+        console.print(f"{mark}  {finding.subject}: {finding.text}", markup=False, soft_wrap=True, highlight=False)
+    return 0 if healthy else 78
+
+
+def _as_yaml(value: object) -> str:
+    """As the value would be written in freeal.yaml."""
+    return str(value) if isinstance(value, str | Path) else json.dumps(value, ensure_ascii=False)
+
+
+def _findings(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Finding]:
+    yield from _folders(loaded)
+    yield _language_model(loaded, environment)
+    if loaded.settings.web.enabled:
+        yield _live_page(loaded, environment)
+    yield from _heavy_parts(loaded)
+
+
+def _folders(loaded: Loaded) -> Iterator[Finding]:
+    settings = loaded.settings
+    try:
+        prepare_folders(settings)
+    except FreealError as error:
+        yield Finding("folders", is_well=False, text=str(error))
+        return
+    for name, folder in {"inbox": settings.inbox, "models": settings.models, "state": settings.state}.items():
+        yield _writable(name, folder)
+    free_mb = min(shutil.disk_usage(folder).free for folder in (settings.models, settings.state)) // MEGABYTE
+    least = settings.jobs.min_free_disk_mb
+    enough = free_mb >= least
+    yield Finding("disk", is_well=enough, text=f"{free_mb} MB free" + ("" if enough else f"; {least} MB are needed"))
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".check.", suffix=".tmp"):
+            return Finding(name, is_well=True, text=str(folder))
+    except OSError as error:
+        return Finding(name, is_well=False, text=f"{folder} cannot be written to: {error.strerror}")
+
+
+def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
+    llm = loaded.settings.llm
+    try:
+        provider, key = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+    except FreealError as error:
+        return Finding("language model", is_well=False, text=str(error))
+    source = f", key from {key.source}" if key else ""
+    note = " (no key found: a small model in this machine's memory)" if llm.provider == "auto" and not key else ""
+    return Finding("language model", is_well=True, text=f"{provider}, {llm.model or 'default model'}{source}{note}")
+
+
+def _live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
+    try:
+        return Finding("live page", is_well=True, text=outlook(loaded, environment))
+    except FreealError as error:
+        return Finding("live page", is_well=False, text=str(error))
+
+
+def _heavy_parts(loaded: Loaded) -> Iterator[Finding]:
+    answer = anyio.run(ask_once, PROBE, loaded.settings.student.model_dump_json())
+    if isinstance(answer, Result):
+        yield Finding("student", is_well=True, text=f"{answer.content['encoder']}")
+        yield Finding("GPU", is_well=True, text=f"students train on {answer.content['device']}")
+    else:
+        error = answer.as_error() if isinstance(answer, Failure) else "no answer"
+        yield Finding("student", is_well=False, text=str(error))

@@ -1,0 +1,147 @@
+"""`python -m daemon`: the service, and the commands beside it.
+
+Exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, 75 another instance runs, 78 configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from daemon import config
+from daemon.errors import AlreadyRunningError, JournalError, UnknownJobError
+from daemon.host import disk_errors, logging_setup
+from daemon.host.clock import Clock
+from freeal.errors import ConfigError, FreealError
+from freeal.text.printable_text import visible
+
+USAGE, ANOTHER_INSTANCE, CONFIGURATION = 2, 75, 78
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command and (options.once or options.dry_run):
+        parser.error(f"--once and --dry-run do not go with the command {options.command!r}")
+    try:
+        loaded = config.load(options.config)
+        logging_setup.configure(loaded.settings.log)
+        return _run(options, loaded)
+    except FreealError as error:
+        print(visible(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}"), file=sys.stderr)
+        return _exit_code(error)
+    except (OSError, ExceptionGroup) as error:
+        trouble = disk_errors.trouble_of(error)
+        if trouble is None:
+            raise
+        print(trouble, file=sys.stderr)  # no configuration error: a service manager may start us again
+        return 1
+
+
+def _exit_code(error: FreealError) -> int:
+    if isinstance(error, AlreadyRunningError):
+        return ANOTHER_INSTANCE
+    if isinstance(error, ConfigError | JournalError):
+        return CONFIGURATION
+    return USAGE if isinstance(error, UnknownJobError) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _config_option(default=argparse.SUPPRESS)  # behind a command, silence must not undo what stood before it
+    parser = argparse.ArgumentParser(
+        prog="python -m daemon",
+        parents=[_config_option(default=None)],
+        description="Watches the inbox: a CSV and its spec in, an annotated CSV and a classifier out.",
+        epilog="exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, "
+        "75 another instance runs, 78 configuration",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="work off what is there, then exit")
+    how.add_argument("--dry-run", action="store_true", help="read everything, call nothing, show what would be done")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands; without one, the service runs")
+    status = commands.add_parser("status", parents=[common], help="jobs, waiting files, spend; exit 0 when healthy")
+    status.add_argument("--json", action="store_true", help="for programs")
+    for name, text in {
+        "retry": "run a failed, cancelled or paused job again",
+        "cancel": "give a job up; its inputs go to failed/",
+    }.items():
+        commands.add_parser(name, parents=[common], help=text).add_argument("job", metavar="JOB", help="its id")
+    commands.add_parser("check", parents=[common], help="settings, key, models, disk, GPU: ok or what to do")
+    return parser
+
+
+def _config_option(*, default: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=default,
+        help="settings; default: freeal.yaml of the current folder, where there is one",
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
+    console = Console()
+    if options.command == "status":
+        return _status(loaded, console, as_json=options.json)
+    if options.command in {"retry", "cancel"}:
+        return _request(loaded, options.command, options.job)
+    if options.command == "check":
+        from daemon.cli.check_command import check
+
+        return check(loaded, console)
+    if options.dry_run:
+        from daemon.cli.dry_run_command import dry_run
+
+        return dry_run(loaded, console)
+    from daemon.app import serve
+
+    report = serve(loaded, once=options.once, console=Console(stderr=True))
+    if options.once:
+        from daemon.cli.once_summary import show
+
+        show(report, loaded.settings, console)
+    return report.exit_code
+
+
+def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
+    from daemon.status.status_snapshot import collect
+    from daemon.status.status_table import show
+
+    status = collect(loaded.settings, Clock())
+    if as_json:
+        print(json.dumps(status.content, ensure_ascii=False, indent=2))
+    else:
+        show(status, console)
+    return 0 if status.healthy else 1
+
+
+def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
+    from daemon.host import instance_lock
+    from daemon.jobs.cancel_and_retry import ask
+    from daemon.journal.journal import FILE_NAME, Journal
+
+    state = loaded.settings.state
+    if not (state / FILE_NAME).is_file():
+        raise UnknownJobError(f"there is no job {job_id!r}: no daemon ever ran on {state}")
+    with Journal(state, Clock()) as journal:
+        ask(journal, job_id, request)
+    when = (
+        "the running service does it within moments"
+        if instance_lock.is_held(state)
+        else "done when the service runs next"
+    )
+    print(f"{request} {job_id}: {when}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

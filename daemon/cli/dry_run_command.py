@@ -1,0 +1,74 @@
+"""`--dry-run`: reads everything a run would take, says what it would cost, calls nothing, moves nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+from rich.console import Console
+
+from daemon.config import Loaded
+from daemon.inbox.claim_pair import load_spec
+from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.pairing import Pair, pair
+from daemon.jobs.job_estimate import survey
+from freeal.errors import FreealError
+from freeal.spec.job_spec import Spec
+from freeal.text.printable_text import visible
+
+
+def dry_run(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
+    """Show what every job would ask, cost and take, and every file that would wait; 0 when all could run, else 1."""
+    settings = loaded.settings
+    first = Scanner(settings).scan(0.0)
+    # everything is looked at as if it had stood still for long enough
+    later = settings.watch.pair_timeout_seconds + settings.watch.stability_seconds
+    found = pair(first.observations, settings.watch, now=later)
+    problems = []
+    for ready in found.ready:
+        outcome = _survey(loaded, ready, environment)
+        if isinstance(outcome, FreealError):
+            problems.append(f"{ready.csv}: {outcome}")
+        else:
+            _show(ready.csv, outcome, console)
+    if found.ready and settings.llm.daily_budget_usd is not None:
+        _say(console, f"all jobs of a day together: at most {settings.llm.daily_budget_usd:.2f} USD")
+    for problem in problems:
+        _say(console, f"would fail: {problem}")
+    for entry in found.waiting:
+        _say(console, f"waits: {entry.name}: {entry.reason}")
+    if not (found.ready or found.waiting):
+        _say(console, f"nothing lies in {settings.inbox}")
+    return 1 if problems else 0
+
+
+def _show(csv: str, content: dict[str, Any], console: Console) -> None:
+    _say(console, csv)
+    width = max(len(what) for what, _ in content["figures"])
+    for what, value in content["figures"]:
+        _say(console, f"  {what:<{width}}  {value}")
+    _say(console, "  the first prompt:")
+    for line in visible(content["first_prompt"]).splitlines():
+        _say(console, f"    {line}")
+    _say(console, "")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _survey(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict[str, Any] | FreealError:
+    settings = loaded.settings
+    try:
+        spec, _ = load_spec(settings.inbox / ready.spec, csv_name=ready.csv)
+        content = anyio.run(_survey_in, loaded, spec, settings.inbox / ready.csv, environment)
+    except FreealError as error:
+        return error
+    return content | {"figures": [("model", spec.name), *content["figures"]]}
+
+
+async def _survey_in(loaded: Loaded, spec: Spec, csv: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    return await survey(loaded, spec, csv=csv, folder=loaded.settings.work / "dry-run", environment=environment)

@@ -1,0 +1,57 @@
+"""One file out of the folder it was dropped in, and back: what arrives is what was seen, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import structlog
+
+from daemon.errors import ChangedFileError
+from daemon.inbox import file_stability
+from daemon.inbox.file_stability import Sighting
+from daemon.outbox import atomic_publish
+from freeal.errors import Where
+from freeal.files import atomic_write
+
+_log = structlog.get_logger(__name__)
+
+
+def take(source: Path, target: Path, sighting: Sighting) -> None:
+    """Move a file that was seen as `sighting`.
+
+    Raises `ChangedFileError` when it was written to or replaced since: it then lies where it lay. Raises `OSError` when
+    it cannot be moved.
+    """
+    if atomic_publish.renamed(source, target):
+        if file_stability.look(target) != sighting:
+            put_back(target, source)
+            raise _changed(source)
+        return
+    # a rename takes a writer's further writing along, a copy would lose it: looked at again before the original goes
+    atomic_publish.copy(source, target)
+    if file_stability.look(source) != sighting:
+        target.unlink()
+        raise _changed(source)
+    source.unlink()
+    atomic_write.sync(source.parent)
+
+
+def put_back(taken: Path, origin: Path) -> None:
+    """Return a file to the folder it was taken from, unless a newer one has its name: that would have replaced it."""
+    try:
+        os.link(taken, origin, follow_symlinks=False)
+    except FileExistsError:
+        _log.warning("a file was replaced while it was being taken; the newer one stays", file=str(origin))
+    except OSError:  # another file system, or one without hard links
+        if os.path.lexists(origin):
+            _log.warning("a file was replaced while it was being taken; the newer one stays", file=str(origin))
+        else:
+            atomic_publish.move(taken, origin)
+            return
+    taken.unlink()
+    atomic_write.sync(origin.parent)
+
+
+def _changed(source: Path) -> ChangedFileError:
+    return ChangedFileError("changed while it was being taken", where=Where(file=source))

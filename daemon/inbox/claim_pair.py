@@ -1,0 +1,270 @@
+"""Taking a pair out of the inbox: the journal's row first, then the files.
+
+At any moment each file is in the inbox or in the claimed work, and a restart can tell from the row what was meant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+
+import structlog
+
+from daemon.config import Settings
+from daemon.errors import ChangedFileError, RefusedFileError
+from daemon.host import clock
+from daemon.host.clock import Clock
+from daemon.inbox import file_stability
+from daemon.inbox.claim_file import put_back, take
+from daemon.inbox.file_stability import Observation, Sighting
+from daemon.inbox.folder_scan import Drop
+from daemon.inbox.model_name import plain_name
+from daemon.inbox.pairing import Pair
+from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
+from daemon.journal.job_record import Job, State
+from daemon.journal.journal import Journal
+from daemon.journal.work_folder import Workplace
+from daemon.outbox import atomic_publish
+from daemon.outbox.model_shelf import twin_of
+from freeal.errors import FreealError, SpecError, Where
+from freeal.files import regular_file
+from freeal.spec import job_spec as specs
+from freeal.spec import yaml_reader
+from freeal.spec.job_spec import Spec
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Origin:
+    """A file as it stood in the inbox. A shared one (`_default.yaml`, a file of examples) is copied, not moved."""
+
+    name: str
+    sighting: Sighting
+    shared: bool = False
+
+
+class Intake:
+    """Claims pairs. Its methods block on the disk: call them in a thread."""
+
+    def __init__(self, settings: Settings, journal: Journal, time: Clock) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._clock = time
+
+    def claim(self, pair: Pair, seen: Mapping[str, Observation]) -> tuple[Job, FreealError | None]:
+        """Take a pair and write its job down. The error says why the spec cannot be used; the job then has none.
+
+        Raises `ChangedFileError` when a file is no longer what was seen, `OSError` when the files cannot be moved; both
+        leave the inbox as it was.
+        """
+        inbox = self._settings.inbox
+        origins = [
+            _Origin(pair.csv, seen[pair.csv].sighting),
+            _Origin(pair.spec, seen[pair.spec].sighting, shared=pair.uses_default),
+        ]
+        digest = csv_digest(inbox / pair.csv)
+        spec, error = None, None
+        try:
+            spec, examples = load_spec(inbox / pair.spec, csv_name=pair.csv)
+            origins += [_Origin(examples, file_stability.look(inbox / examples), shared=True)] if examples else []
+            self._refuse_twin(spec.name, inbox / pair.spec)
+        except SpecError as wrong:
+            spec, error = None, wrong
+        for origin in origins:
+            if _look(inbox / origin.name) != origin.sighting:
+                raise ChangedFileError("changed while it was being taken", where=Where(file=inbox / origin.name))
+        job = self._cut_off(origins) or self._write_down(pair, origins, digest, spec)
+        try:
+            self.settle(job)
+        except (OSError, ChangedFileError):
+            self._give_back(job)
+            raise
+        return job, error
+
+    def claim_corrections(self, drop: Drop) -> Job:
+        """Take what a person corrected and write its job down. Raises what `claim` does."""
+        folder = self._settings.models / drop.model / CORRECTIONS
+        origins = [_Origin(drop.name, drop.sighting)]
+        digest = csv_digest(folder / drop.name)
+        if _look(folder / drop.name) != drop.sighting:
+            raise ChangedFileError("changed while it was being taken", where=Where(file=folder / drop.name))
+        job = self._cut_off(origins)
+        if job is None:
+            wanted = f"{drop.model}-{clock.stamp(self._clock.wall())}-{digest[:6]}"
+            job = self._new(self._free_id(wanted, f"-{CORRECTIONS}"), drop.model, digest, csv=drop.name, spec="")
+            job = dataclasses.replace(job, origin=_as_json(origins))
+            self._journal.add(job)
+        try:
+            self.settle(job)
+        except (OSError, ChangedFileError):
+            self._give_back(job)
+            raise
+        return job
+
+    def _refuse_twin(self, name: str, spec: Path) -> None:
+        if twin := twin_of(self._settings.models, name):
+            problem = f"{name!r} differs from the model {twin!r} only by case"
+            where = Where(file=spec, key="name")
+            raise SpecError(problem, where=where, hint=f"write {twin!r}, or choose another name")
+
+    def recover(self) -> None:
+        """After a restart: finish each claim that was cut off, or give it back where a file was replaced meanwhile."""
+        for job in self._journal.unfinished():
+            if job.state is not State.CLAIMED:
+                continue
+            try:
+                self.settle(job)
+            except ChangedFileError as problem:
+                _log.info("a claim is given back: its files are taken anew", job=job.id, problem=str(problem))
+                self._give_back(job)
+            except (OSError, RefusedFileError) as problem:  # the job's own run says so, and where it then belongs
+                _log.warning("a claim cannot be finished yet", job=job.id, problem=str(problem))
+
+    def _write_down(self, pair: Pair, origins: list[_Origin], digest: str, spec: Spec | None) -> Job:
+        name = spec.name if spec else plain_name(pair.csv)
+        wanted = f"{name}-{clock.stamp(self._clock.wall())}-{digest[:6]}"
+        job = dataclasses.replace(
+            self._new(self._free_id(wanted), name, digest, csv=pair.csv, spec=pair.spec),
+            spec=spec.model_dump_json() if spec else "",
+            force=spec.force if spec else False,
+            origin=_as_json(origins),
+        )
+        self._journal.add(job)
+        return job
+
+    def _new(self, job_id: str, name: str, digest: str, *, csv: str, spec: str) -> Job:
+        now = self._clock.wall()
+        return Job(
+            id=job_id,
+            name=name,
+            key="",
+            csv_name=csv,
+            spec_name=spec,
+            csv_sha256=digest,
+            created_at=now,
+            updated_at=now,
+        )
+
+    def _cut_off(self, origins: list[_Origin]) -> Job | None:
+        """The job these very files were claimed for before, if a full disk let them neither be moved nor given back."""
+        return next(iter(self._journal.claimed_from(_as_json(origins))), None)
+
+    def _free_id(self, wanted: str, end: str = "") -> str:
+        number, found = 2, wanted + end
+        while self._journal.has_job(found):
+            found, number = f"{wanted}-{number}{end}", number + 1
+        return found
+
+    def settle(self, job: Job) -> None:
+        """Bring a claimed job's files to where they belong. May be repeated: a restart calls it for every claim.
+
+        Raises `RefusedFileError` when a file is nowhere to be found, `ChangedFileError` when one was replaced before it
+        could be taken, `OSError` when it cannot be moved.
+        """
+        place = Workplace(self._settings, job.id)
+        inputs = atomic_publish.make_folder(place.inputs)
+        folder = dropped_in(self._settings, job.id)
+        for origin in _origins(job):
+            source, target = folder / origin.name, inputs / origin.name
+            here = _look(source)
+            if target.exists():
+                if here and not origin.shared and here == origin.sighting:
+                    source.unlink()  # a copy across file systems was cut off before its end
+            elif (place.done / origin.name).is_file():
+                atomic_publish.move(
+                    place.done / origin.name, target
+                )  # it was being archived without a run: that begins anew
+            elif here is None:
+                raise RefusedFileError(
+                    "vanished while it was being taken",
+                    where=Where(file=source),
+                    hint="drop it again",
+                )
+            elif origin.shared:
+                atomic_publish.copy(source, target)
+            else:
+                take(source, target, origin.sighting)
+
+    def _give_back(self, job: Job) -> None:
+        inputs = Workplace(self._settings, job.id).inputs
+        for origin in _origins(job):
+            if not origin.shared and (inputs / origin.name).exists():
+                put_back(inputs / origin.name, dropped_in(self._settings, job.id) / origin.name)
+        self._journal.forget(job.id)
+        shutil.rmtree(inputs.parent, ignore_errors=True)  # copies of shared files, if anything
+
+    def take_back(self, job: Job) -> tuple[dict[str, object], FreealError | None]:
+        """For a retry: the inputs from failed/ into the work folder, read anew.
+
+        Gives the fields of the job that follow from them, and what is wrong with the spec, if it still is.
+        """
+        place = Workplace(self._settings, job.id)
+        for name in filter(None, (job.csv_name, job.spec_name)):
+            if not (place.inputs / name).exists() and not (place.failed / name).is_file():
+                raise RefusedFileError(
+                    "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
+                )
+        atomic_publish.make_folder(place.inputs)
+        for entry in sorted(place.failed.iterdir()) if place.failed.is_dir() else ():
+            if entry.name in {"error.json", "ERROR.txt"}:
+                entry.unlink()
+            elif entry.is_file() and not entry.is_symlink():
+                atomic_publish.move(entry, place.inputs / entry.name)
+        if place.failed.is_dir():
+            place.failed.rmdir()
+        digest = csv_digest(place.inputs / job.csv_name)
+        if is_correction(job.id):
+            return {"csv_sha256": digest}, None
+        try:
+            spec, _ = load_spec(place.inputs / job.spec_name, csv_name=job.csv_name)
+        except SpecError as error:
+            return {"csv_sha256": digest, "spec": ""}, error
+        if spec.name != job.name:
+            where = Where(file=place.inputs / job.spec_name, key="name")
+            return {}, SpecError("another name makes it another job", where=where, hint="drop both files in the inbox")
+        return {"csv_sha256": digest, "spec": spec.model_dump_json(), "force": spec.force}, None
+
+
+def load_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:
+    """The spec, and the name of the file of examples beside it if it names one. Raises `SpecError`."""
+    document = yaml_reader.load(path, SpecError, links="refuse")
+    examples = document.data.get("examples")
+    name = examples if isinstance(examples, str) and PurePath(examples).name == examples else None
+    if name is not None:
+        seen = _look(path.parent / name)
+        if seen is not None and seen.kind != "file":
+            where = document.where(("examples",))
+            raise SpecError(f"{name!r} is a {seen.kind}, not a file: refused", where=where)
+    return specs.load(path, default_name=plain_name(csv_name), links="refuse"), name
+
+
+def csv_digest(path: Path) -> str:
+    """SHA-256 of a plain file's bytes. Never follows a link, never waits for a pipe; raises `OSError`."""
+    with regular_file.opened(path, links="refuse") as stream:
+        return hashlib.file_digest(stream, _sha256).hexdigest()
+
+
+_sha256: Callable[[], hashlib._Hash] = hashlib.sha256
+
+
+def _as_json(origins: list[_Origin]) -> str:
+    return json.dumps([dataclasses.asdict(origin) for origin in origins])
+
+
+def _origins(job: Job) -> list[_Origin]:
+    return [
+        _Origin(entry["name"], Sighting(**entry["sighting"]), shared=entry["shared"])
+        for entry in json.loads(job.origin)
+    ]
+
+
+def _look(path: Path) -> Sighting | None:
+    try:
+        return file_stability.look(path)
+    except FileNotFoundError:
+        return None

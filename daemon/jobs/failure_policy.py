@@ -1,0 +1,69 @@
+"""What a failed run means for its job, and what all runs together mean for whoever called. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterable
+
+from daemon.errors import DiskError
+from daemon.host import disk_errors
+from daemon.journal.job_record import Job, Pause, State
+from daemon.processes.message_protocol import Failure
+
+SPEND_CAP_PAUSE_SECONDS = 3600.0
+FIRST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 3600.0
+OUT_OF_MONEY = "BudgetReachedError"
+MOST_ATTEMPTS = 6
+"""Runs of one job before an unreachable language model counts as a failure."""
+
+
+class Setback(enum.StrEnum):
+    """A fault of a job's process rather than of the job: one more try, in a fresh process, may do."""
+
+    MEMORY = "memory"
+    """Killed by the kernel for want of it: tried again with half the batch."""
+    DIED = "died"
+    SILENT = "silent"
+    DEVICE = "device"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SecondTry:
+    """Run the job again at once; `setbacks` is what its record says from now on."""
+
+    setbacks: str
+
+
+def second_try(setback: Setback | None, *, setbacks: str) -> SecondTry | None:
+    """One more run for each kind of fault. `setbacks` is what the job has behind it already."""
+    if setback is None or setback in setbacks.split():
+        return None
+    return SecondTry(" ".join([*setbacks.split(), setback]))
+
+
+def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
+    """A pause where waiting may help, None where the job has failed. `attempts` counts its runs so far, from 1."""
+    if failure.kind == "SpendCapError":
+        reason = str(failure.as_error())
+        return Pause(reason, now + SPEND_CAP_PAUSE_SECONDS, at_budget=True, is_attempt=False)
+    if failure.kind == DiskError.__name__:
+        return Pause(str(failure.as_error()), now + disk_errors.RETRY_SECONDS, is_attempt=False)
+    if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
+        return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
+    return None
+
+
+def exit_code(ended: Iterable[Job], *, other_failures: int) -> int:
+    """0 all done, 1 something failed, 3 stopped at a budget.
+
+    A pause for want of money is a budget, any other a failure; so is a cap too small for a single call.
+    """
+    jobs = list(ended)
+    at_budget = [job for job in jobs if job.state is State.FAILED and (job.error or {}).get("kind") == OUT_OF_MONEY]
+    bad = [job for job in jobs if job.state in {State.FAILED, State.CANCELLED} and job not in at_budget]
+    bad += [job for job in jobs if job.state is State.PAUSED and not job.partial]
+    if bad or other_failures:
+        return 1
+    return 3 if at_budget or any(job.partial for job in jobs) else 0

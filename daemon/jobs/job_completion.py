@@ -1,0 +1,160 @@
+"""How a job ends: files to where people look for them, then the journal's last word, then the work folder goes.
+
+Each may be repeated after a crash; the row is finished only after the renames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path, PurePath
+from typing import Any
+
+import structlog
+
+from daemon.config import Settings
+from daemon.host.clock import Clock
+from daemon.jobs.batch_cancellation import Batches
+from daemon.journal import job_json
+from daemon.journal.job_ids import is_correction
+from daemon.journal.job_record import Job, State
+from daemon.journal.journal import Journal
+from daemon.journal.work_folder import Workplace
+from daemon.outbox import archive_inputs, atomic_publish
+from daemon.outbox.model_shelf import Shelf
+from daemon.processes.message_protocol import Failure
+from freeal.table.file_formats import data_stem
+
+_log = structlog.get_logger(__name__)
+
+PUBLISHING = "publishing"
+"""The stage of a job whose run is over and whose result only has to be put in its place."""
+CANCELLED = "Cancelled"
+"""The kind of failure a cancelled job has."""
+
+
+class Endings:
+    """Ends jobs. Its methods block on the disk: call them in a thread."""
+
+    def __init__(self, settings: Settings, journal: Journal, clock: Clock, *, batches: Batches | None = None) -> None:
+        """`batches` cancels those of a cancelled job; None where there can be none."""
+        self._settings = settings
+        self._batches = batches
+        self._journal = journal
+        self._clock = clock
+
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self._settings = settings
+
+    def publish(self, job: Job) -> Job:
+        """From a finished run to `done`: the version on the shelf, the inputs in done/."""
+        place = Workplace(self._settings, job.id)
+        shelf = Shelf(self._settings.models, job.name)
+        if place.output.is_dir():
+            atomic_publish.sweep(place.output)  # it becomes the version as it stands
+            job_json.write(place.output, job)
+        shelf.publish(
+            place.output,
+            job_id=job.id,
+            stem=_stem(job, shelf.version(job.id), place.output),
+            keep_versions=self._settings.jobs.keep_versions,
+        )
+        archive_inputs.to_done(place.inputs, place.done)
+        job = self._journal.move(job.id, State.DONE)
+        shutil.rmtree(place.folder, ignore_errors=True)
+        return job
+
+    def finish(self, job: Job) -> Job | None:
+        """The rest of an ending that a kill or a full disk cut off; None for a job that has not come to its end."""
+        place = Workplace(self._settings, job.id)
+        report = archive_inputs.report_in(place.failed)
+        if report is not None:
+            archive_inputs.finish_failed(place.inputs, place.failed, report, then=_then(job))
+            return self._close(job, report)
+        if PUBLISHING not in {job.stage, str(job.state)} or not self.has_output(job):
+            return None
+        if job.state is not State.PUBLISHING:
+            self._journal.move(job.id, State.CLAIMED, reason="", until=None)
+            job = self._journal.move(job.id, State.PUBLISHING)
+        return self.publish(job)
+
+    def make_ready(self, job: Job) -> None:
+        """Before a run: away with what an earlier run of the same job left half-made.
+
+        Raises `OSError` or `RefusedFileError` where its result could not be published: better now than once it is paid.
+        """
+        shelf = Shelf(self._settings.models, job.name)
+        shelf.check_writable()
+        shutil.rmtree(Workplace(self._settings, job.id).output, ignore_errors=True)
+        shelf.discard(job.id)
+
+    def has_output(self, job: Job) -> bool:
+        """Whether a finished run lies ready, so that only the publishing is left."""
+        place = Workplace(self._settings, job.id)
+        return (place.output / "metrics.json").is_file() or self._version_of(job).is_dir()
+
+    def already_done(self, job: Job, key: str) -> Job | None:
+        """End a job whose content was done before and still stands on the shelf; None when it must run."""
+        if job.force:
+            return None
+        for earlier in self._journal.done_with_key(key):
+            version, shelf = self._version_of(earlier), Shelf(self._settings.models, job.name)
+            if version.is_dir() and (not is_correction(job.id) or shelf.current == earlier.id):
+                place = Workplace(self._settings, job.id)
+                archive_inputs.to_done(place.inputs, place.done)
+                reason = f"already done as {earlier.id}"
+                job = self._journal.move(job.id, State.DONE, reason=reason, name=earlier.name)
+                shutil.rmtree(place.folder, ignore_errors=True)
+                _log.info("the same content is done already: nothing to do", job=job.id, earlier=earlier.id)
+                return job
+        return None
+
+    def fail(self, job: Job, failure: Failure) -> Job:
+        """Inputs and reason to failed/; the state of the rounds stays for a retry."""
+        return self._set_aside(job, failure)
+
+    def cancel(self, job: Job) -> Job:
+        """The user's wish: batches under way are cancelled too, inputs go to failed/, nothing is published."""
+        problems = self._batches.cancel(job) if self._batches is not None else []
+        failure = Failure(CANCELLED, "cancelled by the user", hint="; ".join(problems) or None)
+        Shelf(self._settings.models, job.name).discard(job.id)
+        return self._set_aside(job, failure)
+
+    def _set_aside(self, job: Job, failure: Failure) -> Job:
+        place = Workplace(self._settings, job.id)
+        now = self._clock.wall()
+        report = archive_inputs.to_failed(place.inputs, place.failed, failure, subject=job.id, then=_then(job), now=now)
+        return self._close(job, report)
+
+    def _close(self, job: Job, report: dict[str, Any]) -> Job:
+        """The inputs are in failed/, with the reason beside them."""
+        place = Workplace(self._settings, job.id)
+        spent = (place.inputs, place.output) if place.rounds.is_dir() else (place.folder,)
+        for folder in spent:
+            shutil.rmtree(folder, ignore_errors=True)
+        state = State.CANCELLED if report["kind"] == CANCELLED else State.FAILED
+        return self._journal.move(job.id, state, error=report, until=None, reason="", request="", stage="")
+
+    def _version_of(self, job: Job) -> Path:
+        return Shelf(self._settings.models, job.name).version(job.id)
+
+
+def _stem(job: Job, *folders: Path) -> str:
+    """What annotated/<stem>.csv is called: as the CSV its rows came from, which corrections are not."""
+    if is_correction(job.id):
+        for folder in folders:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                name = json.loads((folder / "run.json").read_text(encoding="utf-8"))["input"]["file"]
+                return data_stem(PurePath(str(name)).name)
+    return data_stem(job.csv_name)
+
+
+def _then(job: Job) -> str:
+    if is_correction(job.id):
+        return f"mend the copy here and run `python -m daemon retry {job.id}`, or drop it in corrections/ again"
+    return (
+        "mend the cause (a mistake in the CSV or its spec: in the copies here) and run "
+        f"`python -m daemon retry {job.id}`, or drop both files in the inbox again"
+    )

@@ -1,0 +1,35 @@
+"""What a job would ask, cost and take: found out by a process of its own, for `--dry-run` and the live page."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from daemon.config import Loaded
+from daemon.errors import ChildError
+from daemon.jobs.job_request import job_content
+from daemon.processes.message_protocol import Failure, Result
+from daemon.processes.single_question import ask_once
+from freeal.job.implementations import resolve_provider
+from freeal.spec.job_spec import Spec
+
+SURVEY = "daemon.processes.estimate_job"
+
+
+async def survey(
+    loaded: Loaded, spec: Spec, *, csv: Path, folder: Path, environment: Mapping[str, str] = os.environ
+) -> dict[str, Any]:
+    """What a job of this CSV would ask, cost and take: `figures`, pairs of what and how much, and `first_prompt`.
+
+    `folder` is where its work would lie; nothing is written. Raises `FreealError` for what would make the job fail.
+    """
+    llm = spec.llm_settings(loaded.settings.llm)
+    provider, _ = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+    job = job_content(spec.name, spec, loaded.settings, csv=csv, folder=folder, key_folder=loaded.base)
+    answer = await ask_once(SURVEY, json.dumps({"provider": provider, "job": job}))
+    if isinstance(answer, Result):
+        return answer.content
+    raise answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")

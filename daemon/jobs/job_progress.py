@@ -1,0 +1,99 @@
+"""What a running job's events do to its row in the journal, the ledger of the day and the view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.host.clock import Clock
+from daemon.journal.job_record import Job, State
+from daemon.journal.journal import Journal
+from daemon.limits.daily_spend import Purse
+from daemon.terminal.progress_view import View
+from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend, Waiting
+from freeal.types import Bill
+
+WRITE_EVERY_SECONDS = 1.0
+_STATES = {"reading": State.ANNOTATING, "annotating": State.ANNOTATING}
+
+
+class ProgressBook:
+    """Books one run of one job. Progress is written at most once a second; money at once."""
+
+    def __init__(self, job: Job, *, journal: Journal, purse: Purse, clock: Clock, view: View, billed: Bill) -> None:
+        """`billed` is what the answer store knows of earlier runs: what events report includes it."""
+        self._job = job
+        self._journal = journal
+        self._purse = purse
+        self._clock = clock
+        self._view = view
+        self._unstored_usd = job.usd - billed.usd
+        self._unstored_calls = job.calls - billed.usage.calls
+        self._booked_usd = job.usd
+        self._unconfirmed_usd = billed.unconfirmed_usd
+        self._state = job.state
+        self._stage = ""
+        self._working_on = ("", 0)
+        self._unwritten: dict[str, Any] = {}
+        self._written_at = clock.steady()
+
+    def on_event(self, event: Event) -> None:
+        """Take one event in."""
+        self._view.event(self._job, event)
+        if isinstance(event, Progress):
+            self._progress(event)
+        elif isinstance(event, Spend):
+            self._spend(event)
+        elif isinstance(event, BatchProgress):
+            self._stage = "waiting for a batch"
+            self._unwritten |= {"stage": self._stage, "done": event.answered, "total": event.requests}
+            self._unwritten |= self._began(self._stage, 0, event.answered)
+            self.flush()
+        elif isinstance(event, Waiting):
+            if self._stage != (stage := f"waiting for {event.what}"):
+                self._stage = stage
+                self._unwritten |= {"stage": stage}
+                self.flush()
+        elif isinstance(event, RoundFinished):
+            self._journal.note(self._job.id, round=event.round)
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        if self._unwritten:
+            self._journal.note(self._job.id, **self._unwritten)
+            self._unwritten = {}
+
+    def _progress(self, event: Progress) -> None:
+        self._stage = event.stage
+        self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
+        self._unwritten |= self._began(event.stage, event.round, event.done)
+        if event.round:
+            self._unwritten["round"] = event.round
+        state = _STATES.get(event.stage, State.TRAINING)
+        now = self._clock.steady()
+        if state is not self._state:
+            self._state = state
+            self._journal.move(self._job.id, state, **self._unwritten)
+            self._unwritten = {}
+            self._written_at = now
+        elif now - self._written_at >= WRITE_EVERY_SECONDS:
+            self.flush()
+            self._written_at = now
+
+    def _began(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
+        """When this stage began and how much of it was there then, if it has begun just now. Waiting in its midst is
+        part of it, so that what `status` makes of it is how fast the job really is."""
+        if self._working_on == (stage, round_number):
+            return {}
+        self._working_on = (stage, round_number)
+        return {"stage_since": self._clock.wall(), "stage_first": done}
+
+    def _spend(self, event: Spend) -> None:
+        usd = self._unstored_usd + event.usd
+        self._unwritten["calls"] = self._unstored_calls + event.calls
+        if usd > self._booked_usd:
+            self._purse.book(self._job.id, usd - self._booked_usd)
+            self._booked_usd = usd
+            self.flush()
+        if event.unconfirmed_usd > self._unconfirmed_usd:
+            self._unconfirmed_usd = event.unconfirmed_usd
+            self._purse.book_unconfirmed(self._job.id, event.unconfirmed_usd)

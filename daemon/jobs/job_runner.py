@@ -1,0 +1,264 @@
+"""One job from its turn to its end: the process that works, and what its answer leads to."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from daemon.config import Settings
+from daemon.errors import ChildError, DiskError
+from daemon.host import clock, disk_errors
+from daemon.host.clock import Clock
+from daemon.inbox.claim_pair import Intake, load_spec
+from daemon.jobs import failure_policy
+from daemon.jobs.correction_request import asks, spec_of
+from daemon.jobs.device_scheduling import Lanes
+from daemon.jobs.disk_pause import Standstill
+from daemon.jobs.job_completion import PUBLISHING, Endings
+from daemon.jobs.job_progress import ProgressBook
+from daemon.jobs.job_request import key_of, training_request
+from daemon.journal.job_ids import is_correction
+from daemon.journal.job_record import Job, Pause, State
+from daemon.journal.journal import Journal
+from daemon.journal.work_folder import Workplace
+from daemon.limits.daily_spend import Purse
+from daemon.limits.job_budget import Allowance, Allowances
+from daemon.limits.rate_limit_shares import Shares
+from daemon.processes import message_protocol
+from daemon.processes.child_process import Child, child, converse
+from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
+from daemon.terminal.progress_view import View
+from freeal.errors import DeviceError, FreealError
+from freeal.events import Event
+from freeal.llm.credentials import environment_for
+from freeal.settings import LlmSettings
+from freeal.spec.job_spec import Spec
+from freeal.types import Bill
+
+_log = structlog.get_logger(__name__)
+
+MODULE = "daemon.processes.train_job"
+GRACE_SECONDS = 25.0
+"""From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
+DISK_PAUSE_SECONDS = 60.0
+MEGABYTE = 1_000_000
+LOCAL = "local"
+FREE_RUN = Allowance(None, Bill())
+
+
+class Runner:
+    """Runs jobs, each in a process of its own."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        key_folder: Path,
+        journal: Journal,
+        intake: Intake,
+        endings: Endings,
+        time: Clock,
+        view: View,
+        provider_of: Callable[[LlmSettings], str],
+        module: str = MODULE,
+    ) -> None:
+        self._settings = settings
+        self._key_folder = key_folder
+        self._journal = journal
+        self._intake = intake
+        self._endings = endings
+        self._clock = time
+        self._view = view
+        self._provider_of = provider_of
+        self._module = module
+        self._purse = Purse(journal, time)
+        self.standstill = Standstill(journal, time)
+        self._shares = Shares()
+        self.lanes = Lanes()
+        self._allowances = Allowances(settings, journal=journal, purse=self._purse, time=time)
+
+    def adopt(self, settings: Settings) -> None:
+        """New settings, for the jobs that start from now on."""
+        self._settings = settings
+        self._allowances.adopt(settings)
+
+    async def run(self, job: Job, stop: anyio.Event, *, is_cancelled: Callable[[], bool]) -> Job:
+        """Work on a job until it is done, failed, paused or told to stop; the job as it then stands."""
+        try:
+            job = await self._run(job, stop, is_cancelled)
+        except (OSError, FreealError) as error:
+            job = await self._after(job, error)
+        finally:
+            self._allowances.take_back(job.id)
+        self._view.finished(job)
+        return job
+
+    async def _run(self, job: Job, stop: anyio.Event, is_cancelled: Callable[[], bool]) -> Job:
+        if ended := await anyio.to_thread.run_sync(self._endings.finish, job):
+            return ended
+        if job.state is not State.CLAIMED:
+            job = self._journal.move(job.id, State.CLAIMED, reason="", until=None)
+        await anyio.to_thread.run_sync(self._intake.settle, job)
+        spec = Spec.model_validate_json(job.spec) if job.spec else self._read_spec(job)
+        provider = self._provider_of(spec.llm_settings(self._settings.llm)) if asks(job, self._settings) else LOCAL
+        key = key_of(job, spec, self._settings, provider=provider)
+        if done := await anyio.to_thread.run_sync(self._endings.already_done, job, key):
+            return done
+        if obstacle := self._obstacle():
+            return self._pause(job, obstacle)
+        allowance = FREE_RUN if provider == LOCAL else await self._allowances.grant(job, spec, stop)
+        if stop.is_set():
+            return job
+        if isinstance(allowance, Pause):
+            return self._pause(job, allowance)
+        await anyio.to_thread.run_sync(self._endings.make_ready, job)
+        job = self._journal.move(job.id, State.ANNOTATING, attempts=job.attempts + 1, key=key, partial=False)
+        cap = allowance.budget_usd
+        self._view.started(job, cap_usd=cap)
+        request = training_request(job, spec, self._settings, key_folder=self._key_folder, budget_usd=cap)
+        answer, setback = await self._converse(job, request, stop, allowance=allowance, provider=provider)
+        again = failure_policy.second_try(setback, setbacks=job.setbacks)
+        if again is not None and isinstance(answer, Failure) and not is_cancelled():
+            _log.warning("a job is tried once more", job=job.id, problem=answer.problem)
+            return self._journal.move(job.id, State.CLAIMED, setbacks=again.setbacks)
+        return await self._conclude(job, answer, is_cancelled)
+
+    async def _after(self, job: Job, error: OSError | FreealError) -> Job:
+        """What an error of our own leaves: a pause where the disk is to blame, else a failed job."""
+        trouble = disk_errors.trouble_of(error)
+        if trouble is None:
+            try:
+                return await self._fail(
+                    job, Failure.of(error) if isinstance(error, FreealError) else _os_failure(error)
+                )
+            except (OSError, DiskError) as cause:
+                trouble = disk_errors.trouble_of(cause) or DiskError(f"the failed job cannot be put aside: {cause}")
+        return self.standstill.pause(job.id, trouble)
+
+    def _read_spec(self, job: Job) -> Spec:
+        """That of the version to correct; for a claim cut off before its unusable spec was reported: raises that
+        `SpecError` again."""
+        if is_correction(job.id):
+            return spec_of(job, self._settings)
+        spec_path = Workplace(self._settings, job.id).inputs / job.spec_name
+        return load_spec(spec_path, csv_name=job.csv_name)[0]
+
+    async def _converse(
+        self, job: Job, request: str, stop: anyio.Event, *, allowance: Allowance, provider: str
+    ) -> tuple[Answer, failure_policy.Setback | None]:
+        book = ProgressBook(
+            job,
+            journal=self._journal,
+            purse=self._purse,
+            clock=self._clock,
+            view=self._view,
+            billed=allowance.billed,
+        )
+
+        def on_event(event: Event) -> None:
+            self._shares.heed(job.id, event)
+            self.lanes.heed(job.id, event)
+            book.on_event(event)
+
+        environment = environment_for(provider, os.environ)
+        async with child(self._module, environment=environment) as process:
+            _log.info("a job runs", job=job.id, pid=process.pid, attempt=job.attempts)
+            with self._shares.member(job.id, provider), self.lanes.member(job.id):
+                answer = await converse(
+                    process,
+                    request,
+                    on_event=on_event,
+                    stop=stop,
+                    silence_seconds=self._settings.jobs.stall_minutes * 60,
+                    grace_seconds=GRACE_SECONDS,
+                    on_turn=functools.partial(self.lanes.on_turn, job.id),
+                    may_be_silent=functools.partial(self.lanes.waits, job.id),
+                    meanwhile=functools.partial(self._instruct, job, process, provider),
+                )
+            code = await process.finish()
+            tail = process.stderr_tail
+        book.flush()
+        setback = _setback(answer, is_out_of_memory=process.ran_out_of_memory(code))
+        if answer is None:
+            answer = Failure.of(process.how_it_died(code))
+        if stop.is_set() and setback is not None:
+            answer, setback = Stopped(), None
+        if isinstance(answer, Failure) and answer.kind in {message_protocol.INTERNAL, ChildError.__name__} and tail:
+            _log.error("a job's process failed", job=job.id, problem=answer.problem, stderr=tail)
+        return answer, setback
+
+    async def _instruct(self, job: Job, process: Child, provider: str) -> None:
+        """Hand a job its turns on the device, and its share of the provider's limits where there are any."""
+
+        async def share(part: float) -> None:
+            _log.info("a job's share of the rate limits", job=job.id, share=round(part, 3))
+            await process.send(message_protocol.encode_down(message_protocol.Share(part)))
+
+        async def grant(turn: message_protocol.Grant) -> None:
+            await process.send(message_protocol.encode_down(turn))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.lanes.tell, job.id, grant)
+            if provider != LOCAL:
+                tasks.start_soon(self._shares.tell, job.id, share)
+
+    async def _conclude(self, job: Job, answer: Answer, is_cancelled: Callable[[], bool]) -> Job:
+        if isinstance(answer, Result):
+            partial = bool(answer.content.get("budget_reached"))
+            job = self._journal.move(job.id, State.PUBLISHING, partial=partial, stage=PUBLISHING)
+            return await anyio.to_thread.run_sync(self._endings.publish, job)
+        if is_cancelled():
+            return await anyio.to_thread.run_sync(self._endings.cancel, job)
+        if isinstance(answer, Stopped):
+            return self._journal.move(job.id, State.CLAIMED)
+        if pause := failure_policy.judge(answer, attempts=job.attempts, now=self._clock.wall()):
+            return self._pause(job, pause)
+        return await self._fail(job, answer)
+
+    def _pause(self, job: Job, pause: Pause) -> Job:
+        _log.warning("a job is paused", job=job.id, reason=pause.reason, until=clock.iso(pause.until))
+        # A run without money was no attempt: after days of asking, the first broken connection must not end the job.
+        attempts = job.attempts if pause.is_attempt else 0
+        return self._journal.move(
+            job.id,
+            State.PAUSED,
+            reason=pause.reason,
+            until=pause.until,
+            partial=pause.at_budget,
+            attempts=attempts,
+        )
+
+    async def _fail(self, job: Job, failure: Failure) -> Job:
+        return await anyio.to_thread.run_sync(self._endings.fail, job, failure)
+
+    def _obstacle(self) -> Pause | None:
+        least = self._settings.jobs.min_free_disk_mb * MEGABYTE
+        for folder in (self._settings.state, self._settings.models):
+            free = shutil.disk_usage(folder).free
+            if free < least:
+                reason = f"only {free // MEGABYTE} MB free in {folder} (jobs.min_free_disk_mb)"
+                return Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
+        return None
+
+
+def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy.Setback | None:
+    """What of an answer is the process's fault; None where the job itself has spoken."""
+    if answer is None:
+        return failure_policy.Setback.MEMORY if is_out_of_memory else failure_policy.Setback.DIED
+    if isinstance(answer, Failure) and answer.kind == ChildError.__name__:
+        return failure_policy.Setback.SILENT
+    if isinstance(answer, Failure) and answer.kind == DeviceError.__name__:
+        return failure_policy.Setback.DEVICE
+    return None
+
+
+def _os_failure(error: OSError) -> Failure:
+    where: dict[str, str | int] = {"file": str(error.filename)} if error.filename else {}
+    return Failure(type(error).__name__, error.strerror or str(error), where, "check the disk and the permissions")

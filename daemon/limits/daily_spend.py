@@ -1,0 +1,107 @@
+"""The money of the day: what was spent, and what running jobs may still spend, in the journal's database.
+
+A job's share is set aside before its process starts and shrinks as it spends, in one transaction each, so that the cap
+per day holds over all jobs and whatever processes of theirs are still on the way out.
+"""
+
+from __future__ import annotations
+
+from daemon.host.clock import Clock, day, next_day
+from daemon.journal.journal import Journal
+from daemon.journal.schema import UNFINISHED
+
+LEAST_USD = 1e-9
+"""What is left below this is the rounding of floating point, not money."""
+
+_SPENT_ON = "SELECT COALESCE(SUM(usd), 0.0), COALESCE(SUM(unconfirmed_usd), 0.0) FROM spend WHERE day BETWEEN ? AND ?"
+
+
+class Purse:
+    """Books and reserves. Safe to use from several threads and processes."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    def _today(self) -> tuple[str, str]:
+        """The day, and the one after it: what was booked there came from a clock that has been set back since, and
+        must not make room for a second day's spend. Days further ahead are a clock that was plainly wrong."""
+        now = self._clock.wall()
+        return day(now), day(next_day(now))
+
+    def book(self, job_id: str, usd: float) -> None:
+        """Add to what the job and the day spent and take it off what the job has reserved."""
+        with self._journal.transaction() as connection:
+            connection.execute(
+                "INSERT INTO spend (day, job, usd) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET usd = usd + excluded.usd",
+                (day(self._clock.wall()), job_id, usd),
+            )
+            connection.execute("UPDATE reservations SET usd = MAX(0.0, usd - ?) WHERE job = ?", (usd, job_id))
+            connection.execute("UPDATE jobs SET usd = usd + ? WHERE id = ?", (usd, job_id))
+
+    def book_unconfirmed(self, job_id: str, total_usd: float) -> None:
+        """Bring what a job may have been billed for lost replies to `total_usd`, all its days together.
+
+        It counts against the day like money spent, as a figure of its own.
+        """
+        with self._journal.transaction() as connection:
+            (known,) = connection.execute(
+                "SELECT COALESCE(SUM(unconfirmed_usd), 0.0) FROM spend WHERE job = ?", (job_id,)
+            ).fetchone()
+            step = total_usd - known
+            if step <= LEAST_USD:
+                return
+            connection.execute(
+                "INSERT INTO spend (day, job, usd, unconfirmed_usd) VALUES (?, ?, 0.0, ?) "
+                "ON CONFLICT DO UPDATE SET unconfirmed_usd = unconfirmed_usd + excluded.unconfirmed_usd",
+                (day(self._clock.wall()), job_id, step),
+            )
+            connection.execute("UPDATE reservations SET usd = MAX(0.0, usd - ?) WHERE job = ?", (step, job_id))
+
+    def unconfirmed_today_usd(self) -> float:
+        """The most that lost replies may have cost on the current UTC day, over all jobs."""
+        with self._journal.transaction() as connection:
+            return float(connection.execute(_SPENT_ON, self._today()).fetchone()[1])
+
+    def spent_by_usd(self, job_id: str) -> float:
+        """US dollars booked for a job, all days together."""
+        with self._journal.transaction() as connection:
+            query = "SELECT COALESCE(SUM(usd), 0.0) FROM spend WHERE job = ?"
+            return float(connection.execute(query, (job_id,)).fetchone()[0])
+
+    def spent_today_usd(self) -> float:
+        """US dollars booked on the current UTC day, over all jobs."""
+        with self._journal.transaction() as connection:
+            return float(connection.execute(_SPENT_ON, self._today()).fetchone()[0])
+
+    def reserve(self, job_id: str, *, wanted_usd: float | None, cap_usd: float) -> float:
+        """Set aside for a job what it wants (None: all there is) of what the day has left; how much that is.
+
+        A reservation the job had before is replaced.
+        """
+        with self._journal.transaction() as connection:
+            spent, unconfirmed = connection.execute(_SPENT_ON, self._today()).fetchone()
+            (reserved,) = connection.execute(
+                "SELECT COALESCE(SUM(usd), 0.0) FROM reservations WHERE job <> ?", (job_id,)
+            ).fetchone()
+            left = cap_usd - spent - unconfirmed - reserved
+            granted = left if wanted_usd is None else min(wanted_usd, left)
+            granted = granted if granted > LEAST_USD else 0.0
+            connection.execute("INSERT OR REPLACE INTO reservations (job, usd) VALUES (?, ?)", (job_id, granted))
+        return granted
+
+    def reserved(self) -> dict[str, float]:
+        """US dollars still set aside, by job."""
+        with self._journal.transaction() as connection:
+            return dict(connection.execute("SELECT job, usd FROM reservations WHERE usd > 0.0").fetchall())
+
+    def release_finished(self) -> None:
+        """Give back what jobs hold that have ended: a kill came between their end and this."""
+        with self._journal.transaction() as connection:
+            unfinished = f"SELECT id FROM jobs WHERE {UNFINISHED}"  # noqa: S608 - a constant of ours
+            connection.execute(f"DELETE FROM reservations WHERE job NOT IN ({unfinished})")  # noqa: S608
+
+    def release(self, job_id: str) -> None:
+        """Give back what a job did not spend: none of its processes runs any more."""
+        with self._journal.transaction() as connection:
+            connection.execute("DELETE FROM reservations WHERE job = ?", (job_id,))

@@ -1,0 +1,97 @@
+"""What a job may spend in its next run: its own cap, the day's, and what was paid that nobody told us of."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from daemon.config import Settings
+from daemon.errors import DiskError
+from daemon.host import clock
+from daemon.host.clock import Clock
+from daemon.journal.job_record import Job, Pause
+from daemon.journal.journal import Journal
+from daemon.limits.daily_spend import Purse
+from freeal.llm.store.answer_store import SqliteStore
+from freeal.spec.job_spec import Spec
+from freeal.types import Bill
+
+_log = structlog.get_logger(__name__)
+
+RESERVED_SECONDS = 1.0
+LEFTOVER_PAUSE_SECONDS = 60.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Allowance:
+    """Leave to run. `budget_usd` caps the job with all its runs (None: no cap), of which `billed` is spent."""
+
+    budget_usd: float | None
+    billed: Bill
+
+
+class Allowances:
+    """Grants them, and takes back what was not used."""
+
+    def __init__(self, settings: Settings, *, journal: Journal, purse: Purse, time: Clock) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._purse = purse
+        self._clock = time
+        self._running: set[str] = set()
+
+    def adopt(self, settings: Settings) -> None:
+        """New caps, for what is granted from now on."""
+        self._settings = settings
+
+    async def grant(self, job: Job, spec: Spec, stop: anyio.Event) -> Allowance | Pause:
+        """What `job` may spend now. What earlier runs of it spent counts against its cap, what all jobs spent and may
+        still spend against the day's.
+
+        Where jobs that run have reserved all that is left of the day, wait for them: they seldom use it up.
+        """
+        billed = await anyio.to_thread.run_sync(self._catch_up, job)
+        job_cap = spec.llm_settings(self._settings.llm).budget_usd
+        spent_usd = self._journal.job(job.id).usd + billed.unconfirmed_usd
+        left_of_job = None if job_cap is None else max(0.0, job_cap - spent_usd)
+        known_usd = billed.usd + billed.unconfirmed_usd  # what the job's own ledger begins with
+        daily = self._settings.llm.daily_budget_usd
+        if daily is None:
+            return Allowance(None if left_of_job is None else known_usd + left_of_job, billed)
+        while True:
+            granted = self._purse.reserve(job.id, wanted_usd=left_of_job, cap_usd=daily)
+            if granted > 0.0 or left_of_job == 0.0:
+                self._running.add(job.id)
+                return Allowance(known_usd + granted, billed)
+            if stop.is_set() or not self._running & self._purse.reserved().keys():
+                return self._pause()
+            await anyio.sleep(RESERVED_SECONDS)
+
+    def take_back(self, job_id: str) -> None:
+        """The run is over and its process gone."""
+        self._running.discard(job_id)
+        try:
+            self._purse.release(job_id)
+        except DiskError as problem:  # set aside until its next run asks anew
+            _log.warning("a job's money cannot be given back yet", job=job_id, problem=str(problem))
+
+    def _pause(self) -> Pause:
+        now = self._clock.wall()
+        if self._purse.reserved():
+            reason = "what is left of llm.daily_budget_usd is reserved for a job whose process has not ended"
+            return Pause(reason, now + LEFTOVER_PAUSE_SECONDS, at_budget=True, is_attempt=False)
+        return Pause("llm.daily_budget_usd is spent", clock.next_day(now), at_budget=True, is_attempt=False)
+
+    def _catch_up(self, job: Job) -> Bill:
+        """Book what a run paid for and could not report, because it or the daemon was killed."""
+        with contextlib.closing(SqliteStore(self._settings.answers, job=job.id)) as store:
+            billed = store.billed()
+        if billed.usd > job.usd:
+            self._purse.book(job.id, billed.usd - job.usd)
+            self._journal.note(job.id, calls=max(job.calls, billed.usage.calls))
+        self._purse.book_unconfirmed(job.id, billed.unconfirmed_usd)
+        return billed

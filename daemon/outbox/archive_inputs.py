@@ -1,0 +1,101 @@
+"""Where inputs go when their job is over: done/<job>/ or failed/<job>/, the latter with the reason beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+from daemon.host import clock
+from daemon.outbox import atomic_publish
+from daemon.processes.message_protocol import Failure
+from freeal.files import atomic_write, regular_file
+from freeal.text.printable_text import visible
+
+REPORT = "error.json"
+PROSE = "ERROR.txt"
+REPORT_BYTES = 5_000_000
+"""Whoever may read the reports may also write in their folder: no more is believed to be one."""
+
+
+def to_done(inputs: Path, folder: Path) -> None:
+    """Move every file of a claimed `inputs` folder into `folder`. May be repeated."""
+    _move_all(inputs, atomic_publish.make_folder(folder))
+
+
+def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float) -> dict[str, Any]:
+    """Write the reason into `folder`, then move the inputs there; the content of error.json. May be repeated.
+
+    `subject` names the job; `then` is what the user does after mending the cause.
+    """
+    atomic_publish.make_folder(folder)
+    names = {entry.name for entry in _entries(inputs)} | {entry.name for entry in _entries(folder)}
+    several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
+    problems = [one | {"where": _found_now(one["where"], folder, names)} for one in several]
+    report = {
+        "job": subject,
+        "time": clock.iso(now),
+        "kind": failure.kind,
+        "problem": failure.problem,
+        "where": problems[0]["where"],
+        "hint": failure.hint,
+        "problems": problems,
+    }
+    atomic_write.write_json(folder / REPORT, report)
+    return finish_failed(inputs, folder, report, then=then)
+
+
+def finish_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: str) -> dict[str, Any]:
+    """The rest of `to_failed`, once its reason is written: for one that was cut off there."""
+    with atomic_write.writing(folder / PROSE) as stream:
+        stream.write(_prose(report, then))
+    _move_all(inputs, folder)
+    return report
+
+
+def report_in(folder: Path) -> dict[str, Any] | None:
+    """The reason beside failed inputs; None where none was written, or none that can be read."""
+    try:
+        report = json.loads(regular_file.read(folder / REPORT, most_bytes=REPORT_BYTES, links="refuse"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(report, dict) or not {"job", "time", "kind", "problem", "where", "hint"} <= report.keys():
+        return None
+    return {"problems": [{name: report[name] for name in ("problem", "where", "hint")}], **report}
+
+
+def _found_now(where: Mapping[str, str | int], folder: Path, names: AbstractSet[str]) -> dict[str, str | int]:
+    """`where` with the file's new place, if it is one of those that move into `folder`."""
+    name = Path(str(where.get("file", ""))).name
+    return {**where, "file": os.fspath(folder / name)} if name in names else dict(where)
+
+
+def _prose(report: dict[str, Any], then: str) -> str:
+    problems = report["problems"]
+    numbered = len(problems) > 1
+    lines = [f"{len(problems)} problems; all of them must be mended.", ""] if numbered else []
+    for number, one in enumerate(problems, start=1):
+        where = one["where"]
+        place = [str(where["file"])] if "file" in where else []
+        place += [f"line {where['line']}"] if "line" in where else []
+        place += [f"{word} '{where[word]}'" for word in ("column", "key") if word in where]
+        lines += [f"{number}."] if numbered else []
+        lines += [f"What:   {one['problem']}"]
+        lines += [f"Where:  {', '.join(place)}"] if place else []
+        lines += [f"To do:  {one['hint']}"] if one["hint"] else []
+        lines += [""] if numbered else []
+    lines += [f"Then:   {then}", "", f"{report['job']}, {report['time']}, {report['kind']}"]
+    return visible("\n".join(lines)) + "\n"
+
+
+def _entries(folder: Path) -> Iterable[Path]:
+    """Visible entries only: a hidden one is a copy that was cut off."""
+    return sorted(entry for entry in folder.iterdir() if entry.name[0] != ".") if folder.is_dir() else ()
+
+
+def _move_all(inputs: Path, folder: Path) -> None:
+    for entry in _entries(inputs):
+        atomic_publish.move(entry, folder / entry.name)

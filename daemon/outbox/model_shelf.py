@@ -1,0 +1,128 @@
+"""A model's folder: its versions, the current one, and what lies on top for people.
+
+models/<name>/model -> versions/<job>/model      annotated/<stem>.csv  metrics.json  report.html
+models/<name>/versions/<job>/                    predict/  predictions/  corrections/  done/  failed/
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import structlog
+
+from daemon.errors import RefusedFileError
+from daemon.outbox import atomic_publish
+from freeal.errors import Where
+from freeal.spec.job_spec import NAME_PATTERN
+
+_log = structlog.get_logger(__name__)
+
+ON_TOP = ("metrics.json", "report.html")
+LANES = ("predict", "predictions", "corrections", "done", "failed")
+SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
+
+
+class Shelf:
+    """Where one model is published."""
+
+    def __init__(self, models: Path, name: str) -> None:
+        self.name = name
+        self.folder = models / name
+
+    @property
+    def model(self) -> Path:
+        """The link to the current version's Hugging Face folder."""
+        return self.folder / "model"
+
+    @property
+    def current(self) -> str | None:
+        """The job whose version is the current one."""
+        if not self.model.is_symlink():
+            return None
+        parts = self.model.readlink().parts
+        if len(parts) != 3 or (parts[0], parts[2]) != ("versions", "model") or ".." in parts:
+            return None
+        inner = [self.folder.joinpath(*parts[:depth]) for depth in (1, 2, 3)]
+        return parts[1] if all(folder.is_dir() and not folder.is_symlink() for folder in inner) else None
+
+    def version(self, job_id: str) -> Path:
+        """The folder of one version."""
+        return self.folder / "versions" / job_id
+
+    def publish(self, output: Path, *, job_id: str, stem: str, keep_versions: int) -> None:
+        """Put a finished job's output on the shelf and make it current.
+
+        Every step may be repeated, so an interrupted publishing is finished by doing it again: where the version
+        stands already, `output` may be gone.
+        """
+        self._refuse_links()
+        version = self.version(job_id)
+        if not version.exists():
+            atomic_publish.move_folder(output, version)
+        for lane in LANES:
+            atomic_publish.make_folder(self.folder / lane)
+        atomic_publish.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
+        for name in ON_TOP:
+            if (version / name).is_file():
+                atomic_publish.copy(version / name, self.folder / name)
+        atomic_publish.point(self.model, f"versions/{job_id}/model")
+        self._retire(keep_versions)
+
+    def check_writable(self) -> None:
+        """Before anything is paid for, find out whether `publish` could write. Leaves nothing behind.
+
+        Raises `RefusedFileError` for a link, `OSError` naming the folder otherwise.
+        """
+        self._refuse_links()
+        places = (self.folder / "versions", self.folder, self.folder.parent)
+        folder = next((place for place in places if place.exists()), self.folder.parent)
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as cause:
+            raise OSError(cause.errno, cause.strerror, os.fspath(folder)) from cause
+
+    def _refuse_links(self) -> None:
+        for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):
+            if folder.is_symlink():
+                raise RefusedFileError("is a link, and would lead out of the models folder", where=Where(file=folder))
+
+    def discard(self, job_id: str) -> None:
+        """Forget a version whose publishing did not come to its end; the current one stays."""
+        if self.current != job_id and self.version(job_id).is_dir():
+            atomic_publish.remove_folder(self.version(job_id))
+
+    def sweep(self) -> None:
+        """Delete what cut-off writes left; before anything is published."""
+        if not self.folder.is_symlink():
+            for folder in (self.folder, *(self.folder / name for name in SWEPT)):
+                atomic_publish.sweep(folder)
+
+    def _retire(self, keep: int) -> None:
+        """Delete the oldest versions, never the current one; ids differ first in the second of the claim."""
+        versions = (self.folder / "versions").iterdir()
+        others = sorted(one for one in versions if not one.name.startswith(".") and one.name != self.current)
+        for version in others[: max(0, len(others) + 1 - keep)]:
+            atomic_publish.remove_folder(version)
+            _log.info("an old version was deleted", model=self.name, version=version.name)
+
+
+def twin_of(models: Path, name: str) -> str | None:
+    """A model whose name differs from `name` only by case: on some shares the folders would be one."""
+    names = {shelf.name for shelf in shelves(models)} - {name}
+    return next((other for other in sorted(names) if other.casefold() == name.casefold()), None)
+
+
+def shelves(models: Path) -> list[Shelf]:
+    """Every model folder there is, by name. Links are not followed: nothing outside is ours; nor is a folder whose name
+    no model could have."""
+    if not models.is_dir():
+        return []
+    return [
+        Shelf(models, entry.name)
+        for entry in sorted(models.iterdir())
+        if re.fullmatch(NAME_PATTERN, entry.name) and entry.is_dir() and not entry.is_symlink()
+    ]

@@ -1,0 +1,54 @@
+"""Publishing a labelled CSV: predictions/<stem>.csv and, beside it, <stem>.json with counts, confidence, model version.
+
+A newer result of the same name takes the name; the one before is kept as <stem>.<its prediction's id>.csv and .json.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from daemon.host import clock
+from daemon.outbox import atomic_publish
+from daemon.outbox.model_shelf import Shelf
+from freeal.files import atomic_write, regular_file
+
+FACTS_BYTES = 5_000_000
+
+
+def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
+    """Move `labelled` to its place, with `summary` beside it; where it lies then. May be repeated after a crash."""
+    folder = atomic_publish.make_folder(shelf.folder / "predictions")
+    csv, facts = folder / f"{stem}.csv", folder / f"{stem}.json"
+    earlier = _id_of(csv, facts)
+    if earlier is not None and earlier != prediction_id:
+        for path in (csv, facts):  # the facts last: they say whose the CSV is, should this be cut off
+            if path.exists():
+                atomic_publish.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
+    atomic_write.write_json(facts, summary | {"prediction": prediction_id})
+    atomic_publish.move(labelled, csv)
+    return csv
+
+
+def _id_of(csv: Path, facts: Path) -> str | None:
+    try:
+        found = json.loads(regular_file.read(facts, most_bytes=FACTS_BYTES, links="refuse"))["prediction"]
+        return found if isinstance(found, str) and Path(found).name == found else _age(csv)
+    except FileNotFoundError:
+        return _age(csv) if csv.exists() else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not one of ours: a pipe, a link, nonsense
+        return _age(csv)
+
+
+def _age(csv: Path) -> str | None:
+    """For a file that no prediction of ours wrote down: its time."""
+    return clock.stamp(csv.stat().st_mtime) if csv.exists() else None
+
+
+def _free(path: Path) -> Path:
+    number, found = 2, path
+    while found.exists():
+        found = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        number += 1
+    return found

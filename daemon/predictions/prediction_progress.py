@@ -1,0 +1,73 @@
+"""How far a prediction is and how fast: from its process's events to its row in the journal and to the view."""
+
+from __future__ import annotations
+
+import collections
+
+import structlog
+
+from daemon.host.clock import Clock
+from daemon.journal.journal import Journal
+from daemon.journal.prediction_record import Prediction
+from daemon.terminal.progress_view import View
+from freeal.events import Event, Progress
+
+_log = structlog.get_logger(__name__)
+
+WRITE_EVERY_SECONDS = 1.0
+LOG_EVERY_SECONDS = 60.0
+REMEMBERED_SECONDS = 120.0
+"""The pace is that of the last two minutes: other predictions' turns count, as they do for whoever waits."""
+
+
+class Pace:
+    """Of one prediction, over all its slices in this daemon."""
+
+    def __init__(self, prediction: Prediction, *, journal: Journal, clock: Clock, view: View) -> None:
+        self._prediction = prediction
+        self._journal, self._clock, self._view = journal, clock, view
+        self._seen: collections.deque[tuple[float, int]] = collections.deque()
+        self._unwritten: Progress | None = None
+        self._written_at = float("-inf")
+        self._logged_at = clock.steady()
+
+    def on_event(self, event: Event) -> None:
+        """Take one event in: `Progress` in rows. Written at most once a second."""
+        if not isinstance(event, Progress):
+            return
+        now = self._clock.steady()
+        self._seen.append((now, event.done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > REMEMBERED_SECONDS:
+            self._seen.popleft()
+        self._view.predicting(self._prediction, done=event.done, total=event.total)
+        self._unwritten = event
+        if now - self._written_at >= WRITE_EVERY_SECONDS:
+            self._written_at = now
+            self.flush()
+        if now - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = now
+            self._log(event)
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        if (event := self._unwritten) is not None:
+            self._unwritten = None
+            rate = round(self.rows_per_second, 3)
+            self._journal.note_prediction(self._prediction.id, done=event.done, total=event.total, rows_per_second=rate)
+
+    @property
+    def rows_per_second(self) -> float:
+        """0 until it can be told."""
+        (began, first), (now, last) = self._seen[0], self._seen[-1]
+        return max(0.0, (last - first) / (now - began)) if now > began else 0.0
+
+    def _log(self, event: Progress) -> None:
+        rate = self.rows_per_second
+        _log.info(
+            "a CSV is being labelled",
+            prediction=self._prediction.id,
+            done=event.done,
+            total=event.total,
+            rows_per_second=round(rate, 1),
+            remaining_minutes=round((event.total - event.done) / rate / 60, 1) if rate else None,
+        )

@@ -1,0 +1,30 @@
+"""One question to a process of its own, which ends with its answer."""
+
+from __future__ import annotations
+
+import anyio
+
+from daemon.processes.child_process import child, converse
+from daemon.processes.message_protocol import Answer, Failure
+from freeal.events import Event
+
+TIMEOUT_SECONDS = 3600.0
+
+
+async def ask_once(module: str, request: str) -> Answer:
+    """One question to a process of its own."""
+    async with child(module) as process:
+        answer = await converse(
+            process,
+            request,
+            on_event=_ignore,
+            stop=anyio.Event(),
+            silence_seconds=TIMEOUT_SECONDS,
+            grace_seconds=0.0,
+        )
+        code = await process.finish()
+    return answer or Failure.of(process.how_it_died(code))
+
+
+def _ignore(event: Event) -> None:
+    """A dry run is not long enough to be followed."""

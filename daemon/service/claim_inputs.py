@@ -1,0 +1,94 @@
+"""Takes what is ready: pairs become jobs, as corrections do; CSVs in predict folders become predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio.to_thread
+import structlog
+
+from daemon.errors import ChangedFileError, DiskError
+from daemon.host.clock import Clock
+from daemon.inbox.claim_pair import Intake
+from daemon.inbox.claim_retries import Refusals
+from daemon.inbox.file_stability import Sighting
+from daemon.inbox.folder_scan import Drop, Scan
+from daemon.inbox.pairing import Pair
+from daemon.jobs.job_completion import Endings
+from daemon.journal.job_ids import CORRECTIONS
+from daemon.journal.job_record import Job
+from daemon.predictions.predict_lane import PredictLane
+from daemon.processes.message_protocol import Failure
+
+_log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 1.0
+"""So long one turn takes files, then jobs are started and requests obeyed: a thousand pairs dropped at once must not
+keep the first of them waiting, nor a `cancel`."""
+
+
+class Claims:
+    """Remembers what could not be taken, and the jobs that ended with their claim."""
+
+    def __init__(self, *, intake: Intake, endings: Endings, lane: PredictLane, clock: Clock) -> None:
+        self._intake, self._endings, self._lane, self._clock = intake, endings, lane, clock
+        self.refusals = Refusals()
+        self.failed: dict[str, Job] = {}
+        """Jobs whose spec could not be used."""
+        self.has_more = False
+        """Whether the last turn was over before everything was taken."""
+
+    async def take(self, scan: Scan, *, goes_on: Callable[[], bool]) -> bool:
+        """Claim what is ready, for a while; whether something moved on meanwhile and must be looked at again soon.
+
+        `goes_on` is asked before each file: a service that was told to stop takes no more.
+        """
+        changed, self.has_more = False, False
+        end = self._clock.steady() + TURN_SECONDS
+        ready: list[Pair | Drop] = [*scan.drops, *scan.pairs.ready]  # predictions first: somebody waits for them
+        self.refusals.keep({_identity(entry, scan)[0] for entry in ready})
+        for entry in ready:
+            name, sighting = _identity(entry, scan)
+            if self.refusals.holds(name, sighting, now=self._clock.steady()):
+                continue
+            if not goes_on() or self._clock.steady() > end:
+                self.has_more = True
+                break
+            changed = await self._try(entry, scan, name=name, sighting=sighting) or changed
+        return changed
+
+    async def _try(self, entry: Pair | Drop, scan: Scan, *, name: str, sighting: Sighting) -> bool:
+        try:
+            await self._take_one(entry, scan)
+            self.refusals.forget(name)
+        except ChangedFileError as problem:
+            _log.info("a file is still changing", problem=str(problem))
+            return True
+        except FileNotFoundError:
+            return True  # taken away again: the next look will not find it
+        except (OSError, DiskError) as problem:
+            reason = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
+            refusal = self.refusals.note(name, sighting, reason, now=self._clock.steady())
+            if refusal.tries == 1:
+                _log.error("a file cannot be taken; it is tried again", file=name, problem=str(problem))
+        return False
+
+    async def _take_one(self, entry: Pair | Drop, scan: Scan) -> None:
+        if isinstance(entry, Drop) and entry.lane == CORRECTIONS:
+            job = await anyio.to_thread.run_sync(self._intake.claim_corrections, entry)
+            _log.info("corrections were claimed", job=job.id, csv=job.csv_name)
+            return
+        if isinstance(entry, Drop):
+            self._lane.submit(await anyio.to_thread.run_sync(self._lane.claim, entry))
+            return
+        job, error = await anyio.to_thread.run_sync(self._intake.claim, entry, scan.observations)
+        _log.info("a job was claimed", job=job.id, csv=job.csv_name, spec=job.spec_name)
+        if error is not None:
+            _log.error("a spec cannot be used", job=job.id, problem=str(error))
+            self.failed[job.id] = await anyio.to_thread.run_sync(self._endings.fail, job, Failure.of(error))
+
+
+def _identity(entry: Pair | Drop, scan: Scan) -> tuple[str, Sighting]:
+    if isinstance(entry, Drop):
+        return entry.label, entry.sighting
+    return entry.csv, scan.observations[entry.csv].sighting

@@ -1,0 +1,202 @@
+"""`status`: what the journal and the folders say. Reads only; works beside a running daemon and without one."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daemon.config import Settings
+from daemon.errors import DamagedJournalError
+from daemon.host import clock, instance_lock
+from daemon.host.clock import Clock
+from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.pairing import Waiting
+from daemon.journal.job_ids import is_correction
+from daemon.journal.job_record import RUNNING, Job, State
+from daemon.journal.journal import FILE_NAME, Journal
+from daemon.journal.prediction_record import Prediction
+from daemon.limits.daily_spend import Purse
+from daemon.outbox.model_shelf import shelves
+from daemon.recovery import damaged_journal
+
+STALE_SECONDS = 60.0
+"""A daemon that gave no sign of life for this long hangs."""
+LATE_SECONDS = 60.0
+"""How much longer than `watch.rescan_seconds` the last look at the folders may be ago."""
+MEGABYTE = 1_000_000
+FINISHED_SHOWN = 10
+_LEAST_SECONDS = 1.0
+"""A rate over less than this says nothing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """A snapshot. `content` is what `--json` prints."""
+
+    healthy: bool
+    content: dict[str, Any]
+
+
+def collect(settings: Settings, time: Clock) -> Status:
+    """Look at journal and folders from outside. Raises `JournalError`; a damaged journal is a problem it tells of."""
+    waiting = Scanner(settings).scan(time.steady()).waiting
+    running = instance_lock.is_held(settings.state)
+    if not (settings.state / FILE_NAME).is_file():
+        return snapshot(settings, time, journal=None, waiting=waiting, running=running)
+    try:
+        with Journal(settings.state, time) as journal:
+            return snapshot(settings, time, journal=journal, waiting=waiting, running=running)
+    except DamagedJournalError as damage:
+        seen = snapshot(settings, time, journal=None, waiting=waiting, running=running).content
+        return Status(healthy=False, content=seen | {"healthy": False, "problems": [*seen["problems"], str(damage)]})
+
+
+def snapshot(
+    settings: Settings, time: Clock, *, journal: Journal | None, waiting: Sequence[Waiting], running: bool = True
+) -> Status:
+    """The same from inside, at the cost of a few rows of the journal: for whoever has it open and has scanned.
+
+    `journal` is None where no daemon ever ran; `running` says whether one does now.
+    """
+    now = time.wall()
+    beat = journal.heartbeat() if journal else None
+    health = journal.health() if journal and running else {}
+    free_mb = _free_mb(settings)
+    problems = _problems(settings, health, running=running, beat=beat, now=now, free_mb=free_mb)
+    content = {
+        "healthy": not problems,
+        "problems": problems,
+        "warnings": damaged_journal.warnings(settings.state),
+        "daemon": {
+            "running": running,
+            "pid": beat[0] if running and beat else None,
+            "last_sign_of_life": clock.iso(beat[1]) if beat else None,
+            "scan_age_seconds": health.get("scan_age_seconds"),
+            "stopping": bool(health.get("stopping")),
+        },
+        "watcher": health.get("watcher"),
+        "lanes": {
+            "device": health.get("device", {}).get("holder"),
+            "waiting_for_device": health.get("device", {}).get("queue", []),
+            "waiting_for_batch": health.get("batches", []),
+            "predictions_waiting": health.get("predictions_waiting", 0),
+        },
+        "jobs": [_job(job, now) for job in (journal.unfinished() if journal else ())],
+        "finished": [_job(job, now) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
+        "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
+        "predicting": [_prediction(one) for one in (journal.claimed_predictions() if journal else ())],
+        "waiting": _waiting(waiting, health),
+        "models": [
+            {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
+            for shelf in shelves(settings.models)
+        ],
+        **_money(journal, time),
+        "daily_budget_usd": settings.llm.daily_budget_usd,
+        "free_disk_mb": free_mb,
+    }
+    return Status(not problems, content)
+
+
+def _problems(
+    settings: Settings,
+    health: Mapping[str, Any],
+    *,
+    running: bool,
+    beat: tuple[int, float] | None,
+    now: float,
+    free_mb: int | None,
+) -> list[str]:
+    """What keeps the service from its work, each with what to do."""
+    problems = []
+    if not running:
+        problems.append("no daemon is running: start it with `python -m daemon`, or `systemctl start freeal`")
+    elif beat is None or now - beat[1] > STALE_SECONDS:
+        problems.append("the daemon gives no sign of life: look at its log, and restart it")
+    if stuck := health.get("problem"):
+        problems.append(f"{stuck}: look at its log, and restart it")
+    age = health.get("scan_age_seconds")
+    if age is not None and age > settings.watch.rescan_seconds + LATE_SECONDS:
+        problems.append(f"the folders were last looked at {age:.0f} seconds ago: see the log")
+    if deaf := (health.get("watcher") or {}).get("problem"):
+        problems.append(f"new files are found late, by looking: {deaf}")
+    if free_mb is not None and free_mb < settings.jobs.min_free_disk_mb:
+        problems.append(
+            f"only {free_mb} MB of disk are free (jobs.min_free_disk_mb): make room, jobs go on by themselves"
+        )
+    return problems
+
+
+def _waiting(waiting: Sequence[Waiting], health: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Files in the folders with the reason, those that the service could not take among them."""
+    found = {entry.name: entry.reason for entry in waiting}
+    found |= {entry["file"]: entry["reason"] for entry in health.get("refused", ())}
+    return [{"file": name, "reason": reason} for name, reason in found.items()]
+
+
+def _money(journal: Journal | None, time: Clock) -> dict[str, float]:
+    purse = Purse(journal, time) if journal else None
+    return {
+        "spent_today_usd": round(purse.spent_today_usd(), 6) if purse else 0.0,
+        "unconfirmed_today_usd": round(purse.unconfirmed_today_usd(), 6) if purse else 0.0,
+    }
+
+
+def _free_mb(settings: Settings) -> int | None:
+    folders = [folder for folder in (settings.state, settings.models) if folder.is_dir()]
+    return min((shutil.disk_usage(folder).free // MEGABYTE for folder in folders), default=None)
+
+
+def _job(job: Job, now: float) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "id": job.id,
+        "model": job.name,
+        "kind": "corrections" if is_correction(job.id) else "training",
+        "file": job.csv_name,
+        "state": str(job.state),
+        "round": job.round,
+        "usd": round(job.usd, 6),
+        "calls": job.calls,
+        "attempts": job.attempts,
+        "created": clock.iso(job.created_at),
+        "updated": clock.iso(job.updated_at),
+    }
+    if job.state in RUNNING:
+        known |= {"stage": job.stage, "done": job.done, "total": job.total} | pace(job, now)
+    if job.state is State.PAUSED and job.until is not None:
+        known["until"] = clock.iso(job.until)
+    optional = {
+        "reason": job.reason,
+        "error": job.error,
+        "request": job.request,
+        "partial": job.partial,
+        "setbacks": job.setbacks.split(),
+    }
+    return known | {name: value for name, value in optional.items() if value}
+
+
+def pace(job: Job, now: float) -> dict[str, float]:
+    """`per_second` and `remaining_seconds` of the stage under way, as far as they can be told."""
+    seconds = now - job.stage_since
+    done = job.done - job.stage_first
+    if not job.stage_since or done <= 0 or seconds < _LEAST_SECONDS:
+        return {}
+    per_second = done / seconds
+    left = max(0, job.total - job.done)
+    return {"per_second": round(per_second, 3), "remaining_seconds": round(left / per_second, 1)}
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "id": prediction.id,
+        "model": prediction.model,
+        "file": prediction.csv_name,
+        "done": prediction.done,
+        "total": prediction.total,
+    }
+    if prediction.rows_per_second:
+        known["per_second"] = round(prediction.rows_per_second, 1)
+    if (seconds := prediction.remaining_seconds) is not None:
+        known["remaining_seconds"] = round(seconds, 1)
+    return known

@@ -1,0 +1,1 @@
+"""What everybody who looks shares: one snapshot a second, read from the journal."""

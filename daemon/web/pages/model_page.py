@@ -1,0 +1,179 @@
+"""A model's page: how good it is, its versions, what may be downloaded, and a sentence to try."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from daemon.outbox.model_shelf import Shelf
+from daemon.web.finished_models import (
+    VERSION_FILES,
+    Labelled,
+    Model,
+    is_plain,
+    labelled_files,
+    version_files,
+    version_names,
+)
+from daemon.web.live.journal_reader import Records
+from daemon.web.pages.page_context import Site, text_of
+from daemon.web.pages.try_sentence import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
+from daemon.web.security.request_guard import REPORT_POLICY
+from daemon.web.uploads.zip_stream import zipped
+from freeal.errors import FreealError
+
+PREDICTIONS_SHOWN = 20
+FILES_SHOWN = 50
+REPORT = "report.html"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Version:
+    name: str
+    files: tuple[str, ...]
+
+
+class Models:
+    """Pages and downloads. Names from an address are looked up in listings, never joined to a path."""
+
+    def __init__(self, site: Site, trial: Trial) -> None:
+        self._site = site
+        self._trial = trial
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/models/{model}", self.model),
+            Route("/models/{model}/try", self.attempt, methods=["POST"], max_body_size=4 * MOST_CHARACTERS),
+            Route("/models/{model}/versions/{version}/model.zip", self.archive),
+            Route("/models/{model}/versions/{version}/{file}", self.file),
+            Route("/models/{model}/predictions/{key}", self.labelled),
+        ]
+
+    async def model(self, request: Request) -> Response:
+        """One model."""
+        return await self._page(request, self._shelf(request))
+
+    async def attempt(self, request: Request) -> Response:
+        """What the model says of a sentence."""
+        form = await self._site.form(request)
+        shelf = self._shelf(request)
+        opinion, problem = None, ""
+        try:
+            columns = self._trial.columns(shelf)
+            values = {name: text_of(form, f"value{place}") for place, name in enumerate(columns)}
+            if not any(value.strip() for value in values.values()):
+                problem = "Type a text first."
+            else:
+                opinion = await self._trial.ask(shelf, values, self._site.settings.predict)
+        except TrialBusyError:
+            problem = "Several sentences wait already. Try again in a moment."
+        except FreealError as error:
+            problem = str(error)
+        typed = {key: value for key, value in form.items() if key.startswith("value") and isinstance(value, str)}
+        return await self._page(request, shelf, opinion=opinion, problem=problem, typed=typed)
+
+    async def _page(
+        self,
+        request: Request,
+        shelf: Shelf,
+        *,
+        opinion: Opinion | None = None,
+        problem: str = "",
+        typed: dict[str, str] | None = None,
+    ) -> Response:
+        model = await anyio.to_thread.run_sync(self._site.gallery.model, shelf.name)
+        if model is None:
+            raise _not_found()
+        versions, files = await anyio.to_thread.run_sync(_list, shelf)
+        content = {
+            "model": model,
+            "versions": versions,
+            "labelled": files[:FILES_SHOWN],
+            "labelled_in_all": len(files),
+            "predictions": await anyio.to_thread.run_sync(_latest, self._site.records, shelf.name),
+            "descriptions": VERSION_FILES,
+            "columns": self._columns(model, shelf),
+            "folder": shelf.folder,
+            "opinion": opinion,
+            "problem": problem,
+            "typed": typed or {},
+        }
+        return self._site.page(request, "model.html.j2", content, status=422 if problem else 200)
+
+    def _columns(self, model: Model, shelf: Shelf) -> tuple[str, ...]:
+        if model.version is None:
+            return ()
+        try:
+            return self._trial.columns(shelf)
+        except FreealError:
+            return ()  # the page then offers no sentence to try; the figures say what is wrong with the folder
+
+    async def file(self, request: Request) -> Response:
+        """One file of a version; the report is shown, the others are downloaded."""
+        folder = self._version(request)
+        name = next((name for name in version_files(folder) if name == request.path_params["file"]), None)
+        if name is None:
+            raise _not_found()
+        if name == REPORT:
+            policy = {"Content-Security-Policy": REPORT_POLICY}
+            return FileResponse(folder / name, media_type="text/html", headers=policy)
+        return FileResponse(folder / name, filename=f"{request.path_params['model']}-{name}", media_type=_kind(name))
+
+    async def archive(self, request: Request) -> Response:
+        """The Hugging Face folder as one file, made while it is sent."""
+        folder = self._version(request) / "model"
+        if folder.is_symlink() or not folder.is_dir():
+            raise _not_found()
+        name = f"{request.path_params['model']}.zip"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(zipped(folder, within=Path(name).stem), media_type="application/zip", headers=headers)
+
+    async def labelled(self, request: Request) -> Response:
+        """A CSV the model labelled."""
+        shelf, key = self._shelf(request), request.path_params["key"]
+        files: tuple[Labelled, ...] = await anyio.to_thread.run_sync(labelled_files, shelf)
+        found = next((file for file in files if file.key == key), None)
+        if found is None or not is_plain(path := shelf.folder / "predictions" / found.name):
+            raise _not_found()
+        shown = found.name.encode(errors="replace").decode()
+        return FileResponse(path, filename=shown, media_type=_kind(found.name))
+
+    def _shelf(self, request: Request) -> Shelf:
+        shelf = self._site.gallery.shelf(request.path_params["model"])
+        if shelf is None:
+            raise _not_found()
+        return shelf
+
+    def _version(self, request: Request) -> Path:
+        shelf, wanted = self._shelf(request), request.path_params["version"]
+        name = next((name for name in version_names(shelf) if name == wanted), None)
+        if name is None:
+            raise _not_found()
+        return shelf.version(name)
+
+
+def _list(shelf: Shelf) -> tuple[tuple[_Version, ...], tuple[Labelled, ...]]:
+    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in version_names(shelf))
+    return versions, labelled_files(shelf)
+
+
+def _latest(records: Records, model: str) -> object:
+    return records.predictions(PREDICTIONS_SHOWN, model=model)
+
+
+def _kind(name: str) -> str:
+    """Nothing that a browser would show as a page."""
+    return {"csv": "text/csv; charset=utf-8", "json": "application/json"}.get(
+        name.rpartition(".")[2], "application/octet-stream"
+    )
+
+
+def _not_found() -> HTTPException:
+    return HTTPException(404, detail="There is nothing here by that name.")

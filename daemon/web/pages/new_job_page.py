@@ -1,0 +1,211 @@
+"""From a table in the browser to a job: upload, describe, look at prompt and cost, then both files into the inbox."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from daemon.errors import ChildError, RefusedFileError
+from daemon.inbox.claim_pair import load_spec
+from daemon.inbox.pairing import SPEC_SUFFIXES
+from daemon.jobs.job_estimate import survey
+from daemon.processes.message_protocol import Failure, Result
+from daemon.processes.single_question import ask_once
+from daemon.web.pages import spec_form
+from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
+from daemon.web.pages.spec_form import SpecForm
+from daemon.web.uploads.multipart_form import receive
+from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.upload_folders import MEGABYTE, Upload, Uploads
+from freeal.errors import FreealError, Problem
+from freeal.files import atomic_write
+from freeal.spec.job_spec import Spec
+from freeal.table.file_formats import DATA_SUFFIXES
+
+PEEK = "daemon.processes.preview_table"
+ROWS_SHOWN = 4
+CHARACTERS_SHOWN = 300
+_OVERHEAD_BYTES = 100_000
+"""What a form adds around its files."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """The start of a table, or why it cannot be read."""
+
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    problem: str = ""
+
+
+class NewJob:
+    """The pages between a dropped file and a waiting job."""
+
+    def __init__(self, site: Site, uploads: Uploads) -> None:
+        self._site = site
+        self._uploads = uploads
+        self._one_survey_at_a_time = anyio.CapacityLimiter(1)
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        most = MOST_FIELDS * 100 + FORM_BYTES
+        return [
+            Route("/new", self.begin),
+            Route("/new", self.upload, methods=["POST"]),
+            Route("/new/{upload}", self.describe),
+            Route("/new/{upload}/look", self.look, methods=["POST"], max_body_size=most),
+            Route("/new/{upload}/start", self.start, methods=["POST"], max_body_size=most),
+            Route("/new/{upload}/discard", self.discard, methods=["POST"], max_body_size=most),
+        ]
+
+    async def begin(self, request: Request) -> Response:
+        """The place to drop a file."""
+        return self._site.page(request, "new.html.j2", {"inbox": self._site.settings.inbox})
+
+    async def upload(self, request: Request) -> Response:
+        """Take the files in."""
+        self._site.require_right(request)
+        folder = await anyio.to_thread.run_sync(self._uploads.begin)
+        try:
+            most_bytes = self._site.settings.web.max_upload_mb * MEGABYTE + _OVERHEAD_BYTES
+            incoming = await receive(request, folder, most_bytes=most_bytes)
+            self._site.require_own_form(request, incoming.fields.get("form_token", ""))
+            upload = await anyio.to_thread.run_sync(self._uploads.keep, folder, incoming.files)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._uploads.discard, folder)
+            raise
+        return see_other(f"/new/{upload.id}")
+
+    async def describe(self, request: Request) -> Response:
+        """The form."""
+        self._site.require_right(request)
+        upload = self._upload(request)
+        sample = await _sample(upload)
+        form = spec_form.blank(upload.stem, sample.header)
+        text = upload.spec.read_text("utf-8", errors="replace") if upload.has_spec else ""
+        return self._page(request, upload, {"sample": sample, "form": form, "spec_text": text})
+
+    async def look(self, request: Request) -> Response:
+        """The first prompt and what all of it will cost, counted by a process of its own."""
+        return await self._act(request, self._look)
+
+    async def start(self, request: Request) -> Response:
+        """Put both files into the inbox."""
+        return await self._act(request, self._start)
+
+    async def discard(self, request: Request) -> Response:
+        """Forget the upload."""
+        await self._site.form(request)
+        await anyio.to_thread.run_sync(self._uploads.discard, self._upload(request).folder)
+        return see_other("/")
+
+    async def _act(self, request: Request, act: Any) -> Response:
+        fields = await self._site.form(request)
+        upload = self._upload(request)
+        sample = await _sample(upload)
+        form = spec_form.read(fields)
+        text = text_of(fields, "spec_text") if upload.has_spec else form.to_yaml()
+        shown = {"sample": sample, "form": form, "spec_text": text if upload.has_spec else ""}
+        try:
+            _check_ticks(upload, form)
+            spec = await anyio.to_thread.run_sync(_write_spec, upload, text)
+            _check_columns(spec, sample)
+            done: Response | dict[str, Any] = await act(upload, spec)
+        except FreealError as error:
+            return self._page(
+                request, upload, shown | {"problem": _explain(error, by_line=upload.has_spec)}, status=422
+            )
+        return self._page(request, upload, shown | done) if isinstance(done, dict) else done
+
+    async def _look(self, upload: Upload, spec: Spec) -> dict[str, Any]:
+        async with self._one_survey_at_a_time:
+            loaded = dataclasses.replace(self._site.loaded, settings=self._site.settings)
+            found = await survey(loaded, spec, csv=upload.data, folder=upload.folder / "work")
+        return {"figures": found["figures"], "first_prompt": found["first_prompt"]}
+
+    async def _start(self, upload: Upload, spec: Spec) -> Response:
+        inbox = self._site.settings.inbox
+        stem = spec.name
+        files = {f"{stem}.yaml": upload.spec, f"{stem}{upload.suffix}": upload.data}
+        await anyio.to_thread.run_sync(_put, files, inbox, stem)
+        await anyio.to_thread.run_sync(self._uploads.discard, upload.folder)
+        return see_other("/")
+
+    def _upload(self, request: Request) -> Upload:
+        upload = self._uploads.get(request.path_params["upload"])
+        if upload is None:
+            raise HTTPException(404, detail="This upload is gone: it was put in the inbox, discarded or left too long.")
+        return upload
+
+    def _page(self, request: Request, upload: Upload, content: dict[str, Any], *, status: int = 200) -> Response:
+        blank = {"problem": "", "figures": (), "first_prompt": "", "upload": upload}
+        return self._site.page(request, "describe.html.j2", blank | content, status=status)
+
+
+async def _sample(upload: Upload) -> Sample:
+    """Read by a process of its own, once; kept beside the table."""
+    kept = upload.folder / "sample.json"
+    if not await anyio.to_thread.run_sync(kept.exists):
+        request = {"path": str(upload.data), "rows": ROWS_SHOWN, "characters": CHARACTERS_SHOWN}
+        answer = await ask_once(PEEK, json.dumps(request))
+        if not isinstance(answer, Result):
+            error = answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
+            return Sample(problem=_explain(error))
+        await anyio.to_thread.run_sync(atomic_write.write_json, kept, answer.content)
+    content = json.loads(await anyio.to_thread.run_sync(kept.read_text, "utf-8"))
+    return Sample(tuple(content["header"]), tuple(tuple(row) for row in content["rows"]))
+
+
+def _write_spec(upload: Upload, text: str) -> Spec:
+    """Keep the spec beside its table and read it as the daemon will. Raises `SpecError`."""
+    upload.spec.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+    return load_spec(upload.spec, csv_name=upload.file_name)[0]
+
+
+def _check_ticks(upload: Upload, form: SpecForm) -> None:
+    if not (upload.has_spec or form.text_columns):
+        raise FreealError("no text column is ticked", hint="tick those that hold what is to be labelled")
+
+
+def _check_columns(spec: Spec, sample: Sample) -> None:
+    for name in (*(spec.text_columns or ()), *spec.other_columns.values()):
+        if not sample.problem and name not in sample.header:
+            raise FreealError(f"the table has no column {name!r}", hint=f"columns: {', '.join(sample.header)}")
+
+
+def _put(files: dict[str, Path], inbox: Path, stem: str) -> None:
+    """Both or none; a waiting file of that name, whatever its ending, is left alone. Raises `RefusedFileError`."""
+    taken = [
+        name for suffix in (*DATA_SUFFIXES, *SPEC_SUFFIXES) if os.path.lexists(inbox / (name := f"{stem}{suffix}"))
+    ]
+    if taken:
+        raise RefusedFileError(f"{taken[0]} waits in the inbox already", hint="choose another name, or wait")
+    place(files, inbox)
+
+
+def _explain(error: FreealError, *, by_line: bool = True) -> str:
+    """An error without the place its file has for the moment; every problem where there are several.
+
+    Without `by_line` for a spec that the form wrote: nobody sees its lines.
+    """
+    problems = error.problems or (Problem(error.problem, error.where, error.hint),)
+    return " ".join(_sentence(one, by_line=by_line) for one in problems)
+
+
+def _sentence(problem: Problem, *, by_line: bool) -> str:
+    where = problem.where
+    parts = [f"line {where.line}"] if where.line and by_line else []
+    parts += [f"{word} {value!r}" for word, value in (("column", where.column), ("key", where.key)) if value]
+    text = f"{', '.join(parts)}: {problem.problem}." if parts else f"{problem.problem}."
+    return f"{text} To do: {problem.hint}." if problem.hint else text

@@ -1,0 +1,68 @@
+"""The form that writes a spec: its fields to YAML. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from starlette.datastructures import FormData
+
+from daemon.web.pages.page_context import text_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SpecForm:
+    """The fields as they were typed."""
+
+    name: str
+    description: str = ""
+    labels: str = ""
+    """One per line: `name`, or `name: what it means`."""
+    text_columns: tuple[str, ...] = ()
+    label_column: str = ""
+    id_column: str = ""
+    budget_usd: str = ""
+
+    def to_yaml(self) -> str:
+        """The spec. What is wrong with it, the reader of specs says."""
+        content: dict[str, Any] = {"name": self.name, "description": self.description, "labels": _labels(self.labels)}
+        content["text_columns"] = list(self.text_columns)
+        optional = {"label_column": self.label_column, "id_column": self.id_column, "budget_usd": self.budget_usd}
+        content |= {key: value for key, value in optional.items() if value}
+        return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+
+
+def blank(name: str, header: Sequence[str]) -> SpecForm:
+    """The form before anything was typed: every column is text, but for one that is plainly an id."""
+    ids = [column for column in header if column.strip().lower() in {"id", "row_id", "uuid"}]
+    id_column = ids[0] if ids and len(header) > 1 else ""
+    return SpecForm(
+        name=name, text_columns=tuple(column for column in header if column != id_column), id_column=id_column
+    )
+
+
+def read(form: FormData) -> SpecForm:
+    """The fields of a form that was sent."""
+    label_column, id_column = text_of(form, "label_column"), text_of(form, "id_column")
+    ticked = [value for value in form.getlist("text_columns") if isinstance(value, str)]
+    return SpecForm(
+        name=text_of(form, "name").strip(),
+        description=text_of(form, "description").strip().replace("\r\n", "\n"),
+        labels=text_of(form, "labels").replace("\r\n", "\n"),
+        # one that was chosen to be something else is no text, also where its box was left ticked
+        text_columns=tuple(column for column in ticked if column not in {label_column, id_column}),
+        label_column=label_column,
+        id_column=id_column,
+        budget_usd=text_of(form, "budget_usd").strip(),
+    )
+
+
+def _labels(text: str) -> list[str] | dict[str, str]:
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    pairs = [(name.strip(), meaning.strip()) for name, _, meaning in (line.partition(":") for line in lines)]
+    names = [name for name, _ in pairs]
+    if any(meaning for _, meaning in pairs) and len(set(names)) == len(names):
+        return dict(pairs)
+    return names

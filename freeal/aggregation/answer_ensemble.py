@@ -1,0 +1,58 @@
+"""Several answers to one text as one annotation.
+
+A small model's answer hangs on which demonstrations it was shown, in which order; its mistakes differ from set to set
+while what it knows does not. Asked with several sets, and averaged in the log domain, it is right more often than with
+any one of them. How much each set counts, freeal/aggregation/learnability.py decides. Only a model that gives a
+probability for every label can be pooled like this; an instructed model's newer answer replaces its older one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeal.types import Annotation
+
+_LEAST_PROBABILITY = 1e-9
+
+
+def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
+    """One annotation of the same text from several, the newest last.
+
+    Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs
+    as much as all of them. Else the newest usable one; else the newest.
+    """
+    usable = [note for note in notes if note.label is not None]
+    newest = (usable or list(notes))[-1]
+    distributions = [note.distribution for note in usable if note.distribution is not None]
+    if len(usable) < 2 or len(distributions) < len(usable):
+        return newest
+    weights = np.array([note.weight for note in usable])
+    logs = np.log(np.maximum(np.array(distributions), _LEAST_PROBABILITY))
+    mean = np.exp(weights @ logs / weights.sum())
+    mean /= mean.sum()
+    best = int(mean.argmax())
+    return dataclasses.replace(
+        newest,
+        label=labels[best],
+        confidence=float(mean[best]),
+        distribution=tuple(mean.tolist()),
+        from_store=all(note.from_store for note in usable),
+        weight=float(weights.sum()),
+    )
+
+
+def merge(
+    known: Sequence[Annotation], asked: Sequence[Annotation], *, labels: Sequence[str], pool_size: int
+) -> list[Annotation]:
+    """The best annotation per pool index after new answers came in; an unusable answer never replaces a usable one.
+
+    Raises KeyError when a pool index has neither a known nor a new annotation.
+    """
+    merged = {note.index: note for note in known}
+    for note in asked:
+        old = merged.get(note.index)
+        merged[note.index] = note if old is None else pool([old, note], labels)
+    return [merged[index] for index in range(pool_size)]

@@ -1,0 +1,272 @@
+"""Texts to annotations through a language model (FreeAL section 3.2; DESIGN.md 4, step 2)."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
+from freeal.annotation.reply_parser import read, read_texts
+from freeal.annotation.request_sender import Asked, Asker
+from freeal.events import Emit, Notice, Progress
+from freeal.llm.protocols import BatchSender, ChatModel
+from freeal.llm.store.answer_store import AnswerStore, request_key
+from freeal.money.budget_ledger import Ledger
+from freeal.text import long_text_shortening
+from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PROGRESS_REPORTS = 200
+_REPORT_SECONDS = 20.0
+"""Slow models are reported on this often: a share of a large pool may take an hour."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """One pool text to be labelled, with demonstrations chosen for it alone.
+
+    `labels` is its shortlist, nearest first (freeal/selection/label_shortlist.py); None: all labels of the task.
+    """
+
+    index: int
+    text: str
+    own: tuple[Demonstration, ...] = ()
+    labels: tuple[str, ...] | None = None
+
+
+class Annotator:
+    """Labels texts with one model for one job.
+
+    `calibration` says what happens to label scores: `batch` removes the model's prior over all texts of one call,
+    `none` takes them as they are. Written answers state their own confidence. `batches` takes what is many enough.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        store: AnswerStore,
+        ledger: Ledger,
+        emit: Emit,
+        calibration: Literal["batch", "none"] = "batch",
+        *,
+        batches: BatchSender | None = None,
+    ) -> None:
+        self._model = model
+        self._ledger = ledger
+        self._emit = emit
+        self._calibration = calibration
+        self._ever_answered = False
+        self._asker = Asker(model, store, ledger, emit, batches=batches)
+
+    @property
+    def free(self) -> bool:
+        """Whether calls are known to cost nothing."""
+        return self._ledger.free
+
+    @property
+    def writes(self) -> bool:
+        """Whether `write_demonstrations` can give any."""
+        return self._model.writes
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was spent."""
+        return self._ledger
+
+    async def annotate(
+        self,
+        requests: Sequence[LabelRequest],
+        *,
+        task: Task,
+        shared: Sequence[Demonstration] = (),
+        round_number: int,
+        prior: Sequence[float] | np.ndarray | None = None,
+        open_labels: bool = False,
+    ) -> list[Annotation]:
+        """One annotation per request, in order; equal requests are asked once.
+
+        `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
+        asks a writing model for all labels that could be right. Texts that could not be asked or whose answer is
+        unusable have `label` None and say why in `statuses`. Raises `AccountError`, `SpendCapError`,
+        `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly) every call fails.
+        """
+        prompts = {
+            position: self._prompt(request, task, shared, open_labels=open_labels)
+            for position, request in enumerate(requests)
+            if request.text.strip()
+        }
+        keys = {position: request_key(prompt, self._model.fingerprint) for position, prompt in prompts.items()}
+        by_key = {keys[position]: prompt for position, prompt in prompts.items()}
+        report = self._progress(round_number, len(requests), collections.Counter(keys.values()))
+        asked = await self._asker.ask(by_key, report)
+        self._ever_answered = self._ever_answered or bool(asked.replies)
+        if asked.budget_error is not None and not self._ever_answered and round_number == 1:
+            raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
+        verdicts = await self._verdicts(asked, by_key)
+        self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
+        return [
+            _annotation(request, verdicts.get(keys.get(position, "")), round_number)
+            for position, request in enumerate(requests)
+        ]
+
+    async def write_demonstrations(
+        self, task: Task, *, prototypes: Sequence[str], per_label: int
+    ) -> list[Demonstration]:
+        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order.
+
+        `prototypes` show the style; copies of them and repetitions are dropped. Empty for a model that does not write.
+        """
+        if not self._model.writes:
+            return []
+        samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
+        prompts = {
+            label.name: writing_prompt(task, label, prototypes=samples, count=per_label) for label in task.labels
+        }
+        keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
+        asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
+        seen = {_normal(text) for text in samples}
+        written = []
+        for name, key in keys.items():
+            reply = asked.replies.get(key)
+            texts = _new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
+            if not texts:
+                self._emit(Notice(f"the model wrote no example for the label {name!r}"))
+            written += [Demonstration(text, name, "generated") for text in texts]
+        return written
+
+    def _prompt(
+        self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool
+    ) -> Prompt:
+        shown = long_text_shortening.fitted(request.text, shared=shared, own=request.own)
+        return label_prompt(
+            task,
+            shown.text,
+            style=self._model.style,
+            shared=shown.shared,
+            own=shown.own,
+            shortlist=request.labels,
+            open_labels=open_labels,
+        )
+
+    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, _Verdict]:
+        verdicts = {key: _Verdict(None, 0.0, status) for key, status in asked.failures.items()}
+        for key, reply in asked.replies.items():
+            verdicts[key] = _verdict_of(reply, prompts[key], from_store=key in asked.from_store)
+        unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
+        repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
+        if not unusable:
+            return verdicts
+        repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
+        for key, repair_key in repair_keys.items():
+            again = repaired.replies.get(repair_key)
+            if again is not None:
+                second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
+                verdicts[key] = second if second.label is not None else verdicts[key]
+        return verdicts
+
+    def _judge_scores(
+        self,
+        verdicts: dict[str, _Verdict],
+        asked: Asked,
+        prompts: Mapping[str, Prompt],
+        *,
+        names: tuple[str, ...],
+        prior: Sequence[float] | np.ndarray | None,
+    ) -> None:
+        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores."""
+        scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
+        if not scored:
+            return
+        import numpy as np
+
+        from freeal.llm.local.score_calibration import calibrate, uncalibrated
+
+        place = {name: position for position, name in enumerate(names)}
+        scores = np.full((len(scored), len(names)), np.nan)
+        for position, (key, found) in enumerate(scored.items()):
+            scores[position, [place[label] for label in prompts[key].labels]] = found
+        if self._calibration == "none":
+            probabilities = uncalibrated(scores)
+        else:
+            probabilities = calibrate(scores, prior=None if prior is None else np.asarray(prior, dtype=np.float64))
+        for key, row in zip(scored, probabilities.tolist(), strict=True):
+            best = max(range(len(row)), key=row.__getitem__)
+            verdict = verdicts[key]
+            verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
+
+    def _progress(
+        self, round_number: int, total: int, requests_per_key: collections.Counter[str]
+    ) -> Callable[[Sequence[str]], None]:
+        done = total - requests_per_key.total()
+        told, told_at = -1, time.monotonic()
+        step = max(1, total // _PROGRESS_REPORTS)
+
+        def report(keys: Sequence[str]) -> None:
+            nonlocal done, told, told_at
+            done += sum(requests_per_key[key] for key in keys)
+            now = time.monotonic()
+            if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
+                told, told_at = done, now
+                self._emit(Progress("annotating", round_number, done, total))
+                self._asker.report_spend()
+
+        return report
+
+
+@dataclasses.dataclass(slots=True)
+class _Verdict:
+    label: str | None
+    confidence: float
+    status: Status
+    truncated: bool = False
+    from_store: bool = False
+    repairable: bool = False
+    distribution: tuple[float, ...] | None = None
+    alternatives: tuple[str, ...] = ()
+
+
+def _verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> _Verdict:
+    if reply.scores is not None:
+        return _Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
+    reading = read(reply, prompt.labels)
+    verdict = _Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
+    verdict.repairable = reading.label is None
+    verdict.alternatives = reading.alternatives
+    return verdict
+
+
+def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: int) -> Annotation:
+    if verdict is None:
+        return Annotation(request.index, None, 0.0, (Status.EMPTY_TEXT,), round_number)
+    statuses = [] if verdict.status is Status.OK else [verdict.status]
+    if verdict.truncated or len(request.text) > long_text_shortening.MOST_TEXT_CHARACTERS:
+        statuses.append(Status.TRUNCATED)
+    return Annotation(
+        index=request.index,
+        label=verdict.label,
+        confidence=verdict.confidence,
+        statuses=tuple(statuses) or (Status.OK,),
+        round=round_number,
+        distribution=verdict.distribution,
+        alternatives=verdict.alternatives,
+        from_store=verdict.from_store,
+    )
+
+
+def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
+    """Texts not yet in `seen`, which grows by them."""
+    new = []
+    for text in texts:
+        if _normal(text) not in seen:
+            seen.add(_normal(text))
+            new.append(text)
+    return new
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,250 @@
+"""Prompts in, replies out: the answer store first, then the model, within the budget, a few calls at a time."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import anyio
+import anyio.to_thread
+
+from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
+from freeal.events import Emit, Notice, Spend
+from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
+from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.store.group_commit import Keeper
+from freeal.money.budget_ledger import Ledger, Reservation
+from freeal.money.prices import ceiling
+from freeal.types import Prompt, Reply, Status, Usage
+
+_FAILED_CALLS_IN_A_ROW = 20
+CACHEABLE_CHARACTERS = 1_500
+"""A shared prefix from this length on is worth caching: providers begin at 512 tokens."""
+
+
+@dataclasses.dataclass(slots=True)
+class Asked:
+    """What became of each key: a reply, or the status of a call that gave none."""
+
+    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
+    failures: dict[str, Status] = dataclasses.field(default_factory=dict)
+    from_store: set[str] = dataclasses.field(default_factory=set)
+    budget_error: BudgetReachedError | None = None
+    """Why some were not sent, where money is the reason."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Run:
+    prompts: Mapping[str, Prompt]
+    on_answered: OnAnswered
+    asked: Asked
+    waiting: collections.deque[list[str]]
+    failed_in_a_row: int = 0
+    last_failure: LlmError | None = None
+    fatal: LlmError | None = None
+    budget_error: BudgetReachedError | None = None
+
+
+class Asker:
+    """Sends prompts to one model for one job: through `batches` what that takes, one call after the other what is left.
+
+    Replies are stored before anyone sees them. A request the server rejects, or that still fails after the model's own
+    retries, is that key's `API_ERROR`; twenty such calls in a row, or nothing but such calls, end the job with the last
+    error. Account and spend errors stop new calls, let those under way finish (they are paid for) and are raised plain.
+
+    A reply that was lost on the way may have been billed: the most it can have cost counts against the cap, as a figure
+    of its own, and its request is sent again only where the budget has room for both.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        store: AnswerStore,
+        ledger: Ledger,
+        emit: Emit,
+        *,
+        batches: BatchSender | None = None,
+    ) -> None:
+        self._model = model
+        self._batches = batches
+        self._store = store
+        self._ledger = ledger
+        self._emit = emit
+        self._keeper = Keeper(store)
+        self._ever_answered = False
+        self._lost_replies = 0
+        if isinstance(model, LosesReplies):
+            model.report_lost_to(self._pay_for_lost)
+
+    async def ask(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered) -> Asked:
+        """Replies for `prompts` (request key -> prompt), each asked at most once."""
+        known = await anyio.to_thread.run_sync(self._store.get_many, list(prompts))
+        asked = Asked(replies=dict(known), from_store=set(known))
+        self._ever_answered = self._ever_answered or bool(known)
+        run = _Run(prompts, on_answered, asked, self._chunks(prompts, asked))
+        on_answered(list(known))
+        if self._batches is not None and run.waiting:
+            await self._send_in_batches(self._batches, run)
+        if run.fatal is None and run.budget_error is None:
+            await self._send_live(run)
+        self._finish(run)
+        return asked
+
+    async def _send_in_batches(self, batches: BatchSender, run: _Run) -> None:
+        waiting = {key: run.prompts[key] for keys in run.waiting for key in keys}
+        run.waiting.clear()
+        try:
+            sent = await batches.send(waiting, run.on_answered, functools.partial(self._try_live, run))
+        except LlmError as error:
+            run.fatal = error
+            return
+        run.asked.replies.update(sent.replies)
+        run.asked.failures.update(sent.failures)
+        run.last_failure, run.budget_error = sent.last_failure or run.last_failure, sent.budget_error
+        run.waiting = collections.deque([key] for key in sent.left)
+        self._ever_answered = self._ever_answered or bool(sent.replies)
+
+    async def _try_live(self, run: _Run, key: str) -> LlmError | None:
+        run.waiting.append([key])
+        await self._call_next(run)
+        run.waiting.clear()
+        if (error := run.fatal or run.budget_error) is not None:
+            raise error
+        return run.last_failure if key in run.asked.failures else None
+
+    async def _send_live(self, run: _Run) -> None:
+        if self._caching_pays(run):
+            await self._call_next(run)
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(min(self._model.concurrency, len(run.waiting))):
+                    group.start_soon(self._work, run)
+        except BaseExceptionGroup as failed:
+            raise _first_leaf(failed) from None
+
+    def _chunks(self, prompts: Mapping[str, Prompt], asked: Asked) -> collections.deque[list[str]]:
+        missing = [key for key in prompts if key not in asked.replies]
+        size = self._model.rows_per_call
+        if size > 1:
+            # Rows of like length share a batch without padding.
+            missing.sort(key=lambda key: len(prompts[key].specific))
+        return collections.deque(missing[start : start + size] for start in range(0, len(missing), size))
+
+    def _caching_pays(self, run: _Run) -> bool:
+        """Whether one request should go ahead alone, so that the others find its prefix in the provider's cache."""
+        if self._ledger.free or len(run.waiting) < 2:
+            return False
+        first, last = (run.prompts[run.waiting[position][0]] for position in (0, -1))
+        return first.shared == last.shared and len(first.system) + len(first.shared) >= CACHEABLE_CHARACTERS
+
+    async def _work(self, run: _Run) -> None:
+        while run.waiting and run.fatal is None:
+            if not await self._call_next(run):
+                return
+
+    async def _call_next(self, run: _Run) -> bool:
+        """Make the next call. False when the budget does not allow it while others are under way or at all."""
+        keys = run.waiting.popleft()
+        try:
+            reservation = self._ledger.reserve(_sum(ceiling(run.prompts[key]) for key in keys))
+        except BudgetReachedError as error:
+            # Another worker may still take it: calls under way settle for less than they reserved.
+            run.waiting.appendleft(keys)
+            run.budget_error = error
+            return False
+        try:
+            replies = await self._answer(run, keys, reservation)
+        except BudgetReachedError as error:
+            run.waiting.appendleft(keys)
+            run.budget_error = error
+            return False
+        if replies is not None:
+            run.asked.replies.update(replies)
+            run.failed_in_a_row = 0
+            self._ever_answered = True
+        run.on_answered(keys)
+        return True
+
+    async def _answer(self, run: _Run, keys: list[str], reservation: Reservation) -> dict[str, Reply] | None:
+        try:
+            replies = await self._model.answer([run.prompts[key] for key in keys])
+        except (RowRejectedError, TransientError) as error:
+            if isinstance(error, TransientError) and error.trouble == "lost_reply":
+                await self._forfeit(reservation)
+            else:
+                self._ledger.release(reservation)
+            self._count_failure(run, keys, error)
+            return None
+        except BudgetReachedError:  # its reply was lost, and there is no money to ask again
+            await self._forfeit(reservation)
+            raise
+        except LlmError as error:
+            self._ledger.release(reservation)
+            run.fatal = run.fatal or error
+            run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
+            return None
+        except BaseException:
+            self._ledger.release(reservation)
+            raise
+        bill = self._ledger.settle(reservation, _sum(reply.usage for reply in replies))
+        answered = dict(zip(keys, replies, strict=True))
+        await self._keeper.keep(answered, bill)
+        return answered
+
+    async def _pay_for_lost(self, prompt: Prompt) -> None:
+        """Before a request is sent again: its reservation is for the new attempt, the lost one needs its own."""
+        await self._forfeit(self._ledger.reserve(ceiling(prompt)))
+
+    async def _forfeit(self, reservation: Reservation) -> None:
+        self._lost_replies += 1
+        await self._keeper.keep({}, self._ledger.forfeit(reservation))
+
+    def _count_failure(self, run: _Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
+        run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
+        run.last_failure = error
+        run.failed_in_a_row += 1
+        # Rejected rows may well stand together in a file that others were answered from; an outage is an outage.
+        hopeless = isinstance(error, TransientError) or not self._ever_answered
+        is_outage = isinstance(error, TransientError) and error.is_outage
+        if is_outage or (hopeless and run.failed_in_a_row >= _FAILED_CALLS_IN_A_ROW):
+            run.fatal = run.fatal or error
+
+    def _finish(self, run: _Run) -> None:
+        left = [key for keys in run.waiting for key in keys]
+        if run.fatal is None and run.last_failure is not None and not self._ever_answered and not left:
+            run.fatal = run.last_failure
+        if run.fatal is not None:
+            self.report_spend()
+            raise run.fatal
+        if left:
+            run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
+            run.asked.budget_error = run.budget_error
+            run.on_answered(left)
+            self._emit(Notice(f"{len(left):,} texts were not sent: {run.budget_error}"))
+        if run.last_failure is not None:
+            count = sum(status is Status.API_ERROR for status in run.asked.failures.values())
+            self._emit(Notice(f"{count:,} texts got no answer; the last reason: {run.last_failure}"))
+        if self._lost_replies:
+            most = f"up to {self._ledger.unconfirmed_usd:.4f} USD may have been billed for what was lost so far"
+            self._emit(Notice(f"{self._lost_replies:,} answers were lost on the way; {most}"))
+            self._lost_replies = 0
+        self.report_spend()
+
+    def report_spend(self) -> None:
+        """Tell the listener the ledger's totals."""
+        used = self._ledger.usage
+        tokens = (used.input_tokens, used.cached_tokens, used.output_tokens)
+        self._emit(Spend(self._ledger.usd, used.calls, *tokens, self._ledger.unconfirmed_usd))
+
+
+def _sum(usages: collections.abc.Iterable[Usage]) -> Usage:
+    return sum(usages, Usage())
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,1 @@
+"""`python -m freeal`: the commands. They print; nothing else in the library does."""

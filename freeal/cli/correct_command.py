@@ -1,0 +1,104 @@
+"""`python -m freeal correct`: a new model from a finished one and the labels that a person corrected.
+
+python -m freeal correct --model-dir models/reviews --corrections-csv review_queue.csv --output-model better/
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+from pathlib import Path
+
+from freeal.cli import cost_commands
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter, print_figures
+from freeal.errors import CorruptModelError, Where
+
+_ANSWERS = "answers.json"
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command, with `run`."""
+    correct = commands.add_parser("correct", help="train a finished model anew with labels that a person corrected")
+    correct.set_defaults(run=_correct)
+    correct.add_argument(
+        "--model-dir",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="models/NAME, one of its versions, or what train wrote: FOLDER or FOLDER-results",
+    )
+    correct.add_argument(
+        "--corrections-csv",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a table with the model's text columns and a column freeal_corrected: an edited review_queue.csv",
+    )
+    correct.add_argument(
+        "--output-model",
+        type=Path,
+        metavar="FOLDER",
+        help="the new classifier; other results beside it in FOLDER-results; default: NAME-corrected, here",
+    )
+    correct.add_argument(
+        "--ask-again",
+        action="store_true",
+        help="let the language model answer again where its answers are doubtful; default: ask nothing",
+    )
+    correct.add_argument(
+        "--api-key",
+        metavar="KEY",
+        help="Anthropic, to ask again; better in ANTHROPIC_API_KEY: others see command lines",
+    )
+
+
+def _correct(arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from freeal.job.correction_job import CorrectionJob, correct
+    from freeal.llm.store.answer_store import SqliteStore
+    from freeal.results.metrics_summary import read_metrics
+
+    version = version_in(arguments.model_dir)
+    name = read_metrics(version)["name"]
+    model = arguments.output_model or Path(f"{name}-corrected")
+    results = model.with_name(model.name + "-results")
+    answers = cost_commands.answers_path()
+    job = CorrectionJob(
+        job_id=f"{name}-corrections",
+        version=version,
+        csv=arguments.corrections_csv,
+        output=results,
+        work=results / ".work",
+        answers=answers,
+        cache=answers.parent,
+        key_folder=Path.cwd(),
+        loop={"ask_after_corrections": arguments.ask_again},
+    )
+    outcome = anyio.run(lambda: correct(job, emit=Reporter(), api_key=arguments.api_key))
+    shutil.copytree(results / "model", model, dirs_exist_ok=True)
+    shutil.rmtree(job.work)
+    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
+        store.forget_bill()  # the same command again is another job
+    print_figures(outcome.metrics)
+    print(f"\nmodel         {model}")
+    print(f"labelled rows {results / 'annotated.csv'}")
+    print(f"all results   {results}")
+    return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
+
+
+def version_in(folder: Path) -> Path:
+    """The version a folder stands for: itself, the newest of a model, or the results beside a classifier.
+
+    Raises `CorruptModelError` where there is none.
+    """
+    candidates = (folder, (folder / "model").resolve().parent, folder.with_name(folder.name + "-results"))
+    for found in (*candidates, folder.resolve().parent):
+        if (found / _ANSWERS).is_file():
+            return found
+    raise CorruptModelError(
+        f"holds no version that can be corrected: there is no {_ANSWERS}",
+        where=Where(file=folder),
+        hint="name models/NAME, one of its versions, or a folder that `freeal train` wrote",
+    )

@@ -1,0 +1,185 @@
+"""Labels that a person gave: a CSV with a `freeal_corrected` column, such as the edited review_queue.csv.
+
+A row whose text is one of the version's corrects all rows with that text; any other text is a new row. Rows without a
+value in the column are left alone. What was ever said about a model stands in `corrected.json` of each of its versions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from freeal.errors import CorruptModelError, InputError, Problem, Where
+from freeal.files import atomic_write
+from freeal.pool.text_pool import EMPTY, Pool
+from freeal.table import RowReader, Table, find_column
+from freeal.table.csv_format import CsvFormat
+from freeal.text import label_names
+from freeal.text.closest_name import nearest
+from freeal.text.row_text import row_text
+
+COLUMN = "freeal_corrected"
+FILE_NAME = "corrected.json"
+_MOST_PROBLEMS = 50
+"""That are told one by one."""
+_MEND = "mend it, take that of an earlier version, or delete it: then what a person said is forgotten"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Correction:
+    """One text and the label a person gave it. `values` are its row's cells by column, `line` where it stands."""
+
+    text: str
+    label: str
+    line: int
+    values: Mapping[str, str]
+
+
+def read(path: Path, csv: CsvFormat, *, text_columns: Sequence[str], labels: Sequence[str]) -> list[Correction]:
+    """The corrected rows, one per text, in order. A label may be written in any case.
+
+    Raises one `InputError` for all that is wrong: missing columns, unknown labels, labels without a text, two labels
+    for one text, each with its line; and where no row is corrected.
+    """
+    found: list[Correction] = []
+    problems: list[Problem] = []
+    with RowReader(path, csv) as reader:
+        corrected, positions = _columns(reader, path, text_columns)
+        for line, row in reader:
+            if not (said := row[corrected].strip()):
+                continue
+            text = row_text(text_columns, [row[position] for position in positions])
+            where = Where(file=path, line=line, column=COLUMN)
+            label = _label(said, labels)
+            if label is None:
+                guess = nearest(said[:200], labels)
+                hint = f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
+                problems.append(Problem(f"{label_names.quoted(said)} is not a label", where, hint))
+            elif not text:
+                problems.append(Problem("a label without a text", where, "empty the cell, or give the row its text"))
+            else:
+                found.append(Correction(text, label, line, dict(zip(reader.header, row, strict=True))))
+    unique, torn = _one_per_text(found, path)
+    if problems := sorted(problems + torn, key=lambda problem: problem.where.line or 0):
+        raise InputError.of(_told(problems, path))
+    if not unique:
+        raise InputError(
+            f"no row has a value in {COLUMN}", where=Where(file=path), hint="write the right label into that column"
+        )
+    return unique
+
+
+def _columns(reader: RowReader, path: Path, text_columns: Sequence[str]) -> tuple[int, list[int]]:
+    roles = [(COLUMN, "a corrections file"), *((name, "text_columns") for name in text_columns)]
+    positions: list[int] = []
+    problems: list[Problem] = []
+    for name, role in roles:
+        try:
+            line = reader.dialect.lines_above + 1
+            positions.append(find_column(reader.header, name, role=role, path=path, line=line))
+        except InputError as error:
+            problems += error.parts
+    if problems:
+        raise InputError.of(problems)
+    return positions[0], positions[1:]
+
+
+def _label(said: str, labels: Sequence[str]) -> str | None:
+    return next((label for label in labels if label.casefold() == said.casefold()), None)
+
+
+def _one_per_text(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
+    first: dict[str, Correction] = {}
+    torn = []
+    for one in found:
+        earlier = first.setdefault(one.text, one)
+        if earlier.label != one.label:
+            problem = f"the text of line {earlier.line} is {one.label!r} here and {earlier.label!r} there"
+            torn.append(Problem(problem, Where(file=path, line=one.line, column=COLUMN), "decide for one of them"))
+    return list(first.values()), torn
+
+
+def _told(problems: list[Problem], path: Path) -> list[Problem]:
+    left = len(problems) - _MOST_PROBLEMS
+    if left <= 0:
+        return problems
+    return [*problems[:_MOST_PROBLEMS], Problem(f"{left:,} more rows are wrong like these", Where(file=path))]
+
+
+def on_texts(corrections: Sequence[Correction], pool: Pool) -> list[Correction]:
+    """The corrections with the pool's own text where one differs from it in white space or Unicode form only: a
+    spreadsheet changes these on its way. The later of two that are then the same counts."""
+    known = set(pool.texts)
+    alike = {_plain(text): text for text in reversed(pool.texts)}
+    placed = {}
+    for one in corrections:
+        text = one.text if one.text in known else alike.get(_plain(one.text), one.text)
+        placed[text] = dataclasses.replace(one, text=text)
+    return list(placed.values())
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def added_to(table: Table, corrections: Sequence[Correction], pool: Pool) -> Table:
+    """The table and, at its end, a row for each corrected text that is none of the pool's. Columns that the table does
+    not have are left out, those that the corrections do not have are empty."""
+    known = set(pool.texts)
+    new = [
+        tuple(correction.values.get(name, "") for name in table.header)
+        for correction in corrections
+        if correction.text not in known
+    ]
+    last = table.lines[-1] if table.lines else 1
+    lines = [*table.lines, *range(last + 1, last + 1 + len(new))]
+    return dataclasses.replace(table, rows=[*table.rows, *new], lines=lines)
+
+
+def by_index(said: Mapping[str, str], pool: Pool, labels: Sequence[str]) -> dict[int, str]:
+    """Pool index -> label, of what was said (text -> label) about texts of the pool with one of the `labels`."""
+    return {index: said[text] for index, text in enumerate(pool.texts) if said.get(text) in labels}
+
+
+def rows_with(indices: Mapping[int, str], pool: Pool) -> int:
+    """How many rows hold a text of `indices`."""
+    return sum(index != EMPTY and index in indices for index in pool.row_index)
+
+
+def remembered(version: Path) -> dict[str, str]:
+    """Everything a person ever said about a model, text -> label, from one of its versions; empty for nothing.
+
+    Raises `CorruptModelError`.
+    """
+    path = version / FILE_NAME
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as cause:
+        raise CorruptModelError(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
+    except ValueError as cause:
+        raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path), hint=_MEND) from cause
+    if not isinstance(said, dict) or not all(isinstance(label, str) for label in said.values()):
+        raise CorruptModelError("is not a JSON object of texts and labels", where=Where(file=path), hint=_MEND)
+    return said
+
+
+def remember(version: Path, said: Mapping[str, str]) -> None:
+    """Write that down beside a version's results; without anything said there is no such file."""
+    if said:
+        atomic_write.write_json(version / FILE_NAME, dict(said))
+    else:
+        (version / FILE_NAME).unlink(missing_ok=True)
+
+
+def digest(version: Path) -> str:
+    """SHA-256 of what is remembered; empty where that is nothing. Raises `OSError`."""
+    try:
+        return hashlib.sha256((version / FILE_NAME).read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,169 @@
+"""Which rows a person should look at first: `review_queue.csv`.
+
+A look is worth most where the label is likely wrong, where few texts speak for it, and where it settles many rows.
+
+    value  = doubt * rarity * reach
+    doubt  = (disagreement + (1 - clean) + (1 - margin)) / 3
+    rarity = sqrt(mean texts per given label / texts with this row's label), within 1 to 3
+    reach  = 1 + log2(rows with this text)
+
+`disagreement` is 1 where language model and student differ or no usable answer came, `clean` the probability that the
+language model's label is right, `margin` the student's best probability minus its second. Of a text the language model
+was never asked about (`loop.annotate_share`) nothing is known but the margin: disagreement is 0 and clean 0.5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from freeal.files import atomic_write
+from freeal.loop.round_state import RoundState
+from freeal.pool.text_pool import EMPTY, Pool
+from freeal.spec.job_spec import Spec
+from freeal.table import Row, Table, free_name, write_rows
+from freeal.types import Decision, Demonstration, Status
+
+MOST_TEXTS = 500
+SHARE = 0.1
+NEAREST = 3
+RAREST = 3.0
+
+REVIEW_COLUMNS = (
+    "freeal_row",
+    "freeal_rows",
+    "freeal_value",
+    "freeal_why",
+    "freeal_label",
+    "freeal_confidence",
+    "freeal_llm_label",
+    "freeal_student_label",
+    "freeal_clean",
+    *(f"freeal_nearest_{number}" for number in range(1, NEAREST + 1)),
+    "freeal_corrected",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """A text worth a look. `index` is its pool index, `rows` how many rows of the CSV hold it; `nearest` are the
+    demonstrations most like it, the nearest first."""
+
+    index: int
+    rows: int
+    value: float
+    why: tuple[str, ...]
+    nearest: tuple[Demonstration, ...]
+
+
+def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -> list[Look]:
+    """The texts worth most, at most a tenth of them and 500, by falling value; of equals the first row comes first.
+
+    What a person has labelled already is not among them.
+    """
+    rows = Counter(index for index in pool.row_index if index != EMPTY)
+    values = _values(state, pool, decisions, rows)
+    unseen = np.flatnonzero([Status.CORRECTED not in note.statuses for note in state.annotations])
+    most = min(MOST_TEXTS, math.ceil(SHARE * len(pool)))
+    order = unseen[np.argsort(-values[unseen], kind="stable")[:most]]
+    nearest = _nearest(state, order)
+    return [
+        Look(
+            int(index), rows[int(index)], float(values[index]), _why(state, decisions, int(index)), nearest[int(index)]
+        )
+        for index in order
+    ]
+
+
+def write_review_queue(
+    path: Path, queue: Sequence[Look], *, table: Table, pool: Pool, decisions: Sequence[Decision], spec: Spec
+) -> None:
+    """The queue with the id column and the text columns as they are in the input, and an empty column to fill in."""
+    shown = [*([spec.id_column] if spec.id_column else []), *pool.text_columns]
+    header = list(shown)
+    for column in REVIEW_COLUMNS:
+        header.append(free_name(column, header))
+    positions = [table.header.index(name) for name in shown]
+    with atomic_write.writing(path) as stream:
+        rows = _queue_rows(queue, positions, table=table, pool=pool, decisions=decisions)
+        write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
+
+
+def _queue_rows(
+    queue: Sequence[Look], positions: Sequence[int], *, table: Table, pool: Pool, decisions: Sequence[Decision]
+) -> Iterator[Row]:
+    for look in queue:
+        decision = decisions[look.index]
+        row = table.rows[pool.first_row[look.index]]
+        nearest = [f"{demo.label}: {demo.text}" for demo in look.nearest]
+        yield [
+            *(row[position] for position in positions),
+            str(pool.first_row[look.index] + 1),
+            str(look.rows),
+            f"{look.value:z.4f}",
+            "; ".join(look.why),
+            decision.label or "",
+            f"{decision.confidence:z.4f}",
+            decision.llm_label or "",
+            decision.student_label,
+            f"{decision.clean:z.4f}",
+            *(nearest + [""] * NEAREST)[:NEAREST],
+            "",
+        ]
+
+
+def _margins(proba: np.ndarray) -> np.ndarray:
+    best = np.sort(proba, axis=1)[:, -2:]
+    return np.asarray(best[:, 1] - best[:, 0])
+
+
+def _asked(state: RoundState) -> np.ndarray:
+    return np.array([Status.NOT_ASKED not in note.statuses for note in state.annotations])
+
+
+def _values(state: RoundState, pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np.ndarray:
+    asked = _asked(state)
+    differs = np.array([one.llm_label != one.student_label for one in decisions], dtype=float)
+    clean = np.array([one.clean for one in decisions])
+    doubt = np.where(asked, differs + (1.0 - clean), 0.5) + (1.0 - _margins(state.proba))
+    given = [one.label or one.student_label for one in decisions]
+    sizes = Counter(given)
+    mean = len(given) / len(sizes)
+    rarity = np.array([min(RAREST, max(1.0, math.sqrt(mean / sizes[label]))) for label in given])
+    reach = 1.0 + np.log2([rows[index] for index in range(len(pool))])
+    return np.asarray(doubt / 3 * rarity * reach)
+
+
+def _why(state: RoundState, decisions: Sequence[Decision], index: int) -> tuple[str, ...]:
+    decision, note = decisions[index], state.annotations[index]
+    reasons = []
+    if Status.NOT_ASKED in note.statuses:
+        reasons.append("never asked")
+    elif decision.llm_label is None:
+        reasons.append("no usable answer")
+    elif decision.llm_label != decision.student_label:
+        reasons.append("language model and student differ")
+    if decision.llm_label is not None and decision.clean < 0.5:
+        reasons.append("answer looks wrong")
+    if _margins(state.proba[index : index + 1])[0] < 0.2:
+        reasons.append("student undecided")
+    if decision.label is None:
+        reasons.append("abstained")
+    return tuple(reasons or ["rare label or many rows"])
+
+
+def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstration, ...]]:
+    """The demonstrations of the pool, shown or chosen in this round, by nearness; a text is never its own."""
+    known = {demo.index: demo for demo in (*state.demonstrations, *state.representatives) if demo.index is not None}
+    places = np.array(sorted(known), dtype=np.int64)
+    found: dict[int, tuple[Demonstration, ...]] = {}
+    for index in order:
+        alike = state.embeddings[places] @ state.embeddings[index]
+        ranked = [int(place) for place in places[np.argsort(-alike, kind="stable")] if place != index]
+        found[int(index)] = tuple(known[place] for place in ranked[:NEAREST])
+    return found

@@ -1,0 +1,78 @@
+"""What an estimate says, and how people read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from freeal.cost_estimate.token_estimate import Span
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """From low to high, training excluded. `usd` is None where no price is known, `seconds` where no speed is."""
+
+    provider: str
+    model: str
+    rows: int
+    distinct_rows: int
+    text_columns: tuple[str, ...]
+    known_labels: int
+    """Rows with a true label."""
+    stored: int
+    """Answers of the first round that the answer store holds already: they cost nothing."""
+    calls: Span
+    input_tokens: Span
+    output_tokens: Span
+    usd: Span | None
+    price_source: str
+    seconds: Span | None
+    budget_usd: float | None
+    stands_in: bool
+    """Whether texts of the pool stand in `first_prompt` for demonstrations the model has yet to write."""
+    first_prompt: str
+    warnings: tuple[str, ...] = ()
+    """What a person should know about CSV and spec (freeal/preflight/preflight_check.py)."""
+
+    def figures(self) -> list[tuple[str, str]]:
+        """(what, value) pairs for people; the first prompt is not among them."""
+        paid = [] if self.provider == "local" else self._paid_figures()
+        time = "unknown for this model" if self.seconds is None else _duration(self.seconds)
+        written = "the model writes them; below, numbered texts of the file stand in for them"
+        return [
+            ("texts", f"{self.rows:,} rows, {self.distinct_rows:,} distinct, of {', '.join(self.text_columns)}"),
+            ("true labels", f"{self.known_labels:,}"),
+            ("annotated by", f"{self.provider}, {self.model}"),
+            ("answers", _amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else "")),
+            *paid,
+            ("cost", self._cost()),
+            ("time for answers", time),
+            *([("demonstrations", written)] if self.stands_in else []),
+            *(("note", warning) for warning in self.warnings),
+        ]
+
+    def _paid_figures(self) -> list[tuple[str, str]]:
+        return [("input tokens", _amount(self.input_tokens)), ("output tokens", _amount(self.output_tokens))]
+
+    def _cost(self) -> str:
+        if self.provider == "local":
+            return "0 USD: nothing leaves this machine"
+        cap = "no cap" if self.budget_usd is None else f"at most {self.budget_usd:.2f} USD (budget_usd)"
+        if self.usd is None:
+            return f"unknown: put the price of {self.model} into llm.prices; {cap}"
+        return f"{self.usd.low:.4f} to {self.usd.high:.4f} USD, {cap}; {self.price_source}"
+
+
+def _amount(span: Span) -> str:
+    low, high = round(span.low), round(span.high)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _duration(span: Span) -> str:
+    return f"{_time(span.low)} to {_time(span.high)}, training not counted"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

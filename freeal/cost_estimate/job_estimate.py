@@ -1,0 +1,225 @@
+"""What a job will ask, cost and take, before anything is asked: `--dry-run` and `python -m freeal estimate`.
+
+The real loop runs up to its first training, with a model that counts the prompts it is given instead of answering them
+and an answer store that is only read. So the prompts are the real ones, and what is paid for already is known. Only
+demonstrations the model has yet to write are stood in for, by texts of the pool, and what later rounds ask is a share
+of the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from freeal.annotation.annotator import Annotator
+from freeal.annotation.prompts import label_prompt
+from freeal.annotation.round_annotation import FREE_SETS
+from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
+from freeal.cost_estimate.estimate_figures import Estimate
+from freeal.cost_estimate.token_estimate import NOTHING, Span
+from freeal.errors import TrainingError
+from freeal.events import ignore
+from freeal.job.implementations import open_chat_model, resolve_provider
+from freeal.job.training_job import TrainingJob, run_loop
+from freeal.llm.protocols import ChatModel
+from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.loop.round_state import RoundStore
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import BATCH_SHARE, PRICES_AS_OF, cost_usd, price_of
+from freeal.pool.text_pool import Pool
+from freeal.preflight import preflight_check
+from freeal.preflight.preflight_check import Checked
+from freeal.settings import LlmSettings, Price
+from freeal.text import long_text_shortening
+from freeal.types import Demonstration, Prompt, Usage
+
+LATER_ROUND_SHARE = Span(0.05, 0.6)
+"""Share of the distinct texts that a round after the first asks about again."""
+
+REPAIRED_SHARE = Span(0.0, 0.03)
+"""Share of the answers that name no label and are asked for a second time."""
+
+CALL_SECONDS = Span(0.5, 4.0)
+BATCH_SECONDS = Span(120.0, 86_400.0)
+"""From a batch's creation to its end: most take minutes, a day is the promise. Each round is one."""
+
+PACKAGED_SECONDS_PER_TEXT = Span(0.01, 0.25)
+"""The packaged local model, one answer to one text on two cores or many (27 a second were measured on two)."""
+
+_SAMPLED_TEXTS = 200
+
+
+async def estimate(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
+    """What `train` would ask for `job`. Reads CSV and answer store; asks nobody, writes nothing, needs no key.
+
+    `environ` and the job's `key_folder` decide what `llm.provider: auto` means. Raises `InputError`, `ConfigError`.
+    """
+    job = job.effective()
+    provider: str = job.llm.provider
+    if provider == "auto":
+        provider, _ = resolve_provider(job.llm, api_key=None, environ=environ, key_folder=job.key_folder)
+    return await estimate_with(job, provider=provider)
+
+
+async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
+    """`estimate` where it is known already what `auto` means: for a process that is told of no key."""
+    job = job.effective()
+    checked = preflight_check.read(job.csv, job.spec)
+    if provider == "local":
+        return _local(job, checked)
+    settings = job.llm.model_copy(update={"provider": provider})
+    model = await open_chat_model(
+        settings,
+        cache=job.cache,
+        key_folder=job.key_folder,
+        device="cpu",
+        emit=ignore,
+        api_key="no-key-is-needed",
+        environ={},
+    )
+    async with contextlib.aclosing(model):
+        return await _remote(job, checked, model)
+
+
+def _local(job: TrainingJob, checked: Checked) -> Estimate:
+    pool = checked.pool
+    sets = job.loop.demonstration_sets or FREE_SETS
+    first = sets + (job.loop.zero_shot != "never")
+    later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
+    answers = (Span(first, first) + later) * (len(pool) * job.loop.annotate_share)
+    prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
+    return Estimate(
+        provider="local",
+        model=job.llm.model or "packaged SmolLM2-135M-Instruct",
+        rows=len(checked.table.rows),
+        warnings=checked.warnings,
+        distinct_rows=len(pool),
+        text_columns=pool.text_columns,
+        known_labels=sum(label is not None for label in pool.truth or ()),
+        stored=0,
+        calls=answers,
+        input_tokens=NOTHING,
+        output_tokens=NOTHING,
+        usd=NOTHING,
+        price_source="",
+        seconds=answers * PACKAGED_SECONDS_PER_TEXT if job.llm.model is None else None,
+        budget_usd=job.llm.budget_usd,
+        stands_in=False,
+        first_prompt=_whole(prompt),
+    )
+
+
+async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
+    pool = checked.pool
+    price = price_of(model.provider, model.model, job.llm.prices)
+    counter = CountingModel(
+        model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
+    )
+    with StoredAnswers(job.answers) as stored, tempfile.TemporaryDirectory() as folder:
+        annotator = Annotator(counter, stored, Ledger(price, None), ignore, job.llm.calibration)
+        rounds = RoundStore(Path(folder), question="")
+        with contextlib.suppress(FirstRoundOverError, TrainingError):
+            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, emit=ignore)
+    first = counter.tally
+    in_batch = _in_batches(job.llm, model.provider, first.calls)
+    asked = Span(first.calls, first.calls)
+    later = _later_calls(job, pool, asked=first.calls, stored=stored.found)
+    later += REPAIRED_SHARE * (asked + later)
+    read = later * _later_prompt(job, pool, counter)
+    always = job.llm.mode == "batch" and in_batch
+    written = later * counter.answer_tokens
+    parts = [
+        _Part(asked, first.input_tokens, first.cacheable_tokens, first.output_tokens, Span(in_batch, in_batch), 1),
+        _Part(later, read, NOTHING, written, Span(always, in_batch), job.loop.iterations - 1),
+    ]
+    return Estimate(
+        provider=model.provider,
+        model=model.model,
+        rows=len(checked.table.rows),
+        warnings=checked.warnings,
+        distinct_rows=len(pool),
+        text_columns=pool.text_columns,
+        known_labels=sum(label is not None for label in pool.truth or ()),
+        stored=stored.found,
+        calls=asked + later,
+        input_tokens=first.input_tokens + read,
+        output_tokens=first.output_tokens + written,
+        usd=None if price is None else sum((part.usd(price) for part in parts), NOTHING),
+        price_source=_price_source(job.llm, model),
+        seconds=sum((part.seconds(job.llm) for part in parts), NOTHING),
+        budget_usd=job.llm.budget_usd,
+        stands_in=counter.stands_in,
+        first_prompt=_whole(counter.first_prompt),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Part:
+    """Calls of one kind. `in_batch` is 0 or 1 for certain, or 0 to 1 where it depends on how many there are; `batches`
+    is how many would follow one another."""
+
+    calls: Span
+    read: Span
+    cached: Span
+    written: Span
+    in_batch: Span
+    batches: int
+
+    def usd(self, price: Price) -> Span:
+        """At best everything cacheable is read from the cache and a batch is used, at worst neither."""
+        lowest = Usage(0, round(self.read.low), round(self.cached.low), round(self.written.low))
+        highest = Usage(0, round(self.read.high), 0, round(self.written.high))
+        low_share = BATCH_SHARE if self.in_batch.high else 1.0
+        high_share = BATCH_SHARE if self.in_batch.low else 1.0
+        return Span(cost_usd(lowest, price, share=low_share), cost_usd(highest, price, share=high_share))
+
+    def seconds(self, llm: LlmSettings) -> Span:
+        """Live calls side by side, at the rate that is set; batches one after the other."""
+        live = self.calls * CALL_SECONDS * (1 / llm.concurrency)
+        limits = (
+            (llm.requests_per_minute, self.calls),
+            (llm.input_tokens_per_minute, self.read),
+            (llm.output_tokens_per_minute, self.written),
+        )
+        for limit, amount in limits:
+            if limit is not None:
+                live = Span(max(live.low, 60 * amount.low / limit), max(live.high, 60 * amount.high / limit))
+        slow = BATCH_SECONDS * self.batches
+        return Span(slow.low if self.in_batch.low else live.low, slow.high if self.in_batch.high else live.high)
+
+
+def _in_batches(llm: LlmSettings, provider: str, calls: int) -> int:
+    """1 where `calls` at once go through the batch service, else 0."""
+    wanted = llm.mode == "batch" or (llm.mode == "auto" and calls >= llm.batch_from_rows)
+    return int(provider == "anthropic" and wanted and calls > 0)
+
+
+def _later_calls(job: TrainingJob, pool: Pool, *, asked: int, stored: int) -> Span:
+    """Where the first round is stored already, so may be the later ones."""
+    rounds = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * len(pool) * job.loop.annotate_share)
+    unknown = asked / (asked + stored) if asked + stored else 0.0
+    return Span(rounds.low * unknown, rounds.high)
+
+
+def _later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
+    """Tokens of a prompt with demonstrations of its own, on average over a sample of the pool."""
+    task = job.spec.task
+    sample = pool.texts[:: -(-len(pool) // _SAMPLED_TEXTS)]
+    total = NOTHING
+    for position, text in enumerate(sample):
+        others = [sample[(position + step) % len(sample)] for step in range(1, job.loop.shots + 1)]
+        own = [Demonstration(other, task.names[step % len(task.names)], "student") for step, other in enumerate(others)]
+        shown = long_text_shortening.fitted(text, own=own)
+        total += counter.input_tokens(label_prompt(task, shown.text, style=counter.style, own=shown.own))
+    return total * (1 / len(sample))
+
+
+def _price_source(llm: LlmSettings, model: ChatModel) -> str:
+    return "prices of llm.prices" if model.model in llm.prices else f"prices of {PRICES_AS_OF}"
+
+
+def _whole(prompt: Prompt) -> str:
+    return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)

@@ -1,0 +1,210 @@
+"""How good it is: against ground truth where the user gave some, by agreement where not.
+
+Everything is counted over the rows of the CSV (a text that stands in ten rows counts ten times), over those whose
+label_column holds one of the labels. A row without a label of ours counts as wrong. Texts that a person corrected count
+for the final labels, which are what is delivered, and not for the models, which were told. The interval of an accuracy
+takes rows of one text, or of near duplicates, for one observation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Container, Sequence
+from typing import Any
+
+import numpy as np
+
+from freeal.evaluation.confidence_intervals import independent, wilson
+from freeal.pool.text_pool import EMPTY, Pool
+from freeal.student.protocols import Training
+from freeal.types import Annotation, Decision, Status
+
+_UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})
+_COVERAGES = tuple(step / 20 for step in range(1, 21))
+_CALIBRATION_BINS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Ground truth of a pool, as pairs of (pool index or EMPTY, true label), one per row that has any.
+
+    `groups[index]` are the pool's, where near duplicates were looked for.
+    """
+
+    pairs: tuple[tuple[int, str], ...]
+    groups: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, pool: Pool, *, told: Container[int] = ()) -> Evaluation:
+        """The evaluation of a pool; empty when the user gave no label column.
+
+        Texts whose label a person gave (`told`, pool indices) say nothing about the models, as the user's own examples
+        do not.
+        """
+        if pool.truth is None:
+            return cls(())
+        rows = zip(pool.row_index, pool.truth, strict=True)
+        known = ((index, truth) for index, truth in rows if truth is not None)
+        return cls(tuple((index, truth) for index, truth in known if index not in told), pool.groups)
+
+    def interval(self, share: float) -> tuple[float, float]:
+        """The 95 % interval of an accuracy of `share` measured on all pairs."""
+        kinds = (
+            (number, EMPTY) if index == EMPTY else self.groups[index] if self.groups else index
+            for number, (index, _) in enumerate(self.pairs)
+        )
+        size = independent(kinds)
+        return wilson(share * size, size)
+
+    def accuracy(self, labels: Sequence[str | None]) -> float | None:
+        """Share of rows whose label (given by pool index) is the true one; None without ground truth."""
+        if not self.pairs:
+            return None
+        return sum(index != EMPTY and labels[index] == truth for index, truth in self.pairs) / len(self.pairs)
+
+    def annotation_accuracy(self, annotations: Sequence[Annotation]) -> float | None:
+        """The accuracy of annotations, of some pool texts perhaps; None without ground truth or annotations.
+
+        A text that was not asked about is nobody's mistake and does not count; an unusable answer does.
+        """
+        labels = {note.index: note.label for note in annotations if Status.NOT_ASKED not in note.statuses}
+        if not self.pairs or not labels:
+            return None
+        counted = [(labels.get(index), truth) for index, truth in self.pairs if index == EMPTY or index in labels]
+        return sum(label == truth for label, truth in counted) / len(counted) if counted else None
+
+    def selected(self, keep: Sequence[bool]) -> Evaluation:
+        """The evaluation of some pool texts only."""
+        kept = tuple((index, truth) for index, truth in self.pairs if index != EMPTY and keep[index])
+        return Evaluation(kept, self.groups)
+
+
+def round_metrics(
+    number: int,
+    *,
+    asked: Sequence[Annotation],
+    annotations: Sequence[Annotation],
+    training: Training,
+    labels: tuple[str, ...],
+    clean_threshold: float,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd)."""
+    llm_labels = [None if Status.CORRECTED in note.statuses else note.label for note in annotations]
+    student_labels = [labels[label_id] for label_id in training.proba.argmax(axis=1)]
+    clean = [
+        note.label is not None and float(probability) > clean_threshold
+        for note, probability in zip(annotations, training.clean_probability, strict=True)
+    ]
+    entry: dict[str, Any] = {
+        "round": number,
+        "asked": len(asked),
+        "answered": sum(note.label is not None for note in asked),
+        "invalid": sum(bool(_UNUSABLE.intersection(note.statuses)) for note in asked),
+        "clean": sum(clean),
+        "agreement": _agreement(llm_labels, student_labels),
+    }
+    known = {
+        "llm_accuracy": evaluation.annotation_accuracy(annotations),
+        "student_accuracy": evaluation.accuracy(student_labels),
+        "clean_purity": evaluation.selected(clean).accuracy(llm_labels),
+    }
+    return entry | {name: round(value, 4) for name, value in known.items() if value is not None}
+
+
+def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, ...]) -> dict[str, Any]:
+    """The `final` part of metrics.json."""
+    per_row = [None if index == EMPTY else decisions[index] for index in pool.row_index]
+    counts = Counter(decision.label for decision in per_row if decision is not None and decision.label is not None)
+    final: dict[str, Any] = {
+        "abstained": sum(decision is not None and decision.label is None for decision in per_row),
+        "llm_student_agreement": _agreement(
+            [one.llm_label for one in decisions], [one.student_label for one in decisions]
+        ),
+        "label_counts": {label: counts.get(label, 0) for label in labels},
+    }
+    evaluation = Evaluation.of(pool)
+    if not evaluation.pairs:
+        return final
+    truth = [label for _, label in evaluation.pairs]
+    judged = [None if index == EMPTY else decisions[index] for index, _ in evaluation.pairs]
+    given = [decision.label if decision is not None else None for decision in judged]
+    confidence = np.array([decision.confidence if decision is not None else 0.0 for decision in judged])
+    right = np.array([a == b for a, b in zip(given, truth, strict=True)])
+    return (
+        final
+        | _per_class(truth, given, labels)
+        | _holdout(decisions, pool, evaluation)
+        | {
+            "accuracy": round(float(right.mean()), 4),
+            "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
+            "evaluated_rows": len(truth),
+            "calibration_error": round(calibration_error(confidence, right), 4),
+            "coverage_curve": coverage_curve(confidence, right),
+        }
+    )
+
+
+def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:
+    """The same for the rows whose texts were never demonstrations (loop.holdout_share); nothing where none were."""
+    if not pool.held_out:
+        return {}
+    unshown = evaluation.selected([index in pool.held_out for index in range(len(pool))])
+    found: dict[str, Any] = {"distinct_rows": len(pool.held_out), "evaluated_rows": len(unshown.pairs)}
+    accuracy = unshown.accuracy([one.label for one in decisions])
+    if accuracy is not None:
+        found |= {"accuracy": round(accuracy, 4), "accuracy_interval": _rounded(unshown.interval(accuracy))}
+    return {"holdout": found}
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 4) for end in interval]
+
+
+def _per_class(truth: Sequence[str], given: Sequence[str | None], labels: tuple[str, ...]) -> dict[str, Any]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    answers = ["" if label is None else label for label in given]
+    scores = precision_recall_fscore_support(truth, answers, labels=list(labels), zero_division=0.0)
+    names = ("precision", "recall", "f1", "rows")
+    per_class = {
+        label: {name: round(float(values[position]), 4) for name, values in zip(names, scores, strict=True)}
+        for position, label in enumerate(labels)
+    }
+    for entry in per_class.values():
+        entry["rows"] = int(entry["rows"])
+    present = [entry["f1"] for entry in per_class.values() if entry["rows"]]
+    return {"macro_f1": round(float(np.mean(present)), 4), "per_class": per_class}
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Expected calibration error over ten equal bins of confidence (Guo et al. 2017); both arrays are [rows]."""
+    bins = np.minimum((confidence * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
+    gaps = [
+        (bins == number).mean() * abs(confidence[bins == number].mean() - right[bins == number].mean())
+        for number in range(_CALIBRATION_BINS)
+        if (bins == number).any()
+    ]
+    return float(sum(gaps))
+
+
+def coverage_curve(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """Accuracy when only the surest share of the rows is labelled, and the confidence that share begins at."""
+    order = np.argsort(-confidence, kind="stable")
+    curve = []
+    for coverage in _COVERAGES:
+        kept = order[: max(1, round(coverage * len(order)))]
+        point = {"coverage": coverage, "accuracy": right[kept].mean(), "threshold": confidence[kept[-1]]}
+        curve.append({name: round(float(value), 4) for name, value in point.items()})
+    return curve
+
+
+def _agreement(llm_labels: Sequence[str | None], student_labels: Sequence[str]) -> float:
+    """Share of the texts the language model labelled to which the student gives the same label."""
+    pairs = zip(llm_labels, student_labels, strict=True)
+    return _share([said == learned for said, learned in pairs if said is not None])
+
+
+def _share(claims: Sequence[bool]) -> float:
+    return round(sum(claims) / len(claims), 4) if claims else 0.0

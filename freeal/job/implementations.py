@@ -1,0 +1,192 @@
+"""Which language model answers and which student learns: the one place of the library that chooses implementations."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from freeal.compute.device_turn import DeviceTurn, always
+from freeal.compute.listener import Listener
+from freeal.errors import ConfigError, CredentialsError, Where
+from freeal.events import Emit, Notice, ignore
+from freeal.llm import credentials
+from freeal.llm.batches.batch_journal import BatchBook
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.limits.retry import Retry
+from freeal.llm.protocols import BatchSender, ChatModel
+from freeal.llm.store.answer_store import AnswerStore
+from freeal.money.budget_ledger import Ledger
+from freeal.settings import LlmSettings, StudentSettings
+from freeal.student.protocols import Trainer
+
+_CANCEL_TRIES = 3
+NO_KEY_HINT = "put it into ANTHROPIC_API_KEY, into the file ANTHROPIC_API_KEY_FILE names, or use llm.provider: local"
+
+
+def resolve_provider(
+    settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
+) -> tuple[str, credentials.ApiKey | None]:
+    """What `auto` means here, and the key that goes with it.
+
+    Raises `CredentialsError` when a needed key is missing and `ConfigError` for batches of a provider without them.
+    """
+    provider, key = _provider_and_key(settings, api_key=api_key, environ=environ, key_folder=key_folder)
+    if settings.mode == "batch" and provider != "anthropic":
+        raise ConfigError(
+            f"batch needs the batch service of Anthropic; the provider here is {provider}",
+            where=Where(key="llm.mode"),
+            hint="set llm.mode to auto or live, or llm.provider to anthropic",
+        )
+    return provider, key
+
+
+def _provider_and_key(
+    settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
+) -> tuple[str, credentials.ApiKey | None]:
+    if settings.provider == "local":
+        return "local", None
+    if settings.provider == "openai":
+        return "openai", credentials.find_openai_key(api_key, environ=environ)
+    key = credentials.find_anthropic_key(api_key, environ=environ, folder=key_folder)
+    if key is not None:
+        return "anthropic", key
+    if settings.provider == "auto":
+        return "local", None
+    raise CredentialsError("no Anthropic key found", hint=NO_KEY_HINT)
+
+
+async def open_chat_model(
+    settings: LlmSettings,
+    *,
+    cache: Path,
+    key_folder: Path,
+    device: str,
+    emit: Emit,
+    api_key: str | None,
+    environ: Mapping[str, str],
+    limiter: Limiter | None = None,
+    turn: DeviceTurn = always,
+) -> ChatModel:
+    """The language model the settings ask for, ready to answer.
+
+    `limiter` default: one that keeps to the settings; a local model computes in its `turn`.
+
+    Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
+    """
+    provider, key = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=key_folder)
+    if provider == "local":
+        if settings.provider == "auto":
+            emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
+        from freeal.llm.local.local_model import LocalModel
+
+        def notice(message: str) -> None:
+            emit(Notice(message))
+
+        return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
+    limiter = limiter or Limiter.of(settings)
+    retry = Retry(settings.max_attempts, gate=limiter.gate)
+    if provider == "anthropic" and key is not None:
+        from freeal.llm.providers.anthropic import AnthropicModel
+
+        return AnthropicModel(
+            key,
+            retry=retry,
+            limiter=limiter,
+            model=settings.model,
+            base_url=settings.base_url,
+            concurrency=settings.concurrency,
+            timeout_seconds=settings.timeout_seconds,
+        )
+    if settings.base_url is None or settings.model is None:
+        raise ConfigError("llm.provider: openai needs llm.base_url and llm.model")
+    from freeal.llm.providers.openai import OpenAIModel
+
+    return OpenAIModel(
+        settings.model,
+        retry=retry,
+        limiter=limiter,
+        base_url=settings.base_url,
+        key=key,
+        concurrency=settings.concurrency,
+        timeout_seconds=settings.timeout_seconds,
+    )
+
+
+@contextlib.contextmanager
+def open_batches(
+    model: ChatModel,
+    settings: LlmSettings,
+    *,
+    record: Path,
+    job: str,
+    store: AnswerStore,
+    ledger: Ledger,
+    emit: Emit,
+) -> Iterator[BatchSender | None]:
+    """What sends many prompts at once for `job`, None for a model without batches. `record` is the file they share.
+
+    With `llm.mode: live` nothing new goes into a batch, but what is under way is paid for and is waited for.
+    """
+    if model.provider != "anthropic":
+        yield None
+        return
+    from freeal.llm.batches import batch_sender
+    from freeal.llm.batches.anthropic_batches import AnthropicBatches
+    from freeal.llm.batches.batch_lifecycle import Track
+    from freeal.llm.providers.anthropic import AnthropicModel
+
+    from_rows = {"live": None, "auto": settings.batch_from_rows, "batch": 1}[settings.mode]
+    rules = batch_sender.Rules(from_rows=from_rows, may_go_live=settings.mode != "batch")
+    if not isinstance(model, AnthropicModel):
+        raise TypeError(f"{type(model).__name__} says that it is Anthropic's")
+    service = AnthropicBatches(model)
+    retry = Retry(settings.max_attempts)
+    with contextlib.closing(BatchBook(record)) as book:
+        track = Track(service, book=book, retry=retry, emit=emit, job=job)
+        yield batch_sender.BatchSender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
+
+
+async def cancel_batches(
+    settings: LlmSettings, *, record: Path, job: str, key_folder: Path, environ: Mapping[str, str]
+) -> list[str]:
+    """Cancel every batch of `job`; for each that may go on and cost money, a sentence that says why.
+
+    Raises `CredentialsError` without a key.
+    """
+    from freeal.llm.batches.anthropic_batches import AnthropicBatches
+    from freeal.llm.batches.batch_cancellation import cancel
+    from freeal.llm.providers.anthropic import AnthropicModel
+
+    anthropic_settings = settings.model_copy(update={"provider": "anthropic"})
+    model = await open_chat_model(
+        anthropic_settings,
+        cache=record.parent,
+        key_folder=key_folder,
+        device="cpu",
+        emit=ignore,
+        api_key=None,
+        environ=environ,
+    )
+    async with contextlib.aclosing(model):
+        if not isinstance(model, AnthropicModel):
+            return []
+        with contextlib.closing(BatchBook(record)) as book:
+            return await cancel(AnthropicBatches(model), Retry(_CANCEL_TRIES), book, job=job)
+
+
+def open_trainer(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None = None,
+    listener: Listener | None = None,
+    most_at_once: int | None = None,
+) -> Trainer:
+    """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
+
+    Raises `ConfigError` when its encoder cannot be had and `ModelFolderError` when that folder is no model.
+    """
+    from freeal.student.trainer_factory import make_trainer
+
+    return make_trainer(settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once)

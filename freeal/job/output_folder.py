@@ -1,0 +1,82 @@
+"""The folder of a finished job, file by file (CONTRACT.md 5)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from freeal.corrections import corrections_file, review_queue
+from freeal.errors import CorruptModelError
+from freeal.files import atomic_write
+from freeal.pool.text_pool import EMPTY
+from freeal.prediction import text_profile
+from freeal.report.collect_report import collect
+from freeal.report.model_card import model_card
+from freeal.report.report_page import render
+from freeal.results import metrics_summary, output_tables, previous_version
+from freeal.results.finished_run import FinishedRun
+from freeal.student.model_folder import student_metadata
+
+
+def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model: Path | None) -> dict[str, Any]:
+    """Fill `folder`, with the student of `model_folder` in it, and return the metrics.
+
+    `previous_model` is the `model` folder of the version before; the report compares with the metrics beside it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
+    extra = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
+    student_metadata.add_extra(folder / "model", extra)
+    text_profile.write(folder / "model", _training_profile(run))
+    output_tables.write_annotated(
+        folder / "annotated.csv", run.table, run.pool, run.decisions, run.result.best.annotations, cut=run.cut
+    )
+    output_tables.write_audit(
+        folder / "audit.jsonl", run.result, run.pool, provider=run.llm.provider, model=run.llm.model
+    )
+    output_tables.write_demonstrations(folder, run.result)
+    output_tables.write_confusions(folder, run.pool, run.decisions, run.spec.task.names)
+    queue = review_queue.review_queue(run.result.best, run.pool, run.decisions)
+    review_queue.write_review_queue(
+        folder / "review_queue.csv", queue, table=run.table, pool=run.pool, decisions=run.decisions, spec=run.spec
+    )
+    corrections_file.remember(folder, run.said)
+    previous_version.write(folder, run.result.best, run.pool, run.llm)
+    metrics, record = run.metrics(), run.record()
+    data = collect(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
+    _write_text(folder / "report.html", render(data))
+    _write_text(
+        folder / "model" / "README.md", model_card(run, record=record, student=student_metadata.read(folder / "model"))
+    )
+    atomic_write.write_json(folder / "cost.json", metrics["cost"])
+    atomic_write.write_json(folder / "run.json", record)
+    atomic_write.write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def _training_profile(run: FinishedRun) -> text_profile.TextProfile:
+    """What later predictions are compared with: the rows' texts and what the kept student says of them."""
+    proba = run.result.best.proba
+    full = [index for index in run.pool.row_index if index != EMPTY]
+    return text_profile.profile(
+        [run.pool.texts[index] if index != EMPTY else "" for index in run.pool.row_index],
+        proba.argmax(axis=1)[full],
+        proba.max(axis=1)[full],
+        run.spec.task.names,
+    )
+
+
+def _write_text(path: Path, content: str) -> None:
+    with atomic_write.writing(path) as stream:
+        stream.write(content)
+
+
+def _metrics_beside(model: Path | None) -> dict[str, Any] | None:
+    """The last version's metrics, or None: a report without a comparison is better than no report."""
+    if model is None:
+        return None
+    try:
+        return metrics_summary.read_metrics(model.parent)
+    except CorruptModelError:
+        return None

@@ -1,0 +1,300 @@
+"""One training job, from CSV to finished folder: the path command line, notebook and daemon all take."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict
+
+from freeal.annotation.annotator import Annotator
+from freeal.compute.device_turn import DeviceTurn, always
+from freeal.corrections import corrections_file
+from freeal.evaluation.metrics import Evaluation
+from freeal.events import Emit, Notice, Progress, ignore
+from freeal.job import job_setup, output_folder
+from freeal.job.implementations import open_chat_model
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.protocols import ChatModel
+from freeal.loop.final_label import decide
+from freeal.loop.freeal_loop import Loop, LoopResult
+from freeal.loop.known_labels import NOTHING_KNOWN, Known
+from freeal.loop.round_state import RoundStore
+from freeal.money.budget_ledger import Ledger
+from freeal.pool.text_pool import Pool
+from freeal.preflight import preflight_check
+from freeal.results import correction_effects
+from freeal.results.finished_run import Answerer, FinishedRun, now
+from freeal.results.previous_version import Earlier
+from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.spec.job_spec import Spec
+from freeal.student.encoder import text_truncation
+from freeal.student.protocols import Trainer
+from freeal.table import Table
+from freeal.types import Decision
+
+_OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_corrections", "ask_after_corrections"}
+"""Settings of the loop that no finished round depends on."""
+
+
+class TrainingJob(BaseModel):
+    """Everything one job needs, and nothing secret: it travels to a child process as JSON.
+
+    `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
+    is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
+    `previous_model` is the student of the model's last version, for `student.warm_start`; `most_at_once` caps how many
+    texts are computed together where an earlier run had no memory for more, and changes nothing else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job_id: str
+    csv: Path
+    spec: Spec
+    output: Path
+    work: Path
+    answers: Path
+    cache: Path
+    key_folder: Path
+    previous_model: Path | None = None
+    most_at_once: int | None = None
+    llm: LlmSettings = LlmSettings()
+    student: StudentSettings = StudentSettings()
+    loop: LoopSettings = LoopSettings()
+
+    def effective(self) -> TrainingJob:
+        """The same job with the spec's overrides merged into the settings."""
+        return self.model_copy(
+            update={
+                "llm": self.spec.llm_settings(self.llm),
+                "student": self.spec.student_settings(self.student),
+                "loop": self.spec.loop_settings(self.loop),
+            }
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job. `folder` holds every file of it; `budget_reached` says the results are partial."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    budget_reached: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a run begins with: rows and texts, what is known of them, everything a person said about the model (`said`,
+    text -> label), and what a person should know (`warnings`).
+
+    For a run with corrections: `earlier`, the version that is corrected, and `corrected`, which texts of the pool with
+    which label.
+    """
+
+    table: Table
+    pool: Pool
+    warnings: tuple[str, ...]
+    known: Known = dataclasses.field(default_factory=Known)
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    earlier: Earlier | None = None
+    corrected: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+
+async def train(
+    job: TrainingJob,
+    *,
+    emit: Emit = ignore,
+    api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    limiter: Limiter | None = None,
+    device_turn: DeviceTurn = always,
+) -> Outcome:
+    """Read, annotate and train in rounds, decide, write. May be called again after a crash: it resumes.
+
+    `limiter` is for whoever wants to give the job less than the provider's limits (`Limiter.take_share`); `device_turn`
+    for whoever runs several jobs on one machine: it is held while something is computed
+    (freeal/compute/device_turn.py).
+
+    Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language
+    model is out of reach, `TrainingError` when its answers are of no use, `CorruptModelError` where what a person said
+    about the model cannot be read: it is never left out in silence.
+    """
+    job = job.effective()
+    checked = _read(job, emit)
+    pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
+    said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
+    confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
+    if confirmed:
+        emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
+    given = Given(checked.table, pool, checked.warnings, Known(confirmed=confirmed), said)
+    open_model = functools.partial(
+        open_chat_model,
+        job.llm,
+        cache=job.cache,
+        key_folder=job.key_folder,
+        device=job.student.device,
+        emit=emit,
+        api_key=api_key,
+        environ=environ,
+        limiter=limiter,
+        turn=device_turn,
+    )
+    return await carry_out(job, given, open_model=open_model, emit=emit, turn=device_turn)
+
+
+async def carry_out(
+    job: TrainingJob,
+    given: Given,
+    *,
+    open_model: Callable[[], Awaitable[ChatModel]],
+    emit: Emit,
+    turn: DeviceTurn,
+    llm: Answerer | None = None,
+) -> Outcome:
+    """The rounds of a job whose settings are the effective ones and whose rows are `given`, and its folder.
+
+    `llm` is who gave the answers where that is not the model of `open_model`.
+    """
+    started, pool = now(), given.pool
+    job.work.mkdir(parents=True, exist_ok=True)
+    job.answers.parent.mkdir(parents=True, exist_ok=True)
+    at_once = job.most_at_once
+    trainer = job_setup.trainer_for(
+        job.student, texts=len(pool), previous=job.previous_model, most_at_once=at_once, emit=emit
+    )
+    model = await open_model()
+    async with contextlib.aclosing(model):
+        rounds = RoundStore(job.work, question=_question(job, given, model, trainer))
+        with job_setup.annotating(model, job.llm, answers=job.answers, job_id=job.job_id, emit=emit) as annotator:
+            result = await run_loop(
+                job, pool, annotator=annotator, trainer=trainer, rounds=rounds, known=given.known, emit=emit, turn=turn
+            )
+    plain_accuracy = None
+    if job.loop.compare_plain:
+        names, first = job.spec.task.names, result.rounds[0].annotations
+        plain_accuracy = await job_setup.plain_accuracy(
+            pool, first, job.student, names=names, most_at_once=at_once, emit=emit, turn=turn
+        )
+    emit(Progress("writing", 0, 0, 1, "files"))
+    model_folder = rounds.model_folder(result.best.round)
+    run = _finished(
+        job,
+        given,
+        result,
+        llm=llm or Answerer(model.provider, model.model, model.style),
+        student=dict(trainer.description),
+        ledger=annotator.ledger,
+        started=started,
+        plain_accuracy=plain_accuracy,
+        cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
+    )
+    metrics = output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
+    emit(Progress("writing", 0, 1, 1, "files"))
+    return Outcome(job.output, metrics, result.budget_reached)
+
+
+def _read(job: TrainingJob, emit: Emit) -> preflight_check.Checked:
+    emit(Progress("reading", 0, 0, 1, "files"))
+    checked = preflight_check.read(job.csv, job.spec)
+    for warning in (*checked.table.dialect.notices, *checked.warnings):
+        emit(Notice(warning))
+    emit(Progress("reading", 0, 1, 1, "files"))
+    return checked
+
+
+def _finished(
+    job: TrainingJob,
+    given: Given,
+    result: LoopResult,
+    *,
+    llm: Answerer,
+    student: dict[str, str],
+    ledger: Ledger,
+    started: str,
+    plain_accuracy: float | None,
+    cut: frozenset[int],
+) -> FinishedRun:
+    decisions = decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below)
+    return FinishedRun(
+        job_id=job.job_id,
+        csv=job.csv,
+        spec=job.spec,
+        settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
+        table=given.table,
+        pool=given.pool,
+        llm=llm,
+        student=student,
+        ledger=ledger,
+        result=result,
+        decisions=decisions,
+        started=started,
+        plain_accuracy=plain_accuracy,
+        warnings=given.warnings,
+        cut=cut,
+        said=given.said,
+        corrections=_corrections(given, decisions),
+        earlier_input=given.earlier.input if given.earlier else None,
+    )
+
+
+def _corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
+    confirmed = given.known.confirmed
+    if given.earlier is not None:
+        return correction_effects.made(given.corrected, confirmed, given.pool, decisions, given.earlier)
+    return correction_effects.kept(confirmed, given.pool) if confirmed else None
+
+
+async def run_loop(
+    job: TrainingJob,
+    pool: Pool,
+    *,
+    annotator: Annotator,
+    trainer: Trainer,
+    rounds: RoundStore,
+    emit: Emit,
+    known: Known = NOTHING_KNOWN,
+    turn: DeviceTurn = always,
+) -> LoopResult:
+    """The rounds of `job`, whose settings are the effective ones."""
+    loop = Loop(
+        task=job.spec.task,
+        pool=pool,
+        annotator=annotator,
+        trainer=trainer,
+        settings=job.loop,
+        store=rounds,
+        evaluation=Evaluation.of(pool, told=known.confirmed),
+        seed=job.student.seed,
+        emit=emit,
+        known=known,
+        turn=turn,
+    )
+    return await loop.run(job.spec.demonstrations)
+
+
+def _question(job: TrainingJob, given: Given, model: ChatModel, trainer: Trainer) -> str:
+    """What a finished round depends on; not how many rounds there are to be, nor what they may cost."""
+    pool, known = given.pool, given.known
+    parts = [
+        pool.texts,
+        pool.row_index,
+        pool.truth,
+        pool.paraphrases,
+        job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
+        job.student.model_dump(mode="json"),
+        job.loop.model_dump(mode="json", exclude=_OF_NO_ROUND),
+        job.llm.calibration,
+        model.fingerprint,
+        trainer.description,
+        str(job.previous_model) if job.student.warm_start else None,
+        sorted(known.confirmed.items()),
+        [dataclasses.asdict(note) for note in known.annotations],
+    ]
+    return json.dumps(parts)

@@ -1,0 +1,26 @@
+"""The JSON a model is held to, where its server can hold it. freeal.annotation.reply_parser reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def answer_schema(labels: Sequence[str], *, open_labels: bool = False) -> dict[str, Any]:
+    """One of `labels` with a confidence, and with `open_labels` the others that could be right; without labels, a list
+    of written texts."""
+    if labels:
+        properties: dict[str, Any] = {
+            "label": {"type": "string", "enum": list(labels)},
+            "confidence": {"type": "number", "description": "probability between 0 and 1 that the label is right"},
+        }
+        if open_labels:
+            properties["alternatives"] = {"type": "array", "items": {"type": "string", "enum": list(labels)}}
+    else:
+        properties = {"texts": {"type": "array", "items": {"type": "string"}}}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,1 @@
+"""Many prompts at half the price through a provider's batch service; nothing is submitted twice."""

@@ -1,0 +1,178 @@
+"""The Message Batches API: half the price, answers within a day.
+
+https://platform.claude.com/docs/en/build-with-claude/batch-processing: at most 100,000 requests or 256 MB per batch;
+a batch ends after 24 hours at the latest; results are kept for 29 days.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import anthropic
+import httpx2
+from anthropic._decoders.jsonl import AsyncJSONLDecoder
+from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
+
+from freeal.errors import LlmError, RowRejectedError, TransientError
+from freeal.llm.batches.batch_service import Batch, Outcome
+from freeal.llm.provider_errors import error_for_status
+from freeal.llm.providers.anthropic import AnthropicModel, reply_of, translated
+from freeal.types import Prompt
+
+_CONNECT_SECONDS = 10.0
+_CREATE_TIMEOUT = anthropic.Timeout(900.0, connect=_CONNECT_SECONDS)
+"""For uploading a batch: tens of megabytes over a slow line."""
+
+_RESULTS_TIMEOUT = anthropic.Timeout(300.0, connect=_CONNECT_SECONDS)
+_PAGE = 100
+_UNREADABLE = "the answer of the Message Batches API cannot be read"
+_CUSTOM_ID_BYTES = 64 + 32  # the id, and the keys and braces around a request
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The HTTP status each type of error has when it is answered live."""
+
+
+class AnthropicBatches:
+    """Batches of one Claude model, as a `BatchService`; they go through the model's own client."""
+
+    def __init__(self, model: AnthropicModel) -> None:
+        self._model = model
+        self._client = model.client
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the API."""
+        return str(self._client.base_url).rstrip("/")
+
+    def size_bytes(self, prompt: Prompt) -> int:
+        """As ASCII JSON, which is never shorter than what is sent."""
+        return _CUSTOM_ID_BYTES + len(json.dumps(self._model.body(prompt)))
+
+    def adapt(self, error: RowRejectedError) -> bool:
+        """Whether the refusal names an optional feature, which is left out from now on."""
+        return self._model.leave_out(error.problem)
+
+    async def create(self, requests: Mapping[str, Prompt]) -> Batch:
+        """Submit a batch."""
+        listed: list[Any] = [
+            {"custom_id": custom_id, "params": self._model.body(prompt)} for custom_id, prompt in requests.items()
+        ]
+        try:
+            batch = await self._client.messages.batches.create(requests=listed, timeout=_CREATE_TIMEOUT)
+        except (anthropic.AnthropicError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+        return _known(batch)
+
+    async def newest(self) -> str | None:
+        """The id of the newest batch of the workspace."""
+        try:
+            page = await self._client.messages.batches.list(limit=1)
+        except (anthropic.AnthropicError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+        return _known(page.data[0]).id if page.data else None
+
+    async def newer_than(self, batch_id: str | None, *, not_before: datetime.datetime) -> AsyncGenerator[Batch, None]:
+        """Page by page, the newest first."""
+        try:
+            async for listed in self._client.messages.batches.list(limit=_PAGE):
+                batch = _known(listed)
+                if batch.id == batch_id or batch.created_at < not_before:
+                    return
+                yield batch
+        except (anthropic.AnthropicError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+
+    async def look_up(self, batch_id: str) -> Batch | None:
+        """How far a batch is."""
+        try:
+            return _known(await self._client.messages.batches.retrieve(batch_id))
+        except anthropic.NotFoundError:
+            return None
+        except (anthropic.AnthropicError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+
+    async def results(self, batch_id: str) -> AsyncGenerator[Outcome, None]:
+        """Streamed, in the service's order."""
+        # The client's own `results` follows `results_url` wherever it points, with the key in the header; this is the
+        # same address below ours, which a gateway at llm.base_url passes on too.
+        try:
+            decoder: AsyncJSONLDecoder[MessageBatchIndividualResponse] = await self._client.get(
+                f"/v1/messages/batches/{batch_id}/results",
+                options={"headers": {"Accept": "application/binary"}, "timeout": _RESULTS_TIMEOUT},
+                cast_to=AsyncJSONLDecoder[MessageBatchIndividualResponse],
+                stream=True,
+                stream_cls=None,
+            )
+            try:
+                async for line in decoder:
+                    yield _outcome(line)
+            finally:
+                await decoder.close()
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+
+    async def cancel(self, batch_id: str) -> None:
+        """Ask for a batch to be cancelled."""
+        try:
+            await self._client.messages.batches.cancel(batch_id)
+        except anthropic.BadRequestError:
+            return  # it has ended: there is nothing left to cancel
+        except (anthropic.AnthropicError, ValueError) as cause:
+            raise translated(cause, now=time.time()) from cause
+
+
+def _known(batch: object) -> Batch:
+    # The client builds its objects unchecked: what a proxy answers may be a string, or lack any field.
+    if not isinstance(batch, MessageBatch):
+        raise TransientError(_UNREADABLE)
+    try:
+        return _batch(batch)
+    except (AttributeError, TypeError) as cause:
+        raise TransientError(_UNREADABLE) from cause
+
+
+def _batch(batch: MessageBatch) -> Batch:
+    counts = batch.request_counts
+    answered = counts.succeeded + counts.errored + counts.canceled + counts.expired
+    ended = batch.processing_status == "ended"
+    return Batch(
+        id=batch.id,
+        created_at=batch.created_at,
+        ended=ended,
+        readable=ended and batch.results_url is not None,
+        requests=answered + counts.processing,
+        answered=answered,
+    )
+
+
+def _outcome(line: MessageBatchIndividualResponse) -> Outcome:
+    custom_id = str(getattr(line, "custom_id", ""))
+    try:
+        result = line.result
+        if result.type == "succeeded":
+            return Outcome(custom_id, reply=reply_of(result.message))
+        if result.type == "errored":
+            return Outcome(custom_id, error=_error(result.error.error))
+        return Outcome(custom_id, cancelled=result.type == "canceled")
+    except (AttributeError, TypeError):
+        return Outcome(custom_id, error=TransientError(_UNREADABLE))
+
+
+def _error(error: Any) -> LlmError:
+    code = getattr(getattr(error, "details", None), "error_code", None)
+    codes = frozenset(name for name in (error.type, code) if isinstance(name, str))
+    return error_for_status(_STATUSES.get(error.type, 500), error.message, codes=codes)

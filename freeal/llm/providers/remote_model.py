@@ -1,0 +1,159 @@
+"""What all models over a network share: limits, retries, a time limit per call, features a server may not know."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import anyio
+import anyio.lowlevel
+
+from freeal.errors import RowRejectedError, TransientError
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.limits.request_pacing import Demand, Ticket
+from freeal.llm.limits.retry import Retry
+from freeal.llm.protocols import OnLost
+from freeal.money.prices import output_ceiling
+from freeal.types import Prompt, PromptStyle, Reply, Usage
+
+_CONNECT_SECONDS = 10.0
+
+
+class RemoteModel(abc.ABC):
+    """A `ChatModel` that answers one prompt per HTTP call.
+
+    `features` maps an optional part of the request to the words a server uses to refuse it: a 400 that names one drops
+    that part for good and asks again, so that an older model costs one refused call and not every row.
+    `cached_input_counts` says whether what is read from the prompt cache counts against its rate limits.
+    """
+
+    features: Mapping[str, re.Pattern[str]]
+    cached_input_counts = True
+
+    def __init__(
+        self, model: str, *, concurrency: int, timeout_seconds: float, retry: Retry, limiter: Limiter | None = None
+    ) -> None:
+        self._model = model
+        self._concurrency = concurrency
+        self._timeout_seconds = timeout_seconds
+        self._retry = retry
+        self._limiter = limiter or Limiter(concurrency, gate=retry.gate)
+        self._on_lost: OnLost | None = None
+        self._refused_features: set[str] = set()
+
+    @property
+    @abc.abstractmethod
+    def provider(self) -> str:
+        """The provider's name in the settings."""
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Everything beside the prompt that changes an answer."""
+
+    @property
+    def model(self) -> str:
+        """The model's identifier."""
+        return self._model
+
+    @property
+    def style(self) -> PromptStyle:
+        """Network models follow instructions."""
+        return "chat"
+
+    @property
+    def writes(self) -> bool:
+        """They write demonstrations."""
+        return True
+
+    @property
+    def rows_per_call(self) -> int:
+        """One prompt per call."""
+        return 1
+
+    @property
+    def concurrency(self) -> int:
+        """Most calls at once, half of them waiting: the limiter keeps to the setting.
+
+        The next call is then ready when one ends, and nobody waits for an answer to be stored.
+        """
+        return 2 * self._concurrency
+
+    async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
+        """One reply per prompt, in order. Raises the classes of `LlmError`."""
+        return [
+            await self._retry.call(
+                functools.partial(self._attempt, prompt), before_again=functools.partial(self._before_again, prompt)
+            )
+            for prompt in prompts
+        ]
+
+    def report_lost_to(self, listener: OnLost) -> None:
+        """Tell `listener` of each reply that was lost, before its request is sent again."""
+        self._on_lost = listener
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """For `_send`: the headers of an answer, a refusal included, from which the limiter learns."""
+        self._limiter.heard(headers)
+
+    def features_named(self, problem: str) -> set[str]:
+        """The optional features that a server's refusal speaks of."""
+        return {name for name, words in self.features.items() if words.search(problem)}
+
+    @abc.abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+    @abc.abstractmethod
+    async def _send(self, prompt: Prompt, without: frozenset[str]) -> Reply:
+        """One HTTP call, leaving out the features in `without`. Raises the classes of `LlmError`."""
+
+    @property
+    def _connect_seconds(self) -> float:
+        """For `_send`: less than a call's whole time, so that an address nobody answers at is told from a slow one."""
+        return min(_CONNECT_SECONDS, self._timeout_seconds / 2.0)
+
+    async def _before_again(self, prompt: Prompt, error: TransientError) -> None:
+        if error.trouble == "lost_reply" and self._on_lost is not None:
+            await self._on_lost(prompt)
+
+    async def _attempt(self, prompt: Prompt) -> Reply:
+        while True:
+            without = frozenset(self._refused_features)
+            try:
+                return await self._call(prompt, without)
+            except RowRejectedError as error:
+                refused = self.features_named(error.problem) - without
+                if not refused:
+                    raise
+                self._refused_features |= refused
+
+    async def _call(self, prompt: Prompt, without: frozenset[str]) -> Reply:
+        parts = (prompt.system, prompt.shared, prompt.specific)
+        demand = Demand(sum(len(part.encode("utf-8", "replace")) for part in parts), output_ceiling(prompt))
+        async with self._limiter.call(demand) as ticket:
+            # The shield below would hide a stop from a worker that goes from call to call.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            try:
+                # A call under way is paid for: a stop waits for its answer, though not for a next attempt.
+                with anyio.fail_after(self._timeout_seconds, shield=True):
+                    reply = await self._send(prompt, without)
+            except TimeoutError as cause:
+                raise TransientError(
+                    f"no answer within {self._timeout_seconds:g} seconds",
+                    trouble="lost_reply",
+                    timed_out=True,
+                    hint="raise llm.timeout_seconds",
+                ) from cause
+            self._settle(ticket, reply.usage)
+            return reply
+
+    def _settle(self, ticket: Ticket, used: Usage) -> None:
+        input_tokens = used.input_tokens if self.cached_input_counts else used.input_tokens - used.cached_tokens
+        output_tokens = used.output_tokens
+        if not used.input_tokens and not output_tokens:  # a server that does not count
+            input_tokens, output_tokens = math.ceil(ticket.input_tokens), math.ceil(ticket.output_tokens)
+        self._limiter.answered(ticket, input_tokens=input_tokens, output_tokens=output_tokens)

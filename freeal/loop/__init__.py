@@ -1,0 +1,1 @@
+"""The FreeAL loop: rounds and what they leave, when to stop, the final label."""

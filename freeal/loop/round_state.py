@@ -1,0 +1,124 @@
+"""What a round leaves on disk, so that a job that is killed goes on at its last finished round.
+
+A round is a folder that appears whole: `round_1/` holds round.json (annotations and demonstrations), arrays.npz and the
+student as a Hugging Face folder. Answers themselves are in the answer store; nothing here was paid for twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freeal.files import atomic_write
+from freeal.student.protocols import Training
+from freeal.types import Annotation, Demonstration, Status
+
+FORMAT = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RoundState:
+    """A finished round. Arrays and `annotations` are indexed by pool index.
+
+    `asked` are this round's own answers, `annotations` the best known of all rounds so far; what the LLM was shown in
+    this round was drawn from `demonstrations`, `representatives` were chosen from the trained student for the next.
+    """
+
+    round: int
+    asked: tuple[Annotation, ...]
+    annotations: tuple[Annotation, ...]
+    demonstrations: tuple[Demonstration, ...]
+    representatives: tuple[Demonstration, ...]
+    clean_probability: np.ndarray
+    proba: np.ndarray
+    embeddings: np.ndarray
+    losses: np.ndarray
+    metrics: dict[str, Any]
+
+
+class RoundStore:
+    """The rounds of one job, one folder each, below `folder`.
+
+    `question` identifies everything a round depends on. Rounds of another question are removed: a mended CSV must not
+    get the labels of the one before it.
+    """
+
+    def __init__(self, folder: Path, *, question: str) -> None:
+        self._folder = folder / hashlib.sha256(question.encode()).hexdigest()[:16]
+        if folder.exists():
+            for other in folder.iterdir():
+                if other != self._folder and other.is_dir():
+                    shutil.rmtree(other)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def model_folder(self, round_number: int) -> Path:
+        """The student of a finished round."""
+        return self._folder / f"round_{round_number}" / "model"
+
+    def load(self, round_number: int) -> RoundState | None:
+        """A finished round, or None; one that a budget cut off is not finished."""
+        folder = self._folder / f"round_{round_number}"
+        if not folder.exists():
+            return None
+        content = json.loads((folder / "round.json").read_text(encoding="utf-8"))
+        # Of another version, or cut off by a budget that may have been raised since: done again, with the answers from
+        # the store.
+        cut_off = any(Status.BUDGET in item["statuses"] for item in content["asked"])
+        if content["format"] != FORMAT or cut_off:
+            shutil.rmtree(folder)
+            return None
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            return RoundState(
+                round=round_number,
+                asked=tuple(annotation_of(item) for item in content["asked"]),
+                annotations=tuple(annotation_of(item) for item in content["annotations"]),
+                demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
+                representatives=tuple(Demonstration(**item) for item in content["representatives"]),
+                metrics=content["metrics"],
+                **{name: arrays[name] for name in ("clean_probability", "proba", "embeddings", "losses")},
+            )
+
+    def save(self, state: RoundState, training: Training) -> None:
+        """Write a round and its student; afterwards it is there whole, or not at all."""
+        temporary = self._folder / f".round_{state.round}.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        (temporary / "model").mkdir(parents=True)
+        training.student.save(temporary / "model")
+        content = {
+            "format": FORMAT,
+            "asked": [dataclasses.asdict(item) for item in state.asked],
+            "annotations": [dataclasses.asdict(item) for item in state.annotations],
+            "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
+            "representatives": [dataclasses.asdict(item) for item in state.representatives],
+            "metrics": state.metrics,
+        }
+        atomic_write.write_json(temporary / "round.json", content)
+        np.savez(
+            temporary / "arrays.npz",
+            clean_probability=state.clean_probability,
+            proba=state.proba,
+            embeddings=state.embeddings,
+            losses=state.losses,
+        )
+        atomic_write.sync_tree(temporary)
+        temporary.rename(self._folder / f"round_{state.round}")
+        atomic_write.sync(self._folder)
+
+
+def annotation_of(item: dict[str, Any]) -> Annotation:
+    """An annotation as it was before `dataclasses.asdict` and JSON. Raises KeyError or TypeError for anything else."""
+    distribution = item["distribution"]
+    return Annotation(
+        **{
+            **item,
+            "statuses": tuple(Status(status) for status in item["statuses"]),
+            "distribution": None if distribution is None else tuple(distribution),
+            "alternatives": tuple(item["alternatives"]),
+        }
+    )

@@ -1,0 +1,79 @@
+"""What tokens cost: the known prices, and the most one call can come to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from freeal.settings import Price
+from freeal.types import Prompt, Usage
+
+LABEL_OUTPUT_TOKENS = 1_024
+"""Most tokens a label answer may take: the JSON needs 40, the rest is for a model that thinks first."""
+
+WRITING_OUTPUT_TOKENS = 8_192
+"""Most tokens an answer with written demonstrations may take."""
+
+CACHE_WRITE_FACTOR = 1.25
+"""Writing five-minute prompt cache costs a quarter more than plain input (Anthropic's pricing page)."""
+
+CACHE_READ_SHARE = 0.1
+"""Reading it costs a tenth, where a price list does not say otherwise."""
+
+BATCH_SHARE = 0.5
+"""What a token in a batch costs, as a share of its live price (Anthropic and OpenAI alike)."""
+
+FREE = Price(input=0.0, output=0.0, cached_input=0.0)
+"""A model in this machine's memory."""
+
+PRICES_AS_OF = "2026-10-07"
+"""The day the known prices were taken from the provider's page."""
+
+# platform.claude.com/docs/en/models/haiku-5-5/overview and the models table there. Haiku 5.5 charges five times this
+# for a prompt of more than 100,000 tokens; freeal.annotation.annotator cuts texts far below that. A price in the
+# settings goes first.
+KNOWN_PRICES: Mapping[str, Price] = {
+    "claude-haiku-5-5": Price(input=0.10, output=0.50, cached_input=0.01),
+    "claude-sonnet-5-5": Price(input=2.0, output=10.0, cached_input=0.10),
+    "claude-opus-5-5": Price(input=4.0, output=20.0, cached_input=0.20),
+    "claude-haiku-4-5": Price(input=1.0, output=5.0, cached_input=0.10),
+}
+
+_FRAME_TOKENS = 600
+"""Room for what a provider adds around a prompt: roles, the schema and its instructions."""
+
+
+def price_of(provider: str, model: str, prices: Mapping[str, Price]) -> Price | None:
+    """The price of a model: from the settings, else free when local, else the known list, else None."""
+    if model in prices:
+        return prices[model]
+    if provider == "local":
+        return FREE
+    undated = re.sub(r"-\d{8}$", "", model)
+    return KNOWN_PRICES.get(undated) if provider == "anthropic" else None
+
+
+def cost_usd(usage: Usage, price: Price, *, share: float = 1.0) -> float:
+    """US dollars for `usage`: plain, cache-written and cache-read input and output each at their own price.
+
+    `share` is what part of the live price is asked: 1, or `BATCH_SHARE` for what ran in a batch.
+    """
+    cached_price = price.input * CACHE_READ_SHARE if price.cached_input is None else price.cached_input
+    plain = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
+    input_usd = (plain + CACHE_WRITE_FACTOR * usage.cache_write_tokens) * price.input
+    live_usd = (input_usd + usage.cached_tokens * cached_price + usage.output_tokens * price.output) / 1_000_000
+    return share * live_usd
+
+
+def output_ceiling(prompt: Prompt) -> int:
+    """Most output tokens a network model is allowed for this prompt (its `max_tokens`)."""
+    return LABEL_OUTPUT_TOKENS if prompt.labels else WRITING_OUTPUT_TOKENS
+
+
+def ceiling(prompt: Prompt) -> Usage:
+    """The most one call can use: no token is shorter than a byte, and all input may have to be written to the cache."""
+    parts = (prompt.system, prompt.shared, prompt.specific, *prompt.labels)
+    input_tokens = _FRAME_TOKENS + sum(len(part.encode("utf-8", "replace")) for part in parts)
+    return Usage(
+        calls=1, input_tokens=input_tokens, cache_write_tokens=input_tokens, output_tokens=output_ceiling(prompt)
+    )

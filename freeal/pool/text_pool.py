@@ -1,0 +1,110 @@
+"""The pool: the distinct texts of a table, and which row holds which.
+
+A text that stands in many rows is asked, trained and scored once and copied back, so cost follows distinct texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from freeal.errors import InputError, Where
+from freeal.spec.job_spec import Spec
+from freeal.table import Table
+from freeal.text.row_text import row_text
+
+EMPTY = -1
+"""Pool index of a row without any text."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pool:
+    """Distinct texts in order of first appearance.
+
+    `row_index[row]` is a row's pool index (EMPTY without text), `first_row[index]` the row a text appears in first.
+    `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels: for
+    evaluation only; None for the rows of the user's own examples, whose label was given away. `unknown_truth` counts
+    the values that are neither empty nor a label. `paraphrases[index]` is the same in other words, "" where there are
+    none; None where the spec names no paraphrase_column. `groups[index]` is the pool index of the text that stands for
+    its near duplicates (None: not looked for); texts at `held_out` are never demonstrations.
+    """
+
+    texts: tuple[str, ...]
+    row_index: tuple[int, ...]
+    first_row: tuple[int, ...]
+    text_columns: tuple[str, ...]
+    truth: tuple[str | None, ...] | None = None
+    unknown_truth: int = 0
+    paraphrases: tuple[str, ...] | None = None
+    groups: tuple[int, ...] | None = None
+    held_out: frozenset[int] = frozenset()
+
+    def group(self, index: int) -> int:
+        """The group of a text: its own index where it has no near duplicates."""
+        return index if self.groups is None else self.groups[index]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def build_pool(table: Table, spec: Spec) -> Pool:
+    """Find the distinct texts. Raises `InputError` for a missing column or a table without any text."""
+    columns = _text_columns(table, spec)
+    positions = [table.column(name, role="text_columns") for name in columns]
+    index_of: dict[str, int] = {}
+    row_index: list[int] = []
+    first_row: list[int] = []
+    for number, row in enumerate(table.rows):
+        text = row_text(columns, [row[position] for position in positions])
+        if not text:
+            row_index.append(EMPTY)
+            continue
+        index = index_of.setdefault(text, len(index_of))
+        if index == len(first_row):
+            first_row.append(number)
+        row_index.append(index)
+    if not table.rows:
+        raise InputError("has a header but no rows", where=Where(file=table.path))
+    if not index_of:
+        raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
+    truth, unknown = _truth(table, spec, row_index, index_of)
+    paraphrases = _paraphrases(table, spec, first_row)
+    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases)
+
+
+def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
+    for role, name in spec.other_columns.items():
+        table.column(name, role=role)
+    columns = spec.text_columns
+    if columns is None:
+        columns = tuple(name for name in table.header if name not in spec.other_columns.values())
+    if not columns:
+        raise InputError("has no column left to read text from", where=Where(file=table.path, key="text_columns"))
+    return columns
+
+
+def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, ...] | None:
+    if spec.paraphrase_column is None:
+        return None
+    position = table.column(spec.paraphrase_column, role="paraphrase_column")
+    return tuple(table.rows[row][position].strip() for row in first_row)
+
+
+def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
+    """The label that each value of the label column names, in whatever case; None for any other value."""
+    by_spelling = {name.casefold(): name for name in spec.labels}
+    return [by_spelling.get(value.casefold()) for value in values]
+
+
+def _truth(
+    table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
+) -> tuple[tuple[str | None, ...] | None, int]:
+    if spec.label_column is None:
+        return None, 0
+    position = table.column(spec.label_column, role="label_column")
+    values = [row[position].strip() for row in table.rows]
+    truth = known_truth(values, spec)
+    unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
+    examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}
+    unseen = tuple(None if index in examples else label for index, label in zip(row_index, truth, strict=True))
+    return (unseen if any(unseen) else None), unknown

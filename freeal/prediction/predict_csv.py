@@ -1,0 +1,39 @@
+"""Label tables with a finished student: no language model, no cost, any number of rows.
+
+Rows are read, scored and written in windows, so memory does not grow with the file; the output is complete or absent;
+what was cut off goes on where it was when the same is asked for again. The parts are in freeal/prediction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freeal.errors import FreealError
+from freeal.events import Emit, ignore
+from freeal.prediction.prediction_job import PredictionJob
+from freeal.prediction.prediction_run import PredictionRun, write_summary
+from freeal.prediction.published_classifier import Classifier
+
+__all__ = ["Classifier", "PredictionJob", "predict_csv"]
+
+
+def predict_csv(job: PredictionJob, *, emit: Emit = ignore, classifier: Classifier | None = None) -> dict[str, Any]:
+    """Write `output_csv` (the input's rows in order, plus label, confidence and one probability per label) and the
+    summary, which is also returned. `classifier` is a warm one for `job.model`.
+
+    Cut off (by a kill, a full disk, Ctrl-C), the same job goes on after the last finished window. Raises `InputError`
+    for the table and `ModelFolderError` for the model; then no output is there, and nothing to go on with.
+    """
+    with PredictionRun(job, classifier or Classifier.load(job.model, job.settings)) as run:
+        try:
+            emit(run.progress)
+            while run.step():
+                emit(run.progress)
+            emit(run.progress)
+        except FreealError:
+            run.discard()
+            raise
+        summary = run.finish()
+        write_summary(job, summary)
+        run.forget()
+    return summary

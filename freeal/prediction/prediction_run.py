@@ -1,0 +1,207 @@
+"""One table labelled by one model, window by window; it may be left after any of them and gone on with later."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, Self
+
+from freeal.errors import CorruptModelError, Where
+from freeal.events import Progress
+from freeal.files import atomic_write
+from freeal.prediction import drift
+from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.input_size import Extent, measure
+from freeal.prediction.prediction_job import PredictionJob
+from freeal.prediction.published_classifier import Classifier
+from freeal.prediction.row_windows import Window, WindowReader
+from freeal.prediction.summary_counts import Tally, cells
+from freeal.prediction.window_scoring import Scores, score
+from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+
+WINDOW_SECONDS = 10.0
+"""A window is to take about as long: a stop waits for its end, and a kill loses it."""
+FIRST_ROWS = 1_000
+FASTEST_GROWTH = 4
+_FORMAT = 1
+"""Of the checkpoint: a change of it, or of what stands in the output, begins unfinished ones anew."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Clock:
+    """Seconds worked on this table, over all processes."""
+
+    before: float
+    started: float
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+class PredictionRun:
+    """Opened, it stands after the last window that was finished before, by whichever process.
+
+    Raises what `predict_csv` raises, from any method.
+    """
+
+    def __init__(
+        self, job: PredictionJob, classifier: Classifier, *, patience_seconds: float = PREDECESSOR_SECONDS
+    ) -> None:
+        """Waits for `patience_seconds` for another process at the same output to end."""
+        self._job = job
+        self._classifier = classifier
+        self._columns = _columns(job, classifier)
+        self._extent: Extent = measure(job.input_csv)
+        self._most_rows = job.settings.chunk_rows
+        self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
+        state = self._part.state or {}
+        labels = classifier.student.labels
+        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels)
+        self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
+        self._open_files = contextlib.ExitStack()
+        self._reader: RowReader | None = None
+        self._windows: WindowReader | None = None
+        self._left: Iterator[Window] | None = None
+        self._is_read = self._part.is_whole
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def progress(self) -> Progress:
+        """Rows done, and how many there will be in all: exact where no value has a line break within it."""
+        total = self._extent.rows(rows_read=self._tally.rows, line=self._tally.line)
+        if self._is_read:
+            total = self._tally.rows
+        return Progress("deciding", 0, self._tally.rows, total)
+
+    def step(self) -> bool:
+        """Label one window, write it and remember it; False when there was none left."""
+        if self._part.is_whole:
+            return False
+        if self._left is None:
+            self._left = self._open()
+        began = time.monotonic()
+        window = next(self._left, None)
+        if window is None:
+            self._is_read = True
+            return False
+        scores = score(window, self._classifier.student, self._classifier.memory)
+        profile = self._classifier.profile
+        longest = None if profile is None else profile.longest
+        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total)
+        self._part.append(self._rendered(window, scores), self._state())
+        self._pace(len(window.rows), time.monotonic() - began)
+        return True
+
+    def finish(self) -> dict[str, Any]:
+        """Give the output its name; the summary. May be called again, by another process too."""
+        if self._part.is_whole:
+            summary: dict[str, Any] = (self._part.state or {})["summary"]
+            return summary
+        summary = self._tally.summary() | {
+            "model": self._classifier.extra.get("name"),
+            "model_version": self._classifier.extra.get("job"),
+            "seconds": round(self._clock.seconds, 3),
+            "drift": drift.compare(self._tally, self._classifier.profile),
+        }
+        self._part.complete(self._state() | {"summary": summary})
+        return summary
+
+    def forget(self) -> None:
+        """The summary has been seen: nothing but the output stays."""
+        self._part.forget()
+
+    def discard(self) -> None:
+        """Nothing stays: the table cannot be labelled."""
+        self._part.discard()
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and let go of the files; the work can be gone on with."""
+        self._open_files.close()
+        self._left = self._reader = self._windows = None
+        self._part.close()
+
+    def _open(self) -> Iterator[Window]:
+        self._reader = self._open_files.enter_context(RowReader(self._job.input_csv, self._job.csv))
+        path = self._job.input_csv
+        role = "text_columns" if self._job.text_columns else "the model"
+        positions = [find_column(self._reader.header, name, role=role, path=path) for name in self._columns]
+        if self._part.state is None:
+            self._part.append(self._header(self._reader.header), self._state())
+        self._windows = WindowReader(
+            self._reader,
+            list(zip(self._columns, positions, strict=True)),
+            student=self._classifier.student,
+            memory=self._classifier.memory,
+            most_rows=min(FIRST_ROWS, self._most_rows),
+            skip=self._tally.rows,
+        )
+        self._open_files.callback(self._windows.close)
+        return iter(self._windows)
+
+    def _header(self, names: Row) -> str:
+        header = list(names)
+        labels = self._classifier.student.labels
+        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels)):
+            header.append(free_name(name, header))
+        return self._lines([header])
+
+    def _rendered(self, window: Window, scores: Scores) -> str:
+        labels = self._classifier.student.labels
+        places = window.places.tolist()
+        return self._lines(
+            [*row, *cells(scores, place, labels)] for row, place in zip(window.rows, places, strict=True)
+        )
+
+    def _lines(self, rows: Any) -> str:
+        assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
+        text = io.StringIO(newline="")
+        writer = TableWriter(text, self._reader.dialect.output_delimiter)
+        for row in rows:
+            writer.write(row)
+        return text.getvalue()
+
+    def _pace(self, rows: int, seconds: float) -> None:
+        assert self._windows is not None  # noqa: S101 - a window of it has just been written
+        wanted = int(min(rows * WINDOW_SECONDS / max(seconds, 1e-6), rows * FASTEST_GROWTH))
+        self._windows.most_rows = max(1, min(wanted, self._most_rows))
+
+    def _state(self) -> dict[str, Any]:
+        return {"tally": self._tally.as_dict(), "seconds": round(self._clock.seconds, 3)}
+
+    def _origin(self) -> str:
+        parts = [
+            _FORMAT,
+            self._extent.sha256,
+            self._classifier.identity,
+            self._classifier.student.labels,
+            self._columns,
+            self._job.csv.model_dump(mode="json"),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _columns(job: PredictionJob, classifier: Classifier) -> tuple[str, ...]:
+    columns = job.text_columns or classifier.text_columns
+    if columns is None:
+        raise CorruptModelError(
+            "the model does not say which columns it reads", where=Where(file=job.model), hint="name text columns"
+        )
+    return columns
+
+
+def write_summary(job: PredictionJob, summary: dict[str, Any]) -> None:
+    """The summary beside the output, where the job names a place for it."""
+    if job.summary_json is not None:
+        atomic_write.write_json(job.summary_json, summary)

@@ -1,0 +1,54 @@
+"""A published model folder, loaded, with everything labelling a table needs of it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from freeal.prediction.text_cache import Memory
+from freeal.prediction.text_profile import TextProfile
+from freeal.prediction.text_profile import read as read_profile
+from freeal.settings import PredictSettings
+from freeal.student.protocols import Student
+
+
+class Classifier:
+    """The student, the columns it reads, what its training texts were like, and its answers so far.
+
+    `identity` is another one for another model, "" where there is no folder behind it. `memory` is shared by all that
+    is labelled with it, one thread at a time.
+    """
+
+    def __init__(
+        self, student: Student, extra: dict[str, Any], *, identity: str = "", profile: TextProfile | None = None
+    ) -> None:
+        self.student = student
+        self.extra = extra
+        self.identity = identity
+        self.profile = profile
+        self.memory = Memory(len(student.labels))
+
+    @classmethod
+    def load(cls, folder: Path, settings: PredictSettings | None = None) -> Classifier:
+        """Load a model folder. Raises `ModelFolderError`, with what is wrong, when it cannot be used."""
+        from freeal.student.model_folder import load_student, student_metadata
+
+        batch_size = (settings or PredictSettings()).batch_size
+        student = load_student.load(folder, batch_size=batch_size)
+        return cls(
+            student, student_metadata.read(folder).extra, identity=identity_of(folder), profile=read_profile(folder)
+        )
+
+    @property
+    def text_columns(self) -> tuple[str, ...] | None:
+        """The columns its texts were made of; None for a model trained without a table."""
+        columns = self.extra.get("text_columns")
+        return tuple(columns) if columns else None
+
+
+def identity_of(folder: Path) -> str:
+    """What tells a model from another: its card, and size and time of its weights."""
+    weights = (folder / "model.safetensors").stat()
+    card = (folder / "freeal.json").read_bytes()
+    return hashlib.sha256(card + f"{weights.st_size} {weights.st_mtime_ns}".encode()).hexdigest()

@@ -1,0 +1,42 @@
+"""What the student says of a window: each text it has not met lately is scored, once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from freeal.prediction.row_windows import Window
+from freeal.prediction.text_cache import Answer, Memory
+from freeal.student.protocols import Student
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scores:
+    """By distinct text of a window: `proba` float32 [texts, labels], `cut` bool [texts]."""
+
+    proba: np.ndarray
+    cut: np.ndarray
+
+
+def score(window: Window, student: Student, memory: Memory) -> Scores:
+    """Scores in the order of `window.texts`. The student sorts by token length and restores the order."""
+    proba = np.empty((len(window.texts), len(student.labels)), dtype=np.float32)
+    cut = np.zeros(len(window.texts), dtype=bool)
+    missing = []
+    for place, key in enumerate(window.keys):
+        known = memory.find(key)
+        if known is None:
+            missing.append(place)
+        else:
+            proba[place], cut[place] = known.proba, known.cut
+    if missing:
+        # what was known while the window was read, but has been forgotten since, has no tokens yet
+        late = [place for place in missing if place not in window.tokens]
+        window.tokens.update(zip(late, student.read([window.texts[place] for place in late]), strict=True))
+        tokens = [window.tokens[place] for place in missing]
+        proba[missing] = student.score(tokens)
+        cut[missing] = [text.cut for text in tokens]
+        for place in missing:
+            memory.add(window.keys[place], Answer(proba[place], bool(cut[place])))
+    return Scores(proba, cut)

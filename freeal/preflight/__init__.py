@@ -1,0 +1,1 @@
+"""The spec against the table, before anything is asked or paid."""

@@ -1,0 +1,170 @@
+"""What can be known to be wrong before anything is asked or paid: the spec against the table, all of it at once.
+
+Errors are collected and raised together, with their lines; what may be meant is a warning: the job runs, and says so
+in the log, in run.json and metrics.json and in the report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from freeal.errors import InputError, Problem, Where
+from freeal.pool.text_pool import Pool, build_pool, known_truth
+from freeal.preflight.label_leakage import leaks
+from freeal.spec.job_spec import Spec
+from freeal.table import Table, find_column, read_table
+from freeal.text import label_names
+from freeal.text.closest_name import nearest
+
+_MOST_NAMED = 5
+"""Values, ids and columns that a message names; it counts the others."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """A table that fits its spec, its texts, and what a person should know about both."""
+
+    table: Table
+    pool: Pool
+    warnings: tuple[str, ...]
+
+
+def read(path: Path, spec: Spec) -> Checked:
+    """Read a table and check it. Raises one `InputError` for all that is wrong."""
+    return check(read_table(path, spec.csv), spec)
+
+
+def check(table: Table, spec: Spec) -> Checked:
+    """Hold a table against its spec. Raises one `InputError` for all that is wrong; linear in the number of cells."""
+    problems = list(_columns(table, spec))
+    pool = None
+    if not problems:
+        try:
+            pool = build_pool(table, spec)
+        except InputError as error:
+            problems += error.parts
+    problems += _no_truth_known(table, spec)
+    if pool is None or problems:
+        raise InputError.of(problems)
+    return Checked(table, pool, tuple(_warnings(table, pool, spec)))
+
+
+def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
+    """Columns that the spec names and the table lacks, or has twice."""
+    named = [("text_columns", name) for name in spec.text_columns or ()]
+    for role, name in [*named, *spec.other_columns.items()]:
+        try:
+            find_column(table.header, name, role=role, path=table.path)
+        except InputError as error:
+            yield from error.parts
+
+
+def _truth_values(table: Table, spec: Spec) -> list[str]:
+    """What stands in the label column, trimmed, row by row; empty without one."""
+    if spec.label_column is None or table.header.count(spec.label_column) != 1:
+        return []
+    position = table.header.index(spec.label_column)
+    return [row[position].strip() for row in table.rows]
+
+
+def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
+    values = _truth_values(table, spec)
+    if any(values) and not any(known_truth(values, spec)):
+        first = next(row for row, value in enumerate(values) if value)
+        yield Problem(
+            f"none of the values of label_column is one of the labels: {_strange(table, values, spec)}",
+            Where(file=table.path, line=table.lines[first], column=spec.label_column),
+            "write labels and values alike, or leave label_column out",
+        )
+
+
+def _strange(table: Table, values: list[str], spec: Spec) -> str:
+    """The values that are no labels, the most frequent first, with their first line and the label that may be meant."""
+    known = known_truth(values, spec)
+    first: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    for row, (value, label) in enumerate(zip(values, known, strict=True)):
+        if value and label is None:
+            first.setdefault(value, row)
+            counts[value] += 1
+    said = []
+    for value, count in counts.most_common(_MOST_NAMED):
+        line = table.lines[first[value]]
+        places = f"line {line}" if count == 1 else f"{count:,} times, from line {line} on"
+        guess = _meant(value, spec)
+        said.append(f"{label_names.quoted(value)} ({places}{f'; did you mean {guess!r}?' if guess else ''})")
+    left = len(counts) - len(said)
+    return ", ".join(said) + (f" and {left:,} others" if left else "")
+
+
+def _meant(value: str, spec: Spec) -> str | None:
+    bare = {"".join(label_names.unaccented(name).split()): name for name in spec.labels}
+    return bare.get("".join(label_names.unaccented(value[:200]).split())) or nearest(value[:200], spec.labels)
+
+
+def _warnings(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
+    if len(pool) < len(spec.labels):
+        texts = "1 distinct text" if len(pool) == 1 else f"{len(pool)} distinct texts"
+        yield f"only {texts} for {len(spec.labels)} labels: no student can learn them all from so few"
+    for twin, name in label_names.accent_twins(spec.labels):
+        yield f"the labels {twin!r} and {name!r} differ by accents only: the language model may confuse them"
+    yield from _about_truth(table, pool, spec)
+    yield from leaks(table, pool, spec)
+    yield from _about_ids(table, spec)
+    yield from _about_paraphrases(pool, spec)
+
+
+def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
+    values = _truth_values(table, spec)
+    if not values:
+        return
+    if not any(values):
+        yield f"label_column {spec.label_column!r} is empty in every row: nothing can be evaluated"
+    if pool.unknown_truth:
+        yield (
+            f"{pool.unknown_truth:,} of {sum(map(bool, values)):,} values of label_column {spec.label_column!r} are "
+            f"none of the labels and are not evaluated: {_strange(table, values, spec)}"
+        )
+    given = {example.text.strip() for example in spec.examples}
+    shown = {index for index, text in enumerate(pool.texts) if text in given}
+    rows = sum(index in shown and bool(value) for index, value in zip(pool.row_index, values, strict=True))
+    if rows:
+        yield f"rows whose text stands in the examples are not evaluated: {rows:,} with a true label"
+
+
+def _about_ids(table: Table, spec: Spec) -> Iterator[str]:
+    if spec.id_column is None:
+        return
+    position = table.header.index(spec.id_column)
+    lines: dict[str, int] = {}
+    twice: dict[str, tuple[int, int]] = {}
+    for row, cells in enumerate(table.rows):
+        before = lines.setdefault(cells[position], row)
+        if before != row:
+            twice.setdefault(cells[position], (before, row))
+    if not twice:
+        return
+    said = [
+        f"{label_names.quoted(value)} on lines {table.lines[one]} and {table.lines[other]}"
+        for value, (one, other) in list(twice.items())[:_MOST_NAMED]
+    ]
+    left = len(twice) - len(said)
+    more = f" and {left:,} others" if left else ""
+    yield f"id_column {spec.id_column!r} does not tell all rows apart: {', '.join(said)}{more}"
+
+
+def _about_paraphrases(pool: Pool, spec: Spec) -> Iterator[str]:
+    if pool.paraphrases is None:
+        return
+    given = [(text, other) for text, other in zip(pool.texts, pool.paraphrases, strict=True) if other]
+    same = sum(text == other for text, other in given)
+    if not given:
+        yield f"paraphrase_column {spec.paraphrase_column!r} is empty in every row"
+    elif same > len(given) / 2:
+        yield (
+            f"paraphrase_column {spec.paraphrase_column!r} repeats the text in {same:,} of {len(given):,} texts: "
+            "that teaches the student nothing"
+        )

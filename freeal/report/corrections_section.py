@@ -1,0 +1,35 @@
+"""What a person's labels did, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from freeal.report.number_format import count
+from freeal.report.report_data import Facts, Table
+from freeal.results import metrics_summary
+
+
+def facts(metrics: Mapping[str, Any]) -> Facts:
+    """How many, what they changed and how right the labels were before; nothing without any."""
+    return tuple(metrics_summary.corrections(metrics.get("corrections")))
+
+
+def note(metrics: Mapping[str, Any]) -> str:
+    """How the figures beside them are to be read."""
+    if "corrections" not in metrics:
+        return ""
+    return (
+        "Texts that a person labelled count for the final labels and not for the models. How often the labels before "
+        "were right about them says little of the other rows: they were looked at because there was doubt."
+    )
+
+
+def flipped(metrics: Mapping[str, Any]) -> Table | None:
+    """Rows that nobody corrected and whose label changed, by label; None where none did."""
+    labels = metrics.get("corrections", {}).get("flipped", {}).get("labels", {})
+    if not labels:
+        return None
+    rows = tuple((label, count(one["gained"]), count(one["lost"])) for label, one in labels.items())
+    columns = ("label", "rows gained", "rows lost")
+    return Table("Rows nobody corrected, with another label now", columns, rows, frozenset({1, 2}))

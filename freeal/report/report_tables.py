@@ -1,0 +1,211 @@
+"""The tables of the report, from a finished run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from freeal.corrections.review_queue import Look
+from freeal.evaluation.confidence_intervals import wilson
+from freeal.report.number_format import MISSING, count, dollars, duration, percent, short
+from freeal.report.report_data import Table
+from freeal.report.row_arrays import Rows
+from freeal.results.finished_run import FinishedRun
+from freeal.types import Status
+
+MOST_LOOKS = 30
+MOST_DEMONSTRATIONS = 100
+MOST_UNANSWERED = 30
+
+_MEANINGS = {
+    Status.OK: "answered",
+    Status.EMPTY_TEXT: "no text in the text columns",
+    Status.TRUNCATED: "cut to fit the language model",
+    Status.STUDENT_TRUNCATED: "longer than the student reads (student.max_length, student.long_texts)",
+    Status.INVALID_ANSWER: "none of the labels, twice",
+    Status.REFUSED: "the language model declined",
+    Status.API_ERROR: "no answer after all tries",
+    Status.BUDGET: "the cap was reached before",
+    Status.NOT_ASKED: "left to the student (loop.annotate_share)",
+    Status.CORRECTED: "labelled by a person",
+}
+_UNANSWERED = (Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR)
+
+
+def rounds(run: FinishedRun) -> Table:
+    """Every round in figures; accuracies where the truth is known."""
+    keys = ("llm_accuracy", "student_accuracy", "clean_purity")
+    known = [key for key in keys if any(key in state.metrics for state in run.result.rounds)]
+    rows = []
+    for state in run.result.rounds:
+        entry = state.metrics
+        kept = " (kept)" if state.round == run.result.best.round else ""
+        numbers = [count(entry[key]) for key in ("asked", "answered", "invalid", "changed", "clean")]
+        shares = [percent(entry.get(key)) for key in ("agreement", *known)]
+        rows.append((f"{state.round}{kept}", *numbers, *shares, duration(entry["seconds"]), dollars(entry["usd"])))
+    names = {"llm_accuracy": "LLM right", "student_accuracy": "student right", "clean_purity": "right among clean"}
+    columns = ("round", "asked", "answered", "invalid", "changed", "clean", "agree", *(names[key] for key in known))
+    columns = (*columns, "time", "cost")
+    return Table("Rounds, counted in distinct texts", columns, tuple(rows), frozenset(range(1, len(columns))))
+
+
+def per_class(run: FinishedRun, rows: Rows) -> Table:
+    """Precision and recall of the final labels with their 95 % intervals; without ground truth, agreement per label."""
+    if rows.known.any():
+        return _scores_per_class(run, rows)
+    found = []
+    for position, label in enumerate(run.spec.task.labels):
+        said = rows.llm == position
+        hits, of = int((rows.student[said] == position).sum()), int(said.sum())
+        counts = [count(int((ids == position).sum())) for ids in (rows.llm, rows.student, rows.final)]
+        found.append((label.name, short(label.description, 120), *counts, *_share(hits, of)))
+    columns = ("label", "meaning", "LLM", "student", "final", "student agrees with the LLM", "95 % interval")
+    return Table("Labels, counted in rows (no ground truth)", columns, tuple(found), frozenset(range(2, len(columns))))
+
+
+def _scores_per_class(run: FinishedRun, rows: Rows) -> Table:
+    found = []
+    final, truth = rows.final[rows.known], rows.truth[rows.known]
+    for position, label in enumerate(run.spec.task.labels):
+        hits = int(((final == position) & (truth == position)).sum())
+        given, there = int((final == position).sum()), int((truth == position).sum())
+        f1 = percent(2 * hits / (given + there)) if given + there else percent(None)
+        counts = (count(int((rows.final == position).sum())), count(there))
+        found.append(
+            (label.name, short(label.description, 120), *counts, *_share(hits, given), *_share(hits, there), f1)
+        )
+    columns = ("label", "meaning", "final rows", "true rows", "precision", "95 %", "recall", "95 %", "F1")
+    return Table("Final labels against the truth", columns, tuple(found), frozenset(range(2, len(columns))))
+
+
+def _share(hits: int, of: int) -> tuple[str, str]:
+    if not of:
+        return percent(None), percent(None)
+    low, high = wilson(hits, of)
+    return percent(hits / of), f"{low * 100:.0f} to {high * 100:.0f} %"
+
+
+def demonstrations(run: FinishedRun) -> Table:
+    """What the language model was shown a choice of in the kept round."""
+    best = run.result.best
+    shown = best.demonstrations[:MOST_DEMONSTRATIONS]
+    rows = tuple((demo.label, demo.origin.replace("_", "-"), short(demo.text)) for demo in shown)
+    left = len(best.demonstrations) - len(shown)
+    note = f"{left} more stand in demonstrations_round_{best.round}.json." if left else ""
+    return Table(f"Demonstrations of round {best.round}", ("label", "from", "text"), rows, note=note)
+
+
+def suspicious(run: FinishedRun, queue: Sequence[Look]) -> Table:
+    """The head of the review queue."""
+    rows = []
+    for look in queue[:MOST_LOOKS]:
+        one = run.decisions[look.index]
+        given = (one.label or MISSING, percent(one.confidence), one.llm_label or MISSING, one.student_label)
+        row = count(run.pool.first_row[look.index] + 1)
+        rows.append((row, short(run.pool.texts[look.index]), *given, percent(one.clean), "; ".join(look.why)))
+    columns = ("row", "text", "final", "confidence", "LLM", "student", "clean", "why")
+    note = f"The first {len(rows)} of {len(queue)} in review_queue.csv; rows count from 1, without the header."
+    return Table("Rows to look at first", columns, tuple(rows), frozenset({0, 3, 6}), note)
+
+
+def statuses(run: FinishedRun, rows: Rows) -> Table:
+    """How many distinct texts, and empty rows, have each status."""
+    counts = Counter(status for note in run.result.best.annotations for status in note.statuses)
+    counts[Status.STUDENT_TRUNCATED] = len(run.cut)
+    counts[Status.EMPTY_TEXT] = int((~rows.with_text).sum())
+    found = tuple((str(status), count(counts[status]), _MEANINGS[status]) for status in Status if counts[status])
+    return Table("Answers", ("status", "texts", "meaning"), found, frozenset({1}))
+
+
+def unanswered(run: FinishedRun) -> Table | None:
+    """Texts that the language model gave no usable answer to; None where there are none."""
+    notes = [note for note in run.result.best.annotations if set(note.statuses) & set(_UNANSWERED)]
+    if not notes:
+        return None
+    rows = tuple(
+        (
+            count(run.pool.first_row[note.index] + 1),
+            ", ".join(str(status) for status in note.statuses),
+            short(run.pool.texts[note.index]),
+            run.decisions[note.index].label or MISSING,
+        )
+        for note in notes[:MOST_UNANSWERED]
+    )
+    note = (
+        f"{len(notes) - len(rows)} more have such a freeal_status in annotated.csv." if len(notes) > len(rows) else ""
+    )
+    columns = ("row", "status", "text", "label by the student")
+    return Table("Invalid and refused answers", columns, rows, frozenset({0}), note)
+
+
+def settings(run: FinishedRun) -> Table:
+    """The settings in force and what the spec said beside task and labels, flat."""
+    said = run.spec.model_dump(mode="json", exclude={"description", "labels", "examples"}, exclude_defaults=True)
+    rows = [*_flat("", run.settings), *_flat("spec.", said)]
+    return Table("Settings", ("key", "value"), tuple(rows))
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += _flat(f"{prefix}{key}.", value)
+        else:
+            found.append((f"{prefix}{key}", _without_password(str(value))))
+    return found
+
+
+def _without_password(value: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", value)  # an address may carry one, and this page is made to be sent on
+
+
+def versions(record: Mapping[str, Any]) -> Table:
+    """What the job ran with."""
+    rows = [(name, version) for name, version in record["versions"].items()]
+    rows += [("input", f"{record['input']['file']}, SHA-256 {record['input']['sha256']}")]
+    rows += [("started", record["started"]), ("finished", record["finished"])]
+    return Table("Versions and input", ("what", "value"), tuple(rows))
+
+
+def changes(metrics: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Table | None:
+    """The last version's figures beside this one's; None where there is none to compare with."""
+    if previous is None:
+        return None
+    rows = [
+        ("rows", count(previous["rows"]), count(metrics["rows"]), _signed(metrics["rows"] - previous["rows"])),
+        ("language model", _who(previous), _who(metrics), ""),
+        ("student", previous["student"]["model"], metrics["student"]["model"], ""),
+    ]
+    for name, key in (
+        ("LLM and student agree", "llm_student_agreement"),
+        ("accuracy", "accuracy"),
+        ("macro F1", "macro_f1"),
+    ):
+        before, now = previous["final"].get(key), metrics["final"].get(key)
+        points = "" if before is None or now is None else f"{(now - before) * 100:+.1f} points"
+        if before is not None or now is not None:
+            rows.append((name, percent(before), percent(now), points))
+    rows.append(("cost", dollars(previous["cost"]["usd"]), dollars(metrics["cost"]["usd"]), ""))
+    old, new = previous["final"]["label_counts"], metrics["final"]["label_counts"]
+    for label in [*new, *(label for label in old if label not in new)]:
+        before, now = _part(old, label), _part(new, label)
+        points = "" if before is None or now is None else f"{(now - before) * 100:+.1f} points"
+        rows.append((f"rows labelled {label}", percent(before), percent(now), points))
+    note = "Two versions compare fairly only on the same rows."
+    caption = f"Compared with the version before, {previous['job']}"
+    return Table(caption, ("what", "before", "now", "change"), tuple(rows), frozenset({1, 2, 3}), note)
+
+
+def _who(metrics: Mapping[str, Any]) -> str:
+    return f"{metrics['llm']['provider']}/{metrics['llm']['model']}"
+
+
+def _part(counts: Mapping[str, int], label: str) -> float | None:
+    total = sum(counts.values())
+    return counts[label] / total if label in counts and total else None
+
+
+def _signed(number: int) -> str:
+    return f"{number:+,}"

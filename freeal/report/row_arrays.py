@@ -1,0 +1,65 @@
+"""What was said of each row of the CSV, as arrays that can be counted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from freeal.pool.text_pool import EMPTY
+from freeal.results.finished_run import FinishedRun
+
+NONE = -1
+"""Label id where there is none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Label ids per row, int [rows], NONE where there is no label; `confidence` is 0 for a row without text.
+
+    `truth` is NONE where the user gave none; a row without text has no label of ours, but may have a true one.
+    """
+
+    labels: tuple[str, ...]
+    index: np.ndarray
+    final: np.ndarray
+    llm: np.ndarray
+    student: np.ndarray
+    truth: np.ndarray
+    confidence: np.ndarray
+
+    @classmethod
+    def of(cls, run: FinishedRun) -> Rows:
+        """The rows of a finished run."""
+        names = run.spec.task.names
+        ids: dict[str | None, int] = {name: position for position, name in enumerate(names)} | {None: NONE}
+        index = np.array(run.pool.row_index, dtype=np.int64)
+
+        def spread(values: list[int]) -> np.ndarray:
+            return np.where(index == EMPTY, NONE, np.array(values)[index])
+
+        confidence = np.array([one.confidence for one in run.decisions])
+        truth = run.pool.truth or (None,) * len(index)
+        return cls(
+            labels=names,
+            index=index,
+            final=spread([ids[one.label] for one in run.decisions]),
+            llm=spread([ids[one.llm_label] for one in run.decisions]),
+            student=spread([ids[one.student_label] for one in run.decisions]),
+            truth=np.array([ids[label] for label in truth]),
+            confidence=np.where(index == EMPTY, 0.0, confidence[index]),
+        )
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which rows have a true label."""
+        return np.asarray(self.truth != NONE)
+
+    @property
+    def with_text(self) -> np.ndarray:
+        """Which rows have any text."""
+        return np.asarray(self.index != EMPTY)
+
+    def counts(self, label_ids: np.ndarray) -> tuple[int, ...]:
+        """How many of `label_ids` each label has."""
+        return tuple(int(number) for number in np.bincount(label_ids[label_ids != NONE], minlength=len(self.labels)))

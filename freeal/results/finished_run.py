@@ -1,0 +1,143 @@
+"""A finished run on its way to disk: what it found, how good it is, what it cost, and how to repeat it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.annotation.prompts import label_prompt
+from freeal.evaluation.metrics import Evaluation, final_metrics
+from freeal.loop.freeal_loop import LoopResult
+from freeal.money.budget_ledger import Ledger
+from freeal.pool.text_pool import Pool
+from freeal.spec.job_spec import Spec
+from freeal.table import Table
+from freeal.types import Decision, PromptStyle, Status
+
+SCHEMA_VERSION = 1
+"""Of metrics.json and run.json."""
+
+_PACKAGES = ("freeal-daemon", "torch", "transformers", "scikit-learn", "numpy", "anthropic", "kmedoids")
+
+
+def now() -> str:
+    """The time as run.json writes it: UTC, ISO 8601, whole seconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answerer:
+    """The language model that annotated."""
+
+    provider: str
+    model: str
+    style: PromptStyle
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer,
+    `warnings` are those of freeal/preflight/preflight_check.py; of the texts at `cut` (pool indices) the student reads
+    a part only.
+
+    `said` is everything a person said about the model (text -> label), `corrections` what that did
+    (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
+    corrections of them."""
+
+    job_id: str
+    csv: Path
+    spec: Spec
+    settings: dict[str, Any]
+    table: Table
+    pool: Pool
+    llm: Answerer
+    student: dict[str, str]
+    ledger: Ledger
+    result: LoopResult
+    decisions: list[Decision]
+    started: str
+    plain_accuracy: float | None = None
+    warnings: tuple[str, ...] = ()
+    cut: frozenset[int] = frozenset()
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    corrections: Mapping[str, Any] | None = None
+    earlier_input: Mapping[str, Any] | None = None
+
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the
+        store before it cost nothing and are not in it."""
+        used = self.ledger.usage
+        corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
+        return corrections | {
+            "schema_version": SCHEMA_VERSION,
+            "job": self.job_id,
+            "name": self.spec.name,
+            "rows": len(self.table.rows),
+            "distinct_rows": len(self.pool),
+            "labels": list(self.spec.task.names),
+            "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            "student": self.student,
+            "rounds": [state.metrics for state in self.result.rounds],
+            "kept_round": self.result.best.round,
+            "final": final_metrics(self.decisions, self.pool, self.spec.task.names)
+            | {"truncated_rows": self._cut_rows()},
+            "baselines": self._baselines(),
+            "warnings": list(self.warnings),
+            "cost": {
+                "usd": round(self.ledger.usd, 6),
+                "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
+                **dataclasses.asdict(used),
+                "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
+            },
+        }
+
+    def _cut_rows(self) -> dict[str, int]:
+        notes = self.result.best.annotations
+        llm = {note.index for note in notes if Status.TRUNCATED in note.statuses}
+        return {
+            who: sum(index in cut for index in self.pool.row_index)
+            for who, cut in (("llm", llm), ("student", self.cut))
+        }
+
+    def _baselines(self) -> dict[str, float]:
+        told = {note.index for note in self.result.best.annotations if Status.CORRECTED in note.statuses}
+        evaluation = Evaluation.of(self.pool, told=told)
+        known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}
+        scores = {name: evaluation.annotation_accuracy(notes) for name, notes in known.items()}
+        scores["plain_distillation"] = self.plain_accuracy
+        return {name: round(score, 4) for name, score in scores.items() if score is not None}
+
+    def record(self) -> dict[str, Any]:
+        """run.json: what is needed to understand or repeat this run."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "job": self.job_id,
+            "started": self.started,
+            "finished": now(),
+            **self._sources(),
+            "spec": self.spec.model_dump(mode="json"),
+            "settings": self.settings,
+            "warnings": list(self.warnings),
+            "first_prompt": self._first_prompt(),
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        }
+
+    @property
+    def file(self) -> str:
+        """The name of the file the rows came from."""
+        return self.csv.name if self.earlier_input is None else str(self.earlier_input["file"])
+
+    def _sources(self) -> dict[str, Any]:
+        read = {"file": self.csv.name, "sha256": hashlib.sha256(self.csv.read_bytes()).hexdigest()}
+        if self.earlier_input is None:
+            return {"input": read | dataclasses.asdict(self.table.dialect)}
+        return {"input": dict(self.earlier_input), "corrections": read}
+
+    def _first_prompt(self) -> str:
+        prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)
+        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)

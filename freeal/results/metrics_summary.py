@@ -1,0 +1,85 @@
+"""What a person wants to know about a finished model, from its metrics.json. Light: reads one small file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import CorruptModelError, Where
+from freeal.evaluation.confidence_intervals import spelled
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json of a model folder. Raises `CorruptModelError` when there is none to read."""
+    path = folder / "metrics.json"
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise CorruptModelError(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
+    except ValueError as cause:
+        raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
+    return metrics
+
+
+def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """(what, value) pairs: how good each part is where ground truth tells, and what it cost."""
+    llm, student = metrics["llm"], metrics["student"]
+    final, cost = metrics["final"], metrics["cost"]
+    kept = next(entry for entry in metrics["rounds"] if entry["round"] == metrics["kept_round"])
+    rounds = "1 round" if metrics["kept_round"] == 1 else f"{metrics['kept_round']} rounds"
+    known = [
+        (f"LLM zero-shot ({llm['model']})", metrics["baselines"].get("llm_zero_shot")),
+        (f"LLM after {rounds}", kept.get("llm_accuracy")),
+        (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
+    ]
+    lines = [(what, f"{value * 100:.1f} %") for what, value in known if value is not None]
+    lines += _final(metrics)
+    if not lines:
+        lines = [
+            ("accuracy", "unknown: no label_column to compare with"),
+            ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
+        ]
+    counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
+    paid = f"{cost['usd']:.4f} USD, {cost['calls']} calls of {llm['provider']}"
+    if cost["usd"] and cost.get("cache_hit_ratio"):
+        paid += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
+    return [
+        ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
+        *lines,
+        *corrections(metrics.get("corrections")),
+        ("labels", counts),
+        ("cost", paid),
+    ]
+
+
+def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What a person's labels did, in words; nothing where there are none."""
+    if not found:
+        return []
+    if "given" not in found:
+        return [("labelled by a person", f"{found['texts']} texts, kept from earlier versions")]
+    kept = f", {found['kept']} kept from earlier versions" if found["kept"] else ""
+    lines = [
+        ("labelled by a person", f"{found['given']} texts: {found['changed']} changed, {found['added']} new{kept}")
+    ]
+    if found["compared"]:
+        low, high = found["agreed_interval"]
+        share = found["agreed"] / found["compared"]
+        value = f"{share * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f}) of {found['compared']} that were looked at"
+        lines.append(("labels before, right by those", value))
+    return [*lines, ("other rows with another label now", str(found["flipped"]["rows"]))]
+
+
+def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """The accuracy of the final labels, and of those whose texts were never demonstrations, with their intervals."""
+    named = {"final labels": metrics["final"], "never demonstrations": metrics["final"].get("holdout", {})}
+    return [
+        (
+            what,
+            spelled(found["accuracy"], found["accuracy_interval"], rows=found["evaluated_rows"], of=metrics["rows"]),
+        )
+        for what, found in named.items()
+        if "accuracy_interval" in found
+    ]

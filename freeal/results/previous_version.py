@@ -1,0 +1,148 @@
+"""What a finished version leaves for the next one: its rows, its answers and what a person said about it.
+
+`answers.json` holds the kept round's answers and the demonstrations its student chose; the rows are those of
+annotated.csv, without the columns that we put behind them, and the spec is that of run.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from freeal.corrections import corrections_file
+from freeal.errors import CorruptModelError, InputError, Where
+from freeal.files import atomic_write
+from freeal.loop.round_state import RoundState, annotation_of
+from freeal.pool.text_pool import EMPTY, Pool
+from freeal.preflight import preflight_check
+from freeal.results.finished_run import Answerer
+from freeal.results.output_tables import ANNOTATED_COLUMNS
+from freeal.spec.job_spec import Spec
+from freeal.table import Dialect, Table, read_table
+from freeal.table.csv_format import CsvFormat
+from freeal.types import Annotation, Demonstration
+
+FILE_NAME = "answers.json"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """A finished version.
+
+    `annotations` and `labels` (the final ones, None where it had none) are indexed by pool index; `input` says what
+    file its rows once were, `said` is everything a person said about the model (text -> label).
+    """
+
+    folder: Path
+    input: dict[str, Any]
+    spec: Spec
+    table: Table
+    pool: Pool
+    warnings: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    annotations: tuple[Annotation, ...]
+    demonstrations: tuple[Demonstration, ...]
+    llm: Answerer
+    said: dict[str, str]
+
+
+def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
+    """answers.json, from the round that is kept."""
+    content = {
+        "format": FORMAT,
+        "texts_sha256": _fingerprint(pool.texts),
+        "llm": dataclasses.asdict(llm),
+        "held_out": sorted(pool.held_out),
+        # where an answer came from is the audit's business: to the next version all come from here
+        "annotations": [dataclasses.asdict(dataclasses.replace(note, from_store=True)) for note in state.annotations],
+        "demonstrations": [dataclasses.asdict(demo) for demo in state.representatives],
+    }
+    atomic_write.write_json(folder / FILE_NAME, content)
+
+
+def read(folder: Path) -> Earlier:
+    """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
+    answers, record = _json(folder / FILE_NAME), _json(folder / "run.json")
+    path = folder / "annotated.csv"
+    try:
+        if answers["format"] != FORMAT:
+            raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
+        spec = Spec.model_validate(record["spec"])
+        dialect = _dialect(record["input"])
+        table, given = _rows(path, dialect)
+        checked = preflight_check.check(table, spec)
+        pool = dataclasses.replace(checked.pool, held_out=frozenset(answers["held_out"]))
+        found = Earlier(
+            folder=folder,
+            input=record["input"],
+            spec=spec,
+            table=table,
+            pool=pool,
+            warnings=checked.warnings,
+            labels=_by_text(given, pool),
+            annotations=tuple(annotation_of(item) for item in answers["annotations"]),
+            demonstrations=tuple(Demonstration(**item) for item in answers["demonstrations"]),
+            llm=Answerer(**answers["llm"]),
+            said=corrections_file.remembered(folder),
+        )
+        fingerprint = answers["texts_sha256"]
+    except (InputError, ValidationError, KeyError, TypeError, ValueError) as cause:
+        raise CorruptModelError(f"the version cannot be gone on from: {cause}", where=Where(file=folder)) from cause
+    if fingerprint != _fingerprint(pool.texts) or len(found.annotations) != len(pool):
+        hint = "put corrections into a file of their own"
+        raise CorruptModelError("was changed since it was written", where=Where(file=path), hint=hint)
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as cause:
+        hint = "a version made before there were corrections: drop its CSV and spec again, with `force: true`"
+        raise CorruptModelError("is missing", where=Where(file=path), hint=hint) from cause
+    except OSError as cause:
+        raise CorruptModelError(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
+    except ValueError as cause:
+        raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
+    return content
+
+
+def _dialect(record: dict[str, Any]) -> Dialect:
+    known = {field.name for field in dataclasses.fields(Dialect)}
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+    own: dict[str, Any] = {name: value for name, value in told.items() if name in known}
+    return Dialect(**own)
+
+
+def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[str]]:
+    """The input's table out of annotated.csv, as it was written, and the final label of each row."""
+    written = CsvFormat(
+        encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
+    )
+    table = read_table(path, written)
+    ours = len(ANNOTATED_COLUMNS)
+    names = table.header[-ours:]
+    if len(names) < ours or not all(map(str.startswith, names, ANNOTATED_COLUMNS)):
+        raise CorruptModelError("does not end with our columns", where=Where(file=path))
+    rows = [row[:-ours] for row in table.rows]
+    plain = dataclasses.replace(table, header=table.header[:-ours], rows=rows, dialect=dialect)
+    return plain, [row[-ours] for row in table.rows]
+
+
+def _by_text(given: Sequence[str], pool: Pool) -> tuple[str | None, ...]:
+    labels: list[str | None] = [None] * len(pool)
+    for index, label in zip(pool.row_index, given, strict=True):
+        if index != EMPTY:
+            labels[index] = label or None
+    return tuple(labels)
+
+
+def _fingerprint(texts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()

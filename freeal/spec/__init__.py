@@ -1,0 +1,1 @@
+"""What a user says: YAML with lines, and the sidecar spec it is checked against."""

@@ -1,0 +1,272 @@
+"""The sidecar spec: what a user says about one CSV (`reviews.yaml` beside `reviews.csv`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
+
+from freeal.errors import SpecError, Where
+from freeal.files import regular_file
+from freeal.files.regular_file import Links
+from freeal.settings import LlmSettings, LongTexts, LoopSettings, Mode, Provider, StudentMode, StudentSettings
+from freeal.spec import yaml_reader
+from freeal.table.csv_format import CsvFormat
+from freeal.text import label_names
+from freeal.text.closest_name import nearest
+from freeal.types import Demonstration, Label, Task
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""A model's name is also a folder's name; nothing else may choose a path."""
+
+
+_PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
+_DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
+
+EXAMPLES_BYTES = 5_000_000
+"""Thousands of demonstrations; a prompt holds dozens."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LlmOverrides(_Part):
+    """What one job may say about the language model. Never a URL, never a key: those are the operator's."""
+
+    provider: Provider | None = None
+    model: str | None = None
+    mode: Mode | None = None
+    concurrency: PositiveInt | None = None
+
+
+class StudentOverrides(_Part):
+    """What one job may say about the student."""
+
+    model: str | None = None
+    mode: StudentMode | None = None
+    epochs: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    learning_rate: PositiveFloat | None = None
+    max_length: PositiveInt | None = None
+    long_texts: LongTexts | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    warm_start: bool | None = None
+
+
+class Example(_Part):
+    """One starting demonstration."""
+
+    text: Annotated[str, Field(min_length=1)]
+    label: str
+
+    @field_validator("text")
+    @classmethod
+    def _some_text(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("an example has no text")
+        return text
+
+
+def _pair_to_example(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise ValueError("an example is a pair [text, label] or {text: ..., label: ...}")
+        return {"text": value[0], "label": value[1]}
+    return value
+
+
+def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
+    labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
+    if labels is not None and example.label not in labels:
+        guess = nearest(example.label, labels)
+        raise ValueError(
+            f"the label {example.label!r} of an example is none of the labels"
+            + (f"; did you mean {guess!r}?" if guess else "")
+        )
+    return example
+
+
+def _list_to_mapping(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        counts = Counter(str(name) for name in value)
+        if doubled := [repr(name) for name, count in counts.items() if count > 1]:
+            raise ValueError(f"label {', '.join(doubled)} stands twice")
+        return dict.fromkeys(counts, "")
+    if isinstance(value, dict):
+        return {str(name): "" if meaning is None else meaning for name, meaning in value.items()}
+    return value
+
+
+_HARM = {
+    "label_column": "the truth would be shown to the models",
+    "id_column": "the id would be read by the models",
+    "paraphrase_column": "the text would be read twice",
+}
+
+
+class Spec(_Part):
+    """A complete, checked spec. Build it in Python with keyword arguments, or `load` it."""
+
+    name: str
+    description: Annotated[str, Field(min_length=1)]
+    labels: Annotated[dict[str, str], BeforeValidator(_list_to_mapping)]
+    text_columns: tuple[str, ...] | None = None
+    label_column: str | None = None
+    id_column: str | None = None
+    paraphrase_column: str | None = None
+    examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example), AfterValidator(_of_the_labels)], ...] = ()
+    iterations: PositiveInt | None = None
+    budget_usd: NonNegativeFloat | None = None
+    llm: LlmOverrides = LlmOverrides()
+    student: StudentOverrides = StudentOverrides()
+    csv: CsvFormat = CsvFormat()
+    force: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, name: str) -> str:
+        if re.fullmatch(NAME_PATTERN, name) is None:
+            raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        if name.endswith(".") or name.split(".", maxsplit=1)[0].lower() in _DEVICES:
+            raise ValueError("cannot be a folder's name on Windows: it is a device there, or loses its dot")
+        return name
+
+    @field_validator("labels")
+    @classmethod
+    def _usable_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        problems = ["at least 2 labels are needed"] if len(labels) < 2 else []
+        if problems := [*problems, *label_names.wrong_labels(labels)]:
+            raise ValueError("; ".join(problems))
+        return labels
+
+    @field_validator("text_columns", mode="before")
+    @classmethod
+    def _one_column_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("text_columns")
+    @classmethod
+    def _some_text(cls, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if columns is not None and not columns:
+            raise ValueError("names no column; leave the key out to use every column")
+        if doubled := [repr(name) for name, count in Counter(columns or ()).items() if count > 1]:
+            raise ValueError(f"names {', '.join(doubled)} twice")
+        return columns
+
+    @field_validator(*_HARM)
+    @classmethod
+    def _one_role_each(cls, column: str | None, info: ValidationInfo) -> str | None:
+        role = str(info.field_name)
+        if column is not None and column in (info.data.get("text_columns") or ()):
+            raise ValueError(f"{role} {column!r} is also in text_columns: {_HARM[role]}")
+        for other in _HARM:
+            if column is not None and column == info.data.get(other):
+                raise ValueError(f"{role} {column!r} is also the {other}; a column has one part")
+        return column
+
+    @field_validator("examples")
+    @classmethod
+    def _no_contradiction(cls, examples: tuple[Example, ...]) -> tuple[Example, ...]:
+        given: dict[str, set[str]] = {}
+        for example in examples:
+            given.setdefault(" ".join(example.text.casefold().split()), set()).add(example.label)
+        torn = [(text, labels) for text, labels in given.items() if len(labels) > 1]
+        if torn:
+            said = (f"{label_names.quoted(text)} stands under {' and '.join(sorted(labels))}" for text, labels in torn)
+            raise ValueError(f"examples contradict each other: {'; '.join(said)}")
+        return examples
+
+    @property
+    def other_columns(self) -> dict[str, str]:
+        """Columns that are no part of the text, by what they are."""
+        named = {
+            "label_column": self.label_column,
+            "id_column": self.id_column,
+            "paraphrase_column": self.paraphrase_column,
+        }
+        return {role: column for role, column in named.items() if column is not None}
+
+    @property
+    def task(self) -> Task:
+        """The part of the spec the prompts speak of."""
+        return Task(self.description, tuple(Label(name, meaning) for name, meaning in self.labels.items()))
+
+    @property
+    def demonstrations(self) -> tuple[Demonstration, ...]:
+        """The user's examples as demonstrations."""
+        return tuple(Demonstration(example.text, example.label, "user") for example in self.examples)
+
+    def llm_settings(self, base: LlmSettings) -> LlmSettings:
+        """`base` with this job's overrides; a job's budget can lower the operator's cap, never raise it."""
+        caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]
+        return base.model_copy(update=_given(self.llm) | {"budget_usd": min(caps, default=None)})
+
+    def student_settings(self, base: StudentSettings) -> StudentSettings:
+        """`base` with this job's overrides."""
+        return base.model_copy(update=_given(self.student))
+
+    def loop_settings(self, base: LoopSettings) -> LoopSettings:
+        """`base` with this job's overrides."""
+        return base if self.iterations is None else base.model_copy(update={"iterations": self.iterations})
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked."""
+        canonical = json.dumps(self.model_dump(exclude={"force"}), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _given(overrides: _Part) -> dict[str, Any]:
+    return {key: value for key, value in overrides.model_dump().items() if value is not None}
+
+
+def load(path: Path, *, default_name: str | None = None, links: Links = "follow") -> Spec:
+    """Read a spec file. `default_name` (the CSV's stem) is used where the file has no `name`; `links` says whether it,
+    or the file of examples it names, may be a symbolic link.
+
+    Raises `SpecError` naming the file, the line and the key.
+    """
+    document = yaml_reader.load(path, SpecError, links=links)
+    document.data.setdefault("name", default_name or path.stem)
+    examples = document.data.get("examples")
+    if isinstance(examples, str):
+        document.data["examples"] = _examples_beside(path, examples, document.where(("examples",)), links)
+    elif examples is None:
+        document.data.pop("examples", None)
+    return yaml_reader.validate(Spec, document, SpecError)
+
+
+def _examples_beside(spec_path: Path, name: str, where: Where, links: Links) -> Any:
+    if Path(name).name != name:
+        raise SpecError(f"{name!r} is not the plain name of a file beside the spec", where=where)
+    path = spec_path.parent / name
+    try:
+        content = regular_file.read(path, most_bytes=EXAMPLES_BYTES, links=links)
+        if len(content) > EXAMPLES_BYTES:
+            raise SpecError(f"is longer than {EXAMPLES_BYTES:,} bytes: more is not read", where=Where(file=path))
+        examples = json.loads(content.decode("utf-8-sig"))
+    except OSError as cause:
+        raise SpecError(f"examples file {name!r} cannot be read: {cause.strerror}", where=where) from cause
+    except RecursionError as cause:
+        raise SpecError("is nested too deep", where=Where(file=path)) from cause
+    except ValueError as cause:
+        raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
+    if not isinstance(examples, list):
+        raise SpecError("must be a JSON list of [text, label] pairs", where=Where(file=path))
+    return examples

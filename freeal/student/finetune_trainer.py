@@ -1,0 +1,136 @@
+"""The fine-tuned student: a linear head first, then the whole encoder, robustly (DESIGN.md 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeal.compute.listener import OnStep, Steps
+from freeal.student.encoder.encoder import Encoder, unit
+from freeal.student.encoder.token_batches import Tokens
+from freeal.student.encoder_trainer import EncoderTrainer, checked_ids, robust_probe
+from freeal.student.model_folder.student_metadata import Card
+from freeal.student.model_folder.text_classifier import TextClassifier
+from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.training import hyperparameters, temperature_scaling
+from freeal.student.training.label_trust import Pool, judge
+from freeal.student.training.linear_probe import softmax
+from freeal.student.training.robust_training import RobustTraining
+
+HELD_OUT_SHARE = 0.1
+HELD_OUT_FROM = 100
+"""Fewer labelled texts than this are all needed for training; the temperature is then the prior's."""
+HELD_OUT_MOST = 500
+SMALL_CLASS = 10
+
+
+class TransformerTrainer(EncoderTrainer):
+    """Fine-tunes a sequence classifier. Each fit starts from the untrained encoder, errors of a round end with it."""
+
+    mode = "finetune"
+
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
+        """Train on noisy labels. Raises `TrainingError` when no text has a label."""
+        ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        rng = np.random.default_rng([self.settings.seed, seed])
+        encoder = self._start.fresh(labels)
+        held_out = _held_out(ids, rng, confirmed=data.confirmed, groups=data.groups)
+        plan = hyperparameters.write(
+            self.settings,
+            labelled=int(((ids != NO_LABEL) & ~held_out).sum()),
+            width=encoder.model.config.hidden_size,
+            paraphrased=data.paraphrases is not None,
+        )
+        steps = Steps(on_step)
+        steps(0, plan.steps(len(data.texts)))
+        pool = Pool(
+            tokens=encoder.tokenize(data.texts),
+            label_ids=ids,
+            held_out=held_out,
+            probe_logits=self._probe(encoder, data, ids, held_out, seed=seed, steps=steps),
+            candidates=data.candidates,
+            paraphrases=_paraphrase_tokens(encoder, data.paraphrases),
+            confirmed=data.confirmed,
+        )
+        with self._start.compute.seeded(seed):
+            RobustTraining(encoder, pool, plan, rng=rng).run(steps)
+        return self._finish(encoder, pool, tuple(labels), steps)
+
+    def _probe(
+        self, encoder: Encoder, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, seed: int, steps: Steps
+    ) -> np.ndarray:
+        # linear probing, then fine-tuning (Kumar et al., ICLR 2022): a random head would first pull the features apart
+        features = self._start.features(data.texts, encoder, on_batch=steps.still)
+        known = np.flatnonzero(ids != NO_LABEL)
+        labels = encoder.head.out_features
+        head = robust_probe(
+            features[known],
+            ids[known],
+            labels=labels,
+            seed=seed,
+            usable=~held_out[known],
+            confirmed=None if data.confirmed is None else data.confirmed[known],
+            groups=None if data.groups is None else data.groups[known],
+            filtered=self.filtered,
+        )
+        encoder.set_head(head.weight, head.bias)
+        logits = np.zeros((len(ids), labels), dtype=np.float32)
+        logits[known] = head.held_out
+        return logits
+
+    def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
+        features, logits = encoder.score(pool.tokens, on_batch=steps.still)
+        losses, probability = judge(pool, logits)
+        kept = pool.held_out
+        temperature = temperature_scaling.temperature(logits[kept], pool.label_ids[kept])
+        encoder.cool(temperature)
+        card = Card(
+            labels=labels,
+            base_model=self._start.weights.name,
+            mode=self.mode,
+            max_length=encoder.max_length,
+            long_texts=encoder.long_texts,
+            temperature=temperature,
+        )
+        return Training(
+            student=TextClassifier(encoder, card),
+            clean_probability=probability,
+            proba=softmax(logits / temperature),
+            embeddings=unit(features),
+            losses=losses,
+        )
+
+
+def _paraphrase_tokens(encoder: Encoder, paraphrases: Sequence[str] | None) -> Tokens | None:
+    if paraphrases is None:
+        return None
+    return [tokens if text else [] for text, tokens in zip(paraphrases, encoder.tokenize(paraphrases), strict=True)]
+
+
+def _held_out(
+    label_ids: np.ndarray, rng: np.random.Generator, *, confirmed: np.ndarray | None, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Bool [n]: a random tenth of the labelled texts, of classes that can spare them; none of a small pool, and none
+    that a person has confirmed: those are too good not to be learned from."""
+    chosen = np.zeros(len(label_ids), dtype=bool)
+    labelled = np.flatnonzero(label_ids != NO_LABEL)
+    if len(labelled) < HELD_OUT_FROM:
+        return chosen
+    counts = np.bincount(label_ids[labelled])
+    spare = labelled[counts[label_ids[labelled]] >= SMALL_CLASS]
+    spare = spare if confirmed is None else spare[~confirmed[spare]]
+    most = min(HELD_OUT_MOST, int(len(labelled) * HELD_OUT_SHARE), len(spare))
+    drawn = rng.permutation(spare)
+    if groups is None:
+        chosen[drawn[:most]] = True
+        return chosen
+    # a group goes as a whole or not at all, or its like would still be learned from
+    torn = np.isin(groups[drawn], groups[np.setdiff1d(labelled, spare)])
+    drawn = drawn[~torn]
+    _, firsts, members, sizes = np.unique(groups[drawn], return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(firsts)
+    fits = np.zeros(len(order), dtype=bool)
+    fits[order] = np.cumsum(sizes[order]) <= most
+    chosen[drawn[fits[members]]] = True
+    return chosen

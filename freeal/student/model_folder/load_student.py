@@ -1,0 +1,58 @@
+"""Reading a saved student back. What is written, `TextClassifier.save` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from freeal.errors import ConfigError, CorruptModelError, Where
+from freeal.settings import StudentSettings
+from freeal.student.model_folder import student_metadata as cards
+from freeal.student.model_folder import untrusted_folder_check
+from freeal.student.model_folder.text_classifier import TextClassifier
+
+_HINT = "train the model again, or restore its folder from a copy"
+_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: int = 64) -> TextClassifier:
+    """The student of a model folder; of `settings`, only device and precision matter. `batch_size` texts are scored
+    at a time.
+
+    Raises `CorruptModelError` when a file is missing, damaged or contradicts another, `NewerFormatError` when a later
+    version wrote it. Nothing is unpickled, no code of the folder is run, nothing is fetched.
+    """
+    card = cards.read(folder)
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)
+    untrusted_folder_check.check(folder)
+    return _loaded(folder, card, settings or StudentSettings(), batch_size=batch_size)
+
+
+def _loaded(folder: Path, card: cards.Card, settings: StudentSettings, *, batch_size: int) -> TextClassifier:
+    from safetensors import SafetensorError
+
+    from freeal.compute import device
+    from freeal.student.encoder.encoder import Encoder, read
+
+    compute = device.choose(settings)  # outside of the try: a wrong device is no fault of the folder
+    try:
+        model, tokenizer, missing = read(folder)
+        names = tuple(str(name) for _, name in sorted(model.config.id2label.items()))
+        encoder = Encoder(model, tokenizer, max_length=card.max_length, compute=compute, long_texts=card.long_texts)
+    except (ConfigError, SafetensorError, RuntimeError) as cause:
+        problem = cause.problem if isinstance(cause, ConfigError) else str(cause)
+        raise CorruptModelError(f"the model cannot be read: {problem}", where=Where(file=folder), hint=_HINT) from cause
+    if missing:
+        raise CorruptModelError(
+            f"lacks the tensors {', '.join(sorted(missing))}",
+            where=Where(file=folder / "model.safetensors"),
+            hint=_HINT,
+        )
+    if names != card.labels:
+        raise CorruptModelError(
+            f"labels {list(names)} differ from those of {cards.FILE_NAME}, {list(card.labels)}",
+            where=Where(file=folder / "config.json", key="id2label"),
+            hint=_HINT,
+        )
+    return TextClassifier(encoder, card, batch_size=batch_size)

@@ -1,0 +1,101 @@
+"""The contract between the loop and any student, during training and after it.
+
+Training and the served classifier are different types: a `Trainer` makes a `Student`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from freeal.compute.listener import OnStep
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NO_LABEL = -1
+"""Label id of a pool text the LLM gave no usable answer for."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """What a student is taught, indexed alike.
+
+    `label_ids` [n]: NO_LABEL where unknown, and some of the others are wrong. `candidates` float [n, labels]: weights
+    of the labels a text may have, its own among them, 0 for all others; the student resolves which one it is
+    (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
+    `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
+    texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
+    """
+
+    texts: Sequence[str]
+    label_ids: Sequence[int]
+    candidates: np.ndarray | None = None
+    paraphrases: Sequence[str] | None = None
+    confirmed: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadText:
+    """A text as the student reads it. `cut`: it was longer than that, and the rest counts for nothing."""
+
+    tokens: Sequence[int]
+    cut: bool
+
+
+class Student(Protocol):
+    """A trained classifier."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names; column i of `predict_proba` is `labels[i]`."""
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`."""
+
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """The first half of `predict_proba`, which may run in another thread than the second."""
+
+    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
+        """The second half: calibrated class probabilities, float32 [len(texts), len(labels)]."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Sentence embeddings of unit length, float32 [len(texts), d]."""
+
+    def save(self, folder: Path) -> None:
+        """Write a Hugging Face model folder (config with id2label, safetensors, tokenizer) into an existing folder."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Training:
+    """What one fit leaves behind. Arrays are indexed like the texts given to `fit`.
+
+    `clean_probability` float32 [n]: P(the LLM's label is right) from the loss mixture; 0 where there was no label, 1
+    where a person has confirmed it.
+    `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
+    `embeddings` float32 [n, d]: unit length, for selection and retrieval.
+    `losses` float32 [n]: the per-text loss the last split was made from; nan where there was no label.
+    """
+
+    student: Student
+    clean_probability: np.ndarray
+    proba: np.ndarray
+    embeddings: np.ndarray
+    losses: np.ndarray
+
+
+class Trainer(Protocol):
+    """Trains a fresh student on noisy labels (DESIGN.md 4.3; FreeAL section 3.3)."""
+
+    @property
+    def description(self) -> dict[str, str]:
+        """`model`, `mode` and `device` in use, for metrics.json."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of the untrained encoder, unit length, float32 [n, d]: for choices before the first round."""
+
+    def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
+        """Train a fresh student over `labels`. Raises `TrainingError` when no text has a label."""

@@ -1,0 +1,50 @@
+"""Which trainer for which settings. Importing this loads neither torch nor transformers; calling it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from freeal.compute.listener import Listener
+from freeal.settings import StudentSettings
+from freeal.student.protocols import Trainer
+
+FROZEN_FROM_TEXTS = 20_000
+"""On a CPU, two epochs over this many texts take half an hour per round at 25 texts a second (two cores, bf16, 22 M
+parameters), hours with an encoder of 80 M; a frozen encoder takes a minute or two."""
+
+
+def make_trainer(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None = None,
+    listener: Listener | None = None,
+    most_at_once: int | None = None,
+) -> Trainer:
+    """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
+
+    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
+
+    Raises `ConfigError` where model or device are not there and `ModelFolderError` for a folder that cannot be gone on
+    from.
+    """
+    from freeal.compute import device
+    from freeal.compute.out_of_memory import Room
+
+    compute = device.choose(settings)
+    room = Room(most_at_once, listener=listener)
+    if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
+        from freeal.student.frozen_trainer import FrozenTrainer
+
+        return FrozenTrainer(settings, previous, room=room)
+    from freeal.student.finetune_trainer import TransformerTrainer
+
+    return TransformerTrainer(settings, previous, room=room)
+
+
+def choose_mode(settings: StudentSettings, *, texts: int, on_cpu: bool) -> Literal["finetune", "frozen"]:
+    """`settings.mode`, or for `auto`: fine-tune, but not where that takes hours: on a CPU with very many texts."""
+    if settings.mode != "auto":
+        return settings.mode
+    return "frozen" if on_cpu and texts > FROZEN_FROM_TEXTS else "finetune"

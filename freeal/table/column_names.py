@@ -1,0 +1,39 @@
+"""Columns by name."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from freeal.errors import InputError, Where
+from freeal.text.closest_name import nearest
+
+_MOST_NAMES_SHOWN = 30
+
+
+def find_column(header: Sequence[str], name: str, *, role: str, path: Path, line: int = 1) -> int:
+    """Position of `name` in a header, which stands on `line`; `InputError` when it is missing or stands there twice."""
+    positions = [position for position, column in enumerate(header) if column == name]
+    if len(positions) == 1:
+        return positions[0]
+    where = Where(file=path, line=line, column=name)
+    if positions:
+        places = ", ".join(str(position + 1) for position in positions)
+        raise InputError(
+            f"{role} names a column that stands {len(positions)} times",
+            where=where,
+            hint=f"it is number {places} of the header: rename all but one, or name other columns",
+        )
+    guess = nearest(name, header)
+    shown = ", ".join(header[:_MOST_NAMES_SHOWN]) + (", ..." if len(header) > _MOST_NAMES_SHOWN else "")
+    hint = f"did you mean {guess!r}?" if guess else f"columns: {shown}"
+    raise InputError(f"{role} names a column that is not there", where=where, hint=hint)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """`wanted`, or `wanted_2`, `wanted_3`, ... where it is taken."""
+    used = set(taken)
+    return next(
+        name for name in itertools.chain([wanted], (f"{wanted}_{n}" for n in itertools.count(2))) if name not in used
+    )

@@ -1,0 +1,194 @@
+"""Delimiter and quoting of a CSV, found by reading its beginning in every way and seeing what fits."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from freeal.table.csv_parsing.csv_records import is_blank, numbered
+from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
+
+SAMPLE_RECORDS = 200
+_WAYS = (("minimal", False), ("backslash", False), ("minimal", True), ("none", False))
+"""Quoting and spaces after delimiters, the usual way first."""
+
+_NO_NAME = re.compile(r"[\d\s.,:/+%$€-]*")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """The first lines of a file; `whole`: there are no others."""
+
+    lines: Sequence[str]
+    whole: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What the sample is when read in one way: records that are not blank, with their lines."""
+
+    dialect: Dialect
+    records: list[tuple[int, list[str]]]
+    broken: bool
+
+    @property
+    def width(self) -> int:
+        """Columns that the header names; 0 without one."""
+        return len(self.records[0][1]) if self.records else 0
+
+    @property
+    def fit(self) -> float:
+        """Share of the other records that have as many values as the header, empty ones at the end aside."""
+        others = self.records[1:]
+        fitting = sum(_fits(record, self.width) for _, record in others)
+        share = fitting / len(others) if others else 1.0
+        return min(share, 0.6) if self.broken else share
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        """What splits the header comes first, then what fits. A delimiter with a space behind it in the header is more
+        likely punctuation."""
+        if self.width <= 1:
+            return -1.0, False, 1
+        names = self.records[0][1]
+        return self.fit, not any(name.startswith(" ") for name in names), self.width
+
+
+class Preamble(NamedTuple):
+    """Lines above what looks like the header: its line, its names, and the values on the first line."""
+
+    line: int
+    names: list[str]
+    first_width: int
+
+
+def find_shape(sample: Sample, dialect: Dialect, *, delimiter: str | None, way: str | None) -> Dialect:
+    """`dialect` with delimiter and quoting; those that are told (`delimiter`, `way`) stay."""
+    ways = [(way, False)] if way else _WAYS
+    marks = (delimiter,) if delimiter else DELIMITERS
+    looks = [_look(sample, dialect, mark, *ways[0]) for mark in marks]
+    usual = max(looks, key=lambda look: look.rank)
+    if usual.broken or usual.fit < 1.0:
+        for other in ways[1:]:
+            found = [look for look in (_look(sample, dialect, mark, *other) for mark in marks) if _is_sound(look)]
+            if found:
+                return _unusual(max(found, key=lambda look: look.rank).dialect)
+    if delimiter is None and usual.width <= 1:
+        return _one_column(sample, dialect, looks, ways[0][0])
+    return _usual(usual, looks, delimiter)
+
+
+def find_preamble(sample: Sample, dialect: Dialect, *, delimiter: str | None) -> Preamble | None:
+    """Lines above the header, as banks and SAP write them: from some line on, most records are of one other width, and
+    the first of these looks like names. None where all of them fit the first line."""
+    taken = _look(sample, dialect, dialect.delimiter, dialect.quoting, dialect.spaced)
+    if taken.width > 1 and taken.fit >= 1.0:
+        return None
+    looks = [_look(sample, dialect, mark, dialect.quoting, dialect.spaced) for mark in _marks(delimiter)]
+    found = [preamble for look in looks if (preamble := _preamble_of(look))]
+    return max(found, key=lambda one: len(one.names), default=None)
+
+
+def _marks(delimiter: str | None) -> Sequence[str]:
+    return (delimiter,) if delimiter else DELIMITERS
+
+
+def _look(sample: Sample, dialect: Dialect, delimiter: str, quoting: str, spaced: bool) -> Look:  # noqa: FBT001
+    way = dataclasses.replace(dialect, delimiter=delimiter, quoting=quoting, spaced=spaced)  # type: ignore[arg-type]
+    records: list[tuple[int, list[str]]] = []
+    broken = False
+    try:
+        records.extend(itertools.islice(numbered(iter(sample.lines), way), SAMPLE_RECORDS))
+    except csv.Error as cause:
+        broken = sample.whole or "end of data" not in str(cause)
+    return Look(way, records, broken)
+
+
+def _fits(record: Sequence[str], width: int) -> bool:
+    return len(record) == width or (len(record) > width and is_blank(record[width:]))
+
+
+def _is_sound(look: Look) -> bool:
+    """Whether an unusual way reads everything, and nothing of what it reads speaks against it."""
+    if look.broken or look.width <= 1 or look.fit < 1.0 or len(look.records) < 2:
+        return False
+    if look.dialect.quoting != "none":
+        return True
+    # quotes mean nothing in many tab-separated files; elsewhere a stray one is a mistake to be mended
+    cells = [cell for _, record in look.records for cell in record if '"' in cell]
+    quoted = sum(len(cell) > 1 and cell.startswith('"') and cell.endswith('"') for cell in cells)
+    return look.dialect.delimiter == "\t" and 2 * quoted <= len(cells)
+
+
+def _unusual(dialect: Dialect) -> Dialect:
+    said = "quotes within values are escaped with backslashes"
+    if dialect.spaced:
+        said = "the spaces after its delimiters are no part of the values"
+    elif dialect.quoting == "none":
+        said = "its quotes are characters like others"
+    return dataclasses.replace(
+        dialect, found=(*dialect.found, f"{said}: nothing else fits"), guessed=(*dialect.guessed, said)
+    )
+
+
+def _usual(usual: Look, looks: Sequence[Look], told: str | None) -> Dialect:
+    dialect = usual.dialect
+    if told is not None:
+        return dataclasses.replace(dialect, found=(*dialect.found, "delimiter told"))
+    twins = [look for look in looks if look is not usual and look.rank[:2] == usual.rank[:2] and usual.fit == 1.0]
+    found = f"{_named(dialect.delimiter)} splits {usual.fit:.0%} of the first records into {usual.width} values"
+    guessed = dialect.guessed
+    if twins and usual.width > 1:
+        others = " or ".join(_named(look.dialect.delimiter) for look in twins)
+        guessed = (*guessed, f"{_named(dialect.delimiter)} separates its values, though {others} would fit as well")
+    return dataclasses.replace(dialect, found=(*dialect.found, found), guessed=guessed)
+
+
+def _one_column(sample: Sample, dialect: Dialect, looks: Sequence[Look], quoting: str) -> Dialect:
+    """The header has no delimiter in it. Then the lines are the values, commas and all, unless every other line is
+    split alike: that is a header that names too few columns, and reading it will say so."""
+    for look in looks:
+        if look.broken and not look.records:  # a quote opens in the first line and is never closed
+            return look.dialect
+        others = [record for _, record in look.records[1:]]
+        widths = {len(record) for record in others}
+        tail = [cell for record in others for cell in record[1:]]
+        if others and all(len(record) > 1 and is_blank(record[1:]) for record in others):
+            return look.dialect
+        if len(others) >= 3 and len(widths) == 1 and widths != {1} and not any(cell.startswith(" ") for cell in tail):
+            return look.dialect
+    whole = _look(sample, dialect, NEVER, quoting, spaced=False)
+    if whole.broken:
+        return looks[0].dialect
+    found = (*dialect.found, "the first line has no delimiter in it: one column")
+    split = any(len(record) > 1 for look in looks for _, record in look.records)
+    guess = ("it has one column, so the commas, semicolons, tabs and pipes in its lines are text",)
+    return dataclasses.replace(whole.dialect, found=found, guessed=dialect.guessed + (guess if split else ()))
+
+
+def _preamble_of(look: Look) -> Preamble | None:
+    widths = [len(record) for _, record in look.records]
+    if len(widths) < 3:
+        return None
+    ((usual, _),) = Counter(widths).most_common(1)
+    at = next((place for place in range(len(widths) - 1) if widths[place : place + 2] == [usual, usual]), 0)
+    if usual < 2 or at == 0 or usual == widths[0] or widths[at:].count(usual) < 0.8 * len(widths[at:]):
+        return None
+    line, names = look.records[at]
+    named = len(names) - next((place for place, name in enumerate(reversed(names)) if name.strip()), len(names))
+    if named < 2 or not all(_is_name(name) for name in names[:named]):
+        return None
+    return Preamble(line, names, widths[0])
+
+
+def _is_name(cell: str) -> bool:
+    return len(cell) < 100 and not cell.startswith(" ") and _NO_NAME.fullmatch(cell) is None
+
+
+def _named(delimiter: str) -> str:
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a pipe"}.get(delimiter, repr(delimiter))

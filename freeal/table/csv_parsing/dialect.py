@@ -1,0 +1,44 @@
+"""How a table is written, as told by the spec or found in the file, and how that was found."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from freeal.table.file_formats import Form
+
+DELIMITERS = (",", ";", "\t", "|")
+"""What is looked for; any other character must be named under csv.delimiter."""
+
+NEVER = "\uffff"
+"""What splits a file of one column: a noncharacter, which no text contains."""
+
+Quoting = Literal["minimal", "backslash", "none"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written.
+
+    `delimiter` splits the lines (`NEVER` in a file of one column), `output_delimiter` is that of our results.
+    `spaced`: the blanks after a delimiter are no part of the values. `lines_above` the header are not read. `found`
+    says in words what each finding rests on; `guessed` names those that another reading would fit as well, or nearly.
+    """
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quoting: Quoting = "minimal"
+    form: Form = "csv"
+    output_delimiter: str = ","
+    spaced: bool = False
+    lines_above: int = 0
+    found: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """One sentence for each thing that was guessed, for the user."""
+        return tuple(
+            f"how this file is written was guessed: {guess}; if that is wrong, say what is right under csv in the spec"
+            for guess in self.guessed
+        )

@@ -1,0 +1,89 @@
+"""Reading a table whatever its form: row by row, or whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+from freeal.errors import InputError, Where
+from freeal.table.column_names import find_column
+from freeal.table.csv_format import CsvFormat
+from freeal.table.csv_parsing.csv_rows import CsvRows
+from freeal.table.csv_parsing.dialect import Dialect
+from freeal.table.csv_writer import Row
+from freeal.table.file_formats import form_of
+from freeal.table.json_lines import JsonRows
+from freeal.table.parquet import ParquetRows
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """A table in memory. `lines[i]` is the line of the file on which row i begins (the header is usually on line 1)."""
+
+    path: Path
+    header: tuple[str, ...]
+    rows: list[Row]
+    lines: list[int]
+    dialect: Dialect
+
+    def column(self, name: str, *, role: str) -> int:
+        """Position of a column. Raises `InputError` naming `role` (the spec key) and the nearest name there is."""
+        return find_column(self.header, name, role=role, path=self.path, line=self.dialect.lines_above + 1)
+
+
+class _Rows(Protocol):
+    header: tuple[str, ...]
+    dialect: Dialect
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]: ...
+
+    def close(self) -> None: ...
+
+
+def read_table(path: Path, format: CsvFormat | None = None) -> Table:  # noqa: A002 - the spec's own word
+    """Read a whole table. Raises `InputError` with the line for whatever cannot be read as one."""
+    with RowReader(path, format or CsvFormat()) as reader:
+        rows, lines = [], []
+        for line, row in reader:
+            rows.append(row)
+            lines.append(line)
+        return Table(path, reader.header, rows, lines, reader.dialect)
+
+
+class RowReader:
+    """Rows one by one, for files of any size: `header` and `dialect` first, then (line, row) pairs, once.
+
+    Each row has as many values as the header. In a Parquet file, which has no lines, rows count from 2.
+    Raises `InputError`, with the line where there is one, for whatever cannot be read as a table.
+    """
+
+    def __init__(self, path: Path, format: CsvFormat) -> None:  # noqa: A002
+        self._rows = _open(path, format)
+        self.header = self._rows.header
+        self.dialect = self._rows.dialect
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._rows.close()
+
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        return iter(self._rows)
+
+
+def _open(path: Path, told: CsvFormat) -> _Rows:
+    form = form_of(path.name)
+    if form in ("csv", "tsv"):
+        return CsvRows(path, told)
+    heard = {"encoding"} if form == "jsonl" else set()
+    for key in told.model_fields_set - heard:
+        if getattr(told, key) is not None:
+            raise InputError(
+                "is no CSV, so nothing can be said about that",
+                where=Where(file=path, key=f"csv.{key}"),
+                hint="leave the key out",
+            )
+    return JsonRows(path, told) if form == "jsonl" else ParquetRows(path)

@@ -1,0 +1,197 @@
+"""What the language model behind the server says, in the words of either protocol, and how many tokens that took."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from freeal.testing.scripted_model import text_of
+from freeal.testing.server.faults import Fault
+from freeal.testing.server.http_response import Form
+from freeal.types import Usage
+
+_MINIMUM_CACHED_TOKENS = 512
+_FRAME_TOKENS = 20
+_ASKED_LABEL = re.compile(r'whose label is clearly "(.*?)"')
+_TOKEN = re.compile(r"\w+|\W")
+_SPANISH = {
+    "positive": "positivo",
+    "negative": "negativo",
+    "good": "bueno",
+    "bad": "malo",
+    "yes": "sí",
+    "no": "ninguno",
+}
+
+Body = Mapping[str, Any]
+
+
+def spanish(label: str) -> str:
+    """A label's name as a model says it that answers in the language of the text. Raises `KeyError` for others."""
+    return _SPANISH[label]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """One answer: the text, why it ended (in the words of the Messages API) and the tokens of the whole call."""
+
+    text: str
+    stop_reason: str
+    usage: Usage
+
+
+class Voice:
+    """Answers label prompts by `answer`, writing prompts by `write(label, number)`."""
+
+    def __init__(
+        self,
+        answer: Callable[[str], str],
+        write: Callable[[str, int], str],
+        translate: Callable[[str], str],
+    ) -> None:
+        self._answer = answer
+        self._write = write
+        self._translate = translate
+
+    def say(self, body: Body, asked: Usage, fault: Fault | None) -> Said:
+        """The answer to a request that took `asked` on its way in."""
+        kind = fault.kind if fault is not None else ""
+        text = self._text(prompt_of(body), schema_of(body), kind)
+        stop_reason = kind if kind in {"refusal", "max_tokens"} else "end_turn"
+        return Said(text, stop_reason, dataclasses.replace(asked, calls=1, output_tokens=1 + len(text) // 4))
+
+    def _text(self, prompt: str, schema: Mapping[str, Any], kind: str) -> str:
+        if "texts" in schema:
+            found = _ASKED_LABEL.search(prompt)
+            label = found.group(1) if found else "text"
+            return json.dumps({"texts": [self._write(label, number) for number in range(1, 6)]})
+        label = self._answer(text_of(prompt))
+        match kind:
+            case "refusal":
+                return ""
+            case "max_tokens":
+                return '{"label": "' + label[:2]
+            case "sentence":
+                return f"I would say that this one is {label}, all in all."
+            case "wrong case":
+                return label.swapcase()
+            case "outside the set":
+                label = "none of these"
+            case "other language":
+                label = self._translate(label)
+        return json.dumps({"label": label, "confidence": 0.9}, ensure_ascii=False)
+
+
+def prompt_of(body: Body) -> str:
+    """The text of the last turn."""
+    return _text_in(body["messages"][-1]["content"])
+
+
+def schema_of(body: Body) -> Mapping[str, Any]:
+    """The properties an answer is held to, in either protocol; empty when it is not."""
+    held = body.get("output_config", {}).get("format") or body.get("response_format", {}).get("json_schema") or {}
+    properties = held.get("schema", {}).get("properties", {})
+    return properties if isinstance(properties, dict) else {}
+
+
+def asked_of(body: Body, cached_prefixes: Collection[str]) -> Usage:
+    """Input tokens of a request: a quarter of its characters, read from the cache where its prefix is known there."""
+    turns = "".join(_text_in(turn["content"]) for turn in body["messages"])
+    total = len(_text_in(body.get("system", "")) + turns) // 4 + _FRAME_TOKENS
+    prefix = cacheable_prefix(body)
+    tokens = len(prefix) // 4
+    read, written = (tokens, 0) if prefix in cached_prefixes else (0, tokens if prefix else 0)
+    return Usage(input_tokens=total, cached_tokens=read, cache_write_tokens=written)
+
+
+def counted_tokens(body: Body, asked: Usage, form: Form) -> int:
+    """What a request takes from the limit of input tokens when it begins (`Limits`)."""
+    if form == "anthropic":
+        return asked.input_tokens - asked.cached_tokens
+    return asked.input_tokens + int(body.get("max_tokens") or body.get("max_completion_tokens") or 0)
+
+
+def cacheable_prefix(body: Body) -> str:
+    """What stands up to the last `cache_control`; empty when that is too little to be cached."""
+    blocks = [block for block in body.get("system", []) if isinstance(block, dict)]
+    blocks += [block for block in body["messages"][-1]["content"] if isinstance(block, dict)]
+    marked = [position for position, block in enumerate(blocks) if "cache_control" in block]
+    prefix = _text_in(blocks[: marked[-1] + 1]) if marked else ""
+    return prefix if len(prefix) // 4 >= _MINIMUM_CACHED_TOKENS else ""
+
+
+def message(body: Body, said: Said, *, message_id: str, service_tier: str = "standard") -> dict[str, Any]:
+    """The answer as the Messages API gives it: anthropic.types.Message."""
+    usage = said.usage
+    return {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": [{"type": "text", "text": said.text}] if said.text else [],
+        "stop_reason": said.stop_reason,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens,
+            "cache_read_input_tokens": usage.cached_tokens,
+            "cache_creation_input_tokens": usage.cache_write_tokens,
+            "output_tokens": usage.output_tokens,
+            "service_tier": service_tier,
+        },
+    }
+
+
+def chat_completion(body: Body, said: Said, *, message_id: str) -> dict[str, Any]:
+    """The answer as a chat completions server gives it."""
+    finish = {"end_turn": "stop", "max_tokens": "length", "refusal": "content_filter"}[said.stop_reason]
+    usage = said.usage
+    return {
+        "id": f"chatcmpl-{message_id}",
+        "object": "chat.completion",
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": said.text},
+                "logprobs": logprobs(body, said.text) if body.get("logprobs") else None,
+                "finish_reason": finish,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        },
+    }
+
+
+def logprobs(body: Body, text: str) -> dict[str, Any]:
+    """A choice's log-probabilities, token by token: the label's own first token has 0.6, every other label's 0.2.
+
+    A token is a word or a sign; all others are certain. Others than the chosen one are told as far as `top_logprobs`.
+    """
+    most = int(body.get("top_logprobs") or 0)
+    labels = [str(label) for label in schema_of(body).get("label", {}).get("enum", ())]
+    found = re.search(r'"label"\s*:\s*"', text)
+    content = []
+    for token in _TOKEN.finditer(text):
+        likely = {token.group(): 0.0}
+        if found is not None and token.start() == found.end():
+            others = {_TOKEN.findall(label)[0] for label in labels} - {token.group()}
+            likely = {token.group(): math.log(0.6)} | dict.fromkeys(sorted(others), math.log(0.2))
+        told = [_told(one, logprob) for one, logprob in likely.items()]
+        content.append(told[0] | {"top_logprobs": told[:most]})
+    return {"content": content}
+
+
+def _told(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "bytes": list(token.encode()), "logprob": logprob}
+
+
+def _text_in(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(str(block.get("text", "")) for block in content)

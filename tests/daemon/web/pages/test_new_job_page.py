@@ -1,0 +1,281 @@
+"""From a file in the browser to two files in the inbox."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from daemon.errors import RefusedFileError
+from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.upload_folders import ABANDONED_SECONDS, MOST_AT_ONCE
+
+CSV = b"id,text,truth\n1,good thing,good\n2,bad thing,bad\n"
+FORM = {
+    "name": "reviews",
+    "description": "Is the customer satisfied?",
+    "labels": "good: satisfied\r\nbad: not satisfied\r\n\r\n",
+    "text_columns": ["id", "text", "truth"],
+    "label_column": "truth",
+    "id_column": "id",
+    "budget_usd": "2.50",
+}
+
+
+def _upload(visitor, content=CSV, name="reviews.csv", *, spec=None):
+    files = [("files", (name, content))]
+    files += [("files", ("reviews.yaml", spec))] if spec is not None else []
+    return visitor.post("/new", files=files)
+
+
+def _uploads(stage):
+    return sorted((stage.settings.state / "uploads").iterdir())
+
+
+def test_the_form_writes_the_spec_and_both_files_reach_the_inbox(stage):
+    """Columns are read from the header; a column chosen for something else is no text."""
+    visitor = stage.open()
+    answer = _upload(visitor)
+    assert 303 == answer.status_code
+    where = answer.headers["location"]
+    page = visitor.get(where).text
+    assert ["id", "text", "truth"] == re.findall(r'name="text_columns" value="(\w+)"', page)
+    assert '<option value="id" selected>' in page
+    assert "good thing" in page
+    assert 303 == visitor.post(f"{where}/start", FORM).status_code
+    assert ["reviews.csv", "reviews.yaml"] == sorted(path.name for path in stage.settings.inbox.iterdir())
+    assert CSV == (stage.settings.inbox / "reviews.csv").read_bytes()
+    assert {
+        "name": "reviews",
+        "description": "Is the customer satisfied?",
+        "labels": {"good": "satisfied", "bad": "not satisfied"},
+        "text_columns": ["text"],
+        "label_column": "truth",
+        "id_column": "id",
+        "budget_usd": "2.50",
+    } == yaml.safe_load((stage.settings.inbox / "reviews.yaml").read_text())
+    assert [] == _uploads(stage)
+    assert 404 == visitor.get(where).status_code
+
+
+def test_a_spec_that_came_along_is_shown_and_used(stage):
+    """As text, with everything in it."""
+    spec = b"description: d\nlabels: [a, b]\nstudent: {mode: frozen}\n"
+    visitor = stage.open()
+    where = _upload(visitor, spec=spec).headers["location"]
+    assert "student: {mode: frozen}" in visitor.get(where).text
+    text = spec.decode() + "iterations: 2\n"
+    assert 303 == visitor.post(f"{where}/start", {"spec_text": text}).status_code
+    assert text == (stage.settings.inbox / "reviews.yaml").read_text()
+
+
+def test_what_is_wrong_is_said_beside_what_was_typed(stage):
+    """And nothing reaches the inbox."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    for change, says in (
+        ({"labels": "only"}, "at least 2 labels"),
+        ({"labels": "a\na"}, "stands twice"),
+        ({"name": "../evil"}, "must be 1 to 64 letters"),
+        ({"name": ".hidden"}, "must be 1 to 64 letters"),
+        ({"description": ""}, "description"),
+        ({"text_columns": []}, "no text column is ticked"),
+        ({"text_columns": ["nothing"]}, "has no column &#39;nothing&#39;"),
+        ({"budget_usd": "much"}, "budget_usd"),
+        ({"budget_usd": "-1"}, "budget_usd"),
+    ):
+        answer = visitor.post(f"{where}/start", FORM | change)
+        assert 422 == answer.status_code
+        assert says in answer.text
+        assert "line 3" not in answer.text
+        assert "Is the customer satisfied?" in answer.text or "description" in change
+    assert [] == list(stage.settings.inbox.iterdir())
+
+
+@pytest.mark.parametrize("name", ["reviews.csv", "reviews.yaml", "reviews.yml"])
+def test_what_waits_in_the_inbox_is_never_replaced(stage, name):
+    """Neither the table nor the spec, whatever their ending."""
+    (stage.settings.inbox / name).write_text("mine")
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    answer = visitor.post(f"{where}/start", FORM)
+    assert 422 == answer.status_code
+    assert "waits in the inbox already" in answer.text
+    assert [name] == [path.name for path in stage.settings.inbox.iterdir()]
+    assert "mine" == (stage.settings.inbox / name).read_text()
+    assert 303 == visitor.post(f"{where}/start", FORM | {"name": "other"}).status_code
+
+
+def test_placing_is_all_or_nothing(tmp_path):
+    """Where the second name is taken, the first goes again; nothing hidden stays behind."""
+    first, second, folder = tmp_path / "1", tmp_path / "2", tmp_path / "inbox"
+    folder.mkdir()
+    first.write_text("1")
+    second.write_text("2")
+    (folder / "b.csv").symlink_to("nowhere")
+    with pytest.raises(RefusedFileError, match="waits there already"):
+        place({"a.yaml": first, "b.csv": second}, folder)
+    assert ["b.csv"] == [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("shown", "stored"),
+    [
+        ("../../etc/passwd.csv", "passwd.csv"),
+        ("C:\\data\\my reviews.CSV", "my-reviews.csv"),
+        ("<script>alert(1)<b>.csv", "script-alert-1-b.csv"),
+        (".csv", "unnamed-e3b0c4.csv"),
+    ],
+)
+def test_a_files_name_is_shown_and_never_used(stage, shown, stored):
+    """On the disk it has a plain name of ours."""
+    visitor = stage.open()
+    where = _upload(visitor, name=shown).headers["location"]
+    [folder] = _uploads(stage)
+    assert stored in {path.name for path in folder.iterdir()}
+    text = visitor.get(where).text
+    assert "<script>alert" not in text
+    assert [folder] == _uploads(stage)
+
+
+def test_hostile_cells_and_columns_are_escaped(stage):
+    """Texts of the file stand in the page as texts."""
+    content = b'<img src=x onerror=alert(1)>,"a""b>"\n<script>alert(1)</script>,x\n'
+    visitor = stage.open()
+    text = visitor.get(_upload(visitor, content).headers["location"]).text
+    for piece in ("<img", "<script>alert", 'a"b>'):
+        assert piece not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_a_table_that_cannot_be_read_is_said(stage):
+    """With the line; the page itself stands."""
+    visitor = stage.open()
+    text = visitor.get(_upload(visitor, b'a,b\n"never closed,1\n').headers["location"]).text
+    assert "The table cannot be read" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ([("a.csv", CSV), ("b.csv", CSV)], "One table"),
+        ([("a.yaml", b"x: 1")], "One table"),
+        ([("a.exe", b"x")], "One table"),
+        ([("a.csv", CSV), ("a.yaml", b"x"), ("b.yml", b"x")], "One table"),
+        ([("a.csv", b"")], "The table is empty"),
+        ([("a.csv", CSV)] * 30, "At most 20"),
+    ],
+)
+def test_what_is_no_table_is_refused_and_leaves_nothing(stage, files, says):
+    """One table, at most one spec."""
+    visitor = stage.open()
+    answer = visitor.post("/new", files=[("files", file) for file in files])
+    assert 400 == answer.status_code
+    assert says in answer.text
+    assert [] == _uploads(stage)
+
+
+def test_an_upload_that_is_too_large_is_cut_off(stage):
+    """By what is announced, and by what comes."""
+    visitor = stage.open(max_upload_mb=1)
+    content = b"a\n" + b"x\n" * 600_000
+    answer = _upload(visitor, content)
+    assert 413 == answer.status_code
+    assert "at most 1 MB" in answer.text
+
+    async def unannounced():
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
+        for _ in range(30):
+            yield b"x" * 50_000
+        yield b"\r\n--b--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "X-Form-Token": visitor.form_token()}
+    assert 413 == visitor.send("POST", "/new", content=unannounced(), headers=headers).status_code
+    assert [] == _uploads(stage)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Dispo"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\na',
+        ),
+        ("multipart/form-data; boundary=b", b"nonsense"),
+        ("multipart/form-data", b""),
+        ("text/plain", b"x"),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n' + b"y" * 99_999),
+    ],
+)
+def test_a_damaged_form_is_refused_and_leaves_nothing(stage, kind, body):
+    """Cut off, nonsense, no boundary, a field without end."""
+    visitor = stage.open()
+    headers = {"Content-Type": kind, "X-Form-Token": visitor.form_token()}
+    assert 400 == visitor.send("POST", "/new", content=body, headers=headers).status_code
+    assert [] == _uploads(stage)
+
+
+def test_an_upload_without_the_form_token_is_thrown_away(stage):
+    """Nothing of it stays."""
+    visitor = stage.open()
+    answer = visitor.post("/new", files=[("files", ("a.csv", CSV))], form_token="wrong")
+    assert 403 == answer.status_code
+    assert [] == _uploads(stage)
+
+
+def test_abandoned_uploads_are_removed(stage):
+    """After an hour without a visit, and all of them when the service starts."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    stage.steady += ABANDONED_SECONDS / 2
+    assert 200 == visitor.get(where).status_code
+    stage.steady += ABANDONED_SECONDS * 0.9
+    stage.live.uploads.sweep()
+    assert 1 == len(_uploads(stage))
+    stage.steady += ABANDONED_SECONDS
+    stage.live.uploads.sweep()
+    assert [] == _uploads(stage)
+    _upload(visitor)
+    stage.live.uploads.clear()
+    assert [] == _uploads(stage)
+
+
+def test_an_upload_can_be_discarded(stage):
+    """By its own button."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    assert 303 == visitor.post(f"{where}/discard").status_code
+    assert [] == _uploads(stage)
+
+
+def test_there_is_an_end_to_unfinished_uploads(stage):
+    """The state folder cannot be filled with them."""
+    visitor = stage.open()
+    for _ in range(MOST_AT_ONCE):
+        assert 303 == _upload(visitor).status_code
+    assert 429 == _upload(visitor).status_code
+    assert MOST_AT_ONCE == len(_uploads(stage))
+
+
+def test_without_room_on_the_disk_nothing_is_taken(stage):
+    """An upload must not fill what jobs need."""
+    jobs = stage.settings.jobs.model_copy(update={"min_free_disk_mb": 10**9})
+    stage.settings = stage.settings.model_copy(update={"jobs": jobs})
+    assert 507 == _upload(stage.open()).status_code
+
+
+@pytest.mark.slow
+def test_the_first_prompt_and_the_cost_are_shown(stage):
+    """Counted by a process of its own, with the real loop."""
+    llm = stage.settings.llm.model_copy(update={"provider": "local"})
+    stage.settings = stage.settings.model_copy(update={"llm": llm})
+    visitor = stage.open()
+    content = b"text\n" + b"".join(b"a good thing number %d\n" % number for number in range(30))
+    where = _upload(visitor, content).headers["location"]
+    answer = visitor.post(f"{where}/look", FORM | {"text_columns": ["text"], "label_column": "", "id_column": ""})
+    assert 200 == answer.status_code
+    assert "The first prompt" in answer.text
+    assert "a good thing number" in answer.text.partition("<pre")[2]
+    assert [] == list(stage.settings.inbox.iterdir())

@@ -1,0 +1,50 @@
+"""Several answers to one text."""
+
+from __future__ import annotations
+
+import pytest
+
+from freeal.aggregation.answer_ensemble import merge, pool
+from freeal.types import Annotation, Status
+
+LABELS = ("no", "yes")
+
+
+def _note(yes, *, weight=1.0, round_number=1):
+    label = "yes" if yes > 0.5 else "no"
+    return Annotation(0, label, max(yes, 1 - yes), (Status.OK,), round_number, (1 - yes, yes), weight=weight)
+
+
+def _unusable(index=0, status=Status.INVALID_ANSWER, round_number=2):
+    return Annotation(index, None, 0.0, (status,), round_number)
+
+
+def test_the_pool_is_the_geometric_mean():
+    """Odds of 4:1 and 1:9 make odds of sqrt(4/9) to 1."""
+    found = pool([_note(0.8), _note(0.1)], LABELS)
+    assert ("no", 2.0, pytest.approx(1 / (1 + 2 / 3))) == (found.label, found.weight, found.confidence)
+
+
+def test_an_answer_counts_by_its_weight():
+    """What pools three answers for yes outweighs one equally sure answer for no."""
+    assert "yes" == pool([_note(0.8, weight=3.0), _note(0.2)], LABELS).label
+
+
+def test_answers_without_probabilities_replace_each_other():
+    """An instructed model's newer answer counts, whatever the confidence of the older."""
+    old = Annotation(0, "no", 0.99, (Status.OK,), 1)
+    new = Annotation(0, "yes", 0.6, (Status.OK,), 2)
+    assert new == pool([old, new], LABELS)
+
+
+def test_merging_never_replaces_a_label_by_an_unusable_answer():
+    """The old label stays when the new answer is invalid; a text nobody answered gets the newest reason."""
+    old = [Annotation(0, "no", 0.9, (Status.OK,), 1), _unusable(1, Status.REFUSED, 1)]
+    merged = merge(old, [_unusable(0), _unusable(1)], labels=LABELS, pool_size=2)
+    assert [("no", 1), (None, 2)] == [(note.label, note.round) for note in merged]
+
+
+def test_a_text_without_any_annotation_is_a_mistake_of_the_caller():
+    """Rows are never lost silently."""
+    with pytest.raises(KeyError):
+        merge([], [_note(0.9)], labels=LABELS, pool_size=2)

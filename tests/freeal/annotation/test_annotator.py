@@ -1,0 +1,281 @@
+"""freeal/annotation/annotator.py and freeal/annotation/request_sender.py: texts in, annotations out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.errors import BudgetReachedError, RowRejectedError, TransientError
+from freeal.events import Notice, Progress, Spend
+from freeal.llm.credentials import ApiKey
+from freeal.llm.limits.retry import Retry
+from freeal.llm.providers.anthropic import AnthropicModel
+from freeal.llm.store.answer_store import MemoryStore, SqliteStore
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import FREE
+from freeal.settings import Price
+from freeal.testing.scripted_model import ScriptedModel, text_of
+from freeal.testing.server import Fault, MessagesServer
+from freeal.text.long_text_shortening import MOST_TEXT_CHARACTERS
+from freeal.types import Demonstration, Label, Prompt, Reply, Status, Task, Usage
+
+pytestmark = pytest.mark.anyio
+
+TASK = Task("Good or bad?", (Label("good"), Label("bad")))
+PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
+
+
+def by_keyword(prompt):
+    return "good" if "fine" in text_of(prompt.specific) else "bad"
+
+
+def requests(*texts):
+    return [LabelRequest(index, text) for index, text in enumerate(texts)]
+
+
+class Job:
+    """An annotator with everything around it, in memory."""
+
+    def __init__(self, respond=by_keyword, *, price=FREE, budget_usd=None, store=None, calibration="batch", **options):
+        self.model = ScriptedModel(respond, **options)
+        self.store = store or MemoryStore()
+        self.ledger = Ledger(price, budget_usd)
+        self.events = []
+        self.annotator = Annotator(self.model, self.store, self.ledger, self.events.append, calibration)
+
+    async def annotate(self, *texts, **options):
+        return await self.annotator.annotate(requests(*texts), task=TASK, round_number=1, **options)
+
+    def notices(self):
+        return [event.message for event in self.events if isinstance(event, Notice)]
+
+
+async def test_annotations_come_in_the_order_of_requests():
+    """Each request gets its own label, wherever its answer came in."""
+    notes = await Job().annotate("fine 1", "poor", "fine 2")
+    assert [(0, "good"), (1, "bad"), (2, "good")] == [(note.index, note.label) for note in notes]
+    assert {(Status.OK,)} == {note.statuses for note in notes}
+    assert {1} == {note.round for note in notes}
+
+
+async def test_equal_requests_are_asked_once():
+    """Duplicates share one call; the same text with other demonstrations is another question."""
+    job = Job()
+    own = (Demonstration("x", "good", "user"),)
+    asked = [LabelRequest(0, "fine"), LabelRequest(1, "fine"), LabelRequest(2, "fine", own)]
+    notes = await job.annotator.annotate(asked, task=TASK, round_number=1)
+    assert ["good"] * 3 == [note.label for note in notes]
+    assert 2 == len(job.model.prompts)
+
+
+async def test_a_paid_answer_is_never_paid_again():
+    """A second run over the same store makes no call and says where its answers are from."""
+    first = Job()
+    await first.annotate("fine", "poor")
+    second = Job(store=first.store)
+    notes = await second.annotate("fine", "poor", "new")
+    assert [True, True, False] == [note.from_store for note in notes]
+    assert 1 == len(second.model.prompts)
+
+
+@pytest.mark.parametrize("error", [RowRejectedError("too odd"), TransientError("gone")])
+async def test_a_failed_row_does_not_stop_the_others(error):
+    """Its status is api_error, and one notice tells of it."""
+    job = Job(lambda prompt: error if "odd" in text_of(prompt.specific) else "good")
+    notes = await job.annotate("a", "odd", "b")
+    assert [(Status.OK,), (Status.API_ERROR,), (Status.OK,)] == [note.statuses for note in notes]
+    assert [None] == [note.label for note in notes if note.label is None]
+    assert 1 == len(job.notices())
+
+
+async def test_stored_answers_need_no_budget():
+    """What is already paid for is used although the budget is gone."""
+    first = Job()
+    await first.annotate("fine")
+    assert "good" == (await Job(store=first.store, price=PRICE, budget_usd=0.0).annotate("fine"))[0].label
+
+
+async def test_an_unusable_answer_gets_one_repair():
+    """The second question differs, names the labels, and its answer counts; both answers are stored."""
+    job = Job(lambda prompt: "bad" if "exactly one of these labels" in prompt.specific else "no idea")
+    notes = await job.annotate("a")
+    assert [("bad", (Status.OK,))] == [(note.label, note.statuses) for note in notes]
+    assert 2 == len(job.model.prompts)
+    await Job(lambda _: AssertionError("asked again"), store=job.store).annotate("a")
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [(Reply("no idea"), Status.INVALID_ANSWER), (Reply("", stop_reason="refusal"), Status.REFUSED)],
+)
+async def test_after_one_repair_the_row_is_given_up(reply, status):
+    """No endless asking; the status is that of the first answer."""
+    job = Job(lambda _: reply)
+    assert [(None, (status,))] == [(note.label, note.statuses) for note in await job.annotate("a")]
+    assert 2 == len(job.model.prompts)
+
+
+async def test_empty_and_overlong_texts():
+    """An empty text is not sent; a giant one is cut, sent and marked."""
+    job = Job()
+    notes = await job.annotate("  ", "fine " * MOST_TEXT_CHARACTERS)
+    assert [(Status.EMPTY_TEXT,), (Status.TRUNCATED,)] == [note.statuses for note in notes]
+    assert [None, "good"] == [note.label for note in notes]
+    assert MOST_TEXT_CHARACTERS == len(text_of(job.model.prompts[0].specific))
+
+
+async def test_scores_become_probabilities():
+    """A scoring model's label is the most probable one; its distribution is kept and sums to one."""
+    scores = {"a": (-0.1, -3.0), "b": (-2.5, -0.2), "c": (-0.3, -2.0)}
+    job = Job(lambda prompt: Reply(scores=scores[text_of(prompt.specific)]), calibration="none")
+    notes = await job.annotate("a", "b", "c")
+    assert ["good", "bad", "good"] == [note.label for note in notes]
+    assert all(note.confidence == max(note.distribution) for note in notes)
+    assert pytest.approx([1.0] * 3) == [sum(note.distribution) for note in notes]
+
+
+MANY = Task("Sort.", tuple(Label(name, f"about {name}") for name in ("red", "green", "blue", "grey")))
+
+
+async def test_rows_scored_on_their_shortlists_share_one_distribution():
+    """Whatever labels a row was scored on, its distribution is over all labels in the task's order."""
+    scores = {"red": -0.1, "green": -4.0, "blue": -2.0, "grey": -3.0}
+    job = Job(
+        lambda prompt: Reply(scores=tuple(scores[name] for name in prompt.labels)),
+        calibration="none",
+        style="completion",
+    )
+    lists = (("grey", "red"), ("green", "blue", "grey"), None)
+    asked = [LabelRequest(index, "x", labels=labels) for index, labels in enumerate(lists)]
+    notes = await job.annotator.annotate(asked, task=MANY, round_number=1)
+    assert [*lists[:2], MANY.names] == [prompt.labels for prompt in job.model.prompts]
+    assert ["red", "blue", "red"] == [note.label for note in notes]
+    assert {4} == {len(note.distribution) for note in notes}
+    assert pytest.approx([1.0] * 3) == [sum(note.distribution) for note in notes]
+    orders = [sorted(range(4), key=note.distribution.__getitem__, reverse=True) for note in notes]
+    assert [[0, 3], [2, 3, 1, 0], [0, 2, 3, 1]] == [orders[0][:2], *orders[1:]]
+
+
+async def test_shortlisted_scores_are_calibrated_over_the_call():
+    """A liking for one label is taken out although each row was scored on other labels."""
+    names = MANY.names
+    liking = dict(zip(names, (0.0, 3.0, -2.0, 1.0), strict=True))
+    truth = [names[n % 4] for n in range(160)]
+
+    def respond(prompt: Prompt):
+        n = int(prompt.specific.rpartition("Input: ")[2].split()[0])
+        return Reply(scores=tuple(liking[name] + (name == truth[n]) + 0.0001 * n for name in prompt.labels))
+
+    asked = [
+        LabelRequest(n, str(n), labels=tuple(dict.fromkeys((name, names[n // 4 % 4], "green"))))
+        for n, name in enumerate(truth)
+    ]
+    notes = await Job(respond, style="completion").annotator.annotate(asked, task=MANY, round_number=1)
+    assert truth == [note.label for note in notes]
+
+
+async def test_a_written_answer_may_name_any_label():
+    """A shortlist is advice to a model that writes: a label that is not on it is taken."""
+    job = Job(lambda _: '{"label": "blue", "confidence": 0.9}')
+    asked = [LabelRequest(0, "x", labels=("red", "grey"))]
+    notes = await job.annotator.annotate(asked, task=MANY, round_number=1)
+    assert [("blue", 0.9, None)] == [(note.label, note.confidence, note.distribution) for note in notes]
+    assert 1 == len(job.model.prompts)
+
+
+async def test_calibration_takes_the_models_prior_away():
+    """A model that always leans to one label is judged by its differences, over the whole call."""
+    scores = {f"t{n}": (-0.1 - 0.01 * n, -3.0 + 0.01 * n) for n in range(40)}
+    job = Job(lambda prompt: Reply(scores=scores[text_of(prompt.specific)]))
+    notes = await job.annotate(*scores)
+    assert 10 < sum(note.label == "bad" for note in notes) < 30
+    assert "bad" == notes[-1].label
+
+
+async def test_a_reply_that_was_cut_by_the_model_is_marked():
+    """The model's own truncation shows as a status beside the label."""
+    job = Job(lambda _: Reply("good", truncated=True))
+    assert [("good", (Status.TRUNCATED,))] == [(note.label, note.statuses) for note in await job.annotate("a")]
+
+
+async def test_progress_and_spend_are_told():
+    """Progress rises to the total, not for every row; spend ends at the ledger's sum."""
+    job = Job(price=PRICE)
+    await job.annotate(*(f"t{n}" for n in range(1000)))
+    progress = [event for event in job.events if isinstance(event, Progress)]
+    spend = [event for event in job.events if isinstance(event, Spend)]
+    assert sorted(event.done for event in progress) == [event.done for event in progress]
+    assert (1000, 1000) == (progress[-1].done, progress[-1].total)
+    assert len(progress) <= 210
+    assert (1000, job.ledger.usd) == (spend[-1].calls, spend[-1].usd)
+
+
+async def test_nothing_to_annotate():
+    """No requests, no calls, no annotations."""
+    job = Job()
+    assert [] == await job.annotate()
+    assert [] == job.model.calls
+
+
+async def test_the_model_writes_demonstrations():
+    """Label by label, at most per_label each; repetitions and copies of prototypes are dropped."""
+
+    def write(prompt: Prompt):
+        name = "good" if '"good"' in prompt.specific else "bad"
+        return json.dumps({"texts": [f"{name} one", "A  PROTO", f"{name} one", f"{name} two", f"{name} three"]})
+
+    job = Job(write)
+    demos = await job.annotator.write_demonstrations(TASK, prototypes=["a proto"], per_label=2)
+    assert [
+        Demonstration("good one", "good", "generated"),
+        Demonstration("good two", "good", "generated"),
+        Demonstration("bad one", "bad", "generated"),
+        Demonstration("bad two", "bad", "generated"),
+    ] == demos
+
+
+async def test_a_label_without_written_texts_is_told():
+    """A refusal for one label leaves the other's texts and a notice."""
+    job = Job(lambda prompt: Reply(stop_reason="refusal") if '"bad"' in prompt.specific else '{"texts": ["x"]}')
+    demos = await job.annotator.write_demonstrations(TASK, prototypes=[], per_label=2)
+    assert ["good"] == [demo.label for demo in demos]
+    assert ["the model wrote no example for the label 'bad'"] == job.notices()
+
+
+async def test_a_model_that_does_not_write_is_not_asked():
+    """Empty, without a call."""
+    job = Job()
+    job.model.writes = False
+    assert [] == await job.annotator.write_demonstrations(TASK, prototypes=[], per_label=2)
+    assert [] == job.model.calls
+
+
+async def test_the_whole_edge_over_a_real_socket(tmp_path):
+    """Every kind of fault on the way: each row is labelled, spend is counted, and a second run costs nothing."""
+    texts = [f"{'fine' if n % 3 else 'poor'} {n}" for n in range(60)]
+    faults = [None, "500", "reset", "empty body", "truncated json", "529", Fault("429", 0.01), "outside the set"]
+    with MessagesServer(lambda text: "good" if "fine" in text else "bad", faults=faults * 2) as server:
+        for expected_requests in (60 + 14, 0):
+            before = len(server.requests)
+            store = SqliteStore(tmp_path / "answers.db")
+            model = AnthropicModel(ApiKey("k", "a test"), retry=Retry(8, base_seconds=0.01), base_url=server.base_url)
+            ledger = Ledger(PRICE, 5.0)
+            annotator = Annotator(model, store, ledger, lambda _: None)
+            notes = await annotator.annotate(requests(*texts), task=TASK, round_number=1)
+            await model.aclose()
+            store.close()
+            assert ["good" if "fine" in text else "bad" for text in texts] == [note.label for note in notes]
+            assert expected_requests == len(server.requests) - before
+            assert ledger.usage.calls == (62 if expected_requests else 0)
+        assert ledger.usage == Usage()
+
+
+async def test_a_budget_too_small_for_one_call_is_named_as_the_reason():
+    """Rather than answers that were of no use; a later round has those of the rounds before."""
+    job = Job(price=PRICE, budget_usd=0.0)
+    with pytest.raises(BudgetReachedError, match="budget_usd"):
+        await job.annotate("fine", "poor")
+    notes = await job.annotator.annotate(requests("fine"), task=TASK, round_number=2)
+    assert (Status.BUDGET,) == notes[0].statuses

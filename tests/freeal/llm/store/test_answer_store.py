@@ -1,0 +1,280 @@
+"""freeal/llm/store/answer_store.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.errors import ConfigError
+from freeal.events import ignore
+from freeal.llm.store import store_maintenance
+from freeal.llm.store.answer_store import MemoryStore, SqliteStore, request_key
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import FREE
+from freeal.testing.scripted_model import ScriptedModel, text_of
+from freeal.types import Bill, Demonstration, Label, Prompt, Reply, Task, Usage
+
+PROMPT = Prompt(system="s", shared="t", specific="u", labels=("a", "b"))
+REPLY = Reply(text='{"label": "a"}', stop_reason="max_tokens", truncated=True, usage=Usage(1, 20, 5, 3, 2))
+SCORES = Reply(scores=(-1.5, -0.25), usage=Usage(1, 7))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    """Both kinds of store."""
+    opened = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "deep" / "answers.db")
+    yield opened
+    opened.close()
+
+
+def test_replies_come_back_whole(store):
+    """Text, scores, stop reason and usage survive; unknown keys are simply missing."""
+    store.put_many({"one": REPLY, "two": SCORES})
+    assert {"one": REPLY, "two": SCORES} == store.get_many(["two", "one", "three"])
+
+
+def test_more_keys_than_a_query_takes(store):
+    """Thousands of keys are looked up in one call."""
+    replies = {str(number): Reply(text=str(number)) for number in range(1200)}
+    store.put_many(replies)
+    assert replies == store.get_many([*replies, "missing"])
+
+
+def test_answers_survive_reopening(tmp_path):
+    """What was put is there after the file was closed and opened again."""
+    first = SqliteStore(tmp_path / "answers.db")
+    first.put_many({"k": REPLY})
+    first.close()
+    second = SqliteStore(tmp_path / "answers.db")
+    assert {"k": REPLY} == second.get_many(["k"])
+    second.close()
+
+
+def test_answers_survive_a_killed_process(tmp_path):
+    """put_many has them on disk when it returns: a process that dies at once loses nothing."""
+    path = tmp_path / "answers.db"
+    program = (
+        "import os, sys, pathlib\n"
+        "from freeal.llm.store.answer_store import SqliteStore\n"
+        "from freeal.types import Reply\n"
+        "SqliteStore(pathlib.Path(sys.argv[1])).put_many({'k': Reply(text='paid')})\n"
+        "os._exit(9)\n"
+    )
+    assert 9 == subprocess.run([sys.executable, "-c", program, path], check=False).returncode
+    store = SqliteStore(path)
+    assert "paid" == store.get_many(["k"])["k"].text
+    store.close()
+
+
+def test_several_processes_write_at_once(tmp_path):
+    """Three processes that open and write the same new file together lose no answer."""
+    path = tmp_path / "answers.db"
+    program = (
+        "import sys, pathlib\n"
+        "from freeal.llm.store.answer_store import SqliteStore\n"
+        "from freeal.types import Reply\n"
+        "store = SqliteStore(pathlib.Path(sys.argv[1]))\n"
+        "for n in range(20): store.put_many({f'{sys.argv[2]}-{n}': Reply(text=str(n))})\n"
+        "store.close()\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program, path, name]) for name in "abc"]
+    assert [0, 0, 0] == [process.wait() for process in running]
+    store = SqliteStore(path)
+    assert 60 == len(store.get_many(f"{name}-{n}" for name in "abc" for n in range(20)))
+    store.close()
+
+
+def test_a_later_format_is_refused(tmp_path):
+    """A file written by a later version is left alone, with an error that names it."""
+    path = tmp_path / "answers.db"
+    SqliteStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match=r"answers\.db.*format 99"):
+        SqliteStore(path)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    """Garbage is an error that says what to do, not a traceback of SQLite."""
+    path = tmp_path / "answers.db"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(ConfigError, match="move the file away"):
+        SqliteStore(path)
+
+
+def test_a_damaged_entry_counts_as_missing(tmp_path):
+    """An unreadable answer is asked for again, and the new one replaces it."""
+    path = tmp_path / "answers.db"
+    store = SqliteStore(path)
+    store.put_many({"k": REPLY})
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE replies SET reply = '{\"text\": 1'")
+    connection.close()
+    assert {} == store.get_many(["k"])
+    store.put_many({"k": REPLY})
+    assert {"k": REPLY} == store.get_many(["k"])
+    store.close()
+
+
+def test_the_key_covers_every_part_of_the_request():
+    """Changing any field of the prompt, the order of labels, or the fingerprint changes the key."""
+    changed = [
+        dataclasses.replace(PROMPT, system="x"),
+        dataclasses.replace(PROMPT, shared="x"),
+        dataclasses.replace(PROMPT, specific="x"),
+        dataclasses.replace(PROMPT, labels=("b", "a")),
+        Prompt(system="st", shared="", specific="u", labels=("a", "b")),
+    ]
+    keys = {request_key(PROMPT, "f"), request_key(PROMPT, "g"), *(request_key(prompt, "f") for prompt in changed)}
+    assert 7 == len(keys)
+
+
+def test_the_key_is_stable():
+    """The same request has the same key in every version: this very value is in users' files."""
+    assert "d3af7e1cfe5d485d85b45e7a86a5e8c34dc9c3a36c6f21fdfb790cf021f8b072" == request_key(PROMPT, "f")
+
+
+@given(st.text(st.characters()))
+def test_any_text_has_a_key(text):
+    """Half surrogate pairs and control characters included."""
+    assert 64 == len(request_key(dataclasses.replace(PROMPT, specific=text), "f"))
+
+
+def test_answers_survive_a_kill_in_the_middle_of_writing(tmp_path):
+    """SIGKILL while a process writes without pause: every reply it reported is there, whole, and billed once."""
+    path = tmp_path / "answers.db"
+    program = (
+        "import sys, pathlib\n"
+        "from freeal.llm.store.answer_store import SqliteStore\n"
+        "from freeal.types import Bill, Reply, Usage\n"
+        "store = SqliteStore(pathlib.Path(sys.argv[1]), job='j')\n"
+        "n = 0\n"
+        "while True:\n"
+        "    store.put_many({str(n): Reply(text='paid ' * 500)}, bill=Bill(1.0, Usage(1)))\n"
+        "    print(n, flush=True)\n"
+        "    n += 1\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE, text=True) as writer:
+        reported = [int(writer.stdout.readline()) for _ in range(50)]
+        writer.kill()
+        reported += [int(line) for line in writer.stdout]
+    store = SqliteStore(path, job="j")
+    found = store.get_many(str(number) for number in range(len(reported) + 2))
+    assert {str(number) for number in reported} <= set(found)
+    assert {"paid " * 500} == {reply.text for reply in found.values()}
+    assert Bill(float(len(found)), Usage(len(found))) == store.billed()
+    store.close()
+
+
+def test_bills_are_kept_by_job(tmp_path):
+    """What a job was billed adds up over its runs, survives reopening and can be begun anew."""
+    path = tmp_path / "answers.db"
+    for job in ("one", "two", "one"):
+        store = SqliteStore(path, job=job)
+        store.put_many({"k": REPLY}, bill=Bill(0.5, Usage(1, 20, 5, 3, 2)))
+        store.close()
+    one, two, other = (SqliteStore(path, job=job) for job in ("one", "two", "three"))
+    assert [Bill(1.0, Usage(2, 40, 10, 6, 4)), Bill(0.5, Usage(1, 20, 5, 3, 2)), Bill()] == [
+        store.billed() for store in (one, two, other)
+    ]
+    one.forget_bill()
+    assert (Bill(), 0.5) == (one.billed(), two.billed().usd)
+    for store in (one, two, other):
+        store.close()
+
+
+def test_a_store_of_the_first_format_keeps_its_answers(tmp_path):
+    """Opened by this version it is brought up to date; nothing is asked again."""
+    path = tmp_path / "answers.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL, stored_at REAL NOT NULL) WITHOUT ROWID"
+        )
+        old = json.dumps({"text": "paid", "scores": None, "stop_reason": "end_turn", "truncated": False, "usage": {}})
+        connection.execute("INSERT INTO replies VALUES ('k', ?, 1.0)", (old,))
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = SqliteStore(path, job="j", asked_of="a/m")
+    assert {"k": Reply(text="paid")} == store.get_many(["k"])
+    store.put_many({"l": REPLY}, bill=Bill(0.1))
+    assert 0.1 == store.billed().usd
+    store.close()
+    assert [("", 1, 1), ("a/m", 1, 0)] == [
+        (share.asked_of, share.entries, share.hits)
+        for share in sorted(store_maintenance.contents(path), key=lambda c: c.asked_of)
+    ]
+
+
+def test_hits_are_counted_and_looking_is_not_one(tmp_path):
+    """Each use of a stored answer counts once; an estimate leaves no trace."""
+    path = tmp_path / "answers.db"
+    store = SqliteStore(path, asked_of="anthropic/m")
+    store.put_many({str(number): REPLY for number in range(1200)})
+    store.get_many(str(number) for number in range(1200))
+    store.get_many(["1", "2", "missing"])
+    store.close()
+    with store_maintenance.StoredAnswers(path) as looked_at:
+        assert {"1": REPLY} == looked_at.get_many(["1", "missing"])
+        assert 1 == looked_at.found
+        looked_at.put_many({"new": REPLY})
+    [share] = store_maintenance.contents(path)
+    assert ("anthropic/m", 1200, 1202) == (share.asked_of, share.entries, share.hits)
+
+
+def test_a_missing_store_is_an_empty_one_to_look_at(tmp_path):
+    """And is not made by looking; asking what lies in it is an error that names it."""
+    with store_maintenance.StoredAnswers(tmp_path / "none.db") as looked_at:
+        assert {} == looked_at.get_many(["k"])
+    assert [] == list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match=r"none\.db"):
+        store_maintenance.contents(tmp_path / "none.db")
+
+
+def test_pruning_deletes_what_was_neither_stored_nor_used_for_so_long(tmp_path):
+    """An old answer that was used lately stays; the room of the others is given back."""
+    path = tmp_path / "answers.db"
+    store = SqliteStore(path)
+    store.put_many({f"old {number}": Reply(text="x" * 2000) for number in range(500)} | {"used": REPLY})
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE replies SET stored_at = 1.0, used_at = 1.0")
+    connection.close()
+    store = SqliteStore(path)
+    store.put_many({"new": REPLY})
+    store.get_many(["used"])
+    store.close()
+    before = store_maintenance.size_bytes(path)
+    assert 500 == store_maintenance.prune(path, older_than_seconds=30 * 86_400.0)
+    assert store_maintenance.size_bytes(path) < before / 2
+    store = SqliteStore(path)
+    assert {"new", "used"} == set(store.get_many(["new", "used", "old 1"]))
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_a_changed_demonstration_asks_again_only_what_shows_it():
+    """Rows with demonstrations of their own: those that show another one keep their stored answers."""
+    store = MemoryStore()
+    task = Task("x", (Label("a"), Label("b")))
+    demos = {name: Demonstration(f"text {name}", "a", "user") for name in ("p", "q")}
+
+    async def asked(changed):
+        model = ScriptedModel(lambda _: '{"label": "a", "confidence": 1}')
+        annotator = Annotator(model, store, Ledger(FREE, None), ignore)
+        shown = demos | changed
+        requests = [LabelRequest(n, f"row {n}", (shown["p" if n < 3 else "q"],)) for n in range(10)]
+        await annotator.annotate(requests, task=task, round_number=1)
+        return sorted(text_of(prompt.specific) for prompt in model.prompts)
+
+    assert 10 == len(await asked({}))
+    assert [] == await asked({})
+    assert ["row 0", "row 1", "row 2"] == await asked({"p": Demonstration("another text", "a", "user")})

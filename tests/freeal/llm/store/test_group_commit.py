@@ -1,0 +1,61 @@
+"""freeal/llm/store/group_commit.py: answers on their way to the disk."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from freeal.llm.store.answer_store import MemoryStore
+from freeal.llm.store.group_commit import Keeper
+from freeal.types import Bill, Reply
+
+pytestmark = pytest.mark.anyio
+
+
+class SlowStore(MemoryStore):
+    """A store whose first commit lasts until told."""
+
+    def __init__(self):
+        super().__init__()
+        self.commits = []
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def put_many(self, replies, *, bill):
+        self.commits.append(sorted(replies))
+        self.has_begun.set()
+        if len(self.commits) == 1:
+            self.may_end.wait(10.0)
+        super().put_many(replies, bill=bill)
+
+
+async def test_those_who_wait_share_a_commit():
+    """Nine answers that come while the first is written go in one commit; each is on disk when its caller goes on."""
+    store = SlowStore()
+    keeper = Keeper(store)
+
+    async def keep(number):
+        await keeper.keep({str(number): Reply("x")}, Bill(0.5))
+        assert str(number) in store.get_many([str(number)])
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(keep, 0)
+        await anyio.to_thread.run_sync(store.has_begun.wait, 10.0)
+        for number in range(1, 10):
+            group.start_soon(keep, number)
+        await anyio.wait_all_tasks_blocked()
+        store.may_end.set()
+    assert [["0"], [str(number) for number in range(1, 10)]] == store.commits
+    assert Bill(5.0) == store.billed()
+
+
+async def test_a_stop_comes_only_after_the_commit():
+    """What is paid for is kept."""
+    store = MemoryStore()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await Keeper(store).keep({"a": Reply("x")}, Bill(0.5))
+    assert 1 == len(store)

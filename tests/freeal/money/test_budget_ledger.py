@@ -1,0 +1,130 @@
+"""freeal/money/budget_ledger.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freeal.errors import BudgetReachedError, ConfigError
+from freeal.money.budget_ledger import Ledger
+from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, ceiling, cost_usd, price_of
+from freeal.settings import Price
+from freeal.types import Bill, Prompt, Usage
+
+PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
+DOLLAR = Usage(calls=1, input_tokens=1_000_000)
+
+
+def test_each_kind_of_token_has_its_price():
+    """Plain, written, read and output tokens: 0.5*1 + 0.3*1.25 + 0.2*0.1 + 0.1*5."""
+    usage = Usage(1, 1_000_000, cached_tokens=200_000, output_tokens=100_000, cache_write_tokens=300_000)
+    assert pytest.approx(0.5 + 0.375 + 0.02 + 0.5) == cost_usd(usage, PRICE)
+
+
+def test_reading_the_cache_costs_a_tenth_by_default():
+    """A price without cached_input takes a tenth of input."""
+    price = Price(input=2.0, output=0.0, cached_input=None)
+    assert pytest.approx(0.2) == cost_usd(Usage(1, 1_000_000, cached_tokens=1_000_000), price)
+
+
+def test_a_call_that_could_pass_the_cap_is_not_made():
+    """reserve raises before the money could be spent, and names amount and key."""
+    ledger = Ledger(PRICE, 2.5)
+    ledger.settle(ledger.reserve(DOLLAR), DOLLAR)
+    ledger.reserve(DOLLAR)
+    with pytest.raises(BudgetReachedError, match=r"budget_usd.*1\.0000 of 2\.5000"):
+        ledger.reserve(DOLLAR)
+    assert (1.0, 1.0) == (ledger.usd, ledger.reserved_usd)
+
+
+def test_settling_for_less_makes_room():
+    """What a call did not use is free again, as is a released reservation."""
+    ledger = Ledger(PRICE, 1.0)
+    ledger.settle(ledger.reserve(DOLLAR), Usage(1, 1000))
+    ledger.release(ledger.reserve(Usage(1, 900_000)))
+    ledger.reserve(Usage(1, 900_000))
+    assert pytest.approx(0.9) == ledger.reserved_usd
+
+
+def test_a_batch_is_reserved_and_settled_at_its_share():
+    """Half the price both before and after; live calls beside it keep theirs."""
+    ledger = Ledger(PRICE, 2.0)
+    batch = ledger.reserve(DOLLAR + DOLLAR, share=BATCH_SHARE)
+    live = ledger.reserve(DOLLAR)
+    assert 2.0 == ledger.reserved_usd
+    assert Bill(0.5, DOLLAR) == ledger.settle(batch, DOLLAR)
+    ledger.settle(live, DOLLAR)
+    assert (1.5, DOLLAR + DOLLAR) == (ledger.usd, ledger.usage)
+
+
+def test_known_prices_say_when_they_were_taken():
+    """The day stands in freeal.yaml beside the prices it repeats."""
+    text = (Path(__file__).resolve().parents[3] / "freeal.yaml").read_text(encoding="utf-8")
+    assert PRICES_AS_OF in text
+    assert [] == [model for model in KNOWN_PRICES if model not in text]
+    example = re.search(r"claude-haiku-5-5: (\{.*?\})", text)
+    assert KNOWN_PRICES["claude-haiku-5-5"] == Price(**yaml.safe_load(example[1]))
+
+
+def test_equal_reservations_are_kept_apart():
+    """Two calls of the same size reserve twice."""
+    ledger = Ledger(PRICE, None)
+    first, _ = ledger.reserve(DOLLAR), ledger.reserve(DOLLAR)
+    ledger.release(first)
+    assert 1.0 == ledger.reserved_usd
+
+
+def test_earlier_spend_of_the_same_job_counts():
+    """After a restart the cap still covers the whole job."""
+    ledger = Ledger(PRICE, 1.5, spent=Bill(1.0, DOLLAR))
+    with pytest.raises(BudgetReachedError):
+        ledger.reserve(DOLLAR)
+
+
+def test_a_free_model_never_reaches_a_budget():
+    """A budget of zero is fine where nothing costs anything, and `free` says so."""
+    ledger = Ledger(FREE, 0.0)
+    ledger.settle(ledger.reserve(DOLLAR), DOLLAR)
+    assert (True, 0.0) == (ledger.free, ledger.usd)
+    assert not Ledger(PRICE, None).free
+    assert not Ledger(None, None).free
+
+
+def test_a_budget_without_a_price_is_an_error_that_names_the_key():
+    """The message says which key to add."""
+    with pytest.raises(ConfigError, match=r"llm\.prices\.some-model"):
+        Ledger(None, 1.0, model="some-model")
+
+
+def test_where_prices_come_from():
+    """Settings first, local is free, the known list by undated name, unknown is None."""
+    assert PRICE == price_of("anthropic", "claude-haiku-5-5", {"claude-haiku-5-5": PRICE})
+    assert FREE == price_of("local", "anything", {})
+    assert KNOWN_PRICES["claude-haiku-4-5"] == price_of("anthropic", "claude-haiku-4-5-20251001", {})
+    assert None is price_of("openai", "claude-haiku-5-5", {})
+
+
+@given(st.text(), st.text(), st.lists(st.text(min_size=1), max_size=4))
+def test_the_ceiling_reserves_a_token_for_every_byte(shared, specific, labels):
+    """A call reserves more than it can use, whatever the script it is written in."""
+    prompt = Prompt("", shared, specific, tuple(labels))
+    written = "".join((shared, specific, *labels)).encode("utf-8", "replace")
+    assert len(written) < ceiling(prompt).input_tokens
+
+
+@given(st.lists(st.tuples(st.integers(0, 400_000), st.floats(0, 1)), max_size=40))
+def test_spend_never_passes_the_cap(calls):
+    """Whatever is reserved and settled (never above its reservation), the cap holds."""
+    ledger = Ledger(PRICE, 1.0)
+    for tokens, used in calls:
+        try:
+            reservation = ledger.reserve(Usage(1, tokens))
+        except BudgetReachedError:
+            continue
+        ledger.settle(reservation, Usage(1, int(tokens * used)))
+    assert ledger.usd <= 1.0 + 1e-9

@@ -1,0 +1,193 @@
+"""The report: one file that shows everything and runs nothing."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from freeal.corrections.review_queue import review_queue
+from freeal.report.collect_report import collect
+from freeal.report.report_page import render
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onload='alert(1)",
+    "</title></svg><script>alert(2)</script>",
+    "{{ 7 * 7 }} {% raw %} ${x}",
+    "</style><style>*{display:none}</style>",
+    "<!--",
+    "a\x00b\x1b[31m\x85 c",
+    "\u202eright to left\u202c",
+)
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "nav", "footer", "div", "p", "a"),
+    *("h1", "h2", "h3", "dl", "dt", "dd", "ul", "li", "bdi", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("figure", "figcaption", "details", "summary", "pre", "svg", "g", "text", "line", "rect", "circle", "path"),
+    "polyline",
+}
+ATTRIBUTES = {
+    *(
+        "id",
+        "class",
+        "href",
+        "lang",
+        "charset",
+        "http-equiv",
+        "content",
+        "name",
+        "scope",
+        "colspan",
+        "role",
+        "tabindex",
+    ),
+    *("aria-label", "aria-labelledby", "aria-hidden", "open", "style", "viewbox", "x", "y", "x1", "x2", "y1", "y2"),
+    *("width", "height", "cx", "cy", "r", "d", "points", "text-anchor", "transform"),
+}
+
+
+class Outline(HTMLParser):
+    """Every element of a page, and whether they nest."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.open, self.crossed = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            self.crossed.append(tag)
+
+
+@pytest.fixture
+def page_of(finish):
+    """The page of a run, from the same pieces that a job's folder is made of."""
+
+    def page(run, previous=None):
+        queue = review_queue(run.result.best, run.pool, run.decisions)
+        return render(collect(run, metrics=run.metrics(), record=run.record(), queue=queue, previous=previous))
+
+    return page
+
+
+def test_a_hostile_csv_adds_no_element_and_no_attribute(finish, page_of):
+    """Whatever texts, labels and the description hold, the page has the elements and attributes of our template only,
+    they nest, and no control character is left."""
+    rows = [(f"{text} good {number}", "happy") for number, text in enumerate(HOSTILE * 4)]
+    labels = {HOSTILE[1]: HOSTILE[0], HOSTILE[2]: HOSTILE[3], "happy": HOSTILE[5]}
+    page = page_of(finish(rows, labels=labels, description=f"{HOSTILE[0]} {HOSTILE[4]}"))
+    outline = Outline(page)
+    assert set() == {tag for tag, _ in outline.elements} - TAGS
+    assert set() == {name for _, given in outline.elements for name in given} - ATTRIBUTES
+    assert ([], []) == (outline.open, outline.crossed)
+    assert 1 == sum(tag == "style" for tag, _ in outline.elements)
+    assert re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", page) is None
+    assert "{{ 7 * 7 }}" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_nothing_is_fetched_and_nothing_runs(finish, page_of):
+    """No script, no link out, no address in the style, and a policy that forbids all of it."""
+    page = page_of(finish())
+    outline = Outline(page)
+    assert {"#"} == {given["href"][0] for tag, given in outline.elements if tag == "a"}
+    assert set() == {name for _, given in outline.elements for name in given if name.startswith("on") or name == "src"}
+    assert "url(" not in page
+    assert "@import" not in page
+    assert ["default-src 'none'; style-src 'unsafe-inline'"] == [
+        given["content"] for _, given in outline.elements if given.get("http-equiv") == "Content-Security-Policy"
+    ]
+
+
+def test_the_page_can_be_listened_to(finish, page_of):
+    """Every picture has a name that says what is in it, every table a caption and scopes, every link a target, and
+    headings descend by one."""
+    outline = Outline(page_of(finish()))
+    pictures = [given for tag, given in outline.elements if tag == "svg" and "aria-hidden" not in given]
+    assert 11 == len(pictures)
+    assert all("img" == given["role"] and "." in given["aria-label"] for given in pictures)
+    tags = [tag for tag, _ in outline.elements]
+    assert tags.count("table") == tags.count("caption") > 10
+    assert all(given.get("scope") in ("row", "col") for tag, given in outline.elements if tag == "th")
+    ids = {given["id"] for _, given in outline.elements if "id" in given}
+    assert {given["href"][1:] for tag, given in outline.elements if tag == "a"} <= ids
+    levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3")]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert "en" == next(given["lang"] for tag, given in outline.elements if tag == "html")
+
+
+def test_the_first_screen_with_ground_truth(finish, page_of):
+    """Who answered, how good with its interval, and what it cost stand before the first section."""
+    run = finish()
+    first = page_of(run).partition("<nav")[0]
+    accuracy = run.metrics()["final"]["accuracy"]
+    assert f"{accuracy * 100:.1f} % (" in first
+    assert "script-1, the Claude API (anthropic)" in first
+    assert "Is the customer happy?" in first
+    assert f"{run.ledger.usd:.4f} USD" in first
+    assert "in review_queue.csv" in first
+
+
+def test_the_first_screen_without_ground_truth(finish, page_of):
+    """Nothing is called accuracy; what can be said instead is, with a warning."""
+    run = finish(truth=False)
+    page = page_of(run)
+    first = page.partition("<nav")[0]
+    assert "Accuracy unknown: no ground truth." in first
+    assert f"{run.metrics()['final']['llm_student_agreement'] * 100:.1f} %" in first
+    assert "Reliability" not in page
+    assert "Truth against" not in page
+
+
+def test_many_labels_and_many_rows_stay_small(finish, page_of):
+    """77 labels and thousands of rows: below 1.5 MB, matrices cut to 20 labels, the rest grouped."""
+    labels = [f"label {number}" for number in range(77)]
+    rows = [(f"text {number} {'x' * (number % 77)}", f"label {number % 77}") for number in range(1800)]
+    run = finish(rows, labels=labels)
+    page = page_of(run)
+    assert len(page.encode()) < 1_500_000
+    assert "58 others" in page
+    assert "70 other labels" in page
+
+
+def test_texts_without_an_answer_are_listed(finish, page_of):
+    """A refusal stands in the table of answers with its row, and is something to look at."""
+    rows = [(f"a good thing {number}", "happy") for number in range(30)]
+    run = finish([*rows, ("an unspeakable thing", "angry")])
+    page = page_of(run)
+    assert "1 text got no usable answer in the kept round." in page.partition("<nav")[0]
+    listed = page.partition("Invalid and refused answers</caption>")[2].partition("</table>")[0]
+    assert ["31", "invalid_answer", "an unspeakable thing"] == re.findall(r"<bdi>(.*?)</bdi>", listed)[4:7]
+
+
+def test_what_changed_since_the_last_version(finish, publish, tmp_path):
+    """The metrics beside the last version's model are compared with; damaged ones are left out."""
+    publish(finish(job="moods-1"), folder="one")
+    folder = publish(finish(_half_bad(), job="moods-2"), folder="two", previous="one")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Compared with the version before, moods-1" in page
+    assert "-20" in page.partition("Compared with")[2].partition("</table>")[0]
+    (tmp_path / "one" / "metrics.json").write_text("{", encoding="utf-8")
+    third = publish(finish(job="moods-3"), folder="three", previous="one")
+    assert "Compared with" not in (third / "report.html").read_text(encoding="utf-8")
+
+
+def _half_bad():
+    return [(f"a {'good' if number % 2 else 'bad'} thing {number}", "happy") for number in range(40)]
+
+
+def test_a_password_in_an_address_is_left_out(finish, page_of):
+    """A server's address may carry a name and a password; the page is made to be sent on."""
+    run = finish()
+    run.settings["llm"]["base_url"] = "https://me:secret@example.org/v1"
+    page = page_of(run)
+    assert "secret" not in page
+    assert "https://example.org/v1" in page

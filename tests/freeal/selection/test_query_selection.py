@@ -1,0 +1,61 @@
+"""Whom to ask when not everybody can be."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freeal.selection.query_selection import most_open, spread
+
+
+def _clusters(*sizes, seed=0):
+    """Groups of unit vectors that lie close together, and the group of each."""
+    rng = np.random.default_rng(seed)
+    centers = np.eye(len(sizes), 16)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    vectors = centers[group] + rng.normal(scale=0.02, size=(sum(sizes), 16))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), group
+
+
+def test_each_region_gives_its_share():
+    """A tenth of four groups is a tenth of each, give or take one, whatever order the texts stand in."""
+    vectors, group = _clusters(400, 300, 200, 100)
+    order = np.random.default_rng(1).permutation(1000)
+    chosen = spread(vectors[order], 100, seed=0)
+    counts = np.bincount(group[order][chosen])
+    assert 100 == len(set(chosen)) == counts.sum()
+    assert np.abs(counts - [40, 30, 20, 10]).max() <= 2
+
+
+def test_a_share_of_a_few_finds_every_region():
+    """Where each group is due one text, none is left out."""
+    vectors, group = _clusters(50, 50, 50, 50)
+    for seed in range(5):
+        assert {0, 1, 2, 3} == set(group[spread(vectors, 8, seed=seed)].tolist())
+
+
+def test_the_seed_decides():
+    """The same seed gives the same texts, another one others."""
+    vectors, _ = _clusters(100, 100)
+    assert spread(vectors, 20, seed=3) == spread(vectors, 20, seed=3)
+    assert spread(vectors, 20, seed=3) != spread(vectors, 20, seed=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(1, 4), st.integers(0, 9))
+def test_exactly_as_many_as_asked_for(size, count, different, seed):
+    """Ascending positions without repetition, all where there are no more; also where texts look the same."""
+    vectors = np.eye(4)[np.arange(size) % different]
+    chosen = spread(vectors, count, seed=seed)
+    assert min(size, count) == len(chosen)
+    assert chosen == sorted(set(chosen))
+    assert 0 <= chosen[0] <= chosen[-1] < size
+
+
+def test_the_least_sure_are_asked():
+    """Of the given texts those with the lowest highest probability, ascending; of equals the first."""
+    proba = np.array([[0.9, 0.1], [0.5, 0.5], [0.4, 0.6], [0.5, 0.5], [0.2, 0.8], [0.5, 0.5]])
+    assert [1, 3] == most_open(proba, [0, 1, 2, 3, 4, 5], 2)
+    assert [2, 4] == most_open(proba, [0, 2, 4], 2)
+    assert [] == most_open(proba, [], 2)

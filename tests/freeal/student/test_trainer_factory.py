@@ -1,0 +1,157 @@
+"""Which weights, which device, which trainer; and what is said when there are none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from freeal.compute import device
+from freeal.errors import ConfigError
+from freeal.evaluation.metrics import calibration_error
+from freeal.settings import StudentSettings
+from freeal.student import encoder_trainer
+from freeal.student.encoder import pretrained_weights
+from freeal.student.trainer_factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
+from freeal.student.training import linear_probe, temperature_scaling
+from freeal.testing.tiny_encoder import tiny_encoder
+
+
+def test_a_folder_is_taken_as_it_is(encoder_folder):
+    """A local folder with config and safetensors is used, under its own name."""
+    found = pretrained_weights.resolve(str(encoder_folder))
+    assert (encoder_folder, encoder_folder.name) == (found.folder, found.name)
+
+
+@pytest.mark.parametrize(("missing", "said"), [("config.json", "config.json"), ("model.safetensors", "safetensors")])
+def test_an_incomplete_folder_is_refused(tmp_path, missing, said):
+    """A folder without config or without safetensors is an error that names what is missing."""
+    tiny_encoder(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(ConfigError, match=said):
+        pretrained_weights.resolve(str(tmp_path))
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    """A path that does not exist is not asked for at the hub."""
+    with pytest.raises(ConfigError, match="no folder"):
+        pretrained_weights.resolve(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("model", ["nobody-at-all/no-such-encoder", "not a valid id!"])
+def test_unknown_names_offline(model):
+    """Without the hub an unknown name is a ConfigError, quickly, that offers the packaged encoder."""
+    code = f"from freeal.student import weights; weights.resolve({model!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "freeal.errors.ConfigError: student.model" in done.stderr
+    assert repr(model) in done.stderr
+
+
+@pytest.mark.skipif(pretrained_weights.packaged() is None, reason="the packaged encoder is not installed")
+def test_auto_falls_back_to_the_packaged_encoder():
+    """Offline and with an empty cache, `auto` is the packaged encoder."""
+    code = "from freeal.student import weights; print(weights.resolve('auto').name)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "minilm" == done.stdout.strip()
+
+
+def test_importing_the_contracts_loads_nothing_heavy():
+    """Selection, contract, card, factory and weights import neither torch nor scikit-learn nor transformers."""
+    modules = "base, card, factory, weights, store, classifier, recipe"
+    code = (
+        f"import sys; from freeal.student import {modules}; "
+        "from freeal.selection import clean, demonstrations, retrieve; import freeal.testing.tiny_encoder; "
+        "print({'torch', 'sklearn', 'transformers', 'kmedoids'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "set()" == done.stdout.strip()
+
+
+def test_devices_that_are_not_there():
+    """A device that does not exist, or not here, is an error that says what to use."""
+    with pytest.raises(ConfigError, match="no device"):
+        device.choose(StudentSettings(device="gramophone"))
+    with pytest.raises(ConfigError, match="not on this machine"):
+        device.choose(StudentSettings(device="cuda:63"))
+    assert "cpu fp32" == str(device.choose(StudentSettings(device="cpu", precision="fp32")))
+    assert "cpu bf16" == str(device.choose(StudentSettings(device="cpu", precision="bf16")))
+
+
+def test_modes(settings):
+    """`auto` fine-tunes unless a CPU would take hours; a mode that is set is obeyed; the factory follows."""
+    auto = StudentSettings()
+    assert "finetune" == choose_mode(auto, texts=FROZEN_FROM_TEXTS, on_cpu=True)
+    assert "frozen" == choose_mode(auto, texts=FROZEN_FROM_TEXTS + 1, on_cpu=True)
+    assert "finetune" == choose_mode(auto, texts=10**6, on_cpu=False)
+    assert "finetune" == choose_mode(StudentSettings(mode="finetune"), texts=10**6, on_cpu=True)
+    for mode in ("frozen", "finetune"):
+        trainer = make_trainer(settings.model_copy(update={"mode": mode}), texts=10)
+        assert {"model": settings.model.rpartition("/")[2], "mode": mode, "device": "cpu fp32"} == trainer.description
+
+
+def sampled(*, temperature: float, noise: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits too large by `temperature`, true labels drawn from the calibrated ones, and those labels with noise."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(count, 3)) * 2
+    proba = linear_probe.softmax(logits)
+    truth = (proba.cumsum(axis=1) > rng.random(count)[:, None]).argmax(axis=1)
+    noisy = np.where(rng.random(count) < noise, (truth + rng.integers(1, 3, count)) % 3, truth)
+    return logits * temperature, truth, noisy
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.25])
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 2.5])
+def test_temperature_is_found_in_spite_of_noise(temperature, noise):
+    """With a quarter of the labels wrong, the fitted temperature is still the one of the true labels."""
+    logits, truth, noisy = sampled(temperature=temperature, noise=noise)
+    found = temperature_scaling.temperature(logits, noisy)
+    assert pytest.approx(temperature, rel=0.15) == found
+    proba = linear_probe.softmax(logits / found)
+    assert 0.04 > calibration_error(proba.max(axis=1), proba.argmax(axis=1) == truth)
+
+
+def test_few_texts_do_not_decide_the_temperature():
+    """No text leaves logits as they are; two texts move the temperature little from its prior."""
+    assert 1.0 == temperature_scaling.temperature(np.empty((0, 2)), np.empty(0, dtype=int))
+    few = temperature_scaling.temperature(np.array([[9.0, 0.0], [0.0, 9.0]]), np.array([1, 0]))
+    assert 0.5 < few < 3.0
+
+
+def test_probe_on_separable_features_and_absent_labels():
+    """A linear head separates what can be separated, and a label that never occurs never wins."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 2], 40)
+    features = rng.normal(size=(80, 6)) + np.where(labels == 0, -2.0, 2.0)[:, None]
+    head = linear_probe.fit(features, labels, labels=3, seed=0)
+    assert (labels == (features @ head.weight.T + head.bias).argmax(axis=1)).all()
+    assert 0.95 < (labels == head.held_out.argmax(axis=1)).mean()
+    assert (80, 3) == head.held_out.shape
+
+
+def test_class_biased_errors_do_not_let_one_label_take_over():
+    """Two of five texts of one label carry the other: a head that trusts both labels alike gives it 0.60 of the texts
+    on average, one that trusts by the split alone 0.68."""
+    shares = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        truth = np.arange(300) % 2
+        features = rng.normal(size=(300, 16)).astype(np.float32)
+        features[:, 0] += 1.2 * (2 * truth - 1)
+        noisy = np.where((rng.random(300) < 0.4) & (truth == 0), 1, truth)
+        head = encoder_trainer.robust_probe(features, noisy, labels=2, seed=0)
+        shares.append((features @ head.weight.T + head.bias).argmax(axis=1).mean())
+    assert 0.64 > np.mean(shares)

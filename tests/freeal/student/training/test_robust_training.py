@@ -1,0 +1,97 @@
+"""The robust run keeps every number with its text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freeal.compute import device
+from freeal.settings import StudentSettings
+from freeal.student.encoder import encoder
+from freeal.student.encoder.pretrained_weights import resolve
+from freeal.student.encoder.token_batches import padded, shuffled, sorted_by_length
+from freeal.student.protocols import NO_LABEL
+from freeal.student.training import hyperparameters
+from freeal.student.training.label_trust import Pool, judge
+from freeal.student.training.robust_training import RobustTraining
+
+
+@pytest.fixture
+def untrained(settings) -> encoder.Encoder:
+    """A fresh two-label classifier."""
+    compute = device.choose(settings)
+    return encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
+
+
+def pool_of(model: encoder.Encoder, texts: list[str], labels: list[int]) -> Pool:
+    """A pool whose probe found nothing."""
+    count = len(texts)
+    ids = np.array(labels)
+    return Pool(model.tokenize(texts), ids, np.zeros(count, dtype=bool), np.zeros((count, 2)))
+
+
+def test_losses_belong_to_texts_not_positions(untrained, pool):
+    """Shuffling the pool shuffles losses and P(clean) with it: nothing depends on where in a batch a text fell."""
+    texts, labels = pool
+    order = np.random.default_rng(4).permutation(len(texts))
+    straight = pool_of(untrained, texts, labels)
+    mixed = pool_of(untrained, [texts[index] for index in order], [labels[index] for index in order])
+    one, two = (judge(one, untrained.score(one.tokens)[1]) for one in (straight, mixed))
+    np.testing.assert_allclose(one[0][order], two[0], atol=1e-5)
+    np.testing.assert_allclose(one[1][order], two[1], atol=1e-3)
+
+
+def test_no_label_no_loss(untrained):
+    """A text without a label has no loss and no P(clean); the others have."""
+    pool = pool_of(untrained, ["a good film", "a bad film", "a film"], [0, 1, NO_LABEL])
+    losses, clean = judge(pool, untrained.score(pool.tokens)[1])
+    assert [False, False, True] == np.isnan(losses).tolist()
+    assert 0 == clean[2]
+    assert (clean[:2] > 0).all()
+
+
+def test_held_out_labels_are_not_learned(untrained, settings, pool):
+    """Swapping held-out labels changes nothing in the trained weights."""
+    trained = []
+    for flipped in (False, True):
+        one = encoder.load(
+            resolve(settings.model), labels=("good", "bad"), max_length=32, compute=untrained.compute, seed=0
+        )
+        labels = np.array(pool[1])
+        held_out = np.arange(len(labels)) % 5 == 0
+        if flipped:
+            labels[held_out] = 1 - labels[held_out]
+        data = Pool(one.tokenize(pool[0]), labels, held_out, np.zeros((len(labels), 2)))
+        plan = hyperparameters.Recipe(2, 2, 16, 1e-3, filtered=True, mixup=True, consistency=True)
+        with one.compute.seeded(0):
+            RobustTraining(one, data, plan, rng=np.random.default_rng(0)).run(lambda done, total: None)
+        trained.append(one.score(data.tokens)[1])
+    np.testing.assert_array_equal(*trained)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=200), st.integers(1, 9), st.integers(0, 3))
+def test_batches_cover_every_text_once(lengths, size, seed):
+    """Training and scoring batches hold each index exactly once, and none is larger than asked."""
+    array = np.array(lengths)
+    rng = np.random.default_rng(seed)
+    for batches in (shuffled(array, np.arange(len(array)), size=size, rng=rng), sorted_by_length(array, size=size)):
+        assert list(range(len(array))) == sorted(int(index) for batch in batches for index in batch)
+        assert size >= max(len(batch) for batch in batches)
+
+
+def test_padding():
+    """Ids fill from the left, the mask says how far."""
+    ids, mask = padded([[5, 6, 7], [8]], pad_id=1)
+    assert [[5, 6, 7], [8, 1, 1]] == ids.tolist()
+    assert [[1, 1, 1], [1, 0, 0]] == mask.tolist()
+
+
+def test_recipe():
+    """Fewer texts get more epochs, narrow encoders larger steps, and at least one epoch is always plain."""
+    epochs = [hyperparameters.default_epochs(count) for count in (1, 240, 600, 2000, 50_000)]
+    assert epochs == sorted(epochs, reverse=True)
+    assert hyperparameters.default_learning_rate(384) > hyperparameters.default_learning_rate(768)
+    one = hyperparameters.write(StudentSettings(epochs=1), labelled=10, width=384, paraphrased=False)
+    assert (1, 1) == (one.epochs, one.warmup_epochs)
