@@ -10,7 +10,7 @@ import structlog
 from daemon.errors import ChangedFileError
 from daemon.inbox import file_stability
 from daemon.inbox.file_stability import Sighting
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from freeal.errors import Where
 from freeal.files import atomic_write
 
@@ -23,13 +23,13 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
     Raises `ChangedFileError` when it was written to or replaced since: it then lies where it lay. Raises `OSError` when
     it cannot be moved.
     """
-    if atomic_publish.renamed(source, target):
+    if durable_file_moves.renamed(source, target):
         if file_stability.look(target) != sighting:
             put_back(target, source)
             raise _changed(source)
         return
     # a rename takes a writer's further writing along, a copy would lose it: looked at again before the original goes
-    atomic_publish.copy(source, target)
+    durable_file_moves.copy(source, target)
     if file_stability.look(source) != sighting:
         target.unlink()
         raise _changed(source)
@@ -47,7 +47,7 @@ def put_back(taken: Path, origin: Path) -> None:
         if os.path.lexists(origin):
             _log.warning("a file was replaced while it was being taken; the newer one stays", file=str(origin))
         else:
-            atomic_publish.move(taken, origin)
+            durable_file_moves.move(taken, origin)
             return
     taken.unlink()
     atomic_write.sync(origin.parent)

@@ -28,7 +28,7 @@ from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import twin_of
 from freeal.errors import FreealError, SpecError, Where
 from freeal.files import regular_file
@@ -167,7 +167,7 @@ class Intake:
         could be taken, `OSError` when it cannot be moved.
         """
         place = Workplace(self._settings, job.id)
-        inputs = atomic_publish.make_folder(place.inputs)
+        inputs = durable_file_moves.make_folder(place.inputs)
         folder = dropped_in(self._settings, job.id)
         for origin in _origins(job):
             source, target = folder / origin.name, inputs / origin.name
@@ -176,7 +176,7 @@ class Intake:
                 if here and not origin.shared and here == origin.sighting:
                     source.unlink()  # a copy across file systems was cut off before its end
             elif (place.done / origin.name).is_file():
-                atomic_publish.move(
+                durable_file_moves.move(
                     place.done / origin.name, target
                 )  # it was being archived without a run: that begins anew
             elif here is None:
@@ -186,7 +186,7 @@ class Intake:
                     hint="drop it again",
                 )
             elif origin.shared:
-                atomic_publish.copy(source, target)
+                durable_file_moves.copy(source, target)
             else:
                 take(source, target, origin.sighting)
 
@@ -209,12 +209,12 @@ class Intake:
                 raise RefusedFileError(
                     "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
                 )
-        atomic_publish.make_folder(place.inputs)
+        durable_file_moves.make_folder(place.inputs)
         for entry in sorted(place.failed.iterdir()) if place.failed.is_dir() else ():
             if entry.name in {"error.json", "ERROR.txt"}:
                 entry.unlink()
             elif entry.is_file() and not entry.is_symlink():
-                atomic_publish.move(entry, place.inputs / entry.name)
+                durable_file_moves.move(entry, place.inputs / entry.name)
         if place.failed.is_dir():
             place.failed.rmdir()
         digest = csv_digest(place.inputs / job.csv_name)

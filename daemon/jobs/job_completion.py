@@ -15,13 +15,13 @@ import structlog
 
 from daemon.config import Settings
 from daemon.host.clock import Clock
-from daemon.jobs.batch_cancellation import Batches
+from daemon.jobs.cancelled_job_batches import Batches
 from daemon.journal import job_json
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs, atomic_publish
+from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
 from freeal.table.file_formats import data_stem
@@ -53,7 +53,7 @@ class Endings:
         place = Workplace(self._settings, job.id)
         shelf = Shelf(self._settings.models, job.name)
         if place.output.is_dir():
-            atomic_publish.sweep(place.output)  # it becomes the version as it stands
+            durable_file_moves.sweep(place.output)  # it becomes the version as it stands
             job_json.write(place.output, job)
         shelf.publish(
             place.output,

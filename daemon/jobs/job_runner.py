@@ -32,8 +32,8 @@ from daemon.limits.daily_spend import Purse
 from daemon.limits.job_budget import Allowance, Allowances
 from daemon.limits.rate_limit_shares import Shares
 from daemon.processes import message_protocol
-from daemon.processes.child_process import Child, child, converse
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
+from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import View
 from freeal.errors import DeviceError, FreealError
 from freeal.events import Event

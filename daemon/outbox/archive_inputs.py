@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.host import clock
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.processes.message_protocol import Failure
 from freeal.files import atomic_write, regular_file
 from freeal.text.printable_text import visible
@@ -23,7 +23,7 @@ REPORT_BYTES = 5_000_000
 
 def to_done(inputs: Path, folder: Path) -> None:
     """Move every file of a claimed `inputs` folder into `folder`. May be repeated."""
-    _move_all(inputs, atomic_publish.make_folder(folder))
+    _move_all(inputs, durable_file_moves.make_folder(folder))
 
 
 def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, the
 
     `subject` names the job; `then` is what the user does after mending the cause.
     """
-    atomic_publish.make_folder(folder)
+    durable_file_moves.make_folder(folder)
     names = {entry.name for entry in _entries(inputs)} | {entry.name for entry in _entries(folder)}
     several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
     problems = [one | {"where": _found_now(one["where"], folder, names)} for one in several]
@@ -98,4 +98,4 @@ def _entries(folder: Path) -> Iterable[Path]:
 
 def _move_all(inputs: Path, folder: Path) -> None:
     for entry in _entries(inputs):
-        atomic_publish.move(entry, folder / entry.name)
+        durable_file_moves.move(entry, folder / entry.name)

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from daemon.errors import RefusedFileError
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from freeal.errors import Where
 from freeal.spec.job_spec import NAME_PATTERN
 
@@ -61,14 +61,14 @@ class Shelf:
         self._refuse_links()
         version = self.version(job_id)
         if not version.exists():
-            atomic_publish.move_folder(output, version)
+            durable_file_moves.move_folder(output, version)
         for lane in LANES:
-            atomic_publish.make_folder(self.folder / lane)
-        atomic_publish.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
+            durable_file_moves.make_folder(self.folder / lane)
+        durable_file_moves.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
         for name in ON_TOP:
             if (version / name).is_file():
-                atomic_publish.copy(version / name, self.folder / name)
-        atomic_publish.point(self.model, f"versions/{job_id}/model")
+                durable_file_moves.copy(version / name, self.folder / name)
+        durable_file_moves.point(self.model, f"versions/{job_id}/model")
         self._retire(keep_versions)
 
     def check_writable(self) -> None:
@@ -93,20 +93,20 @@ class Shelf:
     def discard(self, job_id: str) -> None:
         """Forget a version whose publishing did not come to its end; the current one stays."""
         if self.current != job_id and self.version(job_id).is_dir():
-            atomic_publish.remove_folder(self.version(job_id))
+            durable_file_moves.remove_folder(self.version(job_id))
 
     def sweep(self) -> None:
         """Delete what cut-off writes left; before anything is published."""
         if not self.folder.is_symlink():
             for folder in (self.folder, *(self.folder / name for name in SWEPT)):
-                atomic_publish.sweep(folder)
+                durable_file_moves.sweep(folder)
 
     def _retire(self, keep: int) -> None:
         """Delete the oldest versions, never the current one; ids differ first in the second of the claim."""
         versions = (self.folder / "versions").iterdir()
         others = sorted(one for one in versions if not one.name.startswith(".") and one.name != self.current)
         for version in others[: max(0, len(others) + 1 - keep)]:
-            atomic_publish.remove_folder(version)
+            durable_file_moves.remove_folder(version)
             _log.info("an old version was deleted", model=self.name, version=version.name)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.host import clock
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from freeal.files import atomic_write, regular_file
 
@@ -19,15 +19,15 @@ FACTS_BYTES = 5_000_000
 
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
     """Move `labelled` to its place, with `summary` beside it; where it lies then. May be repeated after a crash."""
-    folder = atomic_publish.make_folder(shelf.folder / "predictions")
+    folder = durable_file_moves.make_folder(shelf.folder / "predictions")
     csv, facts = folder / f"{stem}.csv", folder / f"{stem}.json"
     earlier = _id_of(csv, facts)
     if earlier is not None and earlier != prediction_id:
         for path in (csv, facts):  # the facts last: they say whose the CSV is, should this be cut off
             if path.exists():
-                atomic_publish.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
+                durable_file_moves.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
     atomic_write.write_json(facts, summary | {"prediction": prediction_id})
-    atomic_publish.move(labelled, csv)
+    durable_file_moves.move(labelled, csv)
     return csv
 
 

@@ -29,9 +29,9 @@ from daemon.outbox.model_shelf import Shelf
 from daemon.predictions.lane_rotation import Rotation
 from daemon.predictions.prediction_completion import OUTPUT, PredictionEndings
 from daemon.predictions.prediction_progress import Pace
-from daemon.processes.child_process import Child, child, converse
 from daemon.processes.message_protocol import Answer, Failure, Stopped
 from daemon.processes.prediction_slice import Slice
+from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import LogView, View
 from freeal.errors import Where
 from freeal.settings import PredictSettings

@@ -19,12 +19,10 @@ def probe(line: str) -> Answer:
     try:
         from freeal.compute import device
         from freeal.settings import StudentSettings
-        from freeal.student.encoder import pretrained_weights
+        from freeal.student.encoder import encoder_weights
 
         settings = StudentSettings.model_validate_json(line)
-        return Result(
-            {"encoder": pretrained_weights.resolve(settings.model).name, "device": str(device.choose(settings))}
-        )
+        return Result({"encoder": encoder_weights.resolve(settings.model).name, "device": str(device.choose(settings))})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

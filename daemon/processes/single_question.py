@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from daemon.processes.child_process import child, converse
 from daemon.processes.message_protocol import Answer, Failure
+from daemon.processes.process_supervisor import child, converse
 from freeal.events import Event
 
 TIMEOUT_SECONDS = 3600.0

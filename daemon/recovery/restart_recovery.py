@@ -18,9 +18,9 @@ from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.limits.daily_spend import Purse
-from daemon.outbox import archive_inputs, atomic_publish
+from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf, shelves
-from daemon.recovery import orphaned_work, rebuild_from_folders
+from daemon.recovery import rebuild_from_folders, work_without_journal
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Recovery:
         for folder in rebuild_from_folders.folders(self._settings.work):
             if self._journal.has_job(folder.name) or self._journal.has_prediction(folder.name):
                 continue
-            begun = orphaned_work.claimed(self._settings, folder)
+            begun = work_without_journal.claimed(self._settings, folder)
             if isinstance(begun, Job):
                 self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
             elif begun is not None:
@@ -132,17 +132,17 @@ class Recovery:
 
     def _sweep(self) -> None:
         """Delete what cut-off writes left, wherever we write."""
-        atomic_publish.sweep(self._settings.inbox)
+        durable_file_moves.sweep(self._settings.inbox)
         for job in self._journal.unfinished():
             place = Workplace(self._settings, job.id)
             for folder in (place.done, place.failed):
-                atomic_publish.sweep(folder)
+                durable_file_moves.sweep(folder)
         for shelf in shelves(self._settings.models):
             shelf.sweep()
         for prediction in self._journal.claimed_predictions():
             folder = Shelf(self._settings.models, prediction.model).folder
             for end in ("done", "failed"):
-                atomic_publish.sweep(folder / end / prediction.id)
+                durable_file_moves.sweep(folder / end / prediction.id)
 
     def _clear_work(self) -> None:
         for folder in sorted(self._settings.work.iterdir()):

@@ -9,10 +9,10 @@ import numpy as np
 from freeal.compute.listener import OnStep, Steps
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
-from freeal.student.encoder_trainer import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.trainer_base import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.training import hyperparameters, temperature_scaling
 from freeal.student.training.label_trust import Pool, judge
 from freeal.student.training.linear_probe import softmax

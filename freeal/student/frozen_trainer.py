@@ -9,10 +9,10 @@ import numpy as np
 from freeal.compute.listener import OnStep
 from freeal.selection import clean_split
 from freeal.student.encoder.encoder import unit
-from freeal.student.encoder_trainer import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.trainer_base import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.training import temperature_scaling, training_targets
 from freeal.student.training.linear_probe import Probe, cross_entropy, softmax
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.config import Settings
 from daemon.host.clock import Clock, day
-from daemon.inbox.folder_watcher import WatchState
+from daemon.inbox.file_events import WatchState
 from daemon.inbox.pairing import Waiting
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal

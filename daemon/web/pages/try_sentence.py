@@ -15,8 +15,8 @@ import structlog
 
 from daemon.errors import ChildError
 from daemon.outbox.model_shelf import Shelf
-from daemon.processes.child_process import Child, child, converse
 from daemon.processes.message_protocol import Answer, Failure, Result
+from daemon.processes.process_supervisor import Child, child, converse
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.events import Event
 from freeal.settings import PredictSettings

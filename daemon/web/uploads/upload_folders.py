@@ -16,7 +16,7 @@ from daemon.config import Settings
 from daemon.host.clock import Clock
 from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import SPEC_SUFFIXES
-from daemon.outbox.atomic_publish import make_folder
+from daemon.outbox.durable_file_moves import make_folder
 from daemon.web.uploads.multipart_form import File
 from freeal.files import atomic_write
 from freeal.table.file_formats import DATA_SUFFIXES, is_data

@@ -17,7 +17,7 @@ from freeal.compute.listener import unheard
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import AccountError, ConfigError, RowRejectedError
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_weights import PACKAGE, converted, smollm2_gguf, weights_digest
+from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf, weights_digest
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
 from freeal.settings import StudentSettings
 from freeal.types import Prompt, PromptStyle, Reply, Usage

@@ -16,8 +16,8 @@ from freeal.compute.out_of_memory import Room
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
+from freeal.student.encoder.encoder_weights import Weights
 from freeal.student.encoder.mean_pooling import append_mean_layer
-from freeal.student.encoder.pretrained_weights import Weights
 from freeal.student.encoder.text_truncation import Reader
 from freeal.student.encoder.token_batches import Tokens, padded, sorted_by_length
 from freeal.student.model_folder import untrusted_folder_check

@@ -8,8 +8,8 @@ import numpy as np
 
 from freeal.selection import clean_split
 from freeal.student.encoder.token_batches import Tokens
-from freeal.student.encoder_trainer import CLEAN_THRESHOLD
 from freeal.student.protocols import NO_LABEL
+from freeal.student.trainer_base import CLEAN_THRESHOLD
 from freeal.student.training import training_targets
 from freeal.student.training.linear_probe import cross_entropy, softmax
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from freeal.errors import InputError, Where
 from freeal.table import encoding_detection as encodings
 from freeal.table.csv_format import CsvFormat
-from freeal.table.csv_parsing.csv_records import MOST_VALUE_CHARACTERS, is_blank, parser
+from freeal.table.csv_parsing.csv_record_parser import MOST_VALUE_CHARACTERS, is_blank, parser
 from freeal.table.csv_parsing.delimiter_detection import Preamble, Sample, find_preamble, find_shape
 from freeal.table.csv_parsing.dialect import NEVER, Dialect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, Fitting, UnfitError, refusal

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from freeal.table.csv_parsing.csv_records import is_blank, numbered
+from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
 
 SAMPLE_RECORDS = 200

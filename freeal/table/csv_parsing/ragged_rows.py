@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table.csv_parsing.csv_records import is_blank
+from freeal.table.csv_parsing.csv_record_parser import is_blank
 
 MOST_LINES_NAMED = 20
 

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config import WatchSettings
 from daemon.host.clock import Clock
-from daemon.inbox.folder_watcher import Watcher
+from daemon.inbox.file_events import Watcher
 from daemon.inbox.mount_table import Mounts
 
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from daemon.limits.rate_limit_shares import Shares
-from daemon.processes import child_process
+from daemon.processes import process_supervisor
 from daemon.processes.message_protocol import Share, decode_down, encode_down
 from freeal.events import Notice, Progress
 
@@ -129,14 +129,14 @@ def test_a_process_obeys_a_share_at_once_and_stops_at_the_end_of_its_stdin(tmp_p
 
     async def talk():
         ready = anyio.Event()
-        async with child_process.child("listening") as process:
+        async with process_supervisor.child("listening") as process:
 
             async def share():
                 await ready.wait()
                 await process.send("no message of ours")
                 await process.send(encode_down(Share(0.25)))
 
-            answer = await child_process.converse(
+            answer = await process_supervisor.converse(
                 process,
                 "the job",
                 on_event=lambda event: ready.set(),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from freeal.files import atomic_write
 
@@ -67,7 +67,7 @@ def test_every_file_of_a_version_is_synced_before_the_version_has_its_name(tmp_p
 
 def test_a_new_folders_name_is_synced_too(tmp_path, order):
     """Else the file moved into it would be lost with it."""
-    atomic_publish.make_folder(tmp_path / "inbox" / "done" / "a-1")
+    durable_file_moves.make_folder(tmp_path / "inbox" / "done" / "a-1")
     assert [("sync", "."), ("sync", "inbox"), ("sync", "inbox/done")] == order
 
 
@@ -75,12 +75,12 @@ def test_a_removal_that_is_cut_off_leaves_nothing_under_the_name(tmp_path, order
     """A half-deleted version must not pass for one: it loses its name first, and the rest is swept up later."""
     version = tmp_path / "versions" / "reviews-1"
     version.mkdir(parents=True)
-    atomic_publish.remove_folder(version)
+    durable_file_moves.remove_folder(version)
     ((kind, source, target), synced) = order
     assert ("rename", "versions/reviews-1", ("sync", "versions")) == (kind, source, synced)
     left = tmp_path / target
     left.mkdir()
     (left / "file").touch()
     (tmp_path / "versions" / ".mine.tmp").touch()
-    atomic_publish.sweep(tmp_path / "versions")
+    durable_file_moves.sweep(tmp_path / "versions")
     assert [".mine.tmp"] == [path.name for path in (tmp_path / "versions").iterdir()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import RefusedFileError
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import Shelf, shelves
 from daemon.outbox.publish_prediction import publish_prediction
 
@@ -120,7 +120,7 @@ def test_across_file_systems_a_copy_is_made_and_the_source_removed(tmp_path, mon
         return rename(self, to)
 
     monkeypatch.setattr(Path, "replace", across)
-    atomic_publish.move(source, target)
+    durable_file_moves.move(source, target)
     assert (False, True, [target]) == (source.exists(), target.exists(), list(target.parent.iterdir()))
 
 
@@ -129,7 +129,7 @@ def test_a_failed_copy_leaves_nothing_behind(tmp_path):
     (tmp_path / "source").write_text("x")
     (tmp_path / "folder" / "name").mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
-        atomic_publish.copy(tmp_path / "source", tmp_path / "folder" / "name")
+        durable_file_moves.copy(tmp_path / "source", tmp_path / "folder" / "name")
     assert [tmp_path / "folder" / "name"] == list((tmp_path / "folder").iterdir())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from daemon.processes import child_process
+from daemon.processes import process_supervisor
 from daemon.processes.message_protocol import Result
 from freeal.llm.credentials import environment_for
 
@@ -27,8 +27,8 @@ def holds(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "planted")
 
     async def converse(environment):
-        async with child_process.child("tell_environment", environment=environment) as process:
-            return await child_process.converse(
+        async with process_supervisor.child("tell_environment", environment=environment) as process:
+            return await process_supervisor.converse(
                 process,
                 "",
                 on_event=lambda _: None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from daemon.processes import child_process, message_protocol
+from daemon.processes import message_protocol, process_supervisor
 from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
 from freeal.errors import FreealError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
@@ -69,8 +69,8 @@ def _talk(module, *, stop_at_once=False, silence=60.0, grace=60.0, may_be_silent
         stop = anyio.Event()
         if stop_at_once:
             stop.set()
-        async with child_process.child(module) as process:
-            answer = await child_process.converse(
+        async with process_supervisor.child(module) as process:
+            answer = await process_supervisor.converse(
                 process,
                 "hi",
                 on_event=events.append,
@@ -108,7 +108,7 @@ def test_a_child_that_somebody_killed_is_reported_as_such(program):
 def test_a_child_killed_for_want_of_memory_is_reported_as_such(kills, is_memory):
     """The kernel's count tells; where it tells nothing, memory is the likeliest reason."""
     counts = iter(kills)
-    process = child_process.Child(None, "m", memory_kills=lambda: next(counts))
+    process = process_supervisor.Child(None, "m", memory_kills=lambda: next(counts))
     assert is_memory == ("want of memory" in process.how_it_died(-signal.SIGKILL).problem)
 
 
@@ -116,7 +116,7 @@ def test_the_kernel_tells_how_often_it_killed_for_memory(tmp_path):
     """A number on Linux; None where there is no such file or no such line."""
     (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 7\n")
     (tmp_path / "older").write_text("nr_free_pages 12\n")
-    found = [child_process.kernel_memory_kills(tmp_path / name) for name in ("vmstat", "older", "missing")]
+    found = [process_supervisor.kernel_memory_kills(tmp_path / name) for name in ("vmstat", "older", "missing")]
     assert [7, None, None] == found
 
 
@@ -124,7 +124,7 @@ def test_the_last_words_on_stderr_are_kept(program):
     """They go into the log when the child died without an answer."""
     _, code, process, _ = _talk(program("sys.stderr.write('x' * 100_000 + 'last words'); sys.exit(7)"))
     assert (7, True) == (code, process.stderr_tail.endswith("last words"))
-    assert child_process.STDERR_TAIL_BYTES == len(process.stderr_tail)
+    assert process_supervisor.STDERR_TAIL_BYTES == len(process.stderr_tail)
 
 
 def test_a_child_that_falls_silent_is_told_to_stop_and_its_last_words_are_known(program):
@@ -174,8 +174,8 @@ def test_a_told_child_may_stop_in_its_own_way(program):
 
     async def talk():
         stop = anyio.Event()
-        async with child_process.child(module) as process:
-            answer = await child_process.converse(
+        async with process_supervisor.child(module) as process:
+            answer = await process_supervisor.converse(
                 process,
                 "hi",
                 on_event=lambda event: stop.set(),

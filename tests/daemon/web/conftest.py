@@ -16,10 +16,10 @@ from anyio.from_thread import start_blocking_portal
 from daemon import app, config
 from daemon.config import Loaded, Settings, WebSettings
 from daemon.host.clock import Clock
-from daemon.inbox.folder_watcher import WatchState
+from daemon.inbox.file_events import WatchState
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.server import LivePage
 
@@ -155,7 +155,7 @@ class Stage:
         (version / "metrics.json").write_text(json.dumps(metrics()))
         (version / "annotated.csv").write_text("text,freeal_label\na good one,good\n")
         (version / "report.html").write_text("<!DOCTYPE html><title>r</title><script>alert(1)</script>")
-        atomic_publish.point(folder / "model", f"versions/{VERSION}/model")
+        durable_file_moves.point(folder / "model", f"versions/{VERSION}/model")
         return folder
 
 

@@ -15,10 +15,10 @@ from freeal.compute.listener import Listener
 from freeal.compute.out_of_memory import Room, is_out_of_memory, named
 from freeal.errors import DeviceError, TrainingError
 from freeal.student.encoder import encoder as encoders
-from freeal.student.encoder_trainer import Start
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import LabelledTexts
+from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
 from freeal.student.training.label_trust import Pool, lesson
 from freeal.student.training.robust_training import RobustTraining

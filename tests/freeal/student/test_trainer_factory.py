@@ -12,8 +12,8 @@ from freeal.compute import device
 from freeal.errors import ConfigError
 from freeal.evaluation.metrics import calibration_error
 from freeal.settings import StudentSettings
-from freeal.student import encoder_trainer
-from freeal.student.encoder import pretrained_weights
+from freeal.student import trainer_base
+from freeal.student.encoder import encoder_weights
 from freeal.student.trainer_factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
 from freeal.student.training import linear_probe, temperature_scaling
 from freeal.testing.tiny_encoder import tiny_encoder
@@ -21,7 +21,7 @@ from freeal.testing.tiny_encoder import tiny_encoder
 
 def test_a_folder_is_taken_as_it_is(encoder_folder):
     """A local folder with config and safetensors is used, under its own name."""
-    found = pretrained_weights.resolve(str(encoder_folder))
+    found = encoder_weights.resolve(str(encoder_folder))
     assert (encoder_folder, encoder_folder.name) == (found.folder, found.name)
 
 
@@ -31,13 +31,13 @@ def test_an_incomplete_folder_is_refused(tmp_path, missing, said):
     tiny_encoder(tmp_path)
     (tmp_path / missing).unlink()
     with pytest.raises(ConfigError, match=said):
-        pretrained_weights.resolve(str(tmp_path))
+        encoder_weights.resolve(str(tmp_path))
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     """A path that does not exist is not asked for at the hub."""
     with pytest.raises(ConfigError, match="no folder"):
-        pretrained_weights.resolve(str(tmp_path / "nothing"))
+        encoder_weights.resolve(str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize("model", ["nobody-at-all/no-such-encoder", "not a valid id!"])
@@ -55,7 +55,7 @@ def test_unknown_names_offline(model):
     assert repr(model) in done.stderr
 
 
-@pytest.mark.skipif(pretrained_weights.packaged() is None, reason="the packaged encoder is not installed")
+@pytest.mark.skipif(encoder_weights.packaged() is None, reason="the packaged encoder is not installed")
 def test_auto_falls_back_to_the_packaged_encoder():
     """Offline and with an empty cache, `auto` is the packaged encoder."""
     code = "from freeal.student import weights; print(weights.resolve('auto').name)"
@@ -152,6 +152,6 @@ def test_class_biased_errors_do_not_let_one_label_take_over():
         features = rng.normal(size=(300, 16)).astype(np.float32)
         features[:, 0] += 1.2 * (2 * truth - 1)
         noisy = np.where((rng.random(300) < 0.4) & (truth == 0), 1, truth)
-        head = encoder_trainer.robust_probe(features, noisy, labels=2, seed=0)
+        head = trainer_base.robust_probe(features, noisy, labels=2, seed=0)
         shares.append((features @ head.weight.T + head.bias).argmax(axis=1).mean())
     assert 0.64 > np.mean(shares)

@@ -10,10 +10,10 @@ import pytest
 
 from freeal.errors import ModelFolderError
 from freeal.job.implementations import open_trainer
-from freeal.student.encoder_trainer import Start
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import LabelledTexts
+from freeal.student.trainer_base import Start
 
 
 def _fit(trainer, texts, ids, labels=("good", "bad")):

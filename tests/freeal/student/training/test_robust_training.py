@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from freeal.compute import device
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder
-from freeal.student.encoder.pretrained_weights import resolve
+from freeal.student.encoder.encoder_weights import resolve
 from freeal.student.encoder.token_batches import padded, shuffled, sorted_by_length
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import hyperparameters

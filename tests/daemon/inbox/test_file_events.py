@@ -16,7 +16,7 @@ from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 from daemon.config import WatchSettings
 from daemon.host.clock import Clock
 from daemon.inbox import inotify
-from daemon.inbox.folder_watcher import Watcher, WatchState
+from daemon.inbox.file_events import Watcher, WatchState
 from daemon.inbox.inotify import Inotify
 
 PATIENCE_SECONDS = 30.0

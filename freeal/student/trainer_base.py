@@ -16,8 +16,8 @@ from freeal.errors import ModelFolderError, TrainingError
 from freeal.selection import clean_split
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder
+from freeal.student.encoder.encoder_weights import PACKAGED, Weights, packaged, resolve
 from freeal.student.encoder.feature_cache import FeatureCache
-from freeal.student.encoder.pretrained_weights import PACKAGED, Weights, packaged, resolve
 from freeal.student.model_folder import load_student
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe

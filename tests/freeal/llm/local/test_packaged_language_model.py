@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from freeal.errors import ConfigError
-from freeal.llm.local.packaged_weights import converted, quiet_transformers, smollm2_gguf, weights_digest
+from freeal.llm.local.packaged_language_model import converted, quiet_transformers, smollm2_gguf, weights_digest
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_a_killed_conversion_left_is_removed(tiny_gguf, tmp_path):
 
 def test_two_processes_may_convert_at_once(tiny_gguf, tmp_path):
     """Both get the same complete folder."""
-    code = "import sys; from pathlib import Path; from freeal.llm.local.packaged_weights import converted; "
+    code = "import sys; from pathlib import Path; from freeal.llm.local.packaged_language_model import converted; "
     code += "print(converted(Path(sys.argv[1]), Path(sys.argv[2])))"
     command = [sys.executable, "-c", code, str(tiny_gguf), str(tmp_path / "cache")]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

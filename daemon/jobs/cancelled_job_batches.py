@@ -12,8 +12,8 @@ import structlog
 
 from daemon.config import Settings
 from daemon.journal.job_record import Job
-from daemon.processes.child_process import child, converse
 from daemon.processes.message_protocol import Answer, Failure, Result
+from daemon.processes.process_supervisor import child, converse
 from freeal.errors import FreealError
 from freeal.llm.batches import batch_journal
 from freeal.llm.batches.batch_journal import BatchBook

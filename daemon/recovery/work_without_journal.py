@@ -15,7 +15,7 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import atomic_publish
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import shelves
 from daemon.recovery import rebuild_from_folders
 from freeal.errors import FreealError
@@ -36,7 +36,7 @@ def claimed(settings: Settings, folder: Path) -> Job | Prediction | None:
     if not rebuild_from_folders.visible(place.inputs):
         return None
     for name in rebuild_from_folders.visible(place.done):
-        atomic_publish.move(
+        durable_file_moves.move(
             place.done / name, place.inputs / name
         )  # half archived, and nothing says as what: taken back
     job = rebuild_from_folders.job_of(
