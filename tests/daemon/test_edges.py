@@ -58,8 +58,8 @@ def test_a_missing_socket_is_no_reason_to_stop(tmp_path):
 def test_the_lock_is_free_again_when_its_holder_dies(tmp_path):
     """The kernel lets go, whatever killed the process."""
     code = (
-        "import os, signal, sys, pathlib; from daemon import lock\n"
-        "with lock.held(pathlib.Path(sys.argv[1])):\n"
+        "import os, signal, sys, pathlib; from daemon.host import instance_lock\n"
+        "with instance_lock.held(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

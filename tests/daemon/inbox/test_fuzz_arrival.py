@@ -25,12 +25,12 @@ TRAIN = """
 import json, pathlib, shutil, sys
 from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.message_protocol import Result
-from freeal import preflight
+from freeal.preflight import preflight_check
 from freeal.spec.job_spec import Spec
 channel = Channel.take_stdout()
 job = json.loads(sys.stdin.readline())
 try:
-    preflight.read(pathlib.Path(job["csv"]), Spec.model_validate(job["spec"]))
+    preflight_check.read(pathlib.Path(job["csv"]), Spec.model_validate(job["spec"]))
     out = pathlib.Path(job["output"])
     (out / "model").mkdir(parents=True)
     (out / "model" / "config.json").write_text("{}")

@@ -63,7 +63,7 @@ def test_estimate_tells_and_makes_nothing_visible_of_control_characters(tmp_path
     shown = capsys.readouterr().out
     assert "2 rows, 2 distinct, of text" in shown
     assert "0 USD" in shown
-    assert "\\u001b[31ma red thing" in shown
+    assert "\\x1b[31ma red thing" in shown
     assert "\x1b" not in shown
 
 

@@ -43,7 +43,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 @pytest.mark.parametrize("model", ["nobody-at-all/no-such-encoder", "not a valid id!"])
 def test_unknown_names_offline(model):
     """Without the hub an unknown name is a ConfigError, quickly, that offers the packaged encoder."""
-    code = f"from freeal.student import weights; weights.resolve({model!r})"
+    code = f"from freeal.student.encoder import encoder_weights; encoder_weights.resolve({model!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -58,7 +58,7 @@ def test_unknown_names_offline(model):
 @pytest.mark.skipif(encoder_weights.packaged() is None, reason="the packaged encoder is not installed")
 def test_auto_falls_back_to_the_packaged_encoder():
     """Offline and with an empty cache, `auto` is the packaged encoder."""
-    code = "from freeal.student import weights; print(weights.resolve('auto').name)"
+    code = "from freeal.student.encoder import encoder_weights; print(encoder_weights.resolve('auto').name)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -71,10 +71,12 @@ def test_auto_falls_back_to_the_packaged_encoder():
 
 def test_importing_the_contracts_loads_nothing_heavy():
     """Selection, contract, card, factory and weights import neither torch nor scikit-learn nor transformers."""
-    modules = "base, card, factory, weights, store, classifier, recipe"
     code = (
-        f"import sys; from freeal.student import {modules}; "
-        "from freeal.selection import clean, demonstrations, retrieve; import freeal.testing.tiny_encoder; "
+        "import sys; from freeal.student import protocols, trainer_factory; "
+        "from freeal.student.encoder import encoder_weights; from freeal.student.training import hyperparameters; "
+        "from freeal.student.model_folder import load_student, student_metadata, text_classifier; "
+        "from freeal.selection import clean_split, demonstration_retrieval, demonstration_selection; "
+        "import freeal.testing.tiny_encoder; "
         "print({'torch', 'sklearn', 'transformers', 'kmedoids'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
