@@ -40,7 +40,8 @@ def nearness(texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Seq
 
 def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]) -> list[Annotation]:
     """Annotations whose distribution takes `near` [n, labels] into account, as much as the answers themselves; one
-    without a distribution stays as it is, and all do where the two agree no better than by chance."""
+    without a distribution stays as it is, and all do where the two agree no better than by chance. A label that was
+    not among those a text was asked about (probability 0: it was off the shortlist) stays out."""
     scored = [position for position, note in enumerate(notes) if note.distribution is not None]
     said = np.array([names.index(notes[position].label or names[0]) for position in scored], dtype=np.int64)
     if cohens_kappa(said, near[scored].argmax(axis=1), labels=len(names)) < LEAST_AGREEMENT:
@@ -51,7 +52,8 @@ def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]
 
 
 def _joined(note: Annotation, near: np.ndarray, names: tuple[str, ...]) -> Annotation:
-    both = np.maximum(np.array(note.distribution), _LEAST_PROBABILITY) * np.maximum(near, _LEAST_PROBABILITY)
+    said = np.array(note.distribution)
+    both = np.where(said > 0.0, said * np.maximum(near, _LEAST_PROBABILITY), 0.0)
     mean = both**SHARPNESS
     mean /= mean.sum()
     best = int(mean.argmax())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -175,7 +176,9 @@ class Questions:
                 ids[-1][place[note.index]] = NO_LABEL if note.label is None else self.task.names.index(note.label)
         embeddings = await self.embed([self.pool.texts[index] for index in indices])
         groups = None if self.pool.groups is None else np.array(self.pool.groups)[list(indices)]
-        weights = learnability.weights(embeddings, ids, labels=len(self.task.names), seed=self.seed, groups=groups)
+        # cross-validation takes seconds: in a thread, so that a stop is heard meanwhile
+        weigh = functools.partial(learnability.weights, labels=len(self.task.names), seed=self.seed, groups=groups)
+        weights = await anyio.to_thread.run_sync(weigh, embeddings, ids)
         return [
             [dataclasses.replace(note, weight=weight) for note in notes]
             for notes, weight in zip(answers, weights, strict=True)

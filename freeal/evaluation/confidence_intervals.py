@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Z_95 = 1.959964
 
@@ -31,6 +35,12 @@ def independent(kinds: Iterable[Hashable]) -> float:
     """
     sizes = Counter(kinds).values()
     return sum(sizes) ** 2 / sum(size**2 for size in sizes) if sizes else 0.0
+
+
+def of_rows(right: np.ndarray, kinds: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of the share of `right`, bool [rows]; rows of one of `kinds`, int [rows], say the same."""
+    size = independent(kinds.tolist())
+    return wilson(float(right.mean()) * size, size) if size else (0.0, 1.0)
 
 
 def spelled(share: float, interval: tuple[float, float], *, rows: int, of: int) -> str:

@@ -18,11 +18,12 @@ def best_round(rounds: Sequence[RoundState]) -> RoundState:
 
     Each round asks again with better demonstrations, so the last one is the best guess (FreeAL, Table 4); but a
     student that was led astray parts from its teacher, and that shows without any ground truth. "Clearly" is two
-    standard errors of the agreement, counted over the pool.
+    standard errors of the difference, each agreement counted over the texts that have an answer: with
+    `loop.annotate_share` that is a part of the pool.
     """
     best = rounds[-1]
     for state in reversed(rounds[:-1]):
-        if _agreement(state) - _agreement(best) > 2 * _standard_error(best):
+        if _agreement(state) - _agreement(best) > 2 * math.hypot(_standard_error(state), _standard_error(best)):
             best = state
     return best
 
@@ -33,4 +34,5 @@ def _agreement(state: RoundState) -> float:
 
 def _standard_error(state: RoundState) -> float:
     share = min(max(_agreement(state), 0.01), 0.99)
-    return math.sqrt(share * (1 - share) / max(1, len(state.annotations)))
+    answered = sum(note.label is not None for note in state.annotations)
+    return math.sqrt(share * (1 - share) / max(1, answered))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from freeal.corrections.review_queue import Look
-from freeal.evaluation.confidence_intervals import spelled, wilson
+from freeal.evaluation import confidence_intervals
+from freeal.evaluation.confidence_intervals import spelled
 from freeal.report.number_format import count, dollars, duration, percent, plural
 from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
@@ -161,7 +162,7 @@ def weak_classes(rows: Rows) -> list[str]:
     for position, label in enumerate(rows.labels):
         there = truth == position
         of, hits = int(there.sum()), int((given[there] == position).sum())
-        if of >= _FEW_ROWS and wilson(hits, of)[1] < overall:
+        if of >= _FEW_ROWS and confidence_intervals.of_rows((given == truth)[there], rows.kinds[there])[1] < overall:
             found.append((hits / of, f"{label}, {what} in {percent(hits / of)} of {plural(of, 'row')}"))
         elif 0 < of < _FEW_ROWS:
             found.append((1.0 + of, f"{label}, with only {plural(of, 'row')}"))

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from freeal.evaluation.confidence_intervals import spelled
-from freeal.evaluation.metrics import Evaluation
+from freeal.evaluation import confidence_intervals
 from freeal.report import headline_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder.student_metadata import Card
+from freeal.types import Status
 
 _HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 """Encoders that we name otherwise than the hub does."""
@@ -88,9 +88,15 @@ def _on_the_hub(name: str) -> str | None:
     return name if _HUB_ID.fullmatch(name) else None
 
 
+def _judged(rows: Rows) -> np.ndarray:
+    """Rows with a true label that the student was not told."""
+    return np.asarray(rows.known & ~rows.told)
+
+
 def _student_scores(rows: Rows) -> list[tuple[str, str, float]]:
     """(type, name, value) of the student alone, the part that is published; empty without ground truth."""
-    truth, student = rows.truth[rows.known], rows.student[rows.known]
+    judged = _judged(rows)
+    truth, student = rows.truth[judged], rows.student[judged]
     if not len(truth):
         return []
     f1 = []
@@ -108,7 +114,9 @@ def _labels(run: FinishedRun) -> str:
 def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
     digest = hashlib.sha256(record["first_prompt"].encode("utf-8", "replace")).hexdigest()
     where = headline_facts.OWN_WORDS.get(run.llm.provider, run.llm.provider)
-    human = "No human label was trained on."
+    corrected = sum(Status.CORRECTED in note.statuses for note in run.result.best.annotations)
+    human = f"{plural(corrected, 'label')} that a person gave {'was' if corrected == 1 else 'were'} trained on."
+    human = human if corrected else "No human label was trained on."
     if run.spec.examples:
         human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
     base = _on_the_hub(student.base_model) or "an encoder that is not on the Hugging Face hub"
@@ -146,8 +154,10 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
             "## Metrics\n\nAccuracy unknown: no ground truth was given. Agreement of language model and student is not "
             "accuracy: both may be wrong together."
         )
-    of = int(rows.known.sum())
-    measured = spelled(scores[0][2], Evaluation.of(run.pool).interval(scores[0][2]), rows=of, of=len(rows.index))
+    judged = _judged(rows)
+    of = int(judged.sum())
+    interval = confidence_intervals.of_rows((rows.student == rows.truth)[judged], rows.kinds[judged])
+    measured = confidence_intervals.spelled(scores[0][2], interval, rows=of, of=len(rows.index))
     lines = [(name, percent(value)) for _, name, value in scores]
     return (
         f"## Metrics\n\nOf this classifier alone, on the {plural(of, 'row')} of `{_code(run.file)}` with a true "

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from freeal.corrections.review_queue import Look
-from freeal.evaluation.confidence_intervals import wilson
+from freeal.evaluation.confidence_intervals import of_rows
 from freeal.report.number_format import MISSING, count, dollars, duration, percent, short
 from freeal.report.report_data import Table
 from freeal.report.row_arrays import Rows
@@ -58,33 +60,33 @@ def per_class(run: FinishedRun, rows: Rows) -> Table:
     found = []
     for position, label in enumerate(run.spec.task.labels):
         said = rows.llm == position
-        hits, of = int((rows.student[said] == position).sum()), int(said.sum())
         counts = [count(int((ids == position).sum())) for ids in (rows.llm, rows.student, rows.final)]
-        found.append((label.name, short(label.description, 120), *counts, *_share(hits, of)))
+        found.append(
+            (label.name, short(label.description, 120), *counts, *_share(rows.student == position, rows, of=said))
+        )
     columns = ("label", "meaning", "LLM", "student", "final", "student agrees with the LLM", "95 % interval")
     return Table("Labels, counted in rows (no ground truth)", columns, tuple(found), frozenset(range(2, len(columns))))
 
 
 def _scores_per_class(run: FinishedRun, rows: Rows) -> Table:
     found = []
-    final, truth = rows.final[rows.known], rows.truth[rows.known]
     for position, label in enumerate(run.spec.task.labels):
-        hits = int(((final == position) & (truth == position)).sum())
-        given, there = int((final == position).sum()), int((truth == position).sum())
-        f1 = percent(2 * hits / (given + there)) if given + there else percent(None)
-        counts = (count(int((rows.final == position).sum())), count(there))
-        found.append(
-            (label.name, short(label.description, 120), *counts, *_share(hits, given), *_share(hits, there), f1)
-        )
+        given, there = (rows.final == position) & rows.known, rows.truth == position
+        hits, either = int((given & there).sum()), int(given.sum() + there.sum())
+        f1 = percent(2 * hits / either) if either else percent(None)
+        counts = (count(int((rows.final == position).sum())), count(int(there.sum())))
+        precision, recall = _share(there, rows, of=given), _share(given, rows, of=there)
+        found.append((label.name, short(label.description, 120), *counts, *precision, *recall, f1))
     columns = ("label", "meaning", "final rows", "true rows", "precision", "95 %", "recall", "95 %", "F1")
     return Table("Final labels against the truth", columns, tuple(found), frozenset(range(2, len(columns))))
 
 
-def _share(hits: int, of: int) -> tuple[str, str]:
-    if not of:
+def _share(hits: np.ndarray, rows: Rows, *, of: np.ndarray) -> tuple[str, str]:
+    """The share of `hits` among the rows `of`, both bool [rows], and its interval."""
+    if not of.any():
         return percent(None), percent(None)
-    low, high = wilson(hits, of)
-    return percent(hits / of), f"{low * 100:.0f} to {high * 100:.0f} %"
+    low, high = of_rows(hits[of], rows.kinds[of])
+    return percent(float(hits[of].mean())), f"{low * 100:.0f} to {high * 100:.0f} %"
 
 
 def demonstrations(run: FinishedRun) -> Table:

@@ -8,16 +8,21 @@ import numpy as np
 
 from freeal.pool.text_pool import EMPTY
 from freeal.results.finished_run import FinishedRun
+from freeal.types import Status
 
 NONE = -1
 """Label id where there is none."""
+OWN_KIND = -2
+"""Rows without text are like no other: one kind each, counted down from here, below EMPTY."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
     """Label ids per row, int [rows], NONE where there is no label; `confidence` is 0 for a row without text.
 
-    `truth` is NONE where the user gave none; a row without text has no label of ours, but may have a true one.
+    `truth` is NONE where the user gave none; a row without text has no label of ours, but may have a true one. Rows of
+    one of `kinds` hold the same text, or near duplicates: to an interval they are one observation. `told` are rows
+    whose label a person gave, and the student learned.
     """
 
     labels: tuple[str, ...]
@@ -27,6 +32,8 @@ class Rows:
     student: np.ndarray
     truth: np.ndarray
     confidence: np.ndarray
+    kinds: np.ndarray
+    told: np.ndarray
 
     @classmethod
     def of(cls, run: FinishedRun) -> Rows:
@@ -39,6 +46,8 @@ class Rows:
             return np.where(index == EMPTY, NONE, np.array(values)[index])
 
         confidence = np.array([one.confidence for one in run.decisions])
+        groups = np.array(run.pool.groups or range(len(run.pool)))
+        corrected = np.array([Status.CORRECTED in note.statuses for note in run.result.best.annotations])
         truth = run.pool.truth or (None,) * len(index)
         return cls(
             labels=names,
@@ -48,6 +57,8 @@ class Rows:
             student=spread([ids[one.student_label] for one in run.decisions]),
             truth=np.array([ids[label] for label in truth]),
             confidence=np.where(index == EMPTY, 0.0, confidence[index]),
+            kinds=np.where(index == EMPTY, OWN_KIND - np.arange(len(index)), groups[index]),
+            told=(index != EMPTY) & corrected[index],
         )
 
     @property

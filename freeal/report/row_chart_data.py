@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeal.evaluation.confidence_intervals import wilson
+from freeal.evaluation import confidence_intervals
 from freeal.report.report_data import Bin, Confusion, Coverage, Histogram
 from freeal.report.row_arrays import NONE, Rows
 from freeal.results.finished_run import FinishedRun
@@ -53,6 +53,7 @@ def _confusion(labels: tuple[str, ...], down: str, rows: np.ndarray, across: str
 def reliability(rows: Rows) -> tuple[Bin, ...]:
     """Ten bins of confidence, those with rows; nothing without ground truth."""
     confidence, right = rows.confidence[rows.known], (rows.final == rows.truth)[rows.known]
+    kinds = rows.kinds[rows.known]
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     found = []
     for number in range(_BINS):
@@ -60,7 +61,7 @@ def reliability(rows: Rows) -> tuple[Bin, ...]:
         if not inside.any():
             continue
         hits, of = int(right[inside].sum()), int(inside.sum())
-        low, high = wilson(hits, of)
+        low, high = confidence_intervals.of_rows(right[inside], kinds[inside])
         found.append(Bin(float(confidence[inside].mean()), hits / of, low, high, of))
     return tuple(found)
 

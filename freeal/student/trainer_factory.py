@@ -13,6 +13,9 @@ FROZEN_FROM_TEXTS = 20_000
 """On a CPU, two epochs over this many texts take half an hour per round at 25 texts a second (two cores, bf16, 22 M
 parameters), hours with an encoder of 80 M; a frozen encoder takes a minute or two."""
 
+_OF_FINE_TUNING = ("epochs", "learning_rate", "batch_size", "warmup_epochs", "mixup", "consistency")
+"""Settings of gradient descent through the encoder."""
+
 
 def make_trainer(
     settings: StudentSettings,
@@ -37,10 +40,25 @@ def make_trainer(
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen_trainer import FrozenTrainer
 
+        if listener is not None and (unused := _without_effect(settings)):
+            why = "" if settings.mode == "frozen" else f" (student.mode: auto, {texts:,} texts on a CPU)"
+            listener.on_notice(
+                f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
+                "student.mode: finetune uses them"
+            )
         return FrozenTrainer(settings, previous, room=room)
     from freeal.student.finetune_trainer import TransformerTrainer
 
     return TransformerTrainer(settings, previous, room=room)
+
+
+def _without_effect(settings: StudentSettings) -> list[str]:
+    """Settings that somebody changed and that a frozen student does not know."""
+    return [
+        f"student.{name}"
+        for name in _OF_FINE_TUNING
+        if getattr(settings, name) != StudentSettings.model_fields[name].default
+    ]
 
 
 def choose_mode(settings: StudentSettings, *, texts: int, on_cpu: bool) -> Literal["finetune", "frozen"]:

@@ -54,6 +54,16 @@ def test_answers_without_a_distribution_are_left_alone():
     assert [said] == label_similarity.joined([said], np.array([[0.0, 1.0]]), NAMES)
 
 
+def test_a_label_off_the_shortlist_stays_out():
+    """Nearness cannot give a text a label that it was not asked about."""
+    names = ("a", "b", "c")
+    said = [(0.6, 0.4, 0.0), *[(0.9, 0.1, 0.0), (0.1, 0.9, 0.0)] * 5]
+    near = np.array([[0.0, 0.01, 0.99], *[(0.9, 0.1, 0.0), (0.1, 0.9, 0.0)] * 5])
+    notes = [Annotation(n, names[int(np.argmax(d))], 0.6, (Status.OK,), 1, distribution=d) for n, d in enumerate(said)]
+    first = label_similarity.joined(notes, near, names)[0]
+    assert ("b", 0.0) == (first.label, first.distribution[2])
+
+
 def test_nearness_that_agrees_by_chance_only_is_not_heard():
     """Labels whose names and descriptions say nothing leave the answers as they are."""
     notes = [note(index, (0.7, 0.3) if index % 2 else (0.3, 0.7)) for index in range(40)]

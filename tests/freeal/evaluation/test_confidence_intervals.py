@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
-from freeal.evaluation.confidence_intervals import independent, spelled, wilson
+from freeal.evaluation.confidence_intervals import independent, of_rows, spelled, wilson
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.results.metrics_summary import figures
@@ -91,3 +92,11 @@ def test_it_is_printed_with_interval_and_rows():
     assert "81.2 % (77.0-84.9) on 300 of 5,000 rows" == said["final labels"]
     assert "80.0 % (70.0-90.0) on 60 of 5,000 rows" == said["never demonstrations"]
     assert re.fullmatch(r"[\d.]+ % \([\d.]+-[\d.]+\) on [\d,]+ of [\d,]+ rows", said["final labels"])
+
+
+def test_an_interval_of_rows_counts_texts():
+    """Ten texts of ten rows each say as much as ten rows; a hundred texts say more."""
+    right = np.arange(100) % 10 < 7
+    assert pytest.approx(wilson(7, 10)) == of_rows(right, np.arange(100) % 10)
+    assert pytest.approx(wilson(70, 100)) == of_rows(right, np.arange(100))
+    assert (0.0, 1.0) == of_rows(right[:0], np.arange(0))

@@ -11,7 +11,9 @@ import pytest
 
 import freeal.report.report_page
 
-SCHEMA = json.loads((Path(freeal.report.page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    (Path(freeal.report.report_page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8")
+)
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 UNDERSTOOD = {
     *(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
 import pytest
+
+from freeal.types import Status
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 
@@ -60,3 +63,17 @@ def test_demonstrations_by_a_person_are_named(finish, card_of):
     """Whoever reads the card knows that people had a hand in the prompts."""
     card = card_of(finish(examples=[["a good day", "happy"], ["a bad day", "angry"]]))
     assert "2 demonstrations in the prompts came from a person." in card.text
+
+
+def test_labels_that_a_person_gave_are_named_and_not_counted(finish, card_of):
+    """After corrections the card says so, and its accuracy leaves out what the student was told."""
+    run = finish()
+    best = run.result.best
+    told = [
+        dataclasses.replace(note, statuses=(Status.CORRECTED,)) if note.index < 5 else note for note in best.annotations
+    ]
+    result = dataclasses.replace(run.result, best=dataclasses.replace(best, annotations=tuple(told)))
+    card = card_of(dataclasses.replace(run, result=result))
+    assert "5 labels that a person gave were trained on." in card.text
+    assert "No human label" not in card.text
+    assert "on the 55 rows of" in card.text

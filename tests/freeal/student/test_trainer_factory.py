@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from freeal.compute import device
+from freeal.compute.listener import Listener
 from freeal.errors import ConfigError
 from freeal.evaluation.metrics import calibration_error
 from freeal.settings import StudentSettings
@@ -103,6 +104,17 @@ def test_modes(settings):
     for mode in ("frozen", "finetune"):
         trainer = make_trainer(settings.model_copy(update={"mode": mode}), texts=10)
         assert {"model": settings.model.rpartition("/")[2], "mode": mode, "device": "cpu fp32"} == trainer.description
+
+
+def test_settings_without_effect_are_named(settings):
+    """A frozen student says which of the settings that somebody changed it does not know, and how to use them."""
+    told: list[str] = []
+    changed = StudentSettings(model=settings.model, device="cpu", epochs=3, mixup=False)
+    for mode in ("frozen", "finetune"):
+        make_trainer(changed.model_copy(update={"mode": mode}), texts=10, listener=Listener(on_notice=told.append))
+    assert [
+        "the student is frozen: student.epochs, student.mixup have no effect; student.mode: finetune uses them"
+    ] == told
 
 
 def sampled(*, temperature: float, noise: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,57 @@
+"""freeal/student/encoder/feature_cache.py: each text is encoded once, as far as the bound goes."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+
+from freeal.student.encoder.feature_cache import FeatureCache
+
+
+class CountingEncoder:
+    """An encoder whose feature of a text is its length; it notes what it was asked to encode."""
+
+    head = types.SimpleNamespace(in_features=1)
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def tokenize(self, texts):
+        """The texts themselves."""
+        self.encoded += texts
+        return texts
+
+    def score(self, texts, *, on_batch):
+        """One feature each."""
+        on_batch(len(texts), len(texts))
+        return np.array([[float(len(text))] for text in texts], dtype=np.float32).reshape(len(texts), 1), None
+
+
+@pytest.mark.parametrize(("bound", "encoded"), [(101, 101), (100, 103), (90, 123)])
+def test_looking_again_encodes_only_what_had_no_room(bound, encoded):
+    """Three looks at 101 texts: one beyond the bound is encoded thrice, the other hundred once."""
+    texts, encoder, cache = (
+        [f"text {number}" for number in range(101)],
+        CountingEncoder(),
+        FeatureCache(most_texts=bound),
+    )
+    for _ in range(3):
+        assert [[len(text)] for text in texts] == cache.features(texts, encoder).tolist()
+    assert encoded == len(encoder.encoded)
+
+
+def test_what_a_look_did_not_want_makes_way():
+    """Another pool takes the place of the one before; what both have in common stays."""
+    encoder, cache = CountingEncoder(), FeatureCache(most_texts=4)
+    cache.features(["a", "b", "c", "d"], encoder)
+    cache.features(["d", "e", "f", "d"], encoder)
+    encoder.encoded.clear()
+    cache.features(["d", "e", "f"], encoder)
+    assert [] == encoder.encoded
+
+
+def test_no_text_gives_no_features():
+    """An empty look has the right width."""
+    assert (0, 1) == FeatureCache().features([], CountingEncoder()).shape
