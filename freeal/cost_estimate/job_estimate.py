@@ -26,9 +26,11 @@ from freeal.job.implementations import open_chat_model, resolve_provider
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import BATCH_SHARE, PRICES_AS_OF, cost_usd, price_of
+from freeal.pool import given_labels
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.preflight.preflight_check import Checked
@@ -85,11 +87,11 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
 
 
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
-    pool = checked.pool
+    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    answers = (Span(first, first) + later) * (len(pool) * job.loop.annotate_share)
+    answers = (Span(first, first) + later) * ((len(pool) - len(taught)) * job.loop.annotate_share)
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
     return Estimate(
         provider="local",
@@ -113,7 +115,8 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
 
 
 async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
-    pool = checked.pool
+    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    known = Known(confirmed=taught, taught=taught)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
         model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
@@ -122,7 +125,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         annotator = Annotator(counter, stored, Ledger(price, None), ignore, job.llm.calibration)
         rounds = RoundStore(Path(folder), question="")
         with contextlib.suppress(FirstRoundOverError, TrainingError):
-            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, emit=ignore)
+            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, known=known, emit=ignore)
     first = counter.tally
     in_batch = _in_batches(job.llm, model.provider, first.calls)
     asked = Span(first.calls, first.calls)

@@ -85,7 +85,7 @@ async def correct(
     emit(Progress("reading", 0, 0, 1, "files"))
     before = previous_version.read(job.version)
     training = job.training(before.spec)
-    given = given_by(before, job.csv, training.loop, emit=emit)
+    given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
     asks = training.loop.ask_after_corrections
 
@@ -108,24 +108,26 @@ async def correct(
     return await carry_out(training, given, open_model=opened, emit=emit, turn=device_turn, llm=llm)
 
 
-def given_by(before: Earlier, path: Path, loop: LoopSettings, *, emit: Emit = ignore) -> Given:
+def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
     names = before.spec.task.names
     found = corrections_file.read(path, CsvFormat(), text_columns=before.pool.text_columns, labels=names)
     found = corrections_file.on_texts(found, before.pool)
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
-    pool = dataclasses.replace(checked.pool, held_out=before.pool.held_out)
+    pool = job_setup.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
+    pool, taught = job_setup.taught(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)
     emit(Notice(f"{len(found):,} texts are corrected" + (f", {added:,} of them new: added as rows" if added else "")))
     known = Known(
         annotations=(*before.annotations, *_unanswered(range(len(before.pool), len(pool)))),
         demonstrations=before.demonstrations,
-        confirmed=corrections_file.by_index(said, pool, names),
+        confirmed=taught | corrections_file.by_index(said, pool, names),
+        taught=taught,
     )
     return Given(
         table=checked.table,
-        pool=job_setup.grouped(pool, loop, emit=emit),
+        pool=pool,
         warnings=checked.warnings,
         known=known,
         said=said,

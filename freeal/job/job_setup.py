@@ -22,9 +22,10 @@ from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
-from freeal.pool import holdout, near_duplicates
+from freeal.pool import given_labels, holdout, near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
 from freeal.types import Annotation
 
@@ -44,6 +45,17 @@ def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
     alike = sum(leader != index for index, leader in enumerate(groups))
     emit(Notice(f"near duplicates: {alike:,} of {len(pool):,} distinct texts are nearly the same as another one"))
     return dataclasses.replace(pool, groups=groups)
+
+
+def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
+    """The pool whose truth is what may be measured with, and the labels that its table teaches, by pool index."""
+    pool, found = given_labels.divided(pool, spec.label_use, seed=seed)
+    if found:
+        measured = sum(label is not None for label in pool.truth or ())
+        figure = f"{measured:,} rows measure" if measured else "none is left to measure with, so no accuracy is shown"
+        teach = f"{len(found):,} texts teach their label in {spec.label_column!r}"
+        emit(Notice(f"label_use {spec.label_use}: {teach}; {figure}"))
+    return pool, found
 
 
 def trainer_for(

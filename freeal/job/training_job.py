@@ -133,7 +133,8 @@ async def train(
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
-    given = Given(checked.table, pool, checked.warnings, Known(confirmed=confirmed), said)
+    pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)
+    given = Given(checked.table, pool, checked.warnings, Known(confirmed=taught | confirmed, taught=taught), said)
     open_model = functools.partial(
         open_chat_model,
         job.llm,
@@ -163,11 +164,10 @@ async def carry_out(
     `llm` is who gave the answers where that is not the model of `open_model`.
     """
     started, pool = now(), given.pool
-    job.work.mkdir(parents=True, exist_ok=True)
-    job.answers.parent.mkdir(parents=True, exist_ok=True)
-    at_once = job.most_at_once
+    for folder in (job.work, job.answers.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     trainer = job_setup.trainer_for(
-        job.student, texts=len(pool), previous=job.previous_model, most_at_once=at_once, emit=emit
+        job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
     )
     model = await open_model()
     async with contextlib.aclosing(model):
@@ -180,7 +180,7 @@ async def carry_out(
     if job.loop.compare_plain:
         names, first = job.spec.task.names, result.rounds[0].annotations
         plain_accuracy = await job_setup.plain_accuracy(
-            pool, first, job.student, names=names, most_at_once=at_once, emit=emit, turn=turn
+            pool, first, job.student, names=names, most_at_once=job.most_at_once, emit=emit, turn=turn
         )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = rounds.model_folder(result.best.round)
@@ -245,7 +245,7 @@ def _finished(
 
 
 def _corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
-    confirmed = given.known.confirmed
+    confirmed = given.known.corrected
     if given.earlier is not None:
         return correction_effects.made(given.corrected, confirmed, given.pool, decisions, given.earlier)
     return correction_effects.kept(confirmed, given.pool) if confirmed else None

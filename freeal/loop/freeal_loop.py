@@ -80,7 +80,9 @@ class Loop:
             indices, initial = [], InitialDemonstrations(tuple(self.known.demonstrations))
         else:
             indices = await self._to_ask(None)
-            initial = await starting_demonstrations(self.questions, user_demonstrations, indices=indices)
+            initial = await starting_demonstrations(
+                self.questions, user_demonstrations, indices=indices, taught=self.known.taught
+            )
         rounds: list[RoundState] = []
         budget_reached = False
         while len(rounds) < self.settings.iterations and not budget_reached:

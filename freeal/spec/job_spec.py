@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,9 @@ from freeal.types import Demonstration, Label, Task
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """A model's name is also a folder's name; nothing else may choose a path."""
 
+
+LabelUse = Literal["evaluate", "teach", "split"]
+"""What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
 
 _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
@@ -129,6 +132,7 @@ class Spec(_Part):
     labels: Annotated[dict[str, str], BeforeValidator(_list_to_mapping)]
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
+    label_use: LabelUse = "evaluate"
     id_column: str | None = None
     paraphrase_column: str | None = None
     examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example), AfterValidator(_of_the_labels)], ...] = ()
@@ -180,6 +184,13 @@ class Spec(_Part):
             if column is not None and column == info.data.get(other):
                 raise ValueError(f"{role} {column!r} is also the {other}; a column has one part")
         return column
+
+    @field_validator("label_use")
+    @classmethod
+    def _labels_are_there(cls, use: LabelUse, info: ValidationInfo) -> LabelUse:
+        if use != "evaluate" and info.data.get("label_column", "") is None:
+            raise ValueError(f"{use} needs a label_column that holds true labels")
+        return use
 
     @field_validator("examples")
     @classmethod
