@@ -128,7 +128,7 @@ async def train(
     """
     job = job.effective()
     checked = _read(job, emit)
-    pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
+    pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
     if confirmed:
