@@ -193,13 +193,13 @@ def more_rows(frame: Frame, looked: Looked, now: Estimate) -> int:
 
 
 def _drawn(certified: CertifiedRows, frame: Frame, looked: Looked) -> dict[str, Any]:
-    drawn = certified.draw.drawn()
+    drawn, looked_at = certified.draw.drawn(), list(looked.truth)
     strata = [
         {
             "name": name,
             "rows": int((frame.stratum == stratum).sum()),
-            "drawn": sum(frame.stratum[row] == stratum for row in drawn),
-            "looked_at": sum(frame.stratum[row] == stratum for row in looked.truth),
+            "drawn": int((frame.stratum[drawn] == stratum).sum()),
+            "looked_at": int((frame.stratum[looked_at] == stratum).sum()),
         }
         for stratum, name in enumerate(STRATA)
     ]
