@@ -49,11 +49,14 @@ class Looked:
         return cls(truth, skipped)
 
 
-def figures(certified: CertifiedRows, frame: Frame, labels: Sequence[str], *, version: str) -> dict[str, Any]:
+def figures(
+    certified: CertifiedRows, frame: Frame, labels: Sequence[str], *, version: str, learned_from: int | None = None
+) -> dict[str, Any]:
     """The figures of one version, whose rows and decisions are the `frame`'s, in plain data.
 
     `labels` (the final ones) and `student` (the published classifier on the same rows) are measured over the file, then
     the final labels by label and by source. A label that no line of the sheet has got stands there without an accuracy.
+    The student learned from `learned_from` of the texts that were looked at; None: from all.
     """
     frame = frame.with_strata(certified.draw.stratum)
     looked = Looked.at(certified, frame)
@@ -66,6 +69,7 @@ def figures(certified: CertifiedRows, frame: Frame, labels: Sequence[str], *, ve
         "rows": final.rows,
         "left_out": frame.left_out,
         "texts": len(answers),
+        "learned_from": len(answers) if learned_from is None else learned_from,
         "cannot_say": looked.skipped,
         "none_fits": sum(answer == NONE_FITS for answer in answers),
         "labels": spoken(final),
@@ -87,6 +91,7 @@ def for_version(
     labels: Sequence[str],
     said: Container[str],
     version: str,
+    learned_from: int | None = None,
 ) -> dict[str, Any] | None:
     """The `certified` part of a version's metrics.json, from what was drawn and answered for it or for one before it.
 
@@ -98,20 +103,28 @@ def for_version(
     if told := certified.told(said):
         return {"withdrawn": {"texts": len(told), "day": certified.day}}
     grouped = dataclasses.replace(pool, groups=near_duplicates.groups(pool.texts))
-    return figures(certified, frame_of(grouped, decisions), labels, version=version)
+    frame = frame_of(grouped, decisions)
+    return figures(certified, frame, labels, version=version, learned_from=learned_from)
 
 
-def measure(frame: Frame, looked: Looked, said: np.ndarray, *, only: np.ndarray | None = None) -> Estimate:
+def measure(
+    frame: Frame,
+    looked: Looked,
+    said: np.ndarray,
+    *,
+    only: np.ndarray | None = None,
+    level: float = stratified_interval.LEVEL,
+) -> Estimate:
     """How often what was `said` of each row (object [rows]) is right, of all rows of the frame or `only` some (bool).
 
     Rows that could not be judged are wrong for the lower end and right for the upper one.
     """
     cells = _cells(frame, looked, said, only)
-    known = stratified_interval.estimate(_joined(cells, unclear=None))
+    known = stratified_interval.estimate(_joined(cells, unclear=None), level=level)
     if not any(one.unclear for one in cells):
         return known
-    low = stratified_interval.estimate(_joined(cells, unclear=0.0))
-    high = stratified_interval.estimate(_joined(cells, unclear=1.0))
+    low = stratified_interval.estimate(_joined(cells, unclear=0.0), level=level)
+    high = stratified_interval.estimate(_joined(cells, unclear=1.0), level=level)
     return dataclasses.replace(known, low=min(low.low, known.low), high=max(high.high, known.high))
 
 

@@ -55,7 +55,7 @@ def frame_of(pool: Pool, decisions: Sequence[Decision]) -> Frame:
     groups = np.array([pool.group(index) for index in range(len(pool))] + [EMPTY])
 
     def of_rows(values: Sequence[str]) -> np.ndarray:
-        return np.array([*values, ""], dtype=object)[rows]
+        return np.asarray(np.array([*values, ""], dtype=object)[rows])
 
     confidence = np.array([one.confidence for one in decisions] + [0.0])[rows]
     agreed = np.array([one.llm_label == one.student_label == one.label for one in decisions] + [False])[rows]

@@ -108,13 +108,13 @@ def allocation(sizes: np.ndarray, wrong: np.ndarray, rows: int) -> np.ndarray:
     while counts.sum() > rows:
         spare = np.where(counts > least, counts - wanted, -np.inf)
         counts[int(np.argmax(spare))] -= 1
-    return counts
+    return np.asarray(counts)
 
 
 def _wrong(frame: Frame) -> np.ndarray:
     inside = [frame.confidence[frame.stratum == one] for one in range(len(STRATA))]
     told = [1.0 - float(confidence.mean()) if len(confidence) else 0.5 for confidence in inside]
-    return np.clip((np.array(told) + np.array(_PRIOR_WRONG)) / 2, 0.02, 0.5)
+    return np.asarray(np.clip((np.array(told) + np.array(_PRIOR_WRONG)) / 2, 0.02, 0.5))
 
 
 def expected_wrong(right: Sequence[int], looked_at: Sequence[int]) -> np.ndarray:

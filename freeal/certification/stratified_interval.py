@@ -62,8 +62,11 @@ class Estimate:
     prediction_powered: bool = False
 
 
-def estimate(strata: Sequence[Stratum]) -> Estimate:
-    """The share over all rows of the strata. None, and (0, 1), where nothing was looked at."""
+def estimate(strata: Sequence[Stratum], *, level: float = LEVEL) -> Estimate:
+    """The share over all rows of the strata. None, and (0, 1), where nothing was looked at.
+
+    `level` is that of the interval with two ends; either end alone is exceeded in half of the rest.
+    """
     strata = [one for one in strata if one.rows]
     rows, looked_at = sum(one.rows for one in strata), sum(len(one.right) for one in strata)
     seen = [one for one in strata if len(one.right)]
@@ -74,7 +77,7 @@ def estimate(strata: Sequence[Stratum]) -> Estimate:
     gain, shift = _from_confidences(seen, known)
     shifted = min(1.0, max(0.0, share + shift))
     most = _most_worth(seen, known)
-    low, high, worth = _interval(shifted, smooth, variance * (1.0 - gain), most=most)
+    low, high, worth = _interval(shifted, smooth, variance * (1.0 - gain), most=most, level=level)
     part = known / rows
     return Estimate(
         share=shifted,
@@ -138,11 +141,13 @@ def _most_worth(seen: Sequence[Stratum], known: int) -> float:
     return _unseen(looked_at, known) if min(right, looked_at - right) < FEW else math.inf
 
 
-def _interval(share: float, smooth: float, variance: float, *, most: float) -> tuple[float, float, float]:
+def _interval(
+    share: float, smooth: float, variance: float, *, most: float, level: float = LEVEL
+) -> tuple[float, float, float]:
     if variance <= 0.0:  # all rows were looked at
         return share, share, math.inf
     worth = min(most, smooth * (1.0 - smooth) / variance)
-    return *clopper_pearson(worth * share, worth), worth
+    return *clopper_pearson(worth * share, worth, level=level), worth
 
 
 def _from_confidences(seen: Sequence[Stratum], known: int) -> tuple[float, float]:

@@ -32,17 +32,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--anew", action="store_true", help="draw another sheet and forget the answers to the one before"
     )
     certify.add_argument("--sheet", type=Path, metavar="FILE", help="the sheet, filled in")
+    certify.add_argument(
+        "--promise",
+        type=float,
+        metavar="SHARE",
+        help="a model that gives a label only where it is right in that share, 0.95: from the rows that are certified",
+    )
+    certify.add_argument(
+        "--promise-scope",
+        choices=["label", "all"],
+        default="label",
+        help="a threshold for each label, or one for all, which takes fewer rows (default label)",
+    )
+    certify.add_argument(
+        "--output-model", type=Path, metavar="FOLDER", help="of --promise; default: NAME-promised, or a new version"
+    )
     certify.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _certify(arguments: argparse.Namespace) -> int:
     version = version_in(arguments.folder)
     if arguments.sheet is None:
-        return _draw(version, arguments)
+        return _draw(version, arguments) if arguments.promise is None else _promise(version, arguments)
     from freeal.job import certification_job
     from freeal.results import metrics_summary
 
     found = certification_job.certify(version, arguments.sheet, copies=[arguments.folder])
+    if arguments.promise is not None:
+        return _promise(version, arguments)
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False))
         return EXIT_OK
@@ -83,6 +100,37 @@ def _draw(version: Path, arguments: argparse.Namespace) -> int:
         f"write into freeal_certified one of: {', '.join(sheet.labels)}; - where none is right, ? where you cannot say"
     )
     print(f"then: python -m freeal certify {arguments.folder} --sheet {sheet.path}")
+    return EXIT_OK
+
+
+def _promise(version: Path, arguments: argparse.Namespace) -> int:
+    from freeal.cli.training_progress import Reporter
+    from freeal.job import promise_job
+
+    if not 0.5 <= arguments.promise < 1.0:
+        raise ConfigError(f"is {arguments.promise}; name a share from 0.5 to below 1", where=Where(key="--promise"))
+    percent = f"{arguments.promise * 100:g}"
+    is_shelf = version.parent.name == "versions"
+    default = version.with_name(f"{version.name}-promise{percent}") if is_shelf else Path(f"{version.name}-promised")
+    target = arguments.output_model or default
+    found = promise_job.promised(
+        version, target, right=arguments.promise, scope=arguments.promise_scope, emit=Reporter()
+    )
+    if arguments.json:
+        print(json.dumps(found | {"folder": str(target)}, ensure_ascii=False))
+        return EXIT_OK
+    for name, one in found["labels"].items():
+        said = (
+            f"never given: of {one['looked_at']} rows looked at; {one['needed']} right ones are the fewest to prove it"
+        )
+        if "threshold" in one:
+            said = (
+                f"from confidence {one['threshold']:.4f} on, {one['share']:.0%} of {one['rows']:,} rows; "
+                f"at most {one['error']:.1%} wrong, of {one['looked_at']} looked at"
+            )
+        print(f"{name or 'all labels':<44} {said}")
+    print(f"{'rows that keep a label':<44} {found['coverage']:.1%}")
+    print(f"\nmodel         {target / 'model'}")
     return EXIT_OK
 
 

@@ -72,12 +72,18 @@ def note(certified: Mapping[str, Any]) -> str:
     left_out = sum(certified["left_out"].values())
     return (
         f"A person labelled {plural(certified['texts'], 'text')} without seeing what the models said "
-        f"({certified['day']}). {plural(drawn['rows'], 'row')} were drawn by chance (seed {drawn['seed']}) within four "
-        f"strata of agreement and confidence, {percent(drawn['by_chance'])} of them shared out by size; near duplicates "
-        "were shown once. "
+        f"({certified['day']}). {plural(drawn['rows'], 'row')} were drawn by chance (seed {drawn['seed']}) within "
+        f"four strata of agreement and confidence, {percent(drawn['by_chance'])} of them shared out by size; "
+        "near duplicates were shown once. "
         f"The figures are about the {count(certified['rows'])} rows that a model labelled"
         + (f"; {plural(left_out, 'other row')} are not counted. " if left_out else ". ")
-        + "The intervals hold in 95 of 100 such draws. The student learned from these texts, not from these labels."
+        + "The intervals hold in 95 of 100 such draws. The student learned from "
+        + (
+            f"{count(certified['learned_from'])} of these texts, "
+            if certified["learned_from"]
+            else "none of these texts, "
+        )
+        + "and never from these labels."
     )
 
 

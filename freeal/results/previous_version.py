@@ -74,19 +74,19 @@ def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
 
 def read(folder: Path) -> Earlier:
     """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
-    answers, record = _json(folder / FILE_NAME), _json(folder / "run.json")
+    answers, told = _json(folder / FILE_NAME), record(folder)
     path = folder / "annotated.csv"
     try:
         if answers["format"] != FORMAT:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
-        spec = Spec.model_validate(record["spec"])
-        dialect = _dialect(record["input"])
+        spec = Spec.model_validate(told["spec"])
+        dialect = _dialect(told["input"])
         table, given = _rows(path, dialect)
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(answers["held_out"]))
         found = Earlier(
             folder=folder,
-            input=record["input"],
+            input=told["input"],
             spec=spec,
             table=table,
             pool=pool,
@@ -104,6 +104,11 @@ def read(folder: Path) -> Earlier:
         hint = "put corrections into a file of their own"
         raise CorruptModelError("was changed since it was written", where=Where(file=path), hint=hint)
     return found
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """run.json of a version: how it was made. Raises `CorruptModelError`."""
+    return _json(folder / "run.json")
 
 
 def _json(path: Path) -> dict[str, Any]:
