@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freeal.cli import certify_command, correct_command, cost_commands
+from freeal.cli import boundaries_command, certify_command, correct_command, cost_commands
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Reporter, print_figures
 from freeal.compute import torch_runtime
 from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     correct_command.add_parser(commands)
     cost_commands.add_parsers(commands)
     certify_command.add_parser(commands)
+    boundaries_command.add_parser(commands)
     return parser
 
 

@@ -294,7 +294,7 @@ def _question(job: TrainingJob, given: Given, model: ChatModel, trainer: Trainer
         model.fingerprint,
         trainer.description,
         str(job.previous_model) if job.student.warm_start else None,
-        sorted(known.confirmed.items()),
+        [sorted(known.confirmed.items()), sorted(known.open_texts)],
         [dataclasses.asdict(note) for note in known.annotations],
     ]
     return json.dumps(parts)

@@ -74,10 +74,11 @@ class Loop:
         """Run the rounds. Raises `LlmError` when the language model is out of reach and `TrainingError` when it gave no
         usable answer at all; a reached budget is no error: the result holds what was paid for.
 
-        Where an earlier version's answers are known, the first round asks nothing and trains on them.
+        Where an earlier version's answers are known, the first round trains on them and asks what is open, if anything.
         """
         if self.known.annotations:
-            indices, initial = [], InitialDemonstrations(tuple(self.known.demonstrations))
+            indices = sorted(self.known.open_texts)
+            initial = InitialDemonstrations(tuple(self.known.demonstrations))
         else:
             indices = await self._to_ask(None)
             initial = await starting_demonstrations(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +39,17 @@ class RecordedFile:
     student: Student
 
 
-def recorded_files(data: Path, *, seed: int = 0, most_rows: int | None = None) -> Iterator[RecordedFile]:
+_FILES = (("mr", MR_LABELS, ("gpt35",)), ("trec_llms", TREC_LABELS, TREC_MODELS))
+
+
+def recorded_files(
+    data: Path, *, seed: int = 0, most_rows: int | None = None, names: Sequence[str] = ("mr", "trec_llms")
+) -> Iterator[RecordedFile]:
     """MR with GPT-3.5's answers, then TREC with those of five models; what is not there is left out."""
     trainer = open_trainer(StudentSettings(model="minilm", mode="frozen"), texts=1_000)
-    for name, labels, columns in (("mr", MR_LABELS, ("gpt35",)), ("trec_llms", TREC_LABELS, TREC_MODELS)):
+    for name, labels, columns in _FILES:
         path = data / name / "train.csv"
-        if not path.is_file():
+        if name not in names or not path.is_file():
             continue
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream, strict=True))
