@@ -139,7 +139,11 @@ class Loop:
                 return open_texts
             vectors = await self.questions.embed([self.pool.texts[index] for index in open_texts])
             return [open_texts[row] for row in query_selection.spread(vectors, count, seed=self.seed)]
-        unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
+        unclean = [
+            index
+            for index in range(len(self.pool))
+            if index not in self.known.confirmed and not self._is_clean(previous, index)
+        ]
         return unclean if len(unclean) <= count else query_selection.most_open(previous.proba, unclean, count)
 
     def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:

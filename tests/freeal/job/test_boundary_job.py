@@ -80,7 +80,8 @@ def test_from_questions_to_a_version_that_asked_only_what_can_change(version, tm
     with MessagesServer(answer=_told) as server:
         options = ["--answers", str(answers), "--apply", "--llm-url", server.base_url, "--json"]
         assert 0 == main(["boundaries", str(version), *options])
-        prompts = [str(request) for request in server.requests]
+        prompts = [str(request.body) for request in server.requests]
+        texts_asked = {text_of(str(request.body["messages"])) for request in server.requests}
     found = json.loads(capsys.readouterr().out)
     assert texts == found["texts"] == len(texts_asked)
     assert all("goes to plant instead" in prompt for prompt in prompts)
