@@ -62,7 +62,7 @@ def test_the_manual_names_every_key_column_status_and_error(name):
     assert f"`{name}`" in MANUAL
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "correct", "show"])
+@pytest.mark.parametrize("command", ["train", "predict", "correct", "show", "certify", "boundaries"])
 def test_the_manual_names_every_flag_of_the_library_commands(command, capsys):
     """Each long option that `-h` prints stands in the manual."""
     assert set() == {flag for flag in _flags(freeal.cli.command_line.main, capsys, command) if flag not in MANUAL}
@@ -183,6 +183,8 @@ def _anchors(path):
         "lint",
         "bench",
         "bench-accuracy",
+        "bench-boundaries",
+        "bench-certify",
         "bench-data",
         "bench-kills",
         "bench-llm",

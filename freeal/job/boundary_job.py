@@ -93,6 +93,9 @@ async def apply(
     training = job.training(spec)
     again = set(open_texts)
     emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
+    pool = job_setup.grouped(earlier.pool, training.loop, emit=emit)
+    pool = certification_job.kept_out(pool, earlier.folder / "model")
+    pool, taught = job_setup.taught(pool, spec, seed=training.student.seed, emit=emit)
     known = Known(
         # without its distribution an old answer gives way to the new one, and stays where there is none
         annotations=tuple(
@@ -100,13 +103,13 @@ async def apply(
             for note in earlier.annotations
         ),
         demonstrations=earlier.demonstrations,
-        confirmed=corrections_file.by_index(earlier.said, earlier.pool, spec.task.names),
+        confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
+        taught=taught,
         open_texts=frozenset(again),
     )
-    pool = certification_job.kept_out(earlier.pool, earlier.folder / "model")
     given = Given(
         table=earlier.table,
-        pool=job_setup.grouped(pool, training.loop, emit=emit),
+        pool=pool,
         warnings=earlier.warnings,
         known=known,
         said=earlier.said,

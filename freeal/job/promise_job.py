@@ -78,11 +78,12 @@ def _trained(
     kept = [index for index in range(len(pool)) if index not in out]
     emit(Notice(f"the student is trained anew without {len(out):,} of {len(pool):,} texts: those that measure it"))
     names = earlier.spec.task.names
-    confirmed = corrections_file.by_index(earlier.said, pool, names)
-    notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
-    ids = [NO_LABEL if note.label is None else names.index(note.label) for note in notes]
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
+    taught = job_setup.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
+    confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
+    notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
+    ids = [NO_LABEL if note.label is None else names.index(note.label) for note in notes]
     candidates = candidates_of(notes, names) if record["loop"].get("candidates") == "resolve" else None
     mask = Known(confirmed=confirmed).mask(len(pool))
     data = LabelledTexts(

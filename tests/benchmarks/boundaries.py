@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import sections
 from place import ROOT
-from recorded_files import RecordedFile, recorded_files
+from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
 from freeal.boundaries.competing_labels import competing
 
@@ -46,9 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, help="of each file, drawn by the seed; default: all")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into that file's section")
     chosen = parser.parse_args(arguments)
+    trainer = frozen_trainer()
     found: dict[str, list[tuple[int, float, float, float, float]]] = {}
     for seed in chosen.seeds:
-        for file in recorded_files(chosen.data_folder, seed=seed, most_rows=chosen.rows, names=("trec_llms",)):
+        files = recorded_files(chosen.data_folder, trainer, seed=seed, most_rows=chosen.rows, names=("trec_llms",))
+        for file in files:
             found.setdefault(file.name, []).append(covered(file))
             print(seed, file.name, found[file.name][-1], flush=True)
     if not found:

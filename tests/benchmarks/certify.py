@@ -18,7 +18,7 @@ from pathlib import Path
 import certify_tables
 import numpy as np
 from place import ROOT
-from recorded_files import RecordedFile, recorded_files
+from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
 from freeal.certification import sheet_draw, stratified_interval
 from freeal.certification.certificate import Looked, measure
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into that file's section")
     chosen = parser.parse_args(arguments)
     found = []
-    for file in recorded_files(chosen.data_folder):
+    for file in recorded_files(chosen.data_folder, frozen_trainer()):
         for rows in chosen.rows:
             found.append(sheets(file, rows, draws=chosen.draws))
             print(certify_tables.line(found[-1]), flush=True)

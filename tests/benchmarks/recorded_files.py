@@ -39,14 +39,23 @@ class RecordedFile:
     student: Student
 
 
+def frozen_trainer() -> Trainer:
+    """The trainer of their students; it keeps the texts' features."""
+    return open_trainer(StudentSettings(model="minilm", mode="frozen"), texts=1_000)
+
+
 _FILES = (("mr", MR_LABELS, ("gpt35",)), ("trec_llms", TREC_LABELS, TREC_MODELS))
 
 
 def recorded_files(
-    data: Path, *, seed: int = 0, most_rows: int | None = None, names: Sequence[str] = ("mr", "trec_llms")
+    data: Path,
+    trainer: Trainer,
+    *,
+    seed: int = 0,
+    most_rows: int | None = None,
+    names: Sequence[str] = ("mr", "trec_llms"),
 ) -> Iterator[RecordedFile]:
     """MR with GPT-3.5's answers, then TREC with those of five models; what is not there is left out."""
-    trainer = open_trainer(StudentSettings(model="minilm", mode="frozen"), texts=1_000)
     for name, labels, columns in _FILES:
         path = data / name / "train.csv"
         if name not in names or not path.is_file():
