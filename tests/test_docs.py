@@ -86,7 +86,7 @@ def test_the_readme_names_no_command_that_is_not_there(capsys):
     """Each `python -m daemon|freeal COMMAND` of the prose is one that `-h` prints."""
     text = "".join(path.read_text(encoding="utf-8") for path in PROSE)
     for package, main in (("daemon", daemon.cli.command_line.main), ("freeal", freeal.cli.command_line.main)):
-        known = re.findall(r"^ {4}([a-z]+) {2,}", _help(main, capsys), re.MULTILINE)
+        known = re.findall(r"^ {4}([a-z]+)(?: {2,}|$)", _help(main, capsys), re.MULTILINE)
         assert set() == set(re.findall(rf"python -m {package} ([a-z]+)", text)) - set(known)
 
 

@@ -1,11 +1,11 @@
 """Which pairs of labels compete most, without truth: by what the voices say, and what they nearly said.
 
-    competition of a and b = sum over texts of  runner-up mass of each voice where it hesitates between a and b
-                             + 1 where language model and student say one each
+    competition of a and b = sum over texts of  runner-up mass where the language model hesitates between a and b
+                             + 1/2 where language model and student say one each
                              + 1 where the truth is one and the final label the other (where truth is known)
 
-A voice that gave probabilities hesitates with that of its second label; one that named alternatives, with half a text
-for each of them.
+A language model that gave probabilities hesitates with that of its second label; one that named alternatives, with half
+a text for each of them. Of one that named a label only nothing is known, and the student's second label stands in.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ TEXTS_OF_A_SIDE = 2
 LARGE_SHARE = 0.8
 """Pairs are named, from three to five, until they hold so much of the competition."""
 _OF_AN_ALTERNATIVE = 0.5
+_OF_A_DISAGREEMENT = 0.5
+"""One of the two is right more often than not, so half of them are no error of the final label."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def competing(
     total = np.zeros((size, size))
     for (first, second), heat in by_text.items():
         total[first, second] = heat.sum()
-    total += disagreed + (confused if confused is not None else 0.0)
+    total += _OF_A_DISAGREEMENT * disagreed + (confused if confused is not None else 0.0)
     everything = float(total.sum())
     pairs = sorted(((total[a, b], a, b) for a in range(size) for b in range(a + 1, size)), key=lambda one: -one[0])
     found: list[Competition] = []
@@ -85,11 +87,11 @@ def _by_text(
     for index, (note, decision) in enumerate(zip(annotations, decisions, strict=True)):
         if note.distribution is not None and decision.llm_label is not None:
             add(index, *_hesitation(np.array(note.distribution)))
-        elif note.label in place:
+        elif note.alternatives and note.label in place:
             for other in note.alternatives:
                 if other in place:
                     add(index, place[note.label], place[other], _OF_AN_ALTERNATIVE)
-        if proba is not None:
+        elif proba is not None:
             add(index, *_hesitation(proba[index]))
         if decision.llm_label in place and decision.student_label in place:
             add(index, place[decision.llm_label], place[decision.student_label], 1e-6)  # a text worth showing

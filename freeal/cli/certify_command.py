@@ -18,7 +18,7 @@ from freeal.errors import ConfigError, Where
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    certify = commands.add_parser("certify", help="draw a blind sheet, or read it back: an accuracy with an interval that holds")
+    certify = commands.add_parser("certify", help="draw a blind sheet, or read it back: an accuracy that holds")
     certify.set_defaults(run=_certify)
     certify.add_argument(
         "folder", type=Path, help="models/NAME, one of its versions, or what train wrote: FOLDER or FOLDER-results"

@@ -16,6 +16,7 @@ from typing import Any
 from freeal.certification import blind_sheet, certificate, certified_rows, sheet_draw
 from freeal.certification.certified_rows import CertifiedRows
 from freeal.certification.sampling_frame import frame_of
+from freeal.corrections.review_queue import Look
 from freeal.errors import InputError, Where
 from freeal.files import atomic_write
 from freeal.pool import near_duplicates
@@ -115,6 +116,13 @@ def kept_out(pool: Pool, previous_model: Path | None) -> Pool:
     if known is None:
         return pool
     return dataclasses.replace(pool, held_out=pool.held_out | known.kept_out(pool))
+
+
+def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None) -> list[Look]:
+    """A review queue without what measures the model: who corrected that would withdraw the figure."""
+    known = certified_rows.read(previous_model.parent) if previous_model else None
+    texts = known.answered_texts if known is not None and known.is_of(pool) else frozenset()
+    return [look for look in queue if pool.texts[look.index] not in texts]
 
 
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:

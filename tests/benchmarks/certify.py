@@ -17,6 +17,7 @@ from pathlib import Path
 
 import certify_tables
 import numpy as np
+import promises
 from place import ROOT
 from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
@@ -71,7 +72,7 @@ def sheets(file: RecordedFile, rows: int, *, draws: int) -> Sheets:
     for seed in range(draws):
         draw = sheet_draw.draw(frame, rows, seed=seed)
         answers = {line.row: str(truth[line.row]) for line in draw.lines}
-        looked = Looked.at(CertifiedRows(draw, {}, answers), frame)
+        looked = Looked.at(CertifiedRows(draw, {}, answers=answers), frame)
         one = measure(frame, looked, frame.label)
         found.ours.add(one.low, one.high, accuracy)
         found.ppi += one.prediction_powered
@@ -94,15 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into that file's section")
     chosen = parser.parse_args(arguments)
-    found = []
+    found: list[Sheets] = []
+    kept: list[str] = []
     for file in recorded_files(chosen.data_folder, frozen_trainer()):
         for rows in chosen.rows:
             found.append(sheets(file, rows, draws=chosen.draws))
             print(certify_tables.line(found[-1]), flush=True)
+        kept += promises.lines(file)
     if not found:
         print(f"no data in {chosen.data_folder}: --data-folder names it", file=sys.stderr)
         return 0
-    print(table := certify_tables.table(found, draws=chosen.draws))
+    print(table := f"{certify_tables.table(found, draws=chosen.draws)}\n\n{promises.table(kept)}")
     if chosen.write:
         certify_tables.write(chosen.write, table)
     return 0

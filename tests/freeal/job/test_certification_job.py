@@ -199,6 +199,7 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     assert shown
     assert set() == texts & {one["text"] for one in shown}
     assert not (versions / "two" / "corrected.json").exists()
+    assert not texts & {row["body"] for row in _rows(versions / "two" / "review_queue.csv")}
     assert "Certified accuracy" in (versions / "two" / "report.html").read_text()
     assert certified_rows.read(version).answers == certified_rows.read(versions / "two").answers
 
