@@ -143,7 +143,7 @@ def open_batches(
     service = AnthropicBatches(model)
     retry = Retry(settings.max_attempts)
     with contextlib.closing(BatchBook(record)) as book:
-        track = Track(service, book=book, retry=retry, emit=emit, job=job)
+        track = Track(service, book=book, store=store, retry=retry, emit=emit, job=job)
         yield batch_sender.BatchSender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
 
 

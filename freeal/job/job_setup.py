@@ -115,7 +115,7 @@ def annotating(
     """The annotator, with its answer store, its ledger and the record of its batches open."""
     with contextlib.closing(SqliteStore(answers, job=job_id, asked_of=f"{model.provider}/{model.model}")) as store:
         price = price_of(model.provider, model.model, settings.prices)
-        ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.billed())
+        ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
         with open_batches(
             model,
             settings,

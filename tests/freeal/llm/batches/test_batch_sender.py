@@ -30,6 +30,7 @@ from freeal.types import Status
 pytestmark = pytest.mark.anyio
 
 PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
+MOST_USD = 0.01
 ALWAYS = Rules(from_rows=1, may_go_live=False)
 
 
@@ -72,14 +73,17 @@ class Bench:
         return self.track(service(self.model(server)), job=job)
 
     def track(self, service, *, job="job-1", sleep=None):
+        store = self.store
+        if job != "job-1":
+            store = self.closing.enter_context(contextlib.closing(SqliteStore(self.folder / "answers.sqlite", job=job)))
         return Track(
             service,
             book=self.book,
+            store=store,
             retry=self.retry,
             emit=self.events.append,
             job=job,
             sleep=sleep or self.time.sleep,
-            wall=lambda: self.book.open_entries()[0].created_at,
         )
 
     def sender(self, server, *, job="job-1", rules=ALWAYS, service=AnthropicBatches, sleep=None, budget_usd=None):
@@ -147,7 +151,7 @@ async def test_the_bill_of_a_batch_is_half_the_price(bench):
 async def test_names_of_requests_are_what_the_api_allows_and_begin_with_the_intention(bench):
     """At most 64 letters, digits, hyphens: the server takes them, and a batch can be told by any of them."""
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
-        entry = await bench.track_to(server).create(bench.prompts(*TEXTS))
+        entry = await bench.track_to(server).create(bench.prompts(*TEXTS), most_usd=MOST_USD)
         names = list(server.batches.created[0].requests)
     assert len(TEXTS) == len(set(names))
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) and name.startswith(entry.intention) for name in names)
@@ -432,7 +436,7 @@ async def test_rows_under_way_in_another_jobs_batch_are_waited_for(bench):
         async def ask(job):
             both.append(await bench.send(bench.sender(server, job=job), prompts))
 
-        await bench.track_to(server, job="first").create(prompts)
+        await bench.track_to(server, job="first").create(prompts, most_usd=MOST_USD)
         async with anyio.create_task_group() as group:
             group.start_soon(ask, "first")
             group.start_soon(ask, "second")
@@ -444,7 +448,7 @@ async def test_a_batch_somebody_else_cancelled_is_not_sent_again(bench):
     """Its unanswered rows are failures; those answered in time are kept."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=3)) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         [batch] = server.batches.created
         await AnthropicBatches(bench.model(server)).cancel(batch.id)
         sent = await bench.send(bench.sender(server), prompts)
@@ -456,7 +460,7 @@ async def test_a_cancelled_job_cancels_its_batches_and_its_retry_reads_what_was_
     """What was answered before is read and paid for once; only the rest is submitted again."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=3)) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         service = AnthropicBatches(bench.model(server))
         assert [] == await cancel(service, bench.retry, bench.book, job="another")
         assert "cancel" not in server.batches.calls
@@ -491,7 +495,7 @@ async def test_a_batch_that_is_gone_is_sent_again(bench):
     """Deleted, or of another workspace: a notice, and a new batch."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         server.batches.created.clear()
         sent = await bench.send(bench.sender(server), prompts)
     assert len(TEXTS) == len(sent.replies)
@@ -502,7 +506,7 @@ async def test_a_create_that_fails_for_good_leaves_the_intention(bench):
     """After all tries nobody knows whether there is a batch: the record keeps it, and the next run looks."""
     rules = BatchRules(call_fault=lambda operation: "reset" if operation == "create" else None, polls_to_end=None)
     with MessagesServer(by_keyword, batch_rules=rules) as server, pytest.raises(TransientError):
-        await bench.track_to(server, service=_Forgetful).create(bench.prompts(*TEXTS))
+        await bench.track_to(server, service=_Forgetful).create(bench.prompts(*TEXTS), most_usd=MOST_USD)
     [entry] = bench.book.open_entries()
     assert (None, len(TEXTS)) == (entry.batch_id, entry.requests)
 

@@ -24,12 +24,12 @@ class SlowStore(MemoryStore):
         self.has_begun = threading.Event()
         self.may_end = threading.Event()
 
-    def put_many(self, replies, *, bill):
+    def put_many(self, replies, **rest):
         self.commits.append(sorted(replies))
         self.has_begun.set()
         if len(self.commits) == 1:
             self.may_end.wait(10.0)
-        super().put_many(replies, bill=bill)
+        super().put_many(replies, **rest)
 
 
 async def test_those_who_wait_share_a_commit():
