@@ -47,6 +47,8 @@ class Endings:
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings."""
         self._settings = settings
+        if self._batches is not None:
+            self._batches.adopt(settings)
 
     def publish(self, job: Job) -> Job:
         """From a finished run to `done`: the version on the shelf, the inputs in done/."""

@@ -35,7 +35,7 @@ from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import View
-from freeal.errors import DeviceError, FreealError
+from freeal.errors import DeviceError, FreealError, StoreBusyError
 from freeal.events import Event
 from freeal.llm.credentials import environment_for
 from freeal.settings import LlmSettings
@@ -124,6 +124,8 @@ class Runner:
         self._view.started(job, cap_usd=cap)
         request = training_request(job, spec, self._settings, key_folder=self._key_folder, budget_usd=cap)
         answer, setback = await self._converse(job, request, stop, allowance=allowance, provider=provider)
+        if provider != LOCAL:
+            await self._allowances.catch_up(job)
         again = failure_policy.second_try(setback, setbacks=job.setbacks)
         if again is not None and isinstance(answer, Failure) and not is_cancelled():
             _log.warning("a job is tried once more", job=job.id, problem=answer.problem)
@@ -131,8 +133,12 @@ class Runner:
         return await self._conclude(job, answer, is_cancelled)
 
     async def _after(self, job: Job, error: OSError | FreealError) -> Job:
-        """What an error of our own leaves: a pause where the disk is to blame, else a failed job."""
+        """What an error of our own leaves: a pause where the disk is to blame, or who holds a file of ours, else a
+        failed job."""
         trouble = disk_errors.trouble_of(error)
+        if isinstance(error, StoreBusyError):
+            now = self._clock.wall()
+            return self._pause(job, Pause(str(error), now + failure_policy.FIRST_PAUSE_SECONDS, is_attempt=False))
         if trouble is None:
             try:
                 return await self._fail(

@@ -60,11 +60,19 @@ def spend(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
         return []
     try:
         with sqlite3.connect(f"{answers.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            rows = connection.execute("SELECT job, usd, unconfirmed_usd, updated_at FROM bills").fetchall()
+            rows = connection.execute(
+                "SELECT job, usd, unconfirmed_usd, updated_at FROM bills "
+                "UNION ALL SELECT job, 0.0, usd, opened_at FROM open_calls"
+            ).fetchall()
         connection.close()
     except sqlite3.DatabaseError:
         return []
-    return [(day, job, usd, lost) for job, usd, lost, at in rows if at is not None and clock.day(at) == day]
+    found: dict[str, tuple[float, float]] = {}
+    for job, usd, lost, at in rows:
+        if at is not None and clock.day(at) == day:
+            known = found.get(job, (0.0, 0.0))
+            found[job] = (known[0] + usd, known[1] + lost)
+    return [(day, job, usd, lost) for job, (usd, lost) in found.items()]
 
 
 def prediction(folder: Path, inputs: Path, *, state: str) -> Prediction | None:

@@ -69,6 +69,11 @@ class Annotator:
         return self._ledger.free
 
     @property
+    def budget_reached(self) -> bool:
+        """Whether money left any question unsent so far, of whatever pass."""
+        return self._asker.budget_reached
+
+    @property
     def writes(self) -> bool:
         """Whether `write_demonstrations` can give any."""
         return self._model.writes

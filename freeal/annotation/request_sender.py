@@ -77,6 +77,8 @@ class Asker:
         self._keeper = Keeper(store)
         self._ever_answered = False
         self._lost_replies = 0
+        self.budget_reached = False
+        """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
             model.report_lost_to(self._pay_for_lost)
 
@@ -227,6 +229,7 @@ class Asker:
             self.report_spend()
             raise run.fatal
         if left:
+            self.budget_reached = True
             run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
             run.asked.budget_error = run.budget_error
             run.on_answered(left)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.student.protocols import Training
 from freeal.types import Annotation, Decision, Status
 
 _UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})
@@ -80,12 +79,24 @@ class Evaluation:
         return Evaluation(kept, self.groups)
 
 
+class Judged(Protocol):
+    """What a student says of a pool, indexed alike; see `freeal.student.protocols.Training`."""
+
+    @property
+    def clean_probability(self) -> np.ndarray:
+        """float32 [n]."""
+
+    @property
+    def proba(self) -> np.ndarray:
+        """float32 [n, labels]."""
+
+
 def round_metrics(
     number: int,
     *,
     asked: Sequence[Annotation],
     annotations: Sequence[Annotation],
-    training: Training,
+    training: Judged,
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,

@@ -116,7 +116,8 @@ class BatchSender:
     async def _hold_again(self) -> None:
         """Set aside what batches of this job may cost that an earlier run has left under way."""
         for call, usd in (await self._track.give_up_unrecorded()).items():
-            self._ledger.forfeit(self._reservations.pop(call, None) or self._ledger.hold(usd))
+            held = self._reservations.pop(call) if call in self._reservations else self._ledger.hold(usd)
+            self._ledger.forfeit(held)
         for call, usd in (await self._track.most_usd()).items():
             if call not in self._reservations:
                 self._reservations[call] = self._ledger.hold(usd, share=BATCH_SHARE)

@@ -17,8 +17,9 @@ from freeal.compute.listener import unheard
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import AccountError, ConfigError, RowRejectedError
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf, weights_digest
+from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
+from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
@@ -104,7 +105,7 @@ class LocalModel:
         name, source = _locate(model, cache)
         network, tokenizer = _read(name, source, compute)
         revision = getattr(network.config, "_commit_hash", None)
-        digest = _folder_digest(source) if isinstance(source, Path) else f"{name}@{revision}"
+        digest = folder_digest(source, cache=cache) if isinstance(source, Path) else f"{name}@{revision}"
         try:
             return make(name, network, tokenizer, digest=digest)
         except ValueError as cause:
@@ -205,15 +206,3 @@ def _read(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any,
             hint="name a causal language model: a folder with config.json, tokenizer and safetensors, or a hub id",
         ) from cause
     return network.to(compute.device).eval(), tokenizer
-
-
-def _folder_digest(folder: Path) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in {".safetensors", ".bin"}:
-            digest.update(f"{file.name}:{weights_digest(file)}".encode())
-        elif file.name in {"config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"}:
-            digest.update(f"{file.name}:".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
