@@ -89,7 +89,7 @@ class RoundStore:
             )
 
     def save(self, state: RoundState, student: Student | None) -> None:
-        """Write a round and its student (None: that of the round before); afterwards it is there whole or not at all."""
+        """Write a round and its student (None: that of the round before), which are there whole afterwards or not."""
         temporary = self._folder / f".round_{state.round}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         (temporary / "model").mkdir(parents=True)

@@ -94,8 +94,8 @@ class BatchSender:
     async def send(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, try_live: TryLive) -> Sent:
         """What could be answered in batches. Requests in a batch that is under way, of whatever job, wait for it."""
         run = _Run(prompts, on_answered, try_live)
-        await self._hold_again()
         await self._track.find_lost()
+        await self._hold_again()
         await self._take_in_forgotten(run)
         while run.open:
             # Another job may have read a batch that both of them need.
