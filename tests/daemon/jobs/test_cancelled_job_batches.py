@@ -1,4 +1,4 @@
-"""daemon/jobs/batch_cancellation.py: a cancelled job's batches, at the address that is in force."""
+"""daemon/jobs/cancelled_job_batches.py: a cancelled job's batches, at the address that is in force."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from daemon.jobs.batch_cancellation import Batches
+from daemon.jobs.cancelled_job_batches import Batches
 from daemon.jobs.job_completion import Endings
 from daemon.journal.job_record import Job
 from freeal.llm.batches.anthropic_batches import AnthropicBatches
