@@ -13,7 +13,8 @@ DELIMITERS = (",", ";", "\t", "|")
 NEVER = "\uffff"
 """What splits a file of one column: a noncharacter, which no text contains."""
 
-Quoting = Literal["minimal", "backslash", "none"]
+Quoting = Literal["minimal", "backslash", "none", "lines"]
+"""`lines`: whole lines stand in quotes, as a spreadsheet that did not know the delimiter writes them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
