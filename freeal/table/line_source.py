@@ -23,8 +23,8 @@ MOST_LINE_CHARACTERS = 64 * 2**20
 
 _PIECE_BYTES = 2**16
 _GZIP = b"\x1f\x8b"
-_HOLE = "\0" * 4
-"""Zero bytes one behind the other: a hole that a power cut or a copy that broke off left. One may be a value's, or the end of a text."""
+_HOLE = "\0" * 16
+"""Zero bytes one behind the other: a hole that a power cut or a copy that broke off left. A few may be a value's."""
 _ASCII_STRANGERS = "\v\f\x1c\x1d\x1e"
 _OTHER_STRANGERS = "\x85\u2028\u2029"
 

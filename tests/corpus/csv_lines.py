@@ -114,6 +114,12 @@ CASES = (
     refuses(
         "a line of NULs at the end, as a crash leaves it",
         "id,text\n1,a\n\0\0\0\0",
+        "has 1 value where the header names 2 columns",
+        3,
+    ),
+    refuses(
+        "a block of NULs at the end, as a power cut leaves it",
+        "id,text\n1,a\n" + "\0" * 4096,
         "holds zero bytes from byte 13 on",
         3,
     ),

@@ -20,7 +20,7 @@ class Records(Protocol):
     """Records of a CSV as lists; `line_num` counts the lines taken."""
 
     @property
-    def line_num(self) -> int: ...  # noqa: D102
+    def line_num(self) -> int: ...
 
     def __iter__(self) -> Iterator[list[str]]: ...
 
@@ -70,8 +70,8 @@ class _Unwrapped:
 
 
 def is_blank(record: Iterable[str]) -> bool:
-    """Whether a record holds nothing but spaces and delimiters (or a mark of the file's end: DOS's, or a zero byte)."""
-    return not "".join(record).strip(" \t\r\n\x1a\0")
+    """Whether a record holds nothing but spaces and delimiters (or the end-of-file mark of DOS)."""
+    return not "".join(record).strip(" \t\r\n\x1a")
 
 
 def _keep_other_backslashes(line: str) -> str:

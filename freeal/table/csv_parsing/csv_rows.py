@@ -121,7 +121,8 @@ def detect(path: Path, told: CsvFormat) -> Dialect:
     guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
     dialect = Dialect(encoding.name, found=(f"{encoding.name}: {encoding.because}",), guessed=guessed)
     sample = _sample(path, encoding.name, skip=told.skip_rows or 0)
-    refuse_json("".join(sample.lines[:3]), path)
+    if told.skip_rows is None and told.header is None:
+        refuse_json("".join(sample.lines[:3]), path)
     above, delimiter = told.skip_rows or 0, told.delimiter
     if sample.lines and told.skip_rows is None and (mark := _excels_mark(sample.lines[0])):
         sample, above = Sample(sample.lines[1:], sample.whole), 1
