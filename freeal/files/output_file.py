@@ -86,7 +86,11 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
     except FileNotFoundError:
         return OutputFile(said, _new(said, where))
     except OSError as cause:
-        problem = "is a link that leads back to itself" if cause.errno == errno.ELOOP else f"cannot be written: {cause.strerror}"
+        problem = (
+            "is a link that leads back to itself"
+            if cause.errno == errno.ELOOP
+            else f"cannot be written: {cause.strerror}"
+        )
         raise ConfigError(problem, where=where, hint="name another file") from cause
     for is_one, problem, hint in _KINDS:
         if is_one(seen.st_mode):

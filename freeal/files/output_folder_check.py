@@ -37,7 +37,9 @@ def free_folder(said: Path, *, key: str, ours: Sequence[str]) -> Path:
         raise ConfigError(f"is in use: it holds {shown}, and nothing of ours", where=where, hint=another)
     links = [name for name in names if (folder / name).is_symlink()]
     if links:
-        raise ConfigError(f"holds a link, {links[0]}: what it leads to would be written over", where=where, hint=another)
+        raise ConfigError(
+            f"holds a link, {links[0]}: what it leads to would be written over", where=where, hint=another
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError("may not be written to", where=where, hint="see to its permissions, or name another")
     return folder

@@ -8,7 +8,8 @@ first text would be lost as a name. What is sure is a problem, what may be is a 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from freeal.errors import Problem, Where
 from freeal.preflight.value_kinds import is_prose_like, kind_of, most_common_kind
@@ -75,7 +76,7 @@ def _because(evidence: Sequence[tuple[int, str]]) -> str:
     return "; ".join(said for _, said in evidence[:3])
 
 
-def _evidence(table: Table, *, after: int, labels: Set[str]) -> list[tuple[int, str]]:
+def _evidence(table: Table, *, after: int, labels: AbstractSet[str]) -> list[tuple[int, str]]:
     """(weight, what) for each column whose name looks like its values; empty where a name cannot be one of them."""
     rows = table.rows[after : after + _LOOKED_AT]
     if all(name.strip() in {str(place), str(place + 1)} for place, name in enumerate(table.header) if name.strip()):
@@ -138,7 +139,9 @@ def _is_odd_one_out(table: Table, place: int) -> bool:
     return len(values) >= 2 * _FEWEST and all(kind_of(value) is not None for value in values)
 
 
-_MISSING = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "?", "unknown", "missing", "true", "false"})
+_MISSING = frozenset(
+    {"na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "?", "unknown", "missing", "true", "false"}
+)
 
 
 def _questions(table: Table, rows: int, why: str, *, sure: bool) -> _Below:

@@ -1,4 +1,4 @@
-"""What lies under a table's name and is none: another format, a web page, the stand-in of a file that was not fetched."""
+"""What lies under a table's name and is none: another format, a web page, what stands in for a file not fetched."""
 
 from __future__ import annotations
 

@@ -35,14 +35,17 @@ class ParquetRows:
         except (OSError, ValueError) as cause:  # pyarrow's own errors are among these
             raise InputError(f"is no Parquet file that can be read: {cause}", where=Where(file=path)) from cause
         try:
-            if not self.header:
-                raise InputError("names no column", where=Where(file=path))
-            cells = self._file.metadata.num_rows * len(self.header)  # a run of equal values takes no room at all
-            refuse_swollen(cells, packed_bytes=path.stat().st_size, path=path)
+            self._check()
         except InputError:
             self._file.close()
             raise
         self.dialect = Dialect(form="parquet", found=("utf-8: Parquet",))
+
+    def _check(self) -> None:
+        if not self.header:
+            raise InputError("names no column", where=Where(file=self._path))
+        cells = self._file.metadata.num_rows * len(self.header)  # a run of equal values takes no room at all
+        refuse_swollen(cells, packed_bytes=self._path.stat().st_size, path=self._path)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,4 +1,4 @@
-"""Rows of an Excel workbook (.xlsx), through openpyxl (extra `xlsx`): cells as a person sees them, not as they are stored.
+"""Rows of an Excel workbook (.xlsx), through openpyxl (extra `xlsx`): cells as a person sees them, not as stored.
 
 A formula is its last result, a number keeps the zeros and decimals of its format (`007`, `1.50`, `12 %` as `12%`), a
 date is 2024-01-02, with the time where there is one, TRUE and FALSE are those words, an error is its sign (`#N/A`).
@@ -26,7 +26,7 @@ from freeal.table.packed_stream import refuse_swollen
 
 _OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"
 _FIXED = re.compile(r"(0+)(?:\.(0+))?(\s*%)?")
-"""A number format that asks for zeros: 00000, 0.00, 0%, 0.0 %. Grouping (#,##0) and what stands in quotes are left out."""
+"""A number format that asks for zeros: 00000, 0.00, 0%, 0.0 %. Grouping (#,##0) and what is quoted are left out."""
 _NO_DIGITS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.|[#,?\s]')
 
 
@@ -77,7 +77,9 @@ class WorkbookRows:
             if self._has_header:
                 return tuple(first), number, []
             told = self._told.header
-            names = numbered_names(last) if not isinstance(told, tuple) else told_names(told, width=last, path=self._path)
+            names = (
+                numbered_names(last) if not isinstance(told, tuple) else told_names(told, width=last, path=self._path)
+            )
             return names, number, [(number, first)]
         raise InputError(
             "is empty", where=Where(file=self._path), hint=f"sheet {self._sheet.title!r} must name the columns first"
@@ -95,7 +97,9 @@ class WorkbookRows:
                 if any(value.strip() for value in row):
                     yield number, row
         except (KeyError, ValueError, OSError, SyntaxError, zipfile.BadZipFile) as cause:
-            raise InputError(f"is a damaged workbook: {cause}", where=Where(file=self._path), hint="save it again") from cause
+            raise InputError(
+                f"is a damaged workbook: {cause}", where=Where(file=self._path), hint="save it again"
+            ) from cause
 
     def _refuse_uncomputed(self) -> None:
         """A formula whose result nobody stored: a program wrote it, and no spreadsheet has opened it since."""
@@ -198,7 +202,9 @@ def _refuse_bomb(path: Path) -> None:
             unpacked = sum(entry.file_size for entry in packed.infolist())
         refuse_swollen(unpacked, packed_bytes=path.stat().st_size, path=path)
     except zipfile.BadZipFile as cause:
-        raise InputError("is no Excel workbook that can be read", where=Where(file=path), hint="save it again") from cause
+        raise InputError(
+            "is no Excel workbook that can be read", where=Where(file=path), hint="save it again"
+        ) from cause
     except OSError as cause:
         raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
 
@@ -213,7 +219,11 @@ def _text(cell: Any) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, datetime.datetime):
         shows_time = any(mark in str(cell.number_format).lower() for mark in ("h", "ss"))
-        return value.isoformat(" ", "seconds") if shows_time or value.time() != datetime.time() else value.date().isoformat()
+        return (
+            value.isoformat(" ", "seconds")
+            if shows_time or value.time() != datetime.time()
+            else value.date().isoformat()
+        )
     if isinstance(value, int | float):
         return _number(value, str(cell.number_format or "General"))
     return str(value)

@@ -1,4 +1,4 @@
-"""Whether there is anything to see in a text: forms and web pages fill empty cells with characters that show nothing."""
+"""Whether there is anything to see in a text: forms and web pages fill empty cells with what shows nothing."""
 
 from __future__ import annotations
 

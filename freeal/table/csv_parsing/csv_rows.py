@@ -131,7 +131,12 @@ def detect(path: Path, told: CsvFormat) -> Dialect:
         delimiter = "\t"
     shape = find_shape(sample, dialect, delimiter=delimiter, way=told.quoting)
     has_header = told.header in (None, "first")
-    if has_header and told.skip_rows is None and told.ragged != "pad" and (found := find_preamble(sample, shape, delimiter=delimiter)):
+    if (
+        has_header
+        and told.skip_rows is None
+        and told.ragged != "pad"
+        and (found := find_preamble(sample, shape, delimiter=delimiter))
+    ):
         raise _preamble_error(path, found, above)
     split = shape.delimiter if shape.delimiter != NEVER else ","
     return dataclasses.replace(

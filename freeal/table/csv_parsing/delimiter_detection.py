@@ -136,7 +136,9 @@ def _lines_in_quotes(sample: Sample, dialect: Dialect, marks: Sequence[str]) -> 
     """Every line is one value in quotes, and all of these split alike."""
     if not all(line.startswith('"') for line in sample.lines if line.strip()):
         return None
-    found = [look for look in (_look(sample, dialect, mark, "lines", spaced=False) for mark in marks) if _is_sound(look)]
+    found = [
+        look for look in (_look(sample, dialect, mark, "lines", spaced=False) for mark in marks) if _is_sound(look)
+    ]
     return _unusual(max(found, key=lambda look: look.rank).dialect) if found else None
 
 
