@@ -1,4 +1,4 @@
-"""Where the commands that train put what they made: looked at before anything is asked, filled when all of it is there."""
+"""Where the commands that train put what they made: looked at before anything is asked, filled when all is there."""
 
 from __future__ import annotations
 

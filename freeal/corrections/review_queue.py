@@ -89,7 +89,7 @@ def write_review_queue(
     for column in REVIEW_COLUMNS:
         header.append(free_name(column, header))
     positions = [table.header.index(name) for name in shown]
-    with atomic_write.writing(path) as stream:
+    with atomic_write.writing(path, table.dialect.output_encoding) as stream:
         rows = _queue_rows(queue, positions, table=table, pool=pool, decisions=decisions)
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from freeal.corrections.corrections_file import COLUMN, Correction, torn, told
+from freeal.corrections.corrections_file import COLUMN, Correction, told, torn
 from freeal.corrections.spreadsheet_damage import alike, number_of, only_match, plain, says_nothing
 from freeal.errors import InputError, Problem, Where
 from freeal.pool.text_pool import EMPTY, Pool
@@ -86,8 +86,10 @@ class _Rows:
             return self._differs(one, f"{self._id_column} {quoted(one.values[str(self._id_column)])}", own)
         if number is not None and (self._is_witness(one, number) or self._is_nearly(one, number)):
             return self._index_of(number)
-        if by_text is not None:
-            return by_text
+        return by_text if by_text is not None else self._new(one, number, is_numbered=is_numbered, is_named=is_named)
+
+    def _new(self, one: Correction, number: int | None, *, is_numbered: bool, is_named: str) -> int | str | None:
+        """What becomes of a text that is none of the version's."""
         if is_named == "several":
             return f"the {self._id_column} {quoted(one.values[str(self._id_column)])} is that of several rows"
         if number is not None:

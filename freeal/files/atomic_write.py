@@ -29,7 +29,7 @@ def writing(path: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file of bytes that appears under `path` when the block ends well, and leaves nothing behind when it does not."""
+    """A file of bytes that appears under `path` when the block ends well, and leaves nothing behind otherwise."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as stream:

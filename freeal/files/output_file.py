@@ -92,12 +92,7 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
             else f"cannot be written: {cause.strerror}"
         )
         raise ConfigError(problem, where=where, hint="name another file") from cause
-    for is_one, problem, hint in _KINDS:
-        if is_one(seen.st_mode):
-            raise ConfigError(problem, where=where, hint=hint)
-    for path in inputs:
-        if path.exists() and os.path.samestat(seen, path.stat()):
-            raise ConfigError("is the input itself", where=where, hint="name another file")
+    _refuse(seen, where, inputs)
     if _is_open_as(seen, 1):
         return OutputFile(said, None, is_standard_output=True)
     if not os.access(said, os.W_OK):
@@ -105,6 +100,15 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
     if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1 or _is_open_as(seen, 2):
         return OutputFile(said, None)
     return OutputFile(said, _new(said, where))
+
+
+def _refuse(seen: os.stat_result, where: Where, inputs: Sequence[Path]) -> None:
+    for is_one, problem, hint in _KINDS:
+        if is_one(seen.st_mode):
+            raise ConfigError(problem, where=where, hint=hint)
+    for path in inputs:
+        if path.exists() and os.path.samestat(seen, path.stat()):
+            raise ConfigError("is the input itself", where=where, hint="name another file")
 
 
 def _is_open_as(seen: os.stat_result, descriptor: int) -> bool:

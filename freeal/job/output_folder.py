@@ -26,7 +26,8 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
-    extra = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
+    extra: dict[str, Any] = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
+    extra["csv"] = run.spec.csv.model_dump(mode="json", include={"header", "output_encoding"}, exclude_none=True)
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
     output_tables.write_annotated(

@@ -15,7 +15,7 @@ from freeal.errors import Problem, Where
 from freeal.preflight.value_kinds import is_prose_like, kind_of, most_common_kind
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
-from freeal.table.column_names import repeats_header
+from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.text.label_names import folded
 
 _LOOKED_AT = 1_000
@@ -24,9 +24,6 @@ _SURE = 2
 _MOST_NAMED = 5
 _SURVEY_WORDS = frozenset({"response", "open-ended response"})
 """What SurveyMonkey writes below a question."""
-_IMPORT_ID = '{"ImportId"'
-"""How the third line of a Qualtrics export begins."""
-
 _IS_A_HEADER = "if it does name the columns, say csv: {header: first}"
 _NO_HEADER = (
     "if it is a row, write csv: {header: none} in the spec (the columns are column_1, column_2, ...) or their names, "
@@ -111,7 +108,7 @@ def _below(table: Table, spec: Spec) -> Iterator[_Below]:
     if spec.csv.skip_rows_after_header is not None or spec.csv.header == "none":
         return
     first = table.rows[:_FEWEST]
-    ids = [number for number, row in enumerate(first) if any(value.startswith(_IMPORT_ID) for value in row)]
+    ids = [number for number, row in enumerate(first) if any(value.startswith(IMPORT_ID) for value in row)]
     if ids:
         yield _questions(table, ids[-1] + 1, "they hold questions and ImportIds, as Qualtrics writes them", sure=True)
         return

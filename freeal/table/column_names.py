@@ -10,6 +10,8 @@ from freeal.errors import InputError, Where
 from freeal.text.closest_name import nearest
 
 _MOST_NAMES_SHOWN = 30
+IMPORT_ID = '{"ImportId"'
+"""How the cells of the third line of a Qualtrics export begin."""
 _AROUND = "\ufeff \t\r\n"
 
 

@@ -73,12 +73,18 @@ class RowReader:
         self._format = format
         self._rows = _open(path, format)
         self.header = self._rows.header
-        self.dialect = self._rows.dialect
+        found = self._rows.dialect
+        encoding = format.output_encoding or ("utf-8-sig" if found.is_a_spreadsheets else "utf-8")
+        self.dialect = dataclasses.replace(found, output_encoding=encoding)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._rows.close()
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
