@@ -15,6 +15,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from freeal.errors import ConfigError, FreealError, Where
 from freeal.files import atomic_write
 
 STANDARD_OUTPUT = Path("-")
+_PATIENCE_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 _KINDS = (
     (stat.S_ISDIR, "is a folder", "name a file in it"),
     (stat.S_ISBLK, "is a block device", "name a file"),
@@ -36,6 +39,8 @@ class OutputFile:
     said: Path
     file: Path | None
     is_standard_output: bool = False
+    pipe: int | None = None
+    """The descriptor of a pipe, opened before there is anything to write: so somebody surely reads it."""
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[Path]:
@@ -61,12 +66,16 @@ class OutputFile:
             if self.is_standard_output:
                 sys.stdout.flush()
                 descriptor = os.dup(1)
+            elif self.pipe is not None:
+                descriptor = os.dup(self.pipe)
             else:
                 descriptor = os.open(self.said, os.O_WRONLY | os.O_CLOEXEC)
             with os.fdopen(descriptor, "wb") as stream, source.open("rb") as content:
                 if not self.is_standard_output and stat.S_ISREG(os.fstat(descriptor).st_mode):
                     stream.truncate(0)
                 shutil.copyfileobj(content, stream)
+            if self.pipe is not None:
+                os.close(self.pipe)  # whoever reads it waits for the end
         except BrokenPipeError as cause:
             raise FreealError("nobody reads it any more", where=Where(file=self.said)) from cause
         except OSError as cause:
@@ -97,9 +106,27 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
         return OutputFile(said, None, is_standard_output=True)
     if not os.access(said, os.W_OK):
         raise ConfigError("may not be written to", where=where, hint="name another file, or see to its permissions")
+    if stat.S_ISFIFO(seen.st_mode):
+        return OutputFile(said, None, pipe=_opened_pipe(said, where))
     if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1 or _is_open_as(seen, 2):
         return OutputFile(said, None)
     return OutputFile(said, _new(said, where))
+
+
+def _opened_pipe(said: Path, where: Where) -> int:
+    """To open a pipe that nobody reads would wait for ever."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(said, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as cause:
+            if cause.errno != errno.ENXIO or time.monotonic() > end:
+                problem = "is a pipe that nobody reads" if cause.errno == errno.ENXIO else "cannot be opened"
+                raise ConfigError(problem, where=where, hint="start what reads it first") from cause
+            time.sleep(_LOOK_SECONDS)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def _refuse(seen: os.stat_result, where: Where, inputs: Sequence[Path]) -> None:

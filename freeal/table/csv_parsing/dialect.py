@@ -22,8 +22,8 @@ Quoting = Literal["minimal", "backslash", "none", "lines"]
 class Dialect:
     """How a table is written.
 
-    `delimiter` splits the lines (`NEVER` in a file of one column), `output_delimiter` is that of our results, `output_encoding`
-    theirs: with a byte-order mark for spreadsheets.
+    `delimiter` splits the lines (`NEVER` in a file of one column), `output_delimiter` is that of our results,
+    `output_encoding` theirs: with a byte-order mark for spreadsheets.
     `spaced`: the blanks after a delimiter are no part of the values. `lines_above` the header are not read. `found`
     says in words what each finding rests on; `guessed` names those that another reading would fit as well, or nearly.
     """
