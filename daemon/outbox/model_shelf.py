@@ -20,6 +20,7 @@ from freeal.spec.job_spec import NAME_PATTERN
 
 _log = structlog.get_logger(__name__)
 
+_VERSION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ON_TOP = ("metrics.json", "report.html")
 LANES = ("predict", "predictions", "corrections", "done", "failed")
 SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
@@ -64,12 +65,30 @@ class Shelf:
             durable_file_moves.move_folder(output, version)
         for lane in LANES:
             durable_file_moves.make_folder(self.folder / lane)
+        self._show(job_id, stem)
+        self._retire(keep_versions)
+
+    def use(self, job_id: str, *, stem: str) -> None:
+        """Make a version that stands here the current one, with its figures and rows on top. May be repeated."""
+        self._refuse_links()
+        self._show(job_id, stem)
+        _log.info("another version is the current one", model=self.name, version=job_id)
+
+    def version_names(self) -> tuple[str, ...]:
+        """The finished versions that are kept, the newest first: ids differ first in the second of the claim."""
+        folder = self.folder / "versions"
+        if folder.is_symlink() or not folder.is_dir():
+            return ()
+        names = [one.name for one in folder.iterdir() if one.is_dir() and not one.is_symlink()]
+        return tuple(sorted((name for name in names if re.fullmatch(_VERSION_PATTERN, name)), reverse=True))
+
+    def _show(self, job_id: str, stem: str) -> None:
+        version = self.version(job_id)
         durable_file_moves.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
         for name in ON_TOP:
             if (version / name).is_file():
                 durable_file_moves.copy(version / name, self.folder / name)
         durable_file_moves.point(self.model, f"versions/{job_id}/model")
-        self._retire(keep_versions)
 
     def check_writable(self) -> None:
         """Before anything is paid for, find out whether `publish` could write. Leaves nothing behind.
@@ -89,6 +108,11 @@ class Shelf:
         for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):
             if folder.is_symlink():
                 raise RefusedFileError("is a link, and would lead out of the models folder", where=Where(file=folder))
+        for path in (self.folder / name for name in ON_TOP):
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+                raise _in_use(path)
+        if os.path.lexists(self.model) and not self.model.is_symlink():
+            raise _in_use(self.model)
 
     def discard(self, job_id: str) -> None:
         """Forget a version whose publishing did not come to its end; the current one stays."""
@@ -108,6 +132,11 @@ class Shelf:
         for version in others[: max(0, len(others) + 1 - keep)]:
             durable_file_moves.remove_folder(version)
             _log.info("an old version was deleted", model=self.name, version=version.name)
+
+
+def _in_use(path: Path) -> RefusedFileError:
+    hint = "move it away, or give the model another name"
+    return RefusedFileError("is in use: it is nothing this service wrote", where=Where(file=path), hint=hint)
 
 
 def twin_of(models: Path, name: str) -> str | None:

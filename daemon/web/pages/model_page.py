@@ -19,7 +19,6 @@ from daemon.web.finished_models import (
     is_plain,
     labelled_files,
     version_files,
-    version_names,
 )
 from daemon.web.live.journal_reader import Records
 from daemon.web.pages.page_context import Site, text_of
@@ -153,14 +152,14 @@ class Models:
 
     def _version(self, request: Request) -> Path:
         shelf, wanted = self._shelf(request), request.path_params["version"]
-        name = next((name for name in version_names(shelf) if name == wanted), None)
+        name = next((name for name in shelf.version_names() if name == wanted), None)
         if name is None:
             raise _not_found()
         return shelf.version(name)
 
 
 def _list(shelf: Shelf) -> tuple[tuple[_Version, ...], tuple[Labelled, ...]]:
-    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in version_names(shelf))
+    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in shelf.version_names())
     return versions, labelled_files(shelf)
 
 
