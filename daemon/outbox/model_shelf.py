@@ -84,7 +84,9 @@ class Shelf:
 
     def _show(self, job_id: str, stem: str) -> None:
         version = self.version(job_id)
-        durable_file_moves.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
+        for ending in (".csv", ".xlsx"):
+            if (rows := version / f"annotated{ending}").is_file() or ending == ".csv":
+                durable_file_moves.copy(rows, self.folder / "annotated" / f"{stem}{ending}")
         for name in ON_TOP:
             if (version / name).is_file():
                 durable_file_moves.copy(version / name, self.folder / name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.cli import correct_command, cost_commands
-from freeal.cli.result_places import ResultPlaces
+from freeal.cli.result_places import ResultPlaces, labelled
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Reporter, print_figures
 from freeal.compute import torch_runtime
 from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
@@ -202,11 +202,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     from freeal.prediction.progress_bar import shown
 
     output = output_file(arguments.output_csv, key="--output-csv", inputs=[arguments.input_csv])
-    with output.whole() as path:
+    with output.whole() as path, labelled(path, name=arguments.output_csv.name) as rows:
         job = PredictionJob(
             model=arguments.model_dir,
             input_csv=arguments.input_csv,
-            output_csv=path,
+            output_csv=rows,
             text_columns=tuple(arguments.text_columns) if arguments.text_columns else None,
             settings={"batch_size": arguments.batch_size},
         )

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from freeal.cli.training_progress import print_figures
 from freeal.files import output_folder_check
 from freeal.files.output_file import OutputFile, output_file
+from freeal.table.file_formats import form_of
+from freeal.table.workbook_writer import write_workbook
 
 _OF_A_MODEL = ("freeal.json",)
 _OF_RESULTS = ("run.json", ".work")
@@ -57,7 +59,8 @@ class ResultPlaces:
                 self.model.rmdir()
             fresh.replace(self.model)
         if self.csv is not None:
-            self.csv.put(self.results / "annotated.csv")
+            with self.csv.whole() as path:
+                as_named(self.results / "annotated.csv", path, name=self.csv.said.name)
 
     def tell(self, metrics: dict[str, Any]) -> None:
         """The figures, and where everything is; on stderr where stdout has the rows."""
@@ -67,6 +70,31 @@ class ResultPlaces:
             print(f"\nmodel         {_near(self.model)}")
             print(f"labelled rows {self.csv.said if self.csv else _near(self.results / 'annotated.csv')}")
             print(f"all results   {_near(self.results)}")
+
+
+@contextlib.contextmanager
+def labelled(path: Path, *, name: str) -> Iterator[Path]:
+    """Where to write a CSV that is to be at `path` in the form that `name` asks for: as it is, or as a workbook."""
+    if form_of(name) != "xlsx":
+        yield path
+        return
+    rows = path.with_name(f".{path.name}.csv")
+    yield rows
+    as_named(rows, path, name=name)
+    rows.unlink()
+
+
+def as_named(source: Path, target: Path, *, name: str) -> None:
+    """A copy of a CSV of ours at `target`, which appears when it is whole: a workbook where `name` ends so."""
+    fresh = target.with_name(f".{target.name}.fresh")
+    try:
+        if form_of(name) == "xlsx":
+            write_workbook(source, fresh)
+        else:
+            shutil.copyfile(source, fresh)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _near(path: Path) -> str:

@@ -81,7 +81,7 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -
             int(index),
             rows[int(index)],
             float(values[index]),
-            _why(state, decisions, int(index), rows),
+            (*_why(state, decisions, int(index), rows), *((_IS_TOLD,) if known[index] else ())),
             nearest[int(index)],
         )
         for index in order

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from freeal.errors import ConfigError, FreealError, Where
-from freeal.files import atomic_write
 
 STANDARD_OUTPUT = Path("-")
 _PATIENCE_SECONDS = 5.0
@@ -52,14 +51,6 @@ class OutputFile:
             path = Path(folder) / "output.csv"
             yield path
             self._pour(path)
-
-    def put(self, source: Path) -> None:
-        """A copy of `source` to where it was wanted."""
-        if self.file is None:
-            self._pour(source)
-            return
-        with atomic_write.replacing(self.file) as stream, source.open("rb") as content:
-            shutil.copyfileobj(content, stream)
 
     def _pour(self, source: Path) -> None:
         try:

@@ -124,6 +124,8 @@ def _is_sound(look: Look) -> bool:
     """Whether an unusual way reads everything, and nothing of what it reads speaks against it."""
     if look.broken or look.width <= 1 or look.fit < 1.0 or len(look.records) < 2:
         return False
+    if look.dialect.quoting == "lines":
+        return not look.holds_one_value
     if look.dialect.quoting != "none":
         return True
     # quotes mean nothing in many tab-separated files; elsewhere a stray one is a mistake to be mended
