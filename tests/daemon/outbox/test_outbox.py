@@ -75,6 +75,30 @@ def test_old_versions_go_but_never_the_current_one(shelf, tmp_path):
     assert ["reviews-3"] == _versions(shelf), "of two claimed in the same second the newer one may sort first"
 
 
+def test_an_earlier_version_is_current_again_with_its_files_on_top(shelf, tmp_path):
+    """A roll back is a rename; the newer version stays, and is not the one that is kept at the next publishing."""
+    _publish(shelf, tmp_path, "reviews-1")
+    _publish(shelf, tmp_path, "reviews-2", text="v2")
+    shelf.use("reviews-1", stem="may")
+    assert ("reviews-1", ("reviews-2", "reviews-1")) == (shelf.current, shelf.version_names())
+    assert {"v1"} == {
+        (shelf.folder / name).read_text() for name in ("metrics.json", "report.html", "annotated/may.csv")
+    }
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "report.html", "model"])
+def test_what_is_in_use_under_a_name_of_ours_is_refused_before_anything_is_paid(shelf, tmp_path, name):
+    """A link to somebody's file, a folder of somebody's work."""
+    shelf.folder.mkdir(parents=True)
+    if name == "model":
+        (shelf.folder / name).mkdir()
+    else:
+        (tmp_path / "theirs").write_text("theirs")
+        (shelf.folder / name).symlink_to(tmp_path / "theirs")
+    with pytest.raises(RefusedFileError, match="is in use"):
+        shelf.check_writable()
+
+
 def _versions(shelf):
     return sorted(path.name for path in (shelf.folder / "versions").iterdir())
 
