@@ -106,7 +106,7 @@ def _versions(shelf):
 def test_a_folder_in_place_of_the_link_is_left_alone(shelf, tmp_path):
     """We replace links of ours, not what somebody else put there."""
     shelf.model.mkdir(parents=True)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(RefusedFileError, match="is in use"):
         _publish(shelf, tmp_path, "reviews-1")
 
 

@@ -184,7 +184,7 @@ def test_a_table_without_a_header_is_read_as_the_models_own_was(tmp_path, classi
     classifier.extra |= {"text_columns": ["column_2"], "csv": {"header": "none", "output_encoding": "utf-8-sig"}}
     (tmp_path / "new.csv").write_text("1,good\n2,bad\n", encoding="utf-8")
     assert 2 == predict_csv(job(tmp_path / "new.csv"), classifier=classifier)["rows"]
-    assert b"\xef\xbb\xbfcolumn_1,column_2,freeal_label," == (tmp_path / "out.csv").read_bytes()[:37]
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbfcolumn_1,column_2,freeal_label,")
     (tmp_path / "named.csv").write_text("id,column_2\n2,bad\n", encoding="utf-8")
     assert 1 == predict_csv(job(tmp_path / "named.csv"), classifier=classifier)["rows"]
 
