@@ -7,13 +7,10 @@ with the version they began with.
 from __future__ import annotations
 
 import difflib
-import json
-from pathlib import PurePath
 
 from daemon.config import Settings
 from daemon.errors import UnknownJobError
-from daemon.outbox.model_shelf import Shelf, shelves
-from freeal.table.file_formats import data_stem
+from daemon.outbox.model_shelf import shelves
 
 
 def use(settings: Settings, job_id: str) -> str:
@@ -24,20 +21,11 @@ def use(settings: Settings, job_id: str) -> str:
     before = shelf.current
     if before == job_id:
         return f"{job_id} is the current version of {shelf.name!r} already"
-    shelf.use(job_id, stem=_stem(shelf, job_id))
+    shelf.use(job_id)
     return (
         f"{job_id} is now the current version of {shelf.name!r}; before it was {before or 'none'}. Corrections and "
         "training go on from it: what was said or trained after it is in the other versions only"
     )
-
-
-def _stem(shelf: Shelf, job_id: str) -> str:
-    """What its annotated/<stem>.csv is called: as the file its rows came from."""
-    try:
-        record = json.loads((shelf.version(job_id) / "run.json").read_text(encoding="utf-8"))
-        return data_stem(PurePath(str(record["input"]["file"])).name)
-    except (OSError, ValueError, KeyError, TypeError):
-        return shelf.name
 
 
 def _unknown(settings: Settings, job_id: str) -> UnknownJobError:

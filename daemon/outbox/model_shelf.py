@@ -6,10 +6,11 @@ models/<name>/versions/<job>/                    predict/  predictions/  correct
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import structlog
 
@@ -17,6 +18,7 @@ from daemon.errors import RefusedFileError
 from daemon.outbox import durable_file_moves
 from freeal.errors import Where
 from freeal.spec.job_spec import NAME_PATTERN
+from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
 
@@ -68,10 +70,10 @@ class Shelf:
         self._show(job_id, stem)
         self._retire(keep_versions)
 
-    def use(self, job_id: str, *, stem: str) -> None:
+    def use(self, job_id: str) -> None:
         """Make a version that stands here the current one, with its figures and rows on top. May be repeated."""
         self._refuse_links()
-        self._show(job_id, stem)
+        self._show(job_id, self._stem_of(job_id))
         _log.info("another version is the current one", model=self.name, version=job_id)
 
     def version_names(self) -> tuple[str, ...]:
@@ -81,6 +83,14 @@ class Shelf:
             return ()
         names = [one.name for one in folder.iterdir() if one.is_dir() and not one.is_symlink()]
         return tuple(sorted((name for name in names if re.fullmatch(_VERSION_PATTERN, name)), reverse=True))
+
+    def _stem_of(self, job_id: str) -> str:
+        """What annotated/<stem>.csv is called: as the file a version's rows came from."""
+        try:
+            record = json.loads((self.version(job_id) / "run.json").read_text(encoding="utf-8"))
+            return data_stem(PurePath(str(record["input"]["file"])).name)
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.name
 
     def _show(self, job_id: str, stem: str) -> None:
         version = self.version(job_id)

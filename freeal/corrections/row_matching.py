@@ -54,6 +54,11 @@ def placed(corrections: Sequence[Correction], table: Table, pool: Pool, *, id_co
     return Placed(unique, changed)
 
 
+def _is_predicted(one: Correction) -> bool:
+    """Whether a row comes from a file of predictions: its ids are those of another table, and may be the same."""
+    return "freeal_confidence" in one.values and not {ROW_COLUMN, "freeal_source"} & one.values.keys()
+
+
 _HINT = "take the row from the version's review_queue.csv again, or empty its cell; a new text has neither id nor row"
 
 
@@ -79,6 +84,8 @@ class _Rows:
         by_text = self._text_index(one.text)
         number, is_numbered = self._numbered(one)
         own, is_named = self._identified(one, number)
+        if own is not None and _is_predicted(one) and not self._is_witness(one, own):
+            own, is_named = None, "no"
         if own is not None:
             is_another = by_text is not None and by_text != self._pool.row_index[own]  # one column was sorted alone
             if self._is_witness(one, own) or self._is_mute(one) or (number == own and not is_another):

@@ -79,7 +79,8 @@ def test_an_earlier_version_is_current_again_with_its_files_on_top(shelf, tmp_pa
     """A roll back is a rename; the newer version stays, and is not the one that is kept at the next publishing."""
     _publish(shelf, tmp_path, "reviews-1")
     _publish(shelf, tmp_path, "reviews-2", text="v2")
-    shelf.use("reviews-1", stem="may")
+    (shelf.version("reviews-1") / "run.json").write_text('{"input": {"file": "may.csv.gz"}}')
+    shelf.use("reviews-1")
     assert ("reviews-1", ("reviews-2", "reviews-1")) == (shelf.current, shelf.version_names())
     assert {"v1"} == {
         (shelf.folder / name).read_text() for name in ("metrics.json", "report.html", "annotated/may.csv")

@@ -80,6 +80,12 @@ def test_a_text_without_a_place_that_is_none_of_the_version_is_new():
     assert ["something else"] == _placed(_said("something else", id="new-1"))
 
 
+def test_ids_of_a_file_of_predictions_are_those_of_another_table():
+    """Both may count from 1: a text that is none of the version's is new, one that is corrects its row."""
+    said = [_said("brand new", id="007", freeal_confidence="0.9"), _said("good", id="9", freeal_confidence="0.9")]
+    assert ["brand new", "good"] == _placed(*said)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
     [
