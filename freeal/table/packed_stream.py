@@ -12,7 +12,7 @@ from freeal.errors import InputError, Where
 
 MOST_RATIO = 100
 """How many times its size a packed file may hold, once it holds more than `FREE_BYTES`."""
-FREE_BYTES = 32 * 2**20
+FREE_BYTES = 4 * 2**20
 MOST_BYTES = 32 * 2**30
 """What any packed file may hold."""
 
