@@ -188,6 +188,15 @@ def test_publishing_a_prediction_again_after_a_crash_keeps_no_copy_of_itself(she
     assert ["new.csv", "new.json"] == sorted(found.name for found in path.parent.iterdir())
 
 
+def test_a_workbook_of_the_rows_goes_with_them(shelf, tmp_path):
+    """And is kept aside with its CSV when a newer prediction takes the name."""
+    (tmp_path / "predict-1.xlsx").write_text("book")
+    _predict(shelf, tmp_path, "predict-1", "a")
+    path = _predict(shelf, tmp_path, "predict-2", "b")
+    names = ["new.csv", "new.json", "new.predict-1.csv", "new.predict-1.json", "new.predict-1.xlsx"]
+    assert names == sorted(found.name for found in path.parent.iterdir())
+
+
 def test_a_file_of_unknown_origin_is_kept_too(shelf, tmp_path):
     """Somebody put a file of that name there by hand."""
     folder = shelf.folder / "predictions"
