@@ -121,7 +121,8 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
     )
     found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
     if changed:
-        emit(Notice(f"{changed:,} corrections came back with another text than their row has: the row's own is kept"))
+        what = "correction" if changed == 1 else "corrections"
+        emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
     pool = job_setup.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
     pool, taught = job_setup.taught(pool, before.spec, seed=job.student.seed, emit=emit)
