@@ -27,7 +27,7 @@ _SURVEY_WORDS = frozenset({"response", "open-ended response"})
 _IS_A_HEADER = "if it does name the columns, say csv: {header: first}"
 _NO_HEADER = (
     "if it is a row, write csv: {header: none} in the spec (the columns are column_1, column_2, ...) or their names, "
-    "csv: {header: [name, name]}; " + _IS_A_HEADER
+    "csv: {header: [name, name]}, or write a line with names above it; " + _IS_A_HEADER
 )
 
 
@@ -59,14 +59,15 @@ def findings(table: Table, spec: Spec) -> list[Finding]:
 
 
 def _first_line(table: Table, spec: Spec, *, after: int) -> Iterator[Finding]:
-    named = {*(spec.text_columns or ()), *spec.other_columns.values()}
-    if spec.csv.header is not None or named & set(table.header):
+    if spec.csv.header is not None:
         return
     evidence = _evidence(table, after=after, labels={folded(label) for label in spec.labels})
-    if evidence:
+    is_strong = sum(weight for weight, _ in evidence) >= _SURE
+    # a form, or our own note, lists what stands in the first line: a spec that names it has not decided anything
+    is_named = bool({*(spec.text_columns or ()), *spec.other_columns.values()} & set(table.header))
+    if evidence and (is_strong or not is_named):
         said = f"the first line looks like a row, not like a header with names of columns: {_because(evidence)}"
-        sure = sum(weight for weight, _ in evidence) >= _SURE
-        yield Finding(sure, said, table.dialect.lines_above + 1, _NO_HEADER)
+        yield Finding(is_strong and not is_named, said, table.dialect.lines_above + 1, _NO_HEADER)
 
 
 def _because(evidence: Sequence[tuple[int, str]]) -> str:

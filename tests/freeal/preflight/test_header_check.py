@@ -69,6 +69,8 @@ def test_numbers_that_pandas_gave_columns_are_names(check):
 def test_columns_that_the_spec_names_settle_it(check):
     """A header with them is a header; without them the first line is told as the reason."""
     assert 8 == len(check(_lines("bad,x", *["good,1", "bad,2"] * 4), text_columns=["bad"]).table.rows)
+    named = check(HEADLESS["one column of prose"], text_columns=[PROSE[0]])
+    assert "first line looks like a row" in named.warnings[0], "a form lists what stands there"
     with pytest.raises(InputError, match="first line looks like a row") as caught:
         check(HEADLESS["texts and labels"], text_columns=["text"])
     assert "text_columns names a column that is not there" in str(caught.value)

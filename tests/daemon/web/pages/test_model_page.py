@@ -26,9 +26,15 @@ def test_an_earlier_version_is_made_current_by_its_button(stage):
 
 
 def test_one_who_may_only_look_rolls_nothing_back(stage):
-    """Nor is a version used that is not listed."""
+    """To look is free, to act is not."""
     folder, newer, older = _two(stage)
     onlooker = stage.open(host="0.0.0.0")  # noqa: S104
     assert 403 == onlooker.post(f"/models/reviews/versions/{older}/use", {}).status_code
+    assert f"versions/{newer}/model" == str((folder / "model").readlink())
+
+
+def test_a_version_that_is_not_listed_is_not_used(stage):
+    """A name from an address never becomes a path."""
+    folder, newer, _ = _two(stage)
     assert 404 == stage.open().post("/models/reviews/versions/..%2f..%2fx/use", {}).status_code
     assert f"versions/{newer}/model" == str((folder / "model").readlink())
