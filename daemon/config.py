@@ -46,7 +46,9 @@ class JobSettings(Section):
     stall_minutes: PositiveFloat = Field(
         60.0, description="a process that tells of no progress for so long is ended, and its job tried once more"
     )
-    min_free_disk_mb: NonNegativeInt = Field(500, description="no job starts with less room (megabytes)")
+    min_free_disk_mb: NonNegativeInt = Field(
+        500, description="no job and no prediction works with less room (megabytes)"
+    )
 
 
 class LogSettings(Section):

@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         "cancel": "give a job up; its inputs go to failed/",
     }.items():
         commands.add_parser(name, parents=[common], help=text).add_argument("job", metavar="JOB", help="its id")
+    use = commands.add_parser("use", parents=[common], help="make an earlier version of a model the current one")
+    use.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
     commands.add_parser("check", parents=[common], help="settings, key, models, disk, GPU: ok or what to do")
     return parser
 
@@ -94,6 +96,11 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
         return _status(loaded, console, as_json=options.json)
     if options.command in {"retry", "cancel"}:
         return _request(loaded, options.command, options.job)
+    if options.command == "use":
+        from daemon.cli.use_command import use
+
+        print(visible(use(loaded.settings, options.job)))
+        return 0
     if options.command == "check":
         from daemon.cli.check_command import check
 

@@ -121,7 +121,7 @@ def _quoted(column: str) -> str:
 
 def _columns(csv: Path, scratch: Path) -> tuple[str, ...]:
     """The header, read from a copy of the file's start; empty where it cannot be read. Raises `OSError`."""
-    if form_of(csv.name) == "parquet":  # its header stands at the end, and its reader is too heavy for this process
+    if form_of(csv.name) in ("parquet", "xlsx"):  # their ends are needed, and readers too heavy for this process
         return ()
     start = regular_file.read(csv, most_bytes=SAMPLE_BYTES - 1, links="refuse")
     if len(start) == SAMPLE_BYTES and is_plain_csv(csv.name) and not start.startswith(_UTF_16):

@@ -14,7 +14,7 @@ _QUIET_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 _QUIET_SUFFIXES = frozenset({".json"})
 """A spec may name a file of examples, which stays for the next spec that does."""
 
-_SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
+_SPREADSHEETS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"})
 _DOCUMENTS = frozenset({".docx", ".doc", ".odt", ".rtf", ".pdf", ".html", ".htm", ".txt", ".md"})
 
@@ -34,7 +34,7 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     if suffix in _QUIET_SUFFIXES:
         return None
     if suffix in _SPREADSHEETS:
-        return "is a spreadsheet: save it as CSV (UTF-8) and drop that"
+        return "is a spreadsheet: save it as .xlsx or CSV (UTF-8) and drop that"
     if suffix in _ARCHIVES:
         return "is an archive: unpack it and drop the CSV in it"
     if suffix in _DOCUMENTS:

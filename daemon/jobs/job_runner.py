@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.errors import ChildError, DiskError
-from daemon.host import clock, disk_errors
+from daemon.host import clock, disk_errors, free_disk
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import Intake, load_spec
 from daemon.jobs import failure_policy
@@ -48,7 +47,6 @@ MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
 DISK_PAUSE_SECONDS = 60.0
-MEGABYTE = 1_000_000
 LOCAL = "local"
 FREE_RUN = Allowance(None, Bill())
 
@@ -245,13 +243,8 @@ class Runner:
         return await anyio.to_thread.run_sync(self._endings.fail, job, failure)
 
     def _obstacle(self) -> Pause | None:
-        least = self._settings.jobs.min_free_disk_mb * MEGABYTE
-        for folder in (self._settings.state, self._settings.models):
-            free = shutil.disk_usage(folder).free
-            if free < least:
-                reason = f"only {free // MEGABYTE} MB free in {folder} (jobs.min_free_disk_mb)"
-                return Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
-        return None
+        reason = free_disk.lack_of_room(self._settings)
+        return None if reason is None else Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
 
 
 def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy.Setback | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.cli import correct_command, cost_commands
+from freeal.cli.result_places import ResultPlaces, labelled
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Reporter, print_figures
 from freeal.compute import torch_runtime
 from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
@@ -38,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CONFIG
     except FreealError as error:
         print(visible(f"freeal: {error}"), file=sys.stderr)
+        return EXIT_FAILED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(visible(f"freeal: {place}{error.strerror or error}"), file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("freeal: stopped; the same command goes on where it was", file=sys.stderr)
@@ -112,7 +117,8 @@ def _train(arguments: argparse.Namespace) -> int:
     from freeal.job.training_job import TrainingJob, train
     from freeal.llm.store.answer_store import SqliteStore
 
-    results = arguments.output_model.with_name(arguments.output_model.name + "-results")
+    places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
+    results = places.results
     answers = cost_commands.answers_path()
     spec = _spec(arguments)
     job = TrainingJob(
@@ -126,17 +132,13 @@ def _train(arguments: argparse.Namespace) -> int:
         key_folder=Path.cwd(),
         llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
     )
-    outcome = anyio.run(lambda: train(job, emit=Reporter(), api_key=arguments.api_key))
-    shutil.copytree(results / "model", arguments.output_model, dirs_exist_ok=True)
-    if arguments.output_csv:
-        shutil.copyfile(results / "annotated.csv", arguments.output_csv)
-    shutil.rmtree(job.work)
+    with places.held():
+        outcome = anyio.run(lambda: train(job, emit=Reporter(), api_key=arguments.api_key))
+        places.deliver()
+        shutil.rmtree(job.work)
     with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
         store.forget_bill()  # the same command again is another job
-    print_figures(outcome.metrics)
-    print(f"\nmodel         {arguments.output_model}")
-    print(f"labelled rows {arguments.output_csv or results / 'annotated.csv'}")
-    print(f"all results   {results}")
+    places.tell(outcome.metrics)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
@@ -195,20 +197,24 @@ def _examples(path: Path | None) -> Any:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    from freeal.files.output_file import output_file
     from freeal.prediction.predict_csv import PredictionJob, predict_csv
     from freeal.prediction.progress_bar import shown
 
-    job = PredictionJob(
-        model=arguments.model_dir,
-        input_csv=arguments.input_csv,
-        output_csv=arguments.output_csv,
-        text_columns=tuple(arguments.text_columns) if arguments.text_columns else None,
-        settings={"batch_size": arguments.batch_size},
-    )
-    with shown(sys.stderr) as emit:
-        summary = predict_csv(job, emit=emit)
+    output = output_file(arguments.output_csv, key="--output-csv", inputs=[arguments.input_csv])
+    with output.whole() as path, labelled(path, name=arguments.output_csv.name) as rows:
+        job = PredictionJob(
+            model=arguments.model_dir,
+            input_csv=arguments.input_csv,
+            output_csv=rows,
+            text_columns=tuple(arguments.text_columns) if arguments.text_columns else None,
+            settings={"batch_size": arguments.batch_size},
+        )
+        with shown(sys.stderr) as emit:
+            summary = predict_csv(job, emit=emit)
     for warning in summary["drift"]["warnings"]:
         print(f"note: {warning}", file=sys.stderr)
-    writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
+    figures = sys.stderr if output.is_standard_output else sys.stdout
+    writer = csv.writer(figures, delimiter="\t", lineterminator="\n")
     writer.writerows([["rows", summary["rows"]], *summary["label_counts"].items()])
     return EXIT_OK

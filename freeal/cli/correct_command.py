@@ -11,7 +11,8 @@ import shutil
 from pathlib import Path
 
 from freeal.cli import cost_commands
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter, print_figures
+from freeal.cli.result_places import ResultPlaces
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter
 from freeal.errors import CorruptModelError, Where
 
 _ANSWERS = "answers.json"
@@ -62,8 +63,8 @@ def _correct(arguments: argparse.Namespace) -> int:
 
     version = version_in(arguments.model_dir)
     name = read_metrics(version)["name"]
-    model = arguments.output_model or Path(f"{name}-corrected")
-    results = model.with_name(model.name + "-results")
+    places = ResultPlaces.of(arguments.output_model or Path(f"{name}-corrected"), key="--output-model")
+    results = places.results
     answers = cost_commands.answers_path()
     job = CorrectionJob(
         job_id=f"{name}-corrections",
@@ -76,15 +77,13 @@ def _correct(arguments: argparse.Namespace) -> int:
         key_folder=Path.cwd(),
         loop={"ask_after_corrections": arguments.ask_again},
     )
-    outcome = anyio.run(lambda: correct(job, emit=Reporter(), api_key=arguments.api_key))
-    shutil.copytree(results / "model", model, dirs_exist_ok=True)
-    shutil.rmtree(job.work)
+    with places.held():
+        outcome = anyio.run(lambda: correct(job, emit=Reporter(), api_key=arguments.api_key))
+        places.deliver()
+        shutil.rmtree(job.work)
     with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
         store.forget_bill()  # the same command again is another job
-    print_figures(outcome.metrics)
-    print(f"\nmodel         {model}")
-    print(f"labelled rows {results / 'annotated.csv'}")
-    print(f"all results   {results}")
+    places.tell(outcome.metrics)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 

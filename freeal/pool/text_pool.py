@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from freeal.errors import InputError, Where
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
+from freeal.text import label_names
 from freeal.text.row_text import row_text
 
 EMPTY = -1
@@ -64,7 +65,8 @@ def build_pool(table: Table, spec: Spec) -> Pool:
             first_row.append(number)
         row_index.append(index)
     if not table.rows:
-        raise InputError("has a header but no rows", where=Where(file=table.path))
+        hint = f"all there is in it: {label_names.quoted(', '.join(table.header), 80)}"
+        raise InputError("has a header but no rows", where=Where(file=table.path), hint=hint)
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
     truth, unknown = _truth(table, spec, row_index, index_of)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from freeal.errors import InputError, Problem, Where
 from freeal.pool.text_pool import Pool, build_pool, known_truth
+from freeal.preflight import header_check
 from freeal.preflight.label_leakage import leaks
 from freeal.spec.job_spec import Spec
 from freeal.table import Table, find_column, read_table
@@ -39,7 +40,10 @@ def read(path: Path, spec: Spec) -> Checked:
 
 def check(table: Table, spec: Spec) -> Checked:
     """Hold a table against its spec. Raises one `InputError` for all that is wrong; linear in the number of cells."""
-    problems = list(_columns(table, spec))
+    header = header_check.findings(table, spec)
+    columns = list(_columns(table, spec))
+    # a missing column and a first line that may be a row explain each other
+    problems = [*(one.as_problem(table) for one in header if one.is_sure or columns), *columns]
     pool = None
     if not problems:
         try:
@@ -49,7 +53,8 @@ def check(table: Table, spec: Spec) -> Checked:
     problems += _no_truth_known(table, spec)
     if pool is None or problems:
         raise InputError.of(problems)
-    return Checked(table, pool, tuple(_warnings(table, pool, spec)))
+    unsure = [one.as_warning() for one in header if not one.is_sure]
+    return Checked(table, pool, (*unsure, *_warnings(table, pool, spec)))
 
 
 def _columns(table: Table, spec: Spec) -> Iterator[Problem]:

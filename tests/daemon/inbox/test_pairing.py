@@ -83,7 +83,7 @@ def test_every_ending_that_holds_rows_pairs_by_the_name_before_it(name):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("a.xlsx", "spreadsheet"),
+        ("a.xls", "spreadsheet"),
         ("a.ODS", "spreadsheet"),
         ("a.zip", "archive"),
         ("a.tar.gz", "archive"),
