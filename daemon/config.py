@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from freeal.errors import ConfigError, Where
+from freeal.files import home_folder
 from freeal.settings import LlmSettings, LoopSettings, PredictSettings, Section, StudentSettings
 from freeal.spec import yaml_reader
 
@@ -127,10 +128,11 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
     _drop_empty_sections(document.data)
     settings = yaml_reader.validate(Settings, document, ConfigError)
     folders = {
-        name: base / _expanded(getattr(settings, name), document.where((name,))) for name in ("inbox", "models", "state")
+        name: base / home_folder.expanded(getattr(settings, name), document.where((name,)))
+        for name in ("inbox", "models", "state")
     }
     if settings.web.token_file is not None:
-        _expanded(settings.web.token_file, document.where(("web", "token_file")))
+        home_folder.expanded(settings.web.token_file, document.where(("web", "token_file")))
     _refuse_shared_folders(folders, document)
     settings = settings.model_copy(update=folders)
     sources = {
@@ -152,17 +154,6 @@ def flatten(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _drop_empty_sections(data: dict[str, Any]) -> None:
     for key in [key for key, value in data.items() if value is None]:
         del data[key]  # `llm:` with every key commented out means the defaults
-
-
-def _expanded(path: Path, where: Where) -> Path:
-    """The path with `~` and `~name` replaced by that home folder. Raises `ConfigError` for what can be no path."""
-    if "\0" in str(path) or not str(path).strip():
-        raise ConfigError(f"{str(path)!r} can be no path", where=where, hint="write the name of a folder, or leave it out")
-    try:
-        return path.expanduser()
-    except RuntimeError as cause:  # no such user, or nobody's home is known
-        hint = "write the whole path, or a home folder that exists"
-        raise ConfigError(f"{str(path)!r} names a home folder that is not there", where=where, hint=hint) from cause
 
 
 def _refuse_shared_folders(folders: Mapping[str, Path], document: yaml_reader.Document) -> None:

@@ -73,11 +73,12 @@ def build_pool(table: Table, spec: Spec) -> Pool:
 
 
 def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
-    for role, name in spec.other_columns.items():
-        table.column(name, role=role)
-    columns = spec.text_columns
-    if columns is None:
-        columns = tuple(name for name in table.header if name not in spec.other_columns.values())
+    others = {table.column(name, role=role) for role, name in spec.other_columns.items()}
+    if spec.text_columns is None:
+        positions = [position for position in range(len(table.header)) if position not in others]
+    else:
+        positions = [table.column(name, role="text_columns") for name in spec.text_columns]
+    columns = tuple(table.header[position] for position in positions)
     if not columns:
         raise InputError("has no column left to read text from", where=Where(file=table.path, key="text_columns"))
     return columns

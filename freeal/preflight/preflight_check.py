@@ -59,14 +59,22 @@ def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
         try:
             find_column(table.header, name, role=role, path=table.path)
         except InputError as error:
-            yield from error.parts
+            parts = [part.strip() for part in name.split(",")]
+            if len(parts) > 1 and set(parts) <= set(table.header):
+                where = Where(file=table.path, column=name)
+                yield Problem(f"{role} names a column that is not there", where, f"write [{', '.join(parts)}]")
+            else:
+                yield from error.parts
 
 
 def _truth_values(table: Table, spec: Spec) -> list[str]:
     """What stands in the label column, trimmed, row by row; empty without one."""
-    if spec.label_column is None or table.header.count(spec.label_column) != 1:
+    if spec.label_column is None:
         return []
-    position = table.header.index(spec.label_column)
+    try:
+        position = table.column(spec.label_column, role="label_column")
+    except InputError:  # `_columns` says so
+        return []
     return [row[position].strip() for row in table.rows]
 
 
@@ -138,7 +146,7 @@ def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
 def _about_ids(table: Table, spec: Spec) -> Iterator[str]:
     if spec.id_column is None:
         return
-    position = table.header.index(spec.id_column)
+    position = table.column(spec.id_column, role="id_column")
     lines: dict[str, int] = {}
     twice: dict[str, tuple[int, int]] = {}
     for row, cells in enumerate(table.rows):

@@ -96,9 +96,8 @@ def as_fields(value: Any) -> Any:
     if isinstance(value, str) or value is None:
         raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
     if isinstance(value, Mapping) and len(value) == 1 and not set(value) & {"text", "label"}:
-        key, inner = next(iter(value.items()))
         problem = f"an example is a pair [text, label], found {written(dict(value))}"
-        raise FaultyValueError([Fault(problem, hint=f'write ["{inner}", {key}], the text first')])
+        raise FaultyValueError([Fault(problem, hint=FORM)])
     if isinstance(value, Mapping) and isinstance(value.get("label"), str | int):
         return {**value, "label": _as_name(value["label"])}
     return value

@@ -44,7 +44,7 @@ _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LlmOverrides(_Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -95,9 +95,17 @@ def _form(error: Mapping[str, Any]) -> str | None:
 
 def _fields_at(model: type[BaseModel], key_path: KeyPath) -> Iterable[str]:
     for part in key_path:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if isinstance(part, int):
+            continue  # an item of a list whose kind was found with the list
+        field = model.model_fields.get(part)
+        inner = None if field is None else _model_within(field.annotation)
+        if inner is None:
             return ()
         model = inner
     return model.model_fields
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_within, get_args(annotation))), None)

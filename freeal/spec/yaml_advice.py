@@ -67,11 +67,10 @@ def advice(cause: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
     first = min(last, _line_of(cause.context_mark, default=last))
     if typed := _wrongly_typed(lines, first, last):
         return typed
-    problem = cause.problem or cause.context or ""
-    if quoted := _quoted(problem, lines[last - 1 : last]):
-        return quoted
-    if missing := _space_is_missing(problem, lines, first, last):
-        return missing
+    problem = f"{cause.context or ''} {cause.problem or ''}"
+    near = _quoted(problem, lines[last - 1 : last]) or _space_is_missing(problem, lines, first, last)
+    if near := near or _behind_quotes(problem, lines[last - 1 : last]) or _list_is_cut_off(problem, lines[:last]):
+        return near
     found = next((what for part, what in _BY_PROBLEM if part in problem), None)
     if found is None:
         return IN_QUOTES
@@ -98,12 +97,34 @@ def _wrongly_typed(lines: Sequence[str], first: int, last: int) -> str | None:
 
 def _quoted(problem: str, line: Sequence[str]) -> str | None:
     """The line as it is right, where it is a key with one text that holds what it must not."""
+    if "\\t" in problem:
+        return "put spaces in place of the tab"
     if "mapping values" not in problem and "cannot start" not in problem and "alphabetic" not in problem:
         return None
     found = re.fullmatch(r"\s*((?:- )?(?:[\w.-]+: )?)([^\"'\[{][^\"]*?)\s*", line[0]) if line else None
     if found is None or not found[1] or len(found[2]) > 100:
         return None
     return f'put the text in quotes: {found[1]}"{found[2]}"'
+
+
+def _behind_quotes(problem: str, line: Sequence[str]) -> str | None:
+    if "expected <block end>, but found '<scalar>'" not in problem or not line:
+        return None
+    if re.search(r"[:-]\s+'", line[0]):
+        return "in 'single quotes' an apostrophe ends the text: put it in \"double quotes\""
+    if re.search(r"[:-]\s+[\"\[{]", line[0]):
+        return f"the text goes on behind its quotation mark or bracket: put all of it in quotes; {IN_QUOTES}"
+    return None
+
+
+def _list_is_cut_off(problem: str, lines: Sequence[str]) -> str | None:
+    """`labels: [a, b, #c]`: the comment takes the bracket along."""
+    if "flow" not in problem and "expected the node content" not in problem:
+        return None
+    for number, line in enumerate(lines, start=1):
+        if found := re.search(r"[\[{][^\]}]*\s(#.*)", line):
+            return f"line {number}: `{found[1][:40]}` is a comment to YAML, bracket included: put that item in quotes"
+    return None
 
 
 def _space_is_missing(problem: str, lines: Sequence[str], first: int, last: int) -> str | None:

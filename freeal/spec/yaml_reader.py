@@ -100,9 +100,12 @@ def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Docu
     except FreealError:
         raise
     except Exception as cause:  # PyYAML lets ValueError, OverflowError, RecursionError and more through
-        where = Where(file=path, line=_line_reached(text))
+        line = _line_reached(text)
+        where = Where(file=path, line=line)
         problem = f"is not valid YAML: the parser gave up ({' '.join(str(cause).split())[:80]})"
-        raise error(problem, where=where, hint=_GAVE_UP) from cause
+        raise error(
+            problem, where=where, hint=_GAVE_UP if "\\" in source[line - 1] else yaml_advice.IN_QUOTES
+        ) from cause
 
 
 def _document(text: str, source: Sequence[str], path: Path, error: type[ConfigError]) -> Document:
