@@ -174,7 +174,8 @@ def _say_what_is_not_read(job: TrainingJob, arguments: argparse.Namespace) -> No
 
     named = default_model_beside(job.key_folder)
     if named is not None and arguments.llm_model is None and arguments.provider in ("auto", "anthropic"):
-        print(f"note: api_key.py is read for its key alone: --llm-model {named} asks that model", file=sys.stderr)
+        remark = f"api_key.py is read for its key alone, not for default_model = {named!r}; --llm-model names a model"
+        print(f"note: {remark}", file=sys.stderr)
 
 
 def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:

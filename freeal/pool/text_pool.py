@@ -6,6 +6,7 @@ A text that stands in many rows is asked, trained and scored once and copied bac
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from freeal.errors import InputError, Where
@@ -93,8 +94,12 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
 
 def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
     """The label that each value of the label column names, in whatever case; None for any other value."""
-    by_spelling = {name.casefold(): name for name in spec.labels}
-    return [by_spelling.get(value.casefold()) for value in values]
+    by_spelling = {_spelling(name): name for name in spec.labels}
+    return [by_spelling.get(_spelling(value)) for value in values]
+
+
+def _spelling(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _truth(

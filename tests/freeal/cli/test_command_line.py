@@ -109,7 +109,7 @@ def test_the_key_is_in_no_file(home, encoder):
             "things.csv, line 1, column 'txt': text_columns names a column that is not there (did you mean 'text'?)",
         ),
         (["--input-csv", "nowhere.csv"], 1, "nowhere.csv: cannot be read: No such file or directory"),
-        (["--examples", "none.json"], 78, "none.json: cannot be read"),
+        (["--examples", "none.json"], 78, "examples file 'none.json' cannot be read"),
         (["--model-name", "/nowhere"], 78, "there is no folder '/nowhere'"),
     ],
 )
