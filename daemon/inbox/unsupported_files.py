@@ -34,7 +34,7 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith((NOTE_SUFFIX, *_QUIET_SUFFIXES)):
         return None
     if wanted := file_name_advice.meant(name):
-        return f"is {wanted!r} by its content, perhaps, but not by its name: if so, rename it to {wanted}"
+        return f"a file is what stands behind its last dot, which some systems hide: rename it to {wanted}"
     if suffix in _SPREADSHEETS:
         return "is a spreadsheet: save it as CSV (UTF-8) and drop that"
     if suffix in _ARCHIVES:

@@ -45,24 +45,23 @@ def _parsed(content: bytes, path: Path) -> Any:
         raise SpecError("is not UTF-8 text", where=Where(file=path, line=line), hint="save it as UTF-8") from cause
     except json.JSONDecodeError as cause:
         problem = f"is not valid JSON: {cause.msg[:1].lower()}{cause.msg[1:]}"
-        line_text = cause.doc.splitlines()[cause.lineno - 1] if cause.doc.strip() else ""
-        raise SpecError(
-            problem, where=Where(file=path, line=cause.lineno), hint=_advice(cause.msg, line_text)
-        ) from cause
+        line_text = cause.doc.split("\n")[cause.lineno - 1]
+        raise SpecError(problem, where=Where(file=path, line=cause.lineno), hint=_advice(cause, line_text)) from cause
     except RecursionError as cause:
         raise SpecError("is nested too deep", where=Where(file=path), hint=FORM) from cause
     except ValueError as cause:  # a number of more digits than Python reads
         raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path), hint=FORM) from cause
 
 
-def _advice(problem: str, line: str) -> str:
+def _advice(cause: json.JSONDecodeError, line: str) -> str:
     if any(mark in line for mark in "\u201c\u201d\u201e"):
         return 'JSON takes straight quotes alone: write "text" in place of \u201ctext\u201d'
     if "'" in line and '"' not in line:
         return "JSON takes double quotes alone: write \"text\" in place of 'text'"
-    if "trailing comma" in problem.lower() or line.strip().startswith((",", "]", "}")):
+    before, rest = cause.doc[: cause.pos].rstrip(), cause.doc[cause.pos :].lstrip()
+    if "trailing comma" in cause.msg or (before.endswith(",") and rest.startswith(("]", "}"))):
         return "no comma stands before a closing bracket, and one between any two entries"
-    if "delimiter" in problem:
+    if "delimiter" in cause.msg:
         return 'a comma is missing between two entries, or a quote within a text: write it as \\"'
     return FORM
 
