@@ -113,7 +113,7 @@ class AnthropicModel(RemoteModel):
 
     def _named(self, error: LlmError) -> LlmError:
         """Who is told that there is no such model also learns which there are."""
-        if isinstance(error, AccountError) and self._model in error.problem and error.hint is not None:
+        if isinstance(error, AccountError) and "answered 404" in error.problem and error.hint:
             error.hint += f"; models of today: {', '.join(nearest_current(self._model))}"
         return error
 
