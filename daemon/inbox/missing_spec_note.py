@@ -48,7 +48,7 @@ class Notes:
 
     def update(self, scan: Scan, now: float) -> None:
         """Bring the notes in line with a look at the inbox. `now` is steady seconds."""
-        lacking = {entry.name for entry in scan.pairs.waiting if entry.lacks_spec}
+        lacking = {entry.name: entry.reason for entry in scan.pairs.waiting if entry.lacks_spec}
         for name in [name for name in scan.observations if name.endswith(NOTE_SUFFIX)]:
             if name.removesuffix(NOTE_SUFFIX) not in lacking:
                 self._remove(self._settings.inbox / name)
@@ -58,16 +58,16 @@ class Notes:
             is_due = observation.since + self._settings.watch.pair_timeout_seconds <= now
             if is_due and observation.sighting.size and self._handled.get(name) != observation.sighting:
                 self._handled[name] = observation.sighting
-                self._write(name)
+                self._write(name, lacking[name])
 
-    def _write(self, name: str) -> None:
+    def _write(self, name: str, reason: str) -> None:
         path = self._settings.inbox / f"{name}{NOTE_SUFFIX}"
         try:
             columns = _columns(self._settings.inbox / name, self._settings.state)
             if os.path.lexists(path) and not _is_ours(path):
                 return
             with atomic_write.writing(path) as stream:
-                stream.write(text(name, columns))
+                stream.write(text(name, columns, reason=reason))
         except OSError as cause:  # an inbox we may not write to, a name too long for one more ending
             _log.info("no note could be left beside a file that waits", file=name, problem=str(cause))
 
@@ -79,13 +79,15 @@ class Notes:
             _log.info("a note could not be removed", file=path.name, problem=str(cause))
 
 
-def text(name: str, columns: Sequence[str]) -> str:
-    """The note for a CSV of this name. No columns: they could not be read."""
+def text(name: str, columns: Sequence[str], *, reason: str = "") -> str:
+    """The note for a CSV of this name, which waits for `reason`. No columns: they could not be read."""
     spec = f"{data_stem(name)}.yaml"
+    renamed = [f"{reason[:1].upper()}{reason[1:]}. Otherwise:"] if "rename" in reason else []
     lines = [
         f"{MARK}, which removes it when {name} has been taken.",
         "",
         f"{name} waits: there is no spec beside it, so nobody knows what its labels are.",
+        *renamed,
         f"Save the lines below the rule as {spec} in this folder, with your own description and labels.",
         "The job then begins by itself. All keys are explained in the README.",
         "",

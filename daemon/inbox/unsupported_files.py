@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from daemon.inbox import file_name_advice
+
 NOTE_SUFFIX = ".waiting.txt"
 """Ending of the notes this service leaves beside a CSV."""
 
@@ -29,10 +31,10 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     if kind != "file":
         return f"is a {kind}, not a file: refused"
     lowered, suffix = name.lower(), PurePath(name).suffix.lower()
-    if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith(NOTE_SUFFIX):
+    if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith((NOTE_SUFFIX, *_QUIET_SUFFIXES)):
         return None
-    if suffix in _QUIET_SUFFIXES:
-        return None
+    if wanted := file_name_advice.meant(name):
+        return f"a file is what stands behind its last dot, which some systems hide: rename it to {wanted}"
     if suffix in _SPREADSHEETS:
         return "is a spreadsheet: save it as .xlsx or CSV (UTF-8) and drop that"
     if suffix in _ARCHIVES:

@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.config import Settings
 from daemon.host import clock
-from daemon.inbox.pairing import SPEC_SUFFIXES
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_completion import CANCELLED
 from daemon.journal import job_json
 from daemon.journal.job_ids import ID, OF_PREDICTIONS, is_correction

@@ -6,13 +6,14 @@ python -m freeal correct --model-dir models/reviews --corrections-csv review_que
 from __future__ import annotations
 
 import argparse
-import contextlib
-import shutil
+import sys
 from pathlib import Path
 
 from freeal.cli import cost_commands
+from freeal.cli.figures import add_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter
+from freeal.cli.train_command import close_books
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import CorruptModelError, Where
 
 _ANSWERS = "answers.json"
@@ -52,13 +53,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="KEY",
         help="Anthropic, to ask again; better in ANTHROPIC_API_KEY: others see command lines",
     )
+    add_json(correct, "metrics.json and where the files are")
 
 
 def _correct(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.correction_job import CorrectionJob, correct
-    from freeal.llm.store.answer_store import SqliteStore
     from freeal.results.metrics_summary import read_metrics
 
     version = version_in(arguments.model_dir)
@@ -78,12 +79,11 @@ def _correct(arguments: argparse.Namespace) -> int:
         loop={"ask_after_corrections": arguments.ask_again},
     )
     with places.held():
-        outcome = anyio.run(lambda: correct(job, emit=Reporter(), api_key=arguments.api_key))
+        with shown(sys.stderr) as emit:
+            outcome = anyio.run(lambda: correct(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        shutil.rmtree(job.work)
-    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
-        store.forget_bill()  # the same command again is another job
-    places.tell(outcome.metrics)
+        close_books(job)
+    places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 

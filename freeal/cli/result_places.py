@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from freeal.cli.training_progress import print_figures
+from freeal.cli.figures import print_outcome
 from freeal.files import output_folder_check
 from freeal.files.output_file import OutputFile, output_file
 from freeal.table.file_formats import form_of
@@ -62,14 +62,16 @@ class ResultPlaces:
             with self.csv.whole() as path:
                 as_named(self.results / "annotated.csv", path, name=self.csv.said.name)
 
-    def tell(self, metrics: dict[str, Any]) -> None:
+    def tell(self, metrics: dict[str, Any], *, as_json: bool) -> None:
         """The figures, and where everything is; on stderr where stdout has the rows."""
+        files = {
+            "model": _near(self.model),
+            "labelled_rows": str(self.csv.said) if self.csv else _near(self.results / "annotated.csv"),
+            "all_results": _near(self.results),
+        }
         to_stderr = self.csv is not None and self.csv.is_standard_output
         with contextlib.redirect_stdout(sys.stderr if to_stderr else sys.stdout):
-            print_figures(metrics)
-            print(f"\nmodel         {_near(self.model)}")
-            print(f"labelled rows {self.csv.said if self.csv else _near(self.results / 'annotated.csv')}")
-            print(f"all results   {_near(self.results)}")
+            print_outcome(metrics, files, as_json=as_json)
 
 
 @contextlib.contextmanager

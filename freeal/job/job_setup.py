@@ -24,10 +24,22 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.pool import given_labels, holdout, near_duplicates
 from freeal.pool.text_pool import Pool
+from freeal.preflight import preflight_check
+from freeal.preflight.preflight_check import Checked
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
 from freeal.types import Annotation
+
+
+def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
+    """The table, held against its spec. Raises `InputError`."""
+    emit(Progress("reading", 0, 0, 1, "files"))
+    checked = preflight_check.read(csv, spec)
+    for warning in (*checked.table.dialect.notices, *checked.warnings):
+        emit(Notice(warning))
+    emit(Progress("reading", 0, 1, 1, "files"))
+    return checked
 
 
 def divided(pool: Pool, settings: LoopSettings, *, seed: int, emit: Emit) -> Pool:

@@ -29,7 +29,6 @@ from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.round_state import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
-from freeal.preflight import preflight_check
 from freeal.results import correction_effects
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.results.previous_version import Earlier
@@ -127,7 +126,7 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    checked = _read(job, emit)
+    checked = job_setup.read(job.csv, job.spec, emit=emit)
     pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
@@ -195,18 +194,11 @@ async def carry_out(
         plain_accuracy=plain_accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
     )
+    for warning in run.outcome_warnings:
+        emit(Notice(warning))
     metrics = output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
-
-
-def _read(job: TrainingJob, emit: Emit) -> preflight_check.Checked:
-    emit(Progress("reading", 0, 0, 1, "files"))
-    checked = preflight_check.read(job.csv, job.spec)
-    for warning in (*checked.table.dialect.notices, *checked.warnings):
-        emit(Notice(warning))
-    emit(Progress("reading", 0, 1, 1, "files"))
-    return checked
 
 
 def _finished(
@@ -236,7 +228,7 @@ def _finished(
         decisions=decisions,
         started=started,
         plain_accuracy=plain_accuracy,
-        warnings=given.warnings,
+        checked_warnings=given.warnings,
         cut=cut,
         said=given.said,
         corrections=_corrections(given, decisions),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,9 @@ _AROUND = "\ufeff \t\r\n"
 def find_column(header: Sequence[str], name: str, *, role: str, path: Path, line: int = 1) -> int:
     """Position of `name` in a header, which stands on `line`; `InputError` when it is missing or stands there twice."""
     positions = [position for position, column in enumerate(header) if column == name]
+    if not positions:  # an accent may be a letter's own (NFC) or stand behind it (NFD, as macOS writes): one name
+        composed = unicodedata.normalize("NFC", name)
+        positions = [place for place, column in enumerate(header) if unicodedata.normalize("NFC", column) == composed]
     if len(positions) == 1:
         return positions[0]
     where = Where(file=path, line=line, column=name)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from daemon.errors import ChildError, RefusedFileError
 from daemon.inbox.claim_pair import load_spec
-from daemon.inbox.pairing import SPEC_SUFFIXES
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_estimate import survey
 from daemon.processes.message_protocol import Failure, Result
 from daemon.processes.single_question import ask_once

