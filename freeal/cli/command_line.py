@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import csv
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import Any
 
 from freeal.cli import correct_command, cost_commands
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Reporter, print_figures
-from freeal.compute import torch_runtime
 from freeal.errors import ConfigError, FreealError, Problem, SpecError, Where
 from freeal.results.metrics_summary import read_metrics
 from freeal.text.printable_text import visible
@@ -28,8 +26,6 @@ from freeal.text.printable_text import visible
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code (CONTRACT.md 4)."""
     arguments = _parser().parse_args(argv)
-    for name, value in torch_runtime.ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     try:
         code: int = arguments.run(arguments)
         return code
