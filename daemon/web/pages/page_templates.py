@@ -117,13 +117,13 @@ def one_line(text: str) -> Markup:
 def progress(job: Job) -> str:
     """How far a running job is, in words."""
     what = job.stage or "starting"
-    text = f"round {job.round}, {what}" if job.round else what
+    rounds = f" of {job.rounds}" if job.rounds else ""
+    text = f"round {job.round}{rounds}, {what}" if job.round else what
     if not job.total:
         return text
-    left = pace(job, job.updated_at).get(
-        "remaining_seconds"
-    )  # as of its last sign of life: else it changes each second
-    ending = "" if left is None else f", about {duration(left)} left"
+    # as of its last sign of life: else it changes each second
+    left = pace(job, job.updated_at)["remaining_seconds"]
+    ending = "" if left is None else f", about {duration(left)} left in all"
     return f"{text}: {job.done:,} of {job.total:,}{ending}"
 
 

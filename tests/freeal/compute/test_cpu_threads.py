@@ -13,7 +13,9 @@ from freeal.compute import cpu_threads
 
 def _fresh(code: str, **environment: str) -> str:
     own = {name: value for name, value in os.environ.items() if name not in {"OMP_WAIT_POLICY", "OMP_NUM_THREADS"}}
-    done = subprocess.run([sys.executable, "-c", code], env=own | environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=own | environment, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
