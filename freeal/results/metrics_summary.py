@@ -9,11 +9,19 @@ from typing import Any
 
 from freeal.errors import CorruptModelError, Where
 from freeal.evaluation.confidence_intervals import spelled
+from freeal.files import model_folders
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json of a model folder. Raises `CorruptModelError` when there is none to read."""
-    path = folder / "metrics.json"
+    """metrics.json of a model, one of its versions or its classifier (freeal/files/model_folders.py). Raises
+    `CorruptModelError` when there is none to read."""
+    path = model_folders.results_folder(folder) / model_folders.METRICS
+    if not path.is_file():
+        raise CorruptModelError(
+            "has no metrics.json, so it is no finished model",
+            where=Where(file=folder),
+            hint="name models/NAME, models/NAME/versions/JOB, or the folder that `train` wrote",
+        )
     try:
         metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:
