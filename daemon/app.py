@@ -120,7 +120,9 @@ def build(
     programs = programs or Programs()
     settings = loaded.settings
     intake = Intake(settings, journal, time)
-    endings = Endings(settings, journal, time, batches=Batches(settings, key_folder=loaded.base))
+    endings = Endings(
+        settings, journal, time, batches=Batches(settings, key_folder=loaded.base), config_file=loaded.file
+    )
     job_runner = Runner(
         settings=settings,
         key_folder=loaded.base,
