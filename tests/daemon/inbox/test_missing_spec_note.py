@@ -11,8 +11,8 @@ import yaml
 from daemon.config import WatchSettings
 from daemon.inbox.folder_scan import Scanner
 from daemon.inbox.missing_spec_note import MARK, SAMPLE_BYTES, Notes, text
-from freeal.table.column_roles import guess
 from freeal.spec.job_spec import Spec
+from freeal.table.column_roles import guess
 
 CSV = "id,title,body,sentiment\n1,x,y,good\n"
 
