@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 _ID_NAME = re.compile(r"(^|[\W_])(id|ids|uuid|guid|key|nr|no|nummer|number|ticket|index)$|^(id|nr)[\W_]")
 _LABEL_NAME = re.compile(
-    r"(^|[\W_])(labels?|sentiment|category|categories|class|target|truth|gold|y|checked|reviewed"
-    r"|kategorie|klasse|gepruft|wahrheit|thema|topic|etikett)$"
+    r"(^|[\W_])(labels?|sentiment|category|categories|class|target|truth|gold|checked|reviewed"
+    r"|kategorie|klasse|gepruft|wahrheit|thema|topic|etikett)$|^y$"
 )
 _MEASURE = re.compile(r"[\d\s.,:;/+\-%€$£TZ]+")
 TEXT_WORDS = 2.5
