@@ -63,6 +63,7 @@ class ProgressBook:
             self._unwritten = {}
 
     def _progress(self, event: Progress) -> None:
+        has_begun = self._stage != event.stage
         self._stage = event.stage
         self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
         self._unwritten |= self._began(event.stage, event.round, event.done)
@@ -79,7 +80,7 @@ class ProgressBook:
             self._journal.move(self._job.id, state, **self._unwritten)
             self._unwritten = {}
             self._written_at = now
-        elif now - self._written_at >= WRITE_EVERY_SECONDS:
+        elif has_begun or now - self._written_at >= WRITE_EVERY_SECONDS:  # loading a model says nothing for a minute
             self.flush()
             self._written_at = now
 

@@ -15,8 +15,11 @@ from daemon.outbox import error_report
 from daemon.status.status_snapshot import Status
 from daemon.terminal.duration import duration
 from daemon.terminal.folded_lines import say
+from daemon.terminal.stage_words import in_words
 
 BAR_CELLS = 16
+LEAST_STEPS = 2
+"""A bar of so few, such as the models to load, says nothing."""
 
 
 def show(status: Status, console: Console) -> None:
@@ -90,12 +93,11 @@ def _service_lines(content: dict[str, Any]) -> list[str]:
 
 def _progress(job: dict[str, Any]) -> str:
     """`round 1 of 3, training  ██████░░░░░░░░░░ 37 %, 5 min left`: of the whole job, where that can be told."""
-    in_round = f"round {job['round']}" + (f" of {job['rounds']}" if job["rounds"] else "") if job["round"] else ""
+    words = in_words(job["stage"] or "", round_number=job["round"], rounds=job["rounds"])
     if job["stage"] is None:
-        return in_round
-    words = ", ".join(part for part in (in_round, job["stage"]) if part)
+        return words
     if job["overall"] is None:
-        return f"{words}  {_measure(job)}" if job["total"] else words
+        return f"{words}  {_measure(job)}" if job["total"] > LEAST_STEPS else words
     left = job["remaining_seconds"]
     return f"{words}  {_bar(job['overall'])}" + ("" if left is None else f", {duration(left)} left")
 

@@ -14,6 +14,7 @@ from daemon.journal.job_record import Job
 from daemon.journal.prediction_record import Prediction
 from daemon.terminal.duration import duration
 from daemon.terminal.progress_view import LogView
+from daemon.terminal.stage_words import in_words
 from freeal import events
 
 
@@ -62,14 +63,12 @@ class TerminalView:
 
     def _stage(self, bar: TaskID, event: events.Progress) -> None:
         """The bar is of the whole job where that can be told; the stage stands beside it."""
-        rounds = f" of {event.rounds}" if event.rounds else ""
-        text = f"round {event.round}{rounds}, {event.stage}" if event.round else event.stage
         left = event.remaining_seconds
         self._progress.update(
             bar,
             total=None if event.overall is None else 1.0,
             completed=event.overall or 0.0,
-            description=text,
+            description=in_words(event.stage, round_number=event.round, rounds=event.rounds),
             measure=f"{event.done}/{event.total} {event.unit}",
             ends_at=None if left is None else self._seconds() + left,
         )

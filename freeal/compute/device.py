@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from freeal.compute import cpu_threads
+from freeal.compute.cpu_threads import allowed
 from freeal.errors import ConfigError
 from freeal.settings import StudentSettings
 
@@ -68,5 +68,5 @@ def _computes_bf16(device: torch.device) -> bool:
 
 def _use_no_more_threads_than_allowed() -> None:
     # torch counts the machine's cores; threads that take turns on fewer are slow
-    if torch.get_num_threads() > cpu_threads.allowed():
-        torch.set_num_threads(cpu_threads.allowed())
+    if torch.get_num_threads() > allowed():
+        torch.set_num_threads(allowed())

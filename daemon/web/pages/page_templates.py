@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from daemon.journal.job_record import FINISHED, RUNNING, Job, State
 from daemon.status.status_snapshot import pace
+from daemon.terminal.stage_words import in_words
 from daemon.web.live.live_feed import View
 from daemon.web.live.page_snapshot import Snapshot
 from freeal.report.number_format import duration, printable
@@ -116,9 +117,7 @@ def one_line(text: str) -> Markup:
 
 def progress(job: Job) -> str:
     """How far a running job is, in words."""
-    what = job.stage or "starting"
-    rounds = f" of {job.rounds}" if job.rounds else ""
-    text = f"round {job.round}{rounds}, {what}" if job.round else what
+    text = in_words(job.stage or "starting", round_number=job.round, rounds=job.rounds)
     if not job.total:
         return text
     # as of its last sign of life: else it changes each second
