@@ -160,7 +160,7 @@ def folders(parent: Path) -> list[Path]:
 
 def seconds_of(match: re.Match[str]) -> float:
     """The time in an id, in seconds since 1970."""
-    return dt.datetime.strptime(match["time"], "%Y%m%d-%H%M%S").replace(tzinfo=dt.UTC).timestamp()
+    return dt.datetime.strptime(f"{match['date']}-{match['time']}", "%Y%m%d-%H%M%S").replace(tzinfo=dt.UTC).timestamp()
 
 
 def _is_spec(name: str) -> bool:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import os
 import sys
 from collections.abc import Sequence
 
 from freeal.cli import correct_command, cost_commands, predict_command, show_command, train_command
 from freeal.cli.training_progress import EXIT_CONFIG, EXIT_FAILED
-from freeal.compute import torch_runtime
 from freeal.errors import ConfigError, FreealError
 from freeal.text.printable_text import visible
 
@@ -23,8 +21,6 @@ from freeal.text.printable_text import visible
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code (CONTRACT.md 4)."""
     arguments = _parser().parse_args(argv)
-    for name, value in torch_runtime.ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     try:
         code: int = arguments.run(arguments)
         return code

@@ -147,6 +147,7 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
         final
         | _per_class(truth, given, labels)
         | _holdout(decisions, pool, evaluation)
+        | _uncorrected(decisions, pool)
         | {
             "accuracy": round(float(right.mean()), 4),
             "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
@@ -167,6 +168,22 @@ def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) 
     if accuracy is not None:
         found |= {"accuracy": round(accuracy, 4), "accuracy_interval": _rounded(unshown.interval(accuracy))}
     return {"holdout": found}
+
+
+def _uncorrected(decisions: Sequence[Decision], pool: Pool) -> dict[str, Any]:
+    """The same for the rows that no person corrected, the only ones the models' own figures speak of; nothing where
+    nobody corrected any."""
+    corrected = {index for index, one in enumerate(decisions) if one.source == "corrected"}
+    rest = Evaluation.of(pool, told=corrected)
+    accuracy = rest.accuracy([one.label for one in decisions])
+    if not corrected or accuracy is None:
+        return {}
+    found = {
+        "evaluated_rows": len(rest.pairs),
+        "accuracy": round(accuracy, 4),
+        "accuracy_interval": _rounded(rest.interval(accuracy)),
+    }
+    return {"uncorrected": found}
 
 
 def _rounded(interval: tuple[float, float]) -> list[float]:

@@ -11,12 +11,16 @@ from pathlib import Path
 import anyio.from_thread
 
 from freeal.annotation.annotator import Annotator
+from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener
 from freeal.errors import ModelFolderError
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
+from freeal.job import expected_duration
+from freeal.job.given_rows import Given
 from freeal.job.implementations import open_batches, open_trainer
+from freeal.job.remaining_time import RemainingTime
 from freeal.llm.batches import batch_journal
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
@@ -138,3 +142,34 @@ def annotating(
             emit=emit,
         ) as batches:
             yield Annotator(model, store, ledger, emit, settings.calibration, batches=batches)
+
+
+def foresee(
+    ahead: RemainingTime,
+    llm: LlmSettings,
+    student: StudentSettings,
+    loop: LoopSettings,
+    *,
+    annotator: Annotator,
+    trainer: Trainer,
+    given: Given,
+) -> None:
+    """Tell `ahead` what the job will do, from its settings and the models it has."""
+    texts = given.pool.texts
+    on_gpu = not trainer.description["device"].startswith("cpu")
+    is_local = not annotator.writes
+    sets = loop.demonstration_sets or (FREE_SETS if annotator.free else 1)
+    corrected = bool(given.known.annotations)
+    parts = expected_duration.parts(
+        loop=loop,
+        asked=max(1, round(loop.annotate_share * len(texts))),
+        sets=sets,
+        zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and annotator.free),
+        from_round=2 if corrected else 1,
+        answer=expected_duration.answer_seconds(texts, on_gpu=on_gpu)
+        if is_local
+        else expected_duration.NETWORK_SECONDS_PER_ANSWER / llm.concurrency,
+        training=expected_duration.training_seconds(student, texts=len(texts), on_gpu=on_gpu),
+    )
+    computes = frozenset({"training", "annotating"} if is_local else {"training"})
+    ahead.expect(parts, texts=len(texts), computes=computes)

@@ -18,7 +18,7 @@ from freeal.events import Notice
 from freeal.job.correction_job import CorrectionJob, correct
 from freeal.job.training_job import TrainingJob, train
 from freeal.pool.text_pool import Pool
-from freeal.results import previous_version
+from freeal.results import metrics_summary, previous_version
 from freeal.results.finished_run import Answerer
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
@@ -214,6 +214,14 @@ def test_the_models_are_not_measured_on_what_they_were_told(model):
     told = [*_right(range(5)), (_text(10), "no")]  # the person is wrong once, which is nobody else's mistake
     metrics = model.correct("two", "one", model.write("c.csv", told, header=CORRECTED))
     assert (COUNT, 0.975) == (metrics["final"]["evaluated_rows"], metrics["final"]["accuracy"])
+    rest = metrics["final"]["uncorrected"]
+    assert (COUNT - 6, 1.0) == (rest["evaluated_rows"], rest["accuracy"])
+    told = dict(metrics_summary.figures(metrics))
+    assert (
+        f"100.0 % of the {COUNT - 6} known rows that nobody corrected" == told["LLM as answered for the version before"]
+    )
+    assert told["final labels, nobody corrected"].startswith("100.0 %")
+    assert told["final labels"].startswith("97.5 %")
     assert 1.0 == metrics["rounds"][0]["llm_accuracy"]
     assert 1.0 == metrics["baselines"]["llm_first_round"]
 
