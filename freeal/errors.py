@@ -11,6 +11,7 @@ FreealError
 │   ├── RowRejectedError   this one request is bad (400, 413, 422): the row fails, the others go on
 │   └── AccountError       key, permission or model name is wrong (401, 403, 404): stop
 ├── BudgetReachedError     our own cap: finish with what is there                             (exit 3)
+├── StoreBusyError         somebody else holds the answer store: try again later
 ├── TrainingError          the student could not be trained on these labels
 ├── DeviceError            the GPU failed: a fresh process may have better luck
 └── ModelFolderError       a published model cannot be used
@@ -173,6 +174,10 @@ class AccountError(LlmError):
 
 class BudgetReachedError(FreealError):
     """The next call could exceed the cap the user set."""
+
+
+class StoreBusyError(FreealError):
+    """Another process holds the answer store, for longer than is worth waiting: nothing is wrong with the job."""
 
 
 class TrainingError(FreealError):

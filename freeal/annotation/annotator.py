@@ -69,6 +69,11 @@ class Annotator:
         return self._ledger.free
 
     @property
+    def budget_reached(self) -> bool:
+        """Whether money left any question unsent so far, of whatever pass."""
+        return self._asker.budget_reached
+
+    @property
     def writes(self) -> bool:
         """Whether `write_demonstrations` can give any."""
         return self._model.writes
@@ -87,8 +92,12 @@ class Annotator:
         round_number: int,
         prior: Sequence[float] | np.ndarray | None = None,
         open_labels: bool = False,
+        done_before: int = 0,
+        total: int | None = None,
     ) -> list[Annotation]:
         """One annotation per request, in order; equal requests are asked once.
+
+        Progress is told as part of `total` requests of which `done_before` are answered; default: of these alone.
 
         `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
         asks a writing model for all labels that could be right. Texts that could not be asked or whose answer is
@@ -102,7 +111,12 @@ class Annotator:
         }
         keys = {position: request_key(prompt, self._model.fingerprint) for position, prompt in prompts.items()}
         by_key = {keys[position]: prompt for position, prompt in prompts.items()}
-        report = self._progress(round_number, len(requests), collections.Counter(keys.values()))
+        report = self._progress(
+            round_number,
+            collections.Counter(keys.values()),
+            done=done_before + len(requests) - len(keys),
+            total=total or len(requests),
+        )
         asked = await self._asker.ask(by_key, report)
         self._ever_answered = self._ever_answered or bool(asked.replies)
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
@@ -200,9 +214,8 @@ class Annotator:
             verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
 
     def _progress(
-        self, round_number: int, total: int, requests_per_key: collections.Counter[str]
+        self, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
     ) -> Callable[[Sequence[str]], None]:
-        done = total - requests_per_key.total()
         told, told_at = -1, time.monotonic()
         step = max(1, total // _PROGRESS_REPORTS)
 

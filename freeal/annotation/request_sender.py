@@ -14,10 +14,11 @@ from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, Transi
 from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
 from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.llm.store.group_commit import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.prices import ceiling
-from freeal.types import Prompt, Reply, Status, Usage
+from freeal.types import Prompt, Reply, Status
 
 _FAILED_CALLS_IN_A_ROW = 20
 CACHEABLE_CHARACTERS = 1_500
@@ -55,7 +56,8 @@ class Asker:
     error. Account and spend errors stop new calls, let those under way finish (they are paid for) and are raised plain.
 
     A reply that was lost on the way may have been billed: the most it can have cost counts against the cap, as a figure
-    of its own, and its request is sent again only where the budget has room for both.
+    of its own, and its request is sent again only where the budget has room for both. So may one that a kill lost: each
+    call is written down in the store before it goes, with the most it can cost.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Asker:
         self._keeper = Keeper(store)
         self._ever_answered = False
         self._lost_replies = 0
+        self.budget_reached = False
+        """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
             model.report_lost_to(self._pay_for_lost)
 
@@ -148,7 +152,7 @@ class Asker:
         """Make the next call. False when the budget does not allow it while others are under way or at all."""
         keys = run.waiting.popleft()
         try:
-            reservation = self._ledger.reserve(_sum(ceiling(run.prompts[key]) for key in keys))
+            reservation = self._ledger.reserve(*(ceiling(run.prompts[key]) for key in keys))
         except BudgetReachedError as error:
             # Another worker may still take it: calls under way settle for less than they reserved.
             run.waiting.appendleft(keys)
@@ -168,38 +172,44 @@ class Asker:
         return True
 
     async def _answer(self, run: _Run, keys: list[str], reservation: Reservation) -> dict[str, Reply] | None:
+        call = OpenCall(reservation.usd)
         try:
+            await self._keeper.open(call)
             replies = await self._model.answer([run.prompts[key] for key in keys])
         except (RowRejectedError, TransientError) as error:
             if isinstance(error, TransientError) and error.trouble == "lost_reply":
-                await self._forfeit(reservation)
+                await self._forfeit(reservation, call)
             else:
-                self._ledger.release(reservation)
+                await self._release(reservation, call)
             self._count_failure(run, keys, error)
             return None
-        except BudgetReachedError:  # its reply was lost, and there is no money to ask again
-            await self._forfeit(reservation)
-            raise
         except LlmError as error:
-            self._ledger.release(reservation)
+            await self._release(reservation, call)
             run.fatal = run.fatal or error
             run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
             return None
-        except BaseException:
-            self._ledger.release(reservation)
+        except anyio.get_cancelled_exc_class():  # a call that was sent is waited for: this one never was
+            await self._release(reservation, call)
             raise
-        bill = self._ledger.settle(reservation, _sum(reply.usage for reply in replies))
+        except Exception:  # a lost reply that there is no money to ask for again, or nobody knows what it cost
+            await self._forfeit(reservation, call)
+            raise
+        bill = self._ledger.settle(reservation, *(reply.usage for reply in replies))
         answered = dict(zip(keys, replies, strict=True))
-        await self._keeper.keep(answered, bill)
+        await self._keeper.keep(answered, bill, call=call)
         return answered
+
+    async def _release(self, reservation: Reservation, call: OpenCall) -> None:
+        self._ledger.release(reservation)
+        await self._keeper.strike_out(call)
 
     async def _pay_for_lost(self, prompt: Prompt) -> None:
         """Before a request is sent again: its reservation is for the new attempt, the lost one needs its own."""
         await self._forfeit(self._ledger.reserve(ceiling(prompt)))
 
-    async def _forfeit(self, reservation: Reservation) -> None:
+    async def _forfeit(self, reservation: Reservation, call: OpenCall | None = None) -> None:
         self._lost_replies += 1
-        await self._keeper.keep({}, self._ledger.forfeit(reservation))
+        await self._keeper.keep({}, self._ledger.forfeit(reservation), call=call)
 
     def _count_failure(self, run: _Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
         run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
@@ -219,6 +229,7 @@ class Asker:
             self.report_spend()
             raise run.fatal
         if left:
+            self.budget_reached = True
             run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
             run.asked.budget_error = run.budget_error
             run.on_answered(left)
@@ -237,10 +248,6 @@ class Asker:
         used = self._ledger.usage
         tokens = (used.input_tokens, used.cached_tokens, used.output_tokens)
         self._emit(Spend(self._ledger.usd, used.calls, *tokens, self._ledger.unconfirmed_usd))
-
-
-def _sum(usages: collections.abc.Iterable[Usage]) -> Usage:
-    return sum(usages, Usage())
 
 
 def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,11 +1,12 @@
 """Which pairs of labels compete most, without truth: by what the voices say, and what they nearly said.
 
     competition of a and b = sum over texts of  runner-up mass where the language model hesitates between a and b
-                             + 1/2 where language model and student say one each
                              + 1 where the truth is one and the final label the other (where truth is known)
 
 A language model that gave probabilities hesitates with that of its second label; one that named alternatives, with half
-a text for each of them. Of one that named a label only nothing is known, and the student's second label stands in.
+a text for each of them. Of one that named a label only nothing is known: there the student's second label stands in,
+and half a text for each on which the two say one each. A student that never gives a label does not know where it
+competes: beside probabilities it says nothing.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ def competing(
     by_text = _by_text(annotations, decisions, labels, proba)
     confused = _confused(pool, decisions, labels)
     disagreed = _disagreed(decisions, labels)
+    unheard = [one for one, note in zip(decisions, annotations, strict=True) if note.distribution is None]
     size = len(labels)
     total = np.zeros((size, size))
     for (first, second), heat in by_text.items():
         total[first, second] = heat.sum()
-    total += _OF_A_DISAGREEMENT * disagreed + (confused if confused is not None else 0.0)
+    total += _OF_A_DISAGREEMENT * _disagreed(unheard, labels) + (confused if confused is not None else 0.0)
     everything = float(total.sum())
     pairs = sorted(((total[a, b], a, b) for a in range(size) for b in range(a + 1, size)), key=lambda one: -one[0])
     found: list[Competition] = []

@@ -8,15 +8,17 @@ python -m freeal boundaries models/reviews --answers boundaries.yaml --apply mak
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeal.cli import cost_commands
 from freeal.cli.correct_command import version_in
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter
+from freeal.cli.figures import add_json, print_json
+from freeal.cli.result_places import ResultPlaces
+from freeal.cli.train_command import close_books
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--api-key", metavar="KEY", help="Anthropic; better in ANTHROPIC_API_KEY: others see command lines"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser, "pairs, or what changes and costs, or what moved")
 
 
 def _boundaries(arguments: argparse.Namespace) -> int:
@@ -101,31 +103,30 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job import boundary_job
-    from freeal.llm.store.answer_store import SqliteStore
     from freeal.results.metrics_summary import read_metrics
 
     name = read_metrics(version)["name"]
-    model = arguments.output_model or Path(f"{name}-boundaries")
-    results = model.with_name(model.name + "-results")
+    places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")
     answers = cost_commands.answers_path()
     job = boundary_job.BoundaryJob(
         job_id=f"{name}-boundaries",
         version=version,
         csv=arguments.answers,
-        output=results,
-        work=results / ".work",
+        output=places.results,
+        work=places.results / ".work",
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
         llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
     )
-    outcome = anyio.run(lambda: boundary_job.apply(job, emit=Reporter(), api_key=arguments.api_key))
-    shutil.copytree(results / "model", model, dirs_exist_ok=True)
-    shutil.rmtree(job.work)
-    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
-        store.forget_bill()  # the same command again is another job
+    with places.held():
+        with shown(sys.stderr) as emit:
+            outcome = anyio.run(lambda: boundary_job.apply(job, emit=emit, api_key=arguments.api_key))
+        places.deliver()
+        close_books(job)
     moved, cost = boundary_job.moved(outcome.metrics), outcome.metrics["cost"]
-    found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"], "model": str(model)}
+    files = {"model": str(places.model), "all_results": str(places.results)}
+    found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files
 
     def words() -> None:
         print(quote.meanings.diff())
@@ -133,14 +134,14 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
         print(f"{moved['rows']:,} rows have another label now")
         for label, one in moved["labels"].items():
             print(f"  {label:<42} +{one['gained']} -{one['lost']}")
-        print(f"\nmodel         {model}\nall results   {results}")
+        print(f"\nmodel         {places.model}\nall results   {places.results}")
 
     _print(found, arguments, words=words)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
-def _print(found: dict[str, Any], arguments: argparse.Namespace, *, words: Any) -> None:
+def _print(found: dict[str, Any], arguments: argparse.Namespace, *, words: Callable[[], None]) -> None:
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
     else:
         words()

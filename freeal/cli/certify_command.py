@@ -7,12 +7,13 @@ python -m freeal certify models/reviews --sheet filled.csv    reads it back
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from freeal.cli.correct_command import version_in
-from freeal.cli.training_progress import EXIT_OK
+from freeal.cli.figures import add_json, print_json
+from freeal.cli.training_progress import EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 
 
@@ -47,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     certify.add_argument(
         "--output-model", type=Path, metavar="FOLDER", help="of --promise; default: NAME-promised, or a new version"
     )
-    certify.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(certify, "the sheet, the figures, or the promise")
 
 
 def _certify(arguments: argparse.Namespace) -> int:
@@ -61,7 +62,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     if arguments.promise is not None:
         return _promise(version, arguments)
     if arguments.json:
-        print(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return EXIT_OK
     for what, value in metrics_summary.certified(found):
         print(f"{what:<44} {value}")
@@ -82,17 +83,14 @@ def _draw(version: Path, arguments: argparse.Namespace) -> int:
         version, rows=rows, seed=arguments.seed, output=arguments.output, anew=arguments.anew
     )
     if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "sheet": str(sheet.path),
-                    "lines": sheet.lines,
-                    "rows": sheet.rows,
-                    "answered": sheet.answered,
-                    "labels": list(sheet.labels),
-                },
-                ensure_ascii=False,
-            )
+        print_json(
+            {
+                "sheet": str(sheet.path),
+                "lines": sheet.lines,
+                "rows": sheet.rows,
+                "answered": sheet.answered,
+                "labels": list(sheet.labels),
+            }
         )
         return EXIT_OK
     print(f"{sheet.lines} lines to fill in: {sheet.path}")
@@ -104,7 +102,6 @@ def _draw(version: Path, arguments: argparse.Namespace) -> int:
 
 
 def _promise(version: Path, arguments: argparse.Namespace) -> int:
-    from freeal.cli.training_progress import Reporter
     from freeal.job import promise_job
 
     if not 0.5 <= arguments.promise < 1.0:
@@ -113,11 +110,10 @@ def _promise(version: Path, arguments: argparse.Namespace) -> int:
     is_shelf = version.parent.name == "versions"
     default = version.with_name(f"{version.name}-promise{percent}") if is_shelf else Path(f"{version.name}-promised")
     target = arguments.output_model or default
-    found = promise_job.promised(
-        version, target, right=arguments.promise, scope=arguments.promise_scope, emit=Reporter()
-    )
+    with shown(sys.stderr) as emit:
+        found = promise_job.promised(version, target, right=arguments.promise, scope=arguments.promise_scope, emit=emit)
     if arguments.json:
-        print(json.dumps(found | {"folder": str(target)}, ensure_ascii=False))
+        print_json(found | {"folder": str(target)})
         return EXIT_OK
     for name, one in found["labels"].items():
         said = (
@@ -131,6 +127,8 @@ def _promise(version: Path, arguments: argparse.Namespace) -> int:
         print(f"{name or 'all labels':<44} {said}")
     print(f"{'rows that keep a label':<44} {found['coverage']:.1%}")
     print(f"\nmodel         {target / 'model'}")
+    if target.parent.name == "versions":
+        print(f"make it the current one: python -m daemon use {target.name}")
     return EXIT_OK
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +18,13 @@ from pathlib import Path
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.prompts import label_prompt
 from freeal.annotation.round_annotation import FREE_SETS
+from freeal.compute import cpu_threads
 from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.token_estimate import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
+from freeal.job import expected_duration
 from freeal.job.implementations import open_chat_model, resolve_provider
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
@@ -48,8 +51,8 @@ CALL_SECONDS = Span(0.5, 4.0)
 BATCH_SECONDS = Span(120.0, 86_400.0)
 """From a batch's creation to its end: most take minutes, a day is the promise. Each round is one."""
 
-PACKAGED_SECONDS_PER_TEXT = Span(0.01, 0.25)
-"""The packaged local model, one answer to one text on two cores or many (27 a second were measured on two)."""
+MACHINES = Span(0.5, 2.5)
+"""How much faster or slower a machine may be than those of freeal/job/expected_duration.py, core by core."""
 
 _SAMPLED_TEXTS = 200
 
@@ -92,12 +95,14 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
     answers = (Span(first, first) + later) * ((len(pool) - len(taught)) * job.loop.annotate_share)
+    on_gpu = _on_gpu(job)
+    one_answer = MACHINES * expected_duration.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
     return Estimate(
         provider="local",
         model=job.llm.model or "packaged SmolLM2-135M-Instruct",
         rows=len(checked.table.rows),
-        warnings=checked.warnings,
+        warnings=(*checked.table.dialect.notices, *checked.warnings),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -107,7 +112,8 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         output_tokens=NOTHING,
         usd=NOTHING,
         price_source="",
-        seconds=answers * PACKAGED_SECONDS_PER_TEXT if job.llm.model is None else None,
+        seconds=answers * one_answer if job.llm.model is None else None,
+        training_seconds=_training(job, pool, on_gpu=on_gpu),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
         first_prompt=_whole(prompt),
@@ -142,7 +148,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         provider=model.provider,
         model=model.model,
         rows=len(checked.table.rows),
-        warnings=checked.warnings,
+        warnings=(*checked.table.dialect.notices, *checked.warnings),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -153,6 +159,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         usd=None if price is None else sum((part.usd(price) for part in parts), NOTHING),
         price_source=_price_source(job.llm, model),
         seconds=sum((part.seconds(job.llm) for part in parts), NOTHING),
+        training_seconds=_training(job, pool, on_gpu=_on_gpu(job)),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
         first_prompt=_whole(counter.first_prompt),
@@ -222,6 +229,27 @@ def _later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
 
 def _price_source(llm: LlmSettings, model: ChatModel) -> str:
     return "prices of llm.prices" if model.model in llm.prices else f"prices of {PRICES_AS_OF}"
+
+
+def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
+    """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
+    one = expected_duration.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
+    plain = int(job.loop.compare_plain)
+    rounds = Span(1 + plain, job.loop.iterations + plain)
+    beside = expected_duration.LOADING_SECONDS + expected_duration.WRITING_SECONDS
+    return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
+
+
+def _on_gpu(job: TrainingJob) -> bool:
+    from freeal.compute import device
+
+    return device.choose(job.student).device.type != "cpu"
+
+
+def _busy() -> Span:
+    """How much longer everything takes at most while others use the cores as they do now."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return Span(1.0, 1.0 + load / cpu_threads.cores())
 
 
 def _whole(prompt: Prompt) -> str:

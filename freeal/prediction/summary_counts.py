@@ -25,7 +25,7 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 class Tally:
     """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given;
     `below` counts rows that the model's promise leaves without one; `compared` rows have their vectors summed in
-    `vector_sum`."""
+    `vector_sum`; `no_rows` counts those that repeat the header or hold a survey's ids."""
 
     labels: tuple[str, ...]
     rows: int = 0
@@ -34,6 +34,7 @@ class Tally:
     below: int = 0
     cut: int = 0
     longer: int = 0
+    no_rows: int = 0
     confidence: float = 0.0
     compared: int = 0
     counts: list[int] = dataclasses.field(default_factory=list)

@@ -22,6 +22,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
 from freeal.llm.provider_errors import error_for_answer, error_for_connection, shortened
 from freeal.llm.providers.remote_model import RemoteModel
+from freeal.money.current_models import nearest_current
 from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, Reply, Usage
 
@@ -105,10 +106,16 @@ class AnthropicModel(RemoteModel):
         except (anthropic.AnthropicError, ValueError) as cause:
             if isinstance(cause, anthropic.APIStatusError):
                 self.heard(cause.response.headers)
-            raise translated(cause, now=time.time()) from cause
+            raise self._named(translated(cause, now=time.time())) from cause
         if not isinstance(message, Message) or not isinstance(message.content, list):
             raise TransientError("the answer of the Messages API cannot be read", trouble="lost_reply")
         return reply_of(message)
+
+    def _named(self, error: LlmError) -> LlmError:
+        """Who is told that there is no such model also learns which there are."""
+        if isinstance(error, AccountError) and "answered 404" in error.problem and error.hint:
+            error.hint += f"; models of today: {', '.join(nearest_current(self._model))}"
+        return error
 
 
 def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
