@@ -77,6 +77,7 @@ class Asker:
         self._keeper = Keeper(store)
         self._ever_answered = False
         self._lost_replies = 0
+        self._has_sent = False
         self.budget_reached = False
         """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
@@ -91,6 +92,9 @@ class Asker:
         on_answered(list(known))
         if self._batches is not None and run.waiting:
             await self._send_in_batches(self._batches, run)
+        elif self._batches is not None and not self._has_sent:
+            await self._read_leftovers(self._batches, run)
+        self._has_sent = True
         if run.fatal is None and run.budget_error is None:
             await self._send_live(run)
         self._finish(run)
@@ -109,6 +113,13 @@ class Asker:
         run.last_failure, run.budget_error = sent.last_failure or run.last_failure, sent.budget_error
         run.waiting = collections.deque([key] for key in sent.left)
         self._ever_answered = self._ever_answered or bool(sent.replies)
+
+    async def _read_leftovers(self, batches: BatchSender, run: _Run) -> None:
+        """All answers are there, but a kill may have come before a batch they came in was struck out of the books."""
+        try:
+            await batches.send({}, run.on_answered, functools.partial(self._try_live, run))
+        except LlmError as error:  # the job needs nothing of it: the next run tries again
+            self._emit(Notice(f"a batch of an earlier run cannot be struck out of the books yet: {error}"))
 
     async def _try_live(self, run: _Run, key: str) -> LlmError | None:
         run.waiting.append([key])
