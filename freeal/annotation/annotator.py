@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.reply_parser import read, read_texts
 from freeal.annotation.request_sender import Asked, Asker
+from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.events import Emit, Notice, Progress
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
@@ -61,6 +62,8 @@ class Annotator:
         self._emit = emit
         self._calibration = calibration
         self._ever_answered = False
+        self.unusable = UnusableAnswers()
+        """Why texts that were answered have no label."""
         self._asker = Asker(model, store, ledger, emit, batches=batches)
 
     @property
@@ -159,15 +162,34 @@ class Annotator:
             verdicts[key] = _verdict_of(reply, prompts[key], from_store=key in asked.from_store)
         unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
         repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
-        if not unusable:
-            return verdicts
+        if unusable:
+            await self._repair(verdicts, unusable, repair_keys, prompts)
+        useless = {key for key, verdict in verdicts.items() if verdict.label is None and key in asked.replies}
+        self._tell_of({key: asked.replies[key] for key in useless if asked.replies[key].scores is None}, prompts)
+        return verdicts
+
+    def _tell_of(self, useless: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+        found = UnusableAnswers()
+        for key, reply in useless.items():
+            found.add(reply, prompts[key])
+            self.unusable.add(reply, prompts[key])
+        if found:
+            self._emit(Notice(f"texts without a usable answer: {found.problem}"))
+
+    async def _repair(
+        self,
+        verdicts: dict[str, _Verdict],
+        unusable: Mapping[str, Prompt],
+        repair_keys: Mapping[str, str],
+        prompts: Mapping[str, Prompt],
+    ) -> None:
+        """Ask once more, plainly, where an answer named no label."""
         repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
         for key, repair_key in repair_keys.items():
             again = repaired.replies.get(repair_key)
             if again is not None:
                 second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
                 verdicts[key] = second if second.label is not None else verdicts[key]
-        return verdicts
 
     def _judge_scores(
         self,
@@ -235,7 +257,8 @@ def _verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> _Verdict:
         return _Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
     reading = read(reply, prompt.labels)
     verdict = _Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
-    verdict.repairable = reading.label is None
+    # A refusal is meant, and what was cut off was asked again already, with more room.
+    verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}
     verdict.alternatives = reading.alternatives
     return verdict
 

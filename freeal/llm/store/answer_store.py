@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from freeal.errors import ConfigError, Where
 from freeal.files import atomic_write
-from freeal.types import Bill, Prompt, Reply, Usage
+from freeal.types import Bill, Outcome, Prompt, Reply, Usage
 
 _ALGORITHM = "freeal-request-1"
 SCHEMA_VERSION = 2
@@ -52,13 +52,18 @@ _ADD_TO_BILL = (
 )
 
 
+_NO_PART_OF_THE_QUESTION = frozenset({"output_tokens"})
+_OUTCOMES: Mapping[str, Outcome] = {"refusal": "refused", "max_tokens": "cut_off"}
+"""Of replies stored before there were outcomes, by their `stop_reason`."""
+
+
 def request_key(prompt: Prompt, fingerprint: str) -> str:
     """SHA-256 over the canonical JSON of the complete request and this algorithm's name, in hexadecimal."""
     # A field that is at its default is left out, so that one added later leaves the keys of stored answers alone.
     parts = {
         field.name: getattr(prompt, field.name)
         for field in dataclasses.fields(prompt)
-        if getattr(prompt, field.name) != field.default
+        if getattr(prompt, field.name) != field.default and field.name not in _NO_PART_OF_THE_QUESTION
     }
     request = {"algorithm": _ALGORITHM, "fingerprint": fingerprint, "prompt": parts}
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -79,6 +84,9 @@ class AnswerStore(Protocol):
 
         A reply already there is replaced.
         """
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Give these replies out no more: they are no answers. They are kept, for whoever wants to see what came."""
 
     def billed(self) -> Bill:
         """What this job was billed so far, earlier runs included."""
@@ -106,6 +114,11 @@ class MemoryStore:
         """Store replies until the object goes."""
         self._replies.update(replies)
         self._bill = self._bill + bill
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Give these replies out no more."""
+        for key in keys:
+            self._replies.pop(key, None)
 
     def billed(self) -> Bill:
         """What was billed since the object was made."""
@@ -159,6 +172,12 @@ class SqliteStore:
             if bill != NO_BILL:
                 amounts = (bill.usd, bill.unconfirmed_usd, *dataclasses.astuple(bill.usage))
                 self._connection.execute(_ADD_TO_BILL, (self._job, *amounts, now))
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Move replies out of the way of their questions: under their key and the time, which is nobody's key."""
+        moves = [(f"{key}:{time.time_ns()}", key) for key in keys]
+        with self._lock, atomic_write.transaction(self._connection):
+            self._connection.executemany("UPDATE replies SET key = ? WHERE key = ?", moves)
 
     def billed(self) -> Bill:
         """What this job was billed so far, by this process and those before it."""
@@ -249,6 +268,8 @@ def _decoded(stored: str) -> Reply | None:
         fields: dict[str, Any] = json.loads(stored)
         scores = fields.pop("scores")
         usage = Usage(**fields.pop("usage"))
+        if (ended := fields.pop("stop_reason", None)) is not None:
+            fields["outcome"] = _OUTCOMES.get(ended, "answer")
         return Reply(scores=None if scores is None else tuple(map(float, scores)), usage=usage, **fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

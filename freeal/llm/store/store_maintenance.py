@@ -55,6 +55,10 @@ class StoredAnswers:
     def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
         """Keep nothing."""
 
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Change nothing; they were given out, but will have to be asked again."""
+        self.found -= len(list(keys))
+
     def billed(self) -> Bill:
         """Nothing: what an estimate is for is not yet spent."""
         return NO_BILL

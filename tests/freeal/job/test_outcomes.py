@@ -146,7 +146,7 @@ def test_every_answer_invalid(run):
 
 
 @pytest.mark.parametrize(
-    "refusal", [Reply("", stop_reason="refusal"), Reply("I would rather not."), Reply('{"texts": []}'), Reply("{")]
+    "refusal", [Reply("", outcome="refused"), Reply("I would rather not."), Reply('{"texts": []}'), Reply("{")]
 )
 def test_a_model_that_writes_no_demonstration(run, refusal):
     """Then round 1 is asked without any, which is said, and round 2 has the student's."""

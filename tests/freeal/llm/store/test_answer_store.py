@@ -23,7 +23,7 @@ from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.types import Bill, Demonstration, Label, Prompt, Reply, Task, Usage
 
 PROMPT = Prompt(system="s", shared="t", specific="u", labels=("a", "b"))
-REPLY = Reply(text='{"label": "a"}', stop_reason="max_tokens", truncated=True, usage=Usage(1, 20, 5, 3, 2))
+REPLY = Reply(text='{"label": "a"}', outcome="cut_off", truncated=True, usage=Usage(1, 20, 5, 3, 2))
 SCORES = Reply(scores=(-1.5, -0.25), usage=Usage(1, 7))
 
 

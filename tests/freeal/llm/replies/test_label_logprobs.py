@@ -1,4 +1,4 @@
-"""freeal/llm/providers/label_logprobs.py: tokens to the probability of a label."""
+"""freeal/llm/replies/label_logprobs.py: tokens to the probability of a label."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from freeal.llm.providers.label_logprobs import label_probability
+from freeal.llm.replies.label_logprobs import label_probability
 
 LABELS = ("good", "good enough", "bad")
 
