@@ -185,11 +185,14 @@ class Annotator:
     ) -> None:
         """Ask once more, plainly, where an answer named no label."""
         repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
+        better = {}
         for key, repair_key in repair_keys.items():
             again = repaired.replies.get(repair_key)
             if again is not None:
                 second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
-                verdicts[key] = second if second.label is not None else verdicts[key]
+                if second.label is not None:
+                    verdicts[key], better[key] = second, again
+        await self._asker.replace(better)
 
     def _judge_scores(
         self,

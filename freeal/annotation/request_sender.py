@@ -99,11 +99,16 @@ class Asker:
         self._finish(run)
         return asked
 
+    async def replace(self, replies: Mapping[str, Reply]) -> None:
+        """Keep better replies, paid for already, as the answers to these keys."""
+        if replies:
+            await anyio.to_thread.run_sync(self._store.set_aside, list(replies))
+            await anyio.to_thread.run_sync(self._store.put_many, replies)
+
     def _known(self, prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
         """What the store can answer. An earlier run's reply that is no answer goes out of the way."""
         known = self._store.get_many(list(prompts))
-        earlier = known.keys() - self._asked_here
-        useless = {key for key in earlier if not usable(known[key], prompts[key])}
+        useless = {key for key in known.keys() - self._asked_here if not usable(known[key], prompts[key])}
         if useless:
             self._store.set_aside(useless)
         return {key: reply for key, reply in known.items() if key not in useless}

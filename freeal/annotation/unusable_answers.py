@@ -14,7 +14,7 @@ _KINDS: Mapping[str, str] = {
     "cut_off": "cut off before the end",
     "empty": "empty",
     "refused": "refused",
-    "answer": "of no use: none of the labels",
+    "answer": "without any of the labels",
 }
 _HINTS: Mapping[str, str] = {
     "cut_off": "let the model think less, or not at all, on its server, or give it more room there (context length); "

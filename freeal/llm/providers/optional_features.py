@@ -11,7 +11,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from freeal.errors import LlmError, TransientError
+from freeal.errors import LlmError, SpendCapError, TransientError
 from freeal.llm.provider_errors import shortened
 
 _STATUSES = frozenset({400, 403, 404, 405, 406, 415, 422, 500, 501})
@@ -81,7 +81,7 @@ class FeatureSearch:
 
     def learn(self, error: LlmError, optional: frozenset[str], without: frozenset[str]) -> bool:
         """Whether a refusal tells what to leave out, so that asking again may help; it then is."""
-        if error.status not in _STATUSES:
+        if not _may_be_about_the_request(error):
             return False
         held = optional - without
         tried = held.intersection(self._suspected)
@@ -94,7 +94,7 @@ class FeatureSearch:
 
     def may_search(self, error: LlmError, optional: frozenset[str], without: frozenset[str]) -> bool:
         """Whether sending the same request bare may help."""
-        if error.status not in _STATUSES or not optional - without:
+        if not _may_be_about_the_request(error) or not optional - without:
             return False
         if (optional, without & optional) in self._answered:
             return False
@@ -130,3 +130,7 @@ class FeatureSearch:
             self._refused.add(name)
             feature = self._features[name]
             self._say(f"the server does not take {feature.name}, so {feature.without}; it says: {shortened(words)}")
+
+
+def _may_be_about_the_request(error: LlmError) -> bool:
+    return error.status in _STATUSES and not isinstance(error, SpendCapError)
