@@ -82,12 +82,13 @@ class AnthropicModel(RemoteModel):
             default_query=query,
             timeout=timeout,
             max_retries=0,
-            http_client=anthropic.DefaultAsyncHttpxClient(
+            # The client's own default would read proxies from the environment, whatever it is told.
+            http_client=httpx2.AsyncClient(
                 trust_env=False,
                 proxy=self._route.proxy,
                 verify=self._route.tls() or True,
                 timeout=timeout,
-                follow_redirects=False,
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=concurrency),
             ),
         )
 
