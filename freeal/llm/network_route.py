@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+import socket
 import ssl
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
 from freeal.errors import ConfigError, Where
+
+ADDRESSES: Mapping[str, str] = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
+"""Where the providers over a network are, unless `llm.base_url` says otherwise."""
 
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 """In order of precedence; the second and third are what other tools of a company's machine go by."""
@@ -49,6 +53,16 @@ class Route:
                 where=Where(key=self.certificate_variable),
                 hint="name a file of certificates in PEM form, or unset the variable",
             ) from cause
+
+    def reach(self, *, timeout_seconds: float) -> str | None:
+        """Open a connection to the server, or to the proxy on the way, and close it: why that fails, else None."""
+        url = urllib.parse.urlsplit(self.proxy or self.address)
+        port = url.port or (443 if url.scheme == "https" else 1080 if url.scheme.startswith("socks") else 80)
+        try:
+            with socket.create_connection((url.hostname or "", port), timeout=timeout_seconds):
+                return None
+        except OSError as cause:
+            return cause.strerror or "no answer in time"
 
     def __str__(self) -> str:
         """For messages: the address, and what stands on the way to it."""

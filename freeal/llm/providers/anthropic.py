@@ -22,7 +22,7 @@ from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.network_route import Route, route_to
+from freeal.llm.network_route import ADDRESSES, Route, route_to
 from freeal.llm.provider_errors import error_for_connection, shortened
 from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
@@ -32,7 +32,6 @@ from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, Reply
 
 DEFAULT_MODEL = "claude-haiku-5-5"
-BASE_URL = "https://api.anthropic.com"
 
 _REQUEST_FORM = 1  # part of every answer's key: raise it when request_body changes what a model sees
 
@@ -73,7 +72,7 @@ class AnthropicModel(RemoteModel):
             limiter=limiter,
             on_notice=on_notice,
         )
-        address, query = _base_and_query(base_url or BASE_URL)
+        address, query = _base_and_query(base_url or ADDRESSES["anthropic"])
         self._route = route_to(address, environ)
         timeout = anthropic.Timeout(timeout_seconds, connect=self._connect_seconds)
         self._client = anthropic.AsyncAnthropic(

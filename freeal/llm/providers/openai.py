@@ -15,7 +15,7 @@ from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.network_route import endpoint, route_to
+from freeal.llm.network_route import ADDRESSES, endpoint, route_to
 from freeal.llm.provider_errors import error_for_connection
 from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
@@ -24,7 +24,6 @@ from freeal.llm.replies.response_reader import Response, read_chat_response
 from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, Reply
 
-BASE_URL = "https://api.openai.com/v1"
 PATH = "/chat/completions"
 
 _REQUEST_FORM = 2  # part of every answer's key: raise it when request_body changes what a model sees
@@ -81,7 +80,7 @@ class OpenAIModel(RemoteModel):
             limiter=limiter,
             on_notice=on_notice,
         )
-        self._url = endpoint(base_url or BASE_URL, PATH)
+        self._url = endpoint(base_url or ADDRESSES["openai"], PATH)
         self._route = route_to(self._url, environ)
         self._client = httpx.AsyncClient(
             headers={"authorization": f"Bearer {key.reveal()}"} if key is not None else {},
