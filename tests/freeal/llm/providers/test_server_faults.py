@@ -23,7 +23,7 @@ PASSING = {
     "429, 1 s": Fault("429", 1.0),
     "429, 2 min": Fault("429", 120.0),
     **{kind: Fault(kind) for kind in ("500", "502", "504", "529", "reset", "hang")},
-    **{kind: Fault(kind) for kind in ("empty body", "truncated json", "not json")},
+    **{kind: Fault(kind) for kind in ("empty body", "truncated json", "not json", "200 overloaded")},
     "slow": Fault("slow", 30.0),
     "drip": Fault("drip", 0.1),
 }
@@ -37,6 +37,7 @@ FINAL = {
     "404": AccountError,
     "402": SpendCapError,
     "400 credit": SpendCapError,
+    "400 usage limit": SpendCapError,
     "spend cap": SpendCapError,
 }
 """Not worth another try."""
