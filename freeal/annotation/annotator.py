@@ -233,7 +233,7 @@ class Annotator:
 
         def report(keys: Sequence[str]) -> None:
             nonlocal done, told, told_at
-            done += sum(requests_per_key[key] for key in keys)
+            done += sum(requests_per_key.pop(key, 0) for key in keys)  # what was cut off in a batch is told of twice
             now = time.monotonic()
             if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
                 told, told_at = done, now
