@@ -56,6 +56,8 @@ class RemoteModel(abc.ABC):
         self._retry = retry
         self._limiter = limiter or Limiter(concurrency, gate=retry.gate)
         self._on_lost: OnLost | None = None
+        self._on_notice = on_notice
+        self._told_of_limit = False
         self._search = FeatureSearch(self.features, on_notice)
         self._searching = anyio.Lock()
 
@@ -132,6 +134,9 @@ class RemoteModel(abc.ABC):
         return min(_CONNECT_SECONDS, self._timeout_seconds / 2.0)
 
     async def _before_again(self, prompt: Prompt, error: TransientError) -> None:
+        if error.trouble == "rate_limit" and not self._told_of_limit:
+            self._told_of_limit = True
+            self._on_notice(f"the server wants fewer calls, so they are slowed down: {error.problem}")
         if error.trouble == "lost_reply" and self._on_lost is not None:
             await self._on_lost(prompt)
 

@@ -117,3 +117,14 @@ def test_statuses(status, message, codes, error):
 def test_retry_after(headers, seconds):
     """Seconds, milliseconds and dates are understood, nonsense is not."""
     assert seconds == retry_after_seconds(headers, now=10.0)
+
+
+async def test_a_wish_for_fewer_calls_is_told_once(retry, prompt):
+    """In the server's words: whoever looks at a job that hardly moves knows why."""
+    said = []
+    with MessagesServer(by_keyword, faults=[Fault("429", 0.1)] * 2) as server:
+        model = OpenAIModel("m", retry=retry, base_url=f"{server.base_url}/v1", on_notice=said.append)
+        await model.answer([prompt])
+        await model.aclose()
+    assert 1 == len(said)
+    assert "would exceed the rate limit" in said[0]
