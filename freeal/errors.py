@@ -12,6 +12,7 @@ FreealError
 │   ├── AccountError       key, permission or model name is wrong (401, 403, 404): stop
 │   └── UnusableAnswersError  one answer after the other is cut off or empty: stop
 ├── BudgetReachedError     our own cap: finish with what is there                             (exit 3)
+├── StoreBusyError         somebody else holds the answer store: try again later
 ├── TrainingError          the student could not be trained on these labels
 ├── DeviceError            the GPU failed: a fresh process may have better luck
 └── ModelFolderError       a published model cannot be used
@@ -184,6 +185,10 @@ class UnusableAnswersError(LlmError):
 
 class BudgetReachedError(FreealError):
     """The next call could exceed the cap the user set."""
+
+
+class StoreBusyError(FreealError):
+    """Another process holds the answer store, for longer than is worth waiting: nothing is wrong with the job."""
 
 
 class TrainingError(FreealError):

@@ -10,19 +10,27 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
-Stage = Literal["reading", "annotating", "encoding", "training", "selecting", "deciding", "writing"]
+Stage = Literal["reading", "loading", "annotating", "encoding", "training", "selecting", "deciding", "writing"]
 Awaited = Literal["the device", "a batch", "the provider"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` steps of a stage; `unit` names the step (rows, batches). `round` is 0 outside the rounds."""
+    """`done` of `total` steps of a stage; `unit` names the step (rows, batches). `round` is 0 outside the rounds, of
+    which there are `rounds` at most (0: not known yet).
+
+    `overall` is how much of the whole job is done, 0 to 1, and `remaining_seconds` what it will take, training and
+    further rounds included; None while neither can be told.
+    """
 
     stage: Stage
     round: int
     done: int
     total: int
     unit: str = "rows"
+    rounds: int = 0
+    overall: float | None = None
+    remaining_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ Mode = Literal["auto", "live", "batch"]
 class Section(BaseModel):
     """A group of settings: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class Price(Section):
@@ -40,8 +40,12 @@ class Price(Section):
     input: NonNegativeFloat
     output: NonNegativeFloat
     cached_input: NonNegativeFloat | None = Field(
-        None, description="reading from the prompt cache; default: a tenth of `input`"
+        None, description="reading from the prompt cache; default: a tenth of `input` at Anthropic, else all of it"
     )
+    long_prompt_tokens: PositiveInt | None = Field(
+        None, description="a prompt of more tokens than this costs `long_prompt_factor` times as much, answer included"
+    )
+    long_prompt_factor: float = Field(1.0, ge=1.0, description="see `long_prompt_tokens`")
 
 
 class LlmSettings(Section):

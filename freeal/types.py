@@ -61,7 +61,7 @@ class Demonstration:
 
     text: str
     label: str
-    origin: Literal["user", "generated", "zero_shot", "student"]
+    origin: Literal["user", "given", "generated", "zero_shot", "student"]
     index: int | None = None
 
 

@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-from freeal.compute import torch_runtime
+from freeal.compute import cpu_threads
 
-os.environ.update(torch_runtime.ENVIRONMENT)
+os.environ.update(cpu_threads.ENVIRONMENT)
 os.environ["OMP_NUM_THREADS"] = "1"  # the workers of a test run are parallel already
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"

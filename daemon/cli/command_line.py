@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, "
         "75 another instance runs, 78 configuration",
     )
+    parser.add_argument("--version", action="version", version=f"freeal-daemon {metadata.version('freeal-daemon')}")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="work off what is there, then exit")
     how.add_argument("--dry-run", action="store_true", help="read everything, call nothing, show what would be done")
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "cancel": "give a job up; its inputs go to failed/",
     }.items():
         commands.add_parser(name, parents=[common], help=text).add_argument("job", metavar="JOB", help="its id")
+    use = commands.add_parser("use", parents=[common], help="make an earlier version of a model the current one")
+    use.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
     commands.add_parser("check", parents=[common], help="settings, key, models, disk, GPU: ok or what to do")
     return parser
 
@@ -94,6 +98,11 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
         return _status(loaded, console, as_json=options.json)
     if options.command in {"retry", "cancel"}:
         return _request(loaded, options.command, options.job)
+    if options.command == "use":
+        from daemon.cli.use_command import use
+
+        print(visible(use(loaded.settings, options.job)))
+        return 0
     if options.command == "check":
         from daemon.cli.check_command import check
 
@@ -102,13 +111,24 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
         from daemon.cli.dry_run_command import dry_run
 
         return dry_run(loaded, console)
-    from daemon.app import serve
+    return _serve(loaded, console, once=options.once)
 
-    report = serve(loaded, once=options.once, console=Console(stderr=True))
-    if options.once:
-        from daemon.cli.once_summary import show
 
+def _serve(loaded: config.Loaded, console: Console, *, once: bool) -> int:
+    from daemon.app import prepare_folders, serve
+    from daemon.cli.once_summary import show
+    from daemon.terminal.service_lines import farewell, greet
+
+    said_to = Console(stderr=True)
+    speaks = said_to.is_terminal and not once
+    if speaks:
+        prepare_folders(loaded.settings)  # what cannot be served is not greeted
+        greet(loaded, said_to)
+    report = serve(loaded, once=once, console=said_to)
+    if once:
         show(report, loaded.settings, console)
+    elif speaks:
+        farewell(report.jobs, open_jobs=report.open_jobs, console=said_to)
     return report.exit_code
 
 
@@ -127,12 +147,14 @@ def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
 def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
     from daemon.host import instance_lock
     from daemon.jobs.cancel_and_retry import ask
+    from daemon.journal import job_ids
     from daemon.journal.journal import FILE_NAME, Journal
 
     state = loaded.settings.state
     if not (state / FILE_NAME).is_file():
         raise UnknownJobError(f"there is no job {job_id!r}: no daemon ever ran on {state}")
     with Journal(state, Clock()) as journal:
+        job_id = job_ids.meant(job_id, journal.ids_newest_first())
         ask(journal, job_id, request)
     when = (
         "the running service does it within moments"

@@ -1,52 +1,54 @@
-"""The table at the end of `--once`: what was made, and where it lies."""
+"""What `--once` says at the end: what was made, and where it lies."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from daemon.app import Report
 from daemon.config import Settings
+from daemon.journal import job_ids
 from daemon.journal.job_record import Job, State
+from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
+from daemon.outbox import error_report
 from daemon.outbox.model_shelf import Shelf
-from daemon.status.job_id_column import id_column
+from daemon.terminal.folded_lines import say
 from freeal.errors import CorruptModelError
 from freeal.results import metrics_summary
-from freeal.text.printable_text import visible
 
 
 def show(report: Report, settings: Settings, console: Console) -> None:
     """Print it, then the figures of each model that was trained. Paths are relative to the current folder where they
     lie in it."""
     ids = [job.id for job in report.jobs] + [prediction.id for prediction in report.predictions]
-    columns = [Column(name, overflow="fold") for name in ("outcome", "where")]
-    table = Table(id_column("what", ids, console), *columns)
+    shown = job_ids.shown(ids) if console.is_terminal else {one: one for one in ids}
     for job in report.jobs:
-        table.add_row(job.id, Text(visible(_outcome(job))), Text(visible(_where(job, settings))))
+        say(console, f"{shown[job.id]}: {_outcome(job)}")
+        say(console, _where(job, settings), indent=4)
     for prediction in report.predictions:
-        shelf = Shelf(settings.models, prediction.model)
-        if prediction.state == "done":
-            table.add_row(prediction.id, f"{prediction.rows} rows labelled", _short(shelf.folder / "predictions"))
-        else:
-            problem = (prediction.error or {}).get("problem", "")
-            table.add_row(
-                prediction.id, Text(visible(f"failed: {problem}")), _short(shelf.folder / "failed" / prediction.id)
-            )
-    if table.row_count:
-        console.print(table)
+        for position, line in enumerate(_prediction_lines(prediction, settings)):
+            say(console, line if position else f"{shown[prediction.id]}: {line}", indent=4 if position else 0)
     for job in report.jobs:
         for line in _figures(job, settings):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for entry in report.waiting:
-        console.print(visible(f"waits: {entry.name}: {entry.reason}"), markup=False, soft_wrap=True)
-    if not (table.row_count or report.waiting):
-        console.print(
-            f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}", markup=False, soft_wrap=True
-        )
+        say(console, f"waits: {entry.name}: {entry.reason}")
+    if not (ids or report.waiting):
+        say(console, f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}")
+
+
+def _prediction_lines(prediction: Prediction, settings: Settings) -> Iterator[str]:
+    shelf = Shelf(settings.models, prediction.model)
+    if prediction.state == "done":
+        yield f"{prediction.rows} rows labelled"
+        yield _short(shelf.folder / "predictions")
+        yield from (f"look at them: {warning}" for warning in prediction.warnings.splitlines())
+    else:
+        yield f"{prediction.state}: {error_report.in_words(prediction.error)}"
+        yield _short(shelf.folder / "failed" / prediction.id)
 
 
 def _figures(job: Job, settings: Settings) -> list[str]:
@@ -68,7 +70,7 @@ def _outcome(job: Job) -> str:
     if job.state is State.DONE:
         return (f"done: {job.reason}" if job.reason else "stopped at its budget" if job.partial else "done") + spent
     if job.state is State.FAILED:
-        return f"failed: {(job.error or {}).get('problem', '')}{spent}"
+        return f"failed: {error_report.in_words(job.error)}{spent}"
     return f"{job.state}: {job.reason}{spent}" if job.reason else f"{job.state}{spent}"
 
 

@@ -5,6 +5,7 @@ It says what is missing and shows a spec to start from. It goes away when its CS
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -19,7 +20,8 @@ from daemon.inbox.folder_scan import Scan
 from daemon.inbox.unsupported_files import NOTE_SUFFIX
 from freeal.errors import FreealError
 from freeal.files import atomic_write, regular_file
-from freeal.table import RowReader
+from freeal.table import RowReader, column_roles
+from freeal.table.column_roles import ColumnRoles
 from freeal.table.csv_format import CsvFormat
 from freeal.table.file_formats import data_stem, form_of, is_plain_csv
 
@@ -30,8 +32,9 @@ MARK = "This note was left by the FreeAL service"
 SAMPLE_BYTES = 64 * 1024
 """So much of a CSV is read for its header, however long its first line is."""
 _MOST_COLUMNS = 50
+_UNREAD = ColumnRoles(())
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_TRUTH = ("label", "labels", "sentiment", "category", "class", "target", "truth", "y")
+_ROWS_READ = 50
 
 
 class Notes:
@@ -48,7 +51,7 @@ class Notes:
 
     def update(self, scan: Scan, now: float) -> None:
         """Bring the notes in line with a look at the inbox. `now` is steady seconds."""
-        lacking = {entry.name for entry in scan.pairs.waiting if entry.lacks_spec}
+        lacking = {entry.name: entry.reason for entry in scan.pairs.waiting if entry.lacks_spec}
         for name in [name for name in scan.observations if name.endswith(NOTE_SUFFIX)]:
             if name.removesuffix(NOTE_SUFFIX) not in lacking:
                 self._remove(self._settings.inbox / name)
@@ -58,16 +61,16 @@ class Notes:
             is_due = observation.since + self._settings.watch.pair_timeout_seconds <= now
             if is_due and observation.sighting.size and self._handled.get(name) != observation.sighting:
                 self._handled[name] = observation.sighting
-                self._write(name)
+                self._write(name, lacking[name])
 
-    def _write(self, name: str) -> None:
+    def _write(self, name: str, reason: str) -> None:
         path = self._settings.inbox / f"{name}{NOTE_SUFFIX}"
         try:
-            columns = _columns(self._settings.inbox / name, self._settings.state)
+            roles = _roles(self._settings.inbox / name, self._settings.state)
             if os.path.lexists(path) and not _is_ours(path):
                 return
             with atomic_write.writing(path) as stream:
-                stream.write(text(name, columns))
+                stream.write(text(name, roles, reason=reason))
         except OSError as cause:  # an inbox we may not write to, a name too long for one more ending
             _log.info("no note could be left beside a file that waits", file=name, problem=str(cause))
 
@@ -79,50 +82,52 @@ class Notes:
             _log.info("a note could not be removed", file=path.name, problem=str(cause))
 
 
-def text(name: str, columns: Sequence[str]) -> str:
-    """The note for a CSV of this name. No columns: they could not be read."""
+def text(name: str, roles: ColumnRoles, *, reason: str = "") -> str:
+    """The note for a CSV of this name whose columns seem to be these, and which waits for `reason`; no columns: they
+    could not be read."""
     spec = f"{data_stem(name)}.yaml"
+    renamed = [f"{reason[:1].upper()}{reason[1:]}. Otherwise:"] if "rename" in reason else []
     lines = [
         f"{MARK}, which removes it when {name} has been taken.",
         "",
         f"{name} waits: there is no spec beside it, so nobody knows what its labels are.",
+        *renamed,
         f"Save the lines below the rule as {spec} in this folder, with your own description and labels.",
         "The job then begins by itself. All keys are explained in the README.",
         "",
         "-" * 72,
-        *_spec_lines(name, columns),
+        *_spec_lines(name, roles),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _spec_lines(name: str, columns: Sequence[str]) -> Iterator[str]:
+def _spec_lines(name: str, roles: ColumnRoles) -> Iterator[str]:
     yield "description: Say in a sentence what is to be decided about each text."
     yield "labels:"
     yield "  first: what this label means"
     yield "  second: what that one means"
-    if not columns:
+    if not roles.texts:
         yield f"# The columns of {name} could not be read: is it a table whose first line names them?"
         return
-    ids = [column for column in columns if column.lower() == "id" or column.lower().endswith("_id")]
-    truths = [column for column in columns if column.lower() in _TRUTH]
-    texts = [column for column in columns if column not in {*ids[:1], *truths[:1]}] or list(columns)
-    shown = ", ".join(_quoted(column) for column in texts[:_MOST_COLUMNS])
+    shown = ", ".join(_quoted(column) for column in roles.texts[:_MOST_COLUMNS])
     yield f"text_columns: [{shown}]  # leave only those that are to be read"
-    if ids and ids[0] not in texts:
-        yield f"id_column: {_quoted(ids[0])}"
-    if truths and truths[0] not in texts:
-        yield f"# label_column: {_quoted(truths[0])}  # if it holds true labels: only compared with, never learned from"
+    if roles.id_column is not None:
+        yield f"id_column: {_quoted(roles.id_column)}"
+    if roles.label_column is not None:
+        column = _quoted(roles.label_column)
+        yield f"# label_column: {column}  # if it holds true labels: only compared with, never learned from"
 
 
 def _quoted(column: str) -> str:
-    """As YAML: a column may be called anything."""
-    return json.dumps(column)
+    """As YAML: a column may be called anything. What can be read stays readable, whatever its script."""
+    written = json.dumps(column, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in written)
 
 
-def _columns(csv: Path, scratch: Path) -> tuple[str, ...]:
-    """The header, read from a copy of the file's start; empty where it cannot be read. Raises `OSError`."""
-    if form_of(csv.name) == "parquet":  # its header stands at the end, and its reader is too heavy for this process
-        return ()
+def _roles(csv: Path, scratch: Path) -> ColumnRoles:
+    """What its columns seem to be, from a copy of the file's start; none where it cannot be read. Raises `OSError`."""
+    if form_of(csv.name) in ("parquet", "xlsx"):  # their ends are needed, and readers too heavy for this process
+        return _UNREAD
     start = regular_file.read(csv, most_bytes=SAMPLE_BYTES - 1, links="refuse")
     if len(start) == SAMPLE_BYTES and is_plain_csv(csv.name) and not start.startswith(_UTF_16):
         start = start[: start.rfind(b"\n") + 1] or start
@@ -131,10 +136,20 @@ def _columns(csv: Path, scratch: Path) -> tuple[str, ...]:
         sample.flush()
         try:
             with RowReader(Path(sample.name), CsvFormat()) as reader:
-                return tuple(reader.header)
+                return column_roles.guess(reader.header, _first_rows(reader))
         except (FreealError, EOFError, UnicodeError) as cause:
             _log.debug("the header of a file that waits cannot be read", file=csv.name, problem=str(cause))
-            return ()
+            return _UNREAD
+
+
+def _first_rows(reader: RowReader) -> list[Sequence[str]]:
+    """As many as can be read: the copy is cut off somewhere."""
+    rows: list[Sequence[str]] = []
+    try:
+        rows.extend(row for _, row in itertools.islice(reader, _ROWS_READ))
+    except (FreealError, EOFError, UnicodeError) as cause:
+        _log.debug("the first rows of a file that waits end early", rows=len(rows), problem=str(cause))
+    return rows
 
 
 def _is_ours(path: Path) -> bool:

@@ -15,7 +15,7 @@ def plain_name(file_name: str) -> str:
 
     Where that loses letters, a digest of the stem keeps two names of another script from becoming one model.
     """
-    stem = data_stem(file_name)
+    stem = unicodedata.normalize("NFC", data_stem(file_name))  # one name, however a system spells its accents
     folded = "".join(char for char in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(char))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folded)[:64].strip("-._")
     if name and not any(char.isalnum() and not char.isascii() for char in folded):

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from daemon.config import WatchSettings
+from daemon.inbox import file_name_advice
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES, spec_stem, table_stem
 from daemon.inbox.file_stability import Observation, stable_at
 from daemon.inbox.unsafe_names import objection
 from daemon.inbox.unsupported_files import OF_THE_INBOX, what_to_do
 from freeal.table.file_formats import data_stem, is_data
 
 DEFAULT_SPEC = "_default.yaml"
-SPEC_SUFFIXES = (".yaml", ".yml")
 IGNORED = (".*", "~*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload", "*.swp")
 """Half-written and editors' files."""
 
@@ -66,10 +67,11 @@ def pair(observations: Mapping[str, Observation], settings: WatchSettings, *, no
             waiting.append(Waiting(*found))
             del workable[name]
     inbox = _Inbox.sorted_out(workable)
+    misnamed = Misnamed.found(inbox)
     for csv in inbox.data:
-        judged = _judge(csv, inbox, settings, now)
+        judged = _judge(csv, inbox, misnamed, settings=settings, now=now)
         (ready.append if isinstance(judged, Pair) else waiting.append)(judged)  # type: ignore[arg-type]
-    waiting.extend(inbox.lonely_specs())
+    waiting.extend(inbox.lonely_specs(misnamed))
     waiting.extend(inbox.strangers())
     return Pairing(tuple(ready), tuple(sorted(waiting, key=lambda entry: entry.name)))
 
@@ -99,8 +101,8 @@ class _Inbox:
             data,
             specs,
             tuple(name for name in names if name not in known),
-            _by_stem((name for name in specs if name in files), lambda name: PurePath(name).stem),
-            _by_stem((name for name in data if name in files), data_stem),
+            _by_stem((name for name in specs if name in files), spec_stem),
+            _by_stem((name for name in data if name in files), table_stem),
         )
 
     def is_file(self, name: str) -> bool:
@@ -111,24 +113,60 @@ class _Inbox:
         return None if kind == "file" else f"is a {kind}, not a file: refused"
 
     def specs_of(self, csv: str) -> list[str]:
-        return self.specs_by_stem.get(data_stem(csv), [])
+        return self.specs_by_stem.get(table_stem(csv), [])
 
     def data_of(self, spec: str) -> list[str]:
-        return self.data_by_stem.get(PurePath(spec).stem, [])
+        return self.data_by_stem.get(spec_stem(spec), [])
 
-    def lonely_specs(self) -> Iterator[Waiting]:
+    def lonely_specs(self, misnamed: Misnamed) -> Iterator[Waiting]:
         for name in self.specs:
             if refusal := self.refusal(name):
                 yield Waiting(name, refusal)
             elif not self.data_of(name):
-                wanted = f"{PurePath(name).stem}.csv"
-                yield Waiting(name, f"no data: drop {wanted} beside it (again, if it was taken before this came)")
+                yield Waiting(name, f"no data: {misnamed.table_for(name)}")
 
     def strangers(self) -> Iterator[Waiting]:
         for name in self.others:
             kind = self.observations[name].sighting.kind
             if advice := what_to_do(name, kind, own_folders=OF_THE_INBOX):
                 yield Waiting(name, advice)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Misnamed:
+    """Files that have no partner and may be one under another name, by what people see of their stems."""
+
+    specs: Mapping[str, list[str]]
+    tables: Mapping[str, list[str]]
+
+    @classmethod
+    def found(cls, inbox: _Inbox) -> Misnamed:
+        specs: dict[str, list[str]] = {}
+        tables: dict[str, list[str]] = {}
+        for name in filter(inbox.is_file, (*inbox.specs, *inbox.data, *inbox.others)):
+            wanted = file_name_advice.meant(name) or file_name_advice.of_spec(name) or name
+            if wanted.lower().endswith(SPEC_SUFFIXES) and not (name in inbox.specs and inbox.data_of(name)):
+                specs.setdefault(file_name_advice.loose(spec_stem(wanted)), []).append(name)
+            elif is_data(wanted) and not (name in inbox.data and inbox.specs_of(name)):
+                tables.setdefault(file_name_advice.loose(table_stem(wanted)), []).append(name)
+        return cls(specs, tables)
+
+    def spec_for(self, csv: str) -> str | None:
+        """The one file that looks like the spec of this table, but for its name."""
+        found = self.specs.get(file_name_advice.loose(table_stem(csv)), [])
+        return found[0] if len(found) == 1 else None
+
+    def table_for(self, spec: str) -> str:
+        """What a spec without data waits for."""
+        if (wanted := file_name_advice.of_spec(spec)) is not None:
+            return f"if it belongs to {PurePath(spec).stem}, rename it to {wanted}"
+        found = self.tables.get(file_name_advice.loose(spec_stem(spec)), [])
+        stem = PurePath(spec).stem
+        if len(found) == 1 and is_data(found[0]):
+            return f"if it belongs to {found[0]}, rename it to {data_stem(found[0])}{PurePath(spec).suffix}"
+        if len(found) == 1:
+            return f"if {found[0]} holds it, rename that to {stem}.csv"
+        return f"drop {stem}.csv beside it (again, if it was taken before this came)"
 
 
 def _by_stem(names: Iterable[str], stem_of: Callable[[str], str]) -> dict[str, list[str]]:
@@ -138,7 +176,7 @@ def _by_stem(names: Iterable[str], stem_of: Callable[[str], str]) -> dict[str, l
     return found
 
 
-def _judge(csv: str, inbox: _Inbox, settings: WatchSettings, now: float) -> Pair | Waiting:
+def _judge(csv: str, inbox: _Inbox, misnamed: Misnamed, *, settings: WatchSettings, now: float) -> Pair | Waiting:
     if refusal := inbox.refusal(csv):
         return Waiting(csv, refusal)
     own = inbox.observations[csv]
@@ -147,6 +185,10 @@ def _judge(csv: str, inbox: _Inbox, settings: WatchSettings, now: float) -> Pair
         return Waiting(csv, ambiguity)
     times = []
     if not specs:
+        if (near := misnamed.spec_for(csv)) is not None:  # the shared spec would make another job of it than was meant
+            return Waiting(csv, f"no spec: if {near} is it, rename that to {data_stem(csv)}.yaml", lacks_spec=True)
+        if (wanted := file_name_advice.of_table(csv)) is not None:
+            return Waiting(csv, f"no spec: if it is {wanted}, rename it so; else drop {data_stem(csv)}.yaml beside it")
         if not inbox.is_file(DEFAULT_SPEC):
             return Waiting(csv, f"no spec: drop {data_stem(csv)}.yaml beside it", lacks_spec=True)
         times.append(own.since + settings.pair_timeout_seconds)

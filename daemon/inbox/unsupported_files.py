@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from daemon.inbox import file_name_advice
+
 NOTE_SUFFIX = ".waiting.txt"
 """Ending of the notes this service leaves beside a CSV."""
 
@@ -14,7 +16,7 @@ _QUIET_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 _QUIET_SUFFIXES = frozenset({".json"})
 """A spec may name a file of examples, which stays for the next spec that does."""
 
-_SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
+_SPREADSHEETS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"})
 _DOCUMENTS = frozenset({".docx", ".doc", ".odt", ".rtf", ".pdf", ".html", ".htm", ".txt", ".md"})
 
@@ -29,12 +31,12 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     if kind != "file":
         return f"is a {kind}, not a file: refused"
     lowered, suffix = name.lower(), PurePath(name).suffix.lower()
-    if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith(NOTE_SUFFIX):
+    if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith((NOTE_SUFFIX, *_QUIET_SUFFIXES)):
         return None
-    if suffix in _QUIET_SUFFIXES:
-        return None
+    if wanted := file_name_advice.meant(name):
+        return f"a file is what stands behind its last dot, which some systems hide: rename it to {wanted}"
     if suffix in _SPREADSHEETS:
-        return "is a spreadsheet: save it as CSV (UTF-8) and drop that"
+        return "is a spreadsheet: save it as .xlsx or CSV (UTF-8) and drop that"
     if suffix in _ARCHIVES:
         return "is an archive: unpack it and drop the CSV in it"
     if suffix in _DOCUMENTS:

@@ -33,6 +33,10 @@ class Batches:
         self._key_folder = key_folder
         self._record = settings.state / batch_journal.FILE_NAME
 
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings: batches are cancelled where they are sent to now."""
+        self._settings = settings
+
     def cancel(self, job: Job) -> list[str]:
         """Cancel a job's batches; for each that may go on and cost money, a sentence that says why."""
         try:

@@ -10,6 +10,7 @@ from daemon.errors import DiskError
 from daemon.host import disk_errors
 from daemon.journal.job_record import Job, Pause, State
 from daemon.processes.message_protocol import Failure
+from freeal.errors import StoreBusyError
 
 SPEND_CAP_PAUSE_SECONDS = 3600.0
 FIRST_PAUSE_SECONDS = 60.0
@@ -50,6 +51,8 @@ def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
         return Pause(reason, now + SPEND_CAP_PAUSE_SECONDS, at_budget=True, is_attempt=False)
     if failure.kind == DiskError.__name__:
         return Pause(str(failure.as_error()), now + disk_errors.RETRY_SECONDS, is_attempt=False)
+    if failure.kind == StoreBusyError.__name__:
+        return Pause(str(failure.as_error()), now + FIRST_PAUSE_SECONDS, is_attempt=False)
     if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
         return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
     return None

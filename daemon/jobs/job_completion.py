@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from daemon.config import Settings
+from daemon.config import DEFAULT_FILE, Settings
+from daemon.host import own_command
 from daemon.host.clock import Clock
 from daemon.jobs.cancelled_job_batches import Batches
 from daemon.journal import job_json
@@ -37,8 +38,18 @@ CANCELLED = "Cancelled"
 class Endings:
     """Ends jobs. Its methods block on the disk: call them in a thread."""
 
-    def __init__(self, settings: Settings, journal: Journal, clock: Clock, *, batches: Batches | None = None) -> None:
-        """`batches` cancels those of a cancelled job; None where there can be none."""
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        clock: Clock,
+        *,
+        batches: Batches | None = None,
+        config_file: Path | None = None,
+    ) -> None:
+        """`batches` cancels those of a cancelled job; None where there can be none. `config_file` is what the settings
+        were read from, or looked for in vain; default: beside the inbox."""
+        self._config_file = config_file or settings.inbox.parent / DEFAULT_FILE
         self._settings = settings
         self._batches = batches
         self._journal = journal
@@ -47,6 +58,8 @@ class Endings:
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings."""
         self._settings = settings
+        if self._batches is not None:
+            self._batches.adopt(settings)
 
     def publish(self, job: Job) -> Job:
         """From a finished run to `done`: the version on the shelf, the inputs in done/."""
@@ -71,7 +84,7 @@ class Endings:
         place = Workplace(self._settings, job.id)
         report = archive_inputs.report_in(place.failed)
         if report is not None:
-            archive_inputs.finish_failed(place.inputs, place.failed, report, then=_then(job))
+            archive_inputs.finish_failed(place.inputs, place.failed, report, then=_then(job, self._config_file))
             return self._close(job, report)
         if PUBLISHING not in {job.stage, str(job.state)} or not self.has_output(job):
             return None
@@ -125,7 +138,9 @@ class Endings:
     def _set_aside(self, job: Job, failure: Failure) -> Job:
         place = Workplace(self._settings, job.id)
         now = self._clock.wall()
-        report = archive_inputs.to_failed(place.inputs, place.failed, failure, subject=job.id, then=_then(job), now=now)
+        report = archive_inputs.to_failed(
+            place.inputs, place.failed, failure, subject=job.id, then=_then(job, self._config_file), now=now
+        )
         return self._close(job, report)
 
     def _close(self, job: Job, report: dict[str, Any]) -> Job:
@@ -151,10 +166,11 @@ def _stem(job: Job, *folders: Path) -> str:
     return data_stem(job.csv_name)
 
 
-def _then(job: Job) -> str:
+def _then(job: Job, config_file: Path) -> str:
+    retry = f"`{own_command.line(f'retry {job.id}', config_file=config_file)}`"
     if is_correction(job.id):
-        return f"mend the copy here and run `python -m daemon retry {job.id}`, or drop it in corrections/ again"
+        return f"mend the copy here and run {retry}, or drop it in corrections/ again"
     return (
-        "mend the cause (a mistake in the CSV or its spec: in the copies here) and run "
-        f"`python -m daemon retry {job.id}`, or drop both files in the inbox again"
+        f"mend the cause (a mistake in the CSV or its spec: in the copies here) and run {retry}, "
+        "or drop both files in the inbox again"
     )

@@ -13,7 +13,7 @@ from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend, 
 from freeal.types import Bill
 
 WRITE_EVERY_SECONDS = 1.0
-_STATES = {"reading": State.ANNOTATING, "annotating": State.ANNOTATING}
+_STATES = {"reading": State.ANNOTATING, "loading": State.ANNOTATING, "annotating": State.ANNOTATING}
 
 
 class ProgressBook:
@@ -63,11 +63,16 @@ class ProgressBook:
             self._unwritten = {}
 
     def _progress(self, event: Progress) -> None:
+        has_begun = self._stage != event.stage
         self._stage = event.stage
         self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
         self._unwritten |= self._began(event.stage, event.round, event.done)
         if event.round:
             self._unwritten["round"] = event.round
+        if event.rounds:
+            self._unwritten["rounds"] = event.rounds
+        ends_at = None if event.remaining_seconds is None else self._clock.wall() + event.remaining_seconds
+        self._unwritten |= {"overall": event.overall, "ends_at": ends_at}
         state = _STATES.get(event.stage, State.TRAINING)
         now = self._clock.steady()
         if state is not self._state:
@@ -75,7 +80,7 @@ class ProgressBook:
             self._journal.move(self._job.id, state, **self._unwritten)
             self._unwritten = {}
             self._written_at = now
-        elif now - self._written_at >= WRITE_EVERY_SECONDS:
+        elif has_begun or now - self._written_at >= WRITE_EVERY_SECONDS:  # loading a model says nothing for a minute
             self.flush()
             self._written_at = now
 

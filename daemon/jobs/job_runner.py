@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.errors import ChildError, DiskError
-from daemon.host import clock, disk_errors
+from daemon.host import clock, disk_errors, free_disk
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import Intake, load_spec
 from daemon.jobs import failure_policy
@@ -35,7 +34,7 @@ from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import View
-from freeal.errors import DeviceError, FreealError
+from freeal.errors import DeviceError, FreealError, StoreBusyError
 from freeal.events import Event
 from freeal.llm.credentials import environment_for
 from freeal.settings import LlmSettings
@@ -48,7 +47,6 @@ MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
 DISK_PAUSE_SECONDS = 60.0
-MEGABYTE = 1_000_000
 LOCAL = "local"
 FREE_RUN = Allowance(None, Bill())
 
@@ -124,6 +122,8 @@ class Runner:
         self._view.started(job, cap_usd=cap)
         request = training_request(job, spec, self._settings, key_folder=self._key_folder, budget_usd=cap)
         answer, setback = await self._converse(job, request, stop, allowance=allowance, provider=provider)
+        if provider != LOCAL:
+            await self._allowances.catch_up(job)
         again = failure_policy.second_try(setback, setbacks=job.setbacks)
         if again is not None and isinstance(answer, Failure) and not is_cancelled():
             _log.warning("a job is tried once more", job=job.id, problem=answer.problem)
@@ -131,8 +131,12 @@ class Runner:
         return await self._conclude(job, answer, is_cancelled)
 
     async def _after(self, job: Job, error: OSError | FreealError) -> Job:
-        """What an error of our own leaves: a pause where the disk is to blame, else a failed job."""
+        """What an error of our own leaves: a pause where the disk is to blame, or who holds a file of ours, else a
+        failed job."""
         trouble = disk_errors.trouble_of(error)
+        if isinstance(error, StoreBusyError):
+            now = self._clock.wall()
+            return self._pause(job, Pause(str(error), now + failure_policy.FIRST_PAUSE_SECONDS, is_attempt=False))
         if trouble is None:
             try:
                 return await self._fail(
@@ -239,13 +243,8 @@ class Runner:
         return await anyio.to_thread.run_sync(self._endings.fail, job, failure)
 
     def _obstacle(self) -> Pause | None:
-        least = self._settings.jobs.min_free_disk_mb * MEGABYTE
-        for folder in (self._settings.state, self._settings.models):
-            free = shutil.disk_usage(folder).free
-            if free < least:
-                reason = f"only {free // MEGABYTE} MB free in {folder} (jobs.min_free_disk_mb)"
-                return Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
-        return None
+        reason = free_disk.lack_of_room(self._settings)
+        return None if reason is None else Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
 
 
 def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy.Setback | None:

@@ -10,11 +10,13 @@ Folders bear them, so that this can be told without a journal. Those of one mode
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from daemon.config import Settings
 
-ID = re.compile(r"(?P<name>.+)-(?P<time>\d{8}-\d{6})-[0-9a-f]{6}(-\d+)?(?P<corrections>-corrections)?")
+ID = re.compile(r"(?P<name>.+)-(?P<date>\d{8})-(?P<time>\d{6})-[0-9a-f]{6}(-\d+)?(?P<corrections>-corrections)?")
 CORRECTIONS = "corrections"
 """The folder in a model's folder, and the end of an id."""
 OF_PREDICTIONS = "predict-"
@@ -34,3 +36,26 @@ def home(settings: Settings, job_id: str) -> Path:
 def dropped_in(settings: Settings, job_id: str) -> Path:
     """The folder a job's CSV was dropped in."""
     return home(settings, job_id) / CORRECTIONS if is_correction(job_id) else settings.inbox
+
+
+NAME_SHOWN = 24
+
+
+def short(job_id: str) -> str:
+    """An id as people read it: `<model>-<time>`, long names cut. One that is not of ours stays as it is."""
+    found = ID.fullmatch(job_id)
+    if found is None:
+        return job_id
+    name = found["name"] if len(found["name"]) <= NAME_SHOWN else f"{found['name'][: NAME_SHOWN - 1]}…"
+    return f"{name}-{found['time']}{found['corrections'] or ''}"
+
+
+def shown(ids: Collection[str]) -> dict[str, str]:
+    """How each of these ids is shown beside the others: short, unless two would look the same."""
+    counts = Counter(map(short, ids))
+    return {one: short(one) if counts[short(one)] == 1 else one for one in ids}
+
+
+def meant(word: str, newest_first: Iterable[str]) -> str:
+    """The id that somebody who typed `word` means: that very one, or the newest that is shown like that."""
+    return next((one for one in newest_first if short(one) == word), word)

@@ -88,6 +88,11 @@ class Job:
     stage_since: float = 0.0
     """When the stage under way began, and `stage_first`, how much of it was done then: for the rate."""
     stage_first: int = 0
+    rounds: int = 0
+    """Rounds at most; 0 where nobody has said yet."""
+    overall: float | None = None
+    """How much of the whole job is done, 0 to 1; with `ends_at`, when it is expected to end. None: not to be told."""
+    ends_at: float | None = None
     created_at: float
     updated_at: float
 

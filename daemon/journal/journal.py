@@ -99,6 +99,13 @@ class Journal:
         """The `most` jobs that ended last among the newest, oldest first."""
         return self._jobs(f"WHERE NOT ({UNFINISHED}) ORDER BY created_at DESC, id DESC LIMIT ?", most)[::-1]
 
+    def ids_newest_first(self) -> list[str]:
+        """The ids of all jobs and predictions."""
+        rows = self._file.rows(
+            "SELECT id, created_at FROM jobs UNION ALL SELECT id, created_at FROM predictions ORDER BY 2 DESC, 1 DESC"
+        )
+        return [row["id"] for row in rows]
+
     def done_with_key(self, key: str) -> list[Job]:
         """Complete jobs of the same content, newest first. One that stopped at a budget is not complete."""
         return self._jobs(
@@ -145,13 +152,19 @@ class Journal:
             _insert(connection, "predictions", prediction)
 
     def finish_prediction(
-        self, prediction_id: str, *, state: str, rows: int | None = None, error: dict[str, Any] | None = None
+        self,
+        prediction_id: str,
+        *,
+        state: str,
+        rows: int | None = None,
+        error: dict[str, Any] | None = None,
+        warnings: str = "",
     ) -> None:
         """Close a prediction as `done` or `failed`."""
         with self.transaction() as connection:
             connection.execute(
-                "UPDATE predictions SET state = ?, rows = ?, error = ?, updated_at = ? WHERE id = ?",
-                (state, rows, _to_column(error), self._clock.wall(), prediction_id),
+                "UPDATE predictions SET state = ?, rows = ?, error = ?, warnings = ?, updated_at = ? WHERE id = ?",
+                (state, rows, _to_column(error), warnings, self._clock.wall(), prediction_id),
             )
         self._prune_now_and_then()
 
@@ -179,6 +192,10 @@ class Journal:
     def predictions_ended_since(self, moment: float) -> list[Prediction]:
         """Those that are done or failed since then (seconds since 1970), oldest first."""
         return self._predictions("WHERE state <> 'claimed' AND updated_at >= ? ORDER BY created_at, id", moment)
+
+    def warned_predictions(self, most: int) -> list[Prediction]:
+        """The `most` that ended last among those whose labels should be looked at, newest first."""
+        return self._predictions("WHERE state = 'done' AND warnings <> '' ORDER BY updated_at DESC LIMIT ?", most)
 
     def prediction_counts(self) -> dict[str, int]:
         """How many are in each state that occurs."""

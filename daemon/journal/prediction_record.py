@@ -12,7 +12,8 @@ class Prediction:
 
     `version` is the model version it is labelled with to its end, "" before it begins. `done` rows of `total` (an
     estimate where values hold line breaks) are on the disk; `rows_per_second` is the pace of the last minutes, other
-    predictions' turns included. `request` is `cancel` once somebody asked for that.
+    predictions' turns included. `request` is `cancel` once somebody asked for that; `warnings`, a
+    line each, say why its labels should be looked at.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Prediction:
     total: int = 0
     rows_per_second: float = 0.0
     request: str = ""
+    warnings: str = ""
     created_at: float
     updated_at: float
 

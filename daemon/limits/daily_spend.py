@@ -6,6 +6,8 @@ per day holds over all jobs and whatever processes of theirs are still on the wa
 
 from __future__ import annotations
 
+import sqlite3
+
 from daemon.host.clock import Clock, day, next_day
 from daemon.journal.journal import Journal
 from daemon.journal.schema import UNFINISHED
@@ -42,13 +44,16 @@ class Purse:
     def book_unconfirmed(self, job_id: str, total_usd: float) -> None:
         """Bring what a job may have been billed for lost replies to `total_usd`, all its days together.
 
-        It counts against the day like money spent, as a figure of its own.
+        It counts against the day like money spent, as a figure of its own, and is taken back where it turns out: a
+        batch that was under way when its job was killed has been read.
         """
         with self._journal.transaction() as connection:
             (known,) = connection.execute(
                 "SELECT COALESCE(SUM(unconfirmed_usd), 0.0) FROM spend WHERE job = ?", (job_id,)
             ).fetchone()
             step = total_usd - known
+            if step < -LEAST_USD:
+                _take_back(connection, job_id, -step)
             if step <= LEAST_USD:
                 return
             connection.execute(
@@ -57,6 +62,11 @@ class Purse:
                 (day(self._clock.wall()), job_id, step),
             )
             connection.execute("UPDATE reservations SET usd = MAX(0.0, usd - ?) WHERE job = ?", (step, job_id))
+
+    def unconfirmed_by_job(self) -> dict[str, float]:
+        """The most that lost replies may have cost, all days together, by job."""
+        with self._journal.transaction() as connection:
+            return dict(connection.execute("SELECT job, SUM(unconfirmed_usd) FROM spend GROUP BY job").fetchall())
 
     def unconfirmed_today_usd(self) -> float:
         """The most that lost replies may have cost on the current UTC day, over all jobs."""
@@ -105,3 +115,14 @@ class Purse:
         """Give back what a job did not spend: none of its processes runs any more."""
         with self._journal.transaction() as connection:
             connection.execute("DELETE FROM reservations WHERE job = ?", (job_id,))
+
+
+def _take_back(connection: sqlite3.Connection, job_id: str, usd: float) -> None:
+    """Off the job's last days first."""
+    query = "SELECT day, unconfirmed_usd FROM spend WHERE job = ? AND unconfirmed_usd > 0.0 ORDER BY day DESC"
+    for on, unconfirmed_usd in connection.execute(query, (job_id,)).fetchall():
+        part = min(usd, unconfirmed_usd)
+        connection.execute(
+            "UPDATE spend SET unconfirmed_usd = unconfirmed_usd - ? WHERE job = ? AND day = ?", (part, job_id, on)
+        )
+        usd -= part

@@ -15,7 +15,9 @@ from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.journal.job_record import Job, Pause
 from daemon.journal.journal import Journal
+from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
+from freeal.errors import FreealError
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.spec.job_spec import Spec
 from freeal.types import Bill
@@ -86,12 +88,18 @@ class Allowances:
             return Pause(reason, now + LEFTOVER_PAUSE_SECONDS, at_budget=True, is_attempt=False)
         return Pause("llm.daily_budget_usd is spent", clock.next_day(now), at_budget=True, is_attempt=False)
 
+    async def catch_up(self, job: Job) -> None:
+        """Book what the run that has just ended, however it did, was billed and did not report."""
+        try:
+            await anyio.to_thread.run_sync(self._catch_up, job)
+        except (OSError, FreealError) as problem:  # booked by its next run, or the daemon's next start
+            _log.warning("what a job was billed cannot be looked up yet", job=job.id, problem=str(problem))
+
     def _catch_up(self, job: Job) -> Bill:
         """Book what a run paid for and could not report, because it or the daemon was killed."""
+        if not self._settings.answers.exists():
+            return Bill()
         with contextlib.closing(SqliteStore(self._settings.answers, job=job.id)) as store:
             billed = store.billed()
-        if billed.usd > job.usd:
-            self._purse.book(job.id, billed.usd - job.usd)
-            self._journal.note(job.id, calls=max(job.calls, billed.usage.calls))
-        self._purse.book_unconfirmed(job.id, billed.unconfirmed_usd)
+        unreported_spend.book(job.id, billed, journal=self._journal, purse=self._purse)
         return billed

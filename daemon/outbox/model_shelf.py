@@ -6,10 +6,11 @@ models/<name>/versions/<job>/                    predict/  predictions/  correct
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import structlog
 
@@ -17,9 +18,11 @@ from daemon.errors import RefusedFileError
 from daemon.outbox import durable_file_moves
 from freeal.errors import Where
 from freeal.spec.job_spec import NAME_PATTERN
+from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
 
+_VERSION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ON_TOP = ("metrics.json", "report.html")
 LANES = ("predict", "predictions", "corrections", "done", "failed")
 SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
@@ -64,12 +67,40 @@ class Shelf:
             durable_file_moves.move_folder(output, version)
         for lane in LANES:
             durable_file_moves.make_folder(self.folder / lane)
-        durable_file_moves.copy(version / "annotated.csv", self.folder / "annotated" / f"{stem}.csv")
+        self._show(job_id, stem)
+        self._retire(keep_versions)
+
+    def use(self, job_id: str) -> None:
+        """Make a version that stands here the current one, with its figures and rows on top. May be repeated."""
+        self._refuse_links()
+        self._show(job_id, self._stem_of(job_id))
+        _log.info("another version is the current one", model=self.name, version=job_id)
+
+    def version_names(self) -> tuple[str, ...]:
+        """The finished versions that are kept, the newest first: ids differ first in the second of the claim."""
+        folder = self.folder / "versions"
+        if folder.is_symlink() or not folder.is_dir():
+            return ()
+        names = [one.name for one in folder.iterdir() if one.is_dir() and not one.is_symlink()]
+        return tuple(sorted((name for name in names if re.fullmatch(_VERSION_PATTERN, name)), reverse=True))
+
+    def _stem_of(self, job_id: str) -> str:
+        """What annotated/<stem>.csv is called: as the file a version's rows came from."""
+        try:
+            record = json.loads((self.version(job_id) / "run.json").read_text(encoding="utf-8"))
+            return data_stem(PurePath(str(record["input"]["file"])).name)
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.name
+
+    def _show(self, job_id: str, stem: str) -> None:
+        version = self.version(job_id)
+        for ending in (".csv", ".xlsx"):
+            if (rows := version / f"annotated{ending}").is_file() or ending == ".csv":
+                durable_file_moves.copy(rows, self.folder / "annotated" / f"{stem}{ending}")
         for name in ON_TOP:
             if (version / name).is_file():
                 durable_file_moves.copy(version / name, self.folder / name)
         durable_file_moves.point(self.model, f"versions/{job_id}/model")
-        self._retire(keep_versions)
 
     def check_writable(self) -> None:
         """Before anything is paid for, find out whether `publish` could write. Leaves nothing behind.
@@ -89,6 +120,11 @@ class Shelf:
         for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):
             if folder.is_symlink():
                 raise RefusedFileError("is a link, and would lead out of the models folder", where=Where(file=folder))
+        for path in (self.folder / name for name in ON_TOP):
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+                raise _in_use(path)
+        if os.path.lexists(self.model) and not self.model.is_symlink():
+            raise _in_use(self.model)
 
     def discard(self, job_id: str) -> None:
         """Forget a version whose publishing did not come to its end; the current one stays."""
@@ -108,6 +144,11 @@ class Shelf:
         for version in others[: max(0, len(others) + 1 - keep)]:
             durable_file_moves.remove_folder(version)
             _log.info("an old version was deleted", model=self.name, version=version.name)
+
+
+def _in_use(path: Path) -> RefusedFileError:
+    hint = "move it away, or give the model another name"
+    return RefusedFileError("is in use: it is nothing this service wrote", where=Where(file=path), hint=hint)
 
 
 def twin_of(models: Path, name: str) -> str | None:

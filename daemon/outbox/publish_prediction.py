@@ -18,15 +18,18 @@ FACTS_BYTES = 5_000_000
 
 
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
-    """Move `labelled` to its place, with `summary` beside it; where it lies then. May be repeated after a crash."""
+    """Move `labelled` to its place, with `summary` beside it, and the same rows as a workbook where there is one; where
+    it lies then. May be repeated after a crash."""
     folder = durable_file_moves.make_folder(shelf.folder / "predictions")
-    csv, facts = folder / f"{stem}.csv", folder / f"{stem}.json"
+    csv, book, facts = (folder / f"{stem}{ending}" for ending in (".csv", ".xlsx", ".json"))
     earlier = _id_of(csv, facts)
     if earlier is not None and earlier != prediction_id:
-        for path in (csv, facts):  # the facts last: they say whose the CSV is, should this be cut off
+        for path in (csv, book, facts):  # the facts last: they say whose the CSV is, should this be cut off
             if path.exists():
                 durable_file_moves.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
     atomic_write.write_json(facts, summary | {"prediction": prediction_id})
+    if (workbook := labelled.with_suffix(".xlsx")).is_file():
+        durable_file_moves.move(workbook, book)
     durable_file_moves.move(labelled, csv)
     return csv
 

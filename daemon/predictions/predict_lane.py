@@ -15,7 +15,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.errors import ChangedFileError, ChildError
-from daemon.host import clock, disk_errors
+from daemon.host import clock, disk_errors, free_disk
 from daemon.host.clock import Clock
 from daemon.inbox import file_stability
 from daemon.inbox.claim_file import take
@@ -164,6 +164,10 @@ class PredictLane:
 
     async def _turn(self, process: Child, prediction: Prediction) -> bool:
         """One slice of a prediction; whether the process can take another."""
+        if reason := await anyio.to_thread.run_sync(free_disk.lack_of_room, self._settings):
+            _log.warning("a prediction waits for a disk", prediction=prediction.id, problem=reason)
+            self._rotation.rest(prediction, until=self._clock.steady() + disk_errors.RETRY_SECONDS)
+            return not self._stop.is_set()
         prediction = self._with_version(prediction)
         pace = self._paces.get(prediction.id) or Pace(
             prediction, journal=self._journal, clock=self._clock, view=self._view

@@ -72,10 +72,13 @@ class PredictionEndings:
         where = publish_prediction(shelf, place.folder / OUTPUT, result.content, stem=stem, prediction_id=prediction.id)
         archive_inputs.to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
-        self._journal.finish_prediction(prediction.id, state="done", rows=rows if isinstance(rows, int) else None)
+        warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
+        self._journal.finish_prediction(
+            prediction.id, state="done", rows=rows if isinstance(rows, int) else None, warnings="\n".join(warnings)
+        )
         shutil.rmtree(place.folder, ignore_errors=True)
         _log.info("a CSV was labelled", prediction=prediction.id, rows=rows, file=str(where))
-        for warning in result.content.get("drift", {}).get("warnings", ()):
+        for warning in warnings:
             _log.warning(warning, prediction=prediction.id)
 
     def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:

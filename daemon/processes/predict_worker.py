@@ -22,6 +22,8 @@ from freeal.errors import CorruptModelError, Where
 from freeal.prediction.predict_csv import Classifier
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.settings import PredictSettings
+from freeal.table.file_formats import form_of
+from freeal.table.workbook_writer import write_workbook
 
 MODELS_KEPT = 2
 RUNS_KEPT = 8
@@ -108,6 +110,8 @@ def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
                 return Stopped()
         channel.emit(run.progress)
         summary = run.finish()
+        if form_of(wanted.input_csv.name) == "xlsx":
+            write_workbook(output, output.with_suffix(".xlsx"), long_values="cut")
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         if output is not None:
             runs.close(output)

@@ -20,7 +20,7 @@ import structlog
 from daemon.errors import ChildError
 from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, EventMessage, Failure, Result, Turn, Up
-from freeal.compute import torch_runtime
+from freeal.compute import cpu_threads
 from freeal.events import Event, Progress, Waiting
 from freeal.llm.credentials import environment_for
 
@@ -146,7 +146,7 @@ async def child(module: str, *, environment: Mapping[str, str] | None = None) ->
     if environment is None:
         environment = environment_for(None, os.environ)
     process = await anyio.open_process(
-        [sys.executable, "-m", module], start_new_session=True, env={**torch_runtime.ENVIRONMENT, **environment}
+        [sys.executable, "-m", module], start_new_session=True, env={**cpu_threads.ENVIRONMENT, **environment}
     )
     handle = Child(process, module)
     async with anyio.create_task_group() as tasks:

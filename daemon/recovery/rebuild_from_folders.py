@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.config import Settings
 from daemon.host import clock
-from daemon.inbox.pairing import SPEC_SUFFIXES
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_completion import CANCELLED
 from daemon.journal import job_json
 from daemon.journal.job_ids import ID, OF_PREDICTIONS, is_correction
@@ -60,11 +60,19 @@ def spend(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
         return []
     try:
         with sqlite3.connect(f"{answers.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            rows = connection.execute("SELECT job, usd, unconfirmed_usd, updated_at FROM bills").fetchall()
+            rows = connection.execute(
+                "SELECT job, usd, unconfirmed_usd, updated_at FROM bills "
+                "UNION ALL SELECT job, 0.0, usd, opened_at FROM open_calls"
+            ).fetchall()
         connection.close()
     except sqlite3.DatabaseError:
         return []
-    return [(day, job, usd, lost) for job, usd, lost, at in rows if at is not None and clock.day(at) == day]
+    found: dict[str, tuple[float, float]] = {}
+    for job, usd, lost, at in rows:
+        if at is not None and clock.day(at) == day:
+            known = found.get(job, (0.0, 0.0))
+            found[job] = (known[0] + usd, known[1] + lost)
+    return [(day, job, usd, lost) for job, (usd, lost) in found.items()]
 
 
 def prediction(folder: Path, inputs: Path, *, state: str) -> Prediction | None:
@@ -152,7 +160,7 @@ def folders(parent: Path) -> list[Path]:
 
 def seconds_of(match: re.Match[str]) -> float:
     """The time in an id, in seconds since 1970."""
-    return dt.datetime.strptime(match["time"], "%Y%m%d-%H%M%S").replace(tzinfo=dt.UTC).timestamp()
+    return dt.datetime.strptime(f"{match['date']}-{match['time']}", "%Y%m%d-%H%M%S").replace(tzinfo=dt.UTC).timestamp()
 
 
 def _is_spec(name: str) -> bool:

@@ -17,6 +17,7 @@ from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
+from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
 from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf, shelves
@@ -49,6 +50,7 @@ class Recovery:
         for job in self._journal.unfinished():
             self._resume(job)
         self._purse.release_finished()
+        unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
         for prediction in self._journal.claimed_predictions():
             self._settle_prediction(prediction)
         self._sweep()

@@ -20,6 +20,7 @@ from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
 from daemon.outbox.model_shelf import shelves
 from daemon.recovery import damaged_journal
+from freeal.table.file_formats import data_stem
 
 STALE_SECONDS = 60.0
 """A daemon that gave no sign of life for this long hangs."""
@@ -27,6 +28,7 @@ LATE_SECONDS = 60.0
 """How much longer than `watch.rescan_seconds` the last look at the folders may be ago."""
 MEGABYTE = 1_000_000
 FINISHED_SHOWN = 10
+WARNED_SHOWN = 3
 _LEAST_SECONDS = 1.0
 """A rate over less than this says nothing."""
 
@@ -87,6 +89,7 @@ def snapshot(
         "finished": [_job(job, now) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
         "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
         "predicting": [_prediction(one) for one in (journal.claimed_predictions() if journal else ())],
+        "drifting": [_drift(one) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())],
         "waiting": _waiting(waiting, health),
         "models": [
             {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
@@ -156,6 +159,19 @@ def _job(job: Job, now: float) -> dict[str, Any]:
         "file": job.csv_name,
         "state": str(job.state),
         "round": job.round,
+        "rounds": job.rounds,
+        "stage": None,
+        "done": None,
+        "total": None,
+        "per_second": None,
+        "overall": None,
+        "remaining_seconds": None,
+        "until": None if job.until is None or job.state is not State.PAUSED else clock.iso(job.until),
+        "reason": job.reason or None,
+        "error": job.error,
+        "request": job.request or None,
+        "partial": job.partial,
+        "setbacks": job.setbacks.split(),
         "usd": round(job.usd, 6),
         "calls": job.calls,
         "attempts": job.attempts,
@@ -163,40 +179,40 @@ def _job(job: Job, now: float) -> dict[str, Any]:
         "updated": clock.iso(job.updated_at),
     }
     if job.state in RUNNING:
-        known |= {"stage": job.stage, "done": job.done, "total": job.total} | pace(job, now)
-    if job.state is State.PAUSED and job.until is not None:
-        known["until"] = clock.iso(job.until)
-    optional = {
-        "reason": job.reason,
-        "error": job.error,
-        "request": job.request,
-        "partial": job.partial,
-        "setbacks": job.setbacks.split(),
-    }
-    return known | {name: value for name, value in optional.items() if value}
+        known |= {"stage": job.stage, "done": job.done, "total": job.total, "overall": job.overall} | pace(job, now)
+    return known
 
 
-def pace(job: Job, now: float) -> dict[str, float]:
-    """`per_second` and `remaining_seconds` of the stage under way, as far as they can be told."""
+def pace(job: Job, now: float) -> dict[str, float | None]:
+    """`per_second` of the stage under way and `remaining_seconds` of the whole job; None where it cannot be told."""
     seconds = now - job.stage_since
     done = job.done - job.stage_first
-    if not job.stage_since or done <= 0 or seconds < _LEAST_SECONDS:
-        return {}
-    per_second = done / seconds
-    left = max(0, job.total - job.done)
-    return {"per_second": round(per_second, 3), "remaining_seconds": round(left / per_second, 1)}
+    per_second = done / seconds if job.stage_since and done > 0 and seconds >= _LEAST_SECONDS else None
+    left = None if job.ends_at is None else max(0.0, job.ends_at - now)
+    return {
+        "per_second": None if per_second is None else round(per_second, 3),
+        "remaining_seconds": None if left is None else round(left, 1),
+    }
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:
-    known: dict[str, Any] = {
+    return {
         "id": prediction.id,
         "model": prediction.model,
         "file": prediction.csv_name,
         "done": prediction.done,
         "total": prediction.total,
+        "per_second": round(prediction.rows_per_second, 1) or None,
+        "remaining_seconds": None if prediction.remaining_seconds is None else round(prediction.remaining_seconds, 1),
     }
-    if prediction.rows_per_second:
-        known["per_second"] = round(prediction.rows_per_second, 1)
-    if (seconds := prediction.remaining_seconds) is not None:
-        known["remaining_seconds"] = round(seconds, 1)
-    return known
+
+
+def _drift(prediction: Prediction) -> dict[str, Any]:
+    """A labelled CSV that does not look like what its model was trained on (freeal/prediction/drift.py)."""
+    file = f"{prediction.model}/predictions/{data_stem(prediction.csv_name)}.csv"
+    return {
+        "id": prediction.id,
+        "model": prediction.model,
+        "file": file,
+        "warnings": prediction.warnings.splitlines(),
+    }

@@ -1,53 +1,76 @@
-"""The snapshot of `status` for eyes: a table, bars, one line for each thing to know."""
+"""The snapshot of `status` for eyes: a line per job with its bar, what there is to know below it.
+
+A terminal of 80 columns is enough: ids are short there, and what does not fit goes on with an indent. A pipe gets whole
+lines and whole ids.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
-from daemon.status.job_id_column import id_column
+from daemon.journal import job_ids
+from daemon.outbox import error_report
 from daemon.status.status_snapshot import Status
-from freeal.text.printable_text import visible
+from daemon.terminal.duration import duration
+from daemon.terminal.folded_lines import say
+from daemon.terminal.stage_words import in_words
 
 BAR_CELLS = 16
+LEAST_STEPS = 2
+"""A bar of so few, such as the models to load, says nothing."""
 
 
 def show(status: Status, console: Console) -> None:
     """Print it."""
     content = status.content
     for line in _service_lines(content):
-        console.print(visible(line), markup=False, highlight=False)
+        say(console, line)
     for problem in content["problems"]:
-        console.print(visible(f"problem: {problem}"), style="bold red", markup=False)
+        say(console, f"problem: {problem}", style="bold red")
     for warning in content["warnings"]:
-        console.print(visible(f"warning: {warning}"), style="bold yellow", markup=False)
-    jobs = [*content["jobs"], *content["finished"]]
-    ids = id_column("job", [job["id"] for job in jobs], console)
-    table = Table(ids, *(Column(name, overflow="fold") for name in ("state", "progress", "spent", "note")))
-    for job in jobs:
-        table.add_row(job["id"], job["state"], _progress(job), f"${job['usd']:.4f}", Text(visible(_note(job))))
-    if table.row_count:
-        console.print(table)
+        say(console, f"warning: {warning}", style="bold yellow")
+    _show_jobs([*content["jobs"], *content["finished"]], console)
     for one in content["predicting"]:
-        console.print(f"labels: {one['model']}/predict/{one['file']}: {_measure(one, 'rows')}", markup=False)
+        say(console, f"labels: {one['model']}/predict/{one['file']}: {_measure(one, 'rows')}")
+    for one in content["drifting"]:
+        for warning in one["warnings"]:
+            say(console, f"look at: {one['file']}: {warning}", style="yellow")
     for entry in content["waiting"]:
-        console.print(visible(f"waits: {entry['file']}: {entry['reason']}"), markup=False)
+        say(console, f"waits: {entry['file']}: {entry['reason']}")
     for model in content["models"]:
-        console.print(f"model: {model['name']}: {model['version'] or 'no finished version'}", markup=False)
+        say(console, f"model: {model['name']}: {model['version'] or 'no finished version'}")
     _show_means(content, console)
+
+
+def _show_jobs(jobs: list[dict[str, Any]], console: Console) -> None:
+    if not jobs:
+        return
+    ids = [job["id"] for job in jobs]
+    shown = job_ids.shown(ids) if console.is_terminal else {one: one for one in ids}
+    width = max(len("job"), *map(len, shown.values()))
+    say(console, f"{'job':<{width}}  {'state':<10}  {'spent':<8}  progress", style="bold")
+    for job in jobs:
+        start = f"{shown[job['id']]:<{width}}  {job['state']:<10}  {'$' + format(job['usd'], '.4f'):<8}"
+        progress = _progress(job)
+        if console.is_terminal and len(start) + 2 + len(progress) > console.width:
+            say(console, start)
+            say(console, progress, indent=4)
+        else:
+            say(console, f"{start}  {progress}".rstrip())
+        for note in _notes(job):
+            say(console, note, indent=4)
 
 
 def _show_means(content: dict[str, Any], console: Console) -> None:
     """Money and disk."""
     cap = content["daily_budget_usd"]
-    console.print(f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
+    say(console, f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
     if content["unconfirmed_today_usd"]:
-        console.print(f"perhaps billed for lost answers today: up to ${content['unconfirmed_today_usd']:.4f}")
+        say(console, f"perhaps billed for lost answers today: up to ${content['unconfirmed_today_usd']:.4f}")
     if content["free_disk_mb"] is not None:
-        console.print(f"free disk: {content['free_disk_mb']} MB", highlight=False)
+        say(console, f"free disk: {content['free_disk_mb']} MB")
 
 
 def _service_lines(content: dict[str, Any]) -> list[str]:
@@ -69,42 +92,37 @@ def _service_lines(content: dict[str, Any]) -> list[str]:
 
 
 def _progress(job: dict[str, Any]) -> str:
-    in_round = f"round {job['round']}" if job["round"] else ""
-    if "stage" not in job:
-        return in_round
-    parts = [part for part in (in_round, job["stage"]) if part]
-    return f"{', '.join(parts)}\n{_measure(job)}" if job["total"] else ", ".join(parts)
+    """`round 1 of 3, training  ██████░░░░░░░░░░ 37 %, 5 min left`: of the whole job, where that can be told."""
+    words = in_words(job["stage"] or "", round_number=job["round"], rounds=job["rounds"])
+    if job["stage"] is None:
+        return words
+    if job["overall"] is None:
+        return f"{words}  {_measure(job)}" if job["total"] > LEAST_STEPS else words
+    left = job["remaining_seconds"]
+    return f"{words}  {_bar(job['overall'])}" + ("" if left is None else f", {duration(left)} left")
 
 
 def _measure(one: dict[str, Any], unit: str = "") -> str:
-    """`[######----------] 37 %  375/1000, 12.5/s, 50 s left`."""
+    """`██████░░░░░░░░░░ 37 %  375/1000, 12.5/s, 50 s left`: of a stage, or of a prediction."""
     done, total = one["done"], one["total"]
     if not total:
         return f"{done} {unit}".strip() if done else "begins soon"
-    share = min(1.0, done / total)
-    filled = int(share * BAR_CELLS)
     parts = [f"{done}/{total} {unit}".strip()]
-    parts += [f"{one['per_second']:.3g}/s"] if "per_second" in one else []
-    parts += [f"{duration(one['remaining_seconds'])} left"] if "remaining_seconds" in one else []
-    return f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {share:.0%}  {', '.join(parts)}"
+    parts += [f"{one['per_second']:.3g}/s"] if one["per_second"] is not None else []
+    parts += [f"{duration(one['remaining_seconds'])} left"] if one["remaining_seconds"] is not None else []
+    return f"{_bar(done / total)}  {', '.join(parts)}"
 
 
-def duration(seconds: float) -> str:
-    """`50 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
-    minutes, hours, days = round(seconds / 60), int(seconds // 3600), int(seconds // 86_400)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{hours} h {int(seconds % 3600 // 60)} min"
-    return f"{days} d {hours % 24} h"
+def _bar(share: float) -> str:
+    share = min(1.0, share)
+    filled = int(share * BAR_CELLS)
+    return f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {share:.0%}"
 
 
-def _note(job: dict[str, Any]) -> str:
-    parts = [job.get("reason", ""), "asked: " + job["request"] if "request" in job else ""]
-    parts += [str(job["error"].get("problem", ""))] if "error" in job else []
-    parts += ["stopped at a budget"] if job.get("partial") else []
-    parts += [f"until {job['until']}"] if "until" in job else []
-    parts += [f"tried again after: {', '.join(job['setbacks'])}"] if "setbacks" in job else []
-    return "; ".join(part for part in parts if part)
+def _notes(job: dict[str, Any]) -> list[str]:
+    asked = f"asked: {job['request']}" if job["request"] else None
+    parts = [job["reason"], asked, error_report.in_words(job["error"])]
+    parts += ["stopped at a budget"] if job["partial"] else []
+    parts += [f"until {job['until']}"] if job["until"] else []
+    parts += [f"tried again after: {', '.join(job['setbacks'])}"] if job["setbacks"] else []
+    return [part for part in parts if part]

@@ -92,15 +92,6 @@ class Gallery:
         return known[1]
 
 
-def version_names(shelf: Shelf) -> tuple[str, ...]:
-    """The finished versions that are kept, newest first."""
-    folder = shelf.folder / "versions"
-    if folder.is_symlink() or not folder.is_dir():
-        return ()
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    return tuple(sorted((name for name in names if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)), reverse=True))
-
-
 def version_files(folder: Path) -> tuple[str, ...]:
     """Which of `VERSION_FILES` a version has."""
     return tuple(name for name in VERSION_FILES if is_plain(folder / name))

@@ -8,9 +8,11 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from daemon.config import Loaded
+from daemon.host import instance_lock
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
 from daemon.web.live.page_snapshot import Looks
+from daemon.web.security import listen_address
 from daemon.web.security.access_token import find_token
 from freeal.errors import ConfigError, Where
 
@@ -39,10 +41,12 @@ def opened(loaded: Loaded, *, once: bool, journal: Journal, clock: Clock, looks:
 
 
 def outlook(loaded: Loaded, environment: Mapping[str, str]) -> str:
-    """Where the page will be and who may act on it, for `check`. Raises `ConfigError` like `opened`, but for the
-    address: a service that runs holds it."""
+    """Where the page will be and who may act on it, for `check`. Raises `ConfigError` like `opened`; where a service
+    runs on these settings it holds the address itself."""
     _require_packages(loaded)
     web = loaded.settings.web
+    if not instance_lock.is_held(loaded.settings.state):
+        listen_address.bind(web, source=loaded.sources["web.port"].partition(":")[0]).close()
     token = find_token(web, environ=environment, base=loaded.base, source=loaded.sources["web.token_file"])
     acting = "with the token, others look" if token else "freely on this machine, elsewhere they only look"
     return f"{web.host} port {web.port}; people act {acting}"

@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
-from freeal.annotation.reply_parser import read, read_texts
+from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.request_sender import Asked, Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
+from freeal.annotation.verdict import Verdict, annotation_of, verdict_of
 from freeal.events import Emit, Notice, Progress
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import long_text_shortening
-from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
+from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +73,11 @@ class Annotator:
         return self._ledger.free
 
     @property
+    def budget_reached(self) -> bool:
+        """Whether money left any question unsent so far, of whatever pass."""
+        return self._asker.budget_reached
+
+    @property
     def writes(self) -> bool:
         """Whether `write_demonstrations` can give any."""
         return self._model.writes
@@ -90,8 +96,12 @@ class Annotator:
         round_number: int,
         prior: Sequence[float] | np.ndarray | None = None,
         open_labels: bool = False,
+        done_before: int = 0,
+        total: int | None = None,
     ) -> list[Annotation]:
         """One annotation per request, in order; equal requests are asked once.
+
+        Progress is told as part of `total` requests of which `done_before` are answered; default: of these alone.
 
         `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
         asks a writing model for all labels that could be right. Texts that could not be asked or whose answer is
@@ -105,7 +115,12 @@ class Annotator:
         }
         keys = {position: request_key(prompt, self._model.fingerprint) for position, prompt in prompts.items()}
         by_key = {keys[position]: prompt for position, prompt in prompts.items()}
-        report = self._progress(round_number, len(requests), collections.Counter(keys.values()))
+        report = self._progress(
+            round_number,
+            collections.Counter(keys.values()),
+            done=done_before + len(requests) - len(keys),
+            total=total or len(requests),
+        )
         asked = await self._asker.ask(by_key, report)
         self._ever_answered = self._ever_answered or bool(asked.replies)
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
@@ -113,7 +128,9 @@ class Annotator:
         verdicts = await self._verdicts(asked, by_key)
         self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
         return [
-            _annotation(request, verdicts.get(keys.get(position, "")), round_number)
+            annotation_of(
+                verdicts.get(keys.get(position, "")), index=request.index, text=request.text, round_number=round_number
+            )
             for position, request in enumerate(requests)
         ]
 
@@ -156,10 +173,10 @@ class Annotator:
             open_labels=open_labels,
         )
 
-    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, _Verdict]:
-        verdicts = {key: _Verdict(None, 0.0, status) for key, status in asked.failures.items()}
+    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
+        verdicts = {key: Verdict(None, 0.0, status) for key, status in asked.failures.items()}
         for key, reply in asked.replies.items():
-            verdicts[key] = _verdict_of(reply, prompts[key], from_store=key in asked.from_store)
+            verdicts[key] = verdict_of(reply, prompts[key], from_store=key in asked.from_store)
         unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
         repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
         if unusable:
@@ -178,7 +195,7 @@ class Annotator:
 
     async def _repair(
         self,
-        verdicts: dict[str, _Verdict],
+        verdicts: dict[str, Verdict],
         unusable: Mapping[str, Prompt],
         repair_keys: Mapping[str, str],
         prompts: Mapping[str, Prompt],
@@ -189,14 +206,14 @@ class Annotator:
         for key, repair_key in repair_keys.items():
             again = repaired.replies.get(repair_key)
             if again is not None:
-                second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
+                second = verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
                 if second.label is not None:
                     verdicts[key], better[key] = second, again
         await self._asker.replace(better)
 
     def _judge_scores(
         self,
-        verdicts: dict[str, _Verdict],
+        verdicts: dict[str, Verdict],
         asked: Asked,
         prompts: Mapping[str, Prompt],
         *,
@@ -225,9 +242,8 @@ class Annotator:
             verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
 
     def _progress(
-        self, round_number: int, total: int, requests_per_key: collections.Counter[str]
+        self, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
     ) -> Callable[[Sequence[str]], None]:
-        done = total - requests_per_key.total()
         told, told_at = -1, time.monotonic()
         step = max(1, total // _PROGRESS_REPORTS)
 
@@ -241,47 +257,6 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
-
-
-@dataclasses.dataclass(slots=True)
-class _Verdict:
-    label: str | None
-    confidence: float
-    status: Status
-    truncated: bool = False
-    from_store: bool = False
-    repairable: bool = False
-    distribution: tuple[float, ...] | None = None
-    alternatives: tuple[str, ...] = ()
-
-
-def _verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> _Verdict:
-    if reply.scores is not None:
-        return _Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
-    reading = read(reply, prompt.labels)
-    verdict = _Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
-    # A refusal is meant, and what was cut off was asked again already, with more room.
-    verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}
-    verdict.alternatives = reading.alternatives
-    return verdict
-
-
-def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: int) -> Annotation:
-    if verdict is None:
-        return Annotation(request.index, None, 0.0, (Status.EMPTY_TEXT,), round_number)
-    statuses = [] if verdict.status is Status.OK else [verdict.status]
-    if verdict.truncated or len(request.text) > long_text_shortening.MOST_TEXT_CHARACTERS:
-        statuses.append(Status.TRUNCATED)
-    return Annotation(
-        index=request.index,
-        label=verdict.label,
-        confidence=verdict.confidence,
-        statuses=tuple(statuses) or (Status.OK,),
-        round=round_number,
-        distribution=verdict.distribution,
-        alternatives=verdict.alternatives,
-        from_store=verdict.from_store,
-    )
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

@@ -1,13 +1,15 @@
 """The demonstrations of the first round, when nobody trained a student yet.
 
-In this order: the user's own examples; texts the language model writes itself (FreeAL section 3.2, the paper's largest
+In this order: the user's own examples and, where the table holds true labels that may be taught (`label_use`), the most
+representative of those; texts the language model writes itself (FreeAL section 3.2, the paper's largest
 single gain); for a model that cannot write well but costs nothing, the rows it was surest of without demonstrations.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -35,18 +37,29 @@ class InitialDemonstrations:
 
 
 async def starting_demonstrations(
-    questions: Questions, user: Sequence[Demonstration], *, indices: Sequence[int]
+    questions: Questions,
+    user: Sequence[Demonstration],
+    *,
+    indices: Sequence[int],
+    taught: Mapping[int, str] = MappingProxyType({}),
 ) -> InitialDemonstrations:
-    """Take, have written or find the first demonstrations; only texts at `indices` may be asked about."""
+    """Take, have written or find the first demonstrations; only texts at `indices` may be asked about.
+
+    `taught` are true labels by pool index.
+    """
     zero_shot: tuple[Annotation, ...] = ()
     wanted = questions.settings.zero_shot
     if wanted == "always" or (wanted == "auto" and questions.annotator.free):
         zero_shot = tuple(await questions.zero_shot(indices))
-    if user:
-        return InitialDemonstrations(tuple(user), zero_shot)
+    known = [*user, *await _given(questions, taught)]
+    covered = {demo.label for demo in known}
+    if user or covered.issuperset(questions.task.names):
+        return InitialDemonstrations(tuple(known), zero_shot)
     if questions.annotator.writes:
-        return InitialDemonstrations(tuple(await _written(questions)), zero_shot)
-    return InitialDemonstrations(tuple(await _surest(questions, await questions.with_meanings(zero_shot))), zero_shot)
+        found = await _written(questions)
+    else:
+        found = await _surest(questions, await questions.with_meanings(zero_shot))
+    return InitialDemonstrations((*known, *(demo for demo in found if demo.label not in covered)), zero_shot)
 
 
 async def _written(questions: Questions) -> list[Demonstration]:
@@ -86,6 +99,26 @@ def _balanced(written: Sequence[Demonstration]) -> list[Demonstration]:
         if taken[demo.label] <= most:
             kept.append(demo)
     return kept
+
+
+async def _given(questions: Questions, taught: Mapping[int, str]) -> list[Demonstration]:
+    """Per label, representatives of the texts whose label is known."""
+    names, texts = questions.task.names, questions.pool.texts
+    showable = [index for index in taught if index not in questions.pool.held_out]
+    if not showable:
+        return []
+    chosen = choose.representatives(
+        await questions.embed([texts[index] for index in showable]),
+        np.array([names.index(taught[index]) for index in showable]),
+        np.ones(len(showable), dtype=bool),
+        np.ones(len(showable)),
+        per_class=questions.settings.demos_per_class,
+        top_share=1.0,
+        seed=questions.seed,
+    )
+    return [
+        Demonstration(texts[index], taught[index], "given", index) for index in (showable[place] for place in chosen)
+    ]
 
 
 async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import functools
 from collections.abc import Mapping
 
 import anyio
 import anyio.to_thread
 
+from freeal.annotation.asked_answers import Asked, Run
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
 from freeal.annotation.reply_parser import usable
@@ -17,37 +17,14 @@ from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, Transi
 from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
 from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.llm.store.group_commit import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.prices import ceiling
-from freeal.types import Prompt, Reply, Status, Usage
+from freeal.types import Prompt, Reply, Status
 
 CACHEABLE_CHARACTERS = 1_500
 """A shared prefix from this length on is worth caching: providers begin at 512 tokens."""
-
-
-@dataclasses.dataclass(slots=True)
-class Asked:
-    """What became of each key: a reply, or the status of a call that gave none."""
-
-    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
-    failures: dict[str, Status] = dataclasses.field(default_factory=dict)
-    from_store: set[str] = dataclasses.field(default_factory=set)
-    budget_error: BudgetReachedError | None = None
-    """Why some were not sent, where money is the reason."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Run:
-    prompts: Mapping[str, Prompt]
-    on_answered: OnAnswered
-    asked: Asked
-    waiting: collections.deque[list[str]]
-    last_failure: LlmError | None = None
-    fatal: LlmError | None = None
-    budget_error: BudgetReachedError | None = None
-    cut_off: set[str] = dataclasses.field(default_factory=set)
-    """Answered, but not to the end; waiting to be asked again with more room."""
 
 
 class Asker:
@@ -60,7 +37,8 @@ class Asker:
     way finish (they are paid for) and are raised plain.
 
     A reply that was lost on the way may have been billed: the most it can have cost counts against the cap, as a figure
-    of its own, and its request is sent again only where the budget has room for both.
+    of its own, and its request is sent again only where the budget has room for both. So may one that a kill lost: each
+    call is written down in the store before it goes, with the most it can cost.
     """
 
     def __init__(
@@ -82,6 +60,9 @@ class Asker:
         self._lost_replies = 0
         self._room = OutputRoom(emit)
         self._asked_here: set[str] = set()
+        self._has_sent = False
+        self.budget_reached = False
+        """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
             model.report_lost_to(self._pay_for_lost)
 
@@ -90,10 +71,13 @@ class Asker:
         known = await anyio.to_thread.run_sync(self._known, prompts)
         asked = Asked(replies=dict(known), from_store=set(known))
         self._streak.ever_answered = self._streak.ever_answered or bool(known)
-        run = _Run(prompts, on_answered, asked, self._chunks(prompts, asked))
+        run = Run(prompts, on_answered, asked, self._chunks(prompts, asked))
         on_answered(list(known))
         if self._batches is not None and run.waiting:
             await self._send_in_batches(self._batches, run)
+        elif self._batches is not None and not self._has_sent:
+            await self._read_leftovers(self._batches, run)
+        self._has_sent = True
         if run.fatal is None and run.budget_error is None:
             await self._send_live(run)
         self._finish(run)
@@ -113,7 +97,7 @@ class Asker:
             self._store.set_aside(useless)
         return {key: reply for key, reply in known.items() if key not in useless}
 
-    async def _send_in_batches(self, batches: BatchSender, run: _Run) -> None:
+    async def _send_in_batches(self, batches: BatchSender, run: Run) -> None:
         waiting = {key: self._room.given(run.prompts[key]) for keys in run.waiting for key in keys}
         run.waiting.clear()
         try:
@@ -129,7 +113,14 @@ class Asker:
         for key, reply in sent.replies.items():
             self._judge(run, {key: reply}, {key: waiting[key]})
 
-    async def _try_live(self, run: _Run, key: str) -> LlmError | None:
+    async def _read_leftovers(self, batches: BatchSender, run: Run) -> None:
+        """All answers are there, but a kill may have come before a batch they came in was struck out of the books."""
+        try:
+            await batches.send({}, run.on_answered, functools.partial(self._try_live, run))
+        except LlmError as error:  # the job needs nothing of it: the next run tries again
+            self._emit(Notice(f"a batch of an earlier run cannot be struck out of the books yet: {error}"))
+
+    async def _try_live(self, run: Run, key: str) -> LlmError | None:
         run.waiting.append([key])
         await self._call_next(run)
         run.waiting.clear()
@@ -137,7 +128,7 @@ class Asker:
             raise error
         return run.last_failure if key in run.asked.failures else None
 
-    async def _send_live(self, run: _Run) -> None:
+    async def _send_live(self, run: Run) -> None:
         if self._caching_pays(run):
             await self._call_next(run)
         try:
@@ -155,24 +146,24 @@ class Asker:
             missing.sort(key=lambda key: len(prompts[key].specific))
         return collections.deque(missing[start : start + size] for start in range(0, len(missing), size))
 
-    def _caching_pays(self, run: _Run) -> bool:
+    def _caching_pays(self, run: Run) -> bool:
         """Whether one request should go ahead alone, so that the others find its prefix in the provider's cache."""
         if self._ledger.free or len(run.waiting) < 2:
             return False
         first, last = (run.prompts[run.waiting[position][0]] for position in (0, -1))
         return first.shared == last.shared and len(first.system) + len(first.shared) >= CACHEABLE_CHARACTERS
 
-    async def _work(self, run: _Run) -> None:
+    async def _work(self, run: Run) -> None:
         while run.waiting and run.fatal is None:
             if not await self._call_next(run):
                 return
 
-    async def _call_next(self, run: _Run) -> bool:
+    async def _call_next(self, run: Run) -> bool:
         """Make the next call. False when the budget does not allow it while others are under way or at all."""
         keys = run.waiting.popleft()
         prompts = {key: self._room.given(run.prompts[key]) for key in keys}
         try:
-            reservation = self._ledger.reserve(_sum(map(ceiling, prompts.values())))
+            reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
         except BudgetReachedError as error:
             # Another worker may still take it: calls under way settle for less than they reserved.
             run.waiting.appendleft(keys)
@@ -190,7 +181,7 @@ class Asker:
         run.on_answered([key for key in keys if key not in run.cut_off])
         return True
 
-    def _judge(self, run: _Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+    def _judge(self, run: Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
         """What replies to `prompts`, as they were asked, mean for those to come."""
         self._streak.answered()
         for key, reply in replies.items():
@@ -203,45 +194,51 @@ class Asker:
                 run.fatal = run.fatal or self._streak.judged(reply, prompts[key], is_usable=is_usable)
 
     async def _answer(
-        self, run: _Run, prompts: Mapping[str, Prompt], reservation: Reservation
+        self, run: Run, prompts: Mapping[str, Prompt], reservation: Reservation
     ) -> dict[str, Reply] | None:
         keys = list(prompts)
+        call = OpenCall(reservation.usd)
         try:
+            await self._keeper.open(call)
             replies = await self._model.answer(list(prompts.values()))
         except (RowRejectedError, TransientError) as error:
             if isinstance(error, TransientError) and error.trouble == "lost_reply":
-                await self._forfeit(reservation)
+                await self._forfeit(reservation, call)
             else:
-                self._ledger.release(reservation)
+                await self._release(reservation, call)
             if not self._had_too_much_room(run, prompts, error):
                 self._count_failure(run, keys, error)
             return None
-        except BudgetReachedError:  # its reply was lost, and there is no money to ask again
-            await self._forfeit(reservation)
-            raise
         except LlmError as error:
-            self._ledger.release(reservation)
+            await self._release(reservation, call)
             run.fatal = run.fatal or error
             run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
             return None
-        except BaseException:
-            self._ledger.release(reservation)
+        except anyio.get_cancelled_exc_class():  # a call that was sent is waited for: this one never was
+            await self._release(reservation, call)
             raise
-        bill = self._ledger.settle(reservation, _sum(reply.usage for reply in replies))
+        except Exception:  # a lost reply that there is no money to ask for again, or nobody knows what it cost
+            await self._forfeit(reservation, call)
+            raise
+        bill = self._ledger.settle(reservation, *(reply.usage for reply in replies))
         answered = dict(zip(keys, replies, strict=True))
         self._asked_here.update(keys)
-        await self._keeper.keep(answered, bill)
+        await self._keeper.keep(answered, bill, call=call)
         return answered
+
+    async def _release(self, reservation: Reservation, call: OpenCall) -> None:
+        self._ledger.release(reservation)
+        await self._keeper.strike_out(call)
 
     async def _pay_for_lost(self, prompt: Prompt) -> None:
         """Before a request is sent again: its reservation is for the new attempt, the lost one needs its own."""
         await self._forfeit(self._ledger.reserve(ceiling(prompt)))
 
-    async def _forfeit(self, reservation: Reservation) -> None:
+    async def _forfeit(self, reservation: Reservation, call: OpenCall | None = None) -> None:
         self._lost_replies += 1
-        await self._keeper.keep({}, self._ledger.forfeit(reservation))
+        await self._keeper.keep({}, self._ledger.forfeit(reservation), call=call)
 
-    def _had_too_much_room(self, run: _Run, prompts: Mapping[str, Prompt], error: LlmError) -> bool:
+    def _had_too_much_room(self, run: Run, prompts: Mapping[str, Prompt], error: LlmError) -> bool:
         """Whether a request was refused for its room alone. One that was cut off before stays so, others come again."""
         if not isinstance(error, RowRejectedError) or len(prompts) > 1:
             return False
@@ -255,13 +252,13 @@ class Asker:
             run.waiting.append([key])
         return True
 
-    def _count_failure(self, run: _Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
+    def _count_failure(self, run: Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
         run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
         run.last_failure = error
         if self._streak.failed(error):
             run.fatal = run.fatal or error
 
-    def _finish(self, run: _Run) -> None:
+    def _finish(self, run: Run) -> None:
         left = [key for keys in run.waiting for key in keys if key not in run.cut_off]
         if run.fatal is None and run.last_failure is not None and not self._streak.ever_answered and not left:
             run.fatal = run.last_failure
@@ -269,6 +266,7 @@ class Asker:
             self.report_spend()
             raise run.fatal
         if left:
+            self.budget_reached = True
             run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
             run.asked.budget_error = run.budget_error
             run.on_answered(left)
@@ -287,10 +285,6 @@ class Asker:
         used = self._ledger.usage
         tokens = (used.input_tokens, used.cached_tokens, used.output_tokens)
         self._emit(Spend(self._ledger.usd, used.calls, *tokens, self._ledger.unconfirmed_usd))
-
-
-def _sum(usages: collections.abc.Iterable[Usage]) -> Usage:
-    return sum(usages, Usage())
 
 
 def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -134,7 +134,7 @@ class Questions:
         prior: np.ndarray | None,
     ) -> list[list[Annotation]]:
         """Ask about each text with every set of demonstrations, except those it is a demonstration of."""
-        answers = []
+        asked = []
         for shown in self._demonstration_sets(candidates):
             inside = {self.pool.group(demo.index) for demo in shown if demo.index is not None}
             requests = [
@@ -142,7 +142,12 @@ class Questions:
                 for index, labels in zip(indices, shortlists, strict=True)
                 if self.pool.group(index) not in inside
             ]
-            answers.append(await self._annotate(requests, shown, number, prior=prior))
+            asked.append((shown, requests))
+        total = sum(len(requests) for _, requests in asked)
+        answers: list[list[Annotation]] = []
+        for shown, requests in asked:
+            before = sum(map(len, answers))
+            answers.append(await self._annotate(requests, shown, number, prior=prior, done_before=before, total=total))
         return answers
 
     async def _annotate(
@@ -152,6 +157,8 @@ class Questions:
         number: int,
         *,
         prior: np.ndarray | None,
+        done_before: int = 0,
+        total: int | None = None,
     ) -> list[Annotation]:
         return await self.annotator.annotate(
             requests,
@@ -160,6 +167,8 @@ class Questions:
             round_number=number,
             prior=prior,
             open_labels=self.settings.candidates == "resolve",
+            done_before=done_before,
+            total=total,
         )
 
     async def _weighted(

@@ -6,12 +6,14 @@ python -m freeal correct --model-dir models/reviews --corrections-csv review_que
 from __future__ import annotations
 
 import argparse
-import contextlib
-import shutil
+import sys
 from pathlib import Path
 
 from freeal.cli import cost_commands
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, Reporter, print_figures
+from freeal.cli.figures import add_json
+from freeal.cli.result_places import ResultPlaces
+from freeal.cli.train_command import close_books
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import CorruptModelError, Where
 
 _ANSWERS = "answers.json"
@@ -51,19 +53,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="KEY",
         help="Anthropic, to ask again; better in ANTHROPIC_API_KEY: others see command lines",
     )
+    add_json(correct, "metrics.json and where the files are")
 
 
 def _correct(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.correction_job import CorrectionJob, correct
-    from freeal.llm.store.answer_store import SqliteStore
     from freeal.results.metrics_summary import read_metrics
 
     version = version_in(arguments.model_dir)
     name = read_metrics(version)["name"]
-    model = arguments.output_model or Path(f"{name}-corrected")
-    results = model.with_name(model.name + "-results")
+    places = ResultPlaces.of(arguments.output_model or Path(f"{name}-corrected"), key="--output-model")
+    results = places.results
     answers = cost_commands.answers_path()
     job = CorrectionJob(
         job_id=f"{name}-corrections",
@@ -76,15 +78,12 @@ def _correct(arguments: argparse.Namespace) -> int:
         key_folder=Path.cwd(),
         loop={"ask_after_corrections": arguments.ask_again},
     )
-    outcome = anyio.run(lambda: correct(job, emit=Reporter(), api_key=arguments.api_key))
-    shutil.copytree(results / "model", model, dirs_exist_ok=True)
-    shutil.rmtree(job.work)
-    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
-        store.forget_bill()  # the same command again is another job
-    print_figures(outcome.metrics)
-    print(f"\nmodel         {model}")
-    print(f"labelled rows {results / 'annotated.csv'}")
-    print(f"all results   {results}")
+    with places.held():
+        with shown(sys.stderr) as emit:
+            outcome = anyio.run(lambda: correct(job, emit=emit, api_key=arguments.api_key))
+        places.deliver()
+        close_books(job)
+    places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 

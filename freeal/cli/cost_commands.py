@@ -7,12 +7,18 @@ python -m freeal cache --prune-older-than 90d
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from freeal.cli.figures import add_json, print_json, print_pairs
 from freeal.errors import ConfigError, Where
+
+if TYPE_CHECKING:
+    from freeal.cost_estimate.estimate_figures import Estimate
 
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 SERVICE_STORE = Path(".state") / "answers.sqlite"
@@ -27,6 +33,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     estimate.add_argument(
         "--path", type=Path, metavar="FILE", help="answer store to look into; default: that of `train`"
     )
+    add_json(estimate, "the estimate, each amount with `low` and `high`")
 
     cache = commands.add_parser(
         "cache", help="the answer store: size, entries, hits; --prune-older-than makes it smaller"
@@ -41,6 +48,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="AGE",
         help="delete what was neither stored nor used for so long: 12h, 30d, 8w",
     )
+    add_json(cache, "file, size and answers per model")
 
 
 def answers_path() -> Path:
@@ -63,7 +71,6 @@ def _estimate(arguments: argparse.Namespace) -> int:
     from freeal.cost_estimate.job_estimate import estimate
     from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
-    from freeal.text.printable_text import visible
 
     answers = arguments.path or answers_path()
     _must_exist(arguments.path)
@@ -79,9 +86,19 @@ def _estimate(arguments: argparse.Namespace) -> int:
         key_folder=work,
     )
     found = anyio.run(lambda: estimate(job, environ=os.environ))
-    _print_pairs(found.figures())
-    _say(f"\nthe first prompt:\n{visible(found.first_prompt)}")
+    print_estimate(found, as_json=arguments.json)
     return 0
+
+
+def print_estimate(found: Estimate, *, as_json: bool) -> None:
+    """An estimate and the first prompt in full."""
+    from freeal.text.printable_text import visible
+
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_pairs(found.figures())
+    _say(f"\nthe first prompt:\n{visible(found.first_prompt)}")
 
 
 def _cache(arguments: argparse.Namespace) -> int:
@@ -89,23 +106,35 @@ def _cache(arguments: argparse.Namespace) -> int:
 
     path = arguments.path or answers_path()
     _must_exist(arguments.path)
+    content: dict[str, Any] = {"file": str(path), "size_bytes": 0, "answers": []}
+    if path.is_file():
+        if arguments.prune_older_than is not None:
+            before_bytes = store_maintenance.size_bytes(path)
+            content["deleted"] = store_maintenance.prune(path, older_than_seconds=arguments.prune_older_than)
+            content["freed_bytes"] = max(0, before_bytes - store_maintenance.size_bytes(path))
+        content["size_bytes"] = store_maintenance.size_bytes(path)
+        content["answers"] = [dataclasses.asdict(share) for share in store_maintenance.contents(path)]
+    if arguments.json:
+        print_json(content)
+    else:
+        _tell_of_the_store(path, content)
+    return 0
+
+
+def _tell_of_the_store(path: Path, content: dict[str, Any]) -> None:
     if not path.is_file():
         _say(f"{path}: no answers yet")
-        _tell_of_the_service(path)
-        return 0
-    if arguments.prune_older_than is not None:
-        before_bytes = store_maintenance.size_bytes(path)
-        deleted = store_maintenance.prune(path, older_than_seconds=arguments.prune_older_than)
-        freed = before_bytes - store_maintenance.size_bytes(path)
-        _say(f"{deleted:,} answers deleted, {max(0, freed) / 1e6:.1f} MB freed")
-    shares = store_maintenance.contents(path)
-    _print_pairs([("file", str(path)), ("size", f"{store_maintenance.size_bytes(path) / 1e6:.1f} MB")])
-    for share in shares:
-        _say(f"{share.asked_of or 'of earlier versions'}: {share.entries:,} answers, used again {share.hits:,} times")
-    if not shares:
-        _say("no answers")
-    _tell_of_the_service(path)
-    return 0
+    else:
+        if "deleted" in content:
+            _say(f"{content['deleted']:,} answers deleted, {content['freed_bytes'] / 1e6:.1f} MB freed")
+        print_pairs([("file", str(path)), ("size", f"{content['size_bytes'] / 1e6:.1f} MB")])
+        for share in content["answers"]:
+            asked_of = share["asked_of"] or "of earlier versions"
+            _say(f"{asked_of}: {share['entries']:,} answers, used again {share['hits']:,} times")
+        if not content["answers"]:
+            _say("no answers")
+    if SERVICE_STORE.is_file() and SERVICE_STORE.absolute() != path.absolute():
+        _say(f"the service has a store of its own: --path {SERVICE_STORE}")
 
 
 def _must_exist(path: Path | None) -> None:
@@ -113,16 +142,5 @@ def _must_exist(path: Path | None) -> None:
         raise ConfigError("there is no such file", where=Where(file=path, key="--path"))
 
 
-def _tell_of_the_service(path: Path) -> None:
-    if SERVICE_STORE.is_file() and SERVICE_STORE.absolute() != path.absolute():
-        _say(f"the service has a store of its own: --path {SERVICE_STORE}")
-
-
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
-
-
-def _print_pairs(pairs: list[tuple[str, str]]) -> None:
-    width = max(len(what) for what, _ in pairs)
-    for what, value in pairs:
-        _say(f"{what:<{width}}  {value}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
+from freeal.compute.cpu_threads import allowed
 from freeal.errors import ConfigError
 from freeal.settings import StudentSettings
 
@@ -42,7 +42,7 @@ class Compute:
 def choose(settings: StudentSettings) -> Compute:
     """Device and precision for these settings. Raises `ConfigError` for a device that is not there."""
     device = _device(settings.device)
-    _use_no_more_threads_than_cores()
+    _use_no_more_threads_than_allowed()
     fast = settings.precision == "bf16" or (settings.precision == "auto" and _computes_bf16(device))
     return Compute(device, torch.bfloat16 if fast else torch.float32)
 
@@ -66,8 +66,7 @@ def _computes_bf16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
-def _use_no_more_threads_than_cores() -> None:
-    # torch counts the machine's cores; a container or `taskset` may allow fewer, and threads that take turns are slow
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if torch.get_num_threads() > allowed:
-        torch.set_num_threads(allowed)
+def _use_no_more_threads_than_allowed() -> None:
+    # torch counts the machine's cores; threads that take turns on fewer are slow
+    if torch.get_num_threads() > allowed():
+        torch.set_num_threads(allowed())

@@ -1,7 +1,8 @@
 """Labels that a person gave: a CSV with a `freeal_corrected` column, such as the edited review_queue.csv.
 
-A row whose text is one of the version's corrects all rows with that text; any other text is a new row. Rows without a
-value in the column are left alone. What was ever said about a model stands in `corrected.json` of each of its versions.
+A corrected row corrects all rows with its text; which row of the version it is, freeal/corrections/row_matching.py
+finds. Rows without a value in the column are left alone. What was ever said about a model stands in `corrected.json` of
+each of its versions.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from freeal.corrections.spreadsheet_damage import only_match
 from freeal.errors import CorruptModelError, InputError, Problem, Where
 from freeal.files import atomic_write
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import RowReader, Table, find_column
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
+from freeal.text.blank_text import trimmed
 from freeal.text.closest_name import nearest
 from freeal.text.row_text import row_text
 
@@ -39,8 +41,18 @@ class Correction:
     values: Mapping[str, str]
 
 
-def read(path: Path, csv: CsvFormat, *, text_columns: Sequence[str], labels: Sequence[str]) -> list[Correction]:
-    """The corrected rows, one per text, in order. A label may be written in any case.
+def read(
+    path: Path,
+    csv: CsvFormat,
+    *,
+    text_columns: Sequence[str],
+    labels: Sequence[str],
+    place_columns: Sequence[str] = (),
+) -> list[Correction]:
+    """The corrected rows, in order. A label may be written in any case.
+
+    `place_columns` may say which row is meant: in a file that has one of them, texts may be missing or changed.
+    Otherwise there is one correction per text.
 
     Raises one `InputError` for all that is wrong: missing columns, unknown labels, labels without a text, two labels
     for one text, each with its line; and where no row is corrected.
@@ -48,24 +60,26 @@ def read(path: Path, csv: CsvFormat, *, text_columns: Sequence[str], labels: Seq
     found: list[Correction] = []
     problems: list[Problem] = []
     with RowReader(path, csv) as reader:
-        corrected, positions = _columns(reader, path, text_columns)
+        places = [reader.header.index(name) for name in place_columns if reader.header.count(name) == 1]
+        there = [name for name in text_columns if name in reader.header or not places]
+        corrected, positions = _columns(reader, path, there)
         for line, row in reader:
-            if not (said := row[corrected].strip()):
+            if not (said := trimmed(row[corrected])):
                 continue
-            text = row_text(text_columns, [row[position] for position in positions])
+            text = row_text(there, [row[position] for position in positions]) if there else ""
             where = Where(file=path, line=line, column=COLUMN)
             label = _label(said, labels)
             if label is None:
                 guess = nearest(said[:200], labels)
                 hint = f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
                 problems.append(Problem(f"{label_names.quoted(said)} is not a label", where, hint))
-            elif not text:
+            elif not text and not any(row[place].strip() for place in places):
                 problems.append(Problem("a label without a text", where, "empty the cell, or give the row its text"))
             else:
                 found.append(Correction(text, label, line, dict(zip(reader.header, row, strict=True))))
-    unique, torn = _one_per_text(found, path)
-    if problems := sorted(problems + torn, key=lambda problem: problem.where.line or 0):
-        raise InputError.of(_told(problems, path))
+    unique, contradictions = (found, []) if places else torn(found, path)
+    if problems := sorted(problems + contradictions, key=lambda problem: problem.where.line or 0):
+        raise InputError.of(told(problems, path))
     if not unique:
         raise InputError(
             f"no row has a value in {COLUMN}", where=Where(file=path), hint="write the right label into that column"
@@ -89,41 +103,32 @@ def _columns(reader: RowReader, path: Path, text_columns: Sequence[str]) -> tupl
 
 
 def _label(said: str, labels: Sequence[str]) -> str | None:
-    return next((label for label in labels if label.casefold() == said.casefold()), None)
+    exact = next((label for label in labels if label.casefold() == said.casefold()), None)
+    return (
+        exact
+        or next((label for label in labels if label_names.folded(label) == label_names.folded(said)), None)
+        or only_match(said, labels)
+    )
 
 
-def _one_per_text(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
+def torn(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
+    """One correction per text, the first; and each that says another label than it."""
     first: dict[str, Correction] = {}
-    torn = []
+    problems = []
     for one in found:
         earlier = first.setdefault(one.text, one)
         if earlier.label != one.label:
             problem = f"the text of line {earlier.line} is {one.label!r} here and {earlier.label!r} there"
-            torn.append(Problem(problem, Where(file=path, line=one.line, column=COLUMN), "decide for one of them"))
-    return list(first.values()), torn
+            problems.append(Problem(problem, Where(file=path, line=one.line, column=COLUMN), "decide for one of them"))
+    return list(first.values()), problems
 
 
-def _told(problems: list[Problem], path: Path) -> list[Problem]:
+def told(problems: list[Problem], path: Path) -> list[Problem]:
+    """The first problems, and how many more there are."""
     left = len(problems) - _MOST_PROBLEMS
     if left <= 0:
         return problems
     return [*problems[:_MOST_PROBLEMS], Problem(f"{left:,} more rows are wrong like these", Where(file=path))]
-
-
-def on_texts(corrections: Sequence[Correction], pool: Pool) -> list[Correction]:
-    """The corrections with the pool's own text where one differs from it in white space or Unicode form only: a
-    spreadsheet changes these on its way. The later of two that are then the same counts."""
-    known = set(pool.texts)
-    alike = {_plain(text): text for text in reversed(pool.texts)}
-    placed = {}
-    for one in corrections:
-        text = one.text if one.text in known else alike.get(_plain(one.text), one.text)
-        placed[text] = dataclasses.replace(one, text=text)
-    return list(placed.values())
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def added_to(table: Table, corrections: Sequence[Correction], pool: Pool) -> Table:

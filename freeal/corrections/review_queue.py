@@ -34,6 +34,8 @@ SHARE = 0.1
 NEAREST = 3
 RAREST = 3.0
 
+_IS_TOLD = "the CSV holds its label"
+
 REVIEW_COLUMNS = (
     "freeal_row",
     "freeal_rows",
@@ -64,17 +66,23 @@ class Look:
 def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -> list[Look]:
     """The texts worth most, at most a tenth of them and 500, by falling value; of equals the first row comes first.
 
-    What a person has labelled already is not among them.
+    What a person has labelled already is not among them; texts whose true label the CSV holds come behind all others.
     """
     rows = Counter(index for index in pool.row_index if index != EMPTY)
     values = _values(state, pool, decisions, rows)
     unseen = np.flatnonzero([Status.CORRECTED not in note.statuses for note in state.annotations])
+    known = np.zeros(len(pool), dtype=bool)
+    known[sorted(_told(pool))] = True
     most = min(MOST_TEXTS, math.ceil(SHARE * len(pool)))
-    order = unseen[np.argsort(-values[unseen], kind="stable")[:most]]
+    order = unseen[np.lexsort((-values[unseen], known[unseen]))[:most]]
     nearest = _nearest(state, order)
     return [
         Look(
-            int(index), rows[int(index)], float(values[index]), _why(state, decisions, int(index)), nearest[int(index)]
+            int(index),
+            rows[int(index)],
+            float(values[index]),
+            (*_why(state, decisions, int(index), rows), *((_IS_TOLD,) if known[index] else ())),
+            nearest[int(index)],
         )
         for index in order
     ]
@@ -89,7 +97,7 @@ def write_review_queue(
     for column in REVIEW_COLUMNS:
         header.append(free_name(column, header))
     positions = [table.header.index(name) for name in shown]
-    with atomic_write.writing(path) as stream:
+    with atomic_write.writing(path, table.dialect.output_encoding) as stream:
         rows = _queue_rows(queue, positions, table=table, pool=pool, decisions=decisions)
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
@@ -117,6 +125,12 @@ def _queue_rows(
         ]
 
 
+def _told(pool: Pool) -> set[int]:
+    """The texts with a true label."""
+    truths = pool.truth or ()
+    return {index for index, truth in zip(pool.row_index, truths, strict=False) if truth is not None and index != EMPTY}
+
+
 def _margins(proba: np.ndarray) -> np.ndarray:
     best = np.sort(proba, axis=1)[:, -2:]
     return np.asarray(best[:, 1] - best[:, 0])
@@ -139,7 +153,7 @@ def _values(state: RoundState, pool: Pool, decisions: Sequence[Decision], rows: 
     return np.asarray(doubt / 3 * rarity * reach)
 
 
-def _why(state: RoundState, decisions: Sequence[Decision], index: int) -> tuple[str, ...]:
+def _why(state: RoundState, decisions: Sequence[Decision], index: int, rows: Counter[int]) -> tuple[str, ...]:
     decision, note = decisions[index], state.annotations[index]
     reasons = []
     if Status.NOT_ASKED in note.statuses:
@@ -154,7 +168,16 @@ def _why(state: RoundState, decisions: Sequence[Decision], index: int) -> tuple[
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")
-    return tuple(reasons or ["rare label or many rows"])
+    return tuple(reasons or _standing(decisions, index, rows))
+
+
+def _standing(decisions: Sequence[Decision], index: int, rows: Counter[int]) -> list[str]:
+    """Why to look at a text that nothing speaks against."""
+    sizes = Counter(one.label or one.student_label for one in decisions)
+    own = sizes[decisions[index].label or decisions[index].student_label]
+    reasons = ["rare label"] if own < len(decisions) / len(sizes) else []
+    reasons += [f"stands in {rows[index]} rows"] if rows[index] > 1 else []
+    return reasons or ["least sure of the rest"]
 
 
 def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstration, ...]]:

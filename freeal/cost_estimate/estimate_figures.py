@@ -10,7 +10,8 @@ from freeal.cost_estimate.token_estimate import Span
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Estimate:
-    """From low to high, training excluded. `usd` is None where no price is known, `seconds` where no speed is."""
+    """From low to high. `usd` is None where no price is known, `seconds`, those of the answers, where no speed is;
+    `training_seconds` are all that the job takes beside them, on a machine as busy as this one is now."""
 
     provider: str
     model: str
@@ -27,6 +28,7 @@ class Estimate:
     usd: Span | None
     price_source: str
     seconds: Span | None
+    training_seconds: Span
     budget_usd: float | None
     stands_in: bool
     """Whether texts of the pool stand in `first_prompt` for demonstrations the model has yet to write."""
@@ -37,7 +39,6 @@ class Estimate:
     def figures(self) -> list[tuple[str, str]]:
         """(what, value) pairs for people; the first prompt is not among them."""
         paid = [] if self.provider == "local" else self._paid_figures()
-        time = "unknown for this model" if self.seconds is None else _duration(self.seconds)
         written = "the model writes them; below, numbered texts of the file stand in for them"
         return [
             ("texts", f"{self.rows:,} rows, {self.distinct_rows:,} distinct, of {', '.join(self.text_columns)}"),
@@ -46,13 +47,20 @@ class Estimate:
             ("answers", _amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else "")),
             *paid,
             ("cost", self._cost()),
-            ("time for answers", time),
+            ("time", self._time()),
             *([("demonstrations", written)] if self.stands_in else []),
             *(("note", warning) for warning in self.warnings),
         ]
 
     def _paid_figures(self) -> list[tuple[str, str]]:
         return [("input tokens", _amount(self.input_tokens)), ("output tokens", _amount(self.output_tokens))]
+
+    def _time(self) -> str:
+        training = f"training {_range(self.training_seconds)}"
+        if self.seconds is None:
+            return f"answers: unknown for this model; {training}"
+        whole = self.seconds + self.training_seconds
+        return f"{_range(whole)} on this machine as busy as it is now: answers {_range(self.seconds)}, {training}"
 
     def _cost(self) -> str:
         if self.provider == "local":
@@ -68,8 +76,9 @@ def _amount(span: Span) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _duration(span: Span) -> str:
-    return f"{_time(span.low)} to {_time(span.high)}, training not counted"
+def _range(span: Span) -> str:
+    low, high = _time(span.low), _time(span.high)
+    return low if low == high else f"{low} to {high}"
 
 
 def _time(seconds: float) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,18 +18,22 @@ from pathlib import Path
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.prompts import label_prompt
 from freeal.annotation.round_annotation import FREE_SETS
+from freeal.compute import cpu_threads
 from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.token_estimate import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
+from freeal.job import expected_duration
 from freeal.job.implementations import open_chat_model, resolve_provider
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import BATCH_SHARE, PRICES_AS_OF, cost_usd, price_of
+from freeal.pool import given_labels
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.preflight.preflight_check import Checked
@@ -46,8 +51,8 @@ CALL_SECONDS = Span(0.5, 4.0)
 BATCH_SECONDS = Span(120.0, 86_400.0)
 """From a batch's creation to its end: most take minutes, a day is the promise. Each round is one."""
 
-PACKAGED_SECONDS_PER_TEXT = Span(0.01, 0.25)
-"""The packaged local model, one answer to one text on two cores or many (27 a second were measured on two)."""
+MACHINES = Span(0.5, 2.5)
+"""How much faster or slower a machine may be than those of freeal/job/expected_duration.py, core by core."""
 
 _SAMPLED_TEXTS = 200
 
@@ -85,17 +90,19 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
 
 
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
-    pool = checked.pool
+    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    answers = (Span(first, first) + later) * (len(pool) * job.loop.annotate_share)
+    answers = (Span(first, first) + later) * ((len(pool) - len(taught)) * job.loop.annotate_share)
+    on_gpu = _on_gpu(job)
+    one_answer = MACHINES * expected_duration.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
     return Estimate(
         provider="local",
         model=job.llm.model or "packaged SmolLM2-135M-Instruct",
         rows=len(checked.table.rows),
-        warnings=checked.warnings,
+        warnings=(*checked.table.dialect.notices, *checked.warnings),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -105,7 +112,8 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         output_tokens=NOTHING,
         usd=NOTHING,
         price_source="",
-        seconds=answers * PACKAGED_SECONDS_PER_TEXT if job.llm.model is None else None,
+        seconds=answers * one_answer if job.llm.model is None else None,
+        training_seconds=_training(job, pool, on_gpu=on_gpu),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
         first_prompt=_whole(prompt),
@@ -113,7 +121,8 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
 
 
 async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
-    pool = checked.pool
+    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    known = Known(confirmed=taught, taught=taught)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
         model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
@@ -122,7 +131,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         annotator = Annotator(counter, stored, Ledger(price, None), ignore, job.llm.calibration)
         rounds = RoundStore(Path(folder), question="")
         with contextlib.suppress(FirstRoundOverError, TrainingError):
-            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, emit=ignore)
+            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, known=known, emit=ignore)
     first = counter.tally
     in_batch = _in_batches(job.llm, model.provider, first.calls)
     asked = Span(first.calls, first.calls)
@@ -139,7 +148,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         provider=model.provider,
         model=model.model,
         rows=len(checked.table.rows),
-        warnings=checked.warnings,
+        warnings=(*checked.table.dialect.notices, *checked.warnings),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -150,6 +159,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         usd=None if price is None else sum((part.usd(price) for part in parts), NOTHING),
         price_source=_price_source(job.llm, model),
         seconds=sum((part.seconds(job.llm) for part in parts), NOTHING),
+        training_seconds=_training(job, pool, on_gpu=_on_gpu(job)),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
         first_prompt=_whole(counter.first_prompt),
@@ -219,6 +229,27 @@ def _later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
 
 def _price_source(llm: LlmSettings, model: ChatModel) -> str:
     return "prices of llm.prices" if model.model in llm.prices else f"prices of {PRICES_AS_OF}"
+
+
+def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
+    """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
+    one = expected_duration.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
+    plain = int(job.loop.compare_plain)
+    rounds = Span(1 + plain, job.loop.iterations + plain)
+    beside = expected_duration.LOADING_SECONDS + expected_duration.WRITING_SECONDS
+    return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
+
+
+def _on_gpu(job: TrainingJob) -> bool:
+    from freeal.compute import device
+
+    return device.choose(job.student).device.type != "cpu"
+
+
+def _busy() -> Span:
+    """How much longer everything takes at most while others use the cores as they do now."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return Span(1.0, 1.0 + load / cpu_threads.cores())
 
 
 def _whole(prompt: Prompt) -> str:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.student.protocols import Training
 from freeal.types import Annotation, Decision, Status
 
 _UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})
@@ -80,12 +79,24 @@ class Evaluation:
         return Evaluation(kept, self.groups)
 
 
+class Judged(Protocol):
+    """What a student says of a pool, indexed alike; see `freeal.student.protocols.Training`."""
+
+    @property
+    def clean_probability(self) -> np.ndarray:
+        """float32 [n]."""
+
+    @property
+    def proba(self) -> np.ndarray:
+        """float32 [n, labels]."""
+
+
 def round_metrics(
     number: int,
     *,
     asked: Sequence[Annotation],
     annotations: Sequence[Annotation],
-    training: Training,
+    training: Judged,
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
@@ -136,6 +147,7 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
         final
         | _per_class(truth, given, labels)
         | _holdout(decisions, pool, evaluation)
+        | _uncorrected(decisions, pool)
         | {
             "accuracy": round(float(right.mean()), 4),
             "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
@@ -156,6 +168,22 @@ def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) 
     if accuracy is not None:
         found |= {"accuracy": round(accuracy, 4), "accuracy_interval": _rounded(unshown.interval(accuracy))}
     return {"holdout": found}
+
+
+def _uncorrected(decisions: Sequence[Decision], pool: Pool) -> dict[str, Any]:
+    """The same for the rows that no person corrected, the only ones the models' own figures speak of; nothing where
+    nobody corrected any."""
+    corrected = {index for index, one in enumerate(decisions) if one.source == "corrected"}
+    rest = Evaluation.of(pool, told=corrected)
+    accuracy = rest.accuracy([one.label for one in decisions])
+    if not corrected or accuracy is None:
+        return {}
+    found = {
+        "evaluated_rows": len(rest.pairs),
+        "accuracy": round(accuracy, 4),
+        "accuracy_interval": _rounded(rest.interval(accuracy)),
+    }
+    return {"uncorrected": found}
 
 
 def _rounded(interval: tuple[float, float]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -13,14 +14,25 @@ from typing import IO, Any
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[IO[str]]:
-    """A UTF-8 text file that appears under `path` when the block ends well, and leaves nothing behind when it does not.
+def writing(path: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """A text file that appears under `path` when the block ends well, and leaves nothing behind when it does not.
 
     Newlines are written as given.
     """
+    with replacing(path) as stream:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # flushes; the bytes below are closed by whoever opened them
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file of bytes that appears under `path` when the block ends well, and leaves nothing behind otherwise."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as stream:
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -15,12 +15,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from freeal.compute.device_turn import DeviceTurn, always
-from freeal.corrections import corrections_file
+from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup
+from freeal.job.given_rows import Given
 from freeal.job.implementations import open_chat_model
-from freeal.job.training_job import Given, Outcome, TrainingJob, carry_out
+from freeal.job.training_job import Outcome, TrainingJob, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
@@ -85,7 +86,7 @@ async def correct(
     emit(Progress("reading", 0, 0, 1, "files"))
     before = previous_version.read(job.version)
     training = job.training(before.spec)
-    given = given_by(before, job.csv, training.loop, emit=emit)
+    given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
     asks = training.loop.ask_after_corrections
 
@@ -108,24 +109,36 @@ async def correct(
     return await carry_out(training, given, open_model=opened, emit=emit, turn=device_turn, llm=llm)
 
 
-def given_by(before: Earlier, path: Path, loop: LoopSettings, *, emit: Emit = ignore) -> Given:
+def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
     names = before.spec.task.names
-    found = corrections_file.read(path, CsvFormat(), text_columns=before.pool.text_columns, labels=names)
-    found = corrections_file.on_texts(found, before.pool)
+    id_column = before.spec.id_column
+    found = corrections_file.read(
+        path,
+        CsvFormat(),
+        text_columns=before.pool.text_columns,
+        labels=names,
+        place_columns=[row_matching.ROW_COLUMN, *([id_column] if id_column else [])],
+    )
+    found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
+    if changed:
+        what = "correction" if changed == 1 else "corrections"
+        emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
-    pool = dataclasses.replace(checked.pool, held_out=before.pool.held_out)
+    pool = job_setup.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
+    pool, taught = job_setup.taught(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)
     emit(Notice(f"{len(found):,} texts are corrected" + (f", {added:,} of them new: added as rows" if added else "")))
     known = Known(
         annotations=(*before.annotations, *_unanswered(range(len(before.pool), len(pool)))),
         demonstrations=before.demonstrations,
-        confirmed=corrections_file.by_index(said, pool, names),
+        confirmed=taught | corrections_file.by_index(said, pool, names),
+        taught=taught,
     )
     return Given(
         table=checked.table,
-        pool=job_setup.grouped(pool, loop, emit=emit),
+        pool=pool,
         warnings=checked.warnings,
         known=known,
         said=said,

@@ -16,6 +16,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore
+from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
 from freeal.settings import LlmSettings, StudentSettings
 from freeal.student.protocols import Trainer
@@ -90,6 +91,8 @@ async def open_chat_model(
     if provider == "anthropic" and key is not None:
         from freeal.llm.providers.anthropic import AnthropicModel
 
+        if settings.model is not None and (remark := current_models.remark(settings.model)):
+            emit(Notice(remark))
         return AnthropicModel(
             key,
             retry=retry,
@@ -148,7 +151,7 @@ def open_batches(
     service = AnthropicBatches(model)
     retry = Retry(settings.max_attempts)
     with contextlib.closing(BatchBook(record)) as book:
-        track = Track(service, book=book, retry=retry, emit=emit, job=job)
+        track = Track(service, book=book, store=store, retry=retry, emit=emit, job=job)
         yield batch_sender.BatchSender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
 
 

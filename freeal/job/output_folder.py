@@ -17,6 +17,7 @@ from freeal.report.report_page import render
 from freeal.results import metrics_summary, output_tables, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
+from freeal.table.workbook_writer import write_workbook
 
 
 def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model: Path | None) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
-    extra = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
+    extra: dict[str, Any] = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
+    extra["csv"] = run.spec.csv.model_dump(mode="json", include={"header", "output_encoding"}, exclude_none=True)
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
     output_tables.write_annotated(
@@ -41,6 +43,9 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     review_queue.write_review_queue(
         folder / "review_queue.csv", queue, table=run.table, pool=run.pool, decisions=run.decisions, spec=run.spec
     )
+    if run.table.dialect.form == "xlsx":
+        for name in ("annotated", "review_queue"):
+            write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember(folder, run.said)
     previous_version.write(folder, run.result.best, run.pool, run.llm)
     metrics, record = run.metrics(), run.record()

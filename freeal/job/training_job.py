@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from freeal.corrections import corrections_file
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup, output_folder
+from freeal.job.given_rows import Given, corrections
 from freeal.job.implementations import open_chat_model
+from freeal.job.remaining_time import RemainingTime
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
@@ -29,16 +31,11 @@ from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.round_state import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
-from freeal.preflight import preflight_check
-from freeal.results import correction_effects
 from freeal.results.finished_run import Answerer, FinishedRun, now
-from freeal.results.previous_version import Earlier
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.encoder import text_truncation
 from freeal.student.protocols import Trainer
-from freeal.table import Table
-from freeal.types import Decision
 
 _OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_corrections", "ask_after_corrections"}
 """Settings of the loop that no finished round depends on."""
@@ -89,24 +86,6 @@ class Outcome:
     budget_reached: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Given:
-    """What a run begins with: rows and texts, what is known of them, everything a person said about the model (`said`,
-    text -> label), and what a person should know (`warnings`).
-
-    For a run with corrections: `earlier`, the version that is corrected, and `corrected`, which texts of the pool with
-    which label.
-    """
-
-    table: Table
-    pool: Pool
-    warnings: tuple[str, ...]
-    known: Known = dataclasses.field(default_factory=Known)
-    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    earlier: Earlier | None = None
-    corrected: Mapping[int, str] = dataclasses.field(default_factory=dict)
-
-
 async def train(
     job: TrainingJob,
     *,
@@ -127,13 +106,14 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    checked = _read(job, emit)
+    checked = job_setup.read(job.csv, job.spec, emit=emit)
     pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
-    given = Given(checked.table, pool, checked.warnings, Known(confirmed=confirmed), said)
+    pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)
+    given = Given(checked.table, pool, checked.warnings, Known(confirmed=taught | confirmed, taught=taught), said)
     open_model = functools.partial(
         open_chat_model,
         job.llm,
@@ -163,16 +143,22 @@ async def carry_out(
     `llm` is who gave the answers where that is not the model of `open_model`.
     """
     started, pool = now(), given.pool
-    job.work.mkdir(parents=True, exist_ok=True)
-    job.answers.parent.mkdir(parents=True, exist_ok=True)
-    at_once = job.most_at_once
+    for folder in (job.work, job.answers.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    emit = ahead = RemainingTime(emit, rounds=job.loop.iterations)
+    for folder in (job.work, job.answers.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    emit(Progress("loading", 0, 0, 2, "models"))
     trainer = job_setup.trainer_for(
-        job.student, texts=len(pool), previous=job.previous_model, most_at_once=at_once, emit=emit
+        job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
     )
+    emit(Progress("loading", 0, 1, 2, "models"))
     model = await open_model()
     async with contextlib.aclosing(model):
+        emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=_question(job, given, model, trainer))
         with job_setup.annotating(model, job.llm, answers=job.answers, job_id=job.job_id, emit=emit) as annotator:
+            job_setup.foresee(ahead, job.llm, job.student, job.loop, annotator=annotator, trainer=trainer, given=given)
             result = await run_loop(
                 job, pool, annotator=annotator, trainer=trainer, rounds=rounds, known=given.known, emit=emit, turn=turn
             )
@@ -180,7 +166,7 @@ async def carry_out(
     if job.loop.compare_plain:
         names, first = job.spec.task.names, result.rounds[0].annotations
         plain_accuracy = await job_setup.plain_accuracy(
-            pool, first, job.student, names=names, most_at_once=at_once, emit=emit, turn=turn
+            pool, first, job.student, names=names, most_at_once=job.most_at_once, emit=emit, turn=turn
         )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = rounds.model_folder(result.best.round)
@@ -195,18 +181,11 @@ async def carry_out(
         plain_accuracy=plain_accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
     )
+    for warning in run.outcome_warnings:
+        emit(Notice(warning))
     metrics = output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
-
-
-def _read(job: TrainingJob, emit: Emit) -> preflight_check.Checked:
-    emit(Progress("reading", 0, 0, 1, "files"))
-    checked = preflight_check.read(job.csv, job.spec)
-    for warning in (*checked.table.dialect.notices, *checked.warnings):
-        emit(Notice(warning))
-    emit(Progress("reading", 0, 1, 1, "files"))
-    return checked
 
 
 def _finished(
@@ -236,19 +215,12 @@ def _finished(
         decisions=decisions,
         started=started,
         plain_accuracy=plain_accuracy,
-        warnings=given.warnings,
+        checked_warnings=given.warnings,
         cut=cut,
         said=given.said,
-        corrections=_corrections(given, decisions),
+        corrections=corrections(given, decisions),
         earlier_input=given.earlier.input if given.earlier else None,
     )
-
-
-def _corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
-    confirmed = given.known.confirmed
-    if given.earlier is not None:
-        return correction_effects.made(given.corrected, confirmed, given.pool, decisions, given.earlier)
-    return correction_effects.kept(confirmed, given.pool) if confirmed else None
 
 
 async def run_loop(

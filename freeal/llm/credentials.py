@@ -104,24 +104,43 @@ def _content_of(path: Path) -> str:
         raise CredentialsError("is not a text file", where=Where(file=path)) from cause
 
 
+def default_model_beside(folder: Path) -> str | None:
+    """What `api_key.py` in `folder` assigns to `default_model`. Nothing goes by it: it is for saying so."""
+    path = folder / "api_key.py"
+    try:
+        return dict(_literals(path)).get("default_model") if path.is_file() else None
+    except CredentialsError:  # whoever needs the key of it will say what is wrong
+        return None
+
+
 def _literal_of(path: Path) -> str:
+    found = _literals(path)
+    if len(found) > 1:  # other settings may stand beside the key
+        found = [(name, literal) for name, literal in found if "key" in name.lower()]
+    if len(found) > 1:
+        found = [(name, literal) for name, literal in found if "anthropic" in name.lower()]
+    if len(found) != 1:
+        raise CredentialsError(
+            "does not say which of its string literals is the key" if _literals(path) else "assigns no string literal",
+            where=Where(file=path),
+            hint='one like `anthropic_api_key = "sk-ant-..."` is expected; the file is read, never executed',
+        )
+    return found[0][1]
+
+
+def _literals(path: Path) -> list[tuple[str, str]]:
+    """(name, text) of every text that the file assigns to a plain name."""
     source = _content_of(path)
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # `from None`: a SyntaxError quotes the line, which may hold the key.
         raise CredentialsError("is not a Python file", where=Where(file=path)) from None
-    literals = [
-        statement.value.value
+    return [
+        (target.id, statement.value.value)
         for statement in module.body
         if isinstance(statement, ast.Assign | ast.AnnAssign)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name)
+        if isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
     ]
-    if len(literals) != 1:
-        raise CredentialsError(
-            f"assigns {len(literals)} string literals; exactly one is expected",
-            where=Where(file=path),
-            hint='for example `API_KEY = "sk-ant-..."`; the file is read, never executed',
-        )
-    return literals[0]

@@ -28,6 +28,7 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.errors import TrainingError
 from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.events import Emit, Notice, Progress, RoundFinished
+from freeal.loop import settled_round
 from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundState, RoundStore
 from freeal.loop.stopping_criteria import best_round, settled
@@ -80,7 +81,9 @@ class Loop:
             indices, initial = [], InitialDemonstrations(tuple(self.known.demonstrations))
         else:
             indices = await self._to_ask(None)
-            initial = await starting_demonstrations(self.questions, user_demonstrations, indices=indices)
+            initial = await starting_demonstrations(
+                self.questions, user_demonstrations, indices=indices, taught=self.known.taught
+            )
         rounds: list[RoundState] = []
         budget_reached = False
         while len(rounds) < self.settings.iterations and not budget_reached:
@@ -89,13 +92,18 @@ class Loop:
                 break
             rounds.append(state)
             self.emit(RoundFinished(state.round, state.metrics))
-            budget_reached = any(Status.BUDGET in note.statuses for note in state.asked)
+            budget_reached = state.cut_off
+            if state.settled:
+                break
         return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, budget_reached)
 
     async def _round(
         self, initial: InitialDemonstrations, rounds: Sequence[RoundState], indices: Sequence[int]
     ) -> RoundState | None:
-        """Annotate, train, select and save the next round; None when asking again changed too little to train on."""
+        """Annotate, train, select and save the next round; None when there was nothing to ask and nothing to train on.
+
+        Where asking again changed too little to train on, the round keeps its answers and the student before it.
+        """
         number = len(rounds) + 1
         started, ledger = time.monotonic(), self.annotator.ledger
         spent_before_usd, used_before = ledger.usd, ledger.usage
@@ -114,9 +122,21 @@ class Loop:
         changed = _changed(before or self._merged(initial.annotations, ()), annotations)
         if previous and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
             self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
-            return None
-        training = await self._train(number, annotations)
-        state = self._finish(number, asked=answers, annotations=annotations, shown=candidates, training=training)
+            if not answers:
+                return None
+            training = None
+            state = settled_round.state(
+                previous,
+                asked=answers,
+                annotations=annotations,
+                shown=candidates,
+                labels=self.task.names,
+                clean_threshold=self.settings.clean_threshold,
+                evaluation=self.evaluation,
+            )
+        else:
+            training = await self._train(number, annotations)
+            state = self._finish(number, asked=answers, annotations=annotations, shown=candidates, training=training)
         state.metrics.update(
             changed=changed,
             seconds=round(time.monotonic() - started, 3),
@@ -124,7 +144,8 @@ class Loop:
             input_tokens=ledger.usage.input_tokens - used_before.input_tokens,
             output_tokens=ledger.usage.output_tokens - used_before.output_tokens,
         )
-        self.store.save(state, training)
+        state = dataclasses.replace(state, cut_off=self.annotator.budget_reached)
+        self.store.save(state, None if training is None else training.student)
         return state
 
     async def _to_ask(self, previous: RoundState | None) -> list[int]:

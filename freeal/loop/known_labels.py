@@ -15,13 +15,20 @@ class Known:
     """Nothing, for a new job.
 
     `annotations` are an earlier version's, one per pool index (a text added since has Status.NOT_ASKED), and
-    `demonstrations` those its student chose; `confirmed` maps a pool index to the label a person gave. A confirmed text
-    is never asked about, always learned from, and its label is final.
+    `demonstrations` those its student chose; `confirmed` maps a pool index to the label a person gave, `taught` are
+    those of them that the table held already (freeal/pool/given_labels.py). A confirmed text is never asked about,
+    always learned from, and its label is final.
     """
 
     annotations: Sequence[Annotation] = ()
     demonstrations: Sequence[Demonstration] = ()
     confirmed: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    taught: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def corrected(self) -> dict[int, str]:
+        """The confirmed labels that are a person's corrections, not the table's."""
+        return {index: label for index, label in self.confirmed.items() if self.taught.get(index) != label}
 
     def settle(self, annotations: Sequence[Annotation], labels: Sequence[str]) -> list[Annotation]:
         """The annotations of the whole pool, with what a person said in its place."""

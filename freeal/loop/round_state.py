@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from freeal.files import atomic_write
-from freeal.student.protocols import Training
+from freeal.student.protocols import Student
 from freeal.types import Annotation, Demonstration, Status
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class RoundState:
     embeddings: np.ndarray
     losses: np.ndarray
     metrics: dict[str, Any]
+    settled: bool = False
+    """Its answers changed too little to train on: the student is that of the round before."""
+    cut_off: bool = False
+    """A budget left questions unsent, its own or those before the first round."""
 
 
 class RoundStore:
@@ -69,8 +73,7 @@ class RoundStore:
         content = json.loads((folder / "round.json").read_text(encoding="utf-8"))
         # Of another version, or cut off by a budget that may have been raised since: done again, with the answers from
         # the store.
-        cut_off = any(Status.BUDGET in item["statuses"] for item in content["asked"])
-        if content["format"] != FORMAT or cut_off:
+        if content["format"] != FORMAT or content["cut_off"]:
             shutil.rmtree(folder)
             return None
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
@@ -81,15 +84,19 @@ class RoundStore:
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
+                settled=content["settled"],
                 **{name: arrays[name] for name in ("clean_probability", "proba", "embeddings", "losses")},
             )
 
-    def save(self, state: RoundState, training: Training) -> None:
-        """Write a round and its student; afterwards it is there whole, or not at all."""
+    def save(self, state: RoundState, student: Student | None) -> None:
+        """Write a round and its student (None: that of the round before), which are there whole afterwards or not."""
         temporary = self._folder / f".round_{state.round}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         (temporary / "model").mkdir(parents=True)
-        training.student.save(temporary / "model")
+        if student is None:
+            shutil.copytree(self.model_folder(state.round - 1), temporary / "model", dirs_exist_ok=True)
+        else:
+            student.save(temporary / "model")
         content = {
             "format": FORMAT,
             "asked": [dataclasses.asdict(item) for item in state.asked],
@@ -97,6 +104,8 @@ class RoundStore:
             "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
             "representatives": [dataclasses.asdict(item) for item in state.representatives],
             "metrics": state.metrics,
+            "settled": state.settled,
+            "cut_off": state.cut_off,
         }
         atomic_write.write_json(temporary / "round.json", content)
         np.savez(

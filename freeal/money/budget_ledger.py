@@ -70,8 +70,8 @@ class Ledger:
         """Whether calls are known to cost nothing."""
         return self._price is not None and not any((self._price.input, self._price.output, self._price.cached_input))
 
-    def reserve(self, most: Usage, *, share: float = 1.0) -> Reservation:
-        """Set aside the most a call can cost, at `share` of the live price.
+    def reserve(self, *most: Usage, share: float = 1.0) -> Reservation:
+        """Set aside the most these calls can cost, at `share` of the live price; each is priced by itself.
 
         Raises `BudgetReachedError` when spend could then pass the cap.
         """
@@ -90,14 +90,20 @@ class Ledger:
         self._open.add(reservation)
         return reservation
 
-    def settle(self, reservation: Reservation, used: Usage) -> Bill:
-        """Replace a reservation by what the call used; what that came to, to be stored with its answer."""
-        self._open.remove(reservation)
-        return self.charge(used, share=reservation.share)
+    def hold(self, usd: float, *, share: float = 1.0) -> Reservation:
+        """Set aside what is under way already, whatever the cap says by now: it holds for all that comes after."""
+        reservation = Reservation(usd, share)
+        self._open.add(reservation)
+        return reservation
 
-    def charge(self, used: Usage, *, share: float = 1.0) -> Bill:
-        """Count what was used where the reservation stays, or there is none: results of a batch come in parts."""
-        bill = Bill(self._cost(used, share), used)
+    def settle(self, reservation: Reservation, *used: Usage) -> Bill:
+        """Replace a reservation by what its calls used; what that came to, to be stored with their answers."""
+        self._open.remove(reservation)
+        return self.charge(*used, share=reservation.share)
+
+    def charge(self, *used: Usage, share: float = 1.0) -> Bill:
+        """Count what calls used where the reservation stays, or there is none: results of a batch come in parts."""
+        bill = Bill(self._cost(used, share), sum(used, Usage()))
         self._spent = self._spent + bill
         return bill
 
@@ -108,7 +114,7 @@ class Ledger:
         left_usd = self._budget_usd - self.usd - self.unconfirmed_usd - self.reserved_usd
         count = 0
         for most in calls:
-            left_usd -= self._cost(most, share)
+            left_usd -= self._cost([most], share)
             if left_usd < 0.0:
                 break
             count += 1
@@ -125,5 +131,5 @@ class Ledger:
         """Drop the reservation of a call that was not answered."""
         self._open.remove(reservation)
 
-    def _cost(self, usage: Usage, share: float) -> float:
-        return 0.0 if self._price is None else cost_usd(usage, self._price, share=share)
+    def _cost(self, calls: Iterable[Usage], share: float) -> float:
+        return 0.0 if self._price is None else sum(cost_usd(usage, self._price, share=share) for usage in calls)

@@ -6,11 +6,13 @@ A text that stands in many rows is asked, trained and scored once and copied bac
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from freeal.errors import InputError, Where
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
+from freeal.text import label_names
 from freeal.text.row_text import row_text
 
 EMPTY = -1
@@ -64,7 +66,8 @@ def build_pool(table: Table, spec: Spec) -> Pool:
             first_row.append(number)
         row_index.append(index)
     if not table.rows:
-        raise InputError("has a header but no rows", where=Where(file=table.path))
+        hint = f"all there is in it: {label_names.quoted(', '.join(table.header), 80)}"
+        raise InputError("has a header but no rows", where=Where(file=table.path), hint=hint)
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
     truth, unknown = _truth(table, spec, row_index, index_of)
@@ -73,11 +76,12 @@ def build_pool(table: Table, spec: Spec) -> Pool:
 
 
 def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
-    for role, name in spec.other_columns.items():
-        table.column(name, role=role)
-    columns = spec.text_columns
-    if columns is None:
-        columns = tuple(name for name in table.header if name not in spec.other_columns.values())
+    others = {table.column(name, role=role) for role, name in spec.other_columns.items()}
+    if spec.text_columns is None:
+        positions = [position for position in range(len(table.header)) if position not in others]
+    else:
+        positions = [table.column(name, role="text_columns") for name in spec.text_columns]
+    columns = tuple(table.header[position] for position in positions)
     if not columns:
         raise InputError("has no column left to read text from", where=Where(file=table.path, key="text_columns"))
     return columns
@@ -92,8 +96,12 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
 
 def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
     """The label that each value of the label column names, in whatever case; None for any other value."""
-    by_spelling = {name.casefold(): name for name in spec.labels}
-    return [by_spelling.get(value.casefold()) for value in values]
+    by_spelling = {_spelling(name): name for name in spec.labels}
+    return [by_spelling.get(_spelling(value)) for value in values]
+
+
+def _spelling(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _truth(

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
+from freeal.table.file_formats import form_of
+from freeal.table.packed_stream import GzipStream
+from freeal.table.workbook import row_count
 
 BLOCK_BYTES = 1 << 20
 
@@ -44,6 +47,8 @@ def measure(path: Path) -> Extent:
 def _lines(path: Path) -> int:
     if path.name.lower().endswith(".parquet"):
         return _parquet_rows(path) + 1
+    if form_of(path.name) == "xlsx":
+        return row_count(path)
     feeds = returns = 0
     last = b""
     for block in _blocks(path):
@@ -58,7 +63,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """What the file holds, unpacked; the end of a damaged archive is where it can no longer be read, for the reader of
     its rows will say so, with the line."""
     packed = path.name.lower().endswith(".gz")
-    with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+    with GzipStream(path) if packed else path.open("rb") as stream:
         while True:
             try:
                 block = stream.read(BLOCK_BYTES)

@@ -23,12 +23,14 @@ from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally, cells
 from freeal.prediction.window_scoring import Scores, score
 from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+from freeal.table.column_names import IMPORT_ID, repeats_header
+from freeal.table.csv_format import CsvFormat
 
 WINDOW_SECONDS = 10.0
 """A window is to take about as long: a stop waits for its end, and a kill loses it."""
 FIRST_ROWS = 1_000
 FASTEST_GROWTH = 4
-_FORMAT = 1
+_FORMAT = 2
 """Of the checkpoint: a change of it, or of what stands in the output, begins unfinished ones anew."""
 
 
@@ -99,6 +101,7 @@ class PredictionRun:
         profile = self._classifier.profile
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=self.progress.total)
+        self._tally.no_rows += sum(map(self._is_no_row, window.rows))
         self._part.append(self._rendered(window, scores), self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
@@ -114,6 +117,11 @@ class PredictionRun:
             "seconds": round(self._clock.seconds, 3),
             "drift": drift.compare(self._tally, self._classifier.profile),
         }
+        if self._tally.no_rows:
+            said = (
+                f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
+            )
+            summary["drift"]["warnings"].append(said)
         self._part.complete(self._state() | {"summary": summary})
         return summary
 
@@ -133,7 +141,7 @@ class PredictionRun:
         self._part.close()
 
     def _open(self) -> Iterator[Window]:
-        self._reader = self._open_files.enter_context(RowReader(self._job.input_csv, self._job.csv))
+        self._reader = self._open_files.enter_context(self._opened())
         path = self._job.input_csv
         role = "text_columns" if self._job.text_columns else "the model"
         positions = [find_column(self._reader.header, name, role=role, path=path) for name in self._columns]
@@ -150,12 +158,31 @@ class PredictionRun:
         self._open_files.callback(self._windows.close)
         return iter(self._windows)
 
+    def _opened(self) -> RowReader:
+        """The table, read as the spec of the model said where nothing is said about this one: without a header, if its
+        columns are not there otherwise."""
+        said = self._classifier.extra.get("csv", {})
+        told = self._job.csv
+        if told.output_encoding is None and "output_encoding" in said:
+            told = told.model_copy(update={"output_encoding": said["output_encoding"]})
+        reader = RowReader(self._job.input_csv, told)
+        if told.header is None and said.get("header") and not set(self._columns) & set(reader.header):
+            reader.close()
+            reader = RowReader(self._job.input_csv, CsvFormat(**(told.model_dump() | {"header": said["header"]})))
+        return reader
+
     def _header(self, names: Row) -> str:
         header = list(names)
         labels = self._classifier.student.labels
         for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels)):
             header.append(free_name(name, header))
-        return self._lines([header])
+        assert self._reader is not None  # noqa: S101 - its names were just read
+        mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
+        return mark + self._lines([header])
+
+    def _is_no_row(self, row: Row) -> bool:
+        assert self._reader is not None  # noqa: S101 - the row is one of its
+        return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
 
     def _rendered(self, window: Window, scores: Scores) -> str:
         labels = self._classifier.student.labels

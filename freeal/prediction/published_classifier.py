@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from freeal.files.model_folders import classifier_folder
 from freeal.prediction.text_cache import Memory
 from freeal.prediction.text_profile import TextProfile
 from freeal.prediction.text_profile import read as read_profile
@@ -31,9 +32,11 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path, settings: PredictSettings | None = None) -> Classifier:
-        """Load a model folder. Raises `ModelFolderError`, with what is wrong, when it cannot be used."""
+        """Load a classifier, a model or one of its versions (freeal/files/model_folders.py). Raises `ModelFolderError`,
+        with what is wrong, when it cannot be used."""
         from freeal.student.model_folder import load_student, student_metadata
 
+        folder = classifier_folder(folder)
         batch_size = (settings or PredictSettings()).batch_size
         student = load_student.load(folder, batch_size=batch_size)
         return cls(

@@ -22,7 +22,8 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Tally:
     """Counts over the rows written so far. `line` is where the last of them begins; `scored` counts texts that went
-    through the model; `counts` is by label; `compared` rows have their vectors summed in `vector_sum`."""
+    through the model; `counts` is by label; `compared` rows have their vectors summed in `vector_sum`;
+    `no_rows` counts those that repeat the header or hold a survey's ids."""
 
     labels: tuple[str, ...]
     rows: int = 0
@@ -30,6 +31,7 @@ class Tally:
     empty: int = 0
     cut: int = 0
     longer: int = 0
+    no_rows: int = 0
     confidence: float = 0.0
     compared: int = 0
     counts: list[int] = dataclasses.field(default_factory=list)

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from freeal.errors import InputError, Problem, Where
 from freeal.pool.text_pool import Pool, build_pool, known_truth
+from freeal.preflight import header_check
 from freeal.preflight.label_leakage import leaks
 from freeal.spec.job_spec import Spec
 from freeal.table import Table, find_column, read_table
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
 
+FEWEST_PER_LABEL = 5
+"""Distinct texts: with fewer on average, some label has next to none to learn from or to be a demonstration."""
 _MOST_NAMED = 5
 """Values, ids and columns that a message names; it counts the others."""
 
@@ -39,7 +42,10 @@ def read(path: Path, spec: Spec) -> Checked:
 
 def check(table: Table, spec: Spec) -> Checked:
     """Hold a table against its spec. Raises one `InputError` for all that is wrong; linear in the number of cells."""
-    problems = list(_columns(table, spec))
+    header = header_check.findings(table, spec)
+    columns = list(_columns(table, spec))
+    # a missing column and a first line that may be a row explain each other
+    problems = [*(one.as_problem(table) for one in header if one.is_sure or columns), *columns]
     pool = None
     if not problems:
         try:
@@ -49,7 +55,8 @@ def check(table: Table, spec: Spec) -> Checked:
     problems += _no_truth_known(table, spec)
     if pool is None or problems:
         raise InputError.of(problems)
-    return Checked(table, pool, tuple(_warnings(table, pool, spec)))
+    unsure = [one.as_warning() for one in header if not one.is_sure]
+    return Checked(table, pool, (*unsure, *_warnings(table, pool, spec)))
 
 
 def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
@@ -59,14 +66,22 @@ def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
         try:
             find_column(table.header, name, role=role, path=table.path)
         except InputError as error:
-            yield from error.parts
+            parts = [part.strip() for part in name.split(",")]
+            if len(parts) > 1 and set(parts) <= set(table.header):
+                where = Where(file=table.path, column=name)
+                yield Problem(f"{role} names a column that is not there", where, f"write [{', '.join(parts)}]")
+            else:
+                yield from error.parts
 
 
 def _truth_values(table: Table, spec: Spec) -> list[str]:
     """What stands in the label column, trimmed, row by row; empty without one."""
-    if spec.label_column is None or table.header.count(spec.label_column) != 1:
+    if spec.label_column is None:
         return []
-    position = table.header.index(spec.label_column)
+    try:
+        position = table.column(spec.label_column, role="label_column")
+    except InputError:  # `_columns` says so
+        return []
     return [row[position].strip() for row in table.rows]
 
 
@@ -105,10 +120,17 @@ def _meant(value: str, spec: Spec) -> str | None:
     return bare.get("".join(label_names.unaccented(value[:200]).split())) or nearest(value[:200], spec.labels)
 
 
+def too_few_texts(texts: int, *, labels: int) -> str | None:
+    """What to say where there are not FEWEST_PER_LABEL texts for each label; None where there are."""
+    if texts >= FEWEST_PER_LABEL * labels:
+        return None
+    counted = "1 distinct text" if texts == 1 else f"{texts} distinct texts"
+    return f"only {counted} for {labels} labels: no student can learn them all from so few"
+
+
 def _warnings(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
-    if len(pool) < len(spec.labels):
-        texts = "1 distinct text" if len(pool) == 1 else f"{len(pool)} distinct texts"
-        yield f"only {texts} for {len(spec.labels)} labels: no student can learn them all from so few"
+    if few := too_few_texts(len(pool), labels=len(spec.labels)):
+        yield few
     for twin, name in label_names.accent_twins(spec.labels):
         yield f"the labels {twin!r} and {name!r} differ by accents only: the language model may confuse them"
     yield from _about_truth(table, pool, spec)
@@ -138,7 +160,7 @@ def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
 def _about_ids(table: Table, spec: Spec) -> Iterator[str]:
     if spec.id_column is None:
         return
-    position = table.header.index(spec.id_column)
+    position = table.column(spec.id_column, role="id_column")
     lines: dict[str, int] = {}
     twice: dict[str, tuple[int, int]] = {}
     for row, cells in enumerate(table.rows):

@@ -141,9 +141,6 @@ def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[A
     final = metrics["final"]
     if weak:
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
-    if never := [label for label, number in final["label_counts"].items() if not number]:
-        shown = ", ".join(never[:5]) + (f" and {len(never) - 5} more" if len(never) > 5 else "")
-        yield Advice(f"Never given: {shown}.", "classes")
     if final["abstained"]:
         yield Advice(f"{plural(final['abstained'], 'row')} left without a label (abstain_below).", "confidence")
     if final.get("calibration_error", 0.0) > _LARGE_CALIBRATION_ERROR:

@@ -6,6 +6,7 @@ Metadata and model-index are built by huggingface_hub, so that the hub and other
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from freeal.evaluation import confidence_intervals
+from freeal.preflight import preflight_check
 from freeal.report import headline_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
@@ -43,7 +45,7 @@ def model_card(run: FinishedRun, *, record: Mapping[str, Any], student: Card) ->
         _how_made(run, rows, record, student),
         _per_class_and_source(run, rows),
         _metrics(run, rows),
-        _weak(rows),
+        _weak(run, rows),
         _use(run, student),
     ]
     return printable(f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n")
@@ -166,8 +168,10 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
     )
 
 
-def _weak(rows: Rows) -> str:
-    weak = headline_facts.weak_classes(rows) or ["none stands out"]
+def _weak(run: FinishedRun, rows: Rows) -> str:
+    few = preflight_check.too_few_texts(len(run.pool), labels=len(rows.labels))
+    found = [*([few] if few else []), *run.outcome_warnings, *headline_facts.weak_classes(rows)]
+    weak = found or ["none stands out"]
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
 
 
@@ -178,14 +182,43 @@ def _use(run: FinishedRun, student: Card) -> str:
         f"## Intended use\n\nLabelling texts of the same kind as those it was made from ({columns}, given as {form}), "
         "in bulk and where a single mistake does little harm. Check a sample before you rely on it; do not let it "
         "decide alone about people.\n\n"
+        f"{_in_code(run, student)}"
         "## Limits\n\n"
-        f"- It reads the first {student.max_length} tokens of a text and always answers with one of its labels.\n"
+        f"- It reads {_read(student)} of a text and always answers with one of its labels.\n"
         "- It repeats the language model's errors and leanings where the training could not find them.\n"
         "- Other topics, languages or styles than in the data were not tried.\n\n"
         "## Terms\n\nSome providers of language models restrict training other models on their answers; so do some "
         f"licences of model weights. Whoever passes this classifier on checks those of `{_code(run.llm.model)}` "
         f"({_plain(run.llm.provider)}), of the base model, and the rights in the data."
     )
+
+
+def _in_code(run: FinishedRun, student: Card) -> str:
+    columns = run.pool.text_columns
+    text = "the text" if len(columns) == 1 else ", ".join(f"{' '.join(name.split())}: ..." for name in columns[:3])
+    lines = [
+        "from transformers import pipeline",
+        "",
+        f'classify = pipeline("text-classification", model=".", truncation=True, max_length={student.max_length})',
+        f"classify([{json.dumps(text, ensure_ascii=False)}])",
+    ]
+    other = (
+        " `python -m freeal predict` reads beginning and end, as in training; this reads the beginning alone."
+        if student.long_texts == "head_tail"
+        else ""
+    )
+    return (
+        "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
+        f"Long texts need `truncation=True`: without it, one of more tokens than the encoder has places for fails. "
+        f"Of a longer text it reads {_read(student)}; where what decides stands further on, cut the text into pieces "
+        f"and classify each.{other}\n\n"
+    )
+
+
+def _read(student: Card) -> str:
+    if student.long_texts == "head_tail":
+        return f"{student.max_length} tokens, three quarters of them from the beginning and the rest from the end,"
+    return f"the first {student.max_length} tokens"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

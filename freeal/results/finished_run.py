@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.loop.freeal_loop import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
+from freeal.results import outcome_warnings
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.types import Decision, PromptStyle, Status
@@ -42,8 +44,8 @@ class Answerer:
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
     """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer,
-    `warnings` are those of freeal/preflight/preflight_check.py; of the texts at `cut` (pool indices) the student reads
-    a part only.
+    `checked_warnings` are those of freeal/preflight/preflight_check.py; of the texts at `cut` (pool indices) the
+    student reads a part only.
 
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
@@ -62,11 +64,22 @@ class FinishedRun:
     decisions: list[Decision]
     started: str
     plain_accuracy: float | None = None
-    warnings: tuple[str, ...] = ()
+    checked_warnings: tuple[str, ...] = ()
     cut: frozenset[int] = frozenset()
     said: Mapping[str, str] = dataclasses.field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
     earlier_input: Mapping[str, Any] | None = None
+
+    @functools.cached_property
+    def outcome_warnings(self) -> tuple[str, ...]:
+        """What a person should know about how it ended."""
+        annotations = self.result.best.annotations
+        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=self.spec.task.names)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: about the inputs, then about the outcome."""
+        return self.checked_warnings + self.outcome_warnings
 
     def metrics(self) -> dict[str, Any]:
         """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the

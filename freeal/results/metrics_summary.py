@@ -9,11 +9,19 @@ from typing import Any
 
 from freeal.errors import CorruptModelError, Where
 from freeal.evaluation.confidence_intervals import spelled
+from freeal.files import model_folders
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json of a model folder. Raises `CorruptModelError` when there is none to read."""
-    path = folder / "metrics.json"
+    """metrics.json of a model, one of its versions or its classifier (freeal/files/model_folders.py). Raises
+    `CorruptModelError` when there is none to read."""
+    path = model_folders.results_folder(folder) / model_folders.METRICS
+    if not path.is_file():
+        raise CorruptModelError(
+            "has no metrics.json, so it is no finished model",
+            where=Where(file=folder),
+            hint="name models/NAME, models/NAME/versions/JOB, or the folder that `train` wrote",
+        )
     try:
         metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:
@@ -29,12 +37,16 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     final, cost = metrics["final"], metrics["cost"]
     kept = next(entry for entry in metrics["rounds"] if entry["round"] == metrics["kept_round"])
     rounds = "1 round" if metrics["kept_round"] == 1 else f"{metrics['kept_round']} rounds"
+    after = f"after {rounds}" if kept.get("asked", 1) else "as answered for the version before"
+    of_rows = ""
+    if "uncorrected" in final:
+        of_rows = f" of the {final['uncorrected']['evaluated_rows']} known rows that nobody corrected"
     known = [
         (f"LLM zero-shot ({llm['model']})", metrics["baselines"].get("llm_zero_shot")),
-        (f"LLM after {rounds}", kept.get("llm_accuracy")),
+        (f"LLM {after}", kept.get("llm_accuracy")),
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
-    lines = [(what, f"{value * 100:.1f} %") for what, value in known if value is not None]
+    lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
     lines += _final(metrics)
     if not lines:
         lines = [
@@ -74,7 +86,12 @@ def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """The accuracy of the final labels, and of those whose texts were never demonstrations, with their intervals."""
-    named = {"final labels": metrics["final"], "never demonstrations": metrics["final"].get("holdout", {})}
+    final = metrics["final"]
+    named = {
+        "final labels, nobody corrected": final.get("uncorrected", {}),
+        "final labels": final,
+        "never demonstrations": final.get("holdout", {}),
+    }
     return [
         (
             what,

@@ -40,7 +40,7 @@ def write_annotated(
     header = list(table.header)
     for column in ANNOTATED_COLUMNS:
         header.append(free_name(column, header))
-    with atomic_write.writing(path) as stream:
+    with atomic_write.writing(path, table.dialect.output_encoding) as stream:
         rows = _annotated_rows(table, pool, decisions, annotations, cut=cut)
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,28 +23,28 @@ from pydantic import (
 )
 
 from freeal.errors import SpecError, Where
-from freeal.files import regular_file
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LongTexts, LoopSettings, Mode, Provider, StudentMode, StudentSettings
-from freeal.spec import yaml_reader
+from freeal.spec import examples_file, label_values, yaml_reader
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
+from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Label, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """A model's name is also a folder's name; nothing else may choose a path."""
 
 
+LabelUse = Literal["evaluate", "teach", "split"]
+"""What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
+
 _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
-EXAMPLES_BYTES = 5_000_000
-"""Thousands of demonstrations; a prompt holds dozens."""
-
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LlmOverrides(_Part):
@@ -84,14 +84,6 @@ class Example(_Part):
         return text
 
 
-def _pair_to_example(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        if len(value) != 2:
-            raise ValueError("an example is a pair [text, label] or {text: ..., label: ...}")
-        return {"text": value[0], "label": value[1]}
-    return value
-
-
 def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
     labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
     if labels is not None and example.label not in labels:
@@ -101,17 +93,6 @@ def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
             + (f"; did you mean {guess!r}?" if guess else "")
         )
     return example
-
-
-def _list_to_mapping(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        counts = Counter(str(name) for name in value)
-        if doubled := [repr(name) for name, count in counts.items() if count > 1]:
-            raise ValueError(f"label {', '.join(doubled)} stands twice")
-        return dict.fromkeys(counts, "")
-    if isinstance(value, dict):
-        return {str(name): "" if meaning is None else meaning for name, meaning in value.items()}
-    return value
 
 
 _HARM = {
@@ -126,12 +107,16 @@ class Spec(_Part):
 
     name: str
     description: Annotated[str, Field(min_length=1)]
-    labels: Annotated[dict[str, str], BeforeValidator(_list_to_mapping)]
+    labels: Annotated[dict[str, str], BeforeValidator(label_values.read)]
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
+    label_use: LabelUse = "evaluate"
     id_column: str | None = None
     paraphrase_column: str | None = None
-    examples: tuple[Annotated[Example, BeforeValidator(_pair_to_example), AfterValidator(_of_the_labels)], ...] = ()
+    examples: Annotated[
+        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(_of_the_labels)], ...],
+        BeforeValidator(examples_file.as_entries),
+    ] = ()
     iterations: PositiveInt | None = None
     budget_usd: NonNegativeFloat | None = None
     llm: LlmOverrides = LlmOverrides()
@@ -148,13 +133,12 @@ class Spec(_Part):
             raise ValueError("cannot be a folder's name on Windows: it is a device there, or loses its dot")
         return name
 
-    @field_validator("labels")
+    @field_validator("description")
     @classmethod
-    def _usable_labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        problems = ["at least 2 labels are needed"] if len(labels) < 2 else []
-        if problems := [*problems, *label_names.wrong_labels(labels)]:
-            raise ValueError("; ".join(problems))
-        return labels
+    def _some_words(cls, description: str) -> str:
+        if not made_visible(description):
+            raise ValueError("must say what is to be decided about each text")
+        return description
 
     @field_validator("text_columns", mode="before")
     @classmethod
@@ -180,6 +164,13 @@ class Spec(_Part):
             if column is not None and column == info.data.get(other):
                 raise ValueError(f"{role} {column!r} is also the {other}; a column has one part")
         return column
+
+    @field_validator("label_use")
+    @classmethod
+    def _labels_are_there(cls, use: LabelUse, info: ValidationInfo) -> LabelUse:
+        if use != "evaluate" and info.data.get("label_column", "") is None:
+            raise ValueError(f"{use} needs a label_column that holds true labels")
+        return use
 
     @field_validator("examples")
     @classmethod
@@ -243,30 +234,19 @@ def load(path: Path, *, default_name: str | None = None, links: Links = "follow"
     Raises `SpecError` naming the file, the line and the key.
     """
     document = yaml_reader.load(path, SpecError, links=links)
+    for key in [key for key, value in document.data.items() if value is None]:
+        del document.data[key]  # `iterations: null`, or a section with every key commented out
     document.data.setdefault("name", default_name or path.stem)
     examples = document.data.get("examples")
     if isinstance(examples, str):
         document.data["examples"] = _examples_beside(path, examples, document.where(("examples",)), links)
-    elif examples is None:
-        document.data.pop("examples", None)
-    return yaml_reader.validate(Spec, document, SpecError)
+    cut = yaml_reader.comment_faults(document, ("description", "labels", "examples"))
+    return yaml_reader.validate(Spec, document, SpecError, also=cut)
 
 
 def _examples_beside(spec_path: Path, name: str, where: Where, links: Links) -> Any:
     if Path(name).name != name:
-        raise SpecError(f"{name!r} is not the plain name of a file beside the spec", where=where)
-    path = spec_path.parent / name
-    try:
-        content = regular_file.read(path, most_bytes=EXAMPLES_BYTES, links=links)
-        if len(content) > EXAMPLES_BYTES:
-            raise SpecError(f"is longer than {EXAMPLES_BYTES:,} bytes: more is not read", where=Where(file=path))
-        examples = json.loads(content.decode("utf-8-sig"))
-    except OSError as cause:
-        raise SpecError(f"examples file {name!r} cannot be read: {cause.strerror}", where=where) from cause
-    except RecursionError as cause:
-        raise SpecError("is nested too deep", where=Where(file=path)) from cause
-    except ValueError as cause:
-        raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
-    if not isinstance(examples, list):
-        raise SpecError("must be a JSON list of [text, label] pairs", where=Where(file=path))
-    return examples
+        hint = examples_file.FORM if "\n" in name or len(name) > 200 else None
+        problem = f"{name[:200]!r} is not the plain name of a file beside the spec"
+        raise SpecError(problem, where=where, hint=hint)
+    return examples_file.read(spec_path.parent / name, where, links=links)

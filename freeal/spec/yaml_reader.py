@@ -7,26 +7,31 @@ value becomes an object), nesting deeper than any of our files needs (it exhaust
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from freeal.errors import ConfigError, Problem, Where
+from freeal.errors import ConfigError, FreealError, Problem, Where
 from freeal.files import regular_file
 from freeal.files.regular_file import Links
-from freeal.text.closest_name import nearest
+from freeal.spec import validation_messages, yaml_advice
+from freeal.spec.value_faults import KeyPath
+from freeal.text.invisible_characters import invisible
 
 MAX_BYTES = 300_000
 """Parsing takes seconds per megabyte."""
 MAX_DEPTH = 12
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-KeyPath = tuple[str | int, ...]
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""As PyYAML counts lines."""
+_CUT_OFF = re.compile(r"\s*(#[^\s#!].*?)\s*$")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -46,6 +51,8 @@ class Document:
     path: Path
     data: dict[str, Any]
     lines: Mapping[KeyPath, int]
+    comments: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What YAML took for a comment though it may be the end of a text, `#12`, by the dotted key of that text."""
 
     def where(self, key_path: KeyPath) -> Where:
         """The place of a key, or of its nearest parent that has one."""
@@ -78,32 +85,64 @@ def load(path: Path, error: type[ConfigError] = ConfigError, *, links: Links = "
 
 def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Document:
     """`load` for text already in memory; `path` is for messages only."""
+    source = _LINE_END.split(text)
     try:
-        for trick in _tricks(text):
-            raise error(trick.problem, where=Where(file=path, line=trick.line), hint=trick.hint)
-        loader = _TextLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return Document(path, {}, {})
-        if not isinstance(node, yaml.MappingNode):
-            raise error(
-                "must be a mapping of keys to values",
-                where=Where(file=path, line=node.start_mark.line + 1),
-                hint="for example `description: ...`",
-            )
-        lines = dict(_key_lines(node, (), path, error))
-        return Document(path, loader.construct_document(node), lines)
+        return _document(text, source, path, error)
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark or cause.context_mark
-        line = None if mark is None else mark.line + 1
-        raise error(
-            f"is not valid YAML: {cause.problem or cause.context}", where=Where(file=path, line=line)
-        ) from cause
+        where = Where(file=path, line=None if mark is None else mark.line + 1)
+        problem = f"is not valid YAML: {cause.problem or cause.context}"
+        raise error(problem, where=where, hint=yaml_advice.advice(cause, source)) from cause
     except yaml.reader.ReaderError as cause:
         where = Where(file=path, line=text.count("\n", 0, cause.position) + 1)
-        raise error(f"holds the character {chr(cause.character)!a}, which YAML does not allow", where=where) from cause
-    except yaml.YAMLError as cause:
-        raise error(f"is not valid YAML: {cause}", where=Where(file=path)) from cause
+        problem = f"holds the character {chr(cause.character)!a}, which YAML does not allow"
+        raise error(problem, where=where, hint="remove it, and save the file as UTF-8 text") from cause
+    except FreealError:
+        raise
+    except Exception as cause:  # PyYAML lets ValueError, OverflowError, RecursionError and more through
+        line = _line_reached(text)
+        where = Where(file=path, line=line)
+        problem = f"is not valid YAML: the parser gave up ({' '.join(str(cause).split())[:80]})"
+        raise error(
+            problem, where=where, hint=_GAVE_UP if "\\" in source[line - 1] else yaml_advice.IN_QUOTES
+        ) from cause
+
+
+def _document(text: str, source: Sequence[str], path: Path, error: type[ConfigError]) -> Document:
+    for trick in _tricks(text):
+        raise error(trick.problem, where=Where(file=path, line=trick.line), hint=trick.hint)
+    loader = _TextLoader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return Document(path, {}, {})
+    if not isinstance(node, yaml.MappingNode):
+        where = Where(file=path, line=node.start_mark.line + 1)
+        raise error("must be a mapping of keys to values", where=where, hint=_of_no_mapping(text))
+    walk = _Walk(source, path, error)
+    walk.visit(node, ())
+    return Document(path, loader.construct_document(node), walk.lines, walk.comments)
+
+
+def _line_reached(text: str) -> int:
+    """Where the parser gives up."""
+    loader = yaml.SafeLoader(text)
+    with contextlib.suppress(Exception):
+        while loader.check_token():
+            loader.get_token()  # type: ignore[no-untyped-call]
+    return int(loader.line) + 1
+
+
+_GAVE_UP = (
+    "a backslash in double quotes begins an escape such as \\u00e9: use 'single quotes', or write the text plainly"
+)
+
+
+def _of_no_mapping(text: str) -> str:
+    if odd := [found for found in invisible(text.replace("\n", " ").replace("\r", " ")) if found != "U+0009"]:
+        return f"it holds {', '.join(odd)}, which looks like a space or like nothing: type it anew"
+    if re.search(r"^[A-Za-z_]+:\S", text, re.MULTILINE):
+        return "a colon is followed by a space: `labels: [a, b]`"
+    return "for example `description: ...`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,66 +165,86 @@ def _tricks(text: str) -> Iterator[_Trick]:
         if depth > MAX_DEPTH:
             yield _Trick(f"is nested more than {MAX_DEPTH} deep", "write it flat", line)
         if isinstance(event, yaml.AliasEvent):
-            yield _Trick(f"uses the alias *{event.anchor}", "write the value out", line)
+            hint = f'write the value out; a text that begins with * stands in quotes: "*{event.anchor}"'
+            yield _Trick(f"uses the alias *{event.anchor}", hint, line)
+        elif (anchor := getattr(event, "anchor", None)) is not None:
+            hint = f'leave it out; a text that begins with & stands in quotes: "&{anchor}"'
+            yield _Trick(f"uses the anchor &{anchor}", hint, line)
         if (tag := getattr(event, "tag", None)) is not None:
-            yield _Trick(f"uses the tag {tag}", "leave the tag out", line)
+            yield _Trick(
+                f"uses the tag {tag}", f'leave the tag out; a text that begins with ! stands in quotes: "{tag}"', line
+            )
         if isinstance(event, yaml.ScalarEvent) and _LONE_SURROGATE.search(event.value):
             yield _Trick("holds half a character (a lone surrogate)", "write the character itself", line)
 
 
-def _key_lines(node: yaml.Node, prefix: KeyPath, path: Path, error: type[ConfigError]) -> Iterable[tuple[KeyPath, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key_node, value_node in node.value:
-            key, line = str(key_node.value), key_node.start_mark.line + 1
-            if key in seen:
-                raise error(
-                    "stands twice",
-                    where=Where(file=path, line=line, key=dotted((*prefix, key))),
-                    hint="keep one of them",
-                )
-            seen.add(key)
-            yield (*prefix, key), line
-            yield from _key_lines(value_node, (*prefix, key), path, error)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            yield (*prefix, position), item.start_mark.line + 1
-            yield from _key_lines(item, (*prefix, position), path, error)
+class _Walk:
+    """Where each key and item stands, and what of its line YAML took for a comment."""
+
+    def __init__(self, source: Sequence[str], path: Path, error: type[ConfigError]) -> None:
+        self._source = source
+        self._path = path
+        self._error = error
+        self.lines: dict[KeyPath, int] = {}
+        self.comments: dict[str, str] = {}
+
+    def visit(self, node: yaml.Node, prefix: KeyPath) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                self._enter((*prefix, self._key(key_node, prefix)), key_node, value_node)
+        elif isinstance(node, yaml.SequenceNode):
+            for position, item in enumerate(node.value):
+                self._enter((*prefix, position), item, item)
+
+    def _enter(self, key_path: KeyPath, at: yaml.Node, value: yaml.Node) -> None:
+        self.lines[key_path] = at.start_mark.line + 1
+        if isinstance(value, yaml.ScalarNode) and value.style is None:
+            rest = self._source[value.end_mark.line : value.end_mark.line + 1]
+            # a comment that is meant as one has a space behind its #
+            if rest and (found := _CUT_OFF.match(rest[0], value.end_mark.column)):
+                self.comments[dotted(key_path)] = found[1]
+        self.visit(value, key_path)
+
+    def _key(self, node: yaml.Node, prefix: KeyPath) -> str:
+        where = Where(file=self._path, line=node.start_mark.line + 1, key=dotted(prefix) or None)
+        if not isinstance(node, yaml.ScalarNode):
+            hint = "a key is text; a text that begins with [ or { stands in quotes"
+            raise self._error("has a list, or keys with values, in the place of a key", where=where, hint=hint)
+        key = str(node.value)
+        if node.tag.endswith(":null"):
+            said = f"has {key} in the place of a key" if key else "has a value without a key"
+            raise self._error(said, where=where, hint=f'a key that is called so stands in quotes: "{key or "null"}"')
+        if (*prefix, key) in self.lines:
+            stands = dataclasses.replace(where, key=dotted((*prefix, key)))
+            raise self._error("stands twice", where=stands, hint="keep one of them")
+        return key
 
 
-def validate(model: type[Model], document: Document, error: type[ConfigError] = ConfigError) -> Model:
-    """The document as a `model`. Raises one `error` for all that is wrong, in the order of the file's lines."""
+def comment_faults(document: Document, sections: Iterable[str]) -> Iterator[Problem]:
+    """Values below the top-level keys `sections` of which YAML took a part, or all, for a comment."""
+    for key, comment in document.comments.items():
+        if key.partition(".")[0] in sections:
+            hint = f'put the whole text in quotes, or a space behind the # if it is a comment: "... {comment}"'
+            key_path = next(path for path in document.lines if dotted(path) == key)
+            yield Problem(f"is cut off: YAML takes {comment!r} for a comment", document.where(key_path), hint)
+
+
+def validate(
+    model: type[Model], document: Document, error: type[ConfigError] = ConfigError, *, also: Iterable[Problem] = ()
+) -> Model:
+    """The document as a `model`. Raises one `error` for all that is wrong, in the order of the file's lines: `also`,
+    and what the model says."""
+    found = list(also)
+    made: Model | None = None
     try:
-        return model.model_validate(document.data)
+        made = model.model_validate(document.data)
     except ValidationError as cause:
-        found = []
-        for problem in cause.errors(include_url=False):
-            message, hint = _explain(model, problem["loc"], dict(problem))
-            found.append(Problem(message, document.where(problem["loc"]), hint))
-        # what is missing has no line and comes last, behind the misspelt key that often explains it
-        found.sort(key=lambda one: (one.where.line is None, one.where.line or 0))
-        raise error.of(found) from cause
-
-
-def _explain(model: type[BaseModel], key_path: KeyPath, problem: Mapping[str, Any]) -> tuple[str, str | None]:
-    if problem["type"] == "extra_forbidden":
-        known = list(_fields_at(model, key_path[:-1]))
-        guess = nearest(str(key_path[-1]), known)
-        return "unknown key", f"did you mean {guess!r}?" if guess else f"known keys: {', '.join(known)}"
-    if problem["type"] == "missing":
-        return "is required", None
-    reason = str(problem["msg"]).removeprefix("Value error, ")
-    shown = repr(problem["input"])
-    if len(shown) > 80 and isinstance(problem["input"], dict | list | tuple):
-        return f"{reason[:1].lower()}{reason[1:]}", None  # half a file or a long list: showing its start helps nobody
-    return f"{reason[:1].lower()}{reason[1:]}, found {shown if len(shown) <= 80 else shown[:77] + '...'}", None
-
-
-def _fields_at(model: type[BaseModel], key_path: KeyPath) -> Iterable[str]:
-    for part in key_path:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ()
-        model = inner
-    return model.model_fields
+        known = {problem.where.key for problem in found}
+        found += [
+            problem
+            for problem in validation_messages.problems(model, cause, where=document.where)
+            if problem.where.key not in known
+        ]
+    if made is None or found:
+        raise error.of(sorted(found, key=lambda one: (one.where.line is None, one.where.line or 0)))
+    return made

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Literal
 
-Form = Literal["csv", "tsv", "jsonl", "parquet"]
-"""How the rows of a file are told apart; any but Parquet may be packed with gzip."""
+Form = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+"""How the rows of a file are told apart; any text may be packed with gzip."""
 
 _FORMS: dict[str, Form] = {
     ".csv": "csv",
@@ -18,6 +18,8 @@ _FORMS: dict[str, Form] = {
     ".ndjson": "jsonl",
     ".ndjson.gz": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 
 DATA_SUFFIXES = tuple(_FORMS)

@@ -15,39 +15,39 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
+from freeal.table.no_table import SNIFFED_BYTES, refuse_stranger, start_of
+from freeal.table.packed_stream import GzipStream
 
 MOST_LINE_CHARACTERS = 64 * 2**20
 """Of one line. A packed gigabyte of zeros is one line."""
 
 _PIECE_BYTES = 2**16
 _GZIP = b"\x1f\x8b"
-_STRANGERS = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"PAR1": "a Parquet file",
-    b"%PDF": "a PDF document",
-    b"SQLite format 3\x00": "an SQLite database",
-    b"\x28\xb5\x2f\xfd": "packed with zstd",
-    b"BZh": "packed with bzip2",
-    b"\xfd7zXZ\x00": "packed with xz",
-}
+_HOLE = "\0" * 16
+"""Zero bytes one behind the other: a hole that a power cut or a copy that broke off left. A few may be a value's."""
 _ASCII_STRANGERS = "\v\f\x1c\x1d\x1e"
 _OTHER_STRANGERS = "\x85\u2028\u2029"
 
 
 def open_bytes(path: Path) -> io.BufferedIOBase:
     """The file's bytes, unpacked where it is packed with gzip. Raises `InputError` for what is no text at all."""
+    start = start_of(path)
     try:
-        with path.open("rb") as stream:
-            start = stream.read(16)
-        for mark, name in _STRANGERS.items():
-            if start.startswith(mark):
-                raise InputError(f"is {name}, not a text file", where=Where(file=path), hint="save it as CSV (UTF-8)")
-        if start.startswith(_GZIP):
-            return gzip.GzipFile(path)
-        return path.open("rb")
+        if not start.startswith(_GZIP):
+            refuse_stranger(start, path)
+            return path.open("rb")
+        with gzip.GzipFile(path) as packed:
+            refuse_stranger(_start_of(packed), path)
+        return GzipStream(path)
     except OSError as cause:
         raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
+
+
+def _start_of(packed: gzip.GzipFile) -> bytes:
+    try:
+        return packed.read(SNIFFED_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return b""  # whoever reads the rows says so
 
 
 def pieces(stream: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
@@ -86,6 +86,8 @@ def _blocks(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[It
         if not begun:
             text = text.lstrip("\ufeff")
             begun = bool(text)
+        if "\0" in text and _HOLE in text:
+            raise _holed(path, encoding, read_bytes - len(data) + data.find(b"\0\0"))
         # a CR at the very end may be the first half of a CRLF
         cut = max(text.rfind("\n"), text.rfind("\r", 0, max(0, len(text) - 1))) + 1
         if not data:
@@ -110,6 +112,16 @@ def _split(text: str) -> Iterable[str]:
     ):
         return io.StringIO(text, newline="")
     return text.splitlines(keepends=True)
+
+
+def _holed(path: Path, encoding: str, offset: int) -> InputError:
+    return InputError(
+        f"holds zero bytes from byte {offset + 1:,} on, as a power cut or a copy that broke off leaves them: rows may "
+        "be missing",
+        where=Where(file=path, line=line_at(path, encoding, offset)),
+        hint="copy or export it again; if what stands before them is all there is, cut them off: "
+        "tr -d '\\000' < FILE > MENDED",
+    )
 
 
 def _undecodable(cause: UnicodeError, *, path: Path, encoding: str, read_bytes: int) -> InputError:

@@ -14,6 +14,8 @@ from typing import Any
 
 from freeal.errors import InputError, Where
 from freeal.table.csv_parsing.dialect import Dialect
+from freeal.table.no_table import refuse_stand_in, start_of
+from freeal.table.packed_stream import refuse_swollen
 
 _BATCH_ROWS = 4096
 _FIRST_ROW = 2
@@ -26,15 +28,24 @@ class ParquetRows:
     def __init__(self, path: Path) -> None:
         self._path = path
         parquet = _pyarrow("pyarrow.parquet", path)
+        refuse_stand_in(start_of(path), path)
         try:
             self._file = parquet.ParquetFile(path)
             self.header = tuple(str(name) for name in self._file.schema_arrow.names)
         except (OSError, ValueError) as cause:  # pyarrow's own errors are among these
             raise InputError(f"is no Parquet file that can be read: {cause}", where=Where(file=path)) from cause
-        if not self.header:
+        try:
+            self._check()
+        except InputError:
             self._file.close()
-            raise InputError("names no column", where=Where(file=path))
+            raise
         self.dialect = Dialect(form="parquet", found=("utf-8: Parquet",))
+
+    def _check(self) -> None:
+        if not self.header:
+            raise InputError("names no column", where=Where(file=self._path))
+        cells = self._file.metadata.num_rows * len(self.header)  # a run of equal values takes no room at all
+        refuse_swollen(cells, packed_bytes=self._path.stat().st_size, path=self._path)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
 from freeal.errors import InputError, Where
-from freeal.table.column_names import find_column
+from freeal.table.column_names import find_column, repeats_header
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.csv_rows import CsvRows
 from freeal.table.csv_parsing.dialect import Dialect
@@ -16,6 +17,15 @@ from freeal.table.csv_writer import Row
 from freeal.table.file_formats import form_of
 from freeal.table.json_lines import JsonRows
 from freeal.table.parquet import ParquetRows
+from freeal.table.workbook import WorkbookRows
+
+_OF_ANY_TABLE = {"skip_rows_after_header", "repeated_header", "output_encoding"}
+_HEARD = {
+    "jsonl": {"encoding", "output_encoding"},
+    "parquet": _OF_ANY_TABLE,
+    "xlsx": _OF_ANY_TABLE | {"header", "skip_rows", "sheet"},
+}
+"""What `csv` in a spec may say about a table that is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,30 +70,43 @@ class RowReader:
     """
 
     def __init__(self, path: Path, format: CsvFormat) -> None:  # noqa: A002
+        self._format = format
         self._rows = _open(path, format)
         self.header = self._rows.header
-        self.dialect = self._rows.dialect
+        found = self._rows.dialect
+        encoding = format.output_encoding or ("utf-8-sig" if found.is_a_spreadsheets else "utf-8")
+        self.dialect = dataclasses.replace(found, output_encoding=encoding)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._rows.close()
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
-        return iter(self._rows)
+        rows = itertools.islice(self._rows, self._format.skip_rows_after_header or 0, None)
+        if self._format.repeated_header != "skip":
+            return rows
+        return ((line, row) for line, row in rows if not repeats_header(row, self.header))
 
 
 def _open(path: Path, told: CsvFormat) -> _Rows:
     form = form_of(path.name)
     if form in ("csv", "tsv"):
+        if told.sheet is not None:
+            raise InputError("has no sheets", where=Where(file=path, key="csv.sheet"), hint="leave the key out")
         return CsvRows(path, told)
-    heard = {"encoding"} if form == "jsonl" else set()
-    for key in told.model_fields_set - heard:
+    for key in sorted(told.model_fields_set - _HEARD[form]):
         if getattr(told, key) is not None:
             raise InputError(
-                "is no CSV, so nothing can be said about that",
+                f"is no CSV, so nothing can be said about its {key}",
                 where=Where(file=path, key=f"csv.{key}"),
                 hint="leave the key out",
             )
+    if form == "xlsx":
+        return WorkbookRows(path, told)
     return JsonRows(path, told) if form == "jsonl" else ParquetRows(path)

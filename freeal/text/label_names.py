@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 
 def folded(name: str) -> str:
@@ -15,20 +15,6 @@ def unaccented(name: str) -> str:
     """`folded`, and without accents."""
     parts = unicodedata.normalize("NFKD", folded(name))
     return "".join(character for character in parts if not unicodedata.combining(character))
-
-
-def wrong_labels(labels: Iterable[str]) -> Iterator[str]:
-    """What is wrong with label names: empty, with spaces around, or the same but for case or spaces."""
-    seen: dict[str, str] = {}
-    for name in labels:
-        if not name.strip():
-            yield "a label has no name"
-            continue
-        if name != name.strip():
-            yield f"label {name!r} begins or ends with a space"
-        if (twin := seen.setdefault("".join(folded(name).split()), name)) != name:
-            what = "case" if folded(twin) == folded(name) else "spaces"
-            yield f"labels {twin!r} and {name!r} differ only by {what}"
 
 
 def accent_twins(labels: Iterable[str]) -> list[tuple[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from freeal.text.blank_text import trimmed
+
 
 def row_text(columns: Sequence[str], values: Sequence[str]) -> str:
-    """`column1: value1, column2: value2`, empty values left out; one column alone is its bare value."""
+    """`column1: value1, column2: value2`, without values in which there is nothing to see; one column alone is bare."""
     if len(columns) == 1:
-        return values[0].strip()
+        return trimmed(values[0])
     return ", ".join(
-        f"{column}: {value.strip()}" for column, value in zip(columns, values, strict=True) if value.strip()
+        f"{column}: {shown}" for column, value in zip(columns, values, strict=True) if (shown := trimmed(value))
     )

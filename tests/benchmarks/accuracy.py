@@ -25,13 +25,13 @@ from methods import METHODS, TABLES
 from place import Folders
 from results import Record, Results, seconds_left
 
-from freeal.compute import torch_runtime
+from freeal.compute import cpu_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is selected and not done yet, then print its tables. 1 when a cell failed."""
     given = _parser().parse_args(arguments)
-    os.environ.update(torch_runtime.ENVIRONMENT)  # before torch is imported, by a cell
+    os.environ.update(cpu_threads.ENVIRONMENT)  # before torch is imported, by a cell
     selection = Selection(
         tables=given.table,
         data=given.data,

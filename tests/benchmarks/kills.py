@@ -1,7 +1,8 @@
 """`make bench-kills`: kill -9 at every point of a run and at random times, run once more, count what is wrong then.
 
 lost: an input, an output, a row of the journal or money that is not where an undisturbed run has it; doubled: calls
-paid for twice beyond the one under way; leftovers: files and folders an undisturbed run does not have. Everything
+paid for twice beyond the one under way; leftovers: files and folders an undisturbed run does not have. Then jobs that
+ask are killed, and the server's bill is compared with what we say they cost, and may have cost at most. Everything
 happens on this machine, in a temporary folder; the language model is the test server of freeal/testing/server.
 """
 
@@ -21,6 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios" / "kills"))  # shared with the tests
 
+import bill
+import bill_table
 import kill_table
 import provenance
 import scenes
@@ -33,6 +36,8 @@ from freeal.testing.tiny_encoder import tiny_encoder
 
 _PACKAGES = ("freeal-daemon", "anyio", "torch")
 _LONGEST_SECONDS = 3.0
+_LATENCY_SECONDS = 0.3
+"""Of an answer, where the bill is looked at: most kills find calls under way."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,15 +55,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{group}: {note}", flush=True)
             if number % 20 == 0:
                 print(f"{number} kills", flush=True)
-    text = "\n\n".join(
-        [provenance.command("bench-kills", given, _parser()), provenance.source(_PACKAGES), table.markdown()]
-    )
+        bills = _bills(Path(folder), given)
+    tables = [table.markdown(), *([bills.markdown()] if given.bill or given.bill_service else [])]
+    text = "\n\n".join([provenance.command("bench-kills", given, _parser()), provenance.source(_PACKAGES), *tables])
     if given.write is None:
         print(f"\n{text}")
     else:
         sections.replace(given.write, "kills", text)
         print(f"wrote {given.write}")
-    return 0 if table.is_clean else 1
+    return 0 if table.is_clean and bills.is_clean else 1
+
+
+def _bills(folder: Path, given: argparse.Namespace) -> bill_table.BillTable:
+    """The server's bill against our books."""
+    table = bill_table.BillTable()
+    kinds = (("jobs", bill.of_jobs, given.bill), ("services", bill.of_service, given.bill_service))
+    with MessagesServer(answer=scenes.verdict, latency_seconds=_LATENCY_SECONDS) as server:
+        for name, accounts, kills in kinds:
+            for account in accounts(folder / name, server, random.Random(given.seed), kills=kills) if kills else ():
+                table.add(account)
+                if not account.holds:
+                    print(f"{account}", flush=True)
+    return table
 
 
 def _findings(folder: Path, server: MessagesServer, given: argparse.Namespace) -> Iterator[tuple[str, Finding]]:
@@ -135,6 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--real", type=int, default=25, metavar="N", help="every Nth point of a run with torch; 0: none"
     )
+    parser.add_argument("--bill", type=int, default=100, metavar="N", help="kills of jobs that ask, bill against books")
+    parser.add_argument("--bill-service", type=int, default=10, metavar="N", help="the same with the whole service")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, with what was measured so far")
     parser.add_argument("--seed", type=int, default=0, help="of the random times")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file's section")

@@ -25,7 +25,7 @@ from typing import Any
 import provenance
 import sections
 
-from freeal.compute import torch_runtime
+from freeal.compute import cpu_threads
 
 SECTION = "predict"
 BATCH_SIZE = 64
@@ -97,7 +97,7 @@ def _in_process(way: str, rows: int, model: Path, given: argparse.Namespace, fol
     table = folder / f"{rows}.csv"
     different = write_rows(table, rows, duplicates=given.duplicates)
     command = [sys.executable, __file__, "--child", way, "--model", str(model), "--table", str(table)]
-    environment = torch_runtime.ENVIRONMENT | dict(os.environ)
+    environment = cpu_threads.ENVIRONMENT | dict(os.environ)
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     table.unlink()
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -43,7 +43,7 @@ CASES = (
     refuses(
         "a gzip bomb",
         lambda: gzip.compress(b"\0" * 100_000_000, compresslevel=1, mtime=0),
-        "has a line of more than",
+        "is packed: its [0-9,]+ bytes hold more than",
         file="table.csv.gz",
     ),
     refuses(

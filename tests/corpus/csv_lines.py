@@ -118,6 +118,12 @@ CASES = (
         3,
     ),
     refuses(
+        "a block of NULs at the end, as a power cut leaves it",
+        "id,text\n1,a\n" + "\0" * 4096,
+        "holds zero bytes from byte 13 on",
+        3,
+    ),
+    refuses(
         "one line without an end",
         lambda: b"id,text\n" + b"x" * 70_000_000,
         "has a line of more than 67,108,864 characters",

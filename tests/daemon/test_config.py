@@ -81,3 +81,23 @@ def test_a_named_file_must_exist(tmp_path):
     """`--config` with a typing error does not fall back to the defaults."""
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path / "frael.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models: ~nosuchuser/x\n", "line 1, key 'models': '~nosuchuser/x' names a home folder that is not there"),
+        ('inbox: "a\\0b"\n', "line 1, key 'inbox': 'a\\x00b' can be no path"),
+        ("web:\n  token_file: ~nosuchuser/t\n", "line 2, key 'web.token_file': '~nosuchuser/t' names a home folder"),
+        ('models: "\\UFFFFFFFF"\n', "line 1: is not valid YAML"),
+        ("llm:\n  budget_usd: .nan\n", "line 2, key 'llm.budget_usd': must be a number"),
+        ("llm:\n  daily_budget_usd: inf\n", "line 2, key 'llm.daily_budget_usd': must be a number"),
+    ],
+)
+def test_what_no_setting_can_be_is_a_configuration_error(tmp_path, text, said):
+    """Never a traceback at the start, nor on SIGHUP."""
+    path = tmp_path / "freeal.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, environment={})
+    assert said in str(caught.value)

@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "kills"))  # shared with the benchmark, which is a script
 
+import bill
 import scenes
 from matrix import Point, kill_at, random_kill, recorded
 
@@ -67,6 +68,25 @@ def test_a_kill_while_corrections_are_taken_or_published_costs_nothing(tmp_path)
             copy = stage.copy_to(tmp_path / str(number))
             found = kill_at(copy, point, reference, in_flight=IN_FLIGHT)
             assert (point, True, ()) == (point, found.reached, found.notes), copy.beside("log").read_text()
+
+
+def test_no_kill_takes_a_cent_out_of_the_books(tmp_path):
+    """Jobs that ask live and in batches, killed with calls under way: what is booked was billed, and what was billed
+    is booked or unconfirmed, at once and when the job is done."""
+    with MessagesServer(answer=scenes.verdict, latency_seconds=0.1) as server:
+        accounts = list(bill.of_jobs(tmp_path, server, random.Random(3), kills=6))
+    assert 8 <= len(accounts)
+    assert [] == [account for account in accounts if not account.holds]
+    assert any(account.unconfirmed_usd for account in accounts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_kill_of_the_service_takes_a_cent_out_of_its_journal(tmp_path):
+    """One process or all of them: the journal's figures hold the bill once the job is done."""
+    with MessagesServer(answer=scenes.verdict, latency_seconds=0.3) as server:
+        accounts = list(bill.of_service(tmp_path, server, random.Random(3), kills=6))
+    assert [] == [account for account in accounts if not account.holds]
 
 
 @pytest.mark.slow

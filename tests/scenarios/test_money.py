@@ -168,7 +168,7 @@ def test_a_dry_run_tells_what_the_run_then_costs(daemon, server):
     assert "anthropic, claude-haiku-5-5" == lines["annotated by"].strip()
     assert "24 rows, 24 distinct, of text" == lines["texts"].strip()
     assert "at most 2.50 USD" in lines["cost"]
-    assert "time for answers" in lines
+    assert "training" in lines["time"]
     assert 0 == daemon.run("--once").returncode
     cost = _metrics(daemon)["cost"]
     low, high = (float(part) for part in lines["cost"].strip().split(" USD")[0].split(" to "))

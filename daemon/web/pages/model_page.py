@@ -19,10 +19,9 @@ from daemon.web.finished_models import (
     is_plain,
     labelled_files,
     version_files,
-    version_names,
 )
 from daemon.web.live.journal_reader import Records
-from daemon.web.pages.page_context import Site, text_of
+from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.pages.try_sentence import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads.zip_stream import zipped
@@ -51,6 +50,7 @@ class Models:
         return [
             Route("/models/{model}", self.model),
             Route("/models/{model}/try", self.attempt, methods=["POST"], max_body_size=4 * MOST_CHARACTERS),
+            Route("/models/{model}/versions/{version}/use", self.use, methods=["POST"], max_body_size=FORM_BYTES),
             Route("/models/{model}/versions/{version}/model.zip", self.archive),
             Route("/models/{model}/versions/{version}/{file}", self.file),
             Route("/models/{model}/predictions/{key}", self.labelled),
@@ -78,6 +78,13 @@ class Models:
             problem = str(error)
         typed = {key: value for key, value in form.items() if key.startswith("value") and isinstance(value, str)}
         return await self._page(request, shelf, opinion=opinion, problem=problem, typed=typed)
+
+    async def use(self, request: Request) -> Response:
+        """Make an earlier version the current one."""
+        await self._site.form(request)
+        shelf, version = self._shelf(request), self._version(request)
+        await anyio.to_thread.run_sync(shelf.use, version.name)
+        return see_other(f"/models/{shelf.name}")
 
     async def _page(
         self,
@@ -153,14 +160,14 @@ class Models:
 
     def _version(self, request: Request) -> Path:
         shelf, wanted = self._shelf(request), request.path_params["version"]
-        name = next((name for name in version_names(shelf) if name == wanted), None)
+        name = next((name for name in shelf.version_names() if name == wanted), None)
         if name is None:
             raise _not_found()
         return shelf.version(name)
 
 
 def _list(shelf: Shelf) -> tuple[tuple[_Version, ...], tuple[Labelled, ...]]:
-    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in version_names(shelf))
+    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in shelf.version_names())
     return versions, labelled_files(shelf)
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from daemon.errors import ChildError, RefusedFileError
 from daemon.inbox.claim_pair import load_spec
-from daemon.inbox.pairing import SPEC_SUFFIXES
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_estimate import survey
 from daemon.processes.message_protocol import Failure, Result
 from daemon.processes.single_question import ask_once
@@ -33,7 +33,8 @@ from freeal.spec.job_spec import Spec
 from freeal.table.file_formats import DATA_SUFFIXES
 
 PEEK = "daemon.processes.preview_table"
-ROWS_SHOWN = 4
+ROWS_READ = 30
+"""To guess from what a column is; the page shows the first four."""
 CHARACTERS_SHOWN = 300
 _OVERHEAD_BYTES = 100_000
 """What a form adds around its files."""
@@ -92,7 +93,7 @@ class NewJob:
         self._site.require_right(request)
         upload = self._upload(request)
         sample = await _sample(upload)
-        form = spec_form.blank(upload.stem, sample.header)
+        form = spec_form.blank(upload.stem, sample.header, sample.rows)
         text = upload.spec.read_text("utf-8", errors="replace") if upload.has_spec else ""
         return self._page(request, upload, {"sample": sample, "form": form, "spec_text": text})
 
@@ -157,7 +158,7 @@ async def _sample(upload: Upload) -> Sample:
     """Read by a process of its own, once; kept beside the table."""
     kept = upload.folder / "sample.json"
     if not await anyio.to_thread.run_sync(kept.exists):
-        request = {"path": str(upload.data), "rows": ROWS_SHOWN, "characters": CHARACTERS_SHOWN}
+        request = {"path": str(upload.data), "rows": ROWS_READ, "characters": CHARACTERS_SHOWN}
         answer = await ask_once(PEEK, json.dumps(request))
         if not isinstance(answer, Result):
             error = answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")

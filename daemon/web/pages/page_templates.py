@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from daemon.journal.job_record import FINISHED, RUNNING, Job, State
 from daemon.status.status_snapshot import pace
+from daemon.terminal.stage_words import in_words
 from daemon.web.live.live_feed import View
 from daemon.web.live.page_snapshot import Snapshot
 from freeal.report.number_format import duration, printable
@@ -116,14 +117,12 @@ def one_line(text: str) -> Markup:
 
 def progress(job: Job) -> str:
     """How far a running job is, in words."""
-    what = job.stage or "starting"
-    text = f"round {job.round}, {what}" if job.round else what
+    text = in_words(job.stage or "starting", round_number=job.round, rounds=job.rounds)
     if not job.total:
         return text
-    left = pace(job, job.updated_at).get(
-        "remaining_seconds"
-    )  # as of its last sign of life: else it changes each second
-    ending = "" if left is None else f", about {duration(left)} left"
+    # as of its last sign of life: else it changes each second
+    left = pace(job, job.updated_at)["remaining_seconds"]
+    ending = "" if left is None else f", about {duration(left)} left in all"
     return f"{text}: {job.done:,} of {job.total:,}{ending}"
 
 

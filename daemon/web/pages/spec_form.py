@@ -10,6 +10,7 @@ import yaml
 from starlette.datastructures import FormData
 
 from daemon.web.pages.page_context import text_of
+from freeal.table import column_roles
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,12 +35,14 @@ class SpecForm:
         return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
 
 
-def blank(name: str, header: Sequence[str]) -> SpecForm:
-    """The form before anything was typed: every column is text, but for one that is plainly an id."""
-    ids = [column for column in header if column.strip().lower() in {"id", "row_id", "uuid"}]
-    id_column = ids[0] if ids and len(header) > 1 else ""
+def blank(name: str, header: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> SpecForm:
+    """The form before anything was typed, its columns ticked as what they seem to be in the first rows."""
+    roles = column_roles.guess(header, rows)
     return SpecForm(
-        name=name, text_columns=tuple(column for column in header if column != id_column), id_column=id_column
+        name=name,
+        text_columns=roles.texts,
+        label_column=roles.label_column or "",
+        id_column=roles.id_column or "",
     )
 
 

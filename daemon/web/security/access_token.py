@@ -14,6 +14,7 @@ from pathlib import Path
 from daemon.config import WebSettings
 from daemon.host.clock import Clock
 from freeal.errors import ConfigError, Where
+from freeal.files import home_folder
 
 SESSION_COOKIE = "freeal_session"
 VISIT_COOKIE = "freeal_visit"
@@ -37,7 +38,11 @@ def find_token(web: WebSettings, *, environ: Mapping[str, str], base: Path, sour
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder) / CREDENTIAL).is_file():
         return _read(path, source)
-    return None if web.token_file is None else _read(base / web.token_file.expanduser(), source)
+    return (
+        None
+        if web.token_file is None
+        else _read(base / home_folder.expanded(web.token_file, Where(file=source, key="web.token_file")), source)
+    )
 
 
 def _read(path: Path, source: str) -> Token:

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 
 from daemon.config import Settings
 from daemon.host.clock import Clock
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.inbox.model_name import plain_name
-from daemon.inbox.pairing import SPEC_SUFFIXES
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.web.uploads.multipart_form import File
 from freeal.files import atomic_write

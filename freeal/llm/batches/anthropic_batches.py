@@ -78,20 +78,22 @@ class AnthropicBatches:
             raise translated(cause, route=self._model.route) from cause
         return _known(batch)
 
-    async def newest(self) -> str | None:
-        """The id of the newest batch of the workspace."""
+    async def newest(self) -> Batch | None:
+        """The newest batch of the workspace."""
         try:
             page = await self._client.messages.batches.list(limit=1)
         except (anthropic.AnthropicError, ValueError) as cause:
             raise translated(cause, route=self._model.route) from cause
-        return _known(page.data[0]).id if page.data else None
+        return _known(page.data[0]) if page.data else None
 
-    async def newer_than(self, batch_id: str | None, *, not_before: datetime.datetime) -> AsyncGenerator[Batch, None]:
+    async def newer_than(
+        self, batch_id: str | None, *, not_before: datetime.datetime | None
+    ) -> AsyncGenerator[Batch, None]:
         """Page by page, the newest first."""
         try:
             async for listed in self._client.messages.batches.list(limit=_PAGE):
                 batch = _known(listed)
-                if batch.id == batch_id or batch.created_at < not_before:
+                if batch.id == batch_id or (not_before is not None and batch.created_at < not_before):
                     return
                 yield batch
         except (anthropic.AnthropicError, ValueError) as cause:

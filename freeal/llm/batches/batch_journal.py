@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,29 @@ from freeal.files import atomic_write
 FILE_NAME = "batches.sqlite"
 """Beside the answer store."""
 
-_SCHEMA_VERSION = 1
-_BUSY_TIMEOUT_SECONDS = 60.0
-_KEPT_SECONDS = 30 * 86_400.0
-"""Anthropic keeps the results of a batch for 29 days."""
+KEPT_SECONDS = 30 * 86_400.0
+"""Anthropic keeps the results of a batch for 29 days: of an older one nothing can be had. The service has the last word
+on that, and nothing is forgotten because of a clock of ours."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS batches (
+_SCHEMA_VERSION = 2
+_BUSY_TIMEOUT_SECONDS = 600.0
+_BATCHES = """CREATE TABLE batches (
     intention TEXT PRIMARY KEY, job TEXT NOT NULL, endpoint TEXT NOT NULL, newest_before TEXT, batch_id TEXT,
     requests INTEGER NOT NULL, cancelled INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS requests (intention TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (intention, key))
-WITHOUT ROWID
-"""
+) WITHOUT ROWID"""
+_REQUESTS = """CREATE TABLE requests (
+    intention TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (intention, key)
+) WITHOUT ROWID"""
+_STEPS = (
+    (_BATCHES, _REQUESTS),
+    ("ALTER TABLE batches ADD COLUMN newest_before_at REAL",),
+)
+"""What leads from each format to the next."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """One batch, or the intention to create one. `created_at` is the Unix time of the intention."""
+    """One batch, or the intention to create one. `created_at` is the Unix time of the intention, by our clock."""
 
     intention: str
     """Sixteen hexadecimal digits, unique to this attempt; every `custom_id` of the batch begins with it."""
@@ -49,6 +55,8 @@ class Entry:
     """Where it was sent to: a batch of another address is not there."""
     newest_before: str | None
     """The newest batch on the server when the intention was written: ours can only be newer."""
+    newest_before_at: float | None
+    """The Unix time at which that one was created, by the server's clock."""
     batch_id: str | None
     """None as long as nobody knows whether the server has it."""
     requests: int
@@ -89,13 +97,22 @@ class BatchBook:
             self._connection.close()
             raise
 
-    def intend(self, *, job: str, endpoint: str, newest_before: str | None, keys: Sequence[str]) -> Entry:
+    def intend(
+        self,
+        *,
+        job: str,
+        endpoint: str,
+        newest_before: str | None,
+        newest_before_at: float | None = None,
+        keys: Sequence[str],
+    ) -> Entry:
         """Write down that a batch of these requests is about to be created."""
         entry = Entry(
             intention=secrets.token_hex(8),
             job=job,
             endpoint=endpoint,
             newest_before=newest_before,
+            newest_before_at=newest_before_at,
             batch_id=None,
             requests=len(keys),
             cancelled=False,
@@ -103,9 +120,9 @@ class BatchBook:
         )
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO batches (intention, job, endpoint, newest_before, requests, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (entry.intention, job, endpoint, newest_before, entry.requests, entry.created_at),
+                "INSERT INTO batches (intention, job, endpoint, newest_before, newest_before_at, requests, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (entry.intention, job, endpoint, newest_before, newest_before_at, entry.requests, entry.created_at),
             )
             connection.executemany("INSERT INTO requests VALUES (?, ?)", [(entry.intention, key) for key in keys])
         return entry
@@ -121,7 +138,8 @@ class BatchBook:
     def close_entry(self, entry: Entry) -> None:
         """Strike out a batch whose results are stored, or which does not exist."""
         with self._transaction() as connection:
-            _delete(connection, [entry.intention])
+            connection.execute("DELETE FROM requests WHERE intention = ?", (entry.intention,))
+            connection.execute("DELETE FROM batches WHERE intention = ?", (entry.intention,))
 
     def open_entries(self, endpoint: str | None = None, *, job: str | None = None) -> list[Entry]:
         """What is not struck out, oldest first; of one address, or one job, where they are given."""
@@ -164,20 +182,10 @@ class BatchBook:
                     where=Where(file=path),
                     hint="it was written by a later version of this software: use that one",
                 )
-            for statement in _SCHEMA.split(";"):
+            for statement in itertools.chain.from_iterable(_STEPS[version:]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            stale = connection.execute(
-                "SELECT intention FROM batches WHERE created_at < ?", (time.time() - _KEPT_SECONDS,)
-            ).fetchall()
-            _delete(connection, (intention for (intention,) in stale))
 
 
 def _entry(columns: dict[str, Any]) -> Entry:
     return Entry(**columns | {"cancelled": bool(columns["cancelled"])})
-
-
-def _delete(connection: sqlite3.Connection, intentions: Iterable[str]) -> None:
-    for intention in intentions:
-        connection.execute("DELETE FROM requests WHERE intention = ?", (intention,))
-        connection.execute("DELETE FROM batches WHERE intention = ?", (intention,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 
 import anyio
@@ -16,6 +16,8 @@ from freeal.llm.batches.batch_journal import BatchBook, Entry
 from freeal.llm.batches.batch_service import Batch, BatchService
 from freeal.llm.batches.lost_batch_search import Search
 from freeal.llm.limits.retry import Retry
+from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.types import Prompt
 
 _FIRST_WAIT_SECONDS = 2.0
@@ -24,9 +26,10 @@ _GROWTH = 1.5
 
 
 class Track:
-    """Keeps record and service in step for one job.
+    """Keeps record and service in step for one job, and the most that its batches can cost in the answer store, where
+    it counts from before a batch goes until it is read or known not to exist.
 
-    `wall` is the Unix time, for the age of an intention alone; all waiting is `sleep`, whatever the clock does.
+    All waiting is `sleep`; no clock of ours decides anything.
     """
 
     def __init__(
@@ -34,15 +37,15 @@ class Track:
         service: BatchService,
         *,
         book: BatchBook,
+        store: AnswerStore,
         retry: Retry,
         emit: Emit,
         job: str,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._service, self._book, self._retry = service, book, retry
+        self._service, self._book, self._store, self._retry = service, book, store, retry
         self._emit, self._job, self._sleep = emit, job, sleep
-        self._search = Search(service, retry, self._wait_for_end, sleep, wall)
+        self._search = Search(service, retry, self._wait_for_end, sleep)
 
     @property
     def job(self) -> str:
@@ -58,19 +61,42 @@ class Track:
         return await anyio.to_thread.run_sync(self._book.keys, entry)
 
     async def strike_out(self, entry: Entry) -> None:
-        """A batch is over with."""
+        """A batch is over with: what it cost is booked, or it never was."""
+        await self._write(closed=[entry.intention])
         await anyio.to_thread.run_sync(self._book.close_entry, entry)
 
-    async def create(self, prompts: Mapping[str, Prompt]) -> Entry:
+    async def give_up(self, entry: Entry) -> None:
+        """A batch whose results nobody can read any more: what it may have cost stays with its job, as unconfirmed."""
+        await self._write(given_up=[entry.intention])
+        await anyio.to_thread.run_sync(self._book.close_entry, entry)
+
+    async def give_up_unrecorded(self) -> dict[str, float]:
+        """The same for batches of this job that are in the answer store and no longer in the record; what they were,
+        by intention."""
+        recorded = {entry.intention for entry in await anyio.to_thread.run_sync(self._book.open_entries)}
+        lost = {call: usd for call, usd in (await self.most_usd()).items() if call not in recorded}
+        if lost:
+            await self._write(given_up=list(lost))
+        return lost
+
+    async def most_usd(self) -> dict[str, float]:
+        """The most that each batch of this job that is not read yet can cost, by intention."""
+        return await anyio.to_thread.run_sync(self._store.open_batches)
+
+    async def create(self, prompts: Mapping[str, Prompt], *, most_usd: float) -> Entry:
         """Submit a batch of request key -> prompt, exactly once, however often the line breaks."""
         newest = await self._retry.call(self._service.newest)
         entry = await anyio.to_thread.run_sync(self._intend, newest, list(prompts))
+        await self._write(opened=[OpenCall(most_usd, entry.intention, in_batch=True)])
         requests = {entry.custom_id(key): prompt for key, prompt in prompts.items()}
+        begun = anyio.current_time()
         may_exist = False
 
         async def attempt() -> Entry:
             nonlocal may_exist
-            found = await self._search.find(entry, taken=await self._taken()) if may_exist else None
+            age_seconds = anyio.current_time() - begun
+            taken = await self._taken()
+            found = await self._search.find(entry, taken=taken, age_seconds=age_seconds) if may_exist else None
             if found is not None:
                 await self._note(entry, found)
                 return dataclasses.replace(entry, batch_id=found.id)
@@ -98,8 +124,21 @@ class Track:
     async def _note(self, entry: Entry, batch: Batch) -> None:
         await anyio.to_thread.run_sync(self._book.created, entry, batch.id)
 
-    def _intend(self, newest: str | None, keys: Sequence[str]) -> Entry:
-        return self._book.intend(job=self._job, endpoint=self._service.endpoint, newest_before=newest, keys=keys)
+    def _intend(self, newest: Batch | None, keys: Sequence[str]) -> Entry:
+        return self._book.intend(
+            job=self._job,
+            endpoint=self._service.endpoint,
+            newest_before=newest.id if newest else None,
+            newest_before_at=newest.created_at.timestamp() if newest else None,
+            keys=keys,
+        )
+
+    async def _write(
+        self, *, opened: Sequence[OpenCall] = (), closed: Sequence[str] = (), given_up: Sequence[str] = ()
+    ) -> None:
+        put = functools.partial(self._store.put_many, {}, opened=opened, closed=closed, given_up=given_up)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(put)
 
     async def _taken(self) -> Collection[str]:
         return {entry.batch_id for entry in await self.entries() if entry.batch_id is not None}
@@ -151,7 +190,9 @@ class Track:
                 wait_seconds = min(wait_seconds * _GROWTH, _LONGEST_WAIT_SECONDS)
 
     async def _wait_for_end(self, batch_id: str) -> Batch | None:
-        stranger = Entry("", self._job, self._service.endpoint, None, batch_id, 0, cancelled=False, created_at=0.0)
+        stranger = Entry(
+            "", self._job, self._service.endpoint, None, None, batch_id, 0, cancelled=False, created_at=0.0
+        )
         async with contextlib.aclosing(self.ended([stranger])) as ended:
             async for _, batch in ended:
                 return batch

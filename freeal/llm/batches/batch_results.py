@@ -13,7 +13,7 @@ from freeal.llm.batches.batch_service import BatchService, Outcome
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import BATCH_SHARE
-from freeal.types import Reply, Usage
+from freeal.types import Reply
 
 _REPLIES_AT_ONCE = 500
 
@@ -58,7 +58,6 @@ class Collector:
         with anyio.CancelScope(shield=True):
             known = await anyio.to_thread.run_sync(self._store.get_many, list(replies))
             fresh = {key: reply for key, reply in replies.items() if key not in known}
-            used = sum((reply.usage for reply in fresh.values()), Usage())
-            bill = self._ledger.charge(used, share=BATCH_SHARE)
+            bill = self._ledger.charge(*(reply.usage for reply in fresh.values()), share=BATCH_SHARE)
             await anyio.to_thread.run_sync(functools.partial(self._store.put_many, fresh, bill=bill))
         on_stored({**replies, **known})

@@ -11,13 +11,14 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import anyio.to_thread
 
 from freeal.errors import AccountError, BudgetReachedError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Emit, Notice
-from freeal.llm.batches.batch_journal import Entry
+from freeal.llm.batches.batch_journal import KEPT_SECONDS, Entry
 from freeal.llm.batches.batch_lifecycle import Track
 from freeal.llm.batches.batch_results import Collector
 from freeal.llm.batches.batch_service import Batch, BatchService, Outcome
@@ -26,7 +27,7 @@ from freeal.llm.protocols import OnAnswered, Sent, TryLive
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.prices import BATCH_SHARE, ceiling
-from freeal.types import Prompt, Reply, Status, Usage
+from freeal.types import Prompt, Reply, Status
 
 _LEAST_SHARE = 50
 _PROBES = 3
@@ -94,6 +95,7 @@ class BatchSender:
         """What could be answered in batches. Requests in a batch that is under way, of whatever job, wait for it."""
         run = _Run(prompts, on_answered, try_live)
         await self._track.find_lost()
+        await self._hold_again()
         await self._take_in_forgotten(run)
         while run.open:
             # Another job may have read a batch that both of them need.
@@ -111,13 +113,31 @@ class BatchSender:
 
     # What is under way
 
+    async def _hold_again(self) -> None:
+        """Set aside what batches of this job may cost that an earlier run has left under way."""
+        for call, usd in (await self._track.give_up_unrecorded()).items():
+            held = self._reservations.pop(call) if call in self._reservations else self._ledger.hold(usd)
+            self._ledger.forfeit(held)
+        for call, usd in (await self._track.most_usd()).items():
+            if call not in self._reservations:
+                self._reservations[call] = self._ledger.hold(usd, share=BATCH_SHARE)
+
     async def _take_in_forgotten(self, run: _Run) -> None:
-        """Batches of this job that nobody waits for any more: another job read them, or the question is another now."""
+        """Batches of this job that nobody waits for any more: another job read them, or the question is another now.
+        And those of any job that the service keeps no longer."""
         for entry in await self._track.entries():
+            if entry.batch_id is None:
+                continue
             if entry.job == self._track.job and run.open.keys().isdisjoint(await self._track.keys(entry)):
                 batch = await self._track.look_up(entry)
                 if batch is None or batch.ended:
                     await self._take_in(run, entry, batch)
+            elif self._is_old(entry) and await self._track.look_up(entry) is None:
+                await self._take_in(run, entry, None)
+
+    def _is_old(self, entry: Entry) -> bool:
+        # A clock that is wrong costs a look at the service, no more.
+        return time.time() - entry.created_at > KEPT_SECONDS
 
     async def _holding(self, wanted: Mapping[str, Prompt]) -> dict[Entry, list[str]]:
         """The batches that hold some of the wanted requests, with those."""
@@ -130,12 +150,13 @@ class BatchSender:
         return holding
 
     def _reserve_again(self, entry: Entry, prompts: Sequence[Prompt]) -> None:
+        """Of another job's batch: who reads it first is billed for it."""
         if entry.intention in self._reservations:
             return
         try:
-            self._reservations[entry.intention] = self._ledger.reserve(_most(prompts), share=BATCH_SHARE)
+            self._reservations[entry.intention] = self._ledger.reserve(*map(ceiling, prompts), share=BATCH_SHARE)
         except BudgetReachedError:
-            return  # it is submitted and will be billed; the cap was lowered since, and holds for all that comes after
+            return  # it is submitted and will be billed; the cap holds for all that comes after
 
     async def _take_in(self, run: _Run, entry: Entry, batch: Batch | None) -> None:
         """Store what a batch came to, and open for another try what nobody worked on."""
@@ -146,9 +167,13 @@ class BatchSender:
         else:
             names = {entry.custom_id(key): key for key in keys}
             outcomes = await self._retry.call(functools.partial(self._collector.collect, batch.id, names, run.answer))
-        await self._track.strike_out(entry)
-        if (reservation := self._reservations.pop(entry.intention, None)) is not None:
-            self._ledger.release(reservation)
+        reservation = self._reservations.pop(entry.intention, None)
+        if batch is not None or entry.job != self._track.job:
+            if reservation is not None:
+                self._ledger.release(reservation)
+        elif reservation is not None:
+            self._ledger.forfeit(reservation)
+        await (self._track.give_up(entry) if batch is None else self._track.strike_out(entry))
         fatal: LlmError | None = None
         for key in keys:
             if key in run.open:
@@ -202,9 +227,11 @@ class BatchSender:
         return created
 
     async def _create(self, part: Mapping[str, Prompt]) -> Entry:
-        reservation = self._ledger.reserve(_most(part.values()), share=BATCH_SHARE)
+        reservation = self._ledger.reserve(*map(ceiling, part.values()), share=BATCH_SHARE)
         try:
-            entry = await self._track.create(part)
+            entry = await self._track.create(part, most_usd=reservation.usd)
+        except TransientError:
+            raise  # it may have been taken: what it can cost stays set aside
         except BaseException:
             self._ledger.release(reservation)
             raise
@@ -213,7 +240,7 @@ class BatchSender:
 
     def _refusal(self, prompts: Iterable[Prompt]) -> BudgetReachedError | None:
         try:
-            self._ledger.release(self._ledger.reserve(_most(prompts), share=BATCH_SHARE))
+            self._ledger.release(self._ledger.reserve(*map(ceiling, prompts), share=BATCH_SHARE))
         except BudgetReachedError as error:
             return error
         return None
@@ -243,7 +270,3 @@ class BatchSender:
             size_bytes += more_bytes
         if part:
             yield part
-
-
-def _most(prompts: Iterable[Prompt]) -> Usage:
-    return sum((ceiling(prompt) for prompt in prompts), Usage())

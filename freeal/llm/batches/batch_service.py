@@ -51,11 +51,12 @@ class BatchService(Protocol):
     async def create(self, requests: Mapping[str, Prompt]) -> Batch:
         """Submit a batch of `custom_id` -> prompt. After a `TransientError` nobody knows whether it was taken."""
 
-    async def newest(self) -> str | None:
-        """The id of the newest batch; None when there is none."""
+    async def newest(self) -> Batch | None:
+        """The newest batch; None when there is none."""
 
-    def newer_than(self, batch_id: str | None, *, not_before: datetime.datetime) -> AsyncGenerator[Batch, None]:
-        """Batches newer than that one, the newest first; all of them for None, but none created before that time."""
+    def newer_than(self, batch_id: str | None, *, not_before: datetime.datetime | None) -> AsyncGenerator[Batch, None]:
+        """Batches newer than that one, the newest first; all of them for None, but none created before that time,
+        which is by the service's clock."""
 
     async def look_up(self, batch_id: str) -> Batch | None:
         """How far a batch is; None when the service does not know it (any more)."""

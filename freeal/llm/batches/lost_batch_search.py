@@ -2,13 +2,14 @@
 
 The API cannot be searched, and a listing shows of a batch only its id, its size and its times. What works:
 
-1. The intention names the batch that was the newest before. Listed newest first, only what stands above it can be ours;
-   no clock of ours is compared with one of theirs.
+1. The intention names the batch that was the newest before. Listed newest first, only what stands above it can be ours.
+   Should that one be deleted, ours is not older by the service's own clock: none of ours is compared with it, nor does
+   one decide anything else, for clocks are set while programs run.
 2. Of those, batches of another size are not ours, nor are those whose ids stand in the record already.
 3. The names of requests (`custom_id`) begin with our intention, but are shown in the results only. So a batch that has
    ended is told by its first result; one that has not is waited for, a day at most, and then told.
-4. A batch may turn up a moment after the call that made it broke off. An intention younger than `SETTLING_SECONDS` that
-   is not found is looked for once more when it is that old.
+4. A batch may turn up a moment after the call that made it broke off. An intention that is not found is looked for once
+   more, `SETTLING_SECONDS` after it was written at the earliest; one of an earlier process after all of that time.
 
 So a batch is never submitted twice. The price: while a stranger's batch of exactly the same size, created in the same
 moments in the same workspace, is under way, ours is not submitted either.
@@ -26,13 +27,15 @@ from freeal.llm.batches.batch_service import Batch, BatchService
 from freeal.llm.limits.retry import Retry
 
 SETTLING_SECONDS = 60.0
-_MARGIN = datetime.timedelta(days=1)
-"""Should the batch named in the intention be deleted: older batches than this need not be listed."""
+_MARGIN = datetime.timedelta(minutes=1)
+"""For what the clocks of the service's own machines differ by."""
 
 
 async def candidates(entry: Entry, service: BatchService, retry: Retry, *, taken: Collection[str]) -> list[Batch]:
     """The batches an intention may have become, oldest first. `taken` are ids that belong to other entries."""
-    not_before = datetime.datetime.fromtimestamp(entry.created_at, datetime.UTC) - _MARGIN
+    not_before = None
+    if entry.newest_before_at is not None:
+        not_before = datetime.datetime.fromtimestamp(entry.newest_before_at, datetime.UTC) - _MARGIN
 
     async def listed() -> list[Batch]:
         return [batch async for batch in service.newer_than(entry.newest_before, not_before=not_before)]
@@ -43,18 +46,19 @@ async def candidates(entry: Entry, service: BatchService, retry: Retry, *, taken
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Search:
-    """Looks for batches. `wait_for_end` gives a batch once it has ended, None when it is gone; `wall` is Unix time."""
+    """Looks for batches. `wait_for_end` gives a batch once it has ended, None when it is gone."""
 
     service: BatchService
     retry: Retry
     wait_for_end: Callable[[str], Awaitable[Batch | None]]
     sleep: Callable[[float], Awaitable[None]]
-    wall: Callable[[], float]
 
-    async def find(self, entry: Entry, *, taken: Collection[str]) -> Batch | None:
-        """The batch of an intention; None when it was not created. `taken` are ids that belong to other entries."""
+    async def find(self, entry: Entry, *, taken: Collection[str], age_seconds: float = 0.0) -> Batch | None:
+        """The batch of an intention that is `age_seconds` old at least; None when it was not created.
+
+        `taken` are ids that belong to other entries.
+        """
         found = await self._look(entry, taken)
-        age_seconds = max(0.0, self.wall() - entry.created_at)
         if found is None and age_seconds < SETTLING_SECONDS:
             await self.sleep(SETTLING_SECONDS - age_seconds)
             found = await self._look(entry, taken)

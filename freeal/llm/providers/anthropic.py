@@ -28,6 +28,7 @@ from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.messages_api import read_message
 from freeal.llm.replies.response_reader import Response, read_messages_response
+from freeal.money.current_models import nearest_current
 from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, Reply
 
@@ -137,7 +138,16 @@ class AnthropicModel(RemoteModel):
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
             raise translated(cause, route=self._route) from cause
         self.heard(headers)
-        return read_messages_response(_response(status, headers, content))
+        try:
+            return read_messages_response(_response(status, headers, content))
+        except LlmError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: LlmError) -> LlmError:
+        """Who is told that there is no such model also learns which there are."""
+        if isinstance(error, AccountError) and "answered 404" in error.problem and error.hint:
+            error.hint += f"; models of today: {', '.join(nearest_current(self._model))}"
+        return error
 
 
 def _response(status: int, headers: Mapping[str, str], content: bytes) -> Response:

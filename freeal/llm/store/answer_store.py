@@ -2,54 +2,31 @@
 
 An answer's key is the hash of the complete request, so a changed word in a prompt, another demonstration, model or
 schema is another question. Replies are stored before anything is computed from them, and what they cost is stored with
-them in one commit: after a kill the books agree with the answers.
+them in one commit, which also strikes out the call that was written down before it went (bill_records.py): after a
+kill the books agree with the answers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from freeal.errors import ConfigError, Where
 from freeal.files import atomic_write
+from freeal.llm.store import bill_records, store_file
+from freeal.llm.store.bill_records import NO_BILL, OpenCall
+from freeal.llm.store.store_file import BUSY_TIMEOUT_SECONDS
 from freeal.types import Bill, Outcome, Prompt, Reply, Usage
 
 _ALGORITHM = "freeal-request-1"
-SCHEMA_VERSION = 2
-"""Raised with every change; a file of a later version is refused."""
-
-_BUSY_TIMEOUT_SECONDS = 60.0
 _KEYS_PER_QUERY = 500  # SQLite's oldest limit on variables is 999
-
-_USAGE_COLUMNS = tuple(field.name for field in dataclasses.fields(Usage))
-_COUNT = " INTEGER NOT NULL, ".join(_USAGE_COLUMNS)
-_USD_COLUMNS = ("usd", "unconfirmed_usd")
-_USD = " REAL NOT NULL, ".join(_USD_COLUMNS)
-_STEPS = (
-    ("CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL, stored_at REAL NOT NULL) WITHOUT ROWID",),
-    (
-        "ALTER TABLE replies ADD COLUMN asked_of TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE replies ADD COLUMN hits INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE replies ADD COLUMN used_at REAL NOT NULL DEFAULT 0",
-        f"CREATE TABLE bills (job TEXT PRIMARY KEY, {_USD} REAL NOT NULL, {_COUNT} INTEGER NOT NULL, updated_at REAL)",
-    ),
-)
-"""What leads from each format to the next."""
-
-_ADD_TO_BILL = (
-    f"INSERT INTO bills (job, {', '.join((*_USD_COLUMNS, *_USAGE_COLUMNS))}, updated_at) "  # noqa: S608 - names of ours
-    f"VALUES (?, ?, ?{', ?' * len(_USAGE_COLUMNS)}, ?) ON CONFLICT (job) DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in (*_USD_COLUMNS, *_USAGE_COLUMNS))
-    + ", updated_at = excluded.updated_at"
-)
 
 
 _NO_PART_OF_THE_QUESTION = frozenset({"output_tokens"})
@@ -70,26 +47,43 @@ def request_key(prompt: Prompt, fingerprint: str) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-NO_BILL = Bill()
-
-
 class AnswerStore(Protocol):
-    """Replies by request key. May be called from any thread."""
+    """Replies by request key, and one job's bill. May be called from any thread.
+
+    Raises `StoreBusyError` when somebody else holds the file for too long.
+    """
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The stored replies among `keys`."""
 
-    def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
+    def put_many(
+        self,
+        replies: Mapping[str, Reply],
+        *,
+        bill: Bill = NO_BILL,
+        opened: Sequence[OpenCall] = (),
+        closed: Collection[str] = (),
+        given_up: Sequence[str] = (),
+    ) -> None:
         """Store replies and add `bill` to what this job was billed; when this returns both survive a crash.
 
-        A reply already there is replaced.
+        In the same commit calls that are about to go are written down (`opened`), those that came back struck out
+        (`closed`), and the most that lost ones can have cost is left with their jobs, as unconfirmed (`given_up`). A
+        reply already there is replaced.
         """
 
     def set_aside(self, keys: Iterable[str]) -> None:
         """Give these replies out no more: they are no answers. They are kept, for whoever wants to see what came."""
 
+    def begin(self) -> Bill:
+        """What this job was billed before this run. Live calls that a killed run left open are given up; batches are
+        not among it, see `open_batches`."""
+
+    def open_batches(self) -> dict[str, float]:
+        """The batches of this job that are not read yet, by the id of their call: the most each can cost in USD."""
+
     def billed(self) -> Bill:
-        """What this job was billed so far, earlier runs included."""
+        """What this job was billed so far, earlier runs included; what is under way counts as unconfirmed."""
 
     def close(self) -> None:
         """Release the file."""
@@ -101,6 +95,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._replies: dict[str, Reply] = {}
         self._bill = NO_BILL
+        self._open: dict[str, OpenCall] = {}
 
     def __len__(self) -> int:
         """How many replies are stored."""
@@ -110,10 +105,32 @@ class MemoryStore:
         """The stored replies among `keys`."""
         return {key: self._replies[key] for key in keys if key in self._replies}
 
-    def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
+    def put_many(
+        self,
+        replies: Mapping[str, Reply],
+        *,
+        bill: Bill = NO_BILL,
+        opened: Sequence[OpenCall] = (),
+        closed: Collection[str] = (),
+        given_up: Sequence[str] = (),
+    ) -> None:
         """Store replies until the object goes."""
         self._replies.update(replies)
         self._bill = self._bill + bill
+        self._open.update({call.id: call for call in opened})
+        for call_id in given_up:
+            self._bill = self._bill + Bill(unconfirmed_usd=self._open[call_id].usd)
+        for call_id in (*closed, *given_up):
+            self._open.pop(call_id, None)
+
+    def begin(self) -> Bill:
+        """What was billed since the object was made."""
+        self.put_many({}, given_up=[call.id for call in self._open.values() if not call.in_batch])
+        return self._bill
+
+    def open_batches(self) -> dict[str, float]:
+        """The batches that are not read yet."""
+        return {call.id: call.usd for call in self._open.values() if call.in_batch}
 
     def set_aside(self, keys: Iterable[str]) -> None:
         """Give these replies out no more."""
@@ -121,8 +138,8 @@ class MemoryStore:
             self._replies.pop(key, None)
 
     def billed(self) -> Bill:
-        """What was billed since the object was made."""
-        return self._bill
+        """What was billed since the object was made; what is under way counts as unconfirmed."""
+        return self._bill + Bill(unconfirmed_usd=sum(call.usd for call in self._open.values()))
 
     def close(self) -> None:
         """Nothing to release."""
@@ -132,46 +149,59 @@ class SqliteStore:
     """An answer store in one SQLite file: WAL, a full sync per commit, safe with several processes and threads.
 
     `job` is whose bill is kept, `asked_of` who answers (`provider/model`), for `python -m freeal cache`. Raises
-    `ConfigError` for a file that is damaged, is no answer store, or was written by a later version.
+    `ConfigError` for a file that is damaged, is no answer store, or was written by a later version, and
+    `StoreBusyError` after `busy_timeout_seconds` in which somebody else held it.
     """
 
-    def __init__(self, path: Path, *, job: str = "", asked_of: str = "") -> None:
+    def __init__(
+        self, path: Path, *, job: str = "", asked_of: str = "", busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         self._path = path
         self._job = job
         self._asked_of = asked_of
         self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as cause:
-            self._connection.close()
-            raise unusable(path, cause) from cause
-        except ConfigError:
-            self._connection.close()
-            raise
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._connection = store_file.opened(path, busy_timeout_seconds=busy_timeout_seconds)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The stored replies among `keys`, each counted as a hit; an entry that cannot be read counts as missing."""
-        with self._lock:
+        with self._in_turn():
             found = stored_replies(self._connection, keys)
             if found:
                 self._count_hits(list(found))
         return found
 
-    def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
-        """Store replies and their bill in one transaction; on disk when this returns."""
+    def put_many(
+        self,
+        replies: Mapping[str, Reply],
+        *,
+        bill: Bill = NO_BILL,
+        opened: Sequence[OpenCall] = (),
+        closed: Collection[str] = (),
+        given_up: Sequence[str] = (),
+    ) -> None:
+        """Store replies, their bill and what it says of calls in one transaction; on disk when this returns."""
         now = time.time()
         rows = [(key, _encoded(reply), now, now, self._asked_of) for key, reply in replies.items()]
-        with self._lock, atomic_write.transaction(self._connection):
+        with self._in_turn(), atomic_write.transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO replies (key, reply, stored_at, used_at, asked_of) VALUES (?, ?, ?, ?, ?)", rows
             )
-            if bill != NO_BILL:
-                amounts = (bill.usd, bill.unconfirmed_usd, *dataclasses.astuple(bill.usage))
-                self._connection.execute(_ADD_TO_BILL, (self._job, *amounts, now))
+            bill_records.add(self._connection, self._job, bill)
+            bill_records.write_down(self._connection, self._job, opened)
+            bill_records.strike_out(self._connection, closed)
+            bill_records.give_up(self._connection, given_up)
+
+    def begin(self) -> Bill:
+        """What this job was billed before this run; its live calls that nobody struck out are given up for good."""
+        with self._in_turn(), atomic_write.transaction(self._connection):
+            bill_records.give_up_killed(self._connection, self._job)
+            return bill_records.booked(self._connection, self._job)
+
+    def open_batches(self) -> dict[str, float]:
+        """The batches of this job that are not read yet: the most each can cost."""
+        with self._in_turn():
+            return bill_records.open_usd(self._connection, self._job, in_batch=True)
 
     def set_aside(self, keys: Iterable[str]) -> None:
         """Move replies out of the way of their questions: under their key and the time, which is nobody's key."""
@@ -180,17 +210,25 @@ class SqliteStore:
             self._connection.executemany("UPDATE replies SET key = ? WHERE key = ?", moves)
 
     def billed(self) -> Bill:
-        """What this job was billed so far, by this process and those before it."""
-        columns = ", ".join((*_USD_COLUMNS, *_USAGE_COLUMNS))
-        query = f"SELECT {columns} FROM bills WHERE job = ?"  # noqa: S608 - names of ours
-        with self._lock:
-            row = self._connection.execute(query, (self._job,)).fetchone()
-        return NO_BILL if row is None else Bill(row[0], Usage(*row[2:]), row[1])
+        """What this job was billed so far, by this process and those before it, what is open as unconfirmed."""
+        with self._in_turn(), atomic_write.transaction(self._connection):
+            open_usd = sum(bill_records.open_usd(self._connection, self._job).values())
+            return bill_records.booked(self._connection, self._job) + Bill(unconfirmed_usd=open_usd)
 
     def forget_bill(self) -> None:
         """Begin this job's bill anew: its run is over, and another of the same name is another job."""
+        with self._in_turn(), atomic_write.transaction(self._connection):
+            bill_records.forget(self._connection, self._job)
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Iterator[None]:
         with self._lock:
-            self._connection.execute("DELETE FROM bills WHERE job = ?", (self._job,))
+            try:
+                yield
+            except sqlite3.OperationalError as cause:
+                if store_file.is_busy(cause):
+                    raise store_file.busy(self._path, self._busy_timeout_seconds) from cause
+                raise
 
     def close(self) -> None:
         """Close the file; the last process to do so folds the write-ahead log into it."""
@@ -204,42 +242,6 @@ class SqliteStore:
                 marks = ",".join("?" * len(part))
                 update = f"UPDATE replies SET hits = hits + 1, used_at = ? WHERE key IN ({marks})"  # noqa: S608
                 self._connection.execute(update, [now, *part])
-
-    def _prepare(self) -> None:
-        self._enter_wal_mode()
-        self._connection.execute("PRAGMA synchronous=FULL")
-        with atomic_write.transaction(self._connection):
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise ConfigError(
-                    f"the answer store has format {version}; this version reads up to {SCHEMA_VERSION}",
-                    where=Where(file=self._path),
-                    hint="it was written by a later version of this software: use that one",
-                )
-            for statement in itertools.chain.from_iterable(_STEPS[version:]):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _enter_wal_mode(self) -> None:
-        # The change of mode needs the file for itself for a moment and does not wait for the busy timeout.
-        deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as cause:
-                if "locked" not in str(cause) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-
-def unusable(path: Path, cause: sqlite3.DatabaseError) -> ConfigError:
-    """The error for a file that SQLite cannot work with."""
-    return ConfigError(
-        f"the answer store cannot be used: {cause}",
-        where=Where(file=path),
-        hint="move the file away: a new one is made, and its answers are asked for again",
-    )
 
 
 def stored_replies(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Reply]:

@@ -7,16 +7,21 @@ import dataclasses
 import sqlite3
 import time
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from freeal.errors import ConfigError, Where
-from freeal.llm.store.answer_store import NO_BILL, SqliteStore, stored_replies, unusable
+from freeal.llm.store import bill_records, store_file
+from freeal.llm.store.answer_store import stored_replies
+from freeal.llm.store.bill_records import NO_BILL, OpenCall
+from freeal.llm.store.store_file import unusable
 from freeal.types import Bill, Reply
 
-_LOCKED_HINT = "a job is writing to it: try again when none runs"
+_ROWS_PER_STEP = 1_000
+_PAGES_PER_STEP = 1_000
+"""Of 4 KiB: jobs that write meanwhile wait a few milliseconds for a step, and not for the whole file."""
 
 
 class StoredAnswers:
@@ -52,12 +57,28 @@ class StoredAnswers:
         self.found += len(replies)
         return replies
 
-    def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
+    def put_many(
+        self,
+        replies: Mapping[str, Reply],
+        *,
+        bill: Bill = NO_BILL,
+        opened: Sequence[OpenCall] = (),
+        closed: Collection[str] = (),
+        given_up: Sequence[str] = (),
+    ) -> None:
         """Keep nothing."""
 
     def set_aside(self, keys: Iterable[str]) -> None:
         """Change nothing; they were given out, but will have to be asked again."""
         self.found -= len(list(keys))
+
+    def begin(self) -> Bill:
+        """Nothing: as `billed`."""
+        return NO_BILL
+
+    def open_batches(self) -> dict[str, float]:
+        """None: what is under way is waited for by its job."""
+        return {}
 
     def billed(self) -> Bill:
         """Nothing: what an estimate is for is not yet spent."""
@@ -97,18 +118,49 @@ def size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in beside if file.exists())
 
 
+def billed(path: Path) -> dict[str, Bill]:
+    """What every job was billed, what is under way, or was when it was killed, as unconfirmed.
+
+    A missing file holds none. Raises `ConfigError` and `StoreBusyError`.
+    """
+    if not path.is_file():
+        return {}
+    with _opened(path) as connection:
+        return bill_records.all_billed(connection)
+
+
 def prune(path: Path, *, older_than_seconds: float, now: float | None = None) -> int:
     """Delete answers that were neither stored nor used within `older_than_seconds`, and give their room back.
 
-    Returns how many. Raises `ConfigError`, also while somebody else writes to the file.
+    Returns how many. Jobs may go on meanwhile: it is done in small steps, save for a file of an earlier version, which
+    is rewritten once. Raises `ConfigError` and `StoreBusyError`.
     """
     before = (time.time() if now is None else now) - older_than_seconds
+    deleted = 0
     with _opened(path) as connection:
-        deleted = connection.execute("DELETE FROM replies WHERE MAX(stored_at, used_at) < ?", (before,)).rowcount
+        while True:
+            step = connection.execute(
+                "DELETE FROM replies WHERE key IN (SELECT key FROM replies WHERE MAX(stored_at, used_at) < ? LIMIT ?)",
+                (before, _ROWS_PER_STEP),
+            ).rowcount
+            deleted += step
+            if step < _ROWS_PER_STEP:
+                break
         connection.execute("DELETE FROM bills WHERE updated_at < ?", (before,))
-        connection.execute("VACUUM")
+        _give_room_back(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return deleted
+
+
+def _give_room_back(connection: sqlite3.Connection) -> None:
+    (in_steps,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if not in_steps:  # made by an earlier version: once for all, jobs wait for it
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+    while (free := connection.execute("PRAGMA freelist_count").fetchone()[0]) > 0:
+        connection.execute(f"PRAGMA incremental_vacuum({_PAGES_PER_STEP})").fetchall()
+        if connection.execute("PRAGMA freelist_count").fetchone()[0] >= free:
+            return  # somebody writes as fast as we give back
 
 
 @contextlib.contextmanager
@@ -116,14 +168,10 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a store that exists, brought to this version's format."""
     if not path.is_file():
         raise ConfigError("there is no answer store", where=Where(file=path), hint="nothing was asked yet, or name it")
-    SqliteStore(path).close()
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = store_file.opened(path)
     try:
         yield connection
     except sqlite3.DatabaseError as cause:
-        error = unusable(path, cause)
-        if "locked" in str(cause):
-            error = ConfigError(error.problem, where=error.where, hint=_LOCKED_HINT)
-        raise error from cause
+        raise unusable(path, cause) from cause
     finally:
         connection.close()

@@ -6,7 +6,8 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from freeal.errors import ConfigError
+from freeal.errors import ConfigError, Where
+from freeal.files import home_folder
 
 PREFERRED = "distilbert/distilroberta-base"
 PREFERRED_ONCE = "distilroberta-base"
@@ -38,7 +39,7 @@ def resolve(model: str) -> Weights:
         return _preferred_or_packaged()
     if model == PACKAGED:
         return _packaged_or_error()
-    folder = Path(model).expanduser()
+    folder = home_folder.expanded(Path(model), Where(key="student.model"))
     if folder.is_dir():
         return Weights(folder.resolve().name, _checked(folder))
     if model.startswith((".", "/", "~")) or model.count("/") > 1:

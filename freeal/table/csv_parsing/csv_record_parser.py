@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from freeal.table.csv_parsing.dialect import Dialect
-
-if TYPE_CHECKING:
-    import _csv
+from freeal.table.csv_parsing.dialect import DELIMITERS, Dialect
 
 MOST_VALUE_CHARACTERS = 32 * 2**20
 """Of one value. A quote that is never closed must not draw a file of any size into memory."""
@@ -18,13 +16,26 @@ MOST_VALUE_CHARACTERS = 32 * 2**20
 _BACKSLASH = re.compile(r'\\(["\\]?)')
 
 
-def parser(lines: Iterable[str], dialect: Dialect) -> _csv.Reader:
-    """Records of a CSV as lists, an empty one for an empty line; `line_num` counts the lines taken.
+class Records(Protocol):
+    """Records of a CSV as lists; `line_num` counts the lines taken."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
+
+
+def parser(lines: Iterable[str], dialect: Dialect) -> Records:
+    """Records of a CSV as lists, an empty one for an empty line.
 
     Raises `csv.Error` for broken quoting, and goes on with the next line when asked again.
     """
     csv.field_size_limit(MOST_VALUE_CHARACTERS)
     escapes = dialect.quoting == "backslash"
+    if dialect.quoting == "lines":
+        return _Unwrapped(lines, dialect)
     return csv.reader(
         map(_keep_other_backslashes, lines) if escapes else lines,
         delimiter=dialect.delimiter,
@@ -33,6 +44,29 @@ def parser(lines: Iterable[str], dialect: Dialect) -> _csv.Reader:
         skipinitialspace=dialect.spaced,
         strict=True,
     )
+
+
+class _Unwrapped:
+    """Records of a file whose lines, or some of them, stand in quotes as one value each."""
+
+    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
+        self._usual = dataclasses.replace(dialect, quoting="minimal")
+        others = re.escape("".join(set(DELIMITERS) - {dialect.delimiter}))
+        tail = re.compile(rf'(?<=")[{others}]+(?=[\r\n]*\Z)')  # "1,good";; has empty columns of another spreadsheet
+        self._outer = parser((tail.sub("", line) if line.startswith('"') else line for line in lines), self._usual)
+
+    @property
+    def line_num(self) -> int:
+        return self._outer.line_num
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        record = next(self._outer)
+        if record and self._usual.delimiter in record[0] and not any(record[1:]):
+            return next(iter(parser([record[0]], self._usual)))
+        return record
 
 
 def is_blank(record: Iterable[str]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from freeal.errors import InputError, Where
 from freeal.table import encoding_detection as encodings
+from freeal.table.column_names import numbered_names, told_names
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.csv_record_parser import MOST_VALUE_CHARACTERS, is_blank, parser
 from freeal.table.csv_parsing.delimiter_detection import Preamble, Sample, find_preamble, find_shape
@@ -17,6 +18,7 @@ from freeal.table.csv_parsing.dialect import NEVER, Dialect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, Fitting, UnfitError, refusal
 from freeal.table.file_formats import form_of, is_plain_csv
 from freeal.table.line_source import lines_of, open_bytes
+from freeal.table.no_table import refuse_json
 
 _SAMPLE_CHARACTERS = 2**18
 _MOST_SAMPLE_LINES = 2_000
@@ -35,6 +37,7 @@ class CsvRows:
         lines = lines_of(self._stream, self.dialect.encoding, path)
         self._records = parser(itertools.islice(lines, self.dialect.lines_above, None), self.dialect)
         try:
+            self._begun: list[tuple[int, list[str]]] = []
             self.header = self._read_header()
         except InputError:
             self._stream.close()
@@ -48,6 +51,7 @@ class CsvRows:
         fitting = Fitting.of(self.header, pad=self._told.ragged == "pad")
         width, records, above = fitting.width, self._records, self.dialect.lines_above + 1
         line = records.line_num + above
+        yield from self._begun
         try:
             for record in records:
                 row = record if len(record) == width else fitting.row(record)
@@ -62,7 +66,7 @@ class CsvRows:
         try:
             for record in self._records:
                 if not is_blank(record):
-                    return tuple(record)
+                    return self._names(line, record)
                 if len(record) > 1:
                     raise InputError(
                         "names no column",
@@ -74,6 +78,14 @@ class CsvRows:
             problem, hint = _explain(cause, self.dialect)
             raise InputError(problem, where=Where(file=self._path, line=line), hint=hint) from cause
         raise InputError("is empty", where=Where(file=self._path), hint="the first line must name the columns")
+
+    def _names(self, line: int, first: list[str]) -> tuple[str, ...]:
+        """The columns' names: the first record, unless the spec says that it is a row."""
+        told = self._told.header
+        if told is None or told == "first":
+            return tuple(first)
+        self._begun.append((line, first))
+        return numbered_names(len(first)) if told == "none" else told_names(told, width=len(first), path=self._path)
 
     def _refuse(self, first: Exception, line: int, fitting: Fitting) -> InputError:
         """The first problem and what else there is in the rest of the file."""
@@ -109,6 +121,8 @@ def detect(path: Path, told: CsvFormat) -> Dialect:
     guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
     dialect = Dialect(encoding.name, found=(f"{encoding.name}: {encoding.because}",), guessed=guessed)
     sample = _sample(path, encoding.name, skip=told.skip_rows or 0)
+    if told.skip_rows is None and told.header is None:
+        refuse_json("".join(sample.lines[:3]), path)
     above, delimiter = told.skip_rows or 0, told.delimiter
     if sample.lines and told.skip_rows is None and (mark := _excels_mark(sample.lines[0])):
         sample, above = Sample(sample.lines[1:], sample.whole), 1
@@ -116,7 +130,13 @@ def detect(path: Path, told: CsvFormat) -> Dialect:
     if delimiter is None and form_of(path.name) == "tsv" and sample.lines and "\t" in sample.lines[0]:
         delimiter = "\t"
     shape = find_shape(sample, dialect, delimiter=delimiter, way=told.quoting)
-    if told.skip_rows is None and told.ragged != "pad" and (found := find_preamble(sample, shape, delimiter=delimiter)):
+    has_header = told.header in (None, "first")
+    if (
+        has_header
+        and told.skip_rows is None
+        and told.ragged != "pad"
+        and (found := find_preamble(sample, shape, delimiter=delimiter))
+    ):
         raise _preamble_error(path, found, above)
     split = shape.delimiter if shape.delimiter != NEVER else ","
     return dataclasses.replace(

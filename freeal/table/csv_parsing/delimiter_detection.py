@@ -14,7 +14,7 @@ from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
 
 SAMPLE_RECORDS = 200
-_WAYS = (("minimal", False), ("backslash", False), ("minimal", True), ("none", False))
+_WAYS = (("minimal", False), ("backslash", False), ("minimal", True), ("none", False), ("lines", False))
 """Quoting and spaces after delimiters, the usual way first."""
 
 _NO_NAME = re.compile(r"[\d\s.,:/+%$€-]*")
@@ -50,6 +50,11 @@ class Look:
         return min(share, 0.6) if self.broken else share
 
     @property
+    def holds_one_value(self) -> bool:
+        """Whether nothing stands behind the first value of any record."""
+        return all(is_blank(record[1:]) for _, record in self.records)
+
+    @property
     def rank(self) -> tuple[float, bool, int]:
         """What splits the header comes first, then what fits. A delimiter with a space behind it in the header is more
         likely punctuation."""
@@ -78,6 +83,8 @@ def find_shape(sample: Sample, dialect: Dialect, *, delimiter: str | None, way: 
             found = [look for look in (_look(sample, dialect, mark, *other) for mark in marks) if _is_sound(look)]
             if found:
                 return _unusual(max(found, key=lambda look: look.rank).dialect)
+    if way is None and usual.holds_one_value and (whole := _lines_in_quotes(sample, dialect, marks)):
+        return whole
     if delimiter is None and usual.width <= 1:
         return _one_column(sample, dialect, looks, ways[0][0])
     return _usual(usual, looks, delimiter)
@@ -117,6 +124,8 @@ def _is_sound(look: Look) -> bool:
     """Whether an unusual way reads everything, and nothing of what it reads speaks against it."""
     if look.broken or look.width <= 1 or look.fit < 1.0 or len(look.records) < 2:
         return False
+    if look.dialect.quoting == "lines":
+        return not look.holds_one_value
     if look.dialect.quoting != "none":
         return True
     # quotes mean nothing in many tab-separated files; elsewhere a stray one is a mistake to be mended
@@ -125,9 +134,21 @@ def _is_sound(look: Look) -> bool:
     return look.dialect.delimiter == "\t" and 2 * quoted <= len(cells)
 
 
+def _lines_in_quotes(sample: Sample, dialect: Dialect, marks: Sequence[str]) -> Dialect | None:
+    """Every line is one value in quotes, and all of these split alike."""
+    if not all(line.startswith('"') for line in sample.lines if line.strip()):
+        return None
+    found = [
+        look for look in (_look(sample, dialect, mark, "lines", spaced=False) for mark in marks) if _is_sound(look)
+    ]
+    return _unusual(max(found, key=lambda look: look.rank).dialect) if found else None
+
+
 def _unusual(dialect: Dialect) -> Dialect:
     said = "quotes within values are escaped with backslashes"
-    if dialect.spaced:
+    if dialect.quoting == "lines":
+        said = "whole lines stand in quotes, and their values within these"
+    elif dialect.spaced:
         said = "the spaces after its delimiters are no part of the values"
     elif dialect.quoting == "none":
         said = "its quotes are characters like others"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from freeal.testing.server.message_service import Messages
 from freeal.testing.server.request_handler import Handler
@@ -14,7 +15,13 @@ from freeal.testing.server.request_handler import Handler
 class _Sockets(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
     request_queue_size = 1024  # with the default of 5, a burst of clients waits seconds for its connections
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed has nothing to tell; what is a fault of ours is told as ever."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class MessagesServer(Messages):

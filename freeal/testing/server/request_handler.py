@@ -46,7 +46,10 @@ class Handler(BaseHTTPRequestHandler):
         return held
 
     def _dispatch(self) -> None:
-        content = self.rfile.read(int(self.headers.get("content-length", "0")))
+        length = int(self.headers.get("content-length", "0"))
+        content = self.rfile.read(length)
+        if len(content) < length:
+            raise ConnectionResetError("the request broke off")
         headers = {name.lower(): value for name, value in self.headers.items()}
         url = urllib.parse.urlsplit(self.path)
         form = _FORMS.get(url.path)

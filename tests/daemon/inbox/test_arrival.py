@@ -142,10 +142,10 @@ def test_what_is_no_data_waits_in_a_predict_folder_too(scanner, settings):
     """With what to do."""
     predict = settings.models / "a" / "predict"
     (predict / "june").mkdir(parents=True)
-    (predict / "b.xlsx").write_text("x")
+    (predict / "b.xls").write_text("x")
     reasons = _reasons(scanner.scan(0.0))
-    assert ["a/predict/b.xlsx", "a/predict/june"] == sorted(reasons)
-    assert "save it as CSV" in reasons["a/predict/b.xlsx"]
+    assert ["a/predict/b.xls", "a/predict/june"] == sorted(reasons)
+    assert "save it as .xlsx or CSV" in reasons["a/predict/b.xls"]
 
 
 def test_a_missing_inbox_is_said_and_heals(scanner, inbox):

@@ -10,7 +10,7 @@ import pytest
 from daemon.journal.job_record import State
 from freeal.errors import SpecError
 from freeal.spec import yaml_reader
-from freeal.spec.job_spec import EXAMPLES_BYTES
+from freeal.spec.examples_file import MOST_BYTES
 
 GOOD = "description: x\nlabels: [good, bad]\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -18,7 +18,9 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 CONTENTS = {
-    "aliases that grow": (BOMB, "alias"),
+    "aliases that grow": (BOMB, "anchor"),
+    "a character beyond all": ('name: "\\UFFFFFFFF"\n' + GOOD, "gave up"),
+    "a version of too many digits": (f"%YAML 1.{'9' * 5000}\n---\n" + GOOD, "gave up"),
     "an object": ("description: !!python/object/apply:os.system ['touch pwned']\n", "tag"),
     "an object by another handle": (
         "%TAG ! tag:yaml.org,2002:python/\n---\nname: !object/apply:os.system [x]\n",
@@ -34,7 +36,7 @@ CONTENTS = {
     "a name that stands twice": (GOOD + "description: y\n", "twice"),
     "more than is read": (GOOD + "#" * yaml_reader.MAX_BYTES, "longer than"),
     "bytes that are no text": (GOOD.encode() + b"name: \xff\xfe\n", "not UTF-8"),
-    "a key that is a list": ("? [a, b]\n: c\n", "unhashable"),
+    "a key that is a list": ("? [a, b]\n: c\n", "place of a key"),
     "no mapping": ("- a\n", "mapping"),
     "two documents": (GOOD + "---\n" + GOOD, "another document"),
     "a name that climbs": (GOOD + "name: ../../etc\n", "letters, digits"),
@@ -90,8 +92,8 @@ def test_a_name_that_only_looks_dangerous_is_a_name(world, name):
     [
         (b"[" * 200_000, "nested"),
         (b'[["\\ud800", "good"]]', "examples"),
-        (b" " * (EXAMPLES_BYTES + 1), "longer than"),
-        (b"\xff\xff", "JSON"),
+        (b" " * (MOST_BYTES + 1), "longer than"),
+        (b"\xff\xff", "UTF-8"),
         (b"{}", "list"),
     ],
 )

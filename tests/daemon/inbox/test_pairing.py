@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.config import WatchSettings
 from daemon.inbox.file_stability import Observation, Sighting
+from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair, is_ignored, pair
 
 WATCH = WatchSettings(stability_seconds=2.0, pair_timeout_seconds=60.0)
@@ -83,7 +84,7 @@ def test_every_ending_that_holds_rows_pairs_by_the_name_before_it(name):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("a.xlsx", "spreadsheet"),
+        ("a.xls", "spreadsheet"),
         ("a.ODS", "spreadsheet"),
         ("a.zip", "archive"),
         ("a.tar.gz", "archive"),
@@ -178,3 +179,64 @@ def test_no_file_is_in_two_pairs_or_both_ready_and_waiting(names):
     used += [entry.name for entry in found.waiting]
     assert len(used) == len(set(used))
     assert {name for name in names if name.endswith((".csv", ".tsv", ".txt"))} <= set(used)
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("reviews.yaml.txt", "reviews.yaml"),
+        ("reviews.yml.txt", "reviews.yaml"),
+        ("reviews.csv.yaml", "reviews.yaml"),
+        ("reviews.yaml.yaml", "reviews.yaml"),
+        ("reviews (1).yaml", "reviews.yaml"),
+        ("Reviews.yaml", "reviews.yaml"),
+        ("reviews .yaml", "reviews.yaml"),
+        ("reviews - Copy.yml", "reviews.yaml"),
+        ("reviews.yalm", "reviews.yaml"),
+        ("reviews.yaml.bak", "reviews.yaml"),
+    ],
+)
+def test_a_spec_by_another_name_is_said_to_want_renaming(spec, wanted):
+    """The CSV says what to call it, and the shared spec does not make another job of the CSV meanwhile."""
+    waits = _waits(pair(_seen("reviews.csv", spec, DEFAULT_SPEC), WATCH, now=1000.0))
+    assert f"no spec: if {spec} is it, rename that to {wanted}" == waits["reviews.csv"].reason
+    assert "rename" in waits[spec].reason
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [("reviews.csv.txt", "reviews.csv"), ("reviews.cvs", "reviews.csv"), ("reviews.csv (1)", "reviews.csv")],
+)
+def test_a_table_by_another_name_is_said_to_want_renaming(table, wanted):
+    """The spec beside it names the file, and the file its ending."""
+    waits = _waits(pair(_seen("reviews.yaml", table), WATCH, now=1000.0))
+    assert f"no data: if {table} holds it, rename that to {wanted}" == waits["reviews.yaml"].reason
+    assert f"rename it to {wanted}" in waits[table].reason
+
+
+def test_a_table_with_its_ending_twice_is_said_to_want_renaming():
+    """`reviews.csv.csv` beside `reviews.yaml`: each names the other."""
+    waits = _waits(pair(_seen("reviews.yaml", "reviews.csv.csv"), WATCH, now=1000.0))
+    assert "no spec: if it is reviews.csv, rename it so; else drop reviews.csv.yaml beside it" == (
+        waits["reviews.csv.csv"].reason
+    )
+
+
+def test_the_same_name_in_two_spellings_is_one_name():
+    """macOS takes the accent off the letter (NFD), others leave it on (NFC): they pair, and make one model."""
+    nfd, nfc = "pru\u0308fung.csv", "pr\u00fcfung.yaml"
+    assert (Pair(nfd, nfc),) == pair(_seen(nfd, nfc), WATCH, now=100.0).ready
+    assert plain_name(nfd) == plain_name("pr\u00fcfung.csv")
+    assert plain_name("\uac00.csv") == plain_name("\u1100\u1161.csv")
+
+
+def test_two_tables_that_could_mean_one_spec_are_not_guessed_between():
+    """Neither is told to take the other's spec."""
+    waits = _waits(pair(_seen("a 1.csv", "a-1.csv", "a_1.yaml"), WATCH, now=1000.0))
+    assert "no data: drop a_1.csv beside it (again, if it was taken before this came)" == waits["a_1.yaml"].reason
+
+
+def test_names_of_thousands_of_lonely_files_are_compared_at_once():
+    """Looking through all the others for each of them would take minutes."""
+    seen = _seen(*(f"table {number}.csv" for number in range(5_000)), *(f"Table-{n}.yaml" for n in range(5_000)))
+    assert 10_000 == len(pair(seen, WATCH, now=1000.0).waiting)

@@ -8,8 +8,10 @@ import pytest
 
 from daemon.errors import UnknownJobError
 from daemon.jobs.cancel_and_retry import ask
-from daemon.jobs.failure_policy import exit_code
+from daemon.jobs.failure_policy import exit_code, judge
 from daemon.journal.job_record import Job, State
+from daemon.processes.message_protocol import Failure
+from freeal.llm.store import store_file
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
 DONE = dataclasses.replace(JOB, state=State.DONE)
@@ -43,3 +45,12 @@ def test_a_retry_of_a_finished_job_says_what_to_do_instead(journal, job, way_on)
     journal.add(job)
     with pytest.raises(UnknownJobError, match=way_on):
         ask(journal, job.id, "retry")
+
+
+def test_a_store_that_somebody_else_holds_pauses_the_job(tmp_path):
+    """For a minute, as often as it takes, with the file and what to look for as the reason."""
+    failure = Failure.of(store_file.busy(tmp_path / "answers.sqlite", 600.0))
+    pause = judge(failure, attempts=99, now=1000.0)
+    assert (1060.0, False, False) == (pause.until, pause.is_attempt, pause.at_budget)
+    assert "answers.sqlite" in pause.reason
+    assert "another process has held" in pause.reason

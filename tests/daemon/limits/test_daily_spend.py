@@ -17,6 +17,7 @@ from daemon.limits.daily_spend import Purse
 from daemon.limits.job_budget import Allowance, Allowances
 from daemon.recovery.restart_recovery import Recovery
 from freeal.llm.store.answer_store import SqliteStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 from freeal.types import Bill, Usage
@@ -186,3 +187,47 @@ def test_what_an_earlier_run_may_have_been_billed_is_not_granted_again(journal, 
     for day_cap in (None, 10.0):
         allowance = grant(journal.job("m-1"), job_cap=4.0, day_cap=day_cap)
         assert (4.0, 0.5) == (allowance.budget_usd, allowance.billed.unconfirmed_usd)
+
+
+def test_what_turns_out_not_to_have_been_billed_is_given_back(purse, hands):
+    """A batch that was under way when its job was killed has been read: off the last days first."""
+    purse.book_unconfirmed("m-1", 1.0)
+    purse.book_unconfirmed("m-2", 0.25)
+    hands.pass_by(DAY)
+    purse.book_unconfirmed("m-1", 1.5)
+    purse.book_unconfirmed("m-1", 0.75)
+    assert (0.0, {"m-1": 0.75, "m-2": 0.25}) == (purse.unconfirmed_today_usd(), purse.unconfirmed_by_job())
+    purse.book_unconfirmed("m-1", 0.0)
+    assert {"m-1": 0.0, "m-2": 0.25} == purse.unconfirmed_by_job()
+
+
+def test_a_restart_books_what_killed_jobs_were_billed(journal, purse, settings, hands):
+    """Finished ones too, calls that were under way among it; a job the store does not know keeps what is booked."""
+    journal.add(_job(1, state=State.FAILED, usd=0.25))
+    journal.add(_job(2, usd=0.5))
+    with contextlib.closing(SqliteStore(settings.answers, job="m-1")) as store:
+        store.put_many({}, bill=Bill(0.75, Usage(3)), opened=[OpenCall(0.125)])
+    purse.book_unconfirmed("m-2", 2.0)
+    for _ in range(2):
+        Recovery(settings, journal, purse=purse, time=hands.clock).run()
+        assert (0.75, 3) == (journal.job("m-1").usd, journal.job("m-1").calls)
+        assert {"m-1": 0.125, "m-2": 2.0} == purse.unconfirmed_by_job()
+    assert 0.5 == purse.spent_today_usd()
+
+
+def test_a_store_that_cannot_be_read_does_not_keep_the_service_from_starting(journal, purse, settings, hands):
+    """What it knows is booked when the job runs."""
+    settings.answers.write_bytes(b"not a database at all" * 100)
+    journal.add(_job(1, usd=0.5))
+    Recovery(settings, journal, purse=purse, time=hands.clock).run()
+    assert 0.5 == journal.job("m-1").usd
+
+
+def test_what_a_run_did_not_report_is_booked_when_it_has_ended(journal, purse, settings, hands):
+    """Its process was killed with two calls paid and one under way; nothing waits for a next run."""
+    journal.add(_job(1, usd=0.25))
+    with contextlib.closing(SqliteStore(settings.answers, job="m-1")) as store:
+        store.put_many({}, bill=Bill(0.75, Usage(2)), opened=[OpenCall(0.5)])
+    office = Allowances(settings, journal=journal, purse=purse, time=hands.clock)
+    anyio.run(office.catch_up, journal.job("m-1"))
+    assert (0.75, {"m-1": 0.5}) == (journal.job("m-1").usd, purse.unconfirmed_by_job())

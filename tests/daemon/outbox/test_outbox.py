@@ -75,6 +75,31 @@ def test_old_versions_go_but_never_the_current_one(shelf, tmp_path):
     assert ["reviews-3"] == _versions(shelf), "of two claimed in the same second the newer one may sort first"
 
 
+def test_an_earlier_version_is_current_again_with_its_files_on_top(shelf, tmp_path):
+    """A roll back is a rename; the newer version stays, and is not the one that is kept at the next publishing."""
+    _publish(shelf, tmp_path, "reviews-1")
+    _publish(shelf, tmp_path, "reviews-2", text="v2")
+    (shelf.version("reviews-1") / "run.json").write_text('{"input": {"file": "may.csv.gz"}}')
+    shelf.use("reviews-1")
+    assert ("reviews-1", ("reviews-2", "reviews-1")) == (shelf.current, shelf.version_names())
+    assert {"v1"} == {
+        (shelf.folder / name).read_text() for name in ("metrics.json", "report.html", "annotated/may.csv")
+    }
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "report.html", "model"])
+def test_what_is_in_use_under_a_name_of_ours_is_refused_before_anything_is_paid(shelf, tmp_path, name):
+    """A link to somebody's file, a folder of somebody's work."""
+    shelf.folder.mkdir(parents=True)
+    if name == "model":
+        (shelf.folder / name).mkdir()
+    else:
+        (tmp_path / "theirs").write_text("theirs")
+        (shelf.folder / name).symlink_to(tmp_path / "theirs")
+    with pytest.raises(RefusedFileError, match="is in use"):
+        shelf.check_writable()
+
+
 def _versions(shelf):
     return sorted(path.name for path in (shelf.folder / "versions").iterdir())
 
@@ -82,7 +107,7 @@ def _versions(shelf):
 def test_a_folder_in_place_of_the_link_is_left_alone(shelf, tmp_path):
     """We replace links of ours, not what somebody else put there."""
     shelf.model.mkdir(parents=True)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(RefusedFileError, match="is in use"):
         _publish(shelf, tmp_path, "reviews-1")
 
 
@@ -161,6 +186,15 @@ def test_publishing_a_prediction_again_after_a_crash_keeps_no_copy_of_itself(she
     _predict(shelf, tmp_path, "predict-1", "a")
     path = _predict(shelf, tmp_path, "predict-1", "a")
     assert ["new.csv", "new.json"] == sorted(found.name for found in path.parent.iterdir())
+
+
+def test_a_workbook_of_the_rows_goes_with_them(shelf, tmp_path):
+    """And is kept aside with its CSV when a newer prediction takes the name."""
+    (tmp_path / "predict-1.xlsx").write_text("book")
+    _predict(shelf, tmp_path, "predict-1", "a")
+    path = _predict(shelf, tmp_path, "predict-2", "b")
+    names = ["new.csv", "new.json", "new.predict-1.csv", "new.predict-1.json", "new.predict-1.xlsx"]
+    assert names == sorted(found.name for found in path.parent.iterdir())
 
 
 def test_a_file_of_unknown_origin_is_kept_too(shelf, tmp_path):

@@ -185,3 +185,17 @@ def _claimed(world, prediction_id, text, *, version="", name="x.csv"):
     inputs = Workplace(world.settings, prediction_id).inputs
     inputs.mkdir(parents=True)
     (inputs / name).write_text(text)
+
+
+def test_too_little_disk_lets_a_prediction_wait(world):
+    """As it does a job: nothing is written, nothing has failed, and it is done when there is room."""
+    world.drop()
+    world.run()
+    jobs = world.settings.jobs
+    world.settings = world.settings.model_copy(update={"jobs": jobs.model_copy(update={"min_free_disk_mb": 10**12})})
+    world.drop_to_predict()
+    assert 1 == world.run()
+    assert [] == world.names("models", "a", "predictions")
+    world.settings = world.settings.model_copy(update={"jobs": jobs})
+    assert 0 == world.run()
+    assert ["new.csv", "new.json"] == world.names("models", "a", "predictions")

@@ -17,6 +17,7 @@ from freeal.settings import PredictSettings, StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import LabelledTexts
+from freeal.table import read_table
 from freeal.testing.tiny_encoder import tiny_encoder
 
 
@@ -156,6 +157,20 @@ def test_a_table_that_cannot_be_labelled_leaves_the_others_alone(worker, slice_o
     end = worker.ask(good.model_copy(update={"slice_seconds": 60.0}))[-1]
     assert ("result", 5) == (end["type"], end["content"]["rows"])
     assert 0 == worker.end()
+
+
+def test_a_workbook_comes_back_as_one_too(worker, slice_of, tmp_path):
+    """With the same rows as the CSV, every cell a text."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "text"], [7, "a good film"], [8, "a bad film"]):
+        book.active.append(row)
+    book.active["A2"].number_format = "000"
+    book.save(tmp_path / "new.xlsx")
+    request = slice_of("new", 0, slice_seconds=60.0).model_copy(update={"input_csv": tmp_path / "new.xlsx"})
+    assert ("result", 2) == ((answer := worker.ask(request)[-1])["type"], answer["content"]["rows"])
+    rows = read_table(request.output_csv.with_suffix(".xlsx")).rows
+    assert (read_table(request.output_csv).rows, ["007", "a good film"]) == (rows, rows[0][:2])
 
 
 def test_a_model_that_is_gone_is_a_failure_that_says_so(worker, slice_of, tmp_path):

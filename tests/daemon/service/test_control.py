@@ -211,10 +211,13 @@ def test_an_unknown_id_names_the_nearest_ones(journal, asked, meant):
 
 
 def test_a_stage_under_way_tells_its_pace_and_what_is_left():
-    """From when it began and what was there then: answers of an earlier run say nothing of the speed."""
-    job = _job(1, state=State.ANNOTATING, done=300, total=900, stage_since=100.0, stage_first=100)
-    assert {"per_second": 2.0, "remaining_seconds": 300.0} == pace(job, 200.0)
-    assert {} == pace(_job(1, state=State.ANNOTATING, done=100, total=900, stage_since=100.0, stage_first=100), 200.0)
+    """From when it began and what was there then: answers of an earlier run say nothing of the speed. What is left is
+    of the whole job, and counts down between two signs of life."""
+    job = _job(1, state=State.ANNOTATING, done=300, total=900, stage_since=100.0, stage_first=100, ends_at=650.0)
+    assert {"per_second": 2.0, "remaining_seconds": 450.0} == pace(job, 200.0)
+    assert 0.0 == pace(job, 700.0)["remaining_seconds"]
+    begun = _job(1, state=State.ANNOTATING, done=100, total=900, stage_since=100.0, stage_first=100)
+    assert {"per_second": None, "remaining_seconds": None} == pace(begun, 200.0)
 
 
 @pytest.mark.parametrize(

@@ -38,34 +38,19 @@ def _ended(state, **fields):
     return dataclasses.replace(JOB, state=state, **fields)
 
 
-def test_on_a_terminal_a_bar_shows_stage_rows_and_money():
-    """And it is gone when the job is over."""
+def test_on_a_terminal_a_bar_shows_the_whole_job():
+    """Its round of how many, its stage, what is left in all, its money; and it is gone when the job is over."""
     stream = io.StringIO()
-    view = TerminalView(Console(file=stream, force_terminal=True, width=120))
+    view = TerminalView(Console(file=stream, force_terminal=True, width=140), seconds=lambda: 5.0)
     view.started(JOB, cap_usd=2.5)
-    view.event(JOB, Progress("annotating", 2, 30, 60))
+    view.event(JOB, Progress("annotating", 2, 30, 60, rounds=3, overall=0.4, remaining_seconds=300.0))
     view.event(JOB, Spend(0.25, 1, 1, 0, 1))
     view.standing(running=1, waiting=2)
     view.refresh()
     view.finished(_ended(State.DONE))
     view.close()
-    parts = ("round 2, annotating", "30/60", "$0.2500 of $2.50", "1 running, 2 files wait.")
-    assert all(part in stream.getvalue() for part in parts)
-
-
-def test_a_new_stage_begins_its_rate_anew():
-    """Training steps take other times than calls: the remaining time must not mix them."""
-    clock = iter(float(number) for number in range(10_000))
-    view = TerminalView(Console(file=io.StringIO(), force_terminal=True, width=120), seconds=lambda: next(clock))
-    view.started(JOB)
-    for done in (0, 100, 200, 300):
-        view.event(JOB, Progress("annotating", 1, done, 1000))
-    before = view.rate(JOB.id)
-    view.event(JOB, Progress("training", 1, 1, 1000, "steps"))
-    view.close()
-    assert before is not None
-    assert before > 10
-    assert view.rate(JOB.id) is None
+    parts = ("round 2 of 3, annotating", "30/60 rows", "5 min left", "$0.2500 of $2.50", "1 running, 2 files wait.")
+    assert () == tuple(part for part in parts if part not in stream.getvalue())
 
 
 def test_a_csv_being_labelled_has_a_line_of_its_own():
@@ -133,15 +118,23 @@ def test_the_closing_table_says_how_each_job_ended_and_where_to_look(settings, j
     assert all(part in shown for part in ("m-1", text, "7 rows labelled", "predictions", "waits: b.csv: no spec"))
 
 
-@pytest.mark.parametrize(("identity", "is_whole"), [("reviews-20261122-134851-531845", True), ("m" * 70, False)])
-def test_an_id_stays_on_one_line_where_it_fits(settings, identity, is_whole):
-    """It is pasted into `retry`; one that does not fit folds and loses nothing."""
+def test_a_failure_is_told_whole_with_file_line_and_column(settings):
+    """What is wrong alone ("is required") helps nobody: where it is and what to do stand beside it."""
     stream = io.StringIO()
-    job = _ended(State.FAILED, id=identity, error={"problem": "the outcome may take as many lines as it likes " * 3})
+    where = {"file": "/x/a.yaml", "line": 3, "key": "labels"}
+    job = _ended(State.FAILED, error={"problem": "is required", "where": where, "hint": "name at least two labels"})
     show(Report(1, (job,), (), ()), settings, Console(file=stream, width=80))
-    first_column = [line.split("│")[1].strip() for line in stream.getvalue().splitlines() if "│" in line]
-    assert identity == "".join(first_column)
-    assert is_whole == (identity in first_column)
+    told = "m-1: failed: /x/a.yaml, line 3, key 'labels': is required (name at least two labels)"
+    assert told == stream.getvalue().splitlines()[0]
+
+
+def test_labels_that_should_be_looked_at_are_named(settings):
+    """A table unlike the training data is told of at the end, not in the log alone."""
+    stream = io.StringIO()
+    fields = {"model": "m", "csv_name": "x.csv", "created_at": 1.0, "updated_at": 1.0}
+    labelled = Prediction(id="p-1", state="done", rows=9, warnings="these texts look different", **fields)
+    show(Report(0, (), (labelled,), ()), settings, Console(file=stream, width=80))
+    assert "    look at them: these texts look different" in stream.getvalue().splitlines()
 
 
 def test_the_figures_of_a_training_follow_the_table(settings):

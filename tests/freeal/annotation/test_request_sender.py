@@ -15,7 +15,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import FREE, ceiling, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import ScriptedModel
-from freeal.types import Prompt, Reply, Status, Usage
+from freeal.types import Bill, Prompt, Reply, Status, Usage
 
 pytestmark = pytest.mark.anyio
 
@@ -262,3 +262,59 @@ async def test_what_an_earlier_run_may_have_been_billed_still_counts():
 
 def first_prompt(text):
     return Prompt("system", "", text, ("good", "bad"))
+
+
+async def test_a_call_is_written_down_before_it_goes_and_struck_out_when_it_is_back():
+    """What the store knows while the server works is the most the call can cost; afterwards it is what it did cost."""
+    seen = []
+
+    def respond(prompt):
+        seen.append(job.store.billed().unconfirmed_usd)
+        return Reply("good", usage=Usage(1, 100, 0, 10))
+
+    job = Job(respond, price=PRICE, concurrency=1)
+    await job.ask("a", "b")
+    assert [pytest.approx(ceiling_usd("a"))] * 2 == seen
+    assert (job.ledger.usd, 0.0) == (job.store.billed().usd, job.store.billed().unconfirmed_usd)
+
+
+@pytest.mark.parametrize(
+    "error", [RowRejectedError("no"), AccountError("no"), SpendCapError("no"), TransientError("no")]
+)
+async def test_a_call_that_came_to_nothing_leaves_nothing_open(error):
+    """Refused, it costs nothing, at once and for the next run."""
+    job = Job(lambda _: error, price=PRICE)
+    with pytest.raises(type(error)):
+        await job.ask("a")
+    assert Bill() == job.store.billed() == job.store.begin()
+
+
+async def test_a_call_that_was_stopped_before_it_went_leaves_nothing_open():
+    """A stop while it waits for its turn: the record goes with the reservation."""
+    job = Job(price=PRICE)
+    job.model.answer = _wait_for_ever
+    with anyio.move_on_after(0.05):
+        await job.ask("a")
+    assert (Bill(), 0.0) == (job.store.billed(), job.ledger.reserved_usd)
+
+
+async def _wait_for_ever(_):
+    await anyio.sleep_forever()
+
+
+async def test_a_failure_nobody_foresaw_may_have_been_billed():
+    """A bug of a model's client after the answer came: the most the call can have cost is unconfirmed."""
+    job = Job(lambda _: ZeroDivisionError("bug"), price=PRICE)
+    with pytest.raises(ZeroDivisionError):
+        await job.ask("a")
+    assert pytest.approx(ceiling_usd("a")) == job.store.billed().unconfirmed_usd == job.ledger.unconfirmed_usd
+
+
+async def test_what_costs_nothing_is_not_written_down():
+    """A model in memory commits once per answer, not twice."""
+    job = Job(concurrency=1)
+    commits = []
+    put_many = job.store.put_many
+    job.store.put_many = lambda replies, **rest: (commits.append(rest["opened"]), put_many(replies, **rest))
+    await job.ask("a", "b")
+    assert [[], []] == commits

@@ -109,7 +109,7 @@ def test_the_key_is_in_no_file(home, encoder):
             "things.csv, line 1, column 'txt': text_columns names a column that is not there (did you mean 'text'?)",
         ),
         (["--input-csv", "nowhere.csv"], 1, "nowhere.csv: cannot be read: No such file or directory"),
-        (["--examples", "none.json"], 78, "none.json: cannot be read"),
+        (["--examples", "none.json"], 78, "examples file 'none.json' cannot be read"),
         (["--model-name", "/nowhere"], 78, "there is no folder '/nowhere'"),
     ],
 )
@@ -153,3 +153,67 @@ def test_correct_says_where_there_is_nothing_to_correct(home, capsys):
     (home / "empty").mkdir()
     assert 1 == main(["correct", "--model-dir", "empty", "--corrections-csv", "queue.csv"])
     assert "no version that can be corrected" in capsys.readouterr().err
+
+
+def test_a_model_that_is_gone_is_named_with_those_of_today(home, encoder, capsys):
+    """The provider's 404 ends the run with its own words, and what may be asked instead."""
+    with MessagesServer(answer=_mood, fault_for=lambda body: "404") as server:
+        assert 1 == _train(server, encoder, "--llm-model", "claude-3-haiku-20240307")
+    said = capsys.readouterr().err
+    assert "models of today: claude-haiku-5-5, claude-haiku-4-5" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labels", "happy,,angry"], "--labels': a label has no name"),
+        (["--model-name", "~nosuchuser/x"], "key 'student.model': '~nosuchuser/x' names a home folder"),
+        (["--seed", "-1"], "key '--seed': must be greater than or equal to 0"),
+        (["--budget-usd", "inf"], "key '--budget-usd': must be a number"),
+        (["--description", " "], "key '--description': must say what is to be decided"),
+    ],
+)
+def test_a_flag_that_is_wrong_is_named(home, encoder, capsys, arguments, message):
+    """As it stands on the command line, and nothing is asked."""
+    with MessagesServer(answer=_mood) as server:
+        assert 78 == _train(server, encoder, *arguments)
+        assert [] == list(server.requests)
+    assert message in capsys.readouterr().err
+
+
+def test_an_entry_of_the_examples_is_named_by_its_number(home, encoder, capsys):
+    """File and entry, counted from one."""
+    (home / "e.json").write_text('[["nice", "happy"], ["bad", "angri"]]')
+    with MessagesServer(answer=_mood) as server:
+        assert 78 == _train(server, encoder, "--examples", "e.json")
+    assert "e.json, key 'entry 2': the label 'angri' of an example is none of the labels" in capsys.readouterr().err
+
+
+def test_show_prints_figures_or_json(home, encoder, capsys):
+    """The same content for people and for programs."""
+    with MessagesServer(answer=_mood) as server:
+        _train(server, encoder, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert 0 == main(["show", "model-results"])
+    assert "24 (24 distinct)" in capsys.readouterr().out
+    assert 0 == main(["show", "model-results", "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {name: value for name, value in told.items() if name != "files"}
+
+
+def test_the_version_is_told(capsys):
+    """`--version` ends with code 0."""
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert 0 == left.value.code
+    assert capsys.readouterr().out.startswith("freeal ")
+
+
+def test_columns_are_found_however_their_accents_are_typed(home, encoder):
+    """The header is NFD, as macOS writes it; the command line NFC. The header stays what it was."""
+    with (home / "things.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("id", "a\u0308u\u00dferung", "mood"), *ROWS])
+    with MessagesServer(answer=_mood) as server:
+        assert 0 == _train(server, encoder, "--text-columns", "\u00e4u\u00dferung")
+    header = (home / "labelled.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("id,a\u0308u\u00dferung,mood,")

@@ -8,7 +8,6 @@ import pytest
 
 from freeal.corrections import corrections_file
 from freeal.errors import InputError
-from freeal.pool.text_pool import Pool
 from freeal.table.csv_format import CsvFormat
 
 HEADER = ("body", "freeal_corrected")
@@ -64,21 +63,6 @@ def test_thousands_of_wrong_rows_are_told_in_a_few_lines(read):
         read([(f"text {number}", "x") for number in range(2000)])
     assert 51 == len(caught.value.parts)
     assert "1,950 more" in caught.value.parts[-1].problem
-
-
-@pytest.mark.parametrize("written", ["two  words", " two words\r\n", "two\nwords"])
-def test_white_space_alone_makes_no_other_text(read, written):
-    """A spreadsheet reflows and trims: the text is the pool's own, so that it corrects its rows."""
-    pool = Pool(("two words", "others"), (0, 1), (0, 1), ("body",))
-    [found] = corrections_file.on_texts(read([(written, "yes")]), pool)
-    assert "two words" == found.text
-
-
-def test_accents_in_two_forms_are_one_text(read):
-    """Files from a Mac bear decomposed letters."""
-    pool = Pool(("caf\u00e9",), (0,), (0,), ("body",))
-    [found] = corrections_file.on_texts(read([("cafe\u0301", "yes")]), pool)
-    assert "caf\u00e9" == found.text
 
 
 def test_what_was_said_is_remembered_and_forgotten(tmp_path):

@@ -22,13 +22,20 @@ LABELS = ("no", "yes")
 def queue_of(tmp_path, make_round):
     """The queue over texts (a sure `yes` on all, but for what is named), and what it is made of."""
 
-    def queue(texts, *, llm=None, clean=None, proba=None, unasked=(), demonstrations=()):
+    def queue(texts, *, llm=None, clean=None, proba=None, unasked=(), demonstrations=(), truth=None):
         with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows(
-                [["key", "text", "other"], *([f"k{n}", text, "o"] for n, text in enumerate(texts))]
+                [["key", "text", "other"], *([f"k{n}", text, (truth or {}).get(n, "")] for n, text in enumerate(texts))]
             )
         table = read_table(tmp_path / "in.csv")
-        spec = Spec(name="t", description="d", labels=list(LABELS), text_columns=["text"], id_column="key")
+        spec = Spec(
+            name="t",
+            description="d",
+            labels=list(LABELS),
+            text_columns=["text"],
+            id_column="key",
+            label_column="other" if truth else None,
+        )
         pool = build_pool(table, spec)
         size = len(pool)
         llm = dict.fromkeys(range(size), "yes") | (llm or {})
@@ -116,3 +123,21 @@ def test_the_columns(queue_of):
     assert ["key", "text", *REVIEW_COLUMNS] == list(rows[0])
     assert {""} == {row["freeal_corrected"] for row in rows}
     assert "k0" == rows[0]["key"]
+
+
+def test_what_the_csv_holds_the_label_of_is_asked_last(queue_of):
+    """A person's look is for what nobody knows; that it is known stands beside it."""
+    llm = dict.fromkeys((3, 5, 7, 9, 11), "no")
+    found, rows, _ = queue_of(TEXTS, llm=llm, truth={3: "yes", 5: "no", 7: "yes", 9: "yes"})
+    assert 11 == found[0].index
+    assert set() == {look.index for look in found} & {3, 5, 7, 9}
+    _, rows, _ = queue_of(TEXTS, llm=llm, truth=dict.fromkeys(range(40), "yes"))
+    assert all(row["freeal_why"].endswith("the CSV holds its label") for row in rows)
+
+
+def test_a_text_that_nothing_speaks_against_says_so(queue_of):
+    """No rare label where the label is the commonest, and no many rows where there is one."""
+    _, rows, _ = queue_of([*TEXTS, "text 9"], llm=dict.fromkeys((1, 2), "no"), proba={1: 0.01, 2: 0.01})
+    why = {row["text"]: row["freeal_why"] for row in rows}
+    assert {"rare label"} == {why["text 1"], why["text 2"]}
+    assert "stands in 2 rows" == why["text 9"]

@@ -110,7 +110,7 @@ def test_auto_without_a_key_is_the_local_model_and_costs_nothing(job):
     assert ("local", Span(), Span()) == (found.provider, found.usd, found.input_tokens)
     assert (152, 152) == (round(found.calls.low), round(found.calls.high))
     assert 0 < found.seconds.low < found.seconds.high
-    assert {"texts", "annotated by", "answers", "cost", "time for answers"} < {what for what, _ in found.figures()}
+    assert {"texts", "annotated by", "answers", "cost", "time"} < {what for what, _ in found.figures()}
 
 
 def test_more_rounds_and_a_set_rate_take_longer(job):
@@ -145,3 +145,13 @@ def test_a_free_server_is_asked_with_several_sets(job, price):
     llm = {"provider": "openai", "model": "own", "base_url": "http://127.0.0.1:1/v1", "prices": prices}
     found = _told(job(examples=EXAMPLES, llm=llm), environ={})
     assert (0.0, True) == (found.usd.high, found.calls.low > 38)
+
+
+def test_the_time_counts_training(job):
+    """Every round trains, so more rounds take longer at most; what is told is the sum of both parts."""
+    once, thrice = (_told(job(iterations=rounds)) for rounds in (1, 3))
+    assert once.training_seconds.low == thrice.training_seconds.low
+    assert once.training_seconds.high < thrice.training_seconds.high
+    told = dict(thrice.figures())["time"]
+    assert "training" in told
+    assert "answers" in told

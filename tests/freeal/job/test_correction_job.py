@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -17,7 +18,7 @@ from freeal.events import Notice
 from freeal.job.correction_job import CorrectionJob, correct
 from freeal.job.training_job import TrainingJob, train
 from freeal.pool.text_pool import Pool
-from freeal.results import previous_version
+from freeal.results import metrics_summary, previous_version
 from freeal.results.finished_run import Answerer
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
@@ -170,6 +171,33 @@ def test_the_edited_review_queue_is_a_corrections_file(model):
     assert not seen & {row["id"] for row in model.queue("two")}
 
 
+def test_the_queue_comes_back_from_a_german_excel(model):
+    """Ids without zeros, texts changed, Windows' encoding, semicolons: the same rows are corrected, and none is new."""
+    queue = model.queue("one")
+    for number, row in enumerate(queue):
+        row["freeal_corrected"] = _truth(int(row["id"]))
+        row["id"] = str(int(row["id"]))
+        row["body"] = "#NAME?" if number == 0 else row["body"]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerows([list(queue[0]), *(row.values() for row in queue)])
+    (model.folder / "queue.csv").write_bytes(text.getvalue().encode("cp1252"))
+    found = model.correct("two", "one", model.folder / "queue.csv")["corrections"]
+    assert (len(queue), 0) == (found["given"], found["added"])
+    after = {row["id"]: row for row in model.annotated("two")}
+    assert COUNT == len(after)
+    assert {"corrected"} == {after[f"{int(row['id']):03}"]["freeal_source"] for row in queue}
+    assert any("1 correction came back with another text" in notice for notice in model.notices())
+
+
+def test_a_correction_that_contradicts_the_version_makes_no_row(model):
+    """It is refused with its line, before anything is trained."""
+    path = model.write("c.csv", [("003", "another text", "yes")], header=("id", "body", "freeal_corrected"))
+    with pytest.raises(InputError, match=r"line 2.*id '003' is the row with the text"):
+        model.correct("two", "one", path)
+    assert not (model.folder / "two").exists()
+
+
 def test_how_right_the_labels_were_is_told_of_the_reviewed_texts(model):
     """Compared and agreed count the given texts; changed those whose final label was another."""
     before = [row["freeal_label"] for row in model.annotated("one")]
@@ -186,6 +214,14 @@ def test_the_models_are_not_measured_on_what_they_were_told(model):
     told = [*_right(range(5)), (_text(10), "no")]  # the person is wrong once, which is nobody else's mistake
     metrics = model.correct("two", "one", model.write("c.csv", told, header=CORRECTED))
     assert (COUNT, 0.975) == (metrics["final"]["evaluated_rows"], metrics["final"]["accuracy"])
+    rest = metrics["final"]["uncorrected"]
+    assert (COUNT - 6, 1.0) == (rest["evaluated_rows"], rest["accuracy"])
+    told = dict(metrics_summary.figures(metrics))
+    assert (
+        f"100.0 % of the {COUNT - 6} known rows that nobody corrected" == told["LLM as answered for the version before"]
+    )
+    assert told["final labels, nobody corrected"].startswith("100.0 %")
+    assert told["final labels"].startswith("97.5 %")
     assert 1.0 == metrics["rounds"][0]["llm_accuracy"]
     assert 1.0 == metrics["baselines"]["llm_first_round"]
 

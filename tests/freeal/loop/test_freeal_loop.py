@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import zlib
@@ -13,8 +14,9 @@ import pytest
 from freeal.annotation.annotator import Annotator
 from freeal.errors import TrainingError
 from freeal.evaluation.metrics import Evaluation
-from freeal.events import Notice, RoundFinished, ignore
+from freeal.events import Notice, RoundFinished, Spend, ignore
 from freeal.llm.store.answer_store import MemoryStore
+from freeal.loop.final_label import decide
 from freeal.loop.freeal_loop import Loop
 from freeal.loop.round_state import RoundStore
 from freeal.money.budget_ledger import Ledger
@@ -79,7 +81,7 @@ def _run(tmp_path, pool, model, *, settings=None, trainer=None, user=USER, event
     loop = Loop(
         task=TASK,
         pool=pool,
-        annotator=Annotator(model, store or MemoryStore(), ledger, emit),
+        annotator=Annotator(model, MemoryStore() if store is None else store, ledger, emit),
         trainer=trainer or TinyTrainer(),
         settings=settings or LoopSettings(iterations=2, shots=4),
         store=RoundStore(tmp_path, question="q"),
@@ -134,12 +136,61 @@ def test_without_examples_the_model_writes_its_own(tmp_path):
 
 
 def test_a_settled_loop_stops_before_training_again(tmp_path):
-    """When asking again changes nothing, no further round is trained and the reason is said."""
+    """When asking again changes nothing, no further round is trained, the reason is said, the answers are kept."""
     events, trainer = [], TinyTrainer()
     settings = LoopSettings(iterations=5)
     result = _run(tmp_path, _pool(), Annotating(helped=False).model, trainer=trainer, settings=settings, events=events)
-    assert (1, 1) == (trainer.fits, len(result.rounds))
+    assert (1, [False, True]) == (trainer.fits, [state.settled for state in result.rounds])
     assert any(isinstance(event, Notice) and "settled" in event.message for event in events)
+
+
+def test_a_settled_round_keeps_what_was_paid_for(tmp_path):
+    """Three wrong labels that it mends stay mended, its answers stand in its round with their tokens, and a run that
+    comes after it, or is cut off there, does not go on."""
+    pool, events = _pool(), []
+    settings = LoopSettings(iterations=5, shots=4, stop_changed_share=0.5)
+    annotating = Annotating()
+    result = _run(tmp_path, pool, annotating.model, settings=settings, events=events)
+    first, second = result.rounds
+    assert (True, 2, 1.0) == (second.settled, result.best.round, second.metrics["llm_accuracy"])
+    assert first.metrics["llm_accuracy"] < second.metrics["llm_accuracy"]
+    decided = [one.label for one in decide(result.best, TASK.names, abstain_below=0.0)]
+    mended = [index for index, note in enumerate(first.annotations) if note.label != second.annotations[index].label]
+    assert 3 <= len(mended) == second.metrics["changed"]
+    assert [pool.truth[index] for index in mended] == [decided[index] for index in mended]
+    [before, after] = [event.metrics["usd"] for event in events if isinstance(event, RoundFinished)]
+    assert after > 0.0
+    assert pytest.approx([event for event in events if isinstance(event, Spend)][-1].usd, abs=2e-6) == before + after
+    asked_before, trainer = len(annotating.model.prompts), TinyTrainer()
+    again = _run(tmp_path, pool, annotating.model, settings=settings, trainer=trainer)
+    assert (asked_before, 0) == (len(annotating.model.prompts), trainer.fits)
+    assert again.best.annotations == second.annotations
+    model = RoundStore(tmp_path, question="q").model_folder(2)
+    assert (model / "tiny.json").read_bytes() == (model.parents[1] / "round_1" / "model" / "tiny.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("asking", "share"),
+    [({"zero_shot": "always"}, 0.3), ({"demonstration_sets": 2, "retrieval": "shared"}, 0.8)],
+    ids=["zero-shot", "a second set"],
+)
+def test_a_budget_reached_in_any_pass_is_told(tmp_path, asking, share):
+    """Questions unsent before the first round or in one of its sets: the result says so though every text has an
+    answer, and with more money the round is done again."""
+    pool, store, annotating = _pool(), MemoryStore(), Annotating()
+    settings, events = LoopSettings(iterations=1, shots=2, **asking), []
+    user = [*USER, Demonstration("perfect", "happy", "user"), Demonstration("shabby", "angry", "user")]
+    run = functools.partial(_run, pool=pool, settings=settings, user=user)
+    whole = run(tmp_path / "whole", model=Annotating().model, events=events)
+    whole_usd = max(event.usd for event in events if isinstance(event, Spend))
+    assert not whole.budget_reached
+    found = run(tmp_path, model=annotating.model, store=store, budget=share * whole_usd)
+    assert (True, 1) == (found.budget_reached, len(found.rounds))
+    assert 1 <= sum(note.label is not None for note in found.best.annotations)
+    later = run(tmp_path, model=annotating.model, store=store)
+    labels = [[note.label for note in one.best.annotations] for one in (whole, later)]
+    assert (False, labels[0]) == (later.budget_reached, labels[1])
+    assert 240 == len(annotating.model.prompts) == len({(one.shared, one.specific) for one in annotating.model.prompts})
 
 
 def test_a_second_run_goes_on_where_the_first_was(tmp_path):

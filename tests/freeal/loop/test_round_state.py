@@ -22,7 +22,7 @@ def _saved(tmp_path, make_round):
     training: Training = _training()
     state = make_round(["yes", None], [0.9, 0.0], training.proba)
     store = RoundStore(tmp_path, question="q")
-    store.save(state, training)
+    store.save(state, training.student)
     return store, state
 
 
@@ -62,7 +62,7 @@ def test_demonstrations_keep_their_origin(tmp_path, make_round):
     demo = Demonstration("good", "yes", "student", 0)
     state = dataclasses.replace(make_round(["yes", "no"], [0.9, 0.9], training.proba), representatives=(demo,))
     store = RoundStore(tmp_path, question="q")
-    store.save(state, training)
+    store.save(state, training.student)
     assert (demo,) == store.load(1).representatives
 
 

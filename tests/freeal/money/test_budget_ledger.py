@@ -26,10 +26,34 @@ def test_each_kind_of_token_has_its_price():
     assert pytest.approx(0.5 + 0.375 + 0.02 + 0.5) == cost_usd(usage, PRICE)
 
 
-def test_reading_the_cache_costs_a_tenth_by_default():
-    """A price without cached_input takes a tenth of input."""
-    price = Price(input=2.0, output=0.0, cached_input=None)
-    assert pytest.approx(0.2) == cost_usd(Usage(1, 1_000_000, cached_tokens=1_000_000), price)
+@pytest.mark.parametrize(("provider", "expected_usd"), [("anthropic", 0.2), ("openai", 2.0)])
+def test_reading_a_cache_of_unknown_price_is_never_booked_below_it(provider, expected_usd):
+    """A tenth of input at Anthropic; elsewhere a half, a quarter or a tenth is asked, so all of it is counted."""
+    price = price_of(provider, "m", {"m": Price(input=2.0, output=0.0)})
+    assert pytest.approx(expected_usd) == cost_usd(Usage(1, 1_000_000, cached_tokens=1_000_000), price)
+
+
+def test_a_long_prompt_is_reserved_and_booked_at_its_own_price():
+    """Above the limit all of the call costs the factor; several short calls together are not a long one."""
+    price = Price(input=1.0, output=5.0, long_prompt_tokens=100_000, long_prompt_factor=5.0)
+    ledger = Ledger(price, None)
+    long, short = Usage(1, 100_001, output_tokens=100), Usage(1, 60_000)
+    plain_usd = (100_001 + 500) / 1e6
+    assert pytest.approx(5 * plain_usd) == ledger.reserve(long).usd
+    assert pytest.approx(0.12) == ledger.reserve(short, short).usd
+    bill = ledger.settle(ledger.reserve(long, short), long, short)
+    assert (pytest.approx(5 * plain_usd + 0.06), 2) == (bill.usd, bill.usage.calls)
+    batch = ledger.settle(ledger.reserve(long, share=BATCH_SHARE), long)
+    assert pytest.approx(2.5 * plain_usd) == batch.usd
+
+
+def test_what_is_under_way_is_held_whatever_the_cap_says():
+    """A cap that was lowered since holds for all that comes after."""
+    ledger = Ledger(PRICE, 0.5)
+    ledger.release(ledger.hold(2.0))
+    ledger.hold(0.4)
+    with pytest.raises(BudgetReachedError):
+        ledger.reserve(Usage(1, 200_000))
 
 
 def test_a_call_that_could_pass_the_cap_is_not_made():
@@ -67,7 +91,7 @@ def test_known_prices_say_when_they_were_taken():
     text = (Path(__file__).resolve().parents[3] / "freeal.yaml").read_text(encoding="utf-8")
     assert PRICES_AS_OF in text
     assert [] == [model for model in KNOWN_PRICES if model not in text]
-    example = re.search(r"claude-haiku-5-5: (\{.*?\})", text)
+    example = re.search(r"claude-haiku-5-5: (\{.*?\})", text.replace("#", ""), re.DOTALL)
     assert KNOWN_PRICES["claude-haiku-5-5"] == Price(**yaml.safe_load(example[1]))
 
 

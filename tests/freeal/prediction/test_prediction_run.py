@@ -166,3 +166,33 @@ def test_a_missing_folder_is_named(tmp_path, classifier, table, job):
     wanted = job(table(TEXTS)).model_copy(update={"output_csv": tmp_path / "nowhere" / "out.csv"})
     with pytest.raises(InputError, match="its folder is not there"):
         predict_csv(wanted, classifier=classifier)
+
+
+def test_what_a_spreadsheet_wrote_comes_back_as_it_opens_right(tmp_path, classifier, job):
+    """With a byte-order mark, once, however often the work was left."""
+    (tmp_path / "new.csv").write_bytes("id;text\n1;bad\n2;gut gepr\u00fcft\n3;good\n".encode("cp1252"))
+    with PredictionRun(job(tmp_path / "new.csv", chunk_rows=1), classifier) as run:
+        run.step()
+    predict_csv(job(tmp_path / "new.csv", chunk_rows=1), classifier=classifier)
+    content = (tmp_path / "out.csv").read_bytes()
+    assert (True, 1) == (content.startswith(b"\xef\xbb\xbfid;text;"), content.count(b"\xef\xbb\xbf"))
+    assert "gut gepr\u00fcft" in content.decode("utf-8-sig")
+
+
+def test_a_table_without_a_header_is_read_as_the_models_own_was(tmp_path, classifier, job):
+    """Where the columns the model reads are not among the names; a header with them is one."""
+    classifier.extra |= {"text_columns": ["column_2"], "csv": {"header": "none", "output_encoding": "utf-8-sig"}}
+    (tmp_path / "new.csv").write_text("1,good\n2,bad\n", encoding="utf-8")
+    assert 2 == predict_csv(job(tmp_path / "new.csv"), classifier=classifier)["rows"]
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbfcolumn_1,column_2,freeal_label,")
+    (tmp_path / "named.csv").write_text("id,column_2\n2,bad\n", encoding="utf-8")
+    assert 1 == predict_csv(job(tmp_path / "named.csv"), classifier=classifier)["rows"]
+
+
+def test_rows_that_are_none_are_told(tmp_path, classifier, job):
+    """They have a label like any other: rows in are rows out."""
+    content = 'id,text\nQ,"{""ImportId"":""QID1""}"\n1,good\nid,text\n2,bad\n'
+    (tmp_path / "new.csv").write_text(content, encoding="utf-8")
+    summary = predict_csv(job(tmp_path / "new.csv"), classifier=classifier)
+    assert 4 == summary["rows"]
+    assert "2 rows repeat the header or hold a survey's ids" in summary["drift"]["warnings"][0]

@@ -77,3 +77,19 @@ def test_labels_that_a_person_gave_are_named_and_not_counted(finish, card_of):
     assert "5 labels that a person gave were trained on." in card.text
     assert "No human label" not in card.text
     assert "on the 55 rows of" in card.text
+
+
+def test_the_card_says_how_to_use_the_model_on_long_texts(finish, card_of):
+    """The one page that travels with the folder: the pipeline needs `truncation=True`, and what is read of a text."""
+    text = card_of(finish()).text
+    assert 'pipeline("text-classification", model=".", truncation=True, max_length=' in text
+    assert "Long texts need `truncation=True`" in text
+
+
+def test_labels_that_nobody_got_and_few_texts_are_weak_labels(finish, card_of):
+    """A model that knows one of its labels alone says so, in place of `none stands out`."""
+    rows = [(f"text {number}", "good") for number in range(7)]
+    text = card_of(finish(rows, labels={"good": "", "bad": ""})).text
+    weak = text.partition("## Known weak labels")[2].partition("##")[0]
+    assert "only 7 distinct texts for 2 labels" in weak
+    assert "'bad'" in weak

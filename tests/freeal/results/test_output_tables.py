@@ -32,12 +32,12 @@ def finished(tmp_path, make_round):
 
 
 def _rows(path, delimiter=","):
-    with path.open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream, delimiter=delimiter))
 
 
 def test_every_row_comes_back_in_order_with_its_cells_as_they_were(tmp_path, finished):
-    """Rows in = rows out, leading zeros and NA included, and the delimiter is the input's."""
+    """Rows in = rows out, leading zeros and NA included, and the delimiter is the input's; Excel opens it right."""
     table, pool, state, decisions = finished
     output_tables.write_annotated(tmp_path / "out.csv", table, pool, decisions, state.annotations)
     rows = _rows(tmp_path / "out.csv", ";")

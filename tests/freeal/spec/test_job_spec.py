@@ -54,7 +54,7 @@ def test_numbers_and_booleans_are_read_where_a_key_asks_for_them(tmp_path):
         ("description: d\nlabels: [a, A]\n", r"labels 'a' and 'A' differ only by case"),
         ("description: d\nlabels: [a, a]\n", r"label 'a' stands twice"),
         (GOOD + "labels: [x, y]\n", r"line 3, key 'labels': stands twice"),
-        (GOOD + "iterations: many\n", r"line 3, key 'iterations': input should be a valid integer.*found 'many'"),
+        (GOOD + "iterations: many\n", r"line 3, key 'iterations': must be a whole number, found 'many'"),
         (GOOD + "name: ../../etc\n", r"key 'name': must be 1 to 64 letters"),
         (
             GOOD + "examples: [[nice, positiv]]\n",
@@ -64,7 +64,7 @@ def test_numbers_and_booleans_are_read_where_a_key_asks_for_them(tmp_path):
         (GOOD + "text_columns: [t]\nlabel_column: t\n", r"label_column 't' is also in text_columns"),
         ("description: [d\n", r"line 2: is not valid YAML"),
         ("- a\n", r"must be a mapping"),
-        ("a: &x 1\nb: *x\n", r"line 2: uses the alias \*x"),
+        ("a: &x 1\nb: *x\n", r"line 1: uses the anchor &x"),
         (GOOD + "examples: ../secret.json\n", r"line 3, key 'examples': '\.\./secret\.json' is not the plain name"),
         (GOOD + "examples: [[nice, positive], [' ', negative]]\n", r"key 'examples\.1\.text': an example has no text"),
         (GOOD + "text_columns: [t, u, t]\n", r"line 3, key 'text_columns': names 't' twice"),

@@ -18,6 +18,7 @@ from freeal.table.file_formats import data_stem, form_of, is_data, is_plain_csv
         ("reviews.jsonl", "reviews", "jsonl"),
         ("reviews.ndjson.gz", "reviews", "jsonl"),
         ("reviews.parquet", "reviews", "parquet"),
+        ("reviews.xlsx", "reviews", "xlsx"),
     ],
 )
 def test_a_name_tells_stem_and_form(name, stem, form):
@@ -25,7 +26,7 @@ def test_a_name_tells_stem_and_form(name, stem, form):
     assert (True, stem, form) == (is_data(name), data_stem(name), form_of(name))
 
 
-@pytest.mark.parametrize("name", ["reviews.yaml", "reviews.gz", "reviews.xlsx", "csv", "reviews.csv.bak"])
+@pytest.mark.parametrize("name", ["reviews.yaml", "reviews.gz", "reviews.xls", "csv", "reviews.csv.bak"])
 def test_other_names_are_no_tables(name):
     """Not everything is for us."""
     assert not is_data(name)

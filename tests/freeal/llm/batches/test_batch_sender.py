@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sqlite3
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +20,7 @@ from freeal.llm.batches.batch_journal import BatchBook
 from freeal.llm.batches.batch_lifecycle import Track
 from freeal.llm.batches.batch_sender import BatchSender, Rules
 from freeal.llm.providers.anthropic import AnthropicModel
+from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import BATCH_SHARE, ceiling, cost_usd
@@ -30,6 +32,7 @@ from freeal.types import Status
 pytestmark = pytest.mark.anyio
 
 PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
+MOST_USD = 0.01
 ALWAYS = Rules(from_rows=1, may_go_live=False)
 
 
@@ -72,14 +75,17 @@ class Bench:
         return self.track(service(self.model(server)), job=job)
 
     def track(self, service, *, job="job-1", sleep=None):
+        store = self.store
+        if job != "job-1":
+            store = self.closing.enter_context(contextlib.closing(SqliteStore(self.folder / "answers.sqlite", job=job)))
         return Track(
             service,
             book=self.book,
+            store=store,
             retry=self.retry,
             emit=self.events.append,
             job=job,
             sleep=sleep or self.time.sleep,
-            wall=lambda: self.book.open_entries()[0].created_at,
         )
 
     def sender(self, server, *, job="job-1", rules=ALWAYS, service=AnthropicBatches, sleep=None, budget_usd=None):
@@ -147,7 +153,7 @@ async def test_the_bill_of_a_batch_is_half_the_price(bench):
 async def test_names_of_requests_are_what_the_api_allows_and_begin_with_the_intention(bench):
     """At most 64 letters, digits, hyphens: the server takes them, and a batch can be told by any of them."""
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
-        entry = await bench.track_to(server).create(bench.prompts(*TEXTS))
+        entry = await bench.track_to(server).create(bench.prompts(*TEXTS), most_usd=MOST_USD)
         names = list(server.batches.created[0].requests)
     assert len(TEXTS) == len(set(names))
     assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) and name.startswith(entry.intention) for name in names)
@@ -367,6 +373,138 @@ async def test_a_kill_before_the_batch_is_struck_out_books_nothing_twice(bench):
     assert [] == bench.book.open_entries()
 
 
+def _all_of(store):
+    billed = store.billed()
+    return billed.usd + billed.unconfirmed_usd
+
+
+@pytest.mark.parametrize("service", [DiesBefore, DiesAfter])
+async def test_what_a_batch_may_cost_is_in_the_books_before_it_goes(bench, service):
+    """Killed before or after it was created: the books hold the bill at once, whatever becomes of the batch, and are
+    exact once it is read, or known not to exist."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
+        with pytest.raises(KilledError):
+            await bench.send(bench.sender(server, service=service), prompts)
+        most_usd = sum(cost_usd(ceiling(prompt), PRICE, share=BATCH_SHARE) for prompt in list(prompts.values())[1:])
+        assert pytest.approx(server.billed_usd(PRICE) + most_usd) == _all_of(bench.store)
+        server.batches.end_all()
+        assert server.billed_usd(PRICE) < _all_of(bench.store)
+        bench.ledger = Ledger(PRICE, None, spent=bench.store.begin())
+        await bench.send(bench.sender(server, sleep=_ending(server)), prompts)
+        assert (0.0, 0.0) == (bench.store.billed().unconfirmed_usd, bench.ledger.reserved_usd)
+        assert pytest.approx(server.billed_usd(PRICE)) == bench.store.billed().usd == bench.ledger.usd
+
+
+async def test_a_batch_that_was_read_and_not_struck_out_leaves_the_books_with_nothing_to_ask(bench):
+    """Killed in between, and every answer comes from the store: the books are exact all the same."""
+
+    class DiesStriking(BatchBook):
+        def close_entry(self, entry):  # noqa: ARG002
+            raise KilledError
+
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword) as server:
+        whole, bench.book = bench.book, DiesStriking(bench.folder / "batches.sqlite")
+        with contextlib.closing(bench.book), pytest.raises(KilledError):
+            await bench.send(bench.sender(server), prompts)
+        bench.book = whole
+        asked = await bench.send(bench.sender(server), prompts)
+        assert set(prompts) == asked.from_store
+        assert pytest.approx(server.billed_usd(PRICE)) == _all_of(bench.store)
+    assert [] == bench.book.open_entries()
+
+
+async def test_a_cancelled_batch_stays_in_the_books_until_it_is_read(bench):
+    """What it had answered is billed: the most of it counts as unconfirmed, and a retry makes it exact."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=9)) as server:
+        with anyio.CancelScope() as scope:
+            await bench.send(bench.sender(server, sleep=lambda _: _cancel(scope)), prompts)
+        assert [] == await cancel(AnthropicBatches(bench.model(server)), bench.retry, bench.book, job="job-1")
+        server.batches.end_all()
+        billed = bench.store.billed()
+        assert billed.usd < server.billed_usd(PRICE) <= billed.usd + billed.unconfirmed_usd
+        bench.ledger = Ledger(PRICE, None, spent=bench.store.begin())
+        await bench.send(bench.sender(server, sleep=_ending(server)), prompts)
+        assert pytest.approx(server.billed_usd(PRICE)) == bench.store.billed().usd
+        assert 0.0 == bench.store.billed().unconfirmed_usd
+
+
+async def test_a_batch_under_way_counts_against_a_cap_that_was_lowered(bench):
+    """It is submitted and will be billed: nothing else is sent for money that it may take."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
+        await bench.track_to(server).create(prompts, most_usd=1.0)
+        sender = bench.sender(server, sleep=_ending(server), budget_usd=0.9)
+        other = bench.prompts("a good one that is new")
+        sent = await bench.send(sender, other)
+        assert ({}, dict.fromkeys(other, Status.BUDGET)) == (sent.replies, sent.failures)
+        assert (1, []) == (len(server.batches.created), server.requests)
+
+
+@pytest.mark.parametrize("days", [-400, -40, 40, 400])
+async def test_a_clock_that_is_set_neither_forgets_nor_repeats_a_batch(bench, days):
+    """The record was written by a clock that many days ahead of, or behind, the one that reads it; the batch that was
+    the newest before has been deleted. It is found without its id, and no other is made."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
+        await AnthropicBatches(bench.model(server)).create({"x-1": next(iter(prompts.values()))})
+        with pytest.raises(KilledError):
+            await bench.send(bench.sender(server, service=DiesAfter), prompts)
+        del server.batches.created[0]
+        _set_clock(bench, bench.book.open_entries()[0].created_at + days * 86_400.0)
+        bench.book = BatchBook(bench.folder / "batches.sqlite")
+        bench.closing.callback(bench.book.close)
+        sent = await bench.send(bench.sender(server, sleep=_ending(server)), prompts)
+        assert (len(TEXTS), 1) == (len(sent.replies), len(server.batches.created))
+        assert pytest.approx(server.billed_usd(PRICE)) == bench.store.billed().usd
+
+
+def _set_clock(bench, created_at):
+    """As if the record had been written at another time, by our clock."""
+    with contextlib.closing(sqlite3.connect(bench.folder / "batches.sqlite")) as record, record:
+        record.execute("UPDATE batches SET created_at = ?", (created_at,))
+
+
+async def test_a_batch_that_turns_up_late_is_found_though_the_clock_says_it_is_old(bench, time):
+    """Killed while it was created, and the clock set ahead: the next run still looks a second time, a minute later."""
+
+    class Late(AnthropicBatches):
+        listed = 0
+
+        async def newer_than(self, batch_id, *, not_before):
+            Late.listed += 1
+            if Late.listed > 1:
+                async for batch in super().newer_than(batch_id, not_before=not_before):
+                    yield batch
+
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword) as server:
+        with pytest.raises(KilledError):
+            await bench.send(bench.sender(server, service=DiesAfter), prompts)
+        _set_clock(bench, 1.0)
+        sent = await bench.send(bench.sender(server, service=Late), prompts)
+        assert (len(TEXTS), 1) == (len(sent.replies), len(server.batches.created))
+    assert 60.0 in time.slept
+
+
+async def test_an_old_batch_is_struck_out_on_the_services_word_alone(bench):
+    """One that another job left a month ago: kept while the service knows it, given up when that says it is gone."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
+        await bench.track_to(server, job="first").create(prompts, most_usd=MOST_USD)
+        _set_clock(bench, 1.0)
+        other = bench.prompts("another good film", "another bad film")
+        await bench.send(bench.sender(server, sleep=_ending(server)), other)
+        assert ["first"] == [entry.job for entry in bench.book.open_entries()]
+        server.batches.created.clear()
+        await bench.send(bench.sender(server, sleep=_ending(server)), bench.prompts("one more good film"))
+    assert [] == bench.book.open_entries()
+    bills = store_maintenance.billed(bench.folder / "answers.sqlite")
+    assert (MOST_USD, 0.0) == (bills["first"].unconfirmed_usd, bills["job-1"].unconfirmed_usd)
+
+
 async def test_results_cut_off_in_the_middle_are_read_again(bench):
     """A reset in the body of the results costs a second reading, no second batch and no second bill."""
     faults = iter(["reset", "truncated json"])
@@ -432,7 +570,7 @@ async def test_rows_under_way_in_another_jobs_batch_are_waited_for(bench):
         async def ask(job):
             both.append(await bench.send(bench.sender(server, job=job), prompts))
 
-        await bench.track_to(server, job="first").create(prompts)
+        await bench.track_to(server, job="first").create(prompts, most_usd=MOST_USD)
         async with anyio.create_task_group() as group:
             group.start_soon(ask, "first")
             group.start_soon(ask, "second")
@@ -444,7 +582,7 @@ async def test_a_batch_somebody_else_cancelled_is_not_sent_again(bench):
     """Its unanswered rows are failures; those answered in time are kept."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=3)) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         [batch] = server.batches.created
         await AnthropicBatches(bench.model(server)).cancel(batch.id)
         sent = await bench.send(bench.sender(server), prompts)
@@ -456,7 +594,7 @@ async def test_a_cancelled_job_cancels_its_batches_and_its_retry_reads_what_was_
     """What was answered before is read and paid for once; only the rest is submitted again."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=3)) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         service = AnthropicBatches(bench.model(server))
         assert [] == await cancel(service, bench.retry, bench.book, job="another")
         assert "cancel" not in server.batches.calls
@@ -491,7 +629,7 @@ async def test_a_batch_that_is_gone_is_sent_again(bench):
     """Deleted, or of another workspace: a notice, and a new batch."""
     prompts = bench.prompts(*TEXTS)
     with MessagesServer(by_keyword) as server:
-        await bench.track_to(server).create(prompts)
+        await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         server.batches.created.clear()
         sent = await bench.send(bench.sender(server), prompts)
     assert len(TEXTS) == len(sent.replies)
@@ -502,7 +640,7 @@ async def test_a_create_that_fails_for_good_leaves_the_intention(bench):
     """After all tries nobody knows whether there is a batch: the record keeps it, and the next run looks."""
     rules = BatchRules(call_fault=lambda operation: "reset" if operation == "create" else None, polls_to_end=None)
     with MessagesServer(by_keyword, batch_rules=rules) as server, pytest.raises(TransientError):
-        await bench.track_to(server, service=_Forgetful).create(bench.prompts(*TEXTS))
+        await bench.track_to(server, service=_Forgetful).create(bench.prompts(*TEXTS), most_usd=MOST_USD)
     [entry] = bench.book.open_entries()
     assert (None, len(TEXTS)) == (entry.batch_id, entry.requests)
 

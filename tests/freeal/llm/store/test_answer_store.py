@@ -8,16 +8,18 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.errors import ConfigError
+from freeal.errors import ConfigError, StoreBusyError
 from freeal.events import ignore
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import MemoryStore, SqliteStore, request_key
+from freeal.llm.store.bill_records import OpenCall
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import FREE
 from freeal.testing.scripted_model import ScriptedModel, text_of
@@ -305,3 +307,102 @@ def test_replies_of_before_there_were_outcomes_are_read(tmp_path):
         connection.commit()
     with contextlib.closing(SqliteStore(path)) as store:
         assert "refused" == store.get_many(["k"])["k"].outcome
+
+
+CALL = OpenCall(0.25)
+BATCH = OpenCall(2.0, in_batch=True)
+
+
+def test_a_call_under_way_may_have_been_billed_until_it_is_struck_out(store):
+    """Written down before it goes it counts as unconfirmed, and no more once its reply and bill are kept."""
+    store.put_many({}, opened=[CALL, OpenCall(0.5)])
+    assert Bill(unconfirmed_usd=0.75) == store.billed()
+    store.put_many({"k": REPLY}, bill=Bill(0.1, Usage(1)), closed=[CALL.id])
+    assert Bill(0.1, Usage(1), 0.5) == store.billed()
+
+
+def test_the_next_run_gives_up_the_calls_of_one_that_was_killed_but_not_its_batches(store):
+    """Whose replies nobody will see any more; a batch is found again, read and struck out then."""
+    store.put_many({}, opened=[CALL, BATCH])
+    assert (Bill(unconfirmed_usd=0.25), {BATCH.id: 2.0}) == (store.begin(), store.open_batches())
+    assert Bill(unconfirmed_usd=2.25) == store.billed()
+    store.put_many({}, bill=Bill(0.75), closed=[BATCH.id])
+    assert Bill(0.75, unconfirmed_usd=0.25) == store.billed() == store.begin()
+
+
+def test_a_batch_that_is_gone_stays_with_the_job_it_was_of(tmp_path):
+    """Given up by another job that finds it gone: the most it can have cost is the first one's."""
+    first, second = (SqliteStore(tmp_path / "answers.db", job=job) for job in ("first", "second"))
+    first.put_many({}, opened=[BATCH])
+    second.put_many({}, given_up=[BATCH.id])
+    assert (Bill(unconfirmed_usd=2.0), {}, Bill()) == (first.billed(), first.open_batches(), second.billed())
+    first.close()
+    second.close()
+    assert {"first": Bill(unconfirmed_usd=2.0)} == store_maintenance.billed(tmp_path / "answers.db")
+
+
+def test_a_call_that_a_kill_cut_off_stays_in_the_books(tmp_path):
+    """SIGKILL between the record and the reply: the record is on disk, and whoever looks counts it."""
+    path = tmp_path / "answers.db"
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from freeal.llm.store.answer_store import SqliteStore\n"
+        "from freeal.llm.store.bill_records import OpenCall\n"
+        "SqliteStore(pathlib.Path(sys.argv[1]), job='j').put_many({}, opened=[OpenCall(0.5)])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert -9 == subprocess.run([sys.executable, "-c", program, path], check=False).returncode
+    assert {"j": Bill(unconfirmed_usd=0.5)} == store_maintenance.billed(path)
+    assert {} == store_maintenance.billed(tmp_path / "none.db")
+
+
+def test_who_waits_for_the_file_goes_on_once_it_is_let_go(tmp_path):
+    """A writer that another process holds up waits, and loses nothing."""
+    path = tmp_path / "answers.db"
+    store = SqliteStore(path)
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    waiting = threading.Thread(target=store.put_many, args=({"k": REPLY},))
+    waiting.start()
+    assert waiting.is_alive()
+    holder.execute("COMMIT")
+    waiting.join(30.0)
+    assert {"k": REPLY} == store.get_many(["k"])
+    holder.close()
+    store.close()
+
+
+def test_a_file_that_is_never_let_go_is_no_fault_of_the_job(tmp_path):
+    """It says which file, for how long and what to look for, when it is written and when it is opened."""
+    path = tmp_path / "answers.db"
+    store = SqliteStore(path, busy_timeout_seconds=0.05)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        for act in (
+            lambda: store.put_many({"k": REPLY}),
+            lambda: SqliteStore(path, busy_timeout_seconds=0.05),
+        ):
+            with pytest.raises(StoreBusyError, match=r"answers\.db: another process .* 0\.05 seconds .*lsof"):
+                act()
+    store.put_many({"k": REPLY})
+    assert {"k": REPLY} == store.get_many(["k"])
+    store.close()
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_room_is_given_back_while_a_job_has_the_file_open(tmp_path, is_old):
+    """In small steps, and of a file of an earlier version once as a whole; the job goes on writing."""
+    path = tmp_path / "answers.db"
+    if is_old:
+        with contextlib.closing(sqlite3.connect(path)) as made:
+            made.execute("PRAGMA auto_vacuum=NONE")
+            made.execute("PRAGMA journal_mode=WAL")
+            made.execute("CREATE TABLE early (x)")
+            made.execute("DROP TABLE early")
+    with contextlib.closing(SqliteStore(path)) as job:
+        job.put_many({f"old {number}": Reply(text="x" * 2000) for number in range(2500)})
+        before = store_maintenance.size_bytes(path)
+        assert 2500 == store_maintenance.prune(path, older_than_seconds=-60.0)
+        job.put_many({"new": REPLY})
+        assert {"new"} == set(job.get_many(["new", "old 1"]))
+    assert store_maintenance.size_bytes(path) < before / 4

@@ -1,4 +1,4 @@
-"""`python -m daemon --once` with children that take no seconds to import: `python -m scripted_daemon`."""
+"""`python -m daemon --once` with children that take no seconds to import: `python -m scripted_daemon [TRAIN]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from freeal.errors import FreealError
 def main() -> int:
     loaded = config.load(Path("freeal.yaml"))
     logging_setup.configure(loaded.settings.log)
-    programs = app.Programs("scripted_train", "scripted_predict")
+    programs = app.Programs(*sys.argv[1:] or ["scripted_train"], "scripted_predict")
     try:
         return app.serve(loaded, once=True, console=Console(stderr=True), programs=programs).exit_code
     except (OSError, FreealError, ExceptionGroup) as error:  # as daemon.cli.command_line does

@@ -107,8 +107,9 @@ def main():
     say("result", content={"budget_reached": False, "metrics": {}})
 
 
-try:
-    main()
-except OSError as problem:
-    failure = failure_of(problem)
-    say("failure", kind=failure.kind, problem=failure.problem, where=failure.where, hint=failure.hint)
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError as problem:
+        failure = failure_of(problem)
+        say("failure", kind=failure.kind, problem=failure.problem, where=failure.where, hint=failure.hint)

@@ -1,0 +1,19 @@
+"""Whether there is room for work: below `jobs.min_free_disk_mb` nothing new is begun, and what waits is told why."""
+
+from __future__ import annotations
+
+import shutil
+
+from daemon.config import Settings
+
+MEGABYTE = 1_000_000
+
+
+def lack_of_room(settings: Settings) -> str | None:
+    """Why neither a job nor a prediction should write now; None where there is room."""
+    least = settings.jobs.min_free_disk_mb * MEGABYTE
+    for folder in (settings.state, settings.models):
+        free = shutil.disk_usage(folder).free
+        if free < least:
+            return f"only {free // MEGABYTE} MB free in {folder} (jobs.min_free_disk_mb)"
+    return None

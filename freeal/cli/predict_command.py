@@ -1,0 +1,119 @@
+"""`python -m freeal predict`: a table labelled by a finished student.
+
+python -m freeal predict --model-dir sentiment_model --input-csv new_reviews.csv --output-csv predictions.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freeal.cli.figures import add_json, print_json, print_pairs
+from freeal.cli.name_lists import names
+from freeal.cli.result_places import labelled
+from freeal.cli.training_progress import EXIT_OK
+from freeal.settings import PredictSettings
+
+if TYPE_CHECKING:
+    from freeal.prediction.predict_csv import Classifier, PredictionJob
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command, with `run`."""
+    predict = commands.add_parser("predict", help="label a CSV with a trained student")
+    predict.set_defaults(run=_predict)
+    predict.add_argument("--model-dir", type=Path, required=True, metavar="FOLDER", help="what train wrote")
+    predict.add_argument("--input-csv", type=Path, required=True, metavar="FILE")
+    predict.add_argument("--output-csv", type=Path, required=True, metavar="FILE")
+    predict.add_argument(
+        "--text-columns", nargs="+", metavar="NAMES", help="commas between them; default: those it was trained on"
+    )
+    default = PredictSettings().batch_size
+    predict.add_argument(
+        "--batch-size", type=_positive, default=default, metavar="N", help=f"texts at a time (default {default})"
+    )
+    predict.add_argument("--dry-run", action="store_true", help="say what would be done; label and write nothing")
+    predict.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        help="what was cut off goes on after its last rows, asked for or not; --no-resume begins anew",
+    )
+    add_json(predict, "the counts")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of texts: 1 or more is expected")
+    return int(text)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from freeal.files.output_file import output_file
+    from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
+    from freeal.prediction.prediction_run import PredictionRun
+    from freeal.prediction.progress_bar import shown
+
+    output = output_file(arguments.output_csv, key="--output-csv", inputs=[arguments.input_csv])
+    job = PredictionJob(
+        model=arguments.model_dir,
+        input_csv=arguments.input_csv,
+        output_csv=arguments.output_csv,
+        text_columns=tuple(names(arguments.text_columns)) if arguments.text_columns else None,
+        settings=PredictSettings(batch_size=arguments.batch_size),
+    )
+    classifier = Classifier.load(job.model, job.settings)
+    if arguments.dry_run:
+        return _plan(job, classifier, as_json=arguments.json)
+    with output.whole() as path, labelled(path, name=arguments.output_csv.name) as rows:
+        job = job.model_copy(update={"output_csv": rows})
+        if arguments.resume is False:
+            with PredictionRun(job, classifier) as run:
+                run.discard()
+        with shown(sys.stderr) as emit:
+            summary = predict_csv(job, emit=emit, classifier=classifier)
+    for warning in summary["drift"]["warnings"]:
+        print(f"note: {warning}", file=sys.stderr)
+    with contextlib.redirect_stdout(sys.stderr if output.is_standard_output else sys.stdout):
+        if arguments.json:
+            print_json(summary | {"output_csv": str(arguments.output_csv)})
+        else:
+            counts: dict[str, int] = summary["label_counts"]
+            print_pairs([(what, str(number)) for what, number in {"rows": summary["rows"], **counts}.items()])
+    return EXIT_OK
+
+
+def _plan(job: PredictionJob, classifier: Classifier, *, as_json: bool) -> int:
+    """What would be labelled. Reads the whole table, so that whatever is wrong with it is said now."""
+    from freeal.table import RowReader, find_column
+
+    columns = job.text_columns or classifier.text_columns or ()
+    with RowReader(job.input_csv, job.csv) as reader:
+        for column in columns:
+            find_column(reader.header, column, role="text_columns", path=job.input_csv)
+        rows = sum(1 for _ in reader)
+    plan: dict[str, Any] = {
+        "rows": rows,
+        "text_columns": list(columns),
+        "labels": list(classifier.student.labels),
+        "model": classifier.extra.get("name"),
+        "model_version": classifier.extra.get("job"),
+        "output_csv": str(job.output_csv),
+        "output_exists": job.output_csv.exists(),
+    }
+    if as_json:
+        print_json(plan)
+        return EXIT_OK
+    print_pairs(
+        [
+            ("rows", f"{rows:,}"),
+            ("text columns", ", ".join(columns)),
+            ("labels", ", ".join(plan["labels"])),
+            ("model", f"{plan['model']}, version {plan['model_version']}"),
+            ("output", f"{job.output_csv}{', which is there and would be replaced' if plan['output_exists'] else ''}"),
+            ("cost", "nothing: no language model is asked"),
+        ]
+    )
+    return EXIT_OK

@@ -1,0 +1,105 @@
+"""Where the commands that train put what they made: looked at before anything is asked, filled when all is there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from freeal.cli.figures import print_outcome
+from freeal.files import output_folder_check
+from freeal.files.output_file import OutputFile, output_file
+from freeal.table.file_formats import form_of
+from freeal.table.workbook_writer import write_workbook
+
+_OF_A_MODEL = ("freeal.json",)
+_OF_RESULTS = ("run.json", ".work")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ResultPlaces:
+    """`model` gets the classifier, `results` beside it everything, `csv` the labelled rows where they are wanted."""
+
+    model: Path
+    results: Path
+    csv: OutputFile | None
+
+    @classmethod
+    def of(
+        cls, model: Path, *, output_csv: Path | None = None, inputs: Sequence[Path] = (), key: str = "--output-model"
+    ) -> ResultPlaces:
+        """Raises `ConfigError` where one of them is in use, or cannot be written to."""
+        folder = output_folder_check.free_folder(model, key=key, ours=_OF_A_MODEL)
+        beside = folder.with_name(folder.name + "-results")
+        results = output_folder_check.free_folder(beside, key=key, ours=_OF_RESULTS)
+        csv = output_file(output_csv, key="--output-csv", inputs=inputs) if output_csv is not None else None
+        return cls(folder, results, csv)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Both for this run alone."""
+        return output_folder_check.held(self.results)
+
+    def deliver(self) -> None:
+        """Copy out of the results what was wanted elsewhere. A model is there whole, or as it was before."""
+        fresh = self.model.with_name(f".{self.model.name}.fresh")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(self.results / "model", fresh)
+        if self.model.is_dir() and any(self.model.iterdir()):
+            for entry in sorted(fresh.iterdir()):  # what a person put beside it stays
+                entry.replace(self.model / entry.name)
+            fresh.rmdir()
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                self.model.rmdir()
+            fresh.replace(self.model)
+        if self.csv is not None:
+            with self.csv.whole() as path:
+                as_named(self.results / "annotated.csv", path, name=self.csv.said.name)
+
+    def tell(self, metrics: dict[str, Any], *, as_json: bool) -> None:
+        """The figures, and where everything is; on stderr where stdout has the rows."""
+        files = {
+            "model": _near(self.model),
+            "labelled_rows": str(self.csv.said) if self.csv else _near(self.results / "annotated.csv"),
+            "all_results": _near(self.results),
+        }
+        to_stderr = self.csv is not None and self.csv.is_standard_output
+        with contextlib.redirect_stdout(sys.stderr if to_stderr else sys.stdout):
+            print_outcome(metrics, files, as_json=as_json)
+
+
+@contextlib.contextmanager
+def labelled(path: Path, *, name: str) -> Iterator[Path]:
+    """Where to write a CSV that is to be at `path` in the form that `name` asks for: as it is, or as a workbook."""
+    if form_of(name) != "xlsx":
+        yield path
+        return
+    rows = path.with_name(f".{path.name}.csv")
+    yield rows
+    as_named(rows, path, name=name)
+    rows.unlink()
+
+
+def as_named(source: Path, target: Path, *, name: str) -> None:
+    """A copy of a CSV of ours at `target`, which appears when it is whole: a workbook where `name` ends so."""
+    fresh = target.with_name(f".{target.name}.fresh")
+    try:
+        if form_of(name) == "xlsx":
+            write_workbook(source, fresh)
+        else:
+            shutil.copyfile(source, fresh)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _near(path: Path) -> str:
+    """As it is reached from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -1,0 +1,237 @@
+"""`python -m freeal train`: the method on one CSV, without folders and without the service.
+
+python -m freeal train --input-csv reviews.csv --output-model sentiment_model --labels positive,negative \\
+    --description "Classify the sentiment of product reviews." --examples examples.json --output-csv annotated.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from freeal.cli import cost_commands
+from freeal.cli.figures import add_json
+from freeal.cli.name_lists import names
+from freeal.cli.result_places import ResultPlaces
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
+from freeal.errors import SpecError, Where
+from freeal.settings import LoopSettings, Provider
+from freeal.spec.job_spec import LabelUse
+
+if TYPE_CHECKING:
+    from freeal.job.correction_job import CorrectionJob
+    from freeal.job.training_job import TrainingJob
+    from freeal.spec.job_spec import Spec
+
+_FLAGS = {
+    "name": "--input-csv",
+    "llm.provider": "--provider",
+    "llm.model": "--llm-model",
+    "student.model": "--model-name",
+    "student.seed": "--seed",
+}
+"""Where a key of the spec has a flag of another name."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command, with `run`."""
+    train = commands.add_parser("train", help="annotate a CSV and train a student on it")
+    train.set_defaults(run=_train)
+    _add_task(train)
+    _add_models(train)
+    rounds = LoopSettings().iterations
+    train.add_argument("--iterations", type=int, default=rounds, metavar="N", help=f"rounds at most (default {rounds})")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="everything random derives from it (default 0)")
+    train.add_argument("--dry-run", action="store_true", help="what it would ask, cost and take; asks nobody")
+    train.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        help="a run that was cut off goes on after its last round, asked for or not; --no-resume begins anew, with the "
+        "answers that are paid for",
+    )
+    add_json(train, "metrics.json and where the files are, or the estimate of --dry-run")
+
+
+def _add_task(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--input-csv", type=Path, required=True, metavar="FILE")
+    train.add_argument(
+        "--output-model",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the classifier; other results beside it in FOLDER-results",
+    )
+    train.add_argument("--output-csv", type=Path, metavar="FILE", help="the labelled rows")
+    train.add_argument(
+        "--labels",
+        nargs="+",
+        metavar="LABELS",
+        help='commas between them, a name that holds one in "quotes"; or an argument each; default: the values of '
+        "--label-column",
+    )
+    train.add_argument("--label-column", metavar="NAME", help="true labels, to measure with")
+    train.add_argument(
+        "--label-use",
+        default="evaluate",
+        choices=get_args(LabelUse),
+        help="evaluate = true labels are never sent and never trained on; teach = they are demonstrations and learned "
+        "from; split = half of each label's teach, the others measure (default evaluate)",
+    )
+    train.add_argument(
+        "--description", default="Choose the label that fits the text best.", help="the task, for the language model"
+    )
+    train.add_argument(
+        "--examples", type=Path, metavar="FILE", help='JSON: a list of ["text", "label"] or {"text": ..., "label": ...}'
+    )
+    train.add_argument(
+        "--text-columns",
+        nargs="+",
+        metavar="NAMES",
+        help="like --labels; default: every column but --label-column",
+    )
+
+
+def _add_models(train: argparse.ArgumentParser) -> None:
+    train.add_argument(
+        "--model-name", default="auto", metavar="MODEL", help="the student: auto, minilm, a Hugging Face id or a folder"
+    )
+    train.add_argument(
+        "--provider",
+        "--llm-provider",
+        default="auto",
+        choices=get_args(Provider),
+        help="who annotates: auto = anthropic where a key is found, else local (default auto)",
+    )
+    train.add_argument("--llm-model", metavar="MODEL", help="the annotating model; default: the provider's")
+    train.add_argument("--llm-url", metavar="URL", help="another address of the provider")
+    train.add_argument(
+        "--api-key", metavar="KEY", help="Anthropic; better in ANTHROPIC_API_KEY: others see command lines"
+    )
+    train.add_argument("--budget-usd", type=float, metavar="USD", help="hard cap")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from freeal.job.training_job import train
+
+    places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
+    job = _job(arguments, places.results)
+    _say_what_is_not_read(job, arguments)
+    if arguments.dry_run:
+        return _estimate(job, arguments)
+    with places.held():
+        _go_on_or_begin(job.work, resume=arguments.resume)
+        with shown(sys.stderr, rounds=job.spec.iterations) as emit:
+            outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
+        places.deliver()
+        close_books(job)
+    places.tell(outcome.metrics, as_json=arguments.json)
+    return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
+
+
+def close_books(job: TrainingJob | CorrectionJob) -> None:
+    """A finished job leaves no work, and its bill is no part of the next one's: the same command again is another."""
+    from freeal.llm.store.answer_store import SqliteStore
+
+    shutil.rmtree(job.work)
+    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
+        store.forget_bill()
+
+
+def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
+    from freeal.job.training_job import TrainingJob
+
+    answers = cost_commands.answers_path()
+    spec = _spec(arguments)
+    return TrainingJob(
+        job_id=f"{spec.name}-{spec.digest()[:12]}",
+        csv=arguments.input_csv,
+        spec=spec,
+        output=results,
+        work=results / ".work",
+        answers=answers,
+        cache=answers.parent,
+        key_folder=Path.cwd(),
+        llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
+    )
+
+
+def _go_on_or_begin(work: Path, *, resume: bool | None) -> None:
+    is_left = work.is_dir() and any(work.iterdir())
+    if resume is False and is_left:
+        shutil.rmtree(work)
+    elif resume and not is_left:
+        print("note: there is no run to go on with; this one begins anew", file=sys.stderr)
+
+
+def _say_what_is_not_read(job: TrainingJob, arguments: argparse.Namespace) -> None:
+    from freeal.llm.credentials import default_model_beside
+
+    named = default_model_beside(job.key_folder)
+    if named is not None and arguments.llm_model is None and arguments.provider in ("auto", "anthropic"):
+        remark = f"api_key.py is read for its key alone, not for default_model = {named!r}; --llm-model names a model"
+        print(f"note: {remark}", file=sys.stderr)
+
+
+def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
+    import anyio
+
+    from freeal.cost_estimate.job_estimate import estimate_with
+    from freeal.job.implementations import resolve_provider
+
+    settings = job.effective().llm
+    provider, _ = resolve_provider(settings, api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
+    found = anyio.run(lambda: estimate_with(job, provider=provider))
+    cost_commands.print_estimate(found, as_json=arguments.json)
+    return EXIT_OK
+
+
+def _spec(arguments: argparse.Namespace) -> Spec:
+    """The command line as a spec; its errors read like those of a YAML file."""
+    from pydantic import ValidationError
+
+    from freeal.spec import examples_file, validation_messages
+    from freeal.spec.job_spec import Spec
+
+    name = "".join(c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in arguments.input_csv.stem)[:64]
+    content = {
+        "name": name.lstrip("._-") or "model",
+        "description": arguments.description,
+        "labels": names(arguments.labels) if arguments.labels else _labels_of(arguments),
+        "label_column": arguments.label_column,
+        "label_use": arguments.label_use,
+        "text_columns": names(arguments.text_columns) if arguments.text_columns else None,
+        "examples": examples_file.read(arguments.examples, Where(key="--examples")) if arguments.examples else (),
+        "iterations": arguments.iterations,
+        "budget_usd": arguments.budget_usd,
+        "llm": {"provider": arguments.provider, "model": arguments.llm_model},
+        "student": {"model": arguments.model_name, "seed": arguments.seed},
+    }
+    try:
+        return Spec.model_validate(content)
+    except ValidationError as cause:
+        found = validation_messages.problems(Spec, cause, where=lambda key: _flag(key, arguments))
+        raise SpecError.of(found) from cause
+
+
+def _flag(key_path: tuple[str | int, ...], arguments: argparse.Namespace) -> Where:
+    if key_path[0] == "examples" and len(key_path) > 1:
+        return Where(file=arguments.examples, key=f"entry {int(key_path[1]) + 1}")
+    key = ".".join(str(part) for part in key_path)
+    return Where(key=_FLAGS.get(key) or "--" + str(key_path[0]).replace("_", "-"))
+
+
+def _labels_of(arguments: argparse.Namespace) -> list[str]:
+    from freeal.table import read_table
+
+    if arguments.label_column is None:
+        raise SpecError("is required", where=Where(key="--labels"), hint="or name a --label-column to take them from")
+    table = read_table(arguments.input_csv)
+    position = table.column(arguments.label_column, role="--label-column")
+    return sorted({row[position].strip() for row in table.rows} - {""})

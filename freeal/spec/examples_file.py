@@ -1,0 +1,109 @@
+"""First demonstrations as a person may write them: pairs, or text and label by name, in the spec or in a JSON file."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import SpecError, Where
+from freeal.files import regular_file
+from freeal.files.regular_file import Links
+from freeal.spec.value_faults import Fault, FaultyValueError, written
+
+MOST_BYTES = 5_000_000
+"""Thousands of demonstrations; a prompt holds dozens."""
+
+FORM = 'write a list of pairs, ["the text", "its label"], or of {"text": "...", "label": "..."}'
+
+
+def read(path: Path, where: Where, *, links: Links = "follow") -> list[Any]:
+    """The list in a JSON file, its entries unchecked. `where` is the place that names the file.
+
+    Raises `SpecError`.
+    """
+    try:
+        content = regular_file.read(path, most_bytes=MOST_BYTES, links=links)
+    except OSError as cause:
+        raise SpecError(f"examples file {path.name!r} cannot be read: {cause.strerror}", where=where) from cause
+    if len(content) > MOST_BYTES:
+        raise SpecError(f"is longer than {MOST_BYTES:,} bytes: more is not read", where=Where(file=path))
+    examples = _parsed(content, path)
+    if not isinstance(examples, list):
+        problem = f"must be a JSON list, found {written(examples)}"
+        raise SpecError(problem, where=Where(file=path), hint=FORM)
+    return examples
+
+
+def _parsed(content: bytes, path: Path) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as cause:
+        line = content[: cause.start].count(b"\n") + 1
+        raise SpecError("is not UTF-8 text", where=Where(file=path, line=line), hint="save it as UTF-8") from cause
+    except json.JSONDecodeError as cause:
+        problem = f"is not valid JSON: {cause.msg[:1].lower()}{cause.msg[1:]}"
+        line_text = cause.doc.split("\n")[cause.lineno - 1]
+        raise SpecError(problem, where=Where(file=path, line=cause.lineno), hint=_advice(cause, line_text)) from cause
+    except RecursionError as cause:
+        raise SpecError("is nested too deep", where=Where(file=path), hint=FORM) from cause
+    except ValueError as cause:  # a number of more digits than Python reads
+        raise SpecError(f"is not valid JSON: {cause}", where=Where(file=path), hint=FORM) from cause
+
+
+def _advice(cause: json.JSONDecodeError, line: str) -> str:
+    if any(mark in line for mark in "\u201c\u201d\u201e"):
+        return 'JSON takes straight quotes alone: write "text" in place of \u201ctext\u201d'
+    if "'" in line and '"' not in line:
+        return "JSON takes double quotes alone: write \"text\" in place of 'text'"
+    before, rest = cause.doc[: cause.pos].rstrip(), cause.doc[cause.pos :].lstrip()
+    if "trailing comma" in cause.msg or (before.endswith(",") and rest.startswith(("]", "}"))):
+        return "no comma stands before a closing bracket, and one between any two entries"
+    if "delimiter" in cause.msg:
+        return 'a comma is missing between two entries, or a quote within a text: write it as \\"'
+    return FORM
+
+
+def as_entries(value: Any) -> Any:
+    """The key's value where it can hold examples. Raises `FaultyValueError` for another shape."""
+    if isinstance(value, Mapping):
+        raise FaultyValueError([Fault(f"must be a list, found {written(dict(value))}", hint=_rewritten(value))])
+    if value is not None and not isinstance(value, list | tuple):
+        raise FaultyValueError([Fault(f"must be a list, found {written(value)}", hint=FORM)])
+    return value
+
+
+def _rewritten(value: Mapping[Any, Any]) -> str:
+    for key, inner in value.items():
+        if isinstance(inner, list | tuple) and inner and isinstance(inner[0], str):  # label -> its texts
+            return f'write a pair for each text: - ["{inner[0]}", {key}]'
+        if isinstance(inner, list | tuple):  # {"examples": [...]}
+            return "leave the key around the list out"
+        if isinstance(inner, str):
+            return f'write a list of pairs: - ["{key}", {inner}]'
+    return FORM
+
+
+def as_fields(value: Any) -> Any:
+    """One entry as {text, label}: a pair is one by position. Raises `FaultyValueError` for another shape."""
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+        value = {"text": value[0], "label": value[1]}
+    if isinstance(value, str) or value is None:
+        raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+    if isinstance(value, Mapping) and len(value) == 1 and not set(value) & {"text", "label"}:
+        problem = f"an example is a pair [text, label], found {written(dict(value))}"
+        raise FaultyValueError([Fault(problem, hint=FORM)])
+    if isinstance(value, Mapping) and isinstance(value.get("label"), str | int):
+        return {**value, "label": _as_name(value["label"])}
+    return value
+
+
+def _as_name(label: str | int) -> Any:
+    """Composed, as the labels are; a number of a JSON file is the name it spells."""
+    if isinstance(label, bool):
+        return label
+    return unicodedata.normalize("NFC", str(label))
