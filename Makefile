@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-kills bench-llm bench-service clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-service clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,11 +44,19 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-data bench-llm bench-service bench-kills bench-accuracy  ## every benchmark
+bench: bench-data bench-llm bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
 	$(BIN)/python tests/benchmarks/accuracy.py $(ARGS)
+
+# ARGS='--draws 100' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-certify: setup  ## whether the intervals of blind sheets hold, and how wide they are: an hour, data in ../shared/data
+	$(BIN)/python tests/benchmarks/certify.py $(ARGS)
+
+# ARGS='--seeds 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-boundaries: setup  ## whether the pairs that boundary questions name hold the errors: minutes, data in ../shared/data
+	$(BIN)/python tests/benchmarks/boundaries.py $(ARGS)
 
 # ARGS='--part predict' measures predictions; ARGS='--rows 10000' is a first look.
 bench-data: setup  ## tables and predictions as they grow, beside what others use: minutes

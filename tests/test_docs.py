@@ -62,7 +62,7 @@ def test_the_manual_names_every_key_column_status_and_error(name):
     assert f"`{name}`" in MANUAL
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "correct", "show"])
+@pytest.mark.parametrize("command", ["train", "predict", "correct", "show", "certify", "boundaries"])
 def test_the_manual_names_every_flag_of_the_library_commands(command, capsys):
     """Each long option that `-h` prints stands in the manual."""
     assert set() == {flag for flag in _flags(freeal.cli.command_line.main, capsys, command) if flag not in MANUAL}
@@ -86,7 +86,7 @@ def test_the_readme_names_no_command_that_is_not_there(capsys):
     """Each `python -m daemon|freeal COMMAND` of the prose is one that `-h` prints."""
     text = "".join(path.read_text(encoding="utf-8") for path in PROSE)
     for package, main in (("daemon", daemon.cli.command_line.main), ("freeal", freeal.cli.command_line.main)):
-        known = re.findall(r"^ {4}([a-z]+) {2,}", _help(main, capsys), re.MULTILINE)
+        known = re.findall(r"^ {4}([a-z]+)(?: {2,}|$)", _help(main, capsys), re.MULTILINE)
         assert set() == set(re.findall(rf"python -m {package} ([a-z]+)", text)) - set(known)
 
 
@@ -183,6 +183,8 @@ def _anchors(path):
         "lint",
         "bench",
         "bench-accuracy",
+        "bench-boundaries",
+        "bench-certify",
         "bench-data",
         "bench-kills",
         "bench-llm",

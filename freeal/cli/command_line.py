@@ -12,7 +12,15 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from freeal.cli import correct_command, cost_commands, predict_command, show_command, train_command
+from freeal.cli import (
+    boundaries_command,
+    certify_command,
+    correct_command,
+    cost_commands,
+    predict_command,
+    show_command,
+    train_command,
+)
 from freeal.cli.training_progress import EXIT_CONFIG, EXIT_FAILED
 from freeal.errors import ConfigError, FreealError
 from freeal.text.printable_text import visible
@@ -51,4 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in (train_command, predict_command, show_command, correct_command):
         command.add_parser(commands)
     cost_commands.add_parsers(commands)
+    certify_command.add_parser(commands)
+    boundaries_command.add_parser(commands)
     return parser

@@ -52,6 +52,8 @@ class ResultPlaces:
         shutil.copytree(self.results / "model", fresh)
         if self.model.is_dir() and any(self.model.iterdir()):
             for entry in sorted(fresh.iterdir()):  # what a person put beside it stays
+                if entry.is_dir():  # .eval_results: no folder can be put over one that holds something
+                    shutil.rmtree(self.model / entry.name, ignore_errors=True)
                 entry.replace(self.model / entry.name)
             fresh.rmdir()
         else:

@@ -18,7 +18,7 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup
+from freeal.job import certification_job, job_setup
 from freeal.job.given_rows import Given
 from freeal.job.implementations import open_chat_model
 from freeal.job.training_job import Outcome, TrainingJob, carry_out
@@ -126,6 +126,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
     pool = job_setup.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
+    pool = certification_job.kept_out(pool, before.folder / "model")
     pool, taught = job_setup.taught(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)

@@ -17,7 +17,7 @@ from freeal.compute.listener import Listener
 from freeal.errors import ModelFolderError
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
-from freeal.job import expected_duration
+from freeal.job import certification_job, expected_duration
 from freeal.job.given_rows import Given
 from freeal.job.implementations import open_batches, open_trainer
 from freeal.job.remaining_time import RemainingTime
@@ -46,11 +46,12 @@ def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
     return checked
 
 
-def divided(pool: Pool, settings: LoopSettings, *, seed: int, emit: Emit) -> Pool:
-    """The pool with its near duplicates found and its share that is never shown drawn, where that is wanted."""
+def divided(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | None, emit: Emit) -> Pool:
+    """The pool with its near duplicates found and its share that is never shown drawn, where that is wanted, and with
+    what was drawn to certify the version of the student `previous`: that is never shown either."""
     pool = grouped(pool, settings, emit=emit)
     held_out = holdout.drawn(len(pool), share=settings.holdout_share, seed=seed, groups=pool.groups)
-    return dataclasses.replace(pool, held_out=held_out)
+    return certification_job.kept_out(dataclasses.replace(pool, held_out=held_out), previous)
 
 
 def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:

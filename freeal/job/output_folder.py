@@ -9,8 +9,10 @@ from typing import Any
 from freeal.corrections import corrections_file, review_queue
 from freeal.errors import CorruptModelError
 from freeal.files import atomic_write
+from freeal.job import certification_job
 from freeal.pool.text_pool import EMPTY
 from freeal.prediction import text_profile
+from freeal.report import eval_results
 from freeal.report.collect_report import collect
 from freeal.report.model_card import model_card
 from freeal.report.report_page import render
@@ -40,6 +42,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     output_tables.write_demonstrations(folder, run.result)
     output_tables.write_confusions(folder, run.pool, run.decisions, run.spec.task.names)
     queue = review_queue.review_queue(run.result.best, run.pool, run.decisions)
+    queue = certification_job.not_certified(queue, run.pool, previous_model)
     review_queue.write_review_queue(
         folder / "review_queue.csv", queue, table=run.table, pool=run.pool, decisions=run.decisions, spec=run.spec
     )
@@ -48,12 +51,12 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember(folder, run.said)
     previous_version.write(folder, run.result.best, run.pool, run.llm)
-    metrics, record = run.metrics(), run.record()
+    metrics, record = run.metrics() | certification_job.carried(run, folder, previous_model), run.record()
     data = collect(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
     _write_text(folder / "report.html", render(data))
-    _write_text(
-        folder / "model" / "README.md", model_card(run, record=record, student=student_metadata.read(folder / "model"))
-    )
+    student, certified = student_metadata.read(folder / "model"), metrics.get("certified")
+    _write_text(folder / "model" / "README.md", model_card(run, record=record, student=student, certified=certified))
+    eval_results.write(folder / "model", certified, name=run.spec.name)
     atomic_write.write_json(folder / "cost.json", metrics["cost"])
     atomic_write.write_json(folder / "run.json", record)
     atomic_write.write_json(folder / "metrics.json", metrics)

@@ -107,7 +107,7 @@ async def train(
     """
     job = job.effective()
     checked = job_setup.read(job.csv, job.spec, emit=emit)
-    pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, emit=emit)
+    pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
     if confirmed:
@@ -264,7 +264,7 @@ def _question(job: TrainingJob, given: Given, model: ChatModel, trainer: Trainer
         model.fingerprint,
         trainer.description,
         str(job.previous_model) if job.student.warm_start else None,
-        sorted(known.confirmed.items()),
+        [sorted(known.confirmed.items()), sorted(known.open_texts)],
         [dataclasses.asdict(note) for note in known.annotations],
     ]
     return json.dumps(parts)

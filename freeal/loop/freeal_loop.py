@@ -75,10 +75,11 @@ class Loop:
         """Run the rounds. Raises `LlmError` when the language model is out of reach and `TrainingError` when it gave no
         usable answer at all; a reached budget is no error: the result holds what was paid for.
 
-        Where an earlier version's answers are known, the first round asks nothing and trains on them.
+        Where an earlier version's answers are known, the first round trains on them and asks what is open, if anything.
         """
         if self.known.annotations:
-            indices, initial = [], InitialDemonstrations(tuple(self.known.demonstrations))
+            indices = sorted(self.known.open_texts)
+            initial = InitialDemonstrations(tuple(self.known.demonstrations))
         else:
             indices = await self._to_ask(None)
             initial = await starting_demonstrations(
@@ -157,7 +158,11 @@ class Loop:
                 return open_texts
             vectors = await self.questions.embed([self.pool.texts[index] for index in open_texts])
             return [open_texts[row] for row in query_selection.spread(vectors, count, seed=self.seed)]
-        unclean = [index for index in range(len(self.pool)) if not self._is_clean(previous, index)]
+        unclean = [
+            index
+            for index in range(len(self.pool))
+            if index not in self.known.confirmed and not self._is_clean(previous, index)
+        ]
         return unclean if len(unclean) <= count else query_selection.most_open(previous.proba, unclean, count)
 
     def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:

@@ -24,6 +24,8 @@ class Known:
     demonstrations: Sequence[Demonstration] = ()
     confirmed: Mapping[int, str] = dataclasses.field(default_factory=dict)
     taught: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    open_texts: frozenset[int] = frozenset()
+    """Texts whose annotation is asked for again in the first round."""
 
     @property
     def corrected(self) -> dict[int, str]:

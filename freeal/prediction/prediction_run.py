@@ -18,6 +18,7 @@ from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
 from freeal.prediction.prediction_job import PredictionJob
+from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
 from freeal.prediction.published_classifier import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally, cells
@@ -59,6 +60,7 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = _columns(job, classifier)
+        self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
         self._extent: Extent = measure(job.input_csv)
         self._most_rows = job.settings.chunk_rows
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
@@ -100,7 +102,7 @@ class PredictionRun:
         scores = score(window, self._classifier.student, self._classifier.memory)
         profile = self._classifier.profile
         longest = None if profile is None else profile.longest
-        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total)
+        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
         self._part.append(self._rendered(window, scores), self._state())
         self._pace(len(window.rows), time.monotonic() - began)
@@ -174,7 +176,8 @@ class PredictionRun:
     def _header(self, names: Row) -> str:
         header = list(names)
         labels = self._classifier.student.labels
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels)):
+        status = [] if self._promised is None else [STATUS_COLUMN]
+        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
@@ -188,7 +191,8 @@ class PredictionRun:
         labels = self._classifier.student.labels
         places = window.places.tolist()
         return self._lines(
-            [*row, *cells(scores, place, labels)] for row, place in zip(window.rows, places, strict=True)
+            [*row, *cells(scores, place, labels, promised=self._promised)]
+            for row, place in zip(window.rows, places, strict=True)
         )
 
     def _lines(self, rows: Any) -> str:

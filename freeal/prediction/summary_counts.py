@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from freeal.prediction.promised_labels import BELOW, KEPT, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
+from freeal.types import Status
 
 COMPARED_ROWS = 2_000
 """Rows whose texts are compared with the training texts, spread evenly over the table: more would find differences too
@@ -21,14 +23,15 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts over the rows written so far. `line` is where the last of them begins; `scored` counts texts that went
-    through the model; `counts` is by label; `compared` rows have their vectors summed in `vector_sum`;
-    `no_rows` counts those that repeat the header or hold a survey's ids."""
+    """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given;
+    `below` counts rows that the model's promise leaves without one; `compared` rows have their vectors summed in
+    `vector_sum`; `no_rows` counts those that repeat the header or hold a survey's ids."""
 
     labels: tuple[str, ...]
     rows: int = 0
     line: int = 1
     empty: int = 0
+    below: int = 0
     cut: int = 0
     longer: int = 0
     no_rows: int = 0
@@ -41,11 +44,21 @@ class Tally:
         self.labels = tuple(self.labels)
         self.counts = self.counts or [0] * len(self.labels)
 
-    def add(self, window: Window, scores: Scores, *, longest: int | None, total_rows: int) -> None:
+    def add(
+        self,
+        window: Window,
+        scores: Scores,
+        *,
+        longest: int | None,
+        total_rows: int,
+        promised: PromisedLabels | None = None,
+    ) -> None:
         """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate."""
         places = window.places[window.places != NO_TEXT]
         best = scores.proba.argmax(axis=1)
-        counts = np.bincount(best[places], minlength=len(self.labels))
+        kept = np.ones(len(best), dtype=bool) if promised is None else promised.keeps(scores.proba)
+        counts = np.bincount(best[places][kept[places]], minlength=len(self.labels))
+        self.below += int((~kept[places]).sum())
         self.counts = [before + int(now) for before, now in zip(self.counts, counts, strict=True)]
         self.confidence += float(scores.proba.max(axis=1)[places].sum(dtype=np.float64)) if len(places) else 0.0
         self.cut += int(scores.cut[places].sum())
@@ -76,7 +89,8 @@ class Tally:
 
     def summary(self) -> dict[str, Any]:
         """The part of the summary that is counted."""
-        return {
+        below = {"below_promise": self.below} if self.below else {}
+        return below | {
             "rows": self.rows,
             "empty_text": self.empty,
             "truncated": self.cut,
@@ -85,11 +99,16 @@ class Tally:
         }
 
 
-def cells(scores: Scores, place: int, labels: Sequence[str]) -> list[str]:
-    """Label, confidence and probabilities of a text; all empty for NO_TEXT."""
+def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: PromisedLabels | None = None) -> list[str]:
+    """Label, confidence and probabilities of a text; all empty for NO_TEXT. Where something is `promised`, a status
+    behind them, and no label below it."""
     if place == NO_TEXT:
-        return [""] * (2 + len(labels))
+        return [""] * (2 + len(labels)) + ([] if promised is None else [Status.EMPTY_TEXT])
     values = scores.proba[place].tolist()
     shown = [f"{value:.4f}" for value in values]
     best = max(range(len(values)), key=values.__getitem__)
-    return [labels[best], shown[best], *shown]
+    if promised is None:
+        return [labels[best], shown[best], *shown]
+    if promised.keeps(scores.proba[place : place + 1])[0]:
+        return [labels[best], shown[best], *shown, KEPT]
+    return ["", shown[best], *shown, BELOW]

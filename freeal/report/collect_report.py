@@ -51,6 +51,7 @@ def collect(
         suspicious=report_tables.suspicious(run, queue),
         changes=report_tables.changes(metrics, previous),
         corrected=corrections_section.flipped(metrics),
+        certified=metrics.get("certified"),
         statuses=report_tables.statuses(run, rows),
         unanswered=report_tables.unanswered(run),
         first_prompt=record["first_prompt"],

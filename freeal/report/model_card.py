@@ -16,7 +16,7 @@ import numpy as np
 
 from freeal.evaluation import confidence_intervals
 from freeal.preflight import preflight_check
-from freeal.report import headline_facts
+from freeal.report import certified_section, headline_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
@@ -30,10 +30,13 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
-def model_card(run: FinishedRun, *, record: Mapping[str, Any], student: Card) -> str:
+def model_card(
+    run: FinishedRun, *, record: Mapping[str, Any], student: Card, certified: Mapping[str, Any] | None = None
+) -> str:
     """The card's text: YAML metadata, then Markdown. No text of a row stands in it.
 
-    `record` is run.json's content, `student` what stands in the model folder's freeal.json.
+    `record` is run.json's content, `student` what stands in the model folder's freeal.json, `certified` that part of
+    metrics.json.
     """
     rows = Rows.of(run)
     head = _metadata(run, rows, student).to_yaml(line_break="\n")
@@ -45,6 +48,7 @@ def model_card(run: FinishedRun, *, record: Mapping[str, Any], student: Card) ->
         _how_made(run, rows, record, student),
         _per_class_and_source(run, rows),
         _metrics(run, rows),
+        certified_section.on_card(certified),
         _weak(run, rows),
         _use(run, student),
     ]

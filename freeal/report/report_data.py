@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 Facts = tuple[tuple[str, str], ...]
 """(what, value) pairs, in the order they are shown."""
@@ -132,7 +134,7 @@ class Spending:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReportData:
-    """One version's report. Pictures that have nothing to show are None, or empty."""
+    """One version's report. Pictures that have nothing to show are None, or empty; `certified` is metrics.json's."""
 
     name: str
     job: str
@@ -160,6 +162,7 @@ class ReportData:
     suspicious: Table
     changes: Table | None
     corrected: Table | None
+    certified: Mapping[str, Any] | None
     statuses: Table
     unanswered: Table | None
     first_prompt: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from freeal.report import certified_section
 from freeal.report.charts.bar_chart import shares_chart, spending_chart
 from freeal.report.charts.calibration_curves import coverage_chart, reliability_chart
 from freeal.report.charts.confusion_matrix import confusion_chart
@@ -51,7 +52,9 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     css = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
-    page = environment.get_template("page.html.j2").render(data=data, sections=sections(data), css=css)
+    page = environment.get_template("page.html.j2").render(
+        data=data, sections=sections(data), css=css, certified=certified_section.on_page(data.certified)
+    )
     return printable(page)
 
 

@@ -60,10 +60,28 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
+        *certified(metrics.get("certified")),
         *corrections(metrics.get("corrections")),
         ("labels", counts),
         ("cost", paid),
     ]
+
+
+def certified(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What a blind sheet says, in words; nothing where none was filled in."""
+    if not found:
+        return []
+    if "withdrawn" in found:
+        told = found["withdrawn"]["texts"]
+        return [("certified accuracy", f"withdrawn: {told} of its texts were corrected since, so the models were told")]
+    lines = []
+    for what, key in (("final labels, certified", "labels"), ("student alone, certified", "student")):
+        one = found[key]
+        if "accuracy" in one:
+            lines.append((what, spelled(one["accuracy"], one["interval"], rows=one["looked_at"], of=one["rows"])))
+    if (more := found["more_rows"])["rows"]:
+        lines.append((f"for ± {more['points']:g} points", f"look at {more['rows']:,} more rows"))
+    return lines
 
 
 def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:

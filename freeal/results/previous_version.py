@@ -19,14 +19,14 @@ from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError, InputError, Where
 from freeal.files import atomic_write
 from freeal.loop.round_state import RoundState, annotation_of
-from freeal.pool.text_pool import EMPTY, Pool
+from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
 from freeal.results.output_tables import ANNOTATED_COLUMNS
 from freeal.spec.job_spec import Spec
-from freeal.table import Dialect, Table, read_table
+from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
-from freeal.types import Annotation, Demonstration
+from freeal.types import Annotation, Decision, Demonstration
 
 FILE_NAME = "answers.json"
 FORMAT = 1
@@ -36,8 +36,8 @@ FORMAT = 1
 class Earlier:
     """A finished version.
 
-    `annotations` and `labels` (the final ones, None where it had none) are indexed by pool index; `input` says what
-    file its rows once were, `said` is everything a person said about the model (text -> label).
+    `annotations`, `decisions` and `labels` (the final ones, None where it had none) are indexed by pool index; `input`
+    says what file its rows once were, `said` is everything a person said about the model (text -> label).
     """
 
     folder: Path
@@ -46,11 +46,16 @@ class Earlier:
     table: Table
     pool: Pool
     warnings: tuple[str, ...]
-    labels: tuple[str | None, ...]
+    decisions: tuple[Decision, ...]
     annotations: tuple[Annotation, ...]
     demonstrations: tuple[Demonstration, ...]
     llm: Answerer
     said: dict[str, str]
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """The final label of each text."""
+        return tuple(one.label for one in self.decisions)
 
 
 def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
@@ -69,24 +74,24 @@ def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
 
 def read(folder: Path) -> Earlier:
     """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
-    answers, record = _json(folder / FILE_NAME), _json(folder / "run.json")
+    answers, told = _json(folder / FILE_NAME), record(folder)
     path = folder / "annotated.csv"
     try:
         if answers["format"] != FORMAT:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
-        spec = Spec.model_validate(record["spec"])
-        dialect = _dialect(record["input"])
+        spec = Spec.model_validate(told["spec"])
+        dialect = _dialect(told["input"])
         table, given = _rows(path, dialect)
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(answers["held_out"]))
         found = Earlier(
             folder=folder,
-            input=record["input"],
+            input=told["input"],
             spec=spec,
             table=table,
             pool=pool,
             warnings=checked.warnings,
-            labels=_by_text(given, pool),
+            decisions=_by_text(given, pool),
             annotations=tuple(annotation_of(item) for item in answers["annotations"]),
             demonstrations=tuple(Demonstration(**item) for item in answers["demonstrations"]),
             llm=Answerer(**answers["llm"]),
@@ -99,6 +104,11 @@ def read(folder: Path) -> Earlier:
         hint = "put corrections into a file of their own"
         raise CorruptModelError("was changed since it was written", where=Where(file=path), hint=hint)
     return found
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """run.json of a version: how it was made. Raises `CorruptModelError`."""
+    return _json(folder / "run.json")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -121,8 +131,8 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[str]]:
-    """The input's table out of annotated.csv, as it was written, and the final label of each row."""
+def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[Row]]:
+    """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
@@ -133,15 +143,23 @@ def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[str]]:
         raise CorruptModelError("does not end with our columns", where=Where(file=path))
     rows = [row[:-ours] for row in table.rows]
     plain = dataclasses.replace(table, header=table.header[:-ours], rows=rows, dialect=dialect)
-    return plain, [row[-ours] for row in table.rows]
+    return plain, [row[-ours:] for row in table.rows]
 
 
-def _by_text(given: Sequence[str], pool: Pool) -> tuple[str | None, ...]:
-    labels: list[str | None] = [None] * len(pool)
-    for index, label in zip(pool.row_index, given, strict=True):
-        if index != EMPTY:
-            labels[index] = label or None
-    return tuple(labels)
+def _by_text(given: Sequence[Row], pool: Pool) -> tuple[Decision, ...]:
+    return tuple(_decision(dict(zip(ANNOTATED_COLUMNS, given[row], strict=True))) for row in pool.first_row)
+
+
+def _decision(cells: dict[str, str]) -> Decision:
+    return Decision(
+        label=cells["freeal_label"] or None,
+        confidence=float(cells["freeal_confidence"]),
+        source=cells["freeal_source"],  # type: ignore[arg-type]  # written from a Decision
+        llm_label=cells["freeal_llm_label"] or None,
+        student_label=cells["freeal_student_label"],
+        clean=float(cells["freeal_clean"]),
+        round=int(cells["freeal_round"]),
+    )
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

@@ -98,7 +98,7 @@ class Model:
         try:
             return anyio.run(run).metrics
         finally:
-            self.asked = [text_of(str(request)) for request in server.requests]
+            self.asked = [text_of(str(request.body["messages"])) for request in server.requests]
 
     def annotated(self, name):
         with (self.folder / name / "annotated.csv").open(encoding="utf-8", newline="") as stream:

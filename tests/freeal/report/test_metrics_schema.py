@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import freeal.report.report_page
+from freeal.certification import certificate, certified_rows, sheet_draw
+from freeal.certification.sampling_frame import frame_of
 
 SCHEMA = json.loads(
     (Path(freeal.report.report_page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8")
@@ -86,3 +89,22 @@ def test_what_breaks_it_is_found(finish, path, value):
         place = place[key]
     place[path[-1]] = value
     assert 1 == len(faults(metrics, SCHEMA))
+
+
+def test_a_certified_accuracy_keeps_to_it(finish):
+    """What a blind sheet adds, and what withdrawing it leaves."""
+    run = finish()
+    pool = run.pool
+    drawn = certified_rows.drawn(sheet_draw.draw(frame_of(pool, run.decisions), 40, seed=0), pool)
+    labels = run.spec.task.names
+    answers = {line.row: labels[0] for line in drawn.draw.lines}
+    certified = dataclasses.replace(drawn, answers=answers, day="2026-11-29")
+    told = {"labels": labels, "version": "v"}
+    found = certificate.for_version(certified, pool, run.decisions, said=(), **told)
+    withdrawn = certificate.for_version(certified, pool, run.decisions, said=set(pool.texts), **told)
+    assert "accuracy" in found["labels"]
+    assert "withdrawn" in withdrawn
+    for part in (found, withdrawn):
+        metrics = json.loads(json.dumps(run.metrics() | {"certified": part}))
+        assert [] == faults(metrics, SCHEMA)
+    assert faults(json.loads(json.dumps(run.metrics() | {"certified": found | {"surprise": 1}})), SCHEMA)

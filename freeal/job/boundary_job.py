@@ -1,0 +1,150 @@
+"""Boundary questions about a version, and a new version from their answers: only what can change is asked again."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.boundaries import boundaries_file, changeable_texts, competing_labels
+from freeal.boundaries.boundaries_file import Boundaries, Meanings
+from freeal.boundaries.competing_labels import Competition
+from freeal.compute.device_turn import DeviceTurn, always
+from freeal.corrections import corrections_file
+from freeal.errors import ConfigError, Where
+from freeal.events import Emit, Notice, ignore
+from freeal.job import certification_job, job_setup
+from freeal.job.correction_job import CorrectionJob
+from freeal.job.given_rows import Given
+from freeal.job.implementations import open_chat_model
+from freeal.job.training_job import Outcome, carry_out
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.loop.known_labels import Known
+from freeal.pool import near_duplicates
+from freeal.results import metrics_summary, previous_version
+from freeal.results.previous_version import Earlier
+from freeal.spec.job_spec import Spec
+from freeal.student.model_folder import load_student
+
+
+class BoundaryJob(CorrectionJob):
+    """A `CorrectionJob` whose `csv` is an answered boundaries.yaml."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Quote:
+    """What the answers change and what that costs: `texts` of `of` are asked again, in `rows` rows; `usd` as a text of
+    the version cost, None where that is not known."""
+
+    meanings: Meanings
+    texts: int
+    rows: int
+    of: int
+    usd: float | None
+
+
+def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries, list[Competition]]:
+    """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
+    earlier = previous_version.read(version)
+    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
+    proba = load_student.load(version / "model").predict_proba(pool.texts)
+    names = earlier.spec.task.names
+    pairs = competing_labels.competing(pool, earlier.annotations, earlier.decisions, labels=names, proba=proba)
+    job = metrics_summary.read_metrics(version)["job"]
+    questions = boundaries_file.asked(pairs, pool, earlier.decisions, version=job)
+    path = output or version / boundaries_file.FILE_NAME
+    boundaries_file.write(path, questions)
+    return path, questions, pairs
+
+
+def quote(version: Path, answers: Path) -> Quote:
+    """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
+    earlier = previous_version.read(version)
+    meanings, open_texts = _changes(earlier, answers)
+    metrics = metrics_summary.read_metrics(version)
+    asked = sum(one["asked"] for one in metrics["rounds"])
+    is_free = metrics["llm"]["provider"] == "local"
+    each = metrics["cost"]["usd"] / asked if asked and metrics["cost"]["usd"] else None
+    usd = 0.0 if is_free else None if each is None else round(each * len(open_texts), 4)
+    rows = corrections_file.rows_with(dict.fromkeys(open_texts, ""), earlier.pool)
+    return Quote(meanings, len(open_texts), rows, len(earlier.pool), usd)
+
+
+async def apply(
+    job: BoundaryJob,
+    *,
+    emit: Emit = ignore,
+    api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    limiter: Limiter | None = None,
+    device_turn: DeviceTurn = always,
+) -> Outcome:
+    """Make the new version: the meanings changed, what can change asked again, the student trained anew.
+
+    Its metrics say under `corrections.flipped` which labels moved. May be called again after a crash: it resumes.
+    Raises `SpecError` for the answers and what `train` raises.
+    """
+    if job.output.resolve() == job.version.resolve():
+        raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
+    earlier = previous_version.read(job.version)
+    meanings, open_texts = _changes(earlier, job.csv)
+    spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
+    training = job.training(spec)
+    again = set(open_texts)
+    emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
+    pool = job_setup.grouped(earlier.pool, training.loop, emit=emit)
+    pool = certification_job.kept_out(pool, earlier.folder / "model")
+    pool, taught = job_setup.taught(pool, spec, seed=training.student.seed, emit=emit)
+    known = Known(
+        # without its distribution an old answer gives way to the new one, and stays where there is none
+        annotations=tuple(
+            dataclasses.replace(note, distribution=None) if note.index in again else note
+            for note in earlier.annotations
+        ),
+        demonstrations=earlier.demonstrations,
+        confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
+        taught=taught,
+        open_texts=frozenset(again),
+    )
+    given = Given(
+        table=earlier.table,
+        pool=pool,
+        warnings=earlier.warnings,
+        known=known,
+        said=earlier.said,
+        earlier=earlier,
+    )
+    return await carry_out(
+        training,
+        given,
+        open_model=lambda: open_chat_model(
+            training.llm,
+            cache=job.cache,
+            key_folder=job.key_folder,
+            device=training.student.device,
+            emit=emit,
+            api_key=api_key,
+            environ=environ,
+            limiter=limiter,
+            turn=device_turn,
+        ),
+        emit=emit,
+        turn=device_turn,
+    )
+
+
+def moved(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What moved, of a version's metrics: `rows`, and `labels` with what each gained and lost."""
+    found: dict[str, Any] = metrics["corrections"]["flipped"]
+    return found
+
+
+def _changes(earlier: Earlier, answers: Path) -> tuple[Meanings, list[int]]:
+    names = earlier.spec.task.names
+    meanings = boundaries_file.with_answers(earlier.spec.labels, boundaries_file.read(answers, labels=names))
+    open_texts = changeable_texts.changeable(
+        earlier.annotations, earlier.decisions, labels=names, changed=set(meanings.changed)
+    )
+    return meanings, open_texts

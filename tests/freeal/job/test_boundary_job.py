@@ -1,0 +1,93 @@
+"""From boundary questions to a version that asked only what can change (freeal/job/boundary_job.py)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import anyio
+import pytest
+import yaml
+
+from freeal.cli.command_line import main
+from freeal.job.training_job import TrainingJob, train
+from freeal.spec.job_spec import Spec
+from freeal.testing.scripted_model import text_of
+from freeal.testing.server import MessagesServer
+
+COUNT = 60
+KINDS = ("animal", "plant", "tool")
+WORDS = {"animal": "a furry beast", "plant": "a green leaf", "tool": "a steel hammer"}
+
+
+def _kind(number):
+    return KINDS[number % 3]
+
+
+def _text(number):
+    """Every tenth text is a plant that looks like an animal."""
+    return f"{'a furry leaf' if number % 10 == 0 else WORDS[_kind(number)]}, number {number}"
+
+
+def _by_words(text):
+    return "animal" if "furry" in text else "plant" if "leaf" in text else "tool"
+
+
+def _told(text):
+    """After the answer: what is furry and a leaf is a plant."""
+    return "plant" if "leaf" in text else _by_words(text)
+
+
+@pytest.fixture
+def version(tmp_path, encoder_folder):
+    """A version whose language model took furry leaves for animals."""
+    path = tmp_path / "things.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("id", "text"), *((one, _text(one)) for one in range(COUNT))])
+    spec = Spec(
+        name="things", description="What is it?", labels={"animal": "it lives and moves", "plant": "", "tool": ""},
+        text_columns=["text"], id_column="id", student={"model": str(encoder_folder), "mode": "frozen"},
+        llm={"provider": "anthropic"},
+    )  # fmt: skip
+    with MessagesServer(answer=_by_words) as server:
+        job = TrainingJob(
+            job_id="one", csv=path, spec=spec, output=tmp_path / "one", work=tmp_path / "work", cache=tmp_path,
+            answers=tmp_path / "answers.sqlite", key_folder=tmp_path, llm={"base_url": server.base_url},
+            loop={"iterations": 1},
+        )  # fmt: skip
+        anyio.run(lambda: train(job, api_key="sk-ant-test", environ={}))
+    return tmp_path / "one"
+
+
+def test_from_questions_to_a_version_that_asked_only_what_can_change(version, tmp_path, monkeypatch, capsys):
+    """The questions are written, an answer is quoted as a difference, and applying it asks fewer texts than there are,
+    with the new meaning in each prompt; what moved is told."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
+    monkeypatch.chdir(tmp_path)
+    assert 0 == main(["boundaries", str(version), "--json"])
+    asked = json.loads(capsys.readouterr().out)
+    assert all(set(pair["between"]) <= set(KINDS) for pair in asked["pairs"])
+    answers = tmp_path / "answers.yaml"
+    pair = {"between": ["animal", "plant"], "answer": {"animal": {"is_not": "furry leaves", "goes_to": "plant"}}}
+    answers.write_text(yaml.safe_dump({"pairs": [pair]}))
+    assert 0 == main(["boundaries", str(version), "--answers", str(answers)])
+    shown = capsys.readouterr().out
+    assert "+ it lives and moves; is not furry leaves (goes to plant instead)" in shown
+    texts = int(re.search(r"(\d+) of 60 texts can change", shown)[1])
+    assert 0 < texts < COUNT
+    with MessagesServer(answer=_told) as server:
+        options = ["--answers", str(answers), "--apply", "--llm-url", server.base_url, "--json"]
+        assert 0 == main(["boundaries", str(version), *options])
+        prompts = [str(request.body) for request in server.requests]
+        texts_asked = {text_of(str(request.body["messages"])) for request in server.requests}
+    found = json.loads(capsys.readouterr().out)
+    assert texts == found["texts"] == len(texts_asked)
+    assert all("goes to plant instead" in prompt for prompt in prompts)
+    assert found["moved"]["rows"] > 0
+    with (tmp_path / "things-boundaries-results" / "annotated.csv").open(encoding="utf-8", newline="") as stream:
+        labels = {row["text"]: row["freeal_llm_label"] for row in csv.DictReader(stream)}
+    contested = [text for text in texts_asked if "furry leaf" in text]
+    assert {"plant"} == {labels[text] for text in contested}
+    assert main(["boundaries", str(version), "--apply"]) == 78
