@@ -12,7 +12,8 @@ FreealError (freeal.errors)
     ├── DiskError                no room, over quota, read-only or failing: passes once somebody mends it
     └── JournalError             the journal cannot be used                          (exit 78)
         ├── DamagedJournalError  its file is no sound database: set aside and built anew
-        └── NewerJournalError    written by a later version of this software
+        ├── NewerJournalError    written by a later version of this software
+        └── OlderJournalError    in use by a service of an earlier version, so not brought to the present format
 
 Nothing here imports anything of ours but the library's base class.
 """
@@ -64,3 +65,7 @@ class DamagedJournalError(JournalError):
 
 class NewerJournalError(JournalError):
     """The journal was written by a later version."""
+
+
+class OlderJournalError(JournalError):
+    """The journal is in use by a service of an earlier version: another format would end that."""

@@ -9,7 +9,8 @@ FreealError
 │   ├── TransientError     try again: connection, timeout, 408, 409, 429 with retry-after, 5xx, 529
 │   ├── SpendCapError      the provider's spend limit: stop the lane, try again much later
 │   ├── RowRejectedError   this one request is bad (400, 413, 422): the row fails, the others go on
-│   └── AccountError       key, permission or model name is wrong (401, 403, 404): stop
+│   ├── AccountError       key, permission or model name is wrong (401, 403, 404): stop
+│   └── UnusableAnswersError  one answer after the other is cut off or empty: stop
 ├── BudgetReachedError     our own cap: finish with what is there                             (exit 3)
 ├── StoreBusyError         somebody else holds the answer store: try again later
 ├── TrainingError          the student could not be trained on these labels
@@ -132,7 +133,13 @@ class InputError(FreealError):
 
 
 class LlmError(FreealError):
-    """A call to the language model failed."""
+    """A call to the language model failed.
+
+    `status` is the HTTP status of a server that refused it, and `said` that server's words in full.
+    """
+
+    status: int | None = None
+    said: str = ""
 
 
 class TransientError(LlmError):
@@ -170,6 +177,10 @@ class RowRejectedError(LlmError):
 
 class AccountError(LlmError):
     """Key, permission or model name: no request of this job can succeed."""
+
+
+class UnusableAnswersError(LlmError):
+    """The model is asked and answers, and one answer after the other is cut off or empty."""
 
 
 class BudgetReachedError(FreealError):

@@ -14,6 +14,11 @@ PromptStyle = Literal["chat", "completion"]
 """`chat`: instructions and tags for a model that follows them; `completion`: a pattern a small model continues."""
 
 
+Outcome = Literal["answer", "refused", "cut_off", "empty"]
+"""What a reply is: an answer (usable or not); a refusal of the model or of a filter before it; cut off before its end;
+nothing at all, or thoughts alone."""
+
+
 class Status(enum.StrEnum):
     """What happened to a row, as `freeal_status` shows it. Several may hold at once."""
 
@@ -74,6 +79,9 @@ class Prompt:
     specific: str
     labels: tuple[str, ...]
     open_labels: bool = False
+    output_tokens: int | None = None
+    """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
+    the question: an answer that came to its end is the same whatever room was left."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,14 +125,16 @@ class Bill:
 class Reply:
     """What a model answered, before anyone judged it.
 
-    A generating model fills `text` (and `stop_reason`); a scoring model fills `scores`: one log-probability per label
-    of the prompt, in the prompt's order, not yet calibrated. `truncated` says the row's text was cut to fit.
-    `label_probability` is that of the label in `text`, where the server told it.
+    A generating model fills `text`, thoughts and all; a scoring model fills `scores`: one log-probability per label of
+    the prompt, in the prompt's order, not yet calibrated. `words` are the server's own for an `outcome` that is no
+    answer. `truncated` says the row's text was cut to fit. `label_probability` is that of the label in `text`, where
+    the server told it.
     """
 
     text: str = ""
     scores: tuple[float, ...] | None = None
-    stop_reason: str = "end_turn"
+    outcome: Outcome = "answer"
+    words: str = ""
     truncated: bool = False
     usage: Usage = Usage()
     label_probability: float | None = None

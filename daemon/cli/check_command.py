@@ -1,4 +1,7 @@
-"""`check`: is everything in place? One line each, `ok` or what to do. Nothing is called or fetched."""
+"""`check`: is everything in place? One line each, `ok` or what to do. Nothing is asked or fetched.
+
+A server named by `llm.base_url` has to take a connection.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ from daemon.config import Loaded, flatten
 from daemon.processes.message_protocol import Failure, Result
 from daemon.processes.single_question import ask_once
 from daemon.web.web_enabled import outlook
-from freeal.errors import FreealError
+from freeal.errors import ConfigError, FreealError
 from freeal.job.implementations import resolve_provider
+from freeal.llm.network_route import ADDRESSES, route_to
 
 PROBE = "daemon.processes.check_models"
 MEGABYTE = 1_000_000
+CONNECT_SECONDS = 3.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,11 +94,27 @@ def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     llm = loaded.settings.llm
     try:
         provider, key = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+        way = _way_to(provider, llm.base_url, environment)
     except FreealError as error:
         return Finding("language model", is_well=False, text=str(error))
     source = f", key from {key.source}" if key else ""
     note = " (no key found: a small model in this machine's memory)" if llm.provider == "auto" and not key else ""
-    return Finding("language model", is_well=True, text=f"{provider}, {llm.model or 'default model'}{source}{note}")
+    return Finding(
+        "language model", is_well=True, text=f"{provider}, {llm.model or 'default model'}{way}{source}{note}"
+    )
+
+
+def _way_to(provider: str, base_url: str | None, environment: Mapping[str, str]) -> str:
+    """Address, proxy and what decided them, for a model over a network. Raises `ConfigError` where it cannot be gone;
+    a server of one's own has to answer the door, too."""
+    if provider not in ADDRESSES:
+        return ""
+    route = route_to(base_url or ADDRESSES[provider], environment)
+    route.tls()
+    reason = route.reach(timeout_seconds=CONNECT_SECONDS) if base_url else None
+    if reason is not None:
+        raise ConfigError(f"{provider} at {route} cannot be reached: {reason}", hint=route.advice(reason))
+    return f", at {route}"
 
 
 def _live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:

@@ -153,14 +153,11 @@ def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
     state = loaded.settings.state
     if not (state / FILE_NAME).is_file():
         raise UnknownJobError(f"there is no job {job_id!r}: no daemon ever ran on {state}")
-    with Journal(state, Clock()) as journal:
+    is_running = instance_lock.is_held(state)
+    with Journal(state, Clock(), may_convert=not is_running) as journal:
         job_id = job_ids.meant(job_id, journal.ids_newest_first())
         ask(journal, job_id, request)
-    when = (
-        "the running service does it within moments"
-        if instance_lock.is_held(state)
-        else "done when the service runs next"
-    )
+    when = "the running service does it within moments" if is_running else "done when the service runs next"
     print(f"{request} {job_id}: {when}")
     return 0
 

@@ -33,9 +33,12 @@ PRUNE_EVERY = 1_000
 class Journal:
     """All access to the journal file. Safe to use from several threads."""
 
-    def __init__(self, state: Path, clock: Clock) -> None:
-        """Open or create the journal in the state folder. Raises what `JournalFile` does."""
-        self._file = JournalFile(state)
+    def __init__(self, state: Path, clock: Clock, *, may_convert: bool = True) -> None:
+        """Open or create the journal in the state folder. Raises what `JournalFile` does.
+
+        `may_convert` is for the holder of the state folder's lock, or where nobody holds it.
+        """
+        self._file = JournalFile(state, may_convert=may_convert)
         self._clock = clock
         self._ended = 0
 

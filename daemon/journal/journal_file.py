@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import DaemonError, DamagedJournalError, JournalError, NewerJournalError
+from daemon.errors import DaemonError, DamagedJournalError, JournalError, NewerJournalError, OlderJournalError
 from daemon.host import disk_errors
 from daemon.journal.schema import SCHEMA_VERSION, STEPS
 from freeal.errors import Where
@@ -31,8 +31,11 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 class JournalFile:
     """One connection to the file. Safe to use from several threads."""
 
-    def __init__(self, state: Path) -> None:
-        """Open or create. Raises `DamagedJournalError`, `NewerJournalError`, `DiskError`, `JournalError`."""
+    def __init__(self, state: Path, *, may_convert: bool) -> None:
+        """Open or create; one of an earlier format is brought to ours where it may be: not under a running service.
+
+        Raises `DamagedJournalError`, `NewerJournalError`, `OlderJournalError`, `DiskError`, `JournalError`.
+        """
         self.path = state / FILE_NAME
         self._mutex = threading.Lock()
         with self._understood():
@@ -42,12 +45,12 @@ class JournalFile:
         self.connection.row_factory = sqlite3.Row
         try:
             with self._understood():
-                self._prepare()
+                self._prepare(may_convert=may_convert)
         except DaemonError:
             self.connection.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, may_convert: bool) -> None:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
         version = self._version()
@@ -55,6 +58,12 @@ class JournalFile:
             return  # nothing to write: `status` works on a full disk too
         if version == 0 and self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise _damaged(self.path, "it holds another database, or the write-ahead log of one lies beside it")
+        if 0 < version < SCHEMA_VERSION and not may_convert:
+            raise OlderJournalError(
+                f"is in use by a service of an earlier version (format {version}; this one writes {SCHEMA_VERSION})",
+                where=Where(file=self.path),
+                hint="restart the service: it brings the journal to the new format",
+            )
         with atomic_write.transaction(self.connection) as connection:
             version = self._version()
             if version > SCHEMA_VERSION:

@@ -48,7 +48,7 @@ def collect(settings: Settings, time: Clock) -> Status:
     if not (settings.state / FILE_NAME).is_file():
         return snapshot(settings, time, journal=None, waiting=waiting, running=running)
     try:
-        with Journal(settings.state, time) as journal:
+        with Journal(settings.state, time, may_convert=not running) as journal:
             return snapshot(settings, time, journal=journal, waiting=waiting, running=running)
     except DamagedJournalError as damage:
         seen = snapshot(settings, time, journal=None, waiting=waiting, running=running).content

@@ -8,15 +8,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from freeal.annotation.asked_answers import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
-from freeal.annotation.reply_parser import read, read_texts
-from freeal.annotation.request_sender import Asked, Asker
+from freeal.annotation.reply_parser import read_texts
+from freeal.annotation.request_sender import Asker
+from freeal.annotation.unusable_answers import UnusableAnswers
+from freeal.annotation.verdict import Verdict, annotation_of, verdict_of
 from freeal.events import Emit, Notice, Progress
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import long_text_shortening
-from freeal.types import Annotation, Demonstration, Prompt, Reply, Status, Task
+from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +64,8 @@ class Annotator:
         self._emit = emit
         self._calibration = calibration
         self._ever_answered = False
+        self.unusable = UnusableAnswers()
+        """Why texts that were answered have no label."""
         self._asker = Asker(model, store, ledger, emit, batches=batches)
 
     @property
@@ -124,7 +129,9 @@ class Annotator:
         verdicts = await self._verdicts(asked, by_key)
         self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
         return [
-            _annotation(request, verdicts.get(keys.get(position, "")), round_number)
+            annotation_of(
+                verdicts.get(keys.get(position, "")), index=request.index, text=request.text, round_number=round_number
+            )
             for position, request in enumerate(requests)
         ]
 
@@ -167,25 +174,47 @@ class Annotator:
             open_labels=open_labels,
         )
 
-    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, _Verdict]:
-        verdicts = {key: _Verdict(None, 0.0, status) for key, status in asked.failures.items()}
+    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
+        verdicts = {key: Verdict(None, 0.0, status) for key, status in asked.failures.items()}
         for key, reply in asked.replies.items():
-            verdicts[key] = _verdict_of(reply, prompts[key], from_store=key in asked.from_store)
+            verdicts[key] = verdict_of(reply, prompts[key], from_store=key in asked.from_store)
         unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
         repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
-        if not unusable:
-            return verdicts
+        if unusable:
+            await self._repair(verdicts, unusable, repair_keys, prompts)
+        useless = {key for key, verdict in verdicts.items() if verdict.label is None and key in asked.replies}
+        self._tell_of({key: asked.replies[key] for key in useless if asked.replies[key].scores is None}, prompts)
+        return verdicts
+
+    def _tell_of(self, useless: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+        found = UnusableAnswers()
+        for key, reply in useless.items():
+            found.add(reply, prompts[key])
+            self.unusable.add(reply, prompts[key])
+        if found:
+            self._emit(Notice(f"texts without a usable answer: {found.problem}"))
+
+    async def _repair(
+        self,
+        verdicts: dict[str, Verdict],
+        unusable: Mapping[str, Prompt],
+        repair_keys: Mapping[str, str],
+        prompts: Mapping[str, Prompt],
+    ) -> None:
+        """Ask once more, plainly, where an answer named no label."""
         repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
+        better = {}
         for key, repair_key in repair_keys.items():
             again = repaired.replies.get(repair_key)
             if again is not None:
-                second = _verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
-                verdicts[key] = second if second.label is not None else verdicts[key]
-        return verdicts
+                second = verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
+                if second.label is not None:
+                    verdicts[key], better[key] = second, again
+        await self._asker.replace(better)
 
     def _judge_scores(
         self,
-        verdicts: dict[str, _Verdict],
+        verdicts: dict[str, Verdict],
         asked: Asked,
         prompts: Mapping[str, Prompt],
         *,
@@ -221,7 +250,7 @@ class Annotator:
 
         def report(keys: Sequence[str]) -> None:
             nonlocal done, told, told_at
-            done += sum(requests_per_key[key] for key in keys)
+            done += sum(requests_per_key.pop(key, 0) for key in keys)  # what was cut off in a batch is told of twice
             now = time.monotonic()
             if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
                 told, told_at = done, now
@@ -229,46 +258,6 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
-
-
-@dataclasses.dataclass(slots=True)
-class _Verdict:
-    label: str | None
-    confidence: float
-    status: Status
-    truncated: bool = False
-    from_store: bool = False
-    repairable: bool = False
-    distribution: tuple[float, ...] | None = None
-    alternatives: tuple[str, ...] = ()
-
-
-def _verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> _Verdict:
-    if reply.scores is not None:
-        return _Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
-    reading = read(reply, prompt.labels)
-    verdict = _Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
-    verdict.repairable = reading.label is None
-    verdict.alternatives = reading.alternatives
-    return verdict
-
-
-def _annotation(request: LabelRequest, verdict: _Verdict | None, round_number: int) -> Annotation:
-    if verdict is None:
-        return Annotation(request.index, None, 0.0, (Status.EMPTY_TEXT,), round_number)
-    statuses = [] if verdict.status is Status.OK else [verdict.status]
-    if verdict.truncated or len(request.text) > long_text_shortening.MOST_TEXT_CHARACTERS:
-        statuses.append(Status.TRUNCATED)
-    return Annotation(
-        index=request.index,
-        label=verdict.label,
-        confidence=verdict.confidence,
-        statuses=tuple(statuses) or (Status.OK,),
-        round=round_number,
-        distribution=verdict.distribution,
-        alternatives=verdict.alternatives,
-        from_store=verdict.from_store,
-    )
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

@@ -115,8 +115,9 @@ def _chat_pair(demo: Demonstration) -> str:
 
 
 def _meanings(labels: Sequence[Label]) -> str:
-    # Meanings on lines of their own won over sentences, brackets and made-up pairs on three of four data sets.
-    lines = "".join(f"{label.name}: {label.description}\n" for label in labels if label.description)
+    # Meanings on lines of their own won over sentences, brackets and made-up pairs on three of four data sets. A label
+    # without one stands there by its name: left out among others, it is chosen too seldom.
+    lines = "".join(f"{label.name}: {label.description}".removesuffix(": ") + "\n" for label in labels)
     return f"{lines}\n" if lines else ""
 
 

@@ -10,12 +10,12 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from freeal.types import Reply, Status
+from freeal.llm.replies.thoughts import answer_in
+from freeal.types import Prompt, Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
 """Confidence of a usable answer that states none."""
 
-_CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
 _MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
@@ -28,6 +28,12 @@ _SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _CAMEL_CASE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s+")
 _TAG = re.compile(r"</?\s*text\s*>", re.IGNORECASE)
+_ANOTHER_ROW = re.compile(r"<text>|\n(?:Input|Label of this text):")
+"""Where a model that does not know when to stop goes on with a row of its own making."""
+
+_WRAPPERS = frozenset({"answer", "response", "result", "output", "parameters", "arguments", "input", "data", "json"})
+_FEWEST_WORDS_BETWEEN = 3
+"""Between a draft and the answer that takes its place; with less, two labels are offered side by side."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,26 +50,35 @@ class Reading:
 def read(reply: Reply, labels: Sequence[str]) -> Reading:
     """The label a written reply gives.
 
-    Taken, in this order: a JSON object with `label` (and `confidence`, unless the server told the label's probability);
-    the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
+    Taken from what is no thought (freeal/llm/replies/thoughts.py), in this order: a JSON object with `label` (and
+    `confidence`, unless the server told the label's probability), of several the last, where words lead from one to the
+    next; the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
     "Label:"; the one label that a sentence mentions. Of names that contain each other the longest one said counts. Two
     labels mentioned, a negated one or none: INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only
-    if a whole JSON object stands in it. Never raises.
+    if it begins with a whole JSON object. Never raises.
     """
-    if reply.stop_reason == "refusal":
+    if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
-    text = reply.text[:_MOST_CHARACTERS]
-    for answer in _objects(text):
-        if "label" in answer:
-            label = _label_in(str(answer["label"]), labels)
-            if label is None:
-                return Reading(None, 0.0, Status.INVALID_ANSWER)
-            others = _alternatives(answer.get("alternatives"), labels, beside=label)
-            return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others)
-    label = None if reply.stop_reason in _CUT_OFF else _label_in(text, labels)
+    text = answer_in(reply.text[:_MOST_CHARACTERS])
+    cut_off = reply.outcome == "cut_off"
+    answer = _first_word(text) if cut_off else _last_word(text)
+    if answer is not None:
+        label = _label_in(str(answer["label"]), labels)
+        if label is None:
+            return Reading(None, 0.0, Status.INVALID_ANSWER)
+        others = _alternatives(answer.get("alternatives"), labels, beside=label)
+        return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others)
+    label = None if cut_off else _label_in(text, labels)
     if label is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
     return Reading(label, UNSTATED_CONFIDENCE, Status.OK)
+
+
+def usable(reply: Reply, prompt: Prompt) -> bool:
+    """Whether a reply answers its prompt: with scores, one of its labels, or at least one text. Never raises."""
+    if reply.scores is not None:
+        return True
+    return read(reply, prompt.labels).label is not None if prompt.labels else bool(read_texts(reply))
 
 
 def read_texts(reply: Reply) -> list[str]:
@@ -71,10 +86,10 @@ def read_texts(reply: Reply) -> list[str]:
 
     Taken: a JSON object with `texts`, else one text per line without bullets, numbers, quotes and tags.
     """
-    if reply.stop_reason == "refusal":
+    if reply.outcome == "refused":
         return []
-    text = reply.text[:_MOST_CHARACTERS]
-    for answer in _objects(text):
+    text = answer_in(reply.text[:_MOST_CHARACTERS])
+    for _, _, answer in _objects(text):
         texts = answer.get("texts")
         if isinstance(texts, list):
             return [item.strip() for item in texts if isinstance(item, str) and item.strip()]
@@ -84,8 +99,31 @@ def read_texts(reply: Reply) -> list[str]:
     return [line for line in lines if line and not line.endswith(":")]
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    text = _FENCE.sub("", text.strip())
+def _last_word(text: str) -> dict[str, Any] | None:
+    """The last object with a label; one without a usable `label` where two are offered side by side."""
+    found = None
+    end = 0
+    for start, stop, answer in _objects(text):
+        if "label" not in answer:
+            continue
+        between = text[end:start]
+        if found is not None and _ANOTHER_ROW.search(between):
+            break
+        differs = found is not None and answer["label"] != found["label"]
+        if differs and len(between.split()) < _FEWEST_WORDS_BETWEEN:
+            return {"label": ""}
+        found, end = answer, stop
+    return found
+
+
+def _first_word(text: str) -> dict[str, Any] | None:
+    """The object with a label that a text begins with: any later one may be a draft on the way to what was cut off."""
+    start, _, answer = next(iter(_objects(text)), (-1, 0, {}))
+    return answer if "label" in answer and not _FENCE.sub("", text[:start]).strip() else None
+
+
+def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The JSON objects in a text and where they stand, in order; one that only wraps another is that other."""
     decoder = json.JSONDecoder()
     position = -1
     for _ in range(_MOST_OBJECTS_TRIED):
@@ -97,8 +135,17 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
-            yield found
+            yield position, end, _unwrapped(found)
             position = end - 1
+
+
+def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
+    """A call of a tool, or an answer in an envelope, as what it holds."""
+    if "label" not in found and "texts" not in found:
+        for name in found.keys() & _WRAPPERS:
+            if isinstance(found[name], dict):
+                return dict(found[name])
+    return found
 
 
 def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tuple[str, ...]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import functools
 from collections.abc import Mapping
 
 import anyio
 import anyio.to_thread
 
+from freeal.annotation.asked_answers import Asked, Run
+from freeal.annotation.failure_streak import FailureStreak
+from freeal.annotation.output_room import OutputRoom
+from freeal.annotation.reply_parser import usable
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
@@ -20,40 +23,18 @@ from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.prices import ceiling
 from freeal.types import Prompt, Reply, Status
 
-_FAILED_CALLS_IN_A_ROW = 20
 CACHEABLE_CHARACTERS = 1_500
 """A shared prefix from this length on is worth caching: providers begin at 512 tokens."""
-
-
-@dataclasses.dataclass(slots=True)
-class Asked:
-    """What became of each key: a reply, or the status of a call that gave none."""
-
-    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
-    failures: dict[str, Status] = dataclasses.field(default_factory=dict)
-    from_store: set[str] = dataclasses.field(default_factory=set)
-    budget_error: BudgetReachedError | None = None
-    """Why some were not sent, where money is the reason."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Run:
-    prompts: Mapping[str, Prompt]
-    on_answered: OnAnswered
-    asked: Asked
-    waiting: collections.deque[list[str]]
-    failed_in_a_row: int = 0
-    last_failure: LlmError | None = None
-    fatal: LlmError | None = None
-    budget_error: BudgetReachedError | None = None
 
 
 class Asker:
     """Sends prompts to one model for one job: through `batches` what that takes, one call after the other what is left.
 
-    Replies are stored before anyone sees them. A request the server rejects, or that still fails after the model's own
-    retries, is that key's `API_ERROR`; twenty such calls in a row, or nothing but such calls, end the job with the last
-    error. Account and spend errors stop new calls, let those under way finish (they are paid for) and are raised plain.
+    Replies are stored before anyone sees them. One that is of no use is no answer: a later run asks again, this one
+    does not, but for more room where an answer was cut off. A request the server rejects, or that still fails after the
+    model's own retries, is that key's `API_ERROR`; too many of them in a row (freeal/annotation/failure_streak.py), or
+    nothing but such calls, end the job with the last error. Account and spend errors stop new calls, let those under
+    way finish (they are paid for) and are raised plain.
 
     A reply that was lost on the way may have been billed: the most it can have cost counts against the cap, as a figure
     of its own, and its request is sent again only where the budget has room for both. So may one that a kill lost: each
@@ -75,8 +56,11 @@ class Asker:
         self._ledger = ledger
         self._emit = emit
         self._keeper = Keeper(store)
-        self._ever_answered = False
+        self._streak = FailureStreak()
         self._lost_replies = 0
+        self._room = OutputRoom(emit)
+        self._asked_here: set[str] = set()
+        self._has_sent = False
         self.budget_reached = False
         """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
@@ -84,20 +68,37 @@ class Asker:
 
     async def ask(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered) -> Asked:
         """Replies for `prompts` (request key -> prompt), each asked at most once."""
-        known = await anyio.to_thread.run_sync(self._store.get_many, list(prompts))
+        known = await anyio.to_thread.run_sync(self._known, prompts)
         asked = Asked(replies=dict(known), from_store=set(known))
-        self._ever_answered = self._ever_answered or bool(known)
-        run = _Run(prompts, on_answered, asked, self._chunks(prompts, asked))
+        self._streak.ever_answered = self._streak.ever_answered or bool(known)
+        run = Run(prompts, on_answered, asked, self._chunks(prompts, asked))
         on_answered(list(known))
         if self._batches is not None and run.waiting:
             await self._send_in_batches(self._batches, run)
+        elif self._batches is not None and not self._has_sent:
+            await self._read_leftovers(self._batches, run)
+        self._has_sent = True
         if run.fatal is None and run.budget_error is None:
             await self._send_live(run)
         self._finish(run)
         return asked
 
-    async def _send_in_batches(self, batches: BatchSender, run: _Run) -> None:
-        waiting = {key: run.prompts[key] for keys in run.waiting for key in keys}
+    async def replace(self, replies: Mapping[str, Reply]) -> None:
+        """Keep better replies, paid for already, as the answers to these keys."""
+        if replies:
+            await anyio.to_thread.run_sync(self._store.set_aside, list(replies))
+            await anyio.to_thread.run_sync(self._store.put_many, replies)
+
+    def _known(self, prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
+        """What the store can answer. An earlier run's reply that is no answer goes out of the way."""
+        known = self._store.get_many(list(prompts))
+        useless = {key for key in known.keys() - self._asked_here if not usable(known[key], prompts[key])}
+        if useless:
+            self._store.set_aside(useless)
+        return {key: reply for key, reply in known.items() if key not in useless}
+
+    async def _send_in_batches(self, batches: BatchSender, run: Run) -> None:
+        waiting = {key: self._room.given(run.prompts[key]) for keys in run.waiting for key in keys}
         run.waiting.clear()
         try:
             sent = await batches.send(waiting, run.on_answered, functools.partial(self._try_live, run))
@@ -106,11 +107,20 @@ class Asker:
             return
         run.asked.replies.update(sent.replies)
         run.asked.failures.update(sent.failures)
+        self._asked_here.update(sent.replies)
         run.last_failure, run.budget_error = sent.last_failure or run.last_failure, sent.budget_error
         run.waiting = collections.deque([key] for key in sent.left)
-        self._ever_answered = self._ever_answered or bool(sent.replies)
+        for key, reply in sent.replies.items():
+            self._judge(run, {key: reply}, {key: waiting[key]})
 
-    async def _try_live(self, run: _Run, key: str) -> LlmError | None:
+    async def _read_leftovers(self, batches: BatchSender, run: Run) -> None:
+        """All answers are there, but a kill may have come before a batch they came in was struck out of the books."""
+        try:
+            await batches.send({}, run.on_answered, functools.partial(self._try_live, run))
+        except LlmError as error:  # the job needs nothing of it: the next run tries again
+            self._emit(Notice(f"a batch of an earlier run cannot be struck out of the books yet: {error}"))
+
+    async def _try_live(self, run: Run, key: str) -> LlmError | None:
         run.waiting.append([key])
         await self._call_next(run)
         run.waiting.clear()
@@ -118,7 +128,7 @@ class Asker:
             raise error
         return run.last_failure if key in run.asked.failures else None
 
-    async def _send_live(self, run: _Run) -> None:
+    async def _send_live(self, run: Run) -> None:
         if self._caching_pays(run):
             await self._call_next(run)
         try:
@@ -136,52 +146,68 @@ class Asker:
             missing.sort(key=lambda key: len(prompts[key].specific))
         return collections.deque(missing[start : start + size] for start in range(0, len(missing), size))
 
-    def _caching_pays(self, run: _Run) -> bool:
+    def _caching_pays(self, run: Run) -> bool:
         """Whether one request should go ahead alone, so that the others find its prefix in the provider's cache."""
         if self._ledger.free or len(run.waiting) < 2:
             return False
         first, last = (run.prompts[run.waiting[position][0]] for position in (0, -1))
         return first.shared == last.shared and len(first.system) + len(first.shared) >= CACHEABLE_CHARACTERS
 
-    async def _work(self, run: _Run) -> None:
+    async def _work(self, run: Run) -> None:
         while run.waiting and run.fatal is None:
             if not await self._call_next(run):
                 return
 
-    async def _call_next(self, run: _Run) -> bool:
+    async def _call_next(self, run: Run) -> bool:
         """Make the next call. False when the budget does not allow it while others are under way or at all."""
         keys = run.waiting.popleft()
+        prompts = {key: self._room.given(run.prompts[key]) for key in keys}
         try:
-            reservation = self._ledger.reserve(*(ceiling(run.prompts[key]) for key in keys))
+            reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
         except BudgetReachedError as error:
             # Another worker may still take it: calls under way settle for less than they reserved.
             run.waiting.appendleft(keys)
             run.budget_error = error
             return False
         try:
-            replies = await self._answer(run, keys, reservation)
+            replies = await self._answer(run, prompts, reservation)
         except BudgetReachedError as error:
             run.waiting.appendleft(keys)
             run.budget_error = error
             return False
         if replies is not None:
             run.asked.replies.update(replies)
-            run.failed_in_a_row = 0
-            self._ever_answered = True
-        run.on_answered(keys)
+            self._judge(run, replies, prompts)
+        run.on_answered([key for key in keys if key not in run.cut_off])
         return True
 
-    async def _answer(self, run: _Run, keys: list[str], reservation: Reservation) -> dict[str, Reply] | None:
+    def _judge(self, run: Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+        """What replies to `prompts`, as they were asked, mean for those to come."""
+        self._streak.answered()
+        for key, reply in replies.items():
+            run.cut_off.discard(key)
+            is_usable = usable(reply, prompts[key])
+            if not is_usable and self._room.widen(reply, prompts[key], run.prompts[key]):
+                run.cut_off.add(key)
+                run.waiting.append([key])
+            else:
+                run.fatal = run.fatal or self._streak.judged(reply, prompts[key], is_usable=is_usable)
+
+    async def _answer(
+        self, run: Run, prompts: Mapping[str, Prompt], reservation: Reservation
+    ) -> dict[str, Reply] | None:
+        keys = list(prompts)
         call = OpenCall(reservation.usd)
         try:
             await self._keeper.open(call)
-            replies = await self._model.answer([run.prompts[key] for key in keys])
+            replies = await self._model.answer(list(prompts.values()))
         except (RowRejectedError, TransientError) as error:
             if isinstance(error, TransientError) and error.trouble == "lost_reply":
                 await self._forfeit(reservation, call)
             else:
                 await self._release(reservation, call)
-            self._count_failure(run, keys, error)
+            if not self._had_too_much_room(run, prompts, error):
+                self._count_failure(run, keys, error)
             return None
         except LlmError as error:
             await self._release(reservation, call)
@@ -196,6 +222,7 @@ class Asker:
             raise
         bill = self._ledger.settle(reservation, *(reply.usage for reply in replies))
         answered = dict(zip(keys, replies, strict=True))
+        self._asked_here.update(keys)
         await self._keeper.keep(answered, bill, call=call)
         return answered
 
@@ -211,19 +238,29 @@ class Asker:
         self._lost_replies += 1
         await self._keeper.keep({}, self._ledger.forfeit(reservation), call=call)
 
-    def _count_failure(self, run: _Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
+    def _had_too_much_room(self, run: Run, prompts: Mapping[str, Prompt], error: LlmError) -> bool:
+        """Whether a request was refused for its room alone. One that was cut off before stays so, others come again."""
+        if not isinstance(error, RowRejectedError) or len(prompts) > 1:
+            return False
+        [(key, asked)] = prompts.items()
+        if not self._room.refused(error, asked, run.prompts[key]):
+            return False
+        if key in run.cut_off:
+            run.cut_off.discard(key)
+        else:
+            run.cut_off.add(key)
+            run.waiting.append([key])
+        return True
+
+    def _count_failure(self, run: Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
         run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
         run.last_failure = error
-        run.failed_in_a_row += 1
-        # Rejected rows may well stand together in a file that others were answered from; an outage is an outage.
-        hopeless = isinstance(error, TransientError) or not self._ever_answered
-        is_outage = isinstance(error, TransientError) and error.is_outage
-        if is_outage or (hopeless and run.failed_in_a_row >= _FAILED_CALLS_IN_A_ROW):
+        if self._streak.failed(error):
             run.fatal = run.fatal or error
 
-    def _finish(self, run: _Run) -> None:
-        left = [key for keys in run.waiting for key in keys]
-        if run.fatal is None and run.last_failure is not None and not self._ever_answered and not left:
+    def _finish(self, run: Run) -> None:
+        left = [key for keys in run.waiting for key in keys if key not in run.cut_off]
+        if run.fatal is None and run.last_failure is not None and not self._streak.ever_answered and not left:
             run.fatal = run.last_failure
         if run.fatal is not None:
             self.report_spend()

@@ -76,13 +76,14 @@ async def open_chat_model(
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
     provider, key = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=key_folder)
+
+    def notice(message: str) -> None:
+        emit(Notice(message))
+
     if provider == "local":
         if settings.provider == "auto":
             emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
         from freeal.llm.local.local_model import LocalModel
-
-        def notice(message: str) -> None:
-            emit(Notice(message))
 
         return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
     limiter = limiter or Limiter.of(settings)
@@ -100,6 +101,8 @@ async def open_chat_model(
             base_url=settings.base_url,
             concurrency=settings.concurrency,
             timeout_seconds=settings.timeout_seconds,
+            environ=environ,
+            on_notice=notice,
         )
     if settings.base_url is None or settings.model is None:
         raise ConfigError("llm.provider: openai needs llm.base_url and llm.model")
@@ -113,6 +116,8 @@ async def open_chat_model(
         key=key,
         concurrency=settings.concurrency,
         timeout_seconds=settings.timeout_seconds,
+        environ=environ,
+        on_notice=notice,
     )
 
 

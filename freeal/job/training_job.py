@@ -143,8 +143,6 @@ async def carry_out(
     `llm` is who gave the answers where that is not the model of `open_model`.
     """
     started, pool = now(), given.pool
-    for folder in (job.work, job.answers.parent):
-        folder.mkdir(parents=True, exist_ok=True)
     emit = ahead = RemainingTime(emit, rounds=job.loop.iterations)
     for folder in (job.work, job.answers.parent):
         folder.mkdir(parents=True, exist_ok=True)

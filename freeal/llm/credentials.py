@@ -15,10 +15,9 @@ from freeal.errors import CredentialsError, Where
 
 _MAX_KEY_CHARACTERS = 4_096
 
-_VARIABLES = {
-    "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE", "ANTHROPIC_AUTH_TOKEN"),
-    "openai": ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE"),
-}
+_PREFIXES = {"anthropic": "ANTHROPIC_", "openai": "OPENAI_"}
+"""Whatever begins so is for one provider's clients: keys, and headers that may hold one (ANTHROPIC_CUSTOM_HEADERS)."""
+
 _SHARED_VARIABLES = ("CREDENTIALS_DIRECTORY",)
 
 
@@ -60,11 +59,13 @@ def find_openai_key(explicit: str | None, *, environ: Mapping[str, str]) -> ApiK
 
 
 def environment_for(provider: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` for a process that talks to `provider` (None: to nobody), without the keys it has no use for."""
-    hidden = {name for other, names in _VARIABLES.items() if other != provider for name in names}
-    if provider not in _VARIABLES:
-        hidden.update(_SHARED_VARIABLES)
-    return {name: value for name, value in environ.items() if name not in hidden}
+    """`environ` for a process that talks to `provider` (None: to nobody), without the secrets it has no use for."""
+    hidden = tuple(prefix for other, prefix in _PREFIXES.items() if other != provider)
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith(hidden)}
+    if provider not in _PREFIXES:
+        for name in _SHARED_VARIABLES:
+            kept.pop(name, None)
+    return kept
 
 
 def _find(explicit: str | None, variable: str, environ: Mapping[str, str]) -> ApiKey | None:

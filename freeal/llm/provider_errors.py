@@ -11,24 +11,29 @@ from collections.abc import Mapping
 
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError, Trouble
 from freeal.llm.limits.rate_limit_headers import announced
+from freeal.llm.network_route import Route
 
-_SPEND_CODES = frozenset(
-    {
-        "billing_error",
-        "contract_spend_limit_reached",
-        "credits_required",
-        "enforced_spend_limit_reached",
-        "insufficient_quota",
-        "linked_organization_billing_unavailable",
-        "linked_organization_spend_limit_reached",
-    }
-)
-# Anthropic answers 400 invalid_request_error when the prepaid credit is used up, and 429 with a retry-after for a
-# monthly limit; neither carries a code (anthropics/anthropic-sdk-python#1646).
-_SPEND_WORDS = re.compile(
-    r"credit balance is too low|(?:monthly|account'?s?) (?:spend|usage) limit|exceeded your current quota",
+_SPEND_CODES = frozenset({"credits_required", "Arrearage", "AccountOverdueError"})
+_SPEND_CODE = re.compile(
+    r"^billing_|_billing_|(?:spend|spending|billing(?:_hard)?|budget|credit|credits|balance)_?\w*"
+    r"(?:limit|cap|exhausted|exceeded|reached|required|overdue)|insufficient_\w*(?:quota|credit|balance|fund)"
+    r"|exceeded_current_quota",
     re.IGNORECASE,
 )
+"""credit_balance_exhausted, organization_spend_limit_exceeded, billing_hard_limit_reached, budget_exceeded, ..."""
+
+# Anthropic answers 400 invalid_request_error when the prepaid credit or a limit of one's own is used up, and 429 with a
+# retry-after for a monthly limit; none carries a code (anthropics/anthropic-sdk-python#1646).
+_SPEND_WORDS = re.compile(
+    r"credit balance is too low|(?:monthly|account'?s?) (?:spend|usage) limit|exceeded your current quota"
+    r"|reached your (?:specified )?(?:\w+ )?(?:api )?(?:usage|spend(?:ing)?) limits?|budget has been exceeded"
+    r"|insufficient (?:account )?(?:balance|credit|fund|quota)",
+    re.IGNORECASE,
+)
+_DURATION = r"\d+(?:\.\d+)?\s*(?:ms|milli|s|m|h)[a-z]*\s*"
+_WAIT_WORDS = re.compile(rf"(?:try again|retry)(?: again)? (?:in|after) ((?:{_DURATION})+)", re.IGNORECASE)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|s|m|h)", re.IGNORECASE)
+_UNIT_SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _RAMP_CODES = frozenset({"ramp_limit_exceeded"})
 _GATEWAY_STATUSES = frozenset({502, 504, 520, 524})
@@ -40,6 +45,8 @@ _ACCOUNT_HINTS = {
     401: "the API key is not accepted; check where it comes from with `python -m daemon check`",
     403: "the API key may not use this model",
     404: "check llm.model and llm.base_url",
+    405: "check llm.base_url",
+    501: "check llm.base_url",
 }
 
 
@@ -47,8 +54,14 @@ def error_for_status(
     status: int, message: str, *, codes: frozenset[str] = frozenset(), retry_after_seconds: float | None = None
 ) -> LlmError:
     """The error for a reply of HTTP `status` whose body said `message` and carried the machine-readable `codes`."""
+    error = _error_for_status(status, message, codes, retry_after_seconds)
+    error.status, error.said = status, message
+    return error
+
+
+def _error_for_status(status: int, message: str, codes: frozenset[str], retry_after_seconds: float | None) -> LlmError:
     problem = f"the language model server answered {status}: {shortened(message)}"
-    if status == 402 or codes & _SPEND_CODES or _SPEND_WORDS.search(message):
+    if status == 402 or _is_about_money(message, codes, will_pass=status == 429 and retry_after_seconds is not None):
         return _spend_cap(problem)
     if status in _ACCOUNT_STATUSES:
         return AccountError(problem, hint=_ACCOUNT_HINTS.get(status))
@@ -64,6 +77,14 @@ def error_for_status(
     if 300 <= status < 400:
         return AccountError(problem, hint="llm.base_url must be the final address: redirects are not followed")
     return RowRejectedError(problem)
+
+
+def _is_about_money(message: str, codes: frozenset[str], *, will_pass: bool) -> bool:
+    """Whether the account may spend no more. Of a rate limit that `will_pass` some say "quota", too (Gemini)."""
+    if codes & _SPEND_CODES or any(_SPEND_CODE.search(code) for code in codes):
+        return True
+    found = _SPEND_WORDS.search(message)
+    return found is not None and not (will_pass and "quota" in found[0].lower())
 
 
 def error_for_answer(
@@ -83,10 +104,22 @@ def error_for_answer(
     """
     wait_seconds = retry_after_seconds(headers, now)
     if status == 429 and wait_seconds is None:
-        wait_seconds = announced(headers, now).exhausted_seconds
+        wait_seconds = announced(headers, now).exhausted_seconds or _told_in_words(message)
     error = error_for_status(status, message, codes=codes, retry_after_seconds=wait_seconds)
     silent = status == 429 and wait_seconds is None and not codes & _RAMP_CODES
-    return _spend_cap(error.problem) if silent and silence_is_spend_cap else error
+    if silent and silence_is_spend_cap and not isinstance(error, SpendCapError):
+        error = _spend_cap(error.problem)
+        error.status, error.said = status, message
+    return error
+
+
+def _told_in_words(message: str) -> float | None:
+    """How long to wait, where only the words say so: "Please try again in 6m0s"."""
+    found = _WAIT_WORDS.search(message)
+    if found is None:
+        return None
+    parts = ((float(number), unit.lower()) for number, unit in _DURATION_PART.findall(found[1]))
+    return sum(number * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
 def _spend_cap(problem: str) -> SpendCapError:
@@ -101,21 +134,46 @@ _SILENT = frozenset({"ReadTimeout", "WriteTimeout"})
 _WRONG_ADDRESS = frozenset(
     {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "TooManyRedirects", "CookieConflict"}
 )
+_WITHOUT_WORDS = {
+    "ConnectTimeout": "no connection in time",
+    "PoolTimeout": "no connection in time",
+    "ConnectError": "no connection",
+    "ReadTimeout": "no answer in time",
+    "WriteTimeout": "it took nothing in time",
+    "ProxyError": "the proxy refused",
+    "DecodingError": "the answer cannot be unpacked",
+    "RemoteProtocolError": "it hung up without a whole answer",
+}
+"""What to say for an exception that says nothing but its name."""
+
+_BARE = {"All connection attempts failed": "nothing answers there"}
 
 
-def error_for_connection(cause: BaseException, *, server: str = "the language model server") -> LlmError:
+def error_for_connection(cause: BaseException, *, route: Route) -> LlmError:
     """The error for an exception of httpx or httpx2, which name theirs alike; neither is imported here.
 
     A request that found no connection was not billed. Of any other nobody knows how far it came: its reply is lost.
     """
     names = {kind.__name__ for kind in type(cause).__mro__}
-    reason = shortened(str(cause) or type(cause).__name__)
+    reason = _reason(cause, names)
     if names & _WRONG_ADDRESS:
-        return AccountError(f"the request cannot be sent: {reason}", hint="check llm.base_url and the key")
+        return AccountError(f"the request to {route} cannot be sent: {reason}", hint="check llm.base_url and the key")
     if names & _NEVER_SENT:
-        return TransientError(f"{server} cannot be reached: {reason}", trouble="unavailable")
+        problem = f"the language model server at {route} cannot be reached: {reason}"
+        return TransientError(problem, trouble="unavailable", hint=route.advice(reason))
     timed_out = bool(names & _SILENT)
-    return TransientError(f"the connection to {server} broke: {reason}", trouble="lost_reply", timed_out=timed_out)
+    problem = f"the connection to the language model server at {route} broke: {reason}"
+    return TransientError(problem, trouble="lost_reply", timed_out=timed_out)
+
+
+def _reason(cause: BaseException, names: set[str]) -> str:
+    said = shortened(str(cause))
+    meaning = next((words for name, words in _WITHOUT_WORDS.items() if name in names), "the connection failed")
+    if not said:
+        return meaning
+    if "DecodingError" in names:
+        return f"{meaning} ({said})"
+    return _BARE.get(said, said)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:

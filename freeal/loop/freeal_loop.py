@@ -178,12 +178,12 @@ class Loop:
     async def _train(self, number: int, annotations: Sequence[Annotation]) -> Training:
         label_ids = self._label_ids(annotations)
         if all(label_id == NO_LABEL for label_id in label_ids):
+            why = self.annotator.unusable
             reasons = Counter(str(status) for note in annotations for status in note.statuses)
             raise TrainingError(
-                f"the language model gave no usable answer for any of {len(annotations)} texts, mostly "
-                f"{reasons.most_common(1)[0][0]}",
-                hint="change the description, the labels or the model: answers are kept, so the same question gets "
-                "the same answer",
+                f"the language model gave no usable answer for any of {len(annotations)} texts: "
+                f"{why.problem or 'mostly ' + reasons.most_common(1)[0][0]}",
+                hint=why.hint,
             )
 
         def on_step(done: int, total: int) -> None:

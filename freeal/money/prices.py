@@ -75,6 +75,8 @@ def cost_usd(usage: Usage, price: Price, *, share: float = 1.0) -> float:
 
 def output_ceiling(prompt: Prompt) -> int:
     """Most output tokens a network model is allowed for this prompt (its `max_tokens`)."""
+    if prompt.output_tokens is not None:
+        return prompt.output_tokens
     return LABEL_OUTPUT_TOKENS if prompt.labels else WRITING_OUTPUT_TOKENS
 
 

@@ -82,12 +82,12 @@ PHRASES = (
 WORDS = st.sampled_from((*MARKS, *PHRASES, "```", "<text>", "1. ", "null", "true"))
 
 
-@given(labels=LABELS, data=st.data(), stop=st.sampled_from(["end_turn", "max_tokens", "refusal", None]))
+@given(labels=LABELS, data=st.data(), stop=st.sampled_from(["answer", "cut_off", "refused", "empty"]))
 @settings(max_examples=400, deadline=None)
 def test_no_reply_makes_the_parser_fall_over(labels, data, stop):
     """A reply gives one of the labels with a confidence from 0 to 1, or a status that says why it gives none."""
     pieces = st.lists(st.one_of(WORDS, st.sampled_from(labels), st.text(max_size=6)), max_size=12)
-    reply = Reply(text=data.draw(pieces.map("".join)), stop_reason=stop)
+    reply = Reply(text=data.draw(pieces.map("".join)), outcome=stop)
     found = reply_parser.read(reply, labels)
     assert (found.label is None) == (found.status is not Status.OK)
     assert found.label in (None, *labels)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -17,10 +16,12 @@ import httpx2
 from anthropic._decoders.jsonl import AsyncJSONLDecoder
 from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
 
-from freeal.errors import LlmError, RowRejectedError, TransientError
+from freeal.errors import RowRejectedError, TransientError
 from freeal.llm.batches.batch_service import Batch, Outcome
 from freeal.llm.provider_errors import error_for_status
 from freeal.llm.providers.anthropic import AnthropicModel, reply_of, translated
+from freeal.llm.replies.error_body import is_filter_refusal
+from freeal.llm.replies.response_reader import refusal_of
 from freeal.types import Prompt
 
 _CONNECT_SECONDS = 10.0
@@ -64,7 +65,7 @@ class AnthropicBatches:
 
     def adapt(self, error: RowRejectedError) -> bool:
         """Whether the refusal names an optional feature, which is left out from now on."""
-        return self._model.leave_out(error.problem)
+        return self._model.leave_out(error)
 
     async def create(self, requests: Mapping[str, Prompt]) -> Batch:
         """Submit a batch."""
@@ -74,7 +75,7 @@ class AnthropicBatches:
         try:
             batch = await self._client.messages.batches.create(requests=listed, timeout=_CREATE_TIMEOUT)
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
         return _known(batch)
 
     async def newest(self) -> Batch | None:
@@ -82,7 +83,7 @@ class AnthropicBatches:
         try:
             page = await self._client.messages.batches.list(limit=1)
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
         return _known(page.data[0]) if page.data else None
 
     async def newer_than(
@@ -96,7 +97,7 @@ class AnthropicBatches:
                     return
                 yield batch
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
 
     async def look_up(self, batch_id: str) -> Batch | None:
         """How far a batch is."""
@@ -105,7 +106,7 @@ class AnthropicBatches:
         except anthropic.NotFoundError:
             return None
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
 
     async def results(self, batch_id: str) -> AsyncGenerator[Outcome, None]:
         """Streamed, in the service's order."""
@@ -125,7 +126,7 @@ class AnthropicBatches:
             finally:
                 await decoder.close()
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
 
     async def cancel(self, batch_id: str) -> None:
         """Ask for a batch to be cancelled."""
@@ -134,7 +135,7 @@ class AnthropicBatches:
         except anthropic.BadRequestError:
             return  # it has ended: there is nothing left to cancel
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, now=time.time()) from cause
+            raise translated(cause, route=self._model.route) from cause
 
 
 def _known(batch: object) -> Batch:
@@ -168,13 +169,16 @@ def _outcome(line: MessageBatchIndividualResponse) -> Outcome:
         if result.type == "succeeded":
             return Outcome(custom_id, reply=reply_of(result.message))
         if result.type == "errored":
-            return Outcome(custom_id, error=_error(result.error.error))
+            return _errored(custom_id, result.error.error)
         return Outcome(custom_id, cancelled=result.type == "canceled")
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, ValueError):
         return Outcome(custom_id, error=TransientError(_UNREADABLE))
 
 
-def _error(error: Any) -> LlmError:
+def _errored(custom_id: str, error: Any) -> Outcome:
     code = getattr(getattr(error, "details", None), "error_code", None)
     codes = frozenset(name for name in (error.type, code) if isinstance(name, str))
-    return error_for_status(_STATUSES.get(error.type, 500), error.message, codes=codes)
+    status = _STATUSES.get(error.type, 500)
+    if is_filter_refusal(status, error.message, codes):
+        return Outcome(custom_id, reply=refusal_of(error.message))
+    return Outcome(custom_id, error=error_for_status(status, error.message, codes=codes))

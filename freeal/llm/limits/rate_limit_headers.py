@@ -5,7 +5,8 @@ Anthropic (platform.claude.com/docs/en/api/rate-limits): `anthropic-ratelimit-{r
 `anthropic-ratelimit-tokens-*` are not read: they are the sum of the other two, or stand for whatever is tightest.
 OpenAI and those who follow it (platform.openai.com/docs/guides/rate-limits): `x-ratelimit-{limit,remaining,reset}-`
 `{requests,tokens}`, input and output tokens together, `reset` a duration such as `6m0s`. Some of them (Groq) count
-requests per day there: that is read as per minute, too generous rather than too strict.
+requests per day there, and so does the plain `x-ratelimit-{limit,remaining,reset}` of others (OpenRouter; `reset` is
+a Unix time, in milliseconds): that is read as per minute, too generous rather than too strict.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import re
 from collections.abc import Callable, Mapping
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    "requests": ("anthropic-ratelimit-requests-{0}", "x-ratelimit-{0}-requests"),
+    "requests": ("anthropic-ratelimit-requests-{0}", "x-ratelimit-{0}-requests", "x-ratelimit-{0}"),
     "input_tokens": ("anthropic-ratelimit-input-tokens-{0}",),
     "output_tokens": ("anthropic-ratelimit-output-tokens-{0}",),
     "tokens": ("x-ratelimit-{0}-tokens",),
 }
+_EARLIEST_TIME = 1e9
+"""A number above it is no time to wait but a point in time: seconds, or milliseconds, since 1970."""
+
 _UNIT_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
@@ -97,4 +101,7 @@ def _seconds(value: str, now: float) -> float | None:
     try:
         return max(0.0, datetime.datetime.fromisoformat(value).timestamp() - now)
     except (ValueError, OverflowError):
-        return _amount(value)
+        amount = _amount(value)
+    if amount is None or amount < _EARLIEST_TIME:
+        return amount
+    return max(0.0, (amount / 1000.0 if amount > 1000.0 * _EARLIEST_TIME else amount) - now)

@@ -6,8 +6,10 @@ Imported only where this provider is chosen: the client takes a second to load.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,14 +22,17 @@ from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.provider_errors import error_for_answer, error_for_connection, shortened
-from freeal.llm.providers.remote_model import RemoteModel
+from freeal.llm.network_route import ADDRESSES, Route, route_to
+from freeal.llm.provider_errors import error_for_connection, shortened
+from freeal.llm.providers.optional_features import Feature
+from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
+from freeal.llm.replies.messages_api import read_message
+from freeal.llm.replies.response_reader import Response, read_messages_response
 from freeal.money.current_models import nearest_current
 from freeal.money.prices import output_ceiling
-from freeal.types import Prompt, Reply, Usage
+from freeal.types import Prompt, Reply
 
 DEFAULT_MODEL = "claude-haiku-5-5"
-BASE_URL = "https://api.anthropic.com"
 
 _REQUEST_FORM = 1  # part of every answer's key: raise it when request_body changes what a model sees
 
@@ -36,11 +41,15 @@ class AnthropicModel(RemoteModel):
     """A Claude model as a `ChatModel`."""
 
     cached_input_counts = False
-    features: Mapping[str, re.Pattern[str]] = {
-        "effort": re.compile(r"\beffort\b", re.IGNORECASE),
-        "thinking": re.compile(r"\bthinking\b", re.IGNORECASE),
-        "format": re.compile(r"output_config\.format|output_format|json_schema|structured output", re.IGNORECASE),
-        "cache": re.compile(r"cache_control", re.IGNORECASE),
+    features: Mapping[str, Feature] = {
+        "effort": Feature("an effort", r"\beffort\b", without="it thinks as much as it likes"),
+        "thinking": Feature("an order not to think", r"\bthinking\b", without="it thinks as much as it likes"),
+        "format": Feature(
+            "an answer schema (output_config.format)",
+            r"output_config\.format|output_format|json_?schema|structured output|grammar|schema",
+            without="answers are not held to the labels",
+        ),
+        "cache": Feature("cache_control", r"cache_control", without="shared parts of prompts are paid in full"),
     }
 
     def __init__(
@@ -53,6 +62,8 @@ class AnthropicModel(RemoteModel):
         concurrency: int = 8,
         timeout_seconds: float = 60.0,
         limiter: Limiter | None = None,
+        environ: Mapping[str, str] = os.environ,
+        on_notice: OnNotice = no_notice,
     ) -> None:
         super().__init__(
             model or DEFAULT_MODEL,
@@ -60,12 +71,25 @@ class AnthropicModel(RemoteModel):
             timeout_seconds=timeout_seconds,
             retry=retry,
             limiter=limiter,
+            on_notice=on_notice,
         )
+        address, query = _base_and_query(base_url or ADDRESSES["anthropic"])
+        self._route = route_to(address, environ)
+        timeout = anthropic.Timeout(timeout_seconds, connect=self._connect_seconds)
         self._client = anthropic.AsyncAnthropic(
             api_key=key.reveal(),
-            base_url=base_url or BASE_URL,
-            timeout=anthropic.Timeout(timeout_seconds, connect=self._connect_seconds),
+            base_url=address,
+            default_query=query,
+            timeout=timeout,
             max_retries=0,
+            # The client's own default would read proxies from the environment, whatever it is told.
+            http_client=httpx2.AsyncClient(
+                trust_env=False,
+                proxy=self._route.proxy,
+                verify=self._route.tls() or True,
+                timeout=timeout,
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=concurrency),
+            ),
         )
 
     @property
@@ -87,35 +111,56 @@ class AnthropicModel(RemoteModel):
         """The open client, for what else the same key may do."""
         return self._client
 
+    @property
+    def route(self) -> Route:
+        """The way to the API."""
+        return self._route
+
+    def optional_in(self, prompt: Prompt) -> frozenset[str]:  # noqa: ARG002 - the same for every prompt
+        """An order not to think is given to those alone that take one."""
+        return frozenset(self.features) - (frozenset() if "haiku" in self._model else {"thinking"})
+
     def body(self, prompt: Prompt) -> dict[str, Any]:
         """The request for a prompt, less what this model has refused so far."""
-        return request_body(prompt, model=self._model, without=frozenset(self._refused_features))
+        return request_body(prompt, model=self._model, without=self._search.left_out)
 
-    def leave_out(self, problem: str) -> bool:
+    def leave_out(self, error: LlmError) -> bool:
         """Leave out from now on what a refusal speaks of; whether it spoke of anything that is optional."""
-        named = self.features_named(problem)
-        self._refused_features |= named
-        return bool(named)
+        return self._search.leave_out(error)
 
     async def _send(self, prompt: Prompt, without: frozenset[str]) -> Reply:
         body = request_body(prompt, model=self._model, without=without)
         try:
             answer = await self._client.messages.with_raw_response.create(**body)
-            self.heard(answer.headers)
-            message = await answer.parse()
-        except (anthropic.AnthropicError, ValueError) as cause:
-            if isinstance(cause, anthropic.APIStatusError):
-                self.heard(cause.response.headers)
-            raise self._named(translated(cause, now=time.time())) from cause
-        if not isinstance(message, Message) or not isinstance(message.content, list):
-            raise TransientError("the answer of the Messages API cannot be read", trouble="lost_reply")
-        return reply_of(message)
+            status, headers, content = answer.status_code, answer.headers, await answer.read()
+        except anthropic.APIStatusError as cause:
+            status, headers, content = cause.status_code, cause.response.headers, cause.response.content
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
+            raise translated(cause, route=self._route) from cause
+        self.heard(headers)
+        try:
+            return read_messages_response(_response(status, headers, content))
+        except LlmError as error:
+            raise self._named(error) from None
 
     def _named(self, error: LlmError) -> LlmError:
         """Who is told that there is no such model also learns which there are."""
         if isinstance(error, AccountError) and "answered 404" in error.problem and error.hint:
             error.hint += f"; models of today: {', '.join(nearest_current(self._model))}"
         return error
+
+
+def _response(status: int, headers: Mapping[str, str], content: bytes) -> Response:
+    return Response(
+        status=status, headers=headers, content=content, now=time.time(), server="the Messages API", is_anthropic=True
+    )
+
+
+def _base_and_query(base_url: str) -> tuple[str, dict[str, object]]:
+    """The address the client wants, without the path it adds, and the query to send with every request."""
+    url = urllib.parse.urlsplit(base_url.strip())
+    path = re.sub(r"(?:/v1)?(?:/messages)?/*$", "", url.path)
+    return urllib.parse.urlunsplit((url.scheme, url.netloc, path, "", "")), dict(urllib.parse.parse_qsl(url.query))
 
 
 def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -148,38 +193,20 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
 
 
 def reply_of(message: Message) -> Reply:
-    """A finished message as a `Reply`; only its text blocks count."""
-    text = "".join(block.text for block in message.content if block.type == "text" and isinstance(block.text, str))
-    used = message.usage
-    read = used.cache_read_input_tokens or 0
-    written = used.cache_creation_input_tokens or 0
-    return Reply(
-        text=text,
-        stop_reason=message.stop_reason or "end_turn",
-        usage=Usage(
-            calls=1,
-            input_tokens=used.input_tokens + read + written,
-            cached_tokens=read,
-            output_tokens=used.output_tokens,
-            cache_write_tokens=written,
-        ),
-    )
+    """A finished message as a `Reply`. Raises `ValueError` for what is none."""
+    return read_message([message.to_dict(mode="json")])
 
 
-def translated(error: Exception, *, now: float) -> LlmError:
-    """Any exception of the client as ours; `now` is the Unix time, for a `retry-after` that is a date."""
+def translated(error: Exception, *, route: Route) -> LlmError:
+    """Any exception of the client as ours."""
     if isinstance(error, anthropic.APIStatusError):
-        codes = frozenset(code for code in (error.type, error.error_code) if code)
-        return error_for_answer(
-            error.status_code,
-            error.api_message or error.message,
-            codes=codes,
-            headers=error.response.headers,
-            now=now,
-            silence_is_spend_cap=True,
-        )
+        try:
+            read_messages_response(_response(error.status_code, error.response.headers, error.response.content))
+        except LlmError as meant:
+            return meant
+        return AccountError(f"the Messages API answered {error.status_code}: {shortened(error.message)}")
     if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):  # the latter while a body is streamed
-        return error_for_connection(error.__cause__ or error, server="the Messages API")
+        return error_for_connection(error.__cause__ or error, route=route)
     if isinstance(error, anthropic.APIResponseValidationError | anthropic.RetryableError | ValueError):
         problem = f"the answer of the Messages API cannot be read: {shortened(str(error))}"
         return TransientError(problem, trouble="lost_reply")

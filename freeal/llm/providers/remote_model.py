@@ -5,36 +5,50 @@ from __future__ import annotations
 import abc
 import functools
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
 
-from freeal.errors import RowRejectedError, TransientError
+from freeal.errors import LlmError, TransientError
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.request_pacing import Demand, Ticket
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import OnLost
+from freeal.llm.providers.optional_features import Feature, FeatureSearch
 from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
 _CONNECT_SECONDS = 10.0
 
+OnNotice = Callable[[str], None]
+"""Told, in prose, what a person should know of the server."""
+
+
+def no_notice(message: str) -> None:
+    """A listener that does not care."""
+
 
 class RemoteModel(abc.ABC):
     """A `ChatModel` that answers one prompt per HTTP call.
 
-    `features` maps an optional part of the request to the words a server uses to refuse it: a 400 that names one drops
-    that part for good and asks again, so that an older model costs one refused call and not every row.
-    `cached_input_counts` says whether what is read from the prompt cache counts against its rate limits.
+    `features` are the optional parts of its requests: what a server does not take is found out once
+    (freeal/llm/providers/optional_features.py), told to `on_notice` and left out from then on. `cached_input_counts`
+    says whether what is read from the prompt cache counts against its rate limits.
     """
 
-    features: Mapping[str, re.Pattern[str]]
+    features: Mapping[str, Feature]
     cached_input_counts = True
 
     def __init__(
-        self, model: str, *, concurrency: int, timeout_seconds: float, retry: Retry, limiter: Limiter | None = None
+        self,
+        model: str,
+        *,
+        concurrency: int,
+        timeout_seconds: float,
+        retry: Retry,
+        limiter: Limiter | None = None,
+        on_notice: OnNotice = no_notice,
     ) -> None:
         self._model = model
         self._concurrency = concurrency
@@ -42,7 +56,10 @@ class RemoteModel(abc.ABC):
         self._retry = retry
         self._limiter = limiter or Limiter(concurrency, gate=retry.gate)
         self._on_lost: OnLost | None = None
-        self._refused_features: set[str] = set()
+        self._on_notice = on_notice
+        self._told_of_limit = False
+        self._search = FeatureSearch(self.features, on_notice)
+        self._searching = anyio.Lock()
 
     @property
     @abc.abstractmethod
@@ -99,9 +116,9 @@ class RemoteModel(abc.ABC):
         """For `_send`: the headers of an answer, a refusal included, from which the limiter learns."""
         self._limiter.heard(headers)
 
-    def features_named(self, problem: str) -> set[str]:
-        """The optional features that a server's refusal speaks of."""
-        return {name for name, words in self.features.items() if words.search(problem)}
+    def optional_in(self, prompt: Prompt) -> frozenset[str]:  # noqa: ARG002 - for models that tell prompts apart
+        """The features that the request for a prompt has unless they are left out."""
+        return frozenset(self.features)
 
     @abc.abstractmethod
     async def aclose(self) -> None:
@@ -117,19 +134,48 @@ class RemoteModel(abc.ABC):
         return min(_CONNECT_SECONDS, self._timeout_seconds / 2.0)
 
     async def _before_again(self, prompt: Prompt, error: TransientError) -> None:
+        if error.trouble == "rate_limit" and not self._told_of_limit:
+            self._told_of_limit = True
+            self._on_notice(f"the server wants fewer calls, so they are slowed down: {error.problem}")
         if error.trouble == "lost_reply" and self._on_lost is not None:
             await self._on_lost(prompt)
 
     async def _attempt(self, prompt: Prompt) -> Reply:
+        optional = self.optional_in(prompt)
         while True:
-            without = frozenset(self._refused_features)
+            without = self._search.next_try(optional)
             try:
-                return await self._call(prompt, without)
-            except RowRejectedError as error:
-                refused = self.features_named(error.problem) - without
-                if not refused:
+                reply = await self._call(prompt, without)
+            except LlmError as error:
+                if self._search.learn(error, optional, without):
+                    continue
+                if not self._search.may_search(error, optional, without):
                     raise
-                self._refused_features |= refused
+                if (found := await self._bare(prompt, without, error)) is None:
+                    continue
+                return found
+            self._search.answered(optional, without)
+            return reply
+
+    async def _bare(self, prompt: Prompt, without: frozenset[str], refusal: LlmError) -> Reply | None:
+        """The answer to a refused request with less and less in it; None where another call has learned meanwhile.
+
+        Raises the refusal where that does not help.
+        """
+        optional = self.optional_in(prompt)
+        async with self._searching:
+            if self._search.next_try(optional) != without:
+                return None
+            for bare in self._search.bare_forms(optional, without):
+                try:
+                    reply = await self._call(prompt, bare)
+                except LlmError as error:
+                    if error.status is None or isinstance(error, TransientError) or error.status != refusal.status:
+                        raise
+                    continue
+                self._search.found_by_leaving_out(optional, bare, refusal.said or refusal.problem)
+                return reply
+        raise refusal
 
     async def _call(self, prompt: Prompt, without: frozenset[str]) -> Reply:
         parts = (prompt.system, prompt.shared, prompt.specific)

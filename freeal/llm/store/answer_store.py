@@ -23,10 +23,15 @@ from freeal.files import atomic_write
 from freeal.llm.store import bill_records, store_file
 from freeal.llm.store.bill_records import NO_BILL, OpenCall
 from freeal.llm.store.store_file import BUSY_TIMEOUT_SECONDS
-from freeal.types import Bill, Prompt, Reply, Usage
+from freeal.types import Bill, Outcome, Prompt, Reply, Usage
 
 _ALGORITHM = "freeal-request-1"
 _KEYS_PER_QUERY = 500  # SQLite's oldest limit on variables is 999
+
+
+_NO_PART_OF_THE_QUESTION = frozenset({"output_tokens"})
+_OUTCOMES: Mapping[str, Outcome] = {"refusal": "refused", "max_tokens": "cut_off"}
+"""Of replies stored before there were outcomes, by their `stop_reason`."""
 
 
 def request_key(prompt: Prompt, fingerprint: str) -> str:
@@ -35,7 +40,7 @@ def request_key(prompt: Prompt, fingerprint: str) -> str:
     parts = {
         field.name: getattr(prompt, field.name)
         for field in dataclasses.fields(prompt)
-        if getattr(prompt, field.name) != field.default
+        if getattr(prompt, field.name) != field.default and field.name not in _NO_PART_OF_THE_QUESTION
     }
     request = {"algorithm": _ALGORITHM, "fingerprint": fingerprint, "prompt": parts}
     canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -66,6 +71,9 @@ class AnswerStore(Protocol):
         (`closed`), and the most that lost ones can have cost is left with their jobs, as unconfirmed (`given_up`). A
         reply already there is replaced.
         """
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Give these replies out no more: they are no answers. They are kept, for whoever wants to see what came."""
 
     def begin(self) -> Bill:
         """What this job was billed before this run. Live calls that a killed run left open are given up; batches are
@@ -123,6 +131,11 @@ class MemoryStore:
     def open_batches(self) -> dict[str, float]:
         """The batches that are not read yet."""
         return {call.id: call.usd for call in self._open.values() if call.in_batch}
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Give these replies out no more."""
+        for key in keys:
+            self._replies.pop(key, None)
 
     def billed(self) -> Bill:
         """What was billed since the object was made; what is under way counts as unconfirmed."""
@@ -190,6 +203,12 @@ class SqliteStore:
         with self._in_turn():
             return bill_records.open_usd(self._connection, self._job, in_batch=True)
 
+    def set_aside(self, keys: Iterable[str]) -> None:
+        """Move replies out of the way of their questions: under their key and the time, which is nobody's key."""
+        moves = [(f"{key}:{time.time_ns()}", key) for key in keys]
+        with self._lock, atomic_write.transaction(self._connection):
+            self._connection.executemany("UPDATE replies SET key = ? WHERE key = ?", moves)
+
     def billed(self) -> Bill:
         """What this job was billed so far, by this process and those before it, what is open as unconfirmed."""
         with self._in_turn(), atomic_write.transaction(self._connection):
@@ -251,6 +270,8 @@ def _decoded(stored: str) -> Reply | None:
         fields: dict[str, Any] = json.loads(stored)
         scores = fields.pop("scores")
         usage = Usage(**fields.pop("usage"))
+        if (ended := fields.pop("stop_reason", None)) is not None:
+            fields["outcome"] = _OUTCOMES.get(ended, "answer")
         return Reply(scores=None if scores is None else tuple(map(float, scores)), usage=usage, **fields)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

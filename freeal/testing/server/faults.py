@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 FaultKind = Literal[
-    "400", "400 credit", "400 effort", "400 logprobs", "401", "402", "403", "404", "413",
+    "400", "400 credit", "400 usage limit", "400 effort", "400 logprobs", "401", "402", "403", "404", "413",
     "429", "429 without retry-after", "spend cap", "500", "502", "504", "529",
-    "reset", "hang", "slow", "drip", "empty body", "truncated json", "not json",
+    "reset", "hang", "slow", "drip", "empty body", "truncated json", "not json", "200 overloaded",
     "refusal", "max_tokens", "outside the set", "sentence", "wrong case", "other language",
     "expired",
 ]  # fmt: skip
-"""In this order: refused by the server; broken on the way; odd answers; only in a batch."""
+"""In this order: refused by the server; broken on the way, or by a relay; odd answers; only in a batch."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ REFUSALS: Mapping[str, Refusal] = {
     "400": Refusal(400, "invalid_request_error"),
     # Prepaid credit used up: a 400 without a code (anthropics/anthropic-sdk-python#1646).
     "400 credit": Refusal(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
+    # A limit that the account's owner set: a 400 without a code, too.
+    "400 usage limit": Refusal(
+        400,
+        "invalid_request_error",
+        "You have reached your specified API usage limits. You will regain access on 2099-01-01 at 00:00 UTC.",
+    ),
     "400 effort": Refusal(400, "invalid_request_error", "This model does not support the effort parameter."),
     "400 logprobs": Refusal(400, "invalid_request_error", "logprobs are not supported with this model."),
     "401": Refusal(401, "authentication_error", "invalid x-api-key"),
@@ -76,4 +82,6 @@ REFUSALS: Mapping[str, Refusal] = {
     "502": Refusal(502, "api_error", page="<html><head><title>502 Bad Gateway</title></head></html>"),
     "504": Refusal(504, "timeout_error", "The request timed out."),
     "529": Refusal(529, "overloaded_error", "Overloaded"),
+    # What a relay makes of it that passes on the body and not the status (OpenRouter).
+    "200 overloaded": Refusal(200, "overloaded_error", "Overloaded"),
 }

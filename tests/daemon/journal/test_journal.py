@@ -6,10 +6,11 @@ import sqlite3
 
 import pytest
 
-from daemon.errors import DiskError, IllegalMoveError, NewerJournalError, UnknownJobError
+from daemon.errors import DiskError, IllegalMoveError, NewerJournalError, OlderJournalError, UnknownJobError
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import FILE_NAME, Journal
 from daemon.journal.prediction_record import Prediction
+from daemon.journal.schema import SCHEMA_VERSION, STEPS
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)
 
@@ -75,6 +76,21 @@ def test_a_later_format_is_refused_and_left_alone(settings, hands):
     connection.close()
     with pytest.raises(NewerJournalError, match="format 99"):
         Journal(settings.state, hands.clock)
+
+
+def test_an_earlier_format_is_left_alone_under_a_running_service(settings, hands):
+    """`status` of a new version must not end a service of the old one; whoever holds the lock converts."""
+    connection = sqlite3.connect(settings.state / FILE_NAME)
+    for statement in ";".join(STEPS[:-1]).split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION - 1}")
+    connection.commit()
+    with pytest.raises(OlderJournalError, match=f"format {SCHEMA_VERSION - 1}"):
+        Journal(settings.state, hands.clock, may_convert=False)
+    assert SCHEMA_VERSION - 1 == connection.execute("PRAGMA user_version").fetchone()[0]
+    Journal(settings.state, hands.clock).close()
+    assert SCHEMA_VERSION == connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.close()
 
 
 def test_predictions_are_written_down_and_closed(journal):

@@ -7,14 +7,15 @@ import json
 import pytest
 
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.errors import BudgetReachedError, RowRejectedError, TransientError
+from freeal.errors import BudgetReachedError, RowRejectedError, TransientError, UnusableAnswersError
 from freeal.events import Notice, Progress, Spend
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.retry import Retry
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store.answer_store import MemoryStore, SqliteStore
+from freeal.llm.store.store_maintenance import contents
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import FREE
+from freeal.money.prices import FREE, output_ceiling
 from freeal.settings import Price
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.server import Fault, MessagesServer
@@ -107,14 +108,76 @@ async def test_an_unusable_answer_gets_one_repair():
 
 
 @pytest.mark.parametrize(
-    ("reply", "status"),
-    [(Reply("no idea"), Status.INVALID_ANSWER), (Reply("", stop_reason="refusal"), Status.REFUSED)],
+    ("reply", "status", "asked"),
+    [
+        (Reply("no idea"), Status.INVALID_ANSWER, 2),
+        (Reply("", outcome="empty"), Status.INVALID_ANSWER, 2),
+        (Reply("", outcome="refused"), Status.REFUSED, 1),
+        (Reply('{"lab', outcome="cut_off", usage=Usage(output_tokens=9)), Status.INVALID_ANSWER, 1),
+    ],
 )
-async def test_after_one_repair_the_row_is_given_up(reply, status):
-    """No endless asking; the status is that of the first answer."""
+async def test_after_one_repair_the_row_is_given_up(reply, status, asked):
+    """No endless asking, and none at all where another wording would not help: what was refused was meant, what was
+    cut off for another reason than our limit would be again."""
     job = Job(lambda _: reply)
     assert [(None, (status,))] == [(note.label, note.statuses) for note in await job.annotate("a")]
-    assert 2 == len(job.model.prompts)
+    assert asked == len(job.model.prompts)
+
+
+@pytest.mark.parametrize("outcome", ["answer", "empty", "cut_off", "refused"])
+async def test_what_is_no_answer_is_asked_again_by_the_next_run(tmp_path, outcome):
+    """The mended model is heard; within one run nothing is asked twice, and what came at first is kept in the file."""
+    useless = Reply("no idea", outcome=outcome, usage=Usage(output_tokens=9))
+    store = SqliteStore(tmp_path / "answers.db")
+    first = Job(lambda _: useless, store=store)
+    assert None is (await first.annotate("a"))[0].label
+    asked = len(first.model.prompts)
+    await first.annotate("a")
+    assert asked == len(first.model.prompts)
+    second = Job(lambda _: "good", store=store)
+    assert ["good"] == [note.label for note in await second.annotate("a")]
+    third = Job(lambda _: AssertionError("asked again"), store=store)
+    assert ["good"] == [note.label for note in await third.annotate("a")]
+    assert asked + 1 == sum(share.entries for share in contents(tmp_path / "answers.db"))
+    store.close()
+
+
+async def test_an_answer_cut_off_by_thinking_gets_more_room_once():
+    """The first answer finds out; from then on every call has the room, and nothing is repaired or paid twice."""
+
+    def respond(prompt: Prompt):
+        room = output_ceiling(prompt)
+        usage = Usage(1, 10, 0, min(room, 3_000))
+        return Reply("", outcome="cut_off", usage=usage) if room < 3_000 else Reply("good", usage=usage)
+
+    job = Job(respond, concurrency=1)
+    assert ["good"] * 5 == [note.label for note in await job.annotate("a", "b", "c", "d", "e")]
+    assert [1_024, *[4_096] * 5] == [output_ceiling(prompt) for prompt in job.model.prompts]
+    assert 1 == len([told for told in job.notices() if "cut off at 1,024 tokens" in told])
+    assert 6 == job.ledger.usage.calls
+
+
+async def test_a_server_that_refuses_more_room_is_given_less_again():
+    """The cut-off row is given up, the others are asked as before."""
+
+    def respond(prompt: Prompt):
+        if output_ceiling(prompt) > 1_024:
+            return RowRejectedError("max_tokens is too large: 4096")
+        if text_of(prompt.specific) == "a":
+            return Reply("", outcome="cut_off", usage=Usage(1, 10, 0, 1_024))
+        return "good"
+
+    job = Job(respond, concurrency=1)
+    assert [None, "good", "good"] == [note.label for note in await job.annotate("a", "b", "c")]
+
+
+async def test_a_model_that_is_always_cut_off_ends_the_job_soon():
+    """Before thousands of rows are paid for: the message has the server's words and says what to do."""
+    reply = Reply("", outcome="cut_off", words="finish_reason 'length'", usage=Usage(1, 10, 0, 1_000))
+    job = Job(lambda _: reply, concurrency=1)
+    with pytest.raises(UnusableAnswersError, match="finish_reason 'length'"):
+        await job.annotate(*(f"t{n}" for n in range(100)))
+    assert len(job.model.prompts) <= 25
 
 
 async def test_empty_and_overlong_texts():
@@ -238,7 +301,7 @@ async def test_the_model_writes_demonstrations():
 
 async def test_a_label_without_written_texts_is_told():
     """A refusal for one label leaves the other's texts and a notice."""
-    job = Job(lambda prompt: Reply(stop_reason="refusal") if '"bad"' in prompt.specific else '{"texts": ["x"]}')
+    job = Job(lambda prompt: Reply(outcome="refused") if '"bad"' in prompt.specific else '{"texts": ["x"]}')
     demos = await job.annotator.write_demonstrations(TASK, prototypes=[], per_label=2)
     assert ["good"] == [demo.label for demo in demos]
     assert ["the model wrote no example for the label 'bad'"] == job.notices()

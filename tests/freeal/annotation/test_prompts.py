@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,11 +66,12 @@ def test_a_writing_prompt_asks_for_one_label():
     assert () == first.labels
 
 
-def test_a_completion_prompt_explains_the_labels_that_have_a_meaning():
-    """What a user writes about a label reaches a small model too; a bare list of names adds nothing."""
+def test_all_labels_stand_in_a_completion_prompt():
+    """With what a user writes about them; one without a meaning is not left out among the others."""
     explained = label_prompt(Task("Sort.", (Label("a", "first"), Label("b"))), "x", style="completion")
-    assert "Sort.\n\na: first\n\n" == explained.shared
-    assert "Sort.\n\n" == label_prompt(Task("Sort.", (Label("a"), Label("b"))), "x", style="completion").shared
+    assert "Sort.\n\na: first\nb\n\n" == explained.shared
+    bare = label_prompt(Task("Sort.", (Label("a"), Label("b"))), "x", style="completion")
+    assert "Sort.\n\na\nb\n\n" == bare.shared
 
 
 MANY = Task("Sort.", tuple(Label(f"label_{number}", f"meaning {number}") for number in range(30)))
@@ -112,11 +111,12 @@ def test_a_completion_prompt_is_about_its_shortlist_only():
     assert "Sort.\n\n" == first.shared == second.shared
 
 
-def test_a_shortlist_of_names_without_meanings_adds_nothing_to_a_completion_prompt():
-    """Names alone stand only where they are scored."""
+def test_a_shortlist_of_names_without_meanings_shows_the_names():
+    """Those that are scored, before the row; no others."""
     bare = Task("Sort.", tuple(Label(label.name) for label in MANY.labels))
-    prompt = label_prompt(bare, "one", style="completion", shortlist=["label_7"])
-    assert label_prompt(bare, "one", style="completion") == dataclasses.replace(prompt, labels=bare.names)
+    prompt = label_prompt(bare, "one", style="completion", shortlist=["label_7", "label_3"])
+    assert "Sort.\n\n" == prompt.shared
+    assert "label_7\nlabel_3\n\nInput: one\nOutput:" == prompt.specific
 
 
 @pytest.mark.parametrize("style", ["chat", "completion"])

@@ -14,7 +14,7 @@ from freeal.types import Reply, Status
 LABELS = ("positive", "negative", "very negative")
 
 label_sets = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=6, unique=True)
-stop_reasons = st.sampled_from(["end_turn", "max_tokens", "refusal", "pause_turn", "tool_use", "something new", ""])
+outcomes = st.sampled_from(["answer", "refused", "cut_off", "empty"])
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_unusable_answers(text):
 
 def test_a_refusal_is_a_refusal_whatever_it_says():
     """Words in a refusal are not an answer."""
-    assert Status.REFUSED is read(Reply("positive", stop_reason="refusal"), LABELS).status
+    assert Status.REFUSED is read(Reply("positive", outcome="refused"), LABELS).status
 
 
 def test_a_cut_off_answer_needs_its_whole_object():
     """Half an object or a bare word may have become anything; a whole object stands."""
-    assert None is read(Reply('{"label": "very neg', stop_reason="max_tokens"), LABELS).label
-    assert None is read(Reply("negative", stop_reason="max_tokens"), LABELS).label
-    assert "negative" == read(Reply('{"label": "negative"} and', stop_reason="max_tokens"), LABELS).label
+    assert None is read(Reply('{"label": "very neg', outcome="cut_off"), LABELS).label
+    assert None is read(Reply("negative", outcome="cut_off"), LABELS).label
+    assert "negative" == read(Reply('{"label": "negative"} and', outcome="cut_off"), LABELS).label
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_hostile_nesting_is_only_unusable(text):
     assert isinstance(read_texts(Reply(text)), list)
 
 
-@given(st.text(), label_sets, stop_reasons)
-def test_any_text_is_read(text, labels, stop_reason):
+@given(st.text(), label_sets, outcomes)
+def test_any_text_is_read(text, labels, outcome):
     """Never an exception, never a label outside the set, confidence within 0..1."""
-    reading = read(Reply(text, stop_reason=stop_reason), labels)
+    reading = read(Reply(text, outcome=outcome), labels)
     assert reading.label is None or reading.label in labels
     assert 0.0 <= reading.confidence <= 1.0
     assert (reading.label is not None) == (reading.status is Status.OK)
@@ -212,7 +212,7 @@ def test_written_texts(text, texts):
     assert texts == read_texts(Reply(text))
 
 
-@given(st.text(), stop_reasons)
-def test_any_text_is_read_for_texts(text, stop_reason):
+@given(st.text(), outcomes)
+def test_any_text_is_read_for_texts(text, outcome):
     """Never an exception, never an empty text."""
-    assert all(item.strip() for item in read_texts(Reply(text, stop_reason=stop_reason)))
+    assert all(item.strip() for item in read_texts(Reply(text, outcome=outcome)))

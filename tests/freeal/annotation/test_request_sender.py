@@ -96,11 +96,30 @@ async def test_scattered_failures_do_not_end_the_job():
 
 
 async def test_rejected_rows_in_a_row_are_only_rows():
-    """A stretch of rejected rows, after others were answered, does not end the job."""
-    job = Job(lambda prompt: RowRejectedError("no") if "odd" in prompt.specific else "good", concurrency=1)
+    """A stretch of rows rejected each for itself, after others were answered, does not end the job."""
+
+    def respond(prompt):
+        too_long = RowRejectedError(f"the prompt is too long: {len(prompt.specific)} tokens")
+        return too_long if "odd" in prompt.specific else "good"
+
+    job = Job(respond, concurrency=1)
     asked = await job.ask("first", *(f"odd {n}" for n in range(40)), "last")
     assert {f"odd {n}": Status.API_ERROR for n in range(40)} == asked.failures
     assert {"first", "last"} == set(asked.replies)
+
+
+async def test_equal_refusals_in_a_row_are_one_cause():
+    """Whenever they begin, and whatever ids and counts are in them: no row is to blame, so the job ends."""
+
+    def respond(prompt):
+        if "odd" not in prompt.specific:
+            return "good"
+        return RowRejectedError(f"no more of that, request req_{abs(hash(prompt.specific))}")
+
+    job = Job(respond, concurrency=1)
+    with pytest.raises(RowRejectedError, match="no more of that"):
+        await job.ask(*(f"t{n}" for n in range(10)), *(f"odd {n}" for n in range(40)))
+    assert 30 == len(job.model.prompts)
 
 
 async def test_the_budget_is_never_passed():

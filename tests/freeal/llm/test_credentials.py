@@ -99,6 +99,7 @@ def test_the_openai_key_has_its_own_variables(tmp_path):
 
 def test_a_process_gets_only_the_keys_of_its_provider(everywhere):
     """One that talks to nobody gets none, of no provider; everything else is left alone."""
+    everywhere["ANTHROPIC_CUSTOM_HEADERS"] = "x-key: secret"
     environ = everywhere | {"OPENAI_API_KEY": "o", "OPENAI_API_KEY_FILE": "f", "PATH": "/bin"}
     assert {"PATH": "/bin"} == environment_for(None, environ) == environment_for("local", environ)
     anthropic, openai = environment_for("anthropic", environ), environment_for("openai", environ)

@@ -7,8 +7,10 @@ import httpx2
 import pytest
 
 from freeal.errors import AccountError, LlmError, SpendCapError, TransientError
+from freeal.llm.network_route import Route
 from freeal.llm.provider_errors import error_for_answer, error_for_connection, error_for_status
 
+ROUTE = Route("http://127.0.0.1:8000/v1")
 NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
 WRONG_ADDRESS = {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "TooManyRedirects", "CookieConflict"}
 MAY_BE_BILLED = {
@@ -64,7 +66,7 @@ def example_of(kind):
 @pytest.mark.parametrize("name", sorted((NEVER_SENT | WRONG_ADDRESS | MAY_BE_BILLED) - ONLY_IN_HTTPX2))
 def test_broken_connections_are_translated(library, name):
     """Without a connection nothing was billed; a wrong address is the user's; of all others nobody knows."""
-    error = error_for_connection(example_of(getattr(library, name)))
+    error = error_for_connection(example_of(getattr(library, name)), route=ROUTE)
     if name in WRONG_ADDRESS:
         assert AccountError is type(error)
     else:
@@ -73,7 +75,7 @@ def test_broken_connections_are_translated(library, name):
 
 def test_an_unknown_failure_may_have_been_billed():
     """Whatever a library raises next year: the cap must hold."""
-    assert "lost_reply" == error_for_connection(OSError("odd")).trouble
+    assert "lost_reply" == error_for_connection(OSError("odd"), route=ROUTE).trouble
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,12 @@ def of_jobs(folder: Path, server: MessagesServer, chance: random.Random, *, kill
     Half of the jobs are asked live, half in a batch; each is killed up to five times in a row.
     """
     done, number = 0, 0
-    (folder / "state").mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with _Forks(folder) as forks:
         while done < kills:
             mode = "live" if number % 2 == 0 else "batch"
             billed_before = server.billed_usd(PRICE)
-            answers = folder / "state" / f"{number}.sqlite"
+            answers = folder / str(number) / "answers.sqlite"
             job = _job(answers, server, mode=mode)
             texts = [f"a {'good' if text % 2 else 'bad'} thing, job {number}, text {text}" for text in range(ROWS)]
             for _ in range(min(_KILLS_IN_A_ROW, kills - done)):

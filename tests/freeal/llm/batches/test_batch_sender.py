@@ -396,6 +396,25 @@ async def test_what_a_batch_may_cost_is_in_the_books_before_it_goes(bench, servi
         assert pytest.approx(server.billed_usd(PRICE)) == bench.store.billed().usd == bench.ledger.usd
 
 
+async def test_a_batch_that_was_read_and_not_struck_out_leaves_the_books_with_nothing_to_ask(bench):
+    """Killed in between, and every answer comes from the store: the books are exact all the same."""
+
+    class DiesStriking(BatchBook):
+        def close_entry(self, entry):  # noqa: ARG002
+            raise KilledError
+
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword) as server:
+        whole, bench.book = bench.book, DiesStriking(bench.folder / "batches.sqlite")
+        with contextlib.closing(bench.book), pytest.raises(KilledError):
+            await bench.send(bench.sender(server), prompts)
+        bench.book = whole
+        asked = await bench.send(bench.sender(server), prompts)
+        assert set(prompts) == asked.from_store
+        assert pytest.approx(server.billed_usd(PRICE)) == _all_of(bench.store)
+    assert [] == bench.book.open_entries()
+
+
 async def test_a_cancelled_batch_stays_in_the_books_until_it_is_read(bench):
     """What it had answered is billed: the most of it counts as unconfirmed, and a retry makes it exact."""
     prompts = bench.prompts(*TEXTS)

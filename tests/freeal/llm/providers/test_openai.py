@@ -48,15 +48,17 @@ async def test_the_key_is_sent_as_a_bearer_token(ask, prompt, key):
 
 
 def test_the_request_holds_the_model_to_the_schema(prompt):
-    """Chat completions with response_format json_schema and no sampling parameters."""
+    """Chat completions with response_format json_schema; at temperature 0 the same row gets the same answer."""
     body = request_body(prompt, model="m")
-    assert {"model", "messages", "max_tokens", "response_format", "logprobs", "top_logprobs"} == set(body)
+    options = {"max_tokens", "response_format", "logprobs", "top_logprobs", "temperature"}
+    assert {"model", "messages", *options} == set(body)
+    assert 0 == body["temperature"]
     assert ["system", "user"] == [message["role"] for message in body["messages"]]
 
 
 def test_features_a_server_refuses_are_left_out(prompt):
     """Without schemas the request is plain; a renamed limit gets its new name."""
-    body = request_body(prompt, model="m", without=frozenset({"json_schema", "max_tokens", "logprobs"}))
+    body = request_body(prompt, model="m", without=frozenset({"json_schema", "max_tokens", "logprobs", "temperature"}))
     assert {"model", "messages", "max_completion_tokens"} == set(body)
 
 
@@ -115,3 +117,14 @@ def test_statuses(status, message, codes, error):
 def test_retry_after(headers, seconds):
     """Seconds, milliseconds and dates are understood, nonsense is not."""
     assert seconds == retry_after_seconds(headers, now=10.0)
+
+
+async def test_a_wish_for_fewer_calls_is_told_once(retry, prompt):
+    """In the server's words: whoever looks at a job that hardly moves knows why."""
+    said = []
+    with MessagesServer(by_keyword, faults=[Fault("429", 0.1)] * 2) as server:
+        model = OpenAIModel("m", retry=retry, base_url=f"{server.base_url}/v1", on_notice=said.append)
+        await model.answer([prompt])
+        await model.aclose()
+    assert 1 == len(said)
+    assert "would exceed the rate limit" in said[0]

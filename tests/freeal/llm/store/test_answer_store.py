@@ -26,7 +26,7 @@ from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.types import Bill, Demonstration, Label, Prompt, Reply, Task, Usage
 
 PROMPT = Prompt(system="s", shared="t", specific="u", labels=("a", "b"))
-REPLY = Reply(text='{"label": "a"}', stop_reason="max_tokens", truncated=True, usage=Usage(1, 20, 5, 3, 2))
+REPLY = Reply(text='{"label": "a"}', outcome="cut_off", truncated=True, usage=Usage(1, 20, 5, 3, 2))
 SCORES = Reply(scores=(-1.5, -0.25), usage=Usage(1, 7))
 
 
@@ -281,6 +281,32 @@ async def test_a_changed_demonstration_asks_again_only_what_shows_it():
     assert 10 == len(await asked({}))
     assert [] == await asked({})
     assert ["row 0", "row 1", "row 2"] == await asked({"p": Demonstration("another text", "a", "user")})
+
+
+def test_a_reply_that_is_set_aside_is_kept_and_not_given_out(tmp_path):
+    """Its question is open again; what came first still lies in the file beside what comes then."""
+    path = tmp_path / "answers.sqlite"
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.put_many({"k": REPLY, "other": REPLY})
+        store.set_aside(["k", "unknown"])
+        assert {"other": REPLY} == store.get_many(["k", "other"])
+        store.put_many({"k": Reply("better")})
+        assert Reply("better") == store.get_many(["k"])["k"]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert 3 == connection.execute("SELECT COUNT(*) FROM replies").fetchone()[0]
+
+
+def test_replies_of_before_there_were_outcomes_are_read(tmp_path):
+    """What ended them then says what they are now."""
+    path = tmp_path / "answers.sqlite"
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.put_many({"k": REPLY})
+    old = {"text": "x", "scores": None, "stop_reason": "refusal", "truncated": False, "usage": {}}
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE replies SET reply = ?", [json.dumps(old)])
+        connection.commit()
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert "refused" == store.get_many(["k"])["k"].outcome
 
 
 CALL = OpenCall(0.25)

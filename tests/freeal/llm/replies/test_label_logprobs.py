@@ -1,4 +1,4 @@
-"""freeal/llm/providers/label_logprobs.py: tokens to the probability of a label."""
+"""freeal/llm/replies/label_logprobs.py: tokens to the probability of a label."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from freeal.llm.providers.label_logprobs import label_probability
+from freeal.llm.replies.label_logprobs import label_probability
 
 LABELS = ("good", "good enough", "bad")
 
@@ -84,3 +84,10 @@ def test_a_character_may_be_cut_in_two():
 def test_nothing_is_made_up(answer):
     """No log-probabilities, no JSON, or no label spelled as it was given: nothing is told."""
     assert None is label_probability(answer, LABELS)
+
+
+def test_a_draft_among_thoughts_does_not_count():
+    """Of several labels in what was written the last one is the answer."""
+    draft = choice(entry('{"label": "', 1.0), entry("good", 0.9, bad=0.1), entry('"}', 1.0))
+    final = [entry('</think>{"label": "', 1.0), entry("bad", 0.6, good=0.4), entry('"', 1.0)]
+    assert 0.6 == pytest.approx(label_probability(choice(*draft["logprobs"]["content"], *final), LABELS))

@@ -39,9 +39,10 @@ def label_probability(choice: Mapping[str, Any], labels: Sequence[str]) -> float
     tokens = _tokens((choice.get("logprobs") or {}).get("content") or ())
     written = b"".join(token.text for token in tokens)
     # Not in the message's content: servers take fences and thoughts out of that.
-    found = _BEFORE_LABEL.search(written)
-    if found is None:
+    places = list(_BEFORE_LABEL.finditer(written))
+    if not places:
         return None
+    found = places[-1]  # the others stand in drafts
     # With its closing quote, or "good" could not be told from "good enough".
     by_label = {label: json.dumps(label, ensure_ascii=False)[1:].encode() for label in labels}
     chosen = next((text for text in by_label.values() if written.startswith(text, found.end())), None)
