@@ -14,9 +14,11 @@ from daemon.service.fault_register import FaultRegister
 
 _log = structlog.get_logger(__name__)
 
+FIRST_SECONDS = 0.1
 PASSING_SECONDS = 5.0
 FAULT_SECONDS = 30.0
-"""Between two tries: soon where the machine lacked something, later where it is the software."""
+"""Between two tries: at first soon, and at most so long where the machine lacks something, or where it is the
+software."""
 MOST_FAILED_TURNS = 3
 """With `once`, in a row: somebody waits for the end of that run."""
 _START, _TURN = "what was begun before the start", "looking at the folders"
@@ -41,6 +43,7 @@ class GuardedLoop:
         What else goes wrong with it must not keep the service from its work, at this start and at each one after it.
         The steps block on the disk. Raises what has to be waited for with `once`.
         """
+        failures = 0
         for step in steps:
             while not is_stopping():
                 with Guard(_START) as guard:
@@ -48,11 +51,12 @@ class GuardedLoop:
                 self._faults.settle(_START, guard.fault)
                 if guard.fault is None or guard.fault.passing is None:
                     break
-                if self._once:
+                failures += 1
+                if failures > MOST_FAILED_TURNS and self._once:
                     raise guard.fault.passing
                 _log.warning("the start waits for the machine", problem=str(guard.fault.error))
                 notifier.status(f"waits: {guard.fault.error.problem}")
-                await self._pause_after(guard.fault)
+                await self._pause_after(guard.fault, failures)
         return not is_stopping()
 
     async def turn_until_over(self, turn: Callable[[], Awaitable[bool]], *, may_end: Callable[[], bool]) -> None:
@@ -72,10 +76,11 @@ class GuardedLoop:
             if may_end():
                 return
             _log.warning("a turn of the service failed; another follows", problem=str(guard.fault.error))
-            await self._pause_after(guard.fault)
+            await self._pause_after(guard.fault, failures)
 
-    async def _pause_after(self, fault: Fault) -> None:
+    async def _pause_after(self, fault: Fault, failures: int) -> None:
         """A fault that stays is met now and then, not for ever at full speed."""
         self._flag = anyio.Event()
-        with anyio.move_on_after(PASSING_SECONDS if fault.passing is not None else FAULT_SECONDS):
+        longest = PASSING_SECONDS if fault.passing is not None else FAULT_SECONDS
+        with anyio.move_on_after(min(longest, FIRST_SECONDS * 2.0 ** min(failures, 16))):
             await self._flag.wait()

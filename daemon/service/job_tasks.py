@@ -11,7 +11,7 @@ from daemon.config import Settings
 from daemon.errors import ResourceError
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.jobs.cancel_and_retry import Requests
+from daemon.jobs.cancel_and_retry import CANCEL, Requests
 from daemon.jobs.job_runner import Runner
 from daemon.jobs.schedule import Wakes, next_jobs
 from daemon.journal.job_record import Job
@@ -55,9 +55,10 @@ class JobTasks:
         return self._runner.standstill.seen_in(self._journal.unfinished())
 
     def due(self, unfinished: Sequence[Job], *, busy: Collection[str]) -> list[Job]:
-        """Those to start now. Of the `busy` ones something else is done."""
+        """Those to start now. With the `busy` ones something else is done; one that is to be cancelled, and cannot be
+        just now, must not spend anything meanwhile."""
         return next_jobs(
-            [job for job in unfinished if job.id not in busy or job.id in self.running],
+            [job for job in unfinished if job.id in self.running or not (job.id in busy or job.request == CANCEL)],
             running=self.running.keys(),
             idle=self._runner.lanes.idle,
             parallel=self._settings.jobs.parallel,

@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from daemon.host import disk_errors
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.jobs.cancel_and_retry import CANCEL, Requests
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
@@ -30,6 +31,11 @@ class RequestDesk:
         self.under_way: set[str] = set()
         """Jobs that must not be started meanwhile."""
         self._again_at: dict[str, float] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many could not be carried out yet."""
+        return len(self._again_at)
 
     async def obey(self, tasks: anyio.abc.TaskGroup, running: Mapping[str, anyio.Event]) -> None:
         """Begin with what was asked and can be done now; a job that runs and is to be cancelled is stopped first."""
@@ -55,7 +61,10 @@ class RequestDesk:
     async def _obey(self, job: Job) -> None:
         unit = f"{job.request} {job.id}"
         try:
-            fault = await self._requests.obey(job)
+            fault = None
+            with Guard("a request", job=job.id) as guard:
+                fault = await self._requests.obey(job)
+            fault = guard.fault or fault
             self._faults.settle(unit, fault)
             if fault is not None:
                 self._again_at[job.id] = self._clock.steady() + disk_errors.RETRY_SECONDS

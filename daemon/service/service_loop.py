@@ -283,5 +283,5 @@ class Service:
         """What the process ends with: see `verdict.exit_code`; 0 for a service that was told to stop."""
         if self._stopping and not self._once:
             return 0
-        failures = failed_predictions + len(self._claims.refusals) + self._lane.resting
+        failures = failed_predictions + len(self._claims.refusals) + self._lane.resting + self._desk.waiting
         return exit_code(self._jobs.outcomes.values(), other_failures=failures)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from daemon import app, config
-from daemon.host import disk_errors, logging_setup
+from daemon.host import fault_guard, logging_setup
 from freeal.errors import FreealError
 
 
@@ -19,7 +19,7 @@ def main() -> int:
     try:
         return app.serve(loaded, once=True, console=Console(stderr=True), programs=programs).exit_code
     except (OSError, FreealError, ExceptionGroup) as error:  # as daemon.cli.command_line does
-        if (trouble := disk_errors.trouble_of(error)) is None:
+        if (trouble := fault_guard.trouble_of(error)) is None:
             raise
         sys.stderr.write(f"{trouble}\n")
         return 1
