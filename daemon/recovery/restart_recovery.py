@@ -16,7 +16,7 @@ from daemon.config import Settings
 from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.inbox import claim_file
+from daemon.inbox import claim_file, file_stability
 from daemon.inbox.folder_scan import PREDICT
 from daemon.jobs.job_completion import CANCELLED, PUBLISHING
 from daemon.journal.job_record import Job, State
@@ -32,6 +32,19 @@ _log = structlog.get_logger(__name__)
 
 PREDECESSOR_SECONDS = 10.0
 """How long to wait for a process of a daemon that was killed: the end of its stdin stops it."""
+
+
+class FolderNames:
+    """What lies in folders, each listed once: with ten thousand predictions, asking for each of them takes minutes."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, frozenset[str]] = {}
+
+    def has(self, path: Path) -> bool:
+        """Whether there is something of this name in its folder."""
+        if path.parent not in self._known:
+            self._known[path.parent] = frozenset(file_stability.look_around(path.parent))
+        return path.name in self._known[path.parent]
 
 
 class Recovery:
@@ -61,8 +74,9 @@ class Recovery:
                 self._resume(job)
         with self._item("giving money back", "all jobs that ended"):
             self._purse.release_finished()
+        names = FolderNames()
         for prediction in self._journal.claimed_predictions():
-            self._settle(prediction)
+            self._settle(prediction, names)
         self._sweep()
         self._clear_work()
         with self._item("pruning", "the journal"):
@@ -102,8 +116,12 @@ class Recovery:
             )
 
     def _adopt_work(self) -> None:
-        for folder in rebuild_from_folders.folders(self._settings.work):
-            if self._journal.has_job(folder.name) or self._journal.has_prediction(folder.name):
+        claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
+        for name in rebuild_from_folders.visible(self._settings.work):
+            if name in claimed or self._journal.has_job(name) or self._journal.has_prediction(name):
+                continue
+            folder = self._settings.work / name
+            if folder.is_symlink() or not folder.is_dir():
                 continue
             with Guard("taking up unknown work", folder=str(folder)) as guard:
                 self._adopt(folder)
@@ -145,9 +163,9 @@ class Recovery:
         except filelock.Timeout:
             _log.warning("a process of a former daemon still works on a job", job=job.id)
 
-    def _settle(self, prediction: Prediction) -> None:
+    def _settle(self, prediction: Prediction, names: FolderNames) -> None:
         with Guard("settling a prediction", prediction=prediction.id) as guard:
-            self._settle_prediction(prediction)
+            self._settle_prediction(prediction, names)
         if guard.fault is None:
             return
         if guard.fault.passing is not None:
@@ -155,12 +173,12 @@ class Recovery:
         # the lane has it next: whatever it meets there, it sets the input aside or waits with the reason
         _log.warning("a prediction cannot be settled", prediction=prediction.id, problem=str(guard.fault.error))
 
-    def _settle_prediction(self, prediction: Prediction) -> None:
+    def _settle_prediction(self, prediction: Prediction, names: FolderNames) -> None:
         """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
         inputs = Workplace(self._settings, prediction.id).inputs
         shelf = Shelf(self._settings.models, prediction.model)
         done, failed = (shelf.folder / end / prediction.id for end in ("done", "failed"))
-        report = archive_inputs.report_in(failed)
+        report = archive_inputs.report_in(failed) if names.has(failed) else None
         if report is not None:
             then = f"mend it and drop it in {shelf.folder / 'predict'} again"
             archive_inputs.finish_failed(inputs, failed, report, then=then)
@@ -168,9 +186,9 @@ class Recovery:
             self._journal.finish_prediction(prediction.id, state=state, error=report)
         elif (inputs / prediction.csv_name).exists():
             source = shelf.folder / PREDICT / prediction.csv_name
-            if claim_file.is_copy(inputs / prediction.csv_name, of=source):
+            if names.has(source) and claim_file.is_copy(inputs / prediction.csv_name, of=source):
                 source.unlink()  # a copy across file systems was cut off before its end
-        elif (done / prediction.csv_name).exists():
+        elif names.has(done) and (done / prediction.csv_name).exists():
             self._journal.finish_prediction(
                 prediction.id, state="done", rows=rebuild_from_folders.rows_of(shelf, prediction.id)
             )
@@ -179,13 +197,13 @@ class Recovery:
 
     def _sweep(self) -> None:
         """Delete what cut-off writes left, wherever we write."""
-        folders = [self._settings.inbox]
+        folders, names = [self._settings.inbox], FolderNames()
         for job in self._journal.unfinished():
             place = Workplace(self._settings, job.id)
             folders += [place.done, place.failed]
         for prediction in self._journal.claimed_predictions():
             shelf = Shelf(self._settings.models, prediction.model).folder
-            folders += [shelf / end / prediction.id for end in ("done", "failed")]
+            folders += [place for end in ("done", "failed") if names.has(place := shelf / end / prediction.id)]
         for folder in folders:
             with self._item("sweeping", str(folder)):
                 atomic_publish.sweep(folder)

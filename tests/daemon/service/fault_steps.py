@@ -38,6 +38,8 @@ OF_THE_LOOP = {
     "NoteTask.run",
     "RequestDesk._obey",
     "Lanes.tell",
+    "RequestDesk.waiting",
+    "PredictLane.resting",
     "Runner.run",
     "Runner._after",
 }
