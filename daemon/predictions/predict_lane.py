@@ -72,8 +72,11 @@ class PredictLane:
         self._current: Prediction | None = None
         self._cancels = CancelRequests(journal, time)
         self._told = ""
-        self.is_working = False
-        """Whether the process is at a slice."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a prediction has its slice, or its process is being started for it."""
+        return self._current is not None
 
     @property
     def pending(self) -> int:
@@ -140,12 +143,11 @@ class PredictLane:
                     async with child(self._module) as process:
                         _log.info("the predict process runs", pid=process.pid)
                         await self._serve(process, on_finished)
-            self.is_working = False
             if guard.fault is None:
                 continue
             if (prediction := self._current) is not None:
-                self._current = None
                 await self._after(prediction, guard.fault)
+                self._current = None
                 on_finished()
             else:  # nobody's own fault: the journal cannot be asked, most likely
                 _log.warning("the predict lane waits", problem=str(guard.fault.error))
@@ -156,9 +158,8 @@ class PredictLane:
         """Turns of one process, until it ends, is idle for long, or there is a stop."""
         alive = True
         while alive and self._current is not None:
-            self.is_working = True
             alive = await self._turn(process, self._current)
-            self._current, self.is_working = None, False
+            self._current = None
             on_finished()
             if alive:
                 with anyio.move_on_after(self._idle_seconds):
