@@ -30,10 +30,12 @@ import sections
 
 from daemon.errors import DaemonError, UnknownJobError
 from daemon.jobs.cancel_and_retry import ask
+from daemon.journal.journal import FILE_NAME
 from freeal.testing.server import MessagesServer
 
 USD_PER_CALL = 0.01
 """What the scripted job books for a call."""
+START_SECONDS = 60.0
 TROUBLE_SECONDS = 1.5
 """How long a disk is full, a folder away, a limit low."""
 
@@ -52,7 +54,23 @@ class Soak:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[str]:
-        return self.stage.start({"act": "ENOSPC", "lasting": str(self.full)})
+        """Begin, and wait for its first sign of life: what is done to it is done to a service, not to an interpreter
+        that still imports."""
+        process = self.stage.start({"act": "ENOSPC", "lasting": str(self.full)})
+        until = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < until and self._pid_of_last_sign() != process.pid:
+            time.sleep(0.1)
+        return process
+
+    def _pid_of_last_sign(self) -> int | None:
+        if not (self.stage.folder / ".state" / FILE_NAME).exists():
+            return None
+        try:
+            with self.stage.journal() as journal:
+                beat = journal.heartbeat()
+        except DaemonError:
+            return None
+        return beat[0] if beat else None
 
     def act(self) -> None:
         """One thing, as it is drawn."""
