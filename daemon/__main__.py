@@ -1,5 +1,9 @@
 """`python -m daemon`."""
 
-from daemon.cli.command_line import main
+from daemon.host import early_signals
+
+early_signals.hold_hangups()
+
+from daemon.cli.command_line import main  # noqa: E402 - its imports take half a second, in which a SIGHUP would kill
 
 raise SystemExit(main())

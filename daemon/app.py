@@ -7,15 +7,16 @@ import dataclasses
 import errno
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
+import structlog
 from rich.console import Console
 
 from daemon import config
 from daemon.config import Loaded, Settings
-from daemon.errors import DamagedJournalError
+from daemon.errors import DamagedJournalError, StateLostError
 from daemon.host import disk_errors, instance_lock
 from daemon.host.clock import Clock
 from daemon.host.systemd_notify import Notifier
@@ -48,6 +49,8 @@ from freeal.errors import ConfigError, Where
 from freeal.job.implementations import resolve_provider
 from freeal.settings import LlmSettings
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
@@ -66,26 +69,46 @@ def serve(
 ) -> Report:
     """Run the service in this process until it ends. Raises `AlreadyRunningError`, `ConfigError`, `JournalError`.
 
-    A journal that turns out to be damaged ends the run, and another begins with a journal built anew.
+    A journal that turns out to be damaged ends the run, and another begins with a journal built anew; a state folder
+    that was removed or replaced likewise, after the lock of the one that is there now was had.
     """
     time = clock or Clock()
-    prepare_folders(loaded.settings)
-    state = loaded.settings.state
-    with instance_lock.held(state), _view(console, once=once) as view:
+    with _view(console, once=once) as view:
         while True:
-            try:
-                return _serve(loaded, once=once, time=time, view=view, programs=programs or Programs())
-            except (DamagedJournalError, ExceptionGroup) as error:
-                damage = damaged_journal.damage_in(error)
-                if damage is None:
-                    raise
-                damaged_journal.set_aside(state, time, damage)
+            prepare_folders(loaded.settings)
+            with instance_lock.held(loaded.settings.state) as lock:
+                try:
+                    return _serve(
+                        loaded, once=once, time=time, view=view, programs=programs or Programs(), check_lock=lock.check
+                    )
+                except (DamagedJournalError, StateLostError, ExceptionGroup) as error:
+                    _begin_anew_after(error, loaded.settings.state, time)
 
 
-def _serve(loaded: Loaded, *, once: bool, time: Clock, view: View, programs: Programs) -> Report:
+def _begin_anew_after(error: Exception, state: Path, time: Clock) -> None:
+    """Raise it again unless another run may do better."""
+    if (damage := damaged_journal.damage_in(error)) is not None:
+        damaged_journal.set_aside(state, time, damage)
+    elif lost := next((one for one in disk_errors.family(error) if isinstance(one, StateLostError)), None):
+        _log.error("the service begins anew", problem=str(lost))
+    else:
+        raise error
+
+
+def _serve(
+    loaded: Loaded,
+    *,
+    once: bool,
+    time: Clock,
+    view: View,
+    programs: Programs,
+    check_lock: Callable[[], None],
+) -> Report:
     with damaged_journal.open_sound(loaded.settings.state, time) as journal:
         begun = time.wall()
-        service = build(loaded, once=once, journal=journal, time=time, view=view, programs=programs)
+        service = build(
+            loaded, once=once, journal=journal, time=time, view=view, programs=programs, check_lock=check_lock
+        )
         looks = Looks(
             settings=lambda: service.settings,
             waiting=lambda: service.waiting,
@@ -114,9 +137,16 @@ class Programs:
 
 
 def build(
-    loaded: Loaded, *, once: bool, journal: Journal, time: Clock, view: View, programs: Programs | None = None
+    loaded: Loaded,
+    *,
+    once: bool,
+    journal: Journal,
+    time: Clock,
+    view: View,
+    programs: Programs | None = None,
+    check_lock: Callable[[], None] = lambda: None,
 ) -> Service:
-    """The service with all its parts."""
+    """The service with all its parts. `check_lock` raises `StateLostError` once the state folder is no longer ours."""
     programs = programs or Programs()
     settings = loaded.settings
     intake = Intake(settings, journal, time)
@@ -151,6 +181,7 @@ def build(
         notifier=Notifier(),
         view=view,
         reload=Reload(functools.partial(config.load, loaded.file)),
+        check_lock=check_lock,
     )
 
 

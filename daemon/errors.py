@@ -9,7 +9,9 @@ FreealError (freeal.errors)
     ├── ChangedFileError         a file moved on while it was being taken: wait again
     ├── IllegalMoveError         a job was sent where its state does not lead: a bug
     ├── ChildError               a job's process ended without a result
-    ├── DiskError                no room, over quota, read-only or failing: passes once somebody mends it
+    ├── StateLostError           the state folder was removed or replaced under the service: begun anew
+    ├── ResourceError            what the machine lacks for now: descriptors, processes, memory, a free journal
+    │   └── DiskError            no room, over quota, read-only or failing: passes once somebody mends it
     └── JournalError             the journal cannot be used                          (exit 78)
         ├── DamagedJournalError  its file is no sound database: set aside and built anew
         ├── NewerJournalError    written by a later version of this software
@@ -51,8 +53,16 @@ class ChildError(DaemonError):
     """A process of ours died or fell silent; the message says how."""
 
 
-class DiskError(DaemonError):
-    """A disk cannot take more, or not now: whatever was under way waits and is tried again."""
+class StateLostError(DaemonError):
+    """The state folder is no longer the one whose lock is held: what is open of it is no longer found by anybody."""
+
+
+class ResourceError(DaemonError):
+    """The machine lacks something for now: whatever was under way waits and is tried again."""
+
+
+class DiskError(ResourceError):
+    """A disk cannot take more, or not now."""
 
 
 class JournalError(DaemonError):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 Stage = Literal["reading", "loading", "annotating", "encoding", "training", "selecting", "deciding", "writing"]
-Awaited = Literal["the device", "a batch", "the provider"]
+Awaited = Literal["the device", "a batch", "the provider", "its former process"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class BatchProgress:
 class Waiting:
     """The job can do nothing but wait until it says something else; told again now and then while that lasts.
 
-    For its turn on the device, for a batch whose service does not answer, or until the provider wants calls again.
+    For its turn on the device, for a batch whose service does not answer, until the provider wants calls again, or
+    until the process of an earlier run has ended.
     """
 
     what: Awaited

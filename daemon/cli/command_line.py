@@ -16,7 +16,7 @@ from rich.console import Console
 
 from daemon import config
 from daemon.errors import AlreadyRunningError, JournalError, UnknownJobError
-from daemon.host import disk_errors, logging_setup
+from daemon.host import fault_guard, logging_setup
 from daemon.host.clock import Clock
 from freeal.errors import ConfigError, FreealError
 from freeal.text.printable_text import visible
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(visible(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}"), file=sys.stderr)
         return _exit_code(error)
     except (OSError, ExceptionGroup) as error:
-        trouble = disk_errors.trouble_of(error)
+        trouble = fault_guard.trouble_of(error)
         if trouble is None:
             raise
         print(trouble, file=sys.stderr)  # no configuration error: a service manager may start us again

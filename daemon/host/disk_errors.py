@@ -32,7 +32,7 @@ _IN_WORDS = re.compile(r"os error (\d+)|code: (\d+)|\[Errno (\d+)\]")
 
 def trouble_of(error: BaseException) -> DiskError | None:
     """The disk's part in an error, in what caused it or in its group; None where it has none."""
-    for one in _family(error):
+    for one in family(error):
         if isinstance(one, DiskError):
             return one
         number = _errno_of(one)
@@ -55,7 +55,8 @@ def of_sqlite(error: sqlite3.Error, file: Path) -> DiskError | None:
     return of_errno(number, file) if number in _PROBLEMS else None
 
 
-def _family(error: BaseException | None) -> Iterator[BaseException]:
+def family(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, those of its group, and all that led to them."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -8,14 +8,30 @@ from pathlib import Path
 
 import filelock
 
-from daemon.errors import AlreadyRunningError
+from daemon.errors import AlreadyRunningError, StateLostError
 from freeal.errors import Where
 
 LOCK_NAME = "lock"
 
 
+class InstanceLock:
+    """The lock while it is held."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is the file that is locked now."""
+        self._path = path
+        self._identity = _identity(path)
+
+    def check(self) -> None:
+        """Raise `StateLostError` where the name now leads to another file, or to none: somebody removed or replaced the
+        state folder, and a second daemon would find its lock free."""
+        if self._identity is None or _identity(self._path) != self._identity:
+            hint = "it is made anew; what was in it and is not in the other folders is gone"
+            raise StateLostError("was removed or replaced", where=Where(file=self._path.parent), hint=hint)
+
+
 @contextlib.contextmanager
-def held(state: Path, *, patience_seconds: float = 0.5) -> Iterator[None]:
+def held(state: Path, *, patience_seconds: float = 0.5) -> Iterator[InstanceLock]:
     """Hold the state folder for the length of the block. Raises `AlreadyRunningError` when it is taken.
 
     The little patience is for `status`, which holds the lock for an instant to see whether it can.
@@ -29,7 +45,7 @@ def held(state: Path, *, patience_seconds: float = 0.5) -> Iterator[None]:
             "another instance is running", where=Where(file=path), hint="see `python -m daemon status`"
         ) from cause
     try:
-        yield
+        yield InstanceLock(path)
     finally:
         lock.release()
 
@@ -43,3 +59,11 @@ def is_held(state: Path) -> bool:
             return False
     except AlreadyRunningError:
         return True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
         raise _changed(source)
     source.unlink()
     atomic_write.sync(source.parent)
+
+
+def is_copy(taken: Path, *, of: Path) -> bool:
+    """Whether a taken file still lies where it was taken from, because a kill came between the two steps of a move
+    across file systems: size, time and content are the same."""
+    try:
+        here, there = file_stability.look(taken), file_stability.look(of)
+    except FileNotFoundError:
+        return False
+    if here.inode == there.inode or (here.kind, here.size, here.mtime_ns) != (there.kind, there.size, there.mtime_ns):
+        return False
+    return here.kind == "file" and filecmp.cmp(taken, of, shallow=False)
 
 
 def put_back(taken: Path, origin: Path) -> None:

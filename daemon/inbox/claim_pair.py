@@ -16,8 +16,9 @@ import structlog
 
 from daemon.config import Settings
 from daemon.errors import ChangedFileError, RefusedFileError
-from daemon.host import clock
+from daemon.host import clock, fault_guard
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.inbox import file_stability
 from daemon.inbox.claim_file import put_back, take
 from daemon.inbox.file_stability import Observation, Sighting
@@ -28,7 +29,7 @@ from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import durable_file_moves
+from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import twin_of
 from freeal.errors import FreealError, SpecError, Where
 from freeal.files import regular_file
@@ -40,12 +41,18 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Origin:
+class Origin:
     """A file as it stood in the inbox. A shared one (`_default.yaml`, a file of examples) is copied, not moved."""
 
     name: str
     sighting: Sighting
     shared: bool = False
+
+    def differs_from(self, path: Path) -> bool:
+        """Whether somebody went on writing to the file after it was taken, and `path` is what it has become."""
+        now = _look(path)
+        taken = (self.sighting.size, self.sighting.mtime_ns)
+        return not self.shared and now is not None and (now.size, now.mtime_ns) != taken
 
 
 class Intake:
@@ -59,37 +66,37 @@ class Intake:
     def claim(self, pair: Pair, seen: Mapping[str, Observation]) -> tuple[Job, FreealError | None]:
         """Take a pair and write its job down. The error says why the spec cannot be used; the job then has none.
 
-        Raises `ChangedFileError` when a file is no longer what was seen, `OSError` when the files cannot be moved; both
-        leave the inbox as it was.
+        Raises `ChangedFileError` when a file is no longer what was seen, `RefusedFileError` when it went away,
+        `OSError` when the files cannot be moved; whatever is raised, the inbox is left as it was.
         """
         inbox = self._settings.inbox
         origins = [
-            _Origin(pair.csv, seen[pair.csv].sighting),
-            _Origin(pair.spec, seen[pair.spec].sighting, shared=pair.uses_default),
+            Origin(pair.csv, seen[pair.csv].sighting),
+            Origin(pair.spec, seen[pair.spec].sighting, shared=pair.uses_default),
         ]
         digest = csv_digest(inbox / pair.csv)
         spec, error = None, None
         try:
             spec, examples = load_spec(inbox / pair.spec, csv_name=pair.csv)
-            origins += [_Origin(examples, file_stability.look(inbox / examples), shared=True)] if examples else []
+            origins += [Origin(examples, file_stability.look(inbox / examples), shared=True)] if examples else []
             self._refuse_twin(spec.name, inbox / pair.spec)
         except SpecError as wrong:
             spec, error = None, wrong
+        except OSError:
+            raise
+        except Exception as unexpected:  # noqa: BLE001 - a spec we choke on is its job's fault, told where it is looked for
+            spec, error = None, _choked_on(unexpected, inbox / pair.spec)
         for origin in origins:
             if _look(inbox / origin.name) != origin.sighting:
                 raise ChangedFileError("changed while it was being taken", where=Where(file=inbox / origin.name))
         job = self._cut_off(origins) or self._write_down(pair, origins, digest, spec)
-        try:
-            self.settle(job)
-        except (OSError, ChangedFileError):
-            self._give_back(job)
-            raise
+        self._settle_or_give_back(job)
         return job, error
 
     def claim_corrections(self, drop: Drop) -> Job:
         """Take what a person corrected and write its job down. Raises what `claim` does."""
         folder = self._settings.models / drop.model / CORRECTIONS
-        origins = [_Origin(drop.name, drop.sighting)]
+        origins = [Origin(drop.name, drop.sighting)]
         digest = csv_digest(folder / drop.name)
         if _look(folder / drop.name) != drop.sighting:
             raise ChangedFileError("changed while it was being taken", where=Where(file=folder / drop.name))
@@ -99,12 +106,15 @@ class Intake:
             job = self._new(self._free_id(wanted, f"-{CORRECTIONS}"), drop.model, digest, csv=drop.name, spec="")
             job = dataclasses.replace(job, origin=_as_json(origins))
             self._journal.add(job)
+        self._settle_or_give_back(job)
+        return job
+
+    def _settle_or_give_back(self, job: Job) -> None:
         try:
             self.settle(job)
-        except (OSError, ChangedFileError):
+        except Exception:
             self._give_back(job)
             raise
-        return job
 
     def _refuse_twin(self, name: str, spec: Path) -> None:
         if twin := twin_of(self._settings.models, name):
@@ -117,15 +127,19 @@ class Intake:
         for job in self._journal.unfinished():
             if job.state is not State.CLAIMED:
                 continue
-            try:
-                self.settle(job)
-            except ChangedFileError as problem:
-                _log.info("a claim is given back: its files are taken anew", job=job.id, problem=str(problem))
-                self._give_back(job)
-            except (OSError, RefusedFileError) as problem:  # the job's own run says so, and where it then belongs
-                _log.warning("a claim cannot be finished yet", job=job.id, problem=str(problem))
+            with Guard("finishing a claim", job=job.id) as guard:
+                self._settle_again(job)
+            if guard.fault is not None:  # the job's own run says so, and where it then belongs
+                _log.warning("a claim cannot be finished yet", job=job.id, problem=str(guard.fault.error))
 
-    def _write_down(self, pair: Pair, origins: list[_Origin], digest: str, spec: Spec | None) -> Job:
+    def _settle_again(self, job: Job) -> None:
+        try:
+            self.settle(job)
+        except ChangedFileError as problem:
+            _log.info("a claim is given back: its files are taken anew", job=job.id, problem=str(problem))
+            self._give_back(job)
+
+    def _write_down(self, pair: Pair, origins: list[Origin], digest: str, spec: Spec | None) -> Job:
         name = spec.name if spec else plain_name(pair.csv)
         wanted = f"{name}-{clock.stamp(self._clock.wall())}-{digest[:6]}"
         job = dataclasses.replace(
@@ -150,7 +164,7 @@ class Intake:
             updated_at=now,
         )
 
-    def _cut_off(self, origins: list[_Origin]) -> Job | None:
+    def _cut_off(self, origins: list[Origin]) -> Job | None:
         """The job these very files were claimed for before, if a full disk let them neither be moved nor given back."""
         return next(iter(self._journal.claimed_from(_as_json(origins))), None)
 
@@ -169,7 +183,7 @@ class Intake:
         place = Workplace(self._settings, job.id)
         inputs = durable_file_moves.make_folder(place.inputs)
         folder = dropped_in(self._settings, job.id)
-        for origin in _origins(job):
+        for origin in origins_of(job):
             source, target = folder / origin.name, inputs / origin.name
             here = _look(source)
             if target.exists():
@@ -192,7 +206,7 @@ class Intake:
 
     def _give_back(self, job: Job) -> None:
         inputs = Workplace(self._settings, job.id).inputs
-        for origin in _origins(job):
+        for origin in origins_of(job):
             if not origin.shared and (inputs / origin.name).exists():
                 put_back(inputs / origin.name, dropped_in(self._settings, job.id) / origin.name)
         self._journal.forget(job.id)
@@ -210,13 +224,13 @@ class Intake:
                     "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
                 )
         durable_file_moves.make_folder(place.inputs)
-        for entry in sorted(place.failed.iterdir()) if place.failed.is_dir() else ():
-            if entry.name in {"error.json", "ERROR.txt"}:
+        for entry in archive_inputs.own_entries(place.failed):
+            if entry.name in {archive_inputs.REPORT, archive_inputs.PROSE}:
                 entry.unlink()
             elif entry.is_file() and not entry.is_symlink():
                 durable_file_moves.move(entry, place.inputs / entry.name)
-        if place.failed.is_dir():
-            place.failed.rmdir()
+        if place.failed.is_dir() and not place.failed.is_symlink() and not any(place.failed.iterdir()):
+            place.failed.rmdir()  # what else somebody put there stays there
         digest = csv_digest(place.inputs / job.csv_name)
         if is_correction(job.id):
             return {"csv_sha256": digest}, None
@@ -252,14 +266,22 @@ def csv_digest(path: Path) -> str:
 _sha256: Callable[[], hashlib._Hash] = hashlib.sha256
 
 
-def _as_json(origins: list[_Origin]) -> str:
+def _choked_on(error: Exception, spec: Path) -> SpecError:
+    fault = fault_guard.examine(error)
+    if fault.passing is not None:
+        raise error
+    _log.error("a fault of the software", unit="reading a spec", file=str(spec), exc_info=error)
+    hint = "look for unusual characters, numbers and dates in it; the log holds the traceback"
+    return SpecError(f"cannot be read: {fault.error.problem}", where=Where(file=spec), hint=hint)
+
+
+def _as_json(origins: list[Origin]) -> str:
     return json.dumps([dataclasses.asdict(origin) for origin in origins])
 
 
-def _origins(job: Job) -> list[_Origin]:
+def origins_of(job: Job) -> list[Origin]:
     return [
-        _Origin(entry["name"], Sighting(**entry["sighting"]), shared=entry["shared"])
-        for entry in json.loads(job.origin)
+        Origin(entry["name"], Sighting(**entry["sighting"]), shared=entry["shared"]) for entry in json.loads(job.origin)
     ]
 
 

@@ -9,12 +9,14 @@ import itertools
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
 from daemon.config import Settings
+from daemon.host.fault_guard import Guard
 from daemon.inbox.file_stability import Sighting
 from daemon.inbox.folder_scan import Scan
 from daemon.inbox.unsupported_files import NOTE_SUFFIX
@@ -23,7 +25,7 @@ from freeal.files import atomic_write, regular_file
 from freeal.table import RowReader, column_roles
 from freeal.table.column_roles import ColumnRoles
 from freeal.table.csv_format import CsvFormat
-from freeal.table.file_formats import data_stem, form_of, is_plain_csv
+from freeal.table.file_formats import data_stem, form_of
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ SAMPLE_BYTES = 64 * 1024
 """So much of a CSV is read for its header, however long its first line is."""
 _MOST_COLUMNS = 50
 _UNREAD = ColumnRoles(())
+_GZIP = 31
+"""What zlib calls the gzip format, with the largest window."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ROWS_READ = 50
 
@@ -61,7 +65,8 @@ class Notes:
             is_due = observation.since + self._settings.watch.pair_timeout_seconds <= now
             if is_due and observation.sighting.size and self._handled.get(name) != observation.sighting:
                 self._handled[name] = observation.sighting
-                self._write(name, lacking[name])
+                with Guard("a note", file=name):
+                    self._write(name, lacking[name])
 
     def _write(self, name: str, reason: str) -> None:
         path = self._settings.inbox / f"{name}{NOTE_SUFFIX}"
@@ -129,9 +134,12 @@ def _roles(csv: Path, scratch: Path) -> ColumnRoles:
     if form_of(csv.name) in ("parquet", "xlsx"):  # their ends are needed, and readers too heavy for this process
         return _UNREAD
     start = regular_file.read(csv, most_bytes=SAMPLE_BYTES - 1, links="refuse")
-    if len(start) == SAMPLE_BYTES and is_plain_csv(csv.name) and not start.startswith(_UTF_16):
+    name = csv.name
+    if name.lower().endswith(".gz"):  # 60 KB may unpack to 60 MB
+        name, start = name[: -len(".gz")], _unpacked(start)
+    if len(start) == SAMPLE_BYTES and not start.startswith(_UTF_16):
         start = start[: start.rfind(b"\n") + 1] or start
-    with tempfile.NamedTemporaryFile(dir=scratch, prefix=".header.", suffix=f".{csv.name[-20:]}") as sample:
+    with tempfile.NamedTemporaryFile(dir=scratch, prefix=".header.", suffix=f".{name[-20:]}") as sample:
         sample.write(start)
         sample.flush()
         try:
@@ -150,6 +158,14 @@ def _first_rows(reader: RowReader) -> list[Sequence[str]]:
     except (FreealError, EOFError, UnicodeError) as cause:
         _log.debug("the first rows of a file that waits end early", rows=len(rows), problem=str(cause))
     return rows
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """The first SAMPLE_BYTES of what was packed with gzip, or less; empty where it is no gzip."""
+    try:
+        return zlib.decompressobj(wbits=_GZIP).decompress(packed, SAMPLE_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _is_ours(path: Path) -> bool:

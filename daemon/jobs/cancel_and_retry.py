@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 
-import anyio
+import anyio.to_thread
 import structlog
 
-from daemon.errors import UnknownJobError
-from daemon.host import disk_errors
+from daemon.errors import ChangedFileError, RefusedFileError, UnknownJobError
+from daemon.host.fault_guard import Fault, Guard
 from daemon.inbox.claim_pair import Intake
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.job_completion import CANCELLED, Endings
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.processes.message_protocol import Failure
-from freeal.errors import FreealError
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +75,7 @@ def _way_on(job: Job) -> str | None:
 
 
 class Requests:
-    """Carries requests out. `obey` blocks on the disk: call it in a thread."""
+    """Carries requests out."""
 
     def __init__(self, journal: Journal, intake: Intake, endings: Endings) -> None:
         self._journal = journal
@@ -88,30 +86,42 @@ class Requests:
         """Whether a job under way is to be given up rather than resumed."""
         return self._journal.job(job_id).request == CANCEL
 
-    def obey(self, running: Mapping[str, anyio.Event]) -> list[anyio.Event]:
-        """Do what was asked of jobs that do not run; for those that do, the events that stop them, to be set on the
-        event loop."""
-        stops = []
-        for job in self._journal.requests():
-            if job.request == CANCEL and job.id in running:
-                stops.append(running[job.id])
-                continue
-            try:
-                self._obey(job)
-                _log.info("a request was carried out", job=job.id, request=job.request)
-            except (OSError, FreealError) as problem:
-                if disk_errors.trouble_of(problem):  # it stays written down, and is tried again
-                    _log.warning("a request waits for a disk", job=job.id, request=job.request, problem=str(problem))
-                    continue
-                self._journal.note(job.id, request="")
-                _log.error("a request could not be carried out", job=job.id, request=job.request, problem=str(problem))
-        return stops
+    async def obey(self, job: Job) -> Fault | None:
+        """Do what was asked of a job that does not run. What the machine keeps from being done is given back: it stays
+        written down, for another try; what cannot be done is struck out, and the log says why."""
+        with Guard("a request", job=job.id, request=job.request) as guard:
+            if job.request == CANCEL and job.state not in FINISHED:
+                await anyio.to_thread.run_sync(self._settle, job)
+                await self._endings.cancel(job)
+            else:
+                await anyio.to_thread.run_sync(self._obey, job)
+            _log.info("a request was carried out", job=job.id, request=job.request)
+        if (fault := guard.fault) is None:
+            return None
+        if fault.passing is not None or (job.request == CANCEL and not fault.is_ours):
+            _log.warning("a request waits", job=job.id, request=job.request, problem=str(fault.error))
+            return fault
+        problem = str(fault.error)
+        _log.error("a request could not be carried out", job=job.id, request=job.request, problem=problem)
+        with Guard("striking a request out", job=job.id) as striking:
+            await anyio.to_thread.run_sync(self._strike_out, job)
+        return striking.fault
+
+    def _settle(self, job: Job) -> None:
+        try:
+            self._intake.settle(job)
+        except (RefusedFileError, ChangedFileError) as problem:  # it is given up with what there is of it
+            _log.info("a cancelled job's files are not all there", job=job.id, problem=str(problem))
+
+    def _strike_out(self, job: Job) -> None:
+        """A job that was to be given up must not go on spending because its files cannot be put aside."""
+        if job.request == CANCEL and job.state not in FINISHED:
+            self._endings.fail_in_place(job, Failure(CANCELLED, "cancelled by the user"))
+        else:
+            self._journal.note(job.id, request="")
 
     def _obey(self, job: Job) -> None:
-        if job.request == CANCEL and job.state not in FINISHED:
-            self._intake.settle(job)
-            self._endings.cancel(job)
-        elif job.request == RETRY and job.state is State.PAUSED:
+        if job.request == RETRY and job.state is State.PAUSED:
             self._journal.move(job.id, State.CLAIMED, reason="", until=None, request="", partial=False)
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
             fields, error = self._intake.take_back(job)

@@ -8,13 +8,14 @@ import os
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from daemon.config import Settings
+from daemon.host.fault_guard import Guard
 from daemon.journal.job_record import Job
 from daemon.processes.message_protocol import Answer, Failure, Result
 from daemon.processes.process_supervisor import child, converse
-from freeal.errors import FreealError
 from freeal.llm.batches import batch_journal
 from freeal.llm.batches.batch_journal import BatchBook
 from freeal.llm.credentials import environment_for
@@ -26,7 +27,7 @@ TIMEOUT_SECONDS = 300.0
 
 
 class Batches:
-    """Knows which jobs have batches under way. Blocks on disk and network: call it in a thread."""
+    """Knows which jobs have batches under way."""
 
     def __init__(self, settings: Settings, *, key_folder: Path) -> None:
         self._settings = settings
@@ -37,12 +38,14 @@ class Batches:
         """Go on with other settings: batches are cancelled where they are sent to now."""
         self._settings = settings
 
-    def cancel(self, job: Job) -> list[str]:
+    async def cancel(self, job: Job) -> list[str]:
         """Cancel a job's batches; for each that may go on and cost money, a sentence that says why."""
-        try:
-            problems = self._cancel(job) if self._has_any(job) else []
-        except FreealError as error:
-            problems = [str(error)]
+        problems: list[str] = []
+        with Guard("cancelling batches", job=job.id) as guard:
+            if await anyio.to_thread.run_sync(self._has_any, job):
+                problems = await self._cancel(job)
+        if guard.fault is not None:
+            problems = [str(guard.fault.error)]
         for problem in problems:
             _log.error("a batch of a cancelled job may go on", job=job.id, problem=problem)
         return problems
@@ -53,14 +56,14 @@ class Batches:
         with contextlib.closing(BatchBook(self._record)) as book:
             return bool(book.open_entries(job=job.id))
 
-    def _cancel(self, job: Job) -> list[str]:
+    async def _cancel(self, job: Job) -> list[str]:
         request = {
             "llm": self._settings.llm.model_dump(mode="json"),
             "record": str(self._record),
             "job": job.id,
             "key_folder": str(self._key_folder),
         }
-        answer = anyio.run(_ask, json.dumps(request))
+        answer = await _ask(json.dumps(request))
         if isinstance(answer, Result):
             return [str(problem) for problem in answer.content["problems"]]
         reason = str(answer.as_error()) if isinstance(answer, Failure) else "its process was stopped"

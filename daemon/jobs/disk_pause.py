@@ -1,4 +1,4 @@
-"""Jobs that a disk keeps from going on: paused with the reason, in memory where not even that can be written down."""
+"""Jobs that the machine keeps from going on: paused with the reason, in memory where not even that can be written."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import structlog
 
-from daemon.errors import DiskError
+from daemon.errors import ResourceError
 from daemon.host import disk_errors
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.jobs.job_completion import PUBLISHING
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
@@ -26,20 +27,22 @@ class Standstill:
         self._clock = clock
         self._unwritten: dict[str, Job] = {}
 
-    def pause(self, job_id: str, trouble: DiskError) -> Job:
-        """The job, paused for a while; where its run was over, only the publishing is left for later."""
-        job = self._journal.job(job_id)
+    def pause(self, job: Job, trouble: ResourceError) -> Job:
+        """The job, paused for a while; where its run was over, only the publishing is left for later. Never fails for
+        want of what `trouble` tells: `job` is as it was last known."""
         changes: dict[str, Any] = {"reason": str(trouble), "until": self._clock.wall() + disk_errors.RETRY_SECONDS}
-        partial = job.partial and job.stage == PUBLISHING
-        _log.warning("a job waits for a disk", job=job_id, problem=str(trouble))
-        try:
-            self._unwritten.pop(job_id, None)
+        _log.warning("a job waits for the machine", job=job.id, problem=str(trouble))
+        self._unwritten.pop(job.id, None)
+        with Guard("pausing a job", job=job.id) as guard:
+            job = self._journal.job(job.id)
+            partial = job.partial and job.stage == PUBLISHING
             # without attempts: minutes on a full disk are no reason to give up on a language model later
-            return self._journal.move(job_id, State.PAUSED, partial=partial, attempts=0, **changes)
-        except DiskError:
-            paused = dataclasses.replace(job, state=State.PAUSED, partial=partial, **changes)
-            self._unwritten[job_id] = paused
+            paused = self._journal.move(job.id, State.PAUSED, partial=partial, attempts=0, **changes)
+        if guard.fault is None:
             return paused
+        partial = job.partial and job.stage == PUBLISHING
+        paused = self._unwritten[job.id] = dataclasses.replace(job, state=State.PAUSED, partial=partial, **changes)
+        return paused
 
     def seen_in(self, jobs: Iterable[Job]) -> list[Job]:
         """Jobs as the journal has them, with the pauses that it does not know."""

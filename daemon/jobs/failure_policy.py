@@ -6,7 +6,6 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
-from daemon.errors import DiskError
 from daemon.host import disk_errors
 from daemon.journal.job_record import Job, Pause, State
 from daemon.processes.message_protocol import Failure
@@ -49,7 +48,7 @@ def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     if failure.kind == "SpendCapError":
         reason = str(failure.as_error())
         return Pause(reason, now + SPEND_CAP_PAUSE_SECONDS, at_budget=True, is_attempt=False)
-    if failure.kind == DiskError.__name__:
+    if failure.passes:
         return Pause(str(failure.as_error()), now + disk_errors.RETRY_SECONDS, is_attempt=False)
     if failure.kind == StoreBusyError.__name__:
         return Pause(str(failure.as_error()), now + FIRST_PAUSE_SECONDS, is_attempt=False)

@@ -6,16 +6,20 @@ Each may be repeated after a crash; the row is finished only after the renames.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shutil
 from pathlib import Path, PurePath
 from typing import Any
 
+import anyio.to_thread
 import structlog
 
 from daemon.config import DEFAULT_FILE, Settings
+from daemon.errors import RefusedFileError, ResourceError
 from daemon.host import own_command
 from daemon.host.clock import Clock
+from daemon.inbox.claim_pair import origins_of
 from daemon.jobs.cancelled_job_batches import Batches
 from daemon.journal import job_json
 from daemon.journal.job_ids import is_correction
@@ -74,10 +78,29 @@ class Endings:
             stem=_stem(job, shelf.version(job.id), place.output),
             keep_versions=self._settings.jobs.keep_versions,
         )
-        archive_inputs.to_done(place.inputs, place.done)
-        job = self._journal.move(job.id, State.DONE)
+        later = self._written_since(job)
+        self._archive(place, "the result is published, but")
+        job = self._journal.move(job.id, State.DONE, reason=later)
         shutil.rmtree(place.folder, ignore_errors=True)
         return job
+
+    @staticmethod
+    def _archive(place: Workplace, what_is_done: str) -> None:
+        """The inputs to done/. Where that cannot be, it is the folder that is wrong and not the job: it waits."""
+        try:
+            archive_inputs.to_done(place.inputs, place.done)
+        except (OSError, RefusedFileError) as cause:
+            hint = "mend that folder; it goes on by itself"
+            raise ResourceError(f"{what_is_done} its inputs cannot be put in done/: {cause}", hint=hint) from cause
+
+    def _written_since(self, job: Job) -> str:
+        """What to say of inputs that somebody went on writing after they had stood still and were taken; else empty."""
+        place = Workplace(self._settings, job.id)
+        changed = [origin.name for origin in origins_of(job) if origin.differs_from(place.inputs / origin.name)]
+        if not changed:
+            return ""
+        _log.warning("an input was written to after it had been taken", job=job.id, files=", ".join(changed))
+        return f"{', '.join(changed)} was written to after it had been taken: drop it again, what came late is left out"
 
     def finish(self, job: Job) -> Job | None:
         """The rest of an ending that a kill or a full disk cut off; None for a job that has not come to its end."""
@@ -116,7 +139,7 @@ class Endings:
             version, shelf = self._version_of(earlier), Shelf(self._settings.models, job.name)
             if version.is_dir() and (not is_correction(job.id) or shelf.current == earlier.id):
                 place = Workplace(self._settings, job.id)
-                archive_inputs.to_done(place.inputs, place.done)
+                self._archive(place, f"it is done already as {earlier.id}, but")
                 reason = f"already done as {earlier.id}"
                 job = self._journal.move(job.id, State.DONE, reason=reason, name=earlier.name)
                 shutil.rmtree(place.folder, ignore_errors=True)
@@ -128,12 +151,28 @@ class Endings:
         """Inputs and reason to failed/; the state of the rounds stays for a retry."""
         return self._set_aside(job, failure)
 
-    def cancel(self, job: Job) -> Job:
-        """The user's wish: batches under way are cancelled too, inputs go to failed/, nothing is published."""
-        problems = self._batches.cancel(job) if self._batches is not None else []
+    async def cancel(self, job: Job) -> Job:
+        """The user's wish: batches under way are cancelled too, inputs go to failed/, nothing is published. Awaits the
+        provider, and blocks on the disk in a thread of its own."""
+        problems = await self._batches.cancel(job) if self._batches is not None else []
         failure = Failure(CANCELLED, "cancelled by the user", hint="; ".join(problems) or None)
+        return await anyio.to_thread.run_sync(self._cancelled, job, failure)
+
+    def _cancelled(self, job: Job, failure: Failure) -> Job:
         Shelf(self._settings.models, job.name).discard(job.id)
         return self._set_aside(job, failure)
+
+    def fail_in_place(self, job: Job, failure: Failure) -> Job:
+        """The last resort, where even setting the inputs aside is a fault: they stay in the work folder, the journal
+        says so, and `retry` finds them there."""
+        inputs = Workplace(self._settings, job.id).inputs
+        hint = f"its files lie in {inputs}; `python -m daemon retry {job.id}` takes them from there"
+        failure = dataclasses.replace(failure, hint=hint)
+        return self._ended(job, archive_inputs.report_of(failure, subject=job.id, now=self._clock.wall()))
+
+    def _ended(self, job: Job, report: dict[str, Any]) -> Job:
+        state = State.CANCELLED if report["kind"] == CANCELLED else State.FAILED
+        return self._journal.move(job.id, state, error=report, until=None, reason="", request="", stage="")
 
     def _set_aside(self, job: Job, failure: Failure) -> Job:
         place = Workplace(self._settings, job.id)
@@ -149,8 +188,7 @@ class Endings:
         spent = (place.inputs, place.output) if place.rounds.is_dir() else (place.folder,)
         for folder in spent:
             shutil.rmtree(folder, ignore_errors=True)
-        state = State.CANCELLED if report["kind"] == CANCELLED else State.FAILED
-        return self._journal.move(job.id, state, error=report, until=None, reason="", request="", stage="")
+        return self._ended(job, report)
 
     def _version_of(self, job: Job) -> Path:
         return Shelf(self._settings.models, job.name).version(job.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.limits.daily_spend import Purse
@@ -17,7 +18,11 @@ _STATES = {"reading": State.ANNOTATING, "loading": State.ANNOTATING, "annotating
 
 
 class ProgressBook:
-    """Books one run of one job. Progress is written at most once a second; money at once."""
+    """Books one run of one job. Progress is written at most once a second; money at once.
+
+    What the journal cannot take is held and written with the next event: on a full disk the run itself goes on, and
+    waits where it has to write something.
+    """
 
     def __init__(self, job: Job, *, journal: Journal, purse: Purse, clock: Clock, view: View, billed: Bill) -> None:
         """`billed` is what the answer store knows of earlier runs: what events report includes it."""
@@ -33,12 +38,19 @@ class ProgressBook:
         self._state = job.state
         self._stage = ""
         self._working_on = ("", 0)
+        self._unbooked: Spend | None = None
+        """The newest word on money, while the journal has not taken it."""
         self._unwritten: dict[str, Any] = {}
         self._written_at = clock.steady()
 
     def on_event(self, event: Event) -> None:
-        """Take one event in."""
-        self._view.event(self._job, event)
+        """Take one event in. Never raises for the journal's sake."""
+        with Guard("showing an event", job=self._job.id):
+            self._view.event(self._job, event)
+        with Guard("writing a job's progress down", job=self._job.id):
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._progress(event)
         elif isinstance(event, Spend):
@@ -54,7 +66,14 @@ class ProgressBook:
                 self._unwritten |= {"stage": stage}
                 self.flush()
         elif isinstance(event, RoundFinished):
-            self._journal.note(self._job.id, round=event.round)
+            self._unwritten |= {"round": event.round}
+            self.flush()
+
+    def close(self) -> None:
+        """The run is over: write what was held back, money first. Raises what the journal does."""
+        if self._unbooked is not None:
+            self._spend(self._unbooked)
+        self.flush()
 
     def flush(self) -> None:
         """Write what was held back."""
@@ -76,13 +95,13 @@ class ProgressBook:
         state = _STATES.get(event.stage, State.TRAINING)
         now = self._clock.steady()
         if state is not self._state:
-            self._state = state
+            self._written_at = now
             self._journal.move(self._job.id, state, **self._unwritten)
+            self._state = state
             self._unwritten = {}
-            self._written_at = now
         elif has_begun or now - self._written_at >= WRITE_EVERY_SECONDS:  # loading a model says nothing for a minute
-            self.flush()
             self._written_at = now
+            self.flush()
 
     def _began(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
         """When this stage began and how much of it was there then, if it has begun just now. Waiting in its midst is
@@ -93,6 +112,7 @@ class ProgressBook:
         return {"stage_since": self._clock.wall(), "stage_first": done}
 
     def _spend(self, event: Spend) -> None:
+        self._unbooked = event
         usd = self._unstored_usd + event.usd
         self._unwritten["calls"] = self._unstored_calls + event.calls
         if usd > self._booked_usd:
@@ -100,5 +120,6 @@ class ProgressBook:
             self._booked_usd = usd
             self.flush()
         if event.unconfirmed_usd > self._unconfirmed_usd:
-            self._unconfirmed_usd = event.unconfirmed_usd
             self._purse.book_unconfirmed(self._job.id, event.unconfirmed_usd)
+            self._unconfirmed_usd = event.unconfirmed_usd
+        self._unbooked = None

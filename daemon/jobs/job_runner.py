@@ -10,11 +10,13 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import structlog
+from pydantic import ValidationError
 
 from daemon.config import Settings
-from daemon.errors import ChildError, DiskError
+from daemon.errors import ChildError, ResourceError
 from daemon.host import clock, disk_errors, free_disk
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import INTERNAL, Fault, Guard
 from daemon.inbox.claim_pair import Intake, load_spec
 from daemon.jobs import failure_policy
 from daemon.jobs.correction_request import asks, spec_of
@@ -34,7 +36,7 @@ from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import View
-from freeal.errors import DeviceError, FreealError, StoreBusyError
+from freeal.errors import DeviceError
 from freeal.events import Event
 from freeal.llm.credentials import environment_for
 from freeal.settings import LlmSettings
@@ -46,7 +48,6 @@ _log = structlog.get_logger(__name__)
 MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
-DISK_PAUSE_SECONDS = 60.0
 LOCAL = "local"
 FREE_RUN = Allowance(None, Bill())
 
@@ -90,12 +91,15 @@ class Runner:
     async def run(self, job: Job, stop: anyio.Event, *, is_cancelled: Callable[[], bool]) -> Job:
         """Work on a job until it is done, failed, paused or told to stop; the job as it then stands."""
         try:
-            job = await self._run(job, stop, is_cancelled)
-        except (OSError, FreealError) as error:
-            job = await self._after(job, error)
+            with Guard("a job", job=job.id) as guard:
+                job = await self._run(job, stop, is_cancelled)
+            if guard.fault is not None:
+                job = await self._after(job, guard.fault)
         finally:
-            self._allowances.take_back(job.id)
-        self._view.finished(job)
+            with Guard("giving money back", job=job.id):
+                self._allowances.take_back(job.id)
+        with Guard("showing a job's end", job=job.id):
+            self._view.finished(job)
         return job
 
     async def _run(self, job: Job, stop: anyio.Event, is_cancelled: Callable[[], bool]) -> Job:
@@ -104,13 +108,13 @@ class Runner:
         if job.state is not State.CLAIMED:
             job = self._journal.move(job.id, State.CLAIMED, reason="", until=None)
         await anyio.to_thread.run_sync(self._intake.settle, job)
-        spec = Spec.model_validate_json(job.spec) if job.spec else self._read_spec(job)
+        spec = self._spec(job)
         provider = self._provider_of(spec.llm_settings(self._settings.llm)) if asks(job, self._settings) else LOCAL
         key = key_of(job, spec, self._settings, provider=provider)
         if done := await anyio.to_thread.run_sync(self._endings.already_done, job, key):
             return done
-        if obstacle := self._obstacle():
-            return self._pause(job, obstacle)
+        if obstacle := free_disk.lack_of_room(self._settings):
+            return self._pause(job, Pause(obstacle, self._clock.wall() + disk_errors.RETRY_SECONDS))
         allowance = FREE_RUN if provider == LOCAL else await self._allowances.grant(job, spec, stop)
         if stop.is_set():
             return job
@@ -130,21 +134,26 @@ class Runner:
             return self._journal.move(job.id, State.CLAIMED, setbacks=again.setbacks)
         return await self._conclude(job, answer, is_cancelled)
 
-    async def _after(self, job: Job, error: OSError | FreealError) -> Job:
-        """What an error of our own leaves: a pause where the disk is to blame, or who holds a file of ours, else a
-        failed job."""
-        trouble = disk_errors.trouble_of(error)
-        if isinstance(error, StoreBusyError):
-            now = self._clock.wall()
-            return self._pause(job, Pause(str(error), now + failure_policy.FIRST_PAUSE_SECONDS, is_attempt=False))
-        if trouble is None:
-            try:
-                return await self._fail(
-                    job, Failure.of(error) if isinstance(error, FreealError) else _os_failure(error)
-                )
-            except (OSError, DiskError) as cause:
-                trouble = disk_errors.trouble_of(cause) or DiskError(f"the failed job cannot be put aside: {cause}")
-        return self.standstill.pause(job.id, trouble)
+    async def _after(self, job: Job, fault: Fault) -> Job:
+        """What a fault of the daemon's own leaves: a pause where the machine is to blame, else a failed job. A job that
+        cannot be put aside waits while somebody can mend that, and is closed where it lies when nobody can."""
+        if fault.passing is not None:
+            return self.standstill.pause(job, fault.passing)
+        failure = Failure.of_fault(fault)
+        with Guard("setting a job aside", job=job.id) as aside:
+            return await self._fail(job, failure)
+        if aside.fault is not None and aside.fault.is_ours:
+            with Guard("closing a job", job=job.id):
+                return await anyio.to_thread.run_sync(self._endings.fail_in_place, job, failure)
+        reason = aside.fault.error if aside.fault is not None else fault.error
+        return self.standstill.pause(job, ResourceError(f"the failed job cannot be put aside: {reason}"))
+
+    def _spec(self, job: Job) -> Spec:
+        """The checked one of the journal; read anew where there is none, or another version wrote it."""
+        try:
+            return Spec.model_validate_json(job.spec) if job.spec else self._read_spec(job)
+        except ValidationError:
+            return self._read_spec(job)
 
     def _read_spec(self, job: Job) -> Spec:
         """That of the version to correct; for a claim cut off before its unusable spec was reported: raises that
@@ -188,13 +197,13 @@ class Runner:
                 )
             code = await process.finish()
             tail = process.stderr_tail
-        book.flush()
+        book.close()
         setback = _setback(answer, is_out_of_memory=process.ran_out_of_memory(code))
         if answer is None:
             answer = Failure.of(process.how_it_died(code))
         if stop.is_set() and setback is not None:
             answer, setback = Stopped(), None
-        if isinstance(answer, Failure) and answer.kind in {message_protocol.INTERNAL, ChildError.__name__} and tail:
+        if isinstance(answer, Failure) and answer.kind in {INTERNAL, ChildError.__name__} and tail:
             _log.error("a job's process failed", job=job.id, problem=answer.problem, stderr=tail)
         return answer, setback
 
@@ -219,7 +228,7 @@ class Runner:
             job = self._journal.move(job.id, State.PUBLISHING, partial=partial, stage=PUBLISHING)
             return await anyio.to_thread.run_sync(self._endings.publish, job)
         if is_cancelled():
-            return await anyio.to_thread.run_sync(self._endings.cancel, job)
+            return await self._endings.cancel(job)
         if isinstance(answer, Stopped):
             return self._journal.move(job.id, State.CLAIMED)
         if pause := failure_policy.judge(answer, attempts=job.attempts, now=self._clock.wall()):
@@ -242,10 +251,6 @@ class Runner:
     async def _fail(self, job: Job, failure: Failure) -> Job:
         return await anyio.to_thread.run_sync(self._endings.fail, job, failure)
 
-    def _obstacle(self) -> Pause | None:
-        reason = free_disk.lack_of_room(self._settings)
-        return None if reason is None else Pause(reason, self._clock.wall() + DISK_PAUSE_SECONDS)
-
 
 def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy.Setback | None:
     """What of an answer is the process's fault; None where the job itself has spoken."""
@@ -256,8 +261,3 @@ def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy
     if isinstance(answer, Failure) and answer.kind == DeviceError.__name__:
         return failure_policy.Setback.DEVICE
     return None
-
-
-def _os_failure(error: OSError) -> Failure:
-    where: dict[str, str | int] = {"file": str(error.filename)} if error.filename else {}
-    return Failure(type(error).__name__, error.strerror or str(error), where, "check the disk and the permissions")

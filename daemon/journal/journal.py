@@ -192,6 +192,11 @@ class Journal:
         """Those that were begun and are not finished, oldest first."""
         return self._predictions("WHERE state = 'claimed' ORDER BY created_at, id")
 
+    def predictions_to_cancel(self) -> list[str]:
+        """The ids of those that somebody asked to cancel and that are not finished."""
+        query = "SELECT id FROM predictions WHERE state = 'claimed' AND request = 'cancel'"
+        return [str(row["id"]) for row in self._file.rows(query)]
+
     def predictions_ended_since(self, moment: float) -> list[Prediction]:
         """Those that are done or failed since then (seconds since 1970), oldest first."""
         return self._predictions("WHERE state <> 'claimed' AND updated_at >= ? ORDER BY created_at, id", moment)

@@ -10,7 +10,7 @@ import anyio.to_thread
 import structlog
 
 from daemon.config import Settings
-from daemon.errors import DiskError
+from daemon.errors import ResourceError
 from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.journal.job_record import Job, Pause
@@ -78,7 +78,7 @@ class Allowances:
         self._running.discard(job_id)
         try:
             self._purse.release(job_id)
-        except DiskError as problem:  # set aside until its next run asks anew
+        except ResourceError as problem:  # set aside until its next run asks anew
             _log.warning("a job's money cannot be given back yet", job=job_id, problem=str(problem))
 
     def _pause(self) -> Pause:

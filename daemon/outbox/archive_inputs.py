@@ -9,9 +9,11 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+from daemon.errors import RefusedFileError
 from daemon.host import clock
 from daemon.outbox import durable_file_moves
 from daemon.processes.message_protocol import Failure
+from freeal.errors import Where
 from freeal.files import atomic_write, regular_file
 from freeal.text.printable_text import visible
 
@@ -22,8 +24,11 @@ REPORT_BYTES = 5_000_000
 
 
 def to_done(inputs: Path, folder: Path) -> None:
-    """Move every file of a claimed `inputs` folder into `folder`. May be repeated."""
-    _move_all(inputs, durable_file_moves.make_folder(folder))
+    """Move every file of a claimed `inputs` folder into `folder`. May be repeated.
+
+    Raises `RefusedFileError` where `folder` is reached through a link.
+    """
+    _move_all(inputs, _own_folder(folder))
 
 
 def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float) -> dict[str, Any]:
@@ -31,25 +36,32 @@ def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, the
 
     `subject` names the job; `then` is what the user does after mending the cause.
     """
-    durable_file_moves.make_folder(folder)
+    _own_folder(folder)
     names = {entry.name for entry in _entries(inputs)} | {entry.name for entry in _entries(folder)}
     several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
     problems = [one | {"where": _found_now(one["where"], folder, names)} for one in several]
-    report = {
-        "job": subject,
-        "time": clock.iso(now),
-        "kind": failure.kind,
-        "problem": failure.problem,
-        "where": problems[0]["where"],
-        "hint": failure.hint,
-        "problems": problems,
-    }
+    report = report_of(failure, subject=subject, now=now) | {"where": problems[0]["where"], "problems": problems}
     atomic_write.write_json(folder / REPORT, report)
     return finish_failed(inputs, folder, report, then=then)
 
 
+def report_of(failure: Failure, *, subject: str, now: float) -> dict[str, Any]:
+    """The content of error.json, with places as they were when it failed."""
+    several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
+    return {
+        "job": subject,
+        "time": clock.iso(now),
+        "kind": failure.kind,
+        "problem": failure.problem,
+        "where": several[0]["where"],
+        "hint": failure.hint,
+        "problems": several,
+    }
+
+
 def finish_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: str) -> dict[str, Any]:
     """The rest of `to_failed`, once its reason is written: for one that was cut off there."""
+    _own_folder(folder)
     with atomic_write.writing(folder / PROSE) as stream:
         stream.write(_prose(report, then))
     _move_all(inputs, folder)
@@ -58,6 +70,8 @@ def finish_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: s
 
 def report_in(folder: Path) -> dict[str, Any] | None:
     """The reason beside failed inputs; None where none was written, or none that can be read."""
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return None
     try:
         report = json.loads(regular_file.read(folder / REPORT, most_bytes=REPORT_BYTES, links="refuse"))
     except (OSError, ValueError, RecursionError):
@@ -94,6 +108,23 @@ def _prose(report: dict[str, Any], then: str) -> str:
 def _entries(folder: Path) -> Iterable[Path]:
     """Visible entries only: a hidden one is a copy that was cut off."""
     return sorted(entry for entry in folder.iterdir() if entry.name[0] != ".") if folder.is_dir() else ()
+
+
+def own_entries(folder: Path) -> list[Path]:
+    """What lies in a `failed/<job>` that is no link, nor reached through one; nothing where there is none."""
+    if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(folder.iterdir())
+
+
+def _own_folder(folder: Path) -> Path:
+    """`done/<job>` or `failed/<job>`, made where missing. Whoever may drop files may also make a link there: followed,
+    it would have us write wherever we may and they may not."""
+    for one in (folder.parent, folder):
+        if one.is_symlink():
+            hint = "remove the link; a folder of that name is made in its place"
+            raise RefusedFileError("is a link, and would lead elsewhere", where=Where(file=one), hint=hint)
+    return durable_file_moves.make_folder(folder)
 
 
 def _move_all(inputs: Path, folder: Path) -> None:

@@ -20,7 +20,7 @@ class Rotation:
     def __init__(self) -> None:
         self._fresh: collections.deque[Prediction] = collections.deque()
         self._begun: collections.deque[Prediction] = collections.deque()
-        self._resting: list[tuple[float, Prediction]] = []
+        self._resting: list[tuple[float, Prediction, str]] = []
         self._halvings: collections.Counter[str] = collections.Counter()
 
     def __len__(self) -> int:
@@ -39,13 +39,13 @@ class Rotation:
         """Its slice is over and it is not: back behind the others."""
         self._begun.append(prediction)
 
-    def rest(self, prediction: Prediction, *, until: float) -> None:
-        """Not before `until` (steady seconds): it waits for a disk with room."""
-        self._resting.append((until, prediction))
+    def rest(self, prediction: Prediction, *, until: float, reason: str = "") -> None:
+        """Not before `until` (steady seconds): it waits for what the machine lacks."""
+        self._resting.append((until, prediction, reason))
 
     def wake(self, now: float) -> None:
         """Whoever has rested for long enough has its turn again."""
-        for until, prediction in self._resting:
+        for until, prediction, _ in self._resting:
             if until <= now:
                 self.again(prediction)
         self._resting = [entry for entry in self._resting if entry[0] > now]
@@ -58,7 +58,11 @@ class Rotation:
     @property
     def wakes_at(self) -> float:
         """When the next one has rested for long enough (steady seconds); infinite when none rests."""
-        return min((until for until, _ in self._resting), default=math.inf)
+        return min((until for until, _, _ in self._resting), default=math.inf)
+
+    def waiting(self) -> list[tuple[Prediction, str]]:
+        """Those that rest, each with the reason."""
+        return [(prediction, reason) for _, prediction, reason in self._resting]
 
     def halve(self, prediction: Prediction) -> bool:
         """After its process was killed: whether it is to be tried once more. If so it is in the rotation again."""

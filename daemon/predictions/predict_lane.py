@@ -14,26 +14,26 @@ import anyio.to_thread
 import structlog
 
 from daemon.config import Settings
-from daemon.errors import ChangedFileError, ChildError
-from daemon.host import clock, disk_errors, free_disk
+from daemon.errors import ChildError, ResourceError
+from daemon.host import disk_errors, free_disk
 from daemon.host.clock import Clock
-from daemon.inbox import file_stability
-from daemon.inbox.claim_file import take
-from daemon.inbox.claim_pair import csv_digest
-from daemon.inbox.folder_scan import Drop
-from daemon.jobs.cancel_and_retry import CANCEL
+from daemon.host.fault_guard import Fault, Guard
+from daemon.inbox.folder_scan import PREDICT, Drop
+from daemon.inbox.pairing import Waiting
+from daemon.jobs.job_completion import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
+from daemon.predictions import claim_csv
+from daemon.predictions.cancel_requests import LOOK_SECONDS, CancelRequests
 from daemon.predictions.lane_rotation import Rotation
 from daemon.predictions.prediction_completion import OUTPUT, PredictionEndings
 from daemon.predictions.prediction_progress import Pace
-from daemon.processes.message_protocol import Answer, Failure, Stopped
+from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_view import LogView, View
-from freeal.errors import Where
 from freeal.settings import PredictSettings
 
 _log = structlog.get_logger(__name__)
@@ -69,8 +69,14 @@ class PredictLane:
         self._paces: dict[str, Pace] = {}
         self._more = anyio.Event()
         self._stop = anyio.Event()
-        self.is_working = False
-        """Whether the process is at a slice."""
+        self._current: Prediction | None = None
+        self._cancels = CancelRequests(journal, time)
+        self._told = ""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a prediction has its slice, or its process is being started for it."""
+        return self._current is not None
 
     @property
     def pending(self) -> int:
@@ -79,8 +85,15 @@ class PredictLane:
 
     @property
     def resting(self) -> int:
-        """Predictions that wait for a disk with room."""
+        """Predictions that wait for what the machine lacks."""
         return self._rotation.resting
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Each of these as people are told of it, with the reason."""
+        return tuple(
+            Waiting(f"{one.model}/{PREDICT}/{one.csv_name}", f"is taken and waits: {reason}")
+            for one, reason in self._rotation.waiting()
+        )
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings."""
@@ -88,23 +101,7 @@ class PredictLane:
 
     def claim(self, drop: Drop) -> Prediction:
         """Write a dropped CSV down and take it. Blocks on the disk. Raises `ChangedFileError`, `OSError`."""
-        source = Shelf(self._settings.models, drop.model).folder / "predict" / drop.name
-        digest = csv_digest(source)
-        if file_stability.look(source) != drop.sighting:
-            raise ChangedFileError("changed while it was being taken", where=Where(file=source))
-        now = self._clock.wall()
-        wanted = f"predict-{drop.model}-{clock.stamp(now)}-{digest[:6]}"
-        number, found = 2, wanted
-        while self._journal.has_prediction(found):
-            found, number = f"{wanted}-{number}", number + 1
-        prediction = Prediction(id=found, model=drop.model, csv_name=drop.name, created_at=now, updated_at=now)
-        self._journal.add_prediction(prediction)
-        try:
-            take(source, Workplace(self._settings, found).inputs / drop.name, drop.sighting)
-        except (OSError, ChangedFileError):
-            self._journal.forget_prediction(found)
-            raise
-        return prediction
+        return claim_csv.claim(drop, self._settings, journal=self._journal, time=self._clock)
 
     def submit(self, prediction: Prediction) -> None:
         """Queue a claimed prediction."""
@@ -122,52 +119,112 @@ class PredictLane:
         self._more.set()
 
     async def cancel(self, prediction_id: str) -> bool:
-        """Give up one that waits for its turn; False when it is not among them."""
+        """Give up one that waits for its turn; False when it is not among them. Where its input cannot be set aside it
+        waits, and is tried again."""
         prediction = self._rotation.take_out(prediction_id)
         if prediction is None:
             return False
-        await anyio.to_thread.run_sync(self._endings.cancel, prediction)
-        self._is_over(prediction)
+        with Guard("cancelling a prediction", prediction=prediction_id) as guard:
+            await anyio.to_thread.run_sync(self._endings.cancel, prediction)
+        if guard.fault is None:
+            self._is_over(prediction)
+        else:
+            self._cancels.note_tried(prediction_id)
+            await self._not_ended(prediction, Failure(CANCELLED, "cancelled by the user"), guard.fault)
         return True
 
     async def run(self, on_finished: Callable[[], None]) -> None:
-        """Serve until stopped. The process starts with the first request and ends when idle."""
-        while (prediction := await self._next()) is not None:
-            async with child(self._module) as process:
-                _log.info("the predict process runs", pid=process.pid)
-                alive = True
-                while alive and prediction is not None:
-                    self.is_working = True
-                    try:
-                        alive = await self._turn(process, prediction)
-                    finally:
-                        self.is_working = False
-                    on_finished()
-                    prediction = None
-                    if alive:
-                        with anyio.move_on_after(self._idle_seconds):
-                            prediction = await self._next()
+        """Serve until stopped. The process starts with the first request and ends when idle. Whatever happens to one
+        prediction, the others have their turns, with another process."""
+        while not self._stop.is_set():
+            with Guard("the predict lane") as guard:
+                self._current = await self._next()
+                if self._current is not None:
+                    async with child(self._module) as process:
+                        _log.info("the predict process runs", pid=process.pid)
+                        await self._serve(process, on_finished)
+            if guard.fault is None:
+                continue
+            if (prediction := self._current) is not None:
+                await self._after(prediction, guard.fault)
+                self._current = None
+                on_finished()
+            else:  # nobody's own fault: the journal cannot be asked, most likely
+                _log.warning("the predict lane waits", problem=str(guard.fault.error))
+                with anyio.move_on_after(LOOK_SECONDS):
+                    await self._stop.wait()
+
+    async def _serve(self, process: Child, on_finished: Callable[[], None]) -> None:
+        """Turns of one process, until it ends, is idle for long, or there is a stop."""
+        alive = True
+        while alive and self._current is not None:
+            alive = await self._turn(process, self._current)
+            self._current = None
+            on_finished()
+            if alive:
+                with anyio.move_on_after(self._idle_seconds):
+                    self._current = await self._next()
 
     async def _next(self) -> Prediction | None:
         """Whose slice it is, as soon as there is somebody; None when stopped."""
         while not self._stop.is_set():
-            for asked in self._journal.claimed_predictions():
-                if asked.request == CANCEL:
-                    await self.cancel(asked.id)
             self._rotation.wake(self._clock.steady())
+            await self._obey()
             if len(self._rotation):
                 return self._rotation.next()
             self._more = anyio.Event()
-            with anyio.move_on_after(self._rotation.wakes_at - self._clock.steady()):
+            until = self._rotation.wakes_at - self._clock.steady()
+            with anyio.move_on_after(min(until, LOOK_SECONDS) if self.resting else until):
                 await self._more.wait()
         return None
 
+    async def _obey(self) -> None:
+        resting = {prediction.id for prediction, _ in self._rotation.waiting()}
+        for prediction_id in await self._cancels.due(resting):
+            await self.cancel(prediction_id)
+
+    async def _after(self, prediction: Prediction, fault: Fault) -> None:
+        """What a fault of the daemon's own leaves: one that waits where the machine is to blame, else a failed one."""
+        if fault.passing is not None:
+            self._rest(prediction, fault.passing)
+        else:
+            await self._conclude(prediction, Failure.of_fault(fault))
+
+    async def _conclude(self, prediction: Prediction, answer: Result | Failure) -> None:
+        with Guard("ending a prediction", prediction=prediction.id) as guard:
+            trouble = await anyio.to_thread.run_sync(self._endings.conclude, prediction, answer)
+        if guard.fault is not None:
+            await self._not_ended(prediction, answer, guard.fault)
+        elif trouble is not None:
+            self._rest(prediction, trouble)
+        else:
+            self._is_over(prediction)
+
+    async def _not_ended(self, prediction: Prediction, answer: Result | Failure, fault: Fault) -> None:
+        """It can be neither published nor set aside: it waits while somebody can mend that, else it is closed where it
+        lies."""
+        if fault.is_ours:
+            failure = answer if isinstance(answer, Failure) else Failure.of_fault(fault)
+            with Guard("closing a prediction", prediction=prediction.id) as guard:
+                await anyio.to_thread.run_sync(self._endings.fail_in_place, prediction, failure)
+            if guard.fault is None:
+                self._is_over(prediction)
+                return
+        self._rest(prediction, fault.passing or ResourceError(f"it cannot be put aside: {fault.error}"))
+
+    def _rest(self, prediction: Prediction, trouble: ResourceError) -> None:
+        if self._told != str(trouble):  # not a line for each of ten thousand
+            self._told = str(trouble)
+            _log.warning("a prediction waits for the machine", prediction=prediction.id, problem=str(trouble))
+        until = self._clock.steady() + disk_errors.RETRY_SECONDS
+        self._rotation.rest(prediction, until=until, reason=str(trouble))
+        self._more.set()
+
     async def _turn(self, process: Child, prediction: Prediction) -> bool:
         """One slice of a prediction; whether the process can take another."""
-        if reason := await anyio.to_thread.run_sync(free_disk.lack_of_room, self._settings):
-            _log.warning("a prediction waits for a disk", prediction=prediction.id, problem=reason)
-            self._rotation.rest(prediction, until=self._clock.steady() + disk_errors.RETRY_SECONDS)
-            return not self._stop.is_set()
+        if obstacle := free_disk.lack_of_room(self._settings):
+            self._rest(prediction, ResourceError(obstacle))
+            return True
         prediction = self._with_version(prediction)
         pace = self._paces.get(prediction.id) or Pace(
             prediction, journal=self._journal, clock=self._clock, view=self._view
@@ -187,12 +244,7 @@ class PredictLane:
         if isinstance(ending, Stopped):
             self._rotation.again(prediction)
         elif ending is not None:
-            trouble = await anyio.to_thread.run_sync(self._endings.conclude, prediction, ending)
-            if trouble is None:
-                self._is_over(prediction)
-            else:
-                _log.warning("a prediction waits for a disk", prediction=prediction.id, problem=str(trouble))
-                self._rotation.rest(prediction, until=self._clock.steady() + disk_errors.RETRY_SECONDS)
+            await self._conclude(prediction, ending)
         return alive and not self._stop.is_set()
 
     async def _death(self, process: Child, prediction: Prediction) -> Answer | None:
@@ -242,4 +294,5 @@ class PredictLane:
     def _is_over(self, prediction: Prediction) -> None:
         self._rotation.forget(prediction.id)
         self._paces.pop(prediction.id, None)
-        self._view.predicted(prediction)
+        with Guard("showing a prediction's end", prediction=prediction.id):
+            self._view.predicted(prediction)

@@ -5,14 +5,16 @@ Each may be repeated after a crash; the row is finished only after the renames.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from pathlib import Path
 
 import structlog
 
 from daemon.config import Settings
-from daemon.errors import DiskError, JournalError
-from daemon.host import disk_errors
+from daemon.errors import RefusedFileError, ResourceError
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.jobs.job_completion import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
@@ -20,8 +22,8 @@ from daemon.journal.work_folder import Workplace
 from daemon.outbox import archive_inputs
 from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
+from daemon.predictions import taken_file
 from daemon.processes.message_protocol import Failure, Result
-from freeal.errors import FreealError
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
@@ -38,28 +40,34 @@ class PredictionEndings:
         self._journal = journal
         self._clock = clock
 
-    def conclude(self, prediction: Prediction, answer: Result | Failure) -> DiskError | None:
+    def conclude(self, prediction: Prediction, answer: Result | Failure) -> ResourceError | None:
         """Publish what the process made, or set the input aside with the reason. A result that cannot be published is
-        a failure too; but where a disk is the trouble, that is returned: nothing has ended, and it is for later."""
-        if isinstance(answer, Failure) and answer.kind == DiskError.__name__:
-            return DiskError(answer.problem)
-        try:
-            self._put_away(prediction, answer)
-        except (OSError, DiskError) as error:
-            return disk_errors.trouble_of(error) or DiskError(f"it cannot be put aside: {error}")
-        return None
-
-    def _put_away(self, prediction: Prediction, answer: Result | Failure) -> None:
+        a failure too; where the machine is the trouble, that is returned: nothing has ended, and it is for later."""
+        if isinstance(answer, Failure) and answer.passes:
+            return ResourceError(str(answer.as_error()))
         if isinstance(answer, Result):
-            try:
+            with Guard("publishing a prediction", prediction=prediction.id) as guard:
                 self._publish(prediction, answer)
-            except (OSError, FreealError) as error:
-                if disk_errors.trouble_of(error) or isinstance(error, JournalError):
-                    raise
-                answer = Failure.of(error) if isinstance(error, FreealError) else Failure("OSError", str(error))
+            if guard.fault is not None:
+                if guard.fault.passing is not None:
+                    return guard.fault.passing
+                answer = Failure.of_fault(guard.fault)
         if isinstance(answer, Failure):
             self._set_aside(prediction, answer, "failed")
             _log.error("a prediction has failed", prediction=prediction.id, problem=answer.problem, hint=answer.hint)
+        return None
+
+    def fail_in_place(self, prediction: Prediction, failure: Failure) -> None:
+        """The last resort, where even setting the input aside is a fault: it stays in the work folder, and the journal
+        says so."""
+        inputs, shelf = Workplace(self._settings, prediction.id).inputs, Shelf(self._settings.models, prediction.model)
+        hint = f"its file lies in {inputs}: move it to {shelf.folder / 'predict'} to have it labelled"
+        report = archive_inputs.report_of(
+            dataclasses.replace(failure, hint=hint), subject=prediction.id, now=self._clock.wall()
+        )
+        state = "cancelled" if failure.kind == CANCELLED else "failed"
+        self._journal.finish_prediction(prediction.id, state=state, error=report)
+        _log.error("a prediction has failed", prediction=prediction.id, problem=failure.problem, hint=hint)
 
     def cancel(self, prediction: Prediction) -> None:
         """The user's wish: the input goes to failed/, nothing is published."""
@@ -69,8 +77,12 @@ class PredictionEndings:
     def _publish(self, prediction: Prediction, result: Result) -> None:
         place, shelf = self._places(prediction)
         stem = data_stem(prediction.csv_name)
-        where = publish_prediction(shelf, place.folder / OUTPUT, result.content, stem=stem, prediction_id=prediction.id)
-        archive_inputs.to_done(place.inputs, shelf.folder / "done" / prediction.id)
+        summary = result.content
+        if (late := taken_file.written_since(place.folder, place.inputs / prediction.csv_name)) is not None:
+            _log.warning(late, prediction=prediction.id, file=prediction.csv_name)
+            summary = summary | {"input_changed": late}
+        where = publish_prediction(shelf, place.folder / OUTPUT, summary, stem=stem, prediction_id=prediction.id)
+        self._archive(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
         self._journal.finish_prediction(
@@ -80,6 +92,15 @@ class PredictionEndings:
         _log.info("a CSV was labelled", prediction=prediction.id, rows=rows, file=str(where))
         for warning in warnings:
             _log.warning(warning, prediction=prediction.id)
+
+    @staticmethod
+    def _archive(inputs: Path, done: Path) -> None:
+        """The input to done/. Where that cannot be, it is the folder that is wrong and not the prediction: it waits."""
+        try:
+            archive_inputs.to_done(inputs, done)
+        except (OSError, RefusedFileError) as cause:
+            problem = f"the result is published, but its input cannot be put in done/: {cause}"
+            raise ResourceError(problem, hint="mend that folder; it goes on by itself") from cause
 
     def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
         place, shelf = self._places(prediction)

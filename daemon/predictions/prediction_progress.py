@@ -7,6 +7,7 @@ import collections
 import structlog
 
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.terminal.progress_view import View
@@ -32,14 +33,16 @@ class Pace:
         self._logged_at = clock.steady()
 
     def on_event(self, event: Event) -> None:
-        """Take one event in: `Progress` in rows. Written at most once a second."""
+        """Take one event in: `Progress` in rows. Written at most once a second; what the journal cannot take is left to
+        the next event: on a full disk the labelling itself goes on, and waits where it has to write something."""
         if not isinstance(event, Progress):
             return
         now = self._clock.steady()
         self._seen.append((now, event.done))
         while len(self._seen) > 2 and now - self._seen[1][0] > REMEMBERED_SECONDS:
             self._seen.popleft()
-        self._view.predicting(self._prediction, done=event.done, total=event.total)
+        with Guard("showing an event", prediction=self._prediction.id):
+            self._view.predicting(self._prediction, done=event.done, total=event.total)
         self._unwritten = event
         if now - self._written_at >= WRITE_EVERY_SECONDS:
             self._written_at = now
@@ -49,11 +52,14 @@ class Pace:
             self._log(event)
 
     def flush(self) -> None:
-        """Write what was held back."""
+        """Write what was held back, if the journal takes it."""
         if (event := self._unwritten) is not None:
-            self._unwritten = None
             rate = round(self.rows_per_second, 3)
-            self._journal.note_prediction(self._prediction.id, done=event.done, total=event.total, rows_per_second=rate)
+            with Guard("writing a prediction's progress down", prediction=self._prediction.id):
+                self._journal.note_prediction(
+                    self._prediction.id, done=event.done, total=event.total, rows_per_second=rate
+                )
+                self._unwritten = None
 
     @property
     def rows_per_second(self) -> float:

@@ -8,10 +8,10 @@ import threading
 import traceback
 from typing import TextIO
 
-from daemon.host import disk_errors
+from daemon.host import fault_guard
+from daemon.host.fault_guard import INTERNAL
 from daemon.processes import message_protocol
 from daemon.processes.message_protocol import EventMessage, Failure, Up
-from freeal.errors import FreealError
 from freeal.events import Event
 
 
@@ -49,17 +49,12 @@ class Channel:
 
 def failure_of(error: Exception) -> Failure:
     """Any error as a message; the traceback of an unexpected one goes to stderr."""
-    if trouble := disk_errors.trouble_of(error):
-        return Failure.of(trouble)
-    if isinstance(error, FreealError):
-        return Failure.of(error)
-    traceback.print_exception(error)
-    if isinstance(error, MemoryError):
-        return Failure(
-            message_protocol.INTERNAL, "ran out of memory", hint="give it more memory, or a smaller model or batch"
-        )
-    return Failure(
-        message_protocol.INTERNAL,
-        f"unexpected {type(error).__name__}: {error}",
-        hint="this is a fault of the software; the log holds the traceback",
-    )
+    if isinstance(error, MemoryError):  # its own work is too large: waiting makes it no smaller
+        traceback.print_exception(error)
+        return Failure(INTERNAL, "ran out of memory", hint="give it more memory, or a smaller model or batch")
+    fault = fault_guard.examine(error)
+    if fault.passing is not None:
+        return Failure.of(fault.passing)
+    if fault.is_ours or not isinstance(fault.error, type(error)):
+        traceback.print_exception(error)
+    return Failure.of_fault(fault)

@@ -11,6 +11,8 @@ import dataclasses
 import json
 from typing import Any
 
+from daemon.errors import AlreadyRunningError, DiskError, ResourceError
+from daemon.host.fault_guard import Fault
 from freeal.errors import FreealError, Problem, Where
 from freeal.events import BatchProgress, Event, Notice, Progress, RoundFinished, Spend, Waiting
 
@@ -48,6 +50,16 @@ class Failure:
         problems = [one.as_dict() for one in error.problems]
         return cls(type(error).__name__, error.problem, error.where.as_dict(), error.hint, problems)
 
+    @classmethod
+    def of_fault(cls, fault: Fault) -> Failure:
+        """What ended a unit of work of the daemon's own."""
+        return dataclasses.replace(cls.of(fault.error), kind=fault.kind)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the machine lacked something for a while, so that another try later may do."""
+        return self.kind in {DiskError.__name__, ResourceError.__name__, AlreadyRunningError.__name__}
+
     def as_error(self) -> FreealError:
         """As an error again, for showing; its class is in `kind`."""
         several = self.problems or [{"problem": self.problem, "where": self.where, "hint": self.hint}]
@@ -84,8 +96,6 @@ class Grant:
 Answer = Result | Failure | Stopped
 Up = EventMessage | Turn | Answer
 Down = Share | Grant
-
-INTERNAL = "internal"
 
 _ANSWERS: dict[str, type[Turn | Answer]] = {"result": Result, "failure": Failure, "stopped": Stopped, "turn": Turn}
 _EVENTS: dict[str, type[Event]] = {

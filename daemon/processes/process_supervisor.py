@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 import structlog
 
-from daemon.errors import ChildError
+from daemon.errors import ChildError, ResourceError
 from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, EventMessage, Failure, Result, Turn, Up
 from freeal.compute import cpu_threads
@@ -141,13 +141,17 @@ def kernel_memory_kills(path: Path = Path("/proc/vmstat")) -> int | None:
 async def child(module: str, *, environment: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
     """A process running `python -m module` for the length of the block; killed at its end if it still runs.
 
-    `environment` default: our own without any key.
+    `environment` default: our own without any key. Raises `ResourceError` where none can be started.
     """
     if environment is None:
         environment = environment_for(None, os.environ)
-    process = await anyio.open_process(
-        [sys.executable, "-m", module], start_new_session=True, env={**cpu_threads.ENVIRONMENT, **environment}
-    )
+    try:
+        process = await anyio.open_process(
+            [sys.executable, "-m", module], start_new_session=True, env={**cpu_threads.ENVIRONMENT, **environment}
+        )
+    except OSError as cause:  # descriptors, processes or memory; or the interpreter is being replaced by another
+        hint = "it waits and goes on by itself; `ulimit -a` shows the limits of the service"
+        raise ResourceError(f"no process can be started: {cause.strerror or cause}", hint=hint) from cause
     handle = Child(process, module)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(handle._keep_stderr_tail)

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
@@ -33,15 +33,23 @@ NICENESS = 5
 """Training gives way to predictions, which somebody waits for, and to the service itself."""
 
 
-@contextlib.contextmanager
-def _alone_with(work: Path) -> Iterator[None]:
-    """Hold a job's folder. The process of a daemon that was killed may still be on its way out: wait for it."""
+@contextlib.asynccontextmanager
+async def _alone_with(work: Path, emit: Emit) -> AsyncIterator[None]:
+    """Hold a job's folder. The process of a daemon that was killed may still be on its way out: wait for it, and say
+    so, because whoever listens takes a long silence for a fault. After a minute it is for the daemon to wait."""
     work.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(work.parent / "process.lock", timeout=PREDECESSOR_SECONDS)
-    try:
-        lock.acquire()
-    except filelock.Timeout as cause:
-        raise AlreadyRunningError("another process still works on this job", hint="retry it later") from cause
+    lock = filelock.FileLock(work.parent / "process.lock")
+    end = anyio.current_time() + PREDECESSOR_SECONDS
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except filelock.Timeout as cause:
+            if anyio.current_time() > end:
+                problem = "another process still works on this job"
+                raise AlreadyRunningError(problem, hint="it is waited for; the job goes on by itself") from cause
+            emit(Waiting("its former process"))
+            await anyio.sleep(1.0)
     try:
         yield
     finally:
@@ -69,14 +77,13 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
         turns = DeviceTurns(channel)
         ears = Ears(limiter, turns, scope.cancel, anyio.lowlevel.current_token())
         threading.Thread(target=ears.listen, daemon=True).start()
-        with _alone_with(job.work):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
-                if isinstance(job, TrainingJob):
-                    outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
-                else:
-                    outcome = await correct(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
-                tasks.cancel_scope.cancel()
+        async with _alone_with(job.work, turns.emit), anyio.create_task_group() as tasks:
+            tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
+            if isinstance(job, TrainingJob):
+                outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+            else:
+                outcome = await correct(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+            tasks.cancel_scope.cancel()
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
     return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})

@@ -6,15 +6,17 @@ Names of folders are ids of ours (daemon/journal/job_ids.py); what is named othe
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from daemon.config import Settings
 from daemon.host import clock
+from daemon.host.fault_guard import Guard
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_completion import CANCELLED
 from daemon.journal import job_json
@@ -25,6 +27,8 @@ from daemon.outbox import archive_inputs
 from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.table.file_formats import data_stem, is_data
 
+Found = TypeVar("Found", Job, Prediction)
+
 
 def jobs(settings: Settings) -> Iterator[Job]:
     """Every version on the shelves as a done job, every folder of inbox/failed and inbox/done, and those of corrections
@@ -32,14 +36,14 @@ def jobs(settings: Settings) -> Iterator[Job]:
     seen: set[str] = set()
     for shelf in shelves(settings.models):
         for folder in folders(shelf.folder / "versions"):
-            if (job := _published(shelf, folder)) is not None:
+            if (job := _read(_published, shelf, folder)) is not None:
                 seen.add(job.id)
                 yield job
     for place in ("failed", "done"):
         archived = [folder for shelf in shelves(settings.models) for folder in folders(shelf.folder / place)]
         corrections = [folder for folder in archived if is_correction(folder.name)]
         for folder in [*folders(settings.inbox / place), *corrections]:
-            if folder.name not in seen and (job := _archived(folder)) is not None:
+            if folder.name not in seen and (job := _read(_archived, folder)) is not None:
                 seen.add(job.id)
                 yield job
 
@@ -49,8 +53,18 @@ def predictions(settings: Settings) -> Iterator[Prediction]:
     for shelf in shelves(settings.models):
         for state in ("done", "failed"):
             for folder in folders(shelf.folder / state):
-                if (found := prediction(folder, folder, state=state)) is not None:
+                if (found := _read(functools.partial(prediction, state=state), folder, folder)) is not None:
                     yield found
+
+
+def _read(read: Callable[..., Found | None], *places: Any) -> Found | None:
+    """What a folder tells; None for one that we choke on, which must not keep all the others from being found. Raises
+    `ResourceError` where the machine is to blame: that passes."""
+    with Guard("reading a finished job's folder", folder=str(places[-1])) as guard:
+        return read(*places)
+    if guard.fault is not None and guard.fault.passing is not None:
+        raise guard.fault.passing
+    return None
 
 
 def spend(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import filelock
@@ -12,6 +15,9 @@ import structlog
 from daemon.config import Settings
 from daemon.host import clock
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
+from daemon.inbox import claim_file, file_stability
+from daemon.inbox.folder_scan import PREDICT
 from daemon.jobs.job_completion import CANCELLED, PUBLISHING
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
@@ -21,12 +27,25 @@ from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
 from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf, shelves
-from daemon.recovery import rebuild_from_folders, work_without_journal
+from daemon.recovery import rebuild_from_folders, set_aside_work, work_without_journal
 
 _log = structlog.get_logger(__name__)
 
 PREDECESSOR_SECONDS = 10.0
 """How long to wait for a process of a daemon that was killed: the end of its stdin stops it."""
+
+
+class FolderNames:
+    """What lies in folders, each listed once: with ten thousand predictions, asking for each of them takes minutes."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, frozenset[str]] = {}
+
+    def has(self, path: Path) -> bool:
+        """Whether there is something of this name in its folder."""
+        if path.parent not in self._known:
+            self._known[path.parent] = frozenset(file_stability.look_around(path.parent))
+        return path.name in self._known[path.parent]
 
 
 class Recovery:
@@ -38,25 +57,45 @@ class Recovery:
         self._journal = journal
         self._purse = purse
         self._clock = time
+        self._waited_until = time.steady()
 
     def run(self) -> None:
         """Find what is not written down, wake the paused, name the unfinished, clear what belongs to nobody.
 
-        May be cut off and run again. Raises `DiskError` or `OSError` where a disk does not let it.
+        May be cut off and run again. Raises `ResourceError` where the machine does not let it; whatever else goes wrong
+        with one item is that item's, and the others are seen to.
         """
-        if self._journal.is_empty():
-            self._rebuild()
+        self._waited_until = self._clock.steady() + PREDECESSOR_SECONDS
+        with self._item("filling the journal", "finished work"):
+            if self._journal.is_empty():
+                self._rebuild()
         self._adopt_work()
         for job in self._journal.unfinished():
-            self._resume(job)
-        self._purse.release_finished()
-        unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
+            with self._item("resuming a job", job.id):
+                self._resume(job)
+        with self._item("giving money back", "all jobs that ended"):
+            self._purse.release_finished()
+        with self._item("booking what was not reported", "the answer store"):
+            unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
+        names = FolderNames()
         for prediction in self._journal.claimed_predictions():
-            self._settle_prediction(prediction)
+            self._settle(prediction, names)
         self._sweep()
         self._clear_work()
-        if gone := self._journal.prune():
-            _log.info("old entries were struck out of the journal", entries=gone)
+        with self._item("pruning", "the journal"):
+            if gone := self._journal.prune():
+                _log.info("old entries were struck out of the journal", entries=gone)
+
+    @contextlib.contextmanager
+    def _item(self, unit: str, name: str) -> Iterator[None]:
+        """One item under guard: what passes is raised, for the whole to be tried again; anything else is logged."""
+        with Guard(unit, item=name) as guard:
+            yield
+        if guard.fault is not None:
+            if guard.fault.passing is not None:
+                raise guard.fault.passing
+            problem = str(guard.fault.error)
+            _log.warning("an item of the restart is left as it is", unit=unit, item=name, problem=problem)
 
     def _rebuild(self) -> None:
         """Fill a journal that is new: beside a fresh start, one that was lost. All at once, so it may be cut off."""
@@ -80,16 +119,30 @@ class Recovery:
             )
 
     def _adopt_work(self) -> None:
-        for folder in rebuild_from_folders.folders(self._settings.work):
-            if self._journal.has_job(folder.name) or self._journal.has_prediction(folder.name):
+        claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
+        for name in rebuild_from_folders.visible(self._settings.work):
+            if name in claimed or self._journal.has_job(name) or self._journal.has_prediction(name):
                 continue
-            begun = work_without_journal.claimed(self._settings, folder)
-            if isinstance(begun, Job):
-                self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
-            elif begun is not None:
-                self._journal.add_prediction(begun)
-            if begun is not None:
-                _log.warning("work the journal did not know goes on", id=begun.id, file=begun.csv_name)
+            folder = self._settings.work / name
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            with Guard("taking up unknown work", folder=str(folder)) as guard:
+                self._adopt(folder)
+            if guard.fault is None:
+                continue
+            if guard.fault.passing is not None:
+                raise guard.fault.passing
+            kept = set_aside_work.put(folder)  # looked at again at each start, it would be in the way for ever
+            _log.error("work that cannot be read is set aside", folder=str(kept), problem=str(guard.fault.error))
+
+    def _adopt(self, folder: Path) -> None:
+        begun = work_without_journal.claimed(self._settings, folder)
+        if isinstance(begun, Job):
+            self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
+        elif begun is not None:
+            self._journal.add_prediction(begun)
+        if begun is not None:
+            _log.warning("work the journal did not know goes on", id=begun.id, file=begun.csv_name)
 
     def _resume(self, job: Job) -> None:
         if job.state is State.PAUSED:
@@ -105,27 +158,40 @@ class Recovery:
         if not place.folder.is_dir():
             self._purse.release(job.id)
             return
-        lock = filelock.FileLock(place.folder / "process.lock", timeout=PREDECESSOR_SECONDS)
+        patience = max(0.0, self._waited_until - self._clock.steady())  # for all of them together
+        lock = filelock.FileLock(place.folder / "process.lock", timeout=patience)
         try:
             with lock:
                 self._purse.release(job.id)
         except filelock.Timeout:
             _log.warning("a process of a former daemon still works on a job", job=job.id)
 
-    def _settle_prediction(self, prediction: Prediction) -> None:
+    def _settle(self, prediction: Prediction, names: FolderNames) -> None:
+        with Guard("settling a prediction", prediction=prediction.id) as guard:
+            self._settle_prediction(prediction, names)
+        if guard.fault is None:
+            return
+        if guard.fault.passing is not None:
+            raise guard.fault.passing
+        # the lane has it next: whatever it meets there, it sets the input aside or waits with the reason
+        _log.warning("a prediction cannot be settled", prediction=prediction.id, problem=str(guard.fault.error))
+
+    def _settle_prediction(self, prediction: Prediction, names: FolderNames) -> None:
         """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
         inputs = Workplace(self._settings, prediction.id).inputs
         shelf = Shelf(self._settings.models, prediction.model)
         done, failed = (shelf.folder / end / prediction.id for end in ("done", "failed"))
-        report = archive_inputs.report_in(failed)
+        report = archive_inputs.report_in(failed) if names.has(failed) else None
         if report is not None:
             then = f"mend it and drop it in {shelf.folder / 'predict'} again"
             archive_inputs.finish_failed(inputs, failed, report, then=then)
             state = "cancelled" if report["kind"] == CANCELLED else "failed"
             self._journal.finish_prediction(prediction.id, state=state, error=report)
         elif (inputs / prediction.csv_name).exists():
-            return
-        elif (done / prediction.csv_name).exists():
+            source = shelf.folder / PREDICT / prediction.csv_name
+            if names.has(source) and claim_file.is_copy(inputs / prediction.csv_name, of=source):
+                source.unlink()  # a copy across file systems was cut off before its end
+        elif names.has(done) and (done / prediction.csv_name).exists():
             self._journal.finish_prediction(
                 prediction.id, state="done", rows=rebuild_from_folders.rows_of(shelf, prediction.id)
             )
@@ -134,28 +200,32 @@ class Recovery:
 
     def _sweep(self) -> None:
         """Delete what cut-off writes left, wherever we write."""
-        durable_file_moves.sweep(self._settings.inbox)
+        folders, names = [self._settings.inbox], FolderNames()
         for job in self._journal.unfinished():
             place = Workplace(self._settings, job.id)
-            for folder in (place.done, place.failed):
-                durable_file_moves.sweep(folder)
-        for shelf in shelves(self._settings.models):
-            shelf.sweep()
+            folders += [place.done, place.failed]
         for prediction in self._journal.claimed_predictions():
-            folder = Shelf(self._settings.models, prediction.model).folder
-            for end in ("done", "failed"):
-                durable_file_moves.sweep(folder / end / prediction.id)
+            shelf = Shelf(self._settings.models, prediction.model).folder
+            folders += [ended for end in ("done", "failed") if names.has(ended := shelf / end / prediction.id)]
+        for folder in folders:
+            with self._item("sweeping", str(folder)):
+                durable_file_moves.sweep(folder)
+        for one in shelves(self._settings.models):
+            with self._item("sweeping", str(one.folder)):
+                one.sweep()
 
     def _clear_work(self) -> None:
+        claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
         for folder in sorted(self._settings.work.iterdir()):
-            if not self._is_needed(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            with self._item("clearing work", str(folder)):
+                if not self._is_needed(folder, claimed):
+                    shutil.rmtree(folder, ignore_errors=True)
 
-    def _is_needed(self, folder: Path) -> bool:
-        if self._journal.has_job(folder.name):
-            if self._journal.job(folder.name).state not in {State.DONE, State.CANCELLED}:
-                return True
-        elif any(one.id == folder.name for one in self._journal.claimed_predictions()):
+    def _is_needed(self, folder: Path, claimed: AbstractSet[str]) -> bool:
+        if folder.name in claimed or set_aside_work.is_one(folder):
+            return True
+        is_known = self._journal.has_job(folder.name)
+        if is_known and self._journal.job(folder.name).state not in {State.DONE, State.CANCELLED}:
             return True
         inputs = Workplace(self._settings, folder.name).inputs
         if rebuild_from_folders.visible(inputs):

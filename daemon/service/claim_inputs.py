@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
 
 import anyio.to_thread
 import structlog
 
-from daemon.errors import ChangedFileError, DiskError
+from daemon.errors import ChangedFileError, RefusedFileError
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.claim_retries import Refusals
 from daemon.inbox.file_stability import Sighting
@@ -28,13 +30,21 @@ keep the first of them waiting, nor a `cancel`."""
 
 
 class Claims:
-    """Remembers what could not be taken, and the jobs that ended with their claim."""
+    """Remembers what could not be taken."""
 
-    def __init__(self, *, intake: Intake, endings: Endings, lane: PredictLane, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        endings: Endings,
+        lane: PredictLane,
+        clock: Clock,
+        on_failed: Callable[[Job], object],
+    ) -> None:
+        """`on_failed` hears of each job that ended with its claim: its spec could not be used."""
         self._intake, self._endings, self._lane, self._clock = intake, endings, lane, clock
+        self._on_failed = on_failed
         self.refusals = Refusals()
-        self.failed: dict[str, Job] = {}
-        """Jobs whose spec could not be used."""
         self.has_more = False
         """Whether the last turn was over before everything was taken."""
 
@@ -45,7 +55,7 @@ class Claims:
         """
         changed, self.has_more = False, False
         end = self._clock.steady() + TURN_SECONDS
-        ready: list[Pair | Drop] = [*scan.drops, *scan.pairs.ready]  # predictions first: somebody waits for them
+        ready = in_turns(scan.drops, scan.pairs.ready)
         self.refusals.keep({_identity(entry, scan)[0] for entry in ready})
         for entry in ready:
             name, sighting = _identity(entry, scan)
@@ -58,19 +68,21 @@ class Claims:
         return changed
 
     async def _try(self, entry: Pair | Drop, scan: Scan, *, name: str, sighting: Sighting) -> bool:
-        try:
-            await self._take_one(entry, scan)
-            self.refusals.forget(name)
-        except ChangedFileError as problem:
-            _log.info("a file is still changing", problem=str(problem))
-            return True
-        except FileNotFoundError:
-            return True  # taken away again: the next look will not find it
-        except (OSError, DiskError) as problem:
-            reason = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
+        with Guard("taking a file", file=name) as guard:
+            try:
+                await self._take_one(entry, scan)
+                self.refusals.forget(name)
+            except ChangedFileError as problem:
+                _log.info("a file is still changing", problem=str(problem))
+                return True
+            except (FileNotFoundError, RefusedFileError) as problem:
+                _log.info("a file went away while it was being taken", file=name, problem=str(problem))
+                return True  # the next look finds it gone, or sees what stands in its place
+        if guard.fault is not None:
+            reason = guard.fault.error.problem
             refusal = self.refusals.note(name, sighting, reason, now=self._clock.steady())
             if refusal.tries == 1:
-                _log.error("a file cannot be taken; it is tried again", file=name, problem=str(problem))
+                _log.error("a file cannot be taken; it is tried again", file=name, problem=str(guard.fault.error))
         return False
 
     async def _take_one(self, entry: Pair | Drop, scan: Scan) -> None:
@@ -85,7 +97,14 @@ class Claims:
         _log.info("a job was claimed", job=job.id, csv=job.csv_name, spec=job.spec_name)
         if error is not None:
             _log.error("a spec cannot be used", job=job.id, problem=str(error))
-            self.failed[job.id] = await anyio.to_thread.run_sync(self._endings.fail, job, Failure.of(error))
+            self._on_failed(await anyio.to_thread.run_sync(self._endings.fail, job, Failure.of(error)))
+
+
+def in_turns(drops: Sequence[Drop], pairs: Sequence[Pair]) -> list[Pair | Drop]:
+    """What is ready, in the order of taking: a CSV to label first, because somebody waits for it, then by turns, so
+    that three thousand of one kind do not keep the first of the other waiting."""
+    both = chain.from_iterable(zip_longest(drops, pairs))
+    return [one for one in both if one is not None]
 
 
 def _identity(entry: Pair | Drop, scan: Scan) -> tuple[str, Sighting]:

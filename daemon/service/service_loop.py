@@ -5,9 +5,8 @@ Files are the truth and events are hints: every turn of the loop looks at the fo
 
 from __future__ import annotations
 
-import dataclasses
-import signal
-from collections.abc import Callable, Coroutine, Sequence
+import functools
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -17,6 +16,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.host.systemd_notify import Notifier
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_events import Watcher, WatchState
@@ -27,13 +27,19 @@ from daemon.jobs.cancel_and_retry import Requests
 from daemon.jobs.failure_policy import exit_code
 from daemon.jobs.job_completion import Endings
 from daemon.jobs.job_runner import Runner
-from daemon.jobs.schedule import Wakes, next_jobs
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
 from daemon.predictions.predict_lane import PredictLane
 from daemon.recovery.restart_recovery import Recovery
 from daemon.service.claim_inputs import Claims
 from daemon.service.config_reload import Reload
+from daemon.service.fault_register import FaultRegister
+from daemon.service.guarded_loop import GuardedLoop
+from daemon.service.health_report import health
+from daemon.service.job_tasks import JobTasks
+from daemon.service.note_task import NoteTask
+from daemon.service.request_desk import RequestDesk
+from daemon.service.signal_listener import SignalListener
 from daemon.service.watchdog_heartbeat import Heart, Pulse
 from daemon.terminal.progress_view import View
 
@@ -67,24 +73,36 @@ class Service:
         notifier: Notifier,
         view: View,
         reload: Reload,
+        check_lock: Callable[[], None],
     ) -> None:
+        """`check_lock` raises `StateLostError` once the state folder is no longer the one that is held."""
         self._settings, self._once = settings, once
         self._journal, self._clock = journal, time
         self._scanner, self._watcher, self._notes = scanner, watcher, notes
-        self._intake, self._runner = intake, runner
+        self._intake, self._runner, self._check_lock = intake, runner, check_lock
         self._recovery, self._requests, self._lane = recovery, requests, lane
         self._notifier, self._endings = notifier, endings
-        self._running: dict[str, anyio.Event] = {}
-        self._turns: dict[str, float] = {}
-        self._claims = Claims(intake=intake, endings=endings, lane=lane, clock=time)
-        self._wakes = Wakes(time)
+        self.faults = FaultRegister()
+        self._note_task = NoteTask(notes, clock=time, faults=self.faults)
+        self._desk = RequestDesk(journal=journal, requests=requests, faults=self.faults, clock=time, wake=self._wake)
+        self._jobs = JobTasks(
+            settings,
+            runner=runner,
+            requests=requests,
+            journal=journal,
+            faults=self.faults,
+            clock=time,
+            wake=self._wake,
+            keeps_outcomes=once,
+        )
+        self._claims = Claims(intake=intake, endings=endings, lane=lane, clock=time, on_failed=self._jobs.note_end)
         self._pulse = Pulse(time)
         self._heart = Heart(journal, notifier, self._pulse)
         self._view, self._reload = view, reload
         self._reported: set[tuple[str, str]] = set()
         self._stopping = False
         self._flag = anyio.Event()
-        self._ended: dict[str, Job] = {}
+        self._loop = GuardedLoop(faults=self.faults, once=once)
         self.last_scan: Scan | None = None
         self.scanned_at: float | None = None
         """When that was, in steady seconds."""
@@ -98,90 +116,89 @@ class Service:
         self._runner.lanes.listen(self._wake)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._obey_signals, tasks.cancel_scope)
+                tasks.start_soon(self._signals().listen, tasks.cancel_scope)
                 tasks.start_soon(self._heart.beat, self._health)
-                await anyio.to_thread.run_sync(self._recovery.run)
-                await anyio.to_thread.run_sync(self._intake.recover)
-                self._lane.recover()
-                tasks.start_soon(self._lane.run, self._wake)
-                for task in beside:
-                    tasks.start_soon(task)
-                self._notifier.ready()
-                await self._turn_until_over(tasks)
+                past = (self._recovery.run, self._intake.recover, self._lane.recover)
+                if await self._loop.start(past, self._notifier, is_stopping=lambda: self._stopping):
+                    tasks.start_soon(self._lane.run, self._wake)
+                    tasks.start_soon(self._note_task.run)
+                    for task in beside:
+                        tasks.start_soon(self._run_beside, task)
+                    self._notifier.ready()
+                    turn = functools.partial(self._turn, tasks)
+                    await self._loop.turn_until_over(turn, may_end=lambda: self._stopping and not self._jobs.running)
                 tasks.cancel_scope.cancel()
         finally:
             self._notifier.stopping()
             self._watcher.stop()
 
-    async def _turn_until_over(self, tasks: anyio.abc.TaskGroup) -> None:
-        while True:
-            self._flag = anyio.Event()
-            self._pulse.step("obeying requests")
-            if not self._stopping:
-                for stop in await anyio.to_thread.run_sync(self._requests.obey, dict(self._running)):
-                    stop.set()
-            self._pulse.step("looking at the folders")
-            scan = await anyio.to_thread.run_sync(self._scanner.scan, self._clock.steady())
-            self.last_scan, self.scanned_at = scan, self._clock.steady()
-            self._watcher.follow(scan.folders)
-            await anyio.to_thread.run_sync(self._notes.update, scan, self._clock.steady())
-            self._report_waiting(scan)
-            self._pulse.step("taking files")
-            changed = await self._claims.take(scan, goes_on=self._goes_on)
-            unfinished = self._unfinished()
-            self._wakes.look(unfinished)
-            if not self._stopping:
-                self._start_jobs(tasks, unfinished)
-            waiting = len(scan.waiting) + len(self._claims.refusals)
-            self._view.standing(running=len(self._running), waiting=waiting)
-            self._notifier.status(f"{len(self._running)} running, {waiting} files waiting")
-            if self._is_over(scan, changed=changed):
-                return
-            await self._rest(scan, changed=changed)
+    async def _run_beside(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """The live page must not take the service with it; it is had again with a restart."""
+        with Guard("the live page") as guard:
+            await task()
+        if guard.fault is not None:
+            _log.error("the live page has ended; the service goes on", problem=str(guard.fault.error))
+            self.faults.note("the live page has ended, restart the service to have it again", guard.fault)
+
+    async def _turn(self, tasks: anyio.abc.TaskGroup) -> bool:
+        """Look, take, start, rest; whether everything is over instead of the rest."""
+        self._flag = anyio.Event()
+        self._check_lock()
+        self._pulse.step("obeying requests")
+        if not self._stopping:
+            await self._desk.obey(tasks, self._jobs.running)
+        self._pulse.step("looking at the folders")
+        scan = await anyio.to_thread.run_sync(self._scanner.scan, self._clock.steady())
+        self.last_scan, self.scanned_at = scan, self._clock.steady()
+        self._watcher.follow(scan.folders)
+        if self._once:
+            await self._note_task.write(scan)
+        else:
+            self._note_task.look(scan)
+        self._report_waiting(scan)
+        self._pulse.step("taking files")
+        changed = await self._claims.take(scan, goes_on=self._goes_on)
+        unfinished = self._jobs.unfinished()
+        self._jobs.wakes.look(unfinished)
+        if not self._stopping:
+            self._jobs.start(tasks, unfinished, busy=self._desk.under_way)
+        waiting = len(scan.waiting) + len(self._claims.refusals)
+        self._view.standing(running=len(self._jobs.running), waiting=waiting)
+        self._notifier.status(f"{len(self._jobs.running)} running, {waiting} files waiting")
+        if self._is_over(scan, changed=changed):
+            return True
+        await self._rest(scan, changed=changed)
+        return False
+
+    def _signals(self) -> SignalListener:
+        return SignalListener(
+            self._reload,
+            notifier=self._notifier,
+            faults=self.faults,
+            settings=lambda: self._settings,
+            adopt=self._adopt,
+            stop=self._stop,
+        )
 
     def _wake(self) -> None:
         self._flag.set()
+        self._loop.wake()
 
     def _goes_on(self) -> bool:
         self._pulse.step("taking files")
         return not self._stopping
 
-    def _start_jobs(self, tasks: anyio.abc.TaskGroup, unfinished: Sequence[Job]) -> None:
-        for job in self._due(unfinished):
-            self._running[job.id] = anyio.Event()
-            self._turns[job.name] = self._clock.steady()
-            tasks.start_soon(self._run_job, job)
-
-    def _unfinished(self) -> list[Job]:
-        return self._runner.standstill.seen_in(self._journal.unfinished())
-
-    def _due(self, unfinished: Sequence[Job]) -> list[Job]:
-        return next_jobs(
-            unfinished,
-            running=self._running.keys(),
-            idle=self._runner.lanes.idle,
-            parallel=self._settings.jobs.parallel,
-            last_started=self._turns,
-            is_due=self._wakes.is_due,
-        )
-
-    async def _run_job(self, job: Job) -> None:
-        stop = self._running[job.id]
-        try:
-            ended = await self._runner.run(job, stop, is_cancelled=lambda: self._requests.is_cancelled(job.id))
-            self._ended[job.id] = ended
-        finally:
-            del self._running[job.id]
-            self._wake()
-
     def _is_over(self, scan: Scan, *, changed: bool) -> bool:
-        if self._running or self._lane.is_working or self._flag.is_set():
+        if self._jobs.running or self._lane.is_working or self._flag.is_set():
+            return False
+        if self._desk.under_way and not self._stopping:
             return False
         if self._stopping:
             return True
         if self._claims.has_more:
             return False
-        nothing_to_come = scan.next_ready_at is None and not changed and not self._due(self._unfinished())
+        due = self._jobs.due(self._jobs.unfinished(), busy=())
+        nothing_to_come = scan.next_ready_at is None and not changed and not due
         return self._once and nothing_to_come and not self._lane.pending
 
     async def _rest(self, scan: Scan, *, changed: bool) -> None:
@@ -193,7 +210,7 @@ class Service:
         delays += [refusals.next_at - now] if refusals.next_at is not None else []
         delays += [scan.next_ready_at - now] if scan.next_ready_at is not None else []
         delays += [self._settings.watch.stability_seconds] if changed else []
-        next_wake_seconds = self._wakes.next_in_seconds()
+        next_wake_seconds = self._jobs.wakes.next_in_seconds()
         delays += [next_wake_seconds] if next_wake_seconds is not None else []
         end = now + max(SETTLE_SECONDS, min(delays))
         await anyio.sleep(SETTLE_SECONDS)
@@ -201,17 +218,13 @@ class Service:
             self._pulse.step("at rest")
             with anyio.move_on_after(min(left, REQUEST_SECONDS)):
                 await self._flag.wait()
-            if any(not self._is_told(job) for job in self._journal.requests()):
+            if not self._stopping and self._desk.has_news(self._jobs.running):
                 return
-
-    def _is_told(self, job: Job) -> bool:
-        stop = self._running.get(job.id)
-        return stop is not None and stop.is_set()
 
     @property
     def outcomes(self) -> dict[str, Job]:
-        """Jobs whose run ended while this service ran, as they then stood."""
-        return self._claims.failed | self._ended
+        """With `once`, the jobs whose run ended, as they then stood."""
+        return self._jobs.outcomes
 
     @property
     def settings(self) -> Settings:
@@ -226,7 +239,8 @@ class Service:
     @property
     def waiting(self) -> tuple[Waiting, ...]:
         """Every file that waits and every one that could not be taken, with the reason."""
-        return (self.last_scan.waiting if self.last_scan else ()) + self._claims.refusals.waiting()
+        seen = self.last_scan.waiting if self.last_scan else ()
+        return seen + self._claims.refusals.waiting() + self._lane.waiting()
 
     def _report_waiting(self, scan: Scan) -> None:
         """One line per file and reason, not one per look."""
@@ -235,54 +249,39 @@ class Service:
             _log.info("a file waits", file=name, reason=reason)
         self._reported = current
 
-    async def _obey_signals(self, scope: anyio.CancelScope) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for number in signals:
-                if number is signal.SIGHUP:
-                    self._notifier.reloading()
-                    self._adopt(await anyio.to_thread.run_sync(self._reload, self._settings))
-                    self._notifier.ready()
-                elif self._stopping:
-                    _log.warning("told twice to stop: stopping now")
-                    scope.cancel()
-                else:
-                    _log.info("told to stop", signal=number.name, running=len(self._running))
-                    self._stop()
-
-    def _stop(self) -> None:
+    def _stop(self) -> bool:
+        """Begin with the end; whether it had begun before."""
+        if self._stopping:
+            return True
         self._stopping = True
         self._notifier.stopping()
-        for stop in self._running.values():
-            stop.set()
+        self._jobs.stop()
         self._lane.stop()
         self._wake()
+        return False
 
-    def _adopt(self, settings: Settings | None) -> None:
-        """Go on with other settings; None: with those that are there."""
-        if settings is None:
-            return
+    def _adopt(self, settings: Settings) -> None:
         self._settings = settings
-        for part in (self._scanner, self._watcher, self._notes, self._runner, self._lane, self._endings):
+        parts = (self._scanner, self._watcher, self._notes, self._runner, self._lane, self._endings, self._jobs)
+        for part in parts:
             part.adopt(settings)
         self._wake()
 
     def _health(self) -> dict[str, Any]:
         """What `status` cannot see from outside."""
-        lanes, watch = self._runner.lanes, self._watcher.snapshot()
         age = None if self.scanned_at is None else round(self._clock.steady() - self.scanned_at, 1)
-        return {
-            "scan_age_seconds": age,
-            "stopping": self._stopping,
-            "watcher": dataclasses.asdict(watch) | {"in_use": watch.in_use},
-            "device": {"holder": lanes.holder, "queue": list(lanes.queue)},
-            "batches": sorted(lanes.idle),
-            "predictions_waiting": self._lane.pending,
-            "refused": [{"file": one.name, "reason": one.reason} for one in self._claims.refusals.waiting()],
-        }
+        return {"scan_age_seconds": age, "stopping": self._stopping} | health(
+            watch=self._watcher.snapshot(),
+            lanes=self._runner.lanes,
+            predictions_waiting=self._lane.pending,
+            refused=(*self._claims.refusals.waiting(), *self._lane.waiting()),
+            faults=self.faults,
+            requests=self._desk.under_way,
+        )
 
     def exit_code(self, failed_predictions: int) -> int:
         """What the process ends with: see `verdict.exit_code`; 0 for a service that was told to stop."""
         if self._stopping and not self._once:
             return 0
-        failures = failed_predictions + len(self._claims.refusals) + self._lane.resting
-        return exit_code(self.outcomes.values(), other_failures=failures)
+        failures = failed_predictions + len(self._claims.refusals) + self._lane.resting + self._desk.waiting
+        return exit_code(self._jobs.outcomes.values(), other_failures=failures)

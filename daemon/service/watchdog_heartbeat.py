@@ -9,8 +9,9 @@ from typing import Any
 import anyio
 import structlog
 
-from daemon.errors import DiskError, JournalError
+from daemon.errors import JournalError, ResourceError
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import Guard
 from daemon.host.systemd_notify import Notifier
 from daemon.journal.journal import Journal
 
@@ -60,14 +61,15 @@ class Heart:
         """Until cancelled. `health` is what `status` cannot see from outside, ready for JSON."""
         seconds = min(self._notifier.heartbeat_seconds or HEARTBEAT_SECONDS, HEARTBEAT_SECONDS)
         while True:
-            self._once(health())
+            with Guard("the heartbeat"):
+                self._once(health())
             await anyio.sleep(seconds)
 
     def _once(self, health: dict[str, Any]) -> None:
         try:
             self._journal.beat(os.getpid(), health | {"problem": self._pulse.problem()})
             self._pulse.journal(None)
-        except DiskError as trouble:  # a full disk is waited for: a restart would not mend it
+        except ResourceError as trouble:  # a full disk is waited for: a restart would not mend it
             self._pulse.journal(None)
             _log.debug("the heartbeat cannot be written", problem=str(trouble))
         except JournalError as trouble:

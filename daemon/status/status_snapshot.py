@@ -19,7 +19,7 @@ from daemon.journal.journal import FILE_NAME, Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
 from daemon.outbox.model_shelf import shelves
-from daemon.recovery import damaged_journal
+from daemon.recovery import damaged_journal, set_aside_work
 from freeal.table.file_formats import data_stem
 
 STALE_SECONDS = 60.0
@@ -70,7 +70,7 @@ def snapshot(
     content = {
         "healthy": not problems,
         "problems": problems,
-        "warnings": damaged_journal.warnings(settings.state),
+        "warnings": damaged_journal.warnings(settings.state) + set_aside_work.warnings(settings.work),
         "daemon": {
             "running": running,
             "pid": beat[0] if running and beat else None,
@@ -119,6 +119,7 @@ def _problems(
         problems.append("the daemon gives no sign of life: look at its log, and restart it")
     if stuck := health.get("problem"):
         problems.append(f"{stuck}: look at its log, and restart it")
+    problems += [f"{fault}: see the log" for fault in health.get("faults", ())]
     age = health.get("scan_age_seconds")
     if age is not None and age > settings.watch.rescan_seconds + LATE_SECONDS:
         problems.append(f"the folders were last looked at {age:.0f} seconds ago: see the log")

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from daemon.config import Loaded
+from daemon.host import fault_guard
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
 from daemon.web.finished_models import Gallery
@@ -33,6 +34,7 @@ from daemon.web.pages.page_templates import Pages
 from daemon.web.pages.try_sentence import Trial
 from daemon.web.security import listen_address
 from daemon.web.security.access_token import Access, find_token
+from daemon.web.security.connection_limits import LimitedProtocol
 from daemon.web.security.request_guard import Guard
 from daemon.web.uploads.upload_folders import Uploads
 from freeal.errors import FreealError
@@ -86,7 +88,8 @@ class LivePage:
         server = _server(self.app)
         try:
             with _told_to_our_log():
-                await anyio.to_thread.run_sync(self.uploads.clear)
+                with fault_guard.Guard("clearing uploads"):
+                    await anyio.to_thread.run_sync(self.uploads.clear)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_serve, server, self._socket)
                     _log.info("the live page is open", url=self.url, read_only=not self._may_act)
@@ -103,7 +106,8 @@ class LivePage:
     async def _keep_tidy(self) -> None:
         while True:
             await anyio.sleep(SWEEP_SECONDS)
-            await anyio.to_thread.run_sync(self.uploads.sweep)
+            with fault_guard.Guard("sweeping uploads"):
+                await anyio.to_thread.run_sync(self.uploads.sweep)
 
     def close(self) -> None:
         """Let go of address and journal."""
@@ -122,7 +126,7 @@ class _Server(uvicorn.Server):
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

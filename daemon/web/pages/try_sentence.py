@@ -14,6 +14,7 @@ import anyio
 import structlog
 
 from daemon.errors import ChildError
+from daemon.host.fault_guard import Guard
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Answer, Failure, Result
 from daemon.processes.process_supervisor import Child, child, converse
@@ -92,10 +93,10 @@ class Trial:
         """Serve for ever. The process starts with the first sentence and ends when idle."""
         while True:
             question = await self._next()
-            try:
+            with Guard("trying a sentence") as guard:
                 await self._serve_all(question)
-            except OSError as problem:  # no process can be had just now
-                question.answer = Failure(type(problem).__name__, problem.strerror or str(problem))
+            if guard.fault is not None:  # no process can be had just now, most likely
+                question.answer = Failure.of_fault(guard.fault)
                 question.answered.set()
 
     async def _next(self) -> _Question:

@@ -143,7 +143,7 @@ def test_a_pause_that_cannot_be_written_down_is_remembered(journal, hands):
     with journal.transaction() as connection:
         connection.execute("PRAGMA query_only = 1")
     standstill = Standstill(journal, hands.clock)
-    assert State.PAUSED is standstill.pause("m-1", disk_errors.of_errno(errno.EROFS, None)).state
+    assert State.PAUSED is standstill.pause(job, disk_errors.of_errno(errno.EROFS, None)).state
     assert [State.CLAIMED] == [one.state for one in journal.unfinished()]
     assert [State.PAUSED] == [one.state for one in standstill.seen_in(journal.unfinished())]
     hands.pass_by(disk_errors.RETRY_SECONDS)

@@ -14,11 +14,11 @@ import anyio.lowlevel
 import pytest
 
 from daemon.host.clock import Clock
+from daemon.host.fault_guard import INTERNAL
 from daemon.inbox.folder_scan import Scanner
 from daemon.inbox.pairing import is_ignored
 from daemon.inbox.unsupported_files import NOTE_SUFFIX
 from daemon.journal.job_record import FINISHED, State
-from daemon.processes.message_protocol import INTERNAL
 from freeal.text.printable_text import is_visible, one_line, visible
 
 TRAIN = """

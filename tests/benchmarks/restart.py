@@ -1,0 +1,76 @@
+"""How long a restart takes until READY, with so many predictions that a former daemon claimed and did not finish.
+
+python tests/benchmarks/restart.py 100 3000 10000
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import anyio
+
+from daemon import app
+from daemon.config import Loaded, Settings, WatchSettings
+from daemon.host.clock import Clock
+from daemon.host.systemd_notify import Notifier
+from daemon.journal.journal import Journal
+from daemon.journal.prediction_record import Prediction
+from daemon.journal.work_folder import Workplace
+from daemon.terminal.progress_view import LogView
+
+COUNTS = (100, 3_000, 10_000)
+
+
+class ReadyError(Exception):
+    """Reached what is measured."""
+
+
+class _Bell(Notifier):
+    rung_at: float | None = None
+
+    def ready(self) -> None:
+        self.rung_at = time.perf_counter()
+        raise ReadyError
+
+
+def seconds_to_ready(folder: Path, count: int) -> float:
+    """From the journal's opening to READY, with `count` claimed predictions."""
+    watch = WatchSettings(mode="off")
+    settings = Settings(inbox=folder / "inbox", models=folder / "models", state=folder / "state", watch=watch)
+    app.prepare_folders(settings)
+    (settings.models / "m" / "predict").mkdir(parents=True)
+    with Journal(settings.state, Clock()) as journal:
+        journal.fill([], [_claimed(settings, number) for number in range(count)], spend=())
+    began = time.perf_counter()
+    with Journal(settings.state, Clock()) as journal:
+        loaded = Loaded(settings, folder, {})
+        service = app.build(loaded, once=False, journal=journal, time=Clock(), view=LogView())
+        service._notifier = _Bell()
+        with contextlib.suppress(BaseExceptionGroup):
+            anyio.run(service.run)
+        if service._notifier.rung_at is None:
+            raise RuntimeError("it never became ready")
+        return service._notifier.rung_at - began
+
+
+def _claimed(settings: Settings, number: int) -> Prediction:
+    prediction_id = f"predict-m-20260101-{number // 3600:02}{number // 60 % 60:02}{number % 60:02}-{number:06x}"
+    inputs = Workplace(settings, prediction_id).inputs
+    inputs.mkdir(parents=True)
+    (inputs / "x.csv").write_text("text\nfine\n", encoding="utf-8")
+    return Prediction(id=prediction_id, model="m", csv_name="x.csv", created_at=number, updated_at=number)
+
+
+def main() -> None:
+    """A line per count."""
+    for count in [int(given) for given in sys.argv[1:]] or COUNTS:
+        with tempfile.TemporaryDirectory() as folder:
+            sys.stdout.write(f"| {count:,} | {seconds_to_ready(Path(folder), count):.2f} |\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The fault matrix: each unit's code is made to raise at its steps; the others' work goes on, and so does a restart."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from daemon.jobs.cancel_and_retry import ask
+from daemon.journal.job_record import State
+from daemon.journal.prediction_record import Prediction
+from daemon.journal.work_folder import Workplace
+
+_SPEC = importlib.util.spec_from_file_location("fault_steps", Path(__file__).with_name("fault_steps.py"))
+fault_steps = importlib.util.module_from_spec(_SPEC)
+sys.modules["fault_steps"] = fault_steps
+_SPEC.loader.exec_module(fault_steps)
+
+FAST = 4
+"""Steps of a unit that are tried in the fast part, spread over all of them; the slow part tries each."""
+CSV = "text\nfine\nawful\n"
+NAMES = ("x.csv", "y.csv", "1.csv", "2.csv", "3.csv", "c.csv", "fix.csv", "lonely.csv")
+
+
+@pytest.fixture
+def laden(world):
+    """A finished model, two pairs, two CSVs to label and one a former daemon left, a correction, a job that is to be
+    cancelled, and a CSV without a spec."""
+    world.settings = world.settings.model_copy(
+        update={
+            "watch": world.settings.watch.model_copy(update={"pair_timeout_seconds": 0.0}),
+            "jobs": world.settings.jobs.model_copy(update={"parallel": 2}),
+        }
+    )
+    world.drop()
+    world.run()
+    for stem in ("x", "y"):
+        world.drop(stem, csv=f"{CSV}{stem}\n")
+    for name in ("1.csv", "2.csv"):
+        world.drop_to_predict(f"text\n{name}\n", name=name)
+    (world.settings.models / "a" / "corrections" / "fix.csv").write_text("text,freeal_corrected\nfine,bad\n")
+    (world.settings.inbox / "lonely.csv").write_text(CSV)
+    _left_behind(world)
+    shutil.copytree(world.root, world.root.with_name("laden"), symlinks=True)
+    return world
+
+
+def _left_behind(world):
+    with world.journal() as journal:
+        journal.add_prediction(Prediction(id="p-3", model="a", csv_name="3.csv", created_at=3.0, updated_at=3.0))
+        [done] = journal.jobs()
+        job = done.__class__(
+            id="c-20251122-120000-abcdef",
+            name="c",
+            key="",
+            csv_name="c.csv",
+            spec_name="c.yaml",
+            created_at=1.0,
+            updated_at=1.0,
+        )
+        journal.add(job)
+        ask(journal, job.id, "cancel")
+    for owner, name in (("p-3", "3.csv"), (job.id, "c.csv"), (job.id, "c.yaml")):
+        inputs = Workplace(world.settings, owner).inputs
+        inputs.mkdir(parents=True, exist_ok=True)
+        (inputs / name).write_text(CSV)
+
+
+def _again(world):
+    shutil.rmtree(world.root)
+    shutil.copytree(world.root.with_name("laden"), world.root, symlinks=True)
+
+
+def _places(world):
+    """How often each dropped file lies somewhere, copies in results not counted."""
+    found = Counter()
+    for place in (world.settings.inbox, world.settings.work, world.settings.models):
+        for path in place.rglob("*"):
+            if path.name in NAMES and not {"predictions", "annotated", "versions"} & set(path.parts):
+                found[path.name] += 1
+    return found
+
+
+def _outcome(world, kind):
+    """What a cell left after a restart: `done`, or `failed` with the reason beside the input; raises where it is
+    neither."""
+    assert dict.fromkeys(NAMES, 1) == dict(_places(world)), "each file lies in exactly one place"
+    with world.journal() as journal:
+        states = {job.csv_name: job for job in journal.jobs() if job.csv_name != "a.csv"}
+        ended = {one.csv_name: one.state for one in journal.predictions()}
+    assert State.CANCELLED is states.pop("c.csv").state
+    failed = [name for name, job in states.items() if job.state is not State.DONE]
+    failed += [name for name, state in ended.items() if state != "done"]
+    assert {"x.csv", "y.csv", "fix.csv"} == set(states)
+    assert {"1.csv", "2.csv", "3.csv"} == set(ended)
+    if kind in fault_steps.PASSING:
+        assert [] == failed, "what passes fails nothing for good"
+    assert len(failed) <= 1, f"one fault, one failure: {failed}"
+    return "failed, with the reason; the rest done" if failed else "done"
+
+
+def _cell(world, step, kind):
+    """One run with a fault, and a restart without; what became of it all."""
+    _again(world)
+    with fault_steps.Steps(step, fault_steps.FAULTS[kind]) as steps:
+        code = world.run()
+    assert code in {0, 1}
+    assert world.run() in {0, 1}
+    return _outcome(world, kind) if steps.raised else "not reached"
+
+
+def _steps(world, unit):
+    with fault_steps.Steps() as steps:
+        world.run()
+    return [step for step, of in steps.seen.items() if of == unit]
+
+
+def _matrix(world, unit, steps, *, kinds_of, capsys):
+    rows = [(step, kind, _cell(world, step, kind)) for number, step in enumerate(steps) for kind in kinds_of(number)]
+    with capsys.disabled():
+        print()  # noqa: T201 - the table is what a reader of the test run wants
+        for step, kind, outcome in rows:
+            print(f"| {unit} | {step.removeprefix('daemon.')} | {kind} | {outcome} |")  # noqa: T201
+    return rows
+
+
+@pytest.mark.parametrize("unit", fault_steps.UNITS)
+def test_a_fault_at_a_step_of_a_unit_ends_that_unit_alone(laden, unit, capsys):
+    """The service ends by itself and well, everything else is done, and a restart finishes or has told the rest."""
+    every = _steps(laden, unit)
+    steps = every[:: -(-len(every) // FAST)]
+    kinds = list(fault_steps.FAULTS)
+    rows = _matrix(laden, unit, steps, kinds_of=lambda number: [kinds[number % len(kinds)]], capsys=capsys)
+    assert any(outcome != "not reached" for _, _, outcome in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", fault_steps.FAULTS)
+@pytest.mark.parametrize("unit", fault_steps.UNITS)
+def test_every_fault_at_every_step_of_a_unit_ends_that_unit_alone(laden, unit, kind, capsys):
+    """The whole matrix: `pytest -m slow -k every_fault -s`."""
+    rows = _matrix(laden, unit, _steps(laden, unit), kinds_of=lambda _: [kind], capsys=capsys)
+    assert any(outcome != "not reached" for _, _, outcome in rows)
