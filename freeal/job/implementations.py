@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
@@ -12,6 +12,7 @@ from freeal.errors import ConfigError, CredentialsError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.llm import credentials
 from freeal.llm.batches.batch_journal import BatchBook
+from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import BatchSender, ChatModel
@@ -86,13 +87,26 @@ async def open_chat_model(
         from freeal.llm.local.local_model import LocalModel
 
         return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
-    limiter = limiter or Limiter.of(settings)
+    if settings.model is not None and provider == "anthropic" and (remark := current_models.remark(settings.model)):
+        emit(Notice(remark))
+    return _remote_model(
+        settings, provider, key, limiter=limiter or Limiter.of(settings), environ=environ, notice=notice
+    )
+
+
+def _remote_model(
+    settings: LlmSettings,
+    provider: str,
+    key: ApiKey | None,
+    *,
+    limiter: Limiter,
+    environ: Mapping[str, str],
+    notice: Callable[[str], None],
+) -> ChatModel:
     retry = Retry(settings.max_attempts, gate=limiter.gate)
     if provider == "anthropic" and key is not None:
         from freeal.llm.providers.anthropic import AnthropicModel
 
-        if settings.model is not None and (remark := current_models.remark(settings.model)):
-            emit(Notice(remark))
         return AnthropicModel(
             key,
             retry=retry,
