@@ -1,20 +1,18 @@
-"""What a failed run means for its job, and what all runs together mean for whoever called. Pure."""
+"""What a failed run means for its job: a pause, another try, or the end. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable
 
 from daemon.host import disk_errors
-from daemon.journal.job_record import Job, Pause, State
+from daemon.journal.job_record import Pause
 from daemon.processes.message_protocol import Failure
 from freeal.errors import StoreBusyError
 
 SPEND_CAP_PAUSE_SECONDS = 3600.0
 FIRST_PAUSE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 3600.0
-OUT_OF_MONEY = "BudgetReachedError"
 MOST_ATTEMPTS = 6
 """Runs of one job before an unreachable language model counts as a failure."""
 
@@ -55,17 +53,3 @@ def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     if failure.kind == "TransientError" and attempts < MOST_ATTEMPTS:
         return Pause(failure.problem, now + min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
     return None
-
-
-def exit_code(ended: Iterable[Job], *, other_failures: int) -> int:
-    """0 all done, 1 something failed, 3 stopped at a budget.
-
-    A pause for want of money is a budget, any other a failure; so is a cap too small for a single call.
-    """
-    jobs = list(ended)
-    at_budget = [job for job in jobs if job.state is State.FAILED and (job.error or {}).get("kind") == OUT_OF_MONEY]
-    bad = [job for job in jobs if job.state in {State.FAILED, State.CANCELLED} and job not in at_budget]
-    bad += [job for job in jobs if job.state is State.PAUSED and not job.partial]
-    if bad or other_failures:
-        return 1
-    return 3 if at_budget or any(job.partial for job in jobs) else 0

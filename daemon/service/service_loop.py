@@ -24,7 +24,7 @@ from daemon.inbox.folder_scan import Scan, Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.cancel_and_retry import Requests
-from daemon.jobs.failure_policy import exit_code
+from daemon.jobs.exit_code import exit_code
 from daemon.jobs.job_completion import Endings
 from daemon.jobs.job_runner import Runner
 from daemon.journal.job_record import Job

@@ -11,7 +11,7 @@ import re
 
 from freeal.errors import RowRejectedError
 from freeal.events import Emit, Notice
-from freeal.money.prices import output_ceiling
+from freeal.money.call_ceiling import output_ceiling
 from freeal.types import Prompt, Reply
 
 _STEP = 4

@@ -20,7 +20,7 @@ from freeal.llm.store.answer_store import AnswerStore
 from freeal.llm.store.bill_records import OpenCall
 from freeal.llm.store.group_commit import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
-from freeal.money.prices import ceiling
+from freeal.money.call_ceiling import ceiling
 from freeal.types import Prompt, Reply, Status
 
 CACHEABLE_CHARACTERS = 1_500

@@ -1,4 +1,4 @@
-"""What tokens cost: the known prices, and the most one call can come to."""
+"""What tokens cost: the known prices, and a call or its usage in US dollars."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ import re
 from collections.abc import Mapping
 
 from freeal.settings import Price
-from freeal.types import Prompt, Usage
-
-LABEL_OUTPUT_TOKENS = 1_024
-"""Most tokens a label answer may take: the JSON needs 40, the rest is for a model that thinks first."""
-
-WRITING_OUTPUT_TOKENS = 8_192
-"""Most tokens an answer with written demonstrations may take."""
+from freeal.types import Usage
 
 CACHE_WRITE_FACTOR = 1.25
 """Writing five-minute prompt cache costs a quarter more than plain input (Anthropic's pricing page)."""
@@ -39,9 +33,6 @@ KNOWN_PRICES: Mapping[str, Price] = {
     "claude-opus-5-5": Price(input=4.0, output=20.0, cached_input=0.20),
     "claude-haiku-4-5": Price(input=1.0, output=5.0, cached_input=0.10),
 }
-
-_FRAME_TOKENS = 600
-"""Room for what a provider adds around a prompt: roles, the schema and its instructions."""
 
 
 def price_of(provider: str, model: str, prices: Mapping[str, Price]) -> Price | None:
@@ -71,19 +62,3 @@ def cost_usd(usage: Usage, price: Price, *, share: float = 1.0) -> float:
     input_usd = (plain + CACHE_WRITE_FACTOR * usage.cache_write_tokens) * price.input
     live_usd = (input_usd + usage.cached_tokens * cached_price + usage.output_tokens * price.output) / 1_000_000
     return share * live_usd
-
-
-def output_ceiling(prompt: Prompt) -> int:
-    """Most output tokens a network model is allowed for this prompt (its `max_tokens`)."""
-    if prompt.output_tokens is not None:
-        return prompt.output_tokens
-    return LABEL_OUTPUT_TOKENS if prompt.labels else WRITING_OUTPUT_TOKENS
-
-
-def ceiling(prompt: Prompt) -> Usage:
-    """The most one call can use: no token is shorter than a byte, and all input may have to be written to the cache."""
-    parts = (prompt.system, prompt.shared, prompt.specific, *prompt.labels)
-    input_tokens = _FRAME_TOKENS + sum(len(part.encode("utf-8", "replace")) for part in parts)
-    return Usage(
-        calls=1, input_tokens=input_tokens, cache_write_tokens=input_tokens, output_tokens=output_ceiling(prompt)
-    )

@@ -11,7 +11,8 @@ import threading
 import pytest
 
 from freeal.annotation.prompts import label_prompt
-from freeal.money.prices import KNOWN_PRICES, ceiling, cost_usd
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import KNOWN_PRICES, cost_usd
 from freeal.testing.server import MessagesServer
 from freeal.types import Demonstration, Label, Task, Usage
 

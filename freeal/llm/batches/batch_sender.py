@@ -26,7 +26,8 @@ from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import OnAnswered, Sent, TryLive
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money.budget_ledger import Ledger, Reservation
-from freeal.money.prices import BATCH_SHARE, ceiling
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import BATCH_SHARE
 from freeal.types import Prompt, Reply, Status
 
 _LEAST_SHARE = 50

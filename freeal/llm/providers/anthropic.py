@@ -28,8 +28,8 @@ from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.messages_api import read_message
 from freeal.llm.replies.response_reader import Response, read_messages_response
+from freeal.money.call_ceiling import output_ceiling
 from freeal.money.current_models import nearest_current
-from freeal.money.prices import output_ceiling
 from freeal.types import Prompt, Reply
 
 DEFAULT_MODEL = "claude-haiku-5-5"

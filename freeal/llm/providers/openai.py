@@ -21,7 +21,7 @@ from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.label_logprobs import MOST_ALTERNATIVES
 from freeal.llm.replies.response_reader import Response, read_chat_response
-from freeal.money.prices import output_ceiling
+from freeal.money.call_ceiling import output_ceiling
 from freeal.types import Prompt, Reply
 
 PATH = "/chat/completions"

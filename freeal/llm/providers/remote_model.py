@@ -16,7 +16,7 @@ from freeal.llm.limits.request_pacing import Demand, Ticket
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import OnLost
 from freeal.llm.providers.optional_features import Feature, FeatureSearch
-from freeal.money.prices import output_ceiling
+from freeal.money.call_ceiling import output_ceiling
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
 _CONNECT_SECONDS = 10.0

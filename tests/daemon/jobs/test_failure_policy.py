@@ -8,7 +8,8 @@ import pytest
 
 from daemon.errors import UnknownJobError
 from daemon.jobs.cancel_and_retry import ask
-from daemon.jobs.failure_policy import exit_code, judge
+from daemon.jobs.exit_code import exit_code
+from daemon.jobs.failure_policy import judge
 from daemon.journal.job_record import Job, State
 from daemon.processes.message_protocol import Failure
 from freeal.llm.store import store_file

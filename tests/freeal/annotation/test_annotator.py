@@ -15,7 +15,8 @@ from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store.answer_store import MemoryStore, SqliteStore
 from freeal.llm.store.store_maintenance import contents
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import FREE, output_ceiling
+from freeal.money.call_ceiling import output_ceiling
+from freeal.money.prices import FREE
 from freeal.settings import Price
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.server import Fault, MessagesServer

@@ -12,7 +12,8 @@ from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, Sp
 from freeal.events import Notice, Spend
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import FREE, ceiling, cost_usd
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import FREE, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import ScriptedModel
 from freeal.types import Bill, Prompt, Reply, Status, Usage

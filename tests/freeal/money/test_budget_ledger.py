@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from freeal.errors import BudgetReachedError, ConfigError
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, ceiling, cost_usd, price_of
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, cost_usd, price_of
 from freeal.settings import Price
 from freeal.types import Bill, Prompt, Usage
 

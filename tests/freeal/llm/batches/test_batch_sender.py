@@ -23,7 +23,8 @@ from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import BATCH_SHARE, ceiling, cost_usd
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import BATCH_SHARE, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import BatchRules, MessagesServer

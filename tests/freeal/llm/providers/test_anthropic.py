@@ -15,7 +15,7 @@ from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapErro
 from freeal.llm.limits.retry import Retry
 from freeal.llm.network_route import Route
 from freeal.llm.providers.anthropic import DEFAULT_MODEL, AnthropicModel, translated
-from freeal.money.prices import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
+from freeal.money.call_ceiling import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Status, Usage
 
