@@ -74,7 +74,7 @@ def test_a_job_dropped_in_the_page_fails_is_shown_and_given_up(daemon):
         assert job["error"]["problem"] in re.sub("&#39;", "'", client.get("/").text)
         assert 'freeal_jobs{state="failed"} 1' in client.get("/metrics").text
         assert 303 == service.post(f"/jobs/{job['id']}/retry").status_code
-        service.until(lambda status: status["finished"] and "request" not in status["finished"][0])
+        service.until(lambda status: status["finished"] and status["finished"][0]["request"] is None)
         with client.stream("GET", "/events") as stream:
             lines = stream.iter_lines()
             assert ": hello" == next(lines)

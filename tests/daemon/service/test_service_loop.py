@@ -224,14 +224,15 @@ def _rewind_to_publishing(world, job, place):
         journal.note(job.id, state=State.PUBLISHING)
 
 
-def test_a_retry_after_a_failed_publishing_publishes_the_new_run(world):
-    """Somebody's folder stood where the link belongs: the job fails, is mended, and the second run's output counts."""
+def test_a_folder_where_the_link_belongs_fails_the_job_before_it_runs(world):
+    """Somebody's folder stands there: nothing is asked or paid for, and once it is mended `retry` publishes."""
     obstacle = world.settings.models / "a" / "model"
     obstacle.mkdir(parents=True)
     world.drop()
     assert 1 == world.run()
     [job] = world.jobs()
-    (obstacle.parent / "versions" / job.id / "annotated.csv").write_text("of the first run")
+    assert "in use" in job.error["problem"]
+    assert not (obstacle.parent / "versions" / job.id).exists()
     obstacle.rmdir()
     with world.journal() as journal:
         ask(journal, job.id, "retry")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import socketserver
 import threading
 
 import pytest
@@ -45,37 +47,39 @@ def positive(_):
     return "positive"
 
 
+class _Socks5(socketserver.BaseRequestHandler):
+    """One connection: greeting, the name that is wanted, then bytes in both directions until either side ends."""
+
+    def handle(self):
+        """Lead the client to the server's target."""
+        self.request.recv(262)
+        self.request.sendall(b"\x05\x00")
+        wanted = self.request.recv(262)
+        self.server.names.append(wanted[5 : 5 + wanted[4]].decode())
+        self.request.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+        with socket.create_connection(self.server.target) as onward, contextlib.suppress(OSError):
+            other = {self.request: onward, onward: self.request}
+            while True:
+                for source in select.select(list(other), [], [])[0]:
+                    data = source.recv(65_536)
+                    if not data:
+                        return
+                    other[source].sendall(data)
+
+
 @contextlib.contextmanager
 def socks5(server):
     """A SOCKS5 proxy that leads every name to `server`; gives its port and the names it was asked for."""
-    names = []
-    listening = socket.create_server(("127.0.0.1", 0))
-    target = ("127.0.0.1", int(server.base_url.rpartition(":")[2]))
-
-    def copy(source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65_536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def serve():
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listening.accept()
-                client.recv(262)
-                client.sendall(b"\x05\x00")
-                request = client.recv(262)
-                names.append(request[5 : 5 + request[4]].decode())
-                client.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
-                onward = socket.create_connection(target)
-                for pair in ((client, onward), (onward, client)):
-                    threading.Thread(target=copy, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listening.getsockname()[1], names
-    finally:
-        listening.close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Socks5) as proxy:
+        proxy.names = []
+        proxy.target = ("127.0.0.1", int(server.base_url.rpartition(":")[2]))
+        serving = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            yield proxy.server_address[1], proxy.names
+        finally:
+            proxy.shutdown()
+            serving.join()
 
 
 @pytest.mark.parametrize("provider", BOTH)
