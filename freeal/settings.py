@@ -95,7 +95,9 @@ class StudentSettings(Section):
         "auto", description="finetune = train the encoder; frozen = linear head on its features, seconds on CPU"
     )
     epochs: PositiveInt | None = Field(None, description="null = chosen from the number of texts")
-    warmup_epochs: PositiveInt = Field(2, description="plain epochs before the clean split is trusted")
+    warmup_epochs: PositiveInt | None = Field(
+        None, description="plain epochs before clean_split: mixture and mixup begin; null = 2, at most half of epochs"
+    )
     batch_size: PositiveInt = Field(32, description="texts per training step")
     learning_rate: PositiveFloat | None = Field(None, description="null = 2e-5 scaled to the model's width")
     max_length: PositiveInt = Field(
@@ -110,8 +112,13 @@ class StudentSettings(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto = bf16 where the processor computes it"
     )
-    clean_split: Literal["mixture", "none"] = Field(
-        "mixture", description="mixture = learn from labels that the losses speak for; none = from all, as they are"
+    clean_split: Literal["posterior", "mixture", "none"] = Field(
+        "posterior",
+        description="posterior = learn from all labels, each as far as all voices together speak for it; mixture = "
+        "from those that the losses speak for (the paper's split); none = from all, as they are",
+    )
+    clean_threshold: float = Field(
+        0.7, ge=0.0, le=1.0, description="with clean_split: mixture, P(clean) above which a label is learned from"
     )
     mixup: bool = Field(default=True, description="mix clean texts at the encoder's output (lambda ~ Beta(4, 4))")
     consistency: Literal["auto", "always", "never"] = Field(
@@ -146,11 +153,11 @@ class LoopSettings(Section):
         0.2, le=1.0, description="share of each label's cleanest texts that representatives come from"
     )
     clean_threshold: float = Field(
-        0.7, ge=0.0, le=1.0, description="P(clean) above which a label is trusted and not asked again"
+        0.9, ge=0.0, le=1.0, description="probability above which a label is trusted and not asked again"
     )
     label_meanings: Literal["auto", "off"] = Field(
         "auto",
-        description="auto = how near a text is to each label's description counts beside the answers of a local model",
+        description="auto = how near a text is to each label's description counts as far as the answers bear it out",
     )
     annotate_share: PositiveFloat = Field(
         1.0, le=1.0, description="share of the distinct texts asked per round; 0.1 = a tenth, for a tenth of the cost"

@@ -164,8 +164,9 @@ Source = Literal["llm+student", "student", "llm", "abstained", "failed", "correc
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
-    """One text's outcome. `label` is None where we abstained; `confidence` is the probability of the best label;
-    `llm_label` is None where the language model gave no usable answer, or a person's word stands in its place."""
+    """One text's outcome. `label` is None where we abstained, and `held_back` the label it would have had; `confidence`
+    is the probability of the one or the other, `clean` that of `llm_label`, which is None where the language model gave
+    no usable answer, or a person's word stands in its place."""
 
     label: str | None
     confidence: float
@@ -174,3 +175,9 @@ class Decision:
     student_label: str
     clean: float
     round: int
+    held_back: str | None = None
+
+    @property
+    def likeliest(self) -> str:
+        """The label that `confidence` speaks of."""
+        return self.label or self.held_back or self.student_label

@@ -12,8 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # scripts: their 
 
 import accuracy
 import handover
+import noisy_annotators
+import numpy as np
 import sections
 import tables
+import voices
 from cells import ABSENT, RECORDED, Cell, Selection, plan
 from data_sets import DATA_SETS
 from methods import METHODS, TABLES
@@ -268,3 +271,30 @@ def test_half_a_pair_of_marks_is_refused(tmp_path):
     with pytest.raises(ValueError, match="must both stand there"):
         sections.replace(file, "accuracy", "new")
     assert "<!-- accuracy:begin -->\nold\n" == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", noisy_annotators.KINDS)
+@pytest.mark.parametrize("error", [0.04, 0.3])
+def test_made_annotators_are_wrong_as_often_as_they_should(kind, error):
+    """The share of wrong answers is exact, and no answer is outside of the labels."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 200)
+    beliefs = rng.dirichlet((1.0, 1.0, 1.0), 200)
+    answers = noisy_annotators.made(kind, truth, beliefs, error=error, labels=3, seed=1)
+    assert error == pytest.approx((answers != truth).mean())
+    assert {0, 1, 2} == set(answers.tolist())
+
+
+def test_the_grid_of_voices_measures_both_rules_and_three_students():
+    """On made texts a poor annotator ends higher by the posterior than it began, and every figure is a share."""
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 2, 300)
+    features = rng.normal(size=(300, 8)) + 3.0 * truth[:, None]
+    answers = np.where(rng.random(300) < 0.25, 1 - truth, truth)
+    near = np.full((300, 2), 0.5)
+    pool = voices.Drawn([str(n) for n in range(300)], truth, features, near, 2, (features, truth))
+    found = voices.measure(pool, answers, seed=0)
+    assert all(0.0 <= value <= 1.0 for value in dataclasses.astuple(found))
+    assert found.annotator + 0.05 < found.final
+    assert "| made |" in voices.table({"made": [found]})
+    assert "of 1 cells" in voices.in_short({"made": [found]}).splitlines()[1]

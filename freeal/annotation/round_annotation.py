@@ -92,9 +92,13 @@ class Questions:
         """A small model's answers joined with the nearness of each text to the labels' meanings."""
         if self.settings.label_meanings == "off" or not any(note.distribution for note in notes):
             return list(notes)
-        texts = [self.pool.texts[note.index] for note in notes]
-        near = await self.on_device(lambda: label_similarity.nearness(texts, self.task.labels, self.trainer.embed))
+        near = await self.nearness([note.index for note in notes])
         return label_similarity.joined(notes, near, self.task.names)
+
+    async def nearness(self, indices: Sequence[int]) -> np.ndarray:
+        """Probabilities [len(indices), labels] by the labels' meanings alone."""
+        texts = [self.pool.texts[index] for index in indices]
+        return await self.on_device(lambda: label_similarity.nearness(texts, self.task.labels, self.trainer.embed))
 
     async def shortlists(self, indices: Sequence[int], proba: np.ndarray | None) -> list[Shortlist]:
         """The labels each text is asked about: None, all of them, unless there are many.

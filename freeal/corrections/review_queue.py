@@ -3,13 +3,9 @@
 A look is worth most where the label is likely wrong, where few texts speak for it, and where it settles many rows.
 
     value  = doubt * rarity * reach
-    doubt  = (disagreement + (1 - clean) + (1 - margin)) / 3
-    rarity = sqrt(mean texts per given label / texts with this row's label), within 1 to 3
+    doubt  = 1 - confidence: the probability, with all voices weighed, that the final label is wrong
+    rarity = sqrt(mean texts per label / texts with this row's label), within 1 to 3
     reach  = 1 + log2(rows with this text)
-
-`disagreement` is 1 where language model and student differ or no usable answer came, `clean` the probability that the
-language model's label is right, `margin` the student's best probability minus its second. Of a text the language model
-was never asked about (`loop.annotate_share`) nothing is known but the margin: disagreement is 0 and clean 0.5.
 """
 
 from __future__ import annotations
@@ -69,7 +65,7 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -
     What a person has labelled already is not among them; texts whose true label the CSV holds come behind all others.
     """
     rows = Counter(index for index in pool.row_index if index != EMPTY)
-    values = _values(state, pool, decisions, rows)
+    values = _values(pool, decisions, rows)
     unseen = np.flatnonzero([Status.CORRECTED not in note.statuses for note in state.annotations])
     known = np.zeros(len(pool), dtype=bool)
     known[sorted(_told(pool))] = True
@@ -136,21 +132,14 @@ def _margins(proba: np.ndarray) -> np.ndarray:
     return np.asarray(best[:, 1] - best[:, 0])
 
 
-def _asked(state: RoundState) -> np.ndarray:
-    return np.array([Status.NOT_ASKED not in note.statuses for note in state.annotations])
-
-
-def _values(state: RoundState, pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np.ndarray:
-    asked = _asked(state)
-    differs = np.array([one.llm_label != one.student_label for one in decisions], dtype=float)
-    clean = np.array([one.clean for one in decisions])
-    doubt = np.where(asked, differs + (1.0 - clean), 0.5) + (1.0 - _margins(state.proba))
-    given = [one.label or one.student_label for one in decisions]
+def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np.ndarray:
+    doubt = 1.0 - np.array([one.confidence for one in decisions])
+    given = [one.likeliest for one in decisions]
     sizes = Counter(given)
     mean = len(given) / len(sizes)
     rarity = np.array([min(RAREST, max(1.0, math.sqrt(mean / sizes[label]))) for label in given])
     reach = 1.0 + np.log2([rows[index] for index in range(len(pool))])
-    return np.asarray(doubt / 3 * rarity * reach)
+    return np.asarray(doubt * rarity * reach)
 
 
 def _why(state: RoundState, decisions: Sequence[Decision], index: int, rows: Counter[int]) -> tuple[str, ...]:

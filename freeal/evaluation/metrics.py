@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Container, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -79,34 +79,26 @@ class Evaluation:
         return Evaluation(kept, self.groups)
 
 
-class Judged(Protocol):
-    """What a student says of a pool, indexed alike; see `freeal.student.protocols.Training`."""
-
-    @property
-    def clean_probability(self) -> np.ndarray:
-        """float32 [n]."""
-
-    @property
-    def proba(self) -> np.ndarray:
-        """float32 [n, labels]."""
-
-
 def round_metrics(
     number: int,
     *,
     asked: Sequence[Annotation],
     annotations: Sequence[Annotation],
-    training: Judged,
+    proba: np.ndarray,
+    clean_probability: np.ndarray,
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
 ) -> dict[str, Any]:
-    """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd)."""
+    """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd).
+
+    `proba` [n, labels] is the student's, `clean_probability` [n] that of the annotations' labels.
+    """
     llm_labels = [None if Status.CORRECTED in note.statuses else note.label for note in annotations]
-    student_labels = [labels[label_id] for label_id in training.proba.argmax(axis=1)]
+    student_labels = [labels[label_id] for label_id in proba.argmax(axis=1)]
     clean = [
         note.label is not None and float(probability) > clean_threshold
-        for note, probability in zip(annotations, training.clean_probability, strict=True)
+        for note, probability in zip(annotations, clean_probability, strict=True)
     ]
     entry: dict[str, Any] = {
         "round": number,
@@ -143,6 +135,9 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
     given = [decision.label if decision is not None else None for decision in judged]
     confidence = np.array([decision.confidence if decision is not None else 0.0 for decision in judged])
     right = np.array([a == b for a, b in zip(given, truth, strict=True)])
+    # confidence speaks of the label that was held back as well
+    likeliest = [decision.likeliest if decision is not None else None for decision in judged]
+    meant = np.array([a == b for a, b in zip(likeliest, truth, strict=True)])
     return (
         final
         | _per_class(truth, given, labels)
@@ -152,8 +147,8 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
             "accuracy": round(float(right.mean()), 4),
             "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
             "evaluated_rows": len(truth),
-            "calibration_error": round(calibration_error(confidence, right), 4),
-            "coverage_curve": coverage_curve(confidence, right),
+            "calibration_error": round(calibration_error(confidence, meant), 4),
+            "coverage_curve": coverage_curve(confidence, meant),
         }
     )
 

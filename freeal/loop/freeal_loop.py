@@ -21,6 +21,7 @@ import numpy as np
 
 from freeal.aggregation import answer_ensemble
 from freeal.aggregation.candidate_labels import candidates_of
+from freeal.aggregation.label_posterior import Evidence, LabelPosterior, evidence_of
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.first_demonstrations import InitialDemonstrations, starting_demonstrations
 from freeal.annotation.round_annotation import Questions
@@ -65,6 +66,7 @@ class Loop:
     emit: Emit
     known: Known = dataclasses.field(default_factory=Known)
     turn: DeviceTurn = always
+    _found_nearness: list[np.ndarray] = dataclasses.field(default_factory=list, init=False, repr=False)
 
     @property
     def questions(self) -> Questions:
@@ -113,7 +115,11 @@ class Loop:
         candidates = previous.representatives if previous and chosen_by_student else initial.demonstrations
         if previous is not None:
             answers = await self.questions.again(
-                number, await self._to_ask(previous), candidates, proba=previous.proba, embeddings=previous.embeddings
+                number,
+                await self._to_ask(previous),
+                candidates,
+                proba=previous.posterior,
+                embeddings=previous.embeddings,
             )
         else:
             zero_shot = initial.annotations
@@ -126,18 +132,22 @@ class Loop:
             if not answers:
                 return None
             training = None
+            evidence = await self._evidence(annotations)
             state = settled_round.state(
                 previous,
                 asked=answers,
                 annotations=annotations,
                 shown=candidates,
+                posterior=evidence.posterior(previous.held_out),
                 labels=self.task.names,
                 clean_threshold=self.settings.clean_threshold,
                 evaluation=self.evaluation,
             )
         else:
-            training = await self._train(number, annotations)
-            state = self._finish(number, asked=answers, annotations=annotations, shown=candidates, training=training)
+            training, posterior = await self._train(number, annotations)
+            state = self._finish(
+                number, asked=answers, annotations=annotations, shown=candidates, training=training, posterior=posterior
+            )
         state.metrics.update(
             changed=changed,
             seconds=round(time.monotonic() - started, 3),
@@ -163,7 +173,7 @@ class Loop:
             for index in range(len(self.pool))
             if index not in self.known.confirmed and not self._is_clean(previous, index)
         ]
-        return unclean if len(unclean) <= count else query_selection.most_open(previous.proba, unclean, count)
+        return unclean if len(unclean) <= count else query_selection.most_open(previous.posterior, unclean, count)
 
     def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:
         unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool))}
@@ -175,7 +185,7 @@ class Loop:
         trusted = float(state.clean_probability[index]) > self.settings.clean_threshold
         return trusted and state.annotations[index].label is not None
 
-    async def _train(self, number: int, annotations: Sequence[Annotation]) -> Training:
+    async def _train(self, number: int, annotations: Sequence[Annotation]) -> tuple[Training, LabelPosterior]:
         label_ids = self._label_ids(annotations)
         if all(label_id == NO_LABEL for label_id in label_ids):
             why = self.annotator.unusable
@@ -190,18 +200,37 @@ class Loop:
             anyio.from_thread.check_cancelled()  # a stop ends the training here; the round is done again
             self.emit(Progress("training", number, done, total, "steps"))
 
-        resolves = self.settings.candidates == "resolve"
+        evidence = await self._evidence(annotations)
         data = LabelledTexts(
             self.pool.texts,
             label_ids,
-            candidates=candidates_of(annotations, self.task.names) if resolves else None,
+            candidates=evidence.candidates,
             paraphrases=self.pool.paraphrases,
             confirmed=self.known.mask(len(self.pool)),
             groups=None if self.pool.groups is None else np.array(self.pool.groups),
+            weigh=evidence.targets,
         )
-        return await self.questions.on_device(
+        training = await self.questions.on_device(
             lambda: self.trainer.fit(data, labels=self.task.names, seed=self.seed + number, on_step=on_step)
         )
+        return training, evidence.posterior(training.held_out)
+
+    async def _evidence(self, annotations: Sequence[Annotation]) -> Evidence:
+        resolves = self.settings.candidates == "resolve"
+        return evidence_of(
+            annotations,
+            self.task.names,
+            nearness=await self._nearness(annotations),
+            candidates=candidates_of(annotations, self.task.names) if resolves else None,
+        )
+
+    async def _nearness(self, annotations: Sequence[Annotation]) -> np.ndarray | None:
+        """The labels' meanings as a voice, the same in every round; answers with probabilities have it in them."""
+        if self.settings.label_meanings == "off" or any(note.distribution for note in annotations if _asked(note)):
+            return None
+        if not self._found_nearness:
+            self._found_nearness.append(await self.questions.nearness(range(len(self.pool))))
+        return self._found_nearness[0]
 
     def _label_ids(self, annotations: Sequence[Annotation]) -> list[int]:
         names = self.task.names
@@ -215,15 +244,17 @@ class Loop:
         annotations: Sequence[Annotation],
         shown: Sequence[Demonstration],
         training: Training,
+        posterior: LabelPosterior,
     ) -> RoundState:
         label_ids = np.array(self._label_ids(annotations))
+        clean_probability = posterior.of(label_ids)
         agree = (training.proba.argmax(axis=1) == label_ids) & (label_ids != NO_LABEL)
         agree[list(self.pool.held_out)] = False
         chosen = choose.representatives(
             training.embeddings,
             label_ids,
             agree,
-            training.clean_probability,
+            clean_probability,
             per_class=self.settings.demos_per_class,
             top_share=self.settings.top_share,
             seed=self.seed + number,
@@ -233,7 +264,8 @@ class Loop:
             number,
             asked=asked,
             annotations=annotations,
-            training=training,
+            proba=training.proba,
+            clean_probability=clean_probability,
             labels=names,
             clean_threshold=self.settings.clean_threshold,
             evaluation=self.evaluation,
@@ -246,12 +278,18 @@ class Loop:
             representatives=tuple(
                 Demonstration(self.pool.texts[index], names[label_ids[index]], "student", index) for index in chosen
             ),
-            clean_probability=training.clean_probability,
+            held_out=training.held_out,
+            posterior=posterior.proba.astype(np.float32),
+            clean_probability=clean_probability,
             proba=training.proba,
             embeddings=training.embeddings,
             losses=training.losses,
             metrics=metrics,
         )
+
+
+def _asked(note: Annotation) -> bool:
+    return Status.CORRECTED not in note.statuses
 
 
 def _changed(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:

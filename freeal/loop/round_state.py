@@ -19,7 +19,9 @@ from freeal.files import atomic_write
 from freeal.student.protocols import Student
 from freeal.types import Annotation, Demonstration, Status
 
-FORMAT = 3
+FORMAT = 4
+
+_ARRAYS = ("held_out", "posterior", "clean_probability", "proba", "embeddings", "losses")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class RoundState:
 
     `asked` are this round's own answers, `annotations` the best known of all rounds so far; what the LLM was shown in
     this round was drawn from `demonstrations`, `representatives` were chosen from the trained student for the next.
+    `held_out` [n, labels] are the logits of heads that did not learn a text's label, `posterior` [n, labels] is what
+    all voices say together, `clean_probability` [n] its probability of the annotation's label, 0 where there is none;
+    `proba` [n, labels] is the student's.
     """
 
     round: int
@@ -35,6 +40,8 @@ class RoundState:
     annotations: tuple[Annotation, ...]
     demonstrations: tuple[Demonstration, ...]
     representatives: tuple[Demonstration, ...]
+    held_out: np.ndarray
+    posterior: np.ndarray
     clean_probability: np.ndarray
     proba: np.ndarray
     embeddings: np.ndarray
@@ -85,7 +92,7 @@ class RoundStore:
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
                 settled=content["settled"],
-                **{name: arrays[name] for name in ("clean_probability", "proba", "embeddings", "losses")},
+                **{name: arrays[name] for name in _ARRAYS},
             )
 
     def save(self, state: RoundState, student: Student | None) -> None:
@@ -110,10 +117,7 @@ class RoundStore:
         atomic_write.write_json(temporary / "round.json", content)
         np.savez(
             temporary / "arrays.npz",
-            clean_probability=state.clean_probability,
-            proba=state.proba,
-            embeddings=state.embeddings,
-            losses=state.losses,
+            **{name: getattr(state, name) for name in _ARRAYS},
         )
         atomic_write.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from freeal.aggregation.label_posterior import LabelPosterior
 from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.loop.round_state import RoundState
+from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation, Demonstration
 
 
@@ -20,24 +22,30 @@ def state(
     asked: Sequence[Annotation],
     annotations: Sequence[Annotation],
     shown: Sequence[Demonstration],
+    posterior: LabelPosterior,
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
 ) -> RoundState:
-    """The round after `previous`, without `changed`, `seconds` and money among its metrics."""
+    """The round after `previous`, without `changed`, `seconds` and money among its metrics; `posterior` weighs the new
+    annotations with what the student of before says out of fold."""
     number = previous.round + 1
-    judged = dataclasses.replace(previous, clean_probability=_clean_probability(previous, annotations, labels))
+    label_ids = np.array([NO_LABEL if note.label is None else labels.index(note.label) for note in annotations])
+    clean_probability = posterior.of(label_ids)
     metrics = round_metrics(
         number,
         asked=asked,
         annotations=annotations,
-        training=judged,
+        proba=previous.proba,
+        clean_probability=clean_probability,
         labels=labels,
         clean_threshold=clean_threshold,
         evaluation=evaluation,
     )
     return dataclasses.replace(
-        judged,
+        previous,
+        posterior=posterior.proba.astype(np.float32),
+        clean_probability=clean_probability,
         round=number,
         asked=tuple(asked),
         annotations=tuple(annotations),
@@ -45,13 +53,3 @@ def state(
         metrics=metrics,
         settled=True,
     )
-
-
-def _clean_probability(previous: RoundState, annotations: Sequence[Annotation], labels: tuple[str, ...]) -> np.ndarray:
-    """That of the round before, which spoke of its labels; of a new label, what the student gives it: it has not
-    learned from that one."""
-    clean = previous.clean_probability.copy()
-    for index, (old, new) in enumerate(zip(previous.annotations, annotations, strict=True)):
-        if new.label != old.label:
-            clean[index] = 0.0 if new.label is None else previous.proba[index, labels.index(new.label)]
-    return clean

@@ -124,11 +124,13 @@ def _about_the_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[
     if run.result.budget_reached:
         yield Advice("The budget was reached: later rows have no answer of the language model.", "answers")
     zero = metrics["baselines"].get("llm_zero_shot")
-    if zero is not None and zero >= final["accuracy"]:
+    # abstaining is no error of the labels: what was held back counts as what it would have been
+    accuracy = final["coverage_curve"][-1]["accuracy"] if "coverage_curve" in final else None
+    if zero is not None and accuracy is not None and zero >= accuracy:
         yield Advice("The rounds gained nothing: without demonstrations the LLM was as good.", "rounds")
     alone = run.result.best.metrics.get("llm_accuracy")
-    if alone is not None and alone > final["accuracy"]:
-        by = f"{(alone - final['accuracy']) * 100:.1f} points"
+    if alone is not None and accuracy is not None and alone > accuracy:
+        by = f"{(alone - accuracy) * 100:.1f} points"
         yield Advice(f"The language model alone was right more often than the final labels, by {by}.", "rounds")
     if final["llm_student_agreement"] < _LOW_AGREEMENT:
         agreed = percent(final["llm_student_agreement"])

@@ -157,8 +157,8 @@ def _losses(data: ReportData) -> tuple[Figure, ...]:
     if data.losses is None:
         return ()
     reading = (
-        "How hard each answer was to learn. Right answers are learned early, so a mixture of two distributions tells "
-        "clean ones from wrong ones; each label with enough texts has a mixture of its own, so the parts may overlap."
+        "How hard each answer is to tell from the other texts. Clean ones are those whose probability of being right, "
+        "with all voices weighed, is above the threshold; a hard one may be right, where the language model is good."
     )
     return (_histogram("Loss of the answers, kept round", data.losses, reading),)
 

@@ -60,7 +60,7 @@ def losses(run: FinishedRun) -> Histogram | None:
     edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-3), 31)
     series = tuple(
         (name, tuple(int(number) for number in np.histogram(values[kind], edges)[0]))
-        for name, kind in ((f"clean: P(clean) above {threshold:g}", clean), ("not clean", ~clean))
+        for name, kind in ((f"clean: P(right) above {threshold:g}", clean), ("not clean", ~clean))
     )
     mark = float(values[clean].max()) if clean.any() and not clean.all() else None
     return Histogram("loss", "text", tuple(map(float, edges)), series, mark, "largest clean loss")

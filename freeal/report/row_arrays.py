@@ -28,6 +28,7 @@ class Rows:
     labels: tuple[str, ...]
     index: np.ndarray
     final: np.ndarray
+    likeliest: np.ndarray
     llm: np.ndarray
     student: np.ndarray
     truth: np.ndarray
@@ -53,6 +54,7 @@ class Rows:
             labels=names,
             index=index,
             final=spread([ids[one.label] for one in run.decisions]),
+            likeliest=spread([ids[one.likeliest] for one in run.decisions]),
             llm=spread([ids[one.llm_label] for one in run.decisions]),
             student=spread([ids[one.student_label] for one in run.decisions]),
             truth=np.array([ids[label] for label in truth]),

@@ -6,7 +6,7 @@ import numpy as np
 
 from freeal.evaluation import confidence_intervals
 from freeal.report.report_data import Bin, Confusion, Coverage, Histogram
-from freeal.report.row_arrays import NONE, Rows
+from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
 
 MOST_LABELS = 20
@@ -67,13 +67,14 @@ def reliability(rows: Rows) -> tuple[Bin, ...]:
 
 
 def coverage(run: FinishedRun, rows: Rows) -> Coverage:
-    """Twenty shares of the surest rows. The expected accuracy is their mean confidence, over all rows with text."""
+    """Twenty shares of the surest rows. The expected accuracy is their mean confidence, over all rows with text.
+
+    The curve asks what would happen at other thresholds: where we abstained, the label that was held back counts.
+    """
     surest = np.sort(rows.confidence[rows.with_text])[::-1]
     expected = np.cumsum(surest) / np.arange(1, len(surest) + 1)
-    # the curve asks what would happen at other thresholds: where we abstained, the label that was not given
-    given = np.where((rows.final == NONE) & rows.with_text, rows.student, rows.final)
     order = np.argsort(-rows.confidence[rows.known], kind="stable")
-    true = np.cumsum((given == rows.truth)[rows.known][order]) / np.arange(1, len(order) + 1)
+    true = np.cumsum((rows.likeliest == rows.truth)[rows.known][order]) / np.arange(1, len(order) + 1)
     points = []
     for step in range(1, _COVERAGES + 1):
         share = step / _COVERAGES

@@ -12,9 +12,10 @@ from freeal.student.encoder.token_batches import Tokens
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
-from freeal.student.trainer_base import EncoderTrainer, checked_ids, robust_probe
+from freeal.student.trainer_base import EncoderTrainer, checked_ids
 from freeal.student.training import hyperparameters, temperature_scaling
-from freeal.student.training.label_trust import Pool, judge
+from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
 from freeal.student.training.robust_training import RobustTraining
 
@@ -44,14 +45,17 @@ class TransformerTrainer(EncoderTrainer):
         )
         steps = Steps(on_step)
         steps(0, plan.steps(len(data.texts)))
+        fitted = self._probe(encoder, data, ids, held_out, seed=seed, steps=steps)
         pool = Pool(
             tokens=encoder.tokenize(data.texts),
             label_ids=ids,
             held_out=held_out,
-            probe_logits=self._probe(encoder, data, ids, held_out, seed=seed, steps=steps),
+            probe_logits=fitted.logits,
             candidates=data.candidates,
             paraphrases=_paraphrase_tokens(encoder, data.paraphrases),
             confirmed=data.confirmed,
+            targets=fitted.targets if self.settings.clean_split == "posterior" else None,
+            threshold=self.settings.clean_threshold,
         )
         with self._start.compute.seeded(seed):
             RobustTraining(encoder, pool, plan, rng=rng).run(steps)
@@ -59,31 +63,26 @@ class TransformerTrainer(EncoderTrainer):
 
     def _probe(
         self, encoder: Encoder, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, seed: int, steps: Steps
-    ) -> np.ndarray:
+    ) -> CrossFit:
+        """What heads that did not learn a text's label say of it; the head that fine-tuning starts from is set."""
         # linear probing, then fine-tuning (Kumar et al., ICLR 2022): a random head would first pull the features apart
         features = self._start.features(data.texts, encoder, on_batch=steps.still)
-        known = np.flatnonzero(ids != NO_LABEL)
         labels = encoder.head.out_features
-        head = robust_probe(
-            features[known],
-            ids[known],
-            labels=labels,
-            seed=seed,
-            usable=~held_out[known],
-            confirmed=None if data.confirmed is None else data.confirmed[known],
-            groups=None if data.groups is None else data.groups[known],
-            filtered=self.filtered,
-        )
+        fitted = cross_fit(features, ids, data, labels=labels, seed=seed, usable=~held_out)
+        if self.settings.clean_split == "posterior":
+            head = taught_probe(features, fitted, ids, data, seed=seed, usable=~held_out)
+        else:
+            head = fitted.plain
         encoder.set_head(head.weight, head.bias)
-        logits = np.zeros((len(ids), labels), dtype=np.float32)
-        logits[known] = head.held_out
-        return logits
+        return fitted
 
     def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
         features, logits = encoder.score(pool.tokens, on_batch=steps.still)
-        losses, probability = judge(pool, logits)
         kept = pool.held_out
-        temperature = temperature_scaling.temperature(logits[kept], pool.label_ids[kept])
+        if pool.targets is None:
+            temperature = temperature_scaling.temperature(logits[kept], pool.label_ids[kept])
+        else:
+            temperature = temperature_scaling.temperature_to(logits[kept], pool.targets[kept])
         encoder.cool(temperature)
         card = Card(
             labels=labels,
@@ -95,10 +94,10 @@ class TransformerTrainer(EncoderTrainer):
         )
         return Training(
             student=TextClassifier(encoder, card),
-            clean_probability=probability,
+            held_out=pool.probe_logits.astype(np.float32),
             proba=softmax(logits / temperature),
             embeddings=unit(features),
-            losses=losses,
+            losses=label_losses(pool.probe_logits, pool.label_ids),
         )
 
 

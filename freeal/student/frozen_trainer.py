@@ -7,23 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.selection import clean_split
 from freeal.student.encoder.encoder import unit
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.protocols import LabelledTexts, Training
 from freeal.student.trainer_base import EncoderTrainer, checked_ids, robust_probe
 from freeal.student.training import temperature_scaling, training_targets
-from freeal.student.training.linear_probe import Probe, cross_entropy, softmax
+from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.linear_probe import Probe, softmax
 
 HEAD_STEPS = 1
 """Beside one step per text: the head."""
 
 
 class FrozenTrainer(EncoderTrainer):
-    """Fits a linear head on clean labels; features are computed once per text and kept between rounds.
+    """Fits a linear head; features are computed once per text and kept between rounds.
 
-    Losses, P(clean) and the temperature come from cross-validated logits: of heads that did not see the text.
+    Losses and the temperature come from cross-validated logits: of heads that did not see the text.
     """
 
     mode = "frozen"
@@ -35,12 +35,14 @@ class FrozenTrainer(EncoderTrainer):
         features = self._start.features(
             data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)
         )
-        known = np.flatnonzero(ids != NO_LABEL)
-        head = self._head(features[known], ids[known], data, known, seed=seed, labels=len(labels))
-        losses, probability = _judged(head, ids, known)
-        if data.confirmed is not None:
-            probability[data.confirmed] = 1.0
-        temperature = temperature_scaling.temperature(head.held_out, ids[known])
+        everyone = np.ones(len(ids), dtype=bool)
+        fitted = cross_fit(features, ids, data, labels=len(labels), seed=seed, usable=everyone)
+        if self.settings.clean_split == "posterior":
+            head = taught_probe(features, fitted, ids, data, seed=seed, usable=everyone)
+            temperature = temperature_scaling.temperature_to(head.held_out[fitted.known], fitted.targets[fitted.known])
+        else:
+            head = self._head(features, ids, data, fitted, seed=seed, labels=len(labels))
+            temperature = temperature_scaling.temperature(head.held_out, ids[fitted.known])
         encoder.set_head(head.weight, head.bias)
         encoder.cool(temperature)
         card = Card(
@@ -54,10 +56,10 @@ class FrozenTrainer(EncoderTrainer):
         on_step(len(data.texts) + HEAD_STEPS, len(data.texts) + HEAD_STEPS)
         return Training(
             student=TextClassifier(encoder, card),
-            clean_probability=probability,
-            proba=softmax((features @ head.weight.T + head.bias) / temperature),
+            held_out=fitted.logits.astype(np.float32),
+            proba=softmax(head.logits(features) / temperature),
             embeddings=unit(features),
-            losses=losses,
+            losses=label_losses(fitted.logits, ids),
         )
 
     def _head(
@@ -65,34 +67,31 @@ class FrozenTrainer(EncoderTrainer):
         features: np.ndarray,
         label_ids: np.ndarray,
         data: LabelledTexts,
-        known: np.ndarray,
+        fitted: CrossFit,
         *,
         seed: int,
         labels: int,
     ) -> Probe:
+        """A head for labels as they are, or for those a loss mixture trusts; held-out logits are of `fitted.known`."""
+        known = fitted.known
         confirmed = None if data.confirmed is None else data.confirmed[known]
         groups = None if data.groups is None else data.groups[known]
 
-        def fitted(ids: np.ndarray) -> Probe:
+        def robust(ids: np.ndarray) -> Probe:
             return robust_probe(
-                features,
+                features[known],
                 ids,
                 labels=labels,
                 seed=seed,
                 confirmed=confirmed,
                 groups=groups,
-                filtered=self.filtered,
+                filtered=self.settings.clean_split == "mixture",
+                threshold=self.settings.clean_threshold,
             )
 
-        head = fitted(label_ids)
+        head = robust(label_ids[known])
         if data.candidates is None:
             return head
-        return fitted(training_targets.resolve(label_ids, data.candidates[known], head.held_out, labels=labels)[1])
-
-
-def _judged(head: Probe, label_ids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    losses = np.full(len(label_ids), np.nan, dtype=np.float32)
-    probability = np.zeros(len(label_ids), dtype=np.float32)
-    losses[known] = cross_entropy(head.held_out, label_ids[known])
-    probability[known] = clean_split.split(losses[known], label_ids[known])
-    return losses, probability
+        return robust(
+            training_targets.resolve(label_ids[known], data.candidates[known], head.held_out, labels=labels)[1]
+        )

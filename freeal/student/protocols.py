@@ -6,7 +6,7 @@ Training and the served classifier are different types: a `Trainer` makes a `Stu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NO_LABEL = -1
 """Label id of a pool text the LLM gave no usable answer for."""
 
+Weigh = Callable[["np.ndarray"], "np.ndarray"]
+"""From a student's out-of-fold logits [n, labels] to what it is to be taught, float [n, labels], rows of sum 1."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelledTexts:
@@ -28,6 +31,7 @@ class LabelledTexts:
     (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
     `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
+    `weigh` says what is taught in the place of labels; None: the labels as they are.
     """
 
     texts: Sequence[str]
@@ -36,6 +40,7 @@ class LabelledTexts:
     paraphrases: Sequence[str] | None = None
     confirmed: np.ndarray | None = None
     groups: np.ndarray | None = None
+    weigh: Weigh | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,15 +78,14 @@ class Student(Protocol):
 class Training:
     """What one fit leaves behind. Arrays are indexed like the texts given to `fit`.
 
-    `clean_probability` float32 [n]: P(the LLM's label is right) from the loss mixture; 0 where there was no label, 1
-    where a person has confirmed it.
+    `held_out` float32 [n, labels]: logits of each text under a classifier that has not learned its label.
     `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
     `embeddings` float32 [n, d]: unit length, for selection and retrieval.
-    `losses` float32 [n]: the per-text loss the last split was made from; nan where there was no label.
+    `losses` float32 [n]: cross entropy of each label under `held_out`; nan where there was no label.
     """
 
     student: Student
-    clean_probability: np.ndarray
+    held_out: np.ndarray
     proba: np.ndarray
     embeddings: np.ndarray
     losses: np.ndarray

@@ -85,7 +85,6 @@ class EncoderTrainer:
 
     def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
         self.settings = settings
-        self.filtered = settings.clean_split == "mixture"
         self._start = Start(settings, previous, room=room)
         self._reader = self._start
         if previous is not None or (self._start.weights.name != PACKAGED and packaged() is not None):
@@ -113,6 +112,7 @@ def robust_probe(
     confirmed: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     filtered: bool = True,
+    threshold: float = CLEAN_THRESHOLD,
 ) -> linear_probe.Probe:
     """A linear head that learned from clean labels only: once on all, split by cross-validated losses, once more.
 
@@ -127,13 +127,13 @@ def robust_probe(
     fitted = functools.partial(linear_probe.fit, scaled, label_ids, labels=labels, seed=seed, groups=groups)
     first = fitted(trusted=usable)
     if not filtered:
-        return linear_probe.Probe(first.weight / scale, first.bias, first.held_out)
+        return first.over(scale)
     losses = linear_probe.cross_entropy(first.held_out, label_ids)
     probability = clean_split.evenly(clean_split.split(losses, label_ids), losses, label_ids)
-    clean_enough = probability > CLEAN_THRESHOLD
+    clean_enough = probability > threshold
     trusted = (clean_enough if confirmed is None else clean_enough | confirmed) & usable
     second = fitted(trusted=trusted) if trusted.any() else first
-    return linear_probe.Probe(second.weight / scale, second.bias, second.held_out)
+    return second.over(scale)
 
 
 def checked_ids(label_ids: Sequence[int], *, texts: int, labels: int) -> np.ndarray:

@@ -16,10 +16,10 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.errors import TrainingError
-from freeal.selection.clean_split import split
 from freeal.student.protocols import NO_LABEL, LabelledTexts, ReadText, Training
 
 _WORDS = 256
+FOLDS = 4
 
 
 def _counts(texts: Sequence[str]) -> np.ndarray:
@@ -97,7 +97,7 @@ class TinyTrainer:
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on the labelled texts; nothing in it is random. Raises `TrainingError` when there are none.
 
-        Candidates and paraphrases are not used.
+        Candidates, paraphrases and `data.weigh` are not used.
         """
         del seed
         self.fits += 1
@@ -107,14 +107,16 @@ class TinyTrainer:
             raise TrainingError("no text has a label")
         student = _naive_bayes(_counts(texts)[known], ids[known], tuple(labels))
         proba = student.predict_proba(texts)
+        held_out = np.log(np.maximum(proba, 1e-6))
+        for fold in range(FOLDS):
+            inside, outside = known[known % FOLDS != fold], known[known % FOLDS == fold]
+            if len(inside) and len(outside):
+                other = _naive_bayes(_counts(texts)[inside], ids[inside], tuple(labels))
+                held_out[outside] = np.log(np.maximum(other.predict_proba([texts[index] for index in outside]), 1e-6))
         losses = np.full(len(texts), np.nan, dtype=np.float32)
-        losses[known] = -np.log(np.maximum(proba[known, ids[known]], 1e-6))
-        clean = np.zeros(len(texts), dtype=np.float32)
-        clean[known] = split(losses[known], ids[known])
-        if data.confirmed is not None:
-            clean[data.confirmed] = 1.0
+        losses[known] = -held_out[known, ids[known]]
         on_step(1, 1)
-        return Training(student, clean, proba, student.embed(texts), losses)
+        return Training(student, held_out, proba, student.embed(texts), losses)
 
 
 def _naive_bayes(counts: np.ndarray, ids: np.ndarray, labels: tuple[str, ...]) -> TinyStudent:

@@ -30,8 +30,13 @@ from freeal.compute import cpu_threads
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is selected and not done yet, then print its tables. 1 when a cell failed."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.update(cpu_threads.ENVIRONMENT)  # before torch is imported, by a cell
+    if "--table=voices" in words or "--table voices" in " ".join(words):  # no cells: a grid of its own
+        import voices
+
+        return voices.main(words)
+    given = _parser().parse_args(arguments)
     selection = Selection(
         tables=given.table,
         data=given.data,

@@ -34,7 +34,7 @@ METHODS: Mapping[str, Method] = {
     "robust": Method("robust student", "annotated"),
     "supervised": Method("supervised student", "supervised", {"student": _PLAIN_STUDENT}),
     # ablations: one part of the method is missing
-    "without_mixture": Method("without the mixture split", "loop", {"student": {"clean_split": "none"}}),
+    "without_mixture": Method("labels taught as they are", "loop", {"student": {"clean_split": "none"}}),
     "without_mixup": Method("without mixup", "loop", {"student": {"mixup": False}}),
     "with_consistency": Method("with consistency of two views", "loop", {"student": {"consistency": "always"}}),
     "with_paraphrases": Method(

@@ -12,7 +12,7 @@ def command(target: str, given: argparse.Namespace, parser: argparse.ArgumentPar
     """`make target` with the options that are not at their default; where the result is written is none of them."""
     defaults = vars(parser.parse_args([]))
     changed = [
-        f"--{name.replace('_', '-')} {value}"
+        f"--{name.replace('_', '-')} {','.join(map(str, value)) if isinstance(value, tuple) else value}"
         for name, value in vars(given).items()
         if name not in {"write", "note"} and value != defaults[name]
     ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 import handover
+import numpy as np
 import scores
 from cases import Case
 from cell_settings import llm_settings, student_settings
@@ -14,6 +16,7 @@ from cells import RECORDED, Cell
 from place import Folders
 from run_loop import CallCount
 
+from freeal.aggregation.label_posterior import Evidence, evidence_of
 from freeal.annotation.annotator import Annotator, LabelRequest
 from freeal.job.implementations import open_chat_model, open_trainer
 from freeal.llm.store.answer_store import SqliteStore
@@ -21,6 +24,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.types import Annotation, Status
 
 
 def ask(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
@@ -42,7 +46,9 @@ def annotated(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
         labels = handover.load(folders.record, cell, texts=case.pool.texts)
     measured, training = _student(cell, case, labels)
     measured["scores"] |= {"llm_accuracy": scores.of_pool(labels, case)}
-    measured["scores"] |= scores.of_clean_set(training.clean_probability, training.losses, labels, case)
+    ids = np.array([NO_LABEL if label is None else case.names.index(label) for label in labels])
+    clean = _evidence(labels, case).posterior(training.held_out).of(ids)
+    measured["scores"] |= scores.of_clean_set(clean, training.losses, labels, case)
     return measured
 
 
@@ -70,11 +76,21 @@ async def _zero_shot(settings: LlmSettings, case: Case, folders: Folders, count:
     return [note.label for note in notes]
 
 
+def _evidence(labels: Sequence[str | None], case: Case) -> Evidence:
+    """The labels as answers without probabilities, and no other voice."""
+    notes = [Annotation(index, label, 1.0, (Status.OK,), 1) for index, label in enumerate(labels)]
+    return evidence_of(notes, tuple(case.names))
+
+
 def _student(cell: Cell, case: Case, labels: list[str | None]) -> tuple[dict[str, Any], Training]:
     """A student trained on `labels` (by pool index) as the first round of the loop trains it."""
     trainer = open_trainer(student_settings(cell), texts=len(case.pool))
     training = trainer.fit(
-        LabelledTexts(case.pool.texts, [NO_LABEL if label is None else case.names.index(label) for label in labels]),
+        LabelledTexts(
+            case.pool.texts,
+            [NO_LABEL if label is None else case.names.index(label) for label in labels],
+            weigh=_evidence(labels, case).targets,
+        ),
         labels=case.names,
         seed=cell.seed + 1,
         on_step=lambda done, total: None,

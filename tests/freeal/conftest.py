@@ -27,6 +27,13 @@ def _annotation(index: int, label: str | None, round_number: int) -> Annotation:
     return Annotation(index, label, 0.9 if label else 0.0, (status,), round_number)
 
 
+def _posterior(llm: Sequence[str | None], clean: Sequence[float], proba: Sequence[Sequence[float]]) -> np.ndarray:
+    """P(clean) to the LLM's label ("no" is the first), the rest to what the student says."""
+    shares = np.array([0.0 if label is None else share for label, share in zip(llm, clean, strict=True)])
+    said = np.array([label == "yes" for label in llm], dtype=int)
+    return np.asarray(shares[:, None] * np.eye(2)[said] + (1.0 - shares[:, None]) * np.array(proba), dtype=np.float32)
+
+
 @pytest.fixture
 def make_round() -> Callable[..., RoundState]:
     """A finished round from the LLM's labels, P(clean) and the student's probabilities, one entry per pool text."""
@@ -46,6 +53,8 @@ def make_round() -> Callable[..., RoundState]:
             annotations=notes,
             demonstrations=(),
             representatives=(),
+            held_out=np.log(np.maximum(np.array(proba, dtype=np.float32), 1e-6)),
+            posterior=_posterior(llm, clean, proba),
             clean_probability=np.array(clean, dtype=np.float32),
             proba=np.array(proba, dtype=np.float32),
             embeddings=np.eye(len(llm), dtype=np.float32),

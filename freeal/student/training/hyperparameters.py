@@ -9,6 +9,7 @@ from freeal.settings import StudentSettings
 REFERENCE_WIDTH = 768
 REFERENCE_RATE = 2e-5
 HIGHEST_RATE = 5e-4
+DEFAULT_WARMUP_EPOCHS = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def write(settings: StudentSettings, *, labelled: int, width: int, paraphrased: 
     epochs = settings.epochs or default_epochs(labelled)
     return Recipe(
         epochs=epochs,
-        warmup_epochs=min(settings.warmup_epochs, max(1, epochs // 2)),
+        warmup_epochs=settings.warmup_epochs or min(DEFAULT_WARMUP_EPOCHS, max(1, epochs // 2)),
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate or default_learning_rate(width),
         filtered=settings.clean_split == "mixture",

@@ -22,7 +22,8 @@ class Pool:
     calibrate), whose texts are used like unlabelled ones; `probe_logits` float [n, labels]: cross-validated logits of a
     linear probe; `candidates` float [n, labels] or None: what else a text's label may be, weighed; `paraphrases`: the
     tokens of each text in other words, empty where there are none, or None; `confirmed` bool [n] or None: labels that
-    are right.
+    are right. `targets` float32 [n, labels]: what is taught in the place of labels, or None. `threshold`: P(clean)
+    above which a label is learned from.
     """
 
     tokens: Tokens
@@ -32,6 +33,8 @@ class Pool:
     candidates: np.ndarray | None = None
     paraphrases: Tokens | None = None
     confirmed: np.ndarray | None = None
+    targets: np.ndarray | None = None
+    threshold: float = CLEAN_THRESHOLD
 
     @property
     def labelled(self) -> np.ndarray:
@@ -54,6 +57,8 @@ class Lesson:
 
 def lesson(pool: Pool, logits: np.ndarray | None, *, filtered: bool) -> Lesson:
     """The next epoch's, from the network's `logits` [n, labels] in evaluation mode, or the probe's where None."""
+    if pool.targets is not None:
+        return Lesson(pool.targets, pool.learned)
     shape = pool.probe_logits.shape[1]
     best = pool.probe_logits if logits is None else logits
     taught, favoured = training_targets.resolve(pool.label_ids, pool.candidates, best, labels=shape)
@@ -62,7 +67,7 @@ def lesson(pool: Pool, logits: np.ndarray | None, *, filtered: bool) -> Lesson:
     losses, probability = judge(dataclasses.replace(pool, label_ids=favoured), logits)
     judged = np.setdiff1d(pool.labelled, np.flatnonzero(_confirmed(pool)))
     probability[judged] = clean_split.evenly(probability[judged], losses[judged], favoured[judged])
-    trusted = pool.learned & (probability > CLEAN_THRESHOLD)
+    trusted = pool.learned & (probability > pool.threshold)
     return Lesson(taught, trusted if trusted.any() else pool.learned)
 
 

@@ -9,17 +9,29 @@ import numpy as np
 
 STRENGTHS = (0.4, 1.6, 6.4)
 """Inverse regularisation tried, for features of about unit variance, times the number of dimensions."""
-FOLDS = 4
+FOLDS, SMALL_POOL_FOLDS, SMALL_POOL = 4, 8, 1000
+"""A pool of fewer labelled texts than the last is cut into more folds: each head then learns from 7/8 of it."""
+_LEAST_TARGET = 0.02
+"""Less probable labels of a text are not taught."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Probe:
     """`weight` float64 [labels, d], `bias` [labels]; `held_out` float64 [n, labels]: the logits of each training text
-    under heads that were fitted without it."""
+    under heads that were fitted without it; `strength`: that of STRENGTHS which foretold them best."""
 
     weight: np.ndarray
     bias: np.ndarray
     held_out: np.ndarray
+    strength: float = STRENGTHS[0]
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Of texts, [n, labels]."""
+        return np.asarray(features @ self.weight.T + self.bias)
+
+    def over(self, scale: float) -> Probe:
+        """The same for features that are `scale` times as large."""
+        return dataclasses.replace(self, weight=self.weight / scale)
 
 
 def fit(
@@ -38,7 +50,7 @@ def fit(
     A label that never occurs gets a head that never wins. Deterministic for a seed.
     """
     trusted = np.ones(len(label_ids), dtype=bool) if trusted is None else trusted
-    folds = _folds(label_ids, seed=seed, groups=groups)
+    folds = folds_of(label_ids, seed=seed, groups=groups)
     best = (np.inf, STRENGTHS[0], np.zeros((len(label_ids), labels)))
     for strength in STRENGTHS:
         held_out = _held_out(features, label_ids, trusted, folds, labels=labels, strength=strength)
@@ -47,7 +59,31 @@ def fit(
             best = (error, strength, held_out)
     _, strength, held_out = best
     weight, bias = _head(features[trusted], label_ids[trusted], labels=labels, strength=strength)
-    return Probe(weight, bias, held_out)
+    return Probe(weight, bias, held_out, strength)
+
+
+def fit_soft(features: np.ndarray, targets: np.ndarray, first: Probe, *, folds: np.ndarray) -> Probe:
+    """A head like `first`, taught `targets` [n, labels] (rows of sum 1) instead of labels, as strongly regularised; the
+    held-out logits are those of one head per fold number in `folds` int [n], -1 for texts that are in none and not
+    learned from."""
+    logits = first.held_out.copy()
+    inside = folds >= 0
+    for fold in np.unique(folds[inside]):
+        others = inside & (folds != fold)
+        if others.any():
+            weight, bias = _soft_head(features[others], targets[others], strength=first.strength)
+            logits[folds == fold] = features[folds == fold] @ weight.T + bias
+    weight, bias = _soft_head(features[inside], targets[inside], strength=first.strength)
+    logits[~inside] = features[~inside] @ weight.T + bias
+    return Probe(weight, bias, logits, first.strength)
+
+
+def _soft_head(features: np.ndarray, targets: np.ndarray, *, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """A text once for each label it may well have, weighed by its probability."""
+    kept = np.where(targets >= _LEAST_TARGET, targets, 0.0)
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    texts, labels = np.nonzero(kept)
+    return _head(features[texts], labels, labels=targets.shape[1], strength=strength, texts_weight=kept[texts, labels])
 
 
 def cross_entropy(logits: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
@@ -64,17 +100,17 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _folds(label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+def folds_of(label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """Fold number per text: each label is spread evenly, in an order the seed decides; a group has one fold, as if it
     were a text with the label of its first one."""
     if groups is not None:
         _, firsts, members = np.unique(groups, return_index=True, return_inverse=True)
-        return _folds(label_ids[firsts], seed=seed)[members]
+        return folds_of(label_ids[firsts], seed=seed)[members]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(label_ids))
     order = order[np.argsort(label_ids[order], kind="stable")]
     folds = np.empty(len(label_ids), dtype=np.int64)
-    folds[order] = np.arange(len(order)) % FOLDS
+    folds[order] = np.arange(len(order)) % (SMALL_POOL_FOLDS if len(order) < SMALL_POOL else FOLDS)
     return folds
 
 
@@ -82,7 +118,7 @@ def _held_out(
     features: np.ndarray, label_ids: np.ndarray, trusted: np.ndarray, folds: np.ndarray, *, labels: int, strength: float
 ) -> np.ndarray:
     logits = np.zeros((len(label_ids), labels))
-    for fold in range(FOLDS):
+    for fold in range(int(folds.max()) + 1):
         inside, outside = (folds != fold) & trusted, folds == fold
         if outside.any() and inside.any():
             weight, bias = _head(features[inside], label_ids[inside], labels=labels, strength=strength)
@@ -91,7 +127,12 @@ def _held_out(
 
 
 def _head(
-    features: np.ndarray, label_ids: np.ndarray, *, labels: int, strength: float
+    features: np.ndarray,
+    label_ids: np.ndarray,
+    *,
+    labels: int,
+    strength: float,
+    texts_weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -109,7 +150,7 @@ def _head(
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a head that is nearly converged serves as well
         warnings.filterwarnings("ignore", "The number of unique classes")  # many labels are no numbers
-        model.fit(features, label_ids)
+        model.fit(features, label_ids, sample_weight=texts_weight)
     if len(present) == 2:  # one row of coefficients for two labels: half to each side gives the same probabilities
         weight[present] = np.concatenate([-model.coef_ / 2, model.coef_ / 2])
         bias[present] = np.concatenate([-model.intercept_ / 2, model.intercept_ / 2])

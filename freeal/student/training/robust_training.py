@@ -4,10 +4,12 @@ Plain cross entropy first, then every epoch splits the pool by loss, learns from
 only for consistent answers on the rest. Losses live at pool indices: a batch carries the indices of its texts, never
 positions of its own.
 
+With targets of all voices (freeal/aggregation/label_posterior.py) nothing is split: every labelled text is learned
+from, as far as its label is believed.
+
 One departure from the paper, measured: a fine-tuned network has memorised wrong labels of a pool of some hundred texts
 before two epochs are over (MR, 600 texts, 26 % wrong: loss tells right from wrong with AUC 0.60). A linear probe's
-cross-validated losses (AUC 0.72) never saw the label they judge. So they make the first split, which the plain epochs
-already follow, and count half in every later one.
+cross-validated losses (AUC 0.72) never saw the label they judge. So they count half in every split.
 """
 
 from __future__ import annotations
@@ -66,9 +68,11 @@ class RobustTraining:
         return max(0.0, robust / max(1, self.recipe.epochs - self.recipe.warmup_epochs))
 
     def _lesson(self, epoch: int, steps: Steps) -> Lesson:
-        asks_network = epoch >= self.recipe.warmup_epochs and (self.recipe.filtered or self.pool.candidates is not None)
-        logits = self.encoder.score(self.pool.tokens, on_batch=steps.still)[1] if asks_network else None
-        return lesson(self.pool, logits, filtered=self.recipe.filtered)
+        robust = epoch >= self.recipe.warmup_epochs
+        filtered = robust and self.recipe.filtered
+        resolving = robust and self.pool.candidates is not None and self.pool.targets is None
+        logits = self.encoder.score(self.pool.tokens, on_batch=steps.still)[1] if filtered or resolving else None
+        return lesson(self.pool, logits, filtered=filtered)
 
     def _with_others(self, trusted: np.ndarray) -> np.ndarray:
         """The trusted texts, and of the others as many at most: without labels they teach little and cost as much."""

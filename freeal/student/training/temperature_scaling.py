@@ -38,6 +38,24 @@ def temperature(logits: np.ndarray, label_ids: np.ndarray) -> float:
     return float(_TEMPERATURES[int(np.argmax(scores))])
 
 
+def temperature_to(logits: np.ndarray, targets: np.ndarray) -> float:
+    """The temperature, within 0.25 .. 8, at which the model says what `targets` [n, labels] say, rows of sum 1.
+
+    `logits` float [n, labels] are of texts that the model did not learn from. Where targets are the probabilities that
+    annotated files carry, predictions come out on the same scale. Without texts: 1.
+    """
+    if len(targets) == 0:
+        return 1.0
+    scores = []
+    for candidate in _TEMPERATURES:
+        cooled = np.asarray(logits, dtype=np.float64) / candidate
+        cooled -= cooled.max(axis=1, keepdims=True)
+        told = (targets * cooled).sum(axis=1) - targets.sum(axis=1) * np.log(np.exp(cooled).sum(axis=1))
+        prior = -0.5 * (np.log(candidate / PRIOR_TEMPERATURE) / PRIOR_SPREAD) ** 2
+        scores.append(float(told.sum() + prior))
+    return float(_TEMPERATURES[int(np.argmax(scores))])
+
+
 def _best_score(logits: np.ndarray, label_ids: np.ndarray, *, candidate: float) -> float:
     """Log posterior of a temperature under the noise that suits it best."""
     cooled = np.asarray(logits, dtype=np.float64) / candidate

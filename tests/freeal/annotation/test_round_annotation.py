@@ -57,7 +57,7 @@ def test_a_share_per_round_and_not_a_text_more(open_loop):
         unclean = [
             index
             for index, note in enumerate(before.annotations)
-            if note.label is None or before.clean_probability[index] <= 0.7
+            if note.label is None or before.clean_probability[index] <= 0.9
         ]
         surest = before.proba.max(axis=1)
         asked = {note.index for note in after.asked}

@@ -22,7 +22,7 @@ LABELS = ("no", "yes")
 def queue_of(tmp_path, make_round):
     """The queue over texts (a sure `yes` on all, but for what is named), and what it is made of."""
 
-    def queue(texts, *, llm=None, clean=None, proba=None, unasked=(), demonstrations=(), truth=None):
+    def queue(texts, *, llm=None, clean=None, proba=None, sure=None, unasked=(), demonstrations=(), truth=None):
         with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows(
                 [["key", "text", "other"], *([f"k{n}", text, (truth or {}).get(n, "")] for n, text in enumerate(texts))]
@@ -53,8 +53,15 @@ def queue_of(tmp_path, make_round):
         rng = np.random.default_rng(0)
         vectors = rng.normal(size=(size, 8))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        posterior = state.posterior.copy()
+        for n, share in (sure or {}).items():
+            posterior[n] = (1.0 - share, share)
         state = dataclasses.replace(
-            state, annotations=tuple(notes), representatives=tuple(demonstrations), embeddings=vectors
+            state,
+            posterior=posterior,
+            annotations=tuple(notes),
+            representatives=tuple(demonstrations),
+            embeddings=vectors,
         )
         decisions = decide(state, LABELS, abstain_below=0.0)
         found = review_queue(state, pool, decisions)
@@ -68,31 +75,32 @@ def queue_of(tmp_path, make_round):
 TEXTS = [f"text {number}" for number in range(40)]
 
 
-def test_disagreement_doubt_and_indecision_come_first(queue_of):
-    """A row the two differ on goes before one whose answer looks wrong, and that before one the student is torn on."""
-    found, rows, _ = queue_of(TEXTS, llm={7: "no"}, clean={7: 0.1, 20: 0.05}, proba={30: 0.55})
+def test_the_least_sure_come_first_and_say_why(queue_of):
+    """Rows come by the probability that their label is wrong; the reasons are those of the voices."""
+    found, rows, _ = queue_of(TEXTS, llm={7: "no"}, clean={7: 0.1}, proba={30: 0.55}, sure={7: 0.6, 20: 0.7, 30: 0.8})
     assert [7, 20, 30, 0] == [look.index for look in found]
+    assert [0.4, 0.3, 0.2] == [pytest.approx(look.value, abs=1e-5) for look in found[:3]]
     assert "language model and student differ; answer looks wrong" == rows[0]["freeal_why"]
     assert "student undecided" == rows[2]["freeal_why"]
 
 
 def test_a_rare_label_weighs_more(queue_of):
     """Of two equal doubts the one about the label that few texts have comes first, wherever it stands."""
-    found, _, _ = queue_of(TEXTS, llm={30: "no"}, clean={3: 0.2, 30: 0.2}, proba={30: 0.01})
+    found, _, _ = queue_of(TEXTS, llm={30: "no"}, proba={30: 0.01}, sure={3: 0.8, 30: 0.2})
     assert [30, 3] == [look.index for look in found][:2]
 
 
 def test_a_text_of_many_rows_stands_once_and_weighs_more(queue_of):
     """Duplicates are one line that says how many rows it settles."""
-    found, rows, _ = queue_of([*TEXTS, "text 9", "text 9"], clean={5: 0.2, 9: 0.2})
+    found, rows, _ = queue_of([*TEXTS, "text 9", "text 9"], sure={5: 0.7, 9: 0.7})
     assert (9, 3) == (found[0].index, found[0].rows)
     assert ("10", "3") == (rows[0]["freeal_row"], rows[0]["freeal_rows"])
     assert len(rows) == len({row["text"] for row in rows}) == 4
 
 
-def test_what_was_never_asked_is_no_disagreement(queue_of):
-    """A text left to a sure student goes behind one whose answer was refused."""
-    found, _, _ = queue_of(TEXTS, llm={4: None, 8: None}, clean={4: 0.0, 8: 0.0}, unasked=(4,))
+def test_what_was_never_asked_is_told_from_what_was_not_answered(queue_of):
+    """Both are the student's alone, and as urgent as it is unsure."""
+    found, _, _ = queue_of(TEXTS, llm={4: None, 8: None}, clean={4: 0.0, 8: 0.0}, sure={4: 0.8, 8: 0.7}, unasked=(4,))
     assert [8, 4] == [look.index for look in found][:2]
     assert [("no usable answer",), ("never asked",)] == [look.why for look in found][:2]
 
@@ -109,7 +117,7 @@ def test_the_nearest_demonstrations_are_shown(queue_of):
     """By embedding, nearest first, never the text itself; those that are not of the pool have no place in it."""
     shown = [Demonstration(TEXTS[n], "yes", "student", n) for n in (0, 5, 11, 17)]
     shown.append(Demonstration("made up", "no", "generated"))
-    found, rows, vectors = queue_of(TEXTS, clean={5: 0.1}, demonstrations=shown)
+    found, rows, vectors = queue_of(TEXTS, sure={5: 0.6}, demonstrations=shown)
     others = [0, 11, 17]
     expected = sorted(others, key=lambda n: -float(vectors[n] @ vectors[5]))
     assert (5, expected) == (found[0].index, [demo.index for demo in found[0].nearest])

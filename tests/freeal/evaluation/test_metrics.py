@@ -56,3 +56,14 @@ def test_the_coverage_curve_drops_the_least_sure_rows_first():
     by_coverage = {point["coverage"]: point for point in curve}
     assert (1.0, 0.8) == (by_coverage[0.5]["accuracy"], by_coverage[0.5]["threshold"])
     assert (0.75, 0.5) == (by_coverage[1.0]["accuracy"], by_coverage[1.0]["threshold"])
+
+
+def test_confidence_speaks_of_the_label_that_was_held_back(make_round):
+    """Three of four rows abstain below 0.9: for the accuracy they are wrong, while calibration and coverage judge the
+    labels they would have had, of which all are right at a confidence of 0.8."""
+    state = make_round(["yes"] * 4, [0.99] + [0.5] * 3, [[0.0, 1.0]] + [[0.4, 0.6]] * 3)
+    decisions = decide(state, LABELS, abstain_below=0.9)
+    final = final_metrics(decisions, _pool([0, 1, 2, 3], ("yes",) * 4), LABELS)
+    assert (3, 0.25) == (final["abstained"], final["accuracy"])
+    assert 1.0 == final["coverage_curve"][-1]["accuracy"]
+    assert (0.0 + 3 * 0.2) / 4 == pytest.approx(final["calibration_error"], abs=1e-3)

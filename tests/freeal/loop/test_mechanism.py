@@ -29,6 +29,7 @@ from freeal.student.protocols import NO_LABEL, LabelledTexts
 from freeal.table import read_table
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
+from freeal.testing.weighed_labels import weighed
 from freeal.types import Demonstration, Label, Reply, Status, Task
 
 HAPPY = ("good", "great", "superb", "lovely", "best", "perfect")
@@ -127,14 +128,16 @@ def run(open_loop):
 
 
 @pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
-def test_the_clean_split_finds_the_planted_errors(trainer, student_settings):
-    """P(clean) ranks wrong labels below right ones (AUC above 0.95), what is trusted is 99 % right at half of the pool
-    or more, and the student is right more often than the labels it learned from."""
+def test_the_posterior_finds_the_planted_errors(trainer, student_settings):
+    """It ranks wrong labels below right ones (AUC above 0.95), what is trusted is 99 % right at half of the pool or
+    more, and the student is right more often than the labels it learned from."""
     ids = np.array(_noisy_ids())
-    training = fitted(trainer(student_settings), TEXTS, ids)
+    data = weighed(TEXTS, ids)
+    training = trainer(student_settings).fit(data, labels=LABELS, seed=0, on_step=lambda done, total: None)
     known, right = ids != NO_LABEL, ids == [LABELS.index(label) for label in TRUTH]
-    trusted = training.clean_probability > 0.7
-    assert 0.95 < _auc(training.clean_probability[known], right[known])
+    clean = np.where(known, data.weigh(training.held_out)[np.arange(COUNT), ids], 0.0)
+    trusted = clean > 0.9
+    assert 0.95 < _auc(clean[known], right[known])
     assert 0.99 < right[trusted].mean()
     assert 0.5 < trusted.mean()
     assert right.mean() + 0.05 < _accuracy([LABELS[label] for label in training.proba.argmax(axis=1)])
@@ -168,7 +171,7 @@ def test_fault_later_rounds_asked_nothing(run):
     model = ScriptedModel(_answer)
     _, result = run(model)
     first, second = result.rounds
-    unclean = {TEXTS[index] for index in range(COUNT) if first.clean_probability[index] <= 0.7}
+    unclean = {TEXTS[index] for index in range(COUNT) if first.clean_probability[index] <= 0.9}
     asked_again = [prompt for prompt in model.prompts if prompt.specific.count("<text>") > 1]
     assert unclean == {text_of(prompt.specific) for prompt in asked_again}
     assert {1, 2} == {note.round for note in second.annotations}

@@ -9,6 +9,8 @@ from freeal.errors import TrainingError
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.training.linear_probe import softmax
+from freeal.testing.weighed_labels import weighed
 
 TRAINERS = [FrozenTrainer, TransformerTrainer]
 LABELS = ("good", "bad")
@@ -20,26 +22,28 @@ def quiet(done: int, total: int) -> None:
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_learns_through_noise_and_finds_it(trainer, settings, pool):
-    """With a sixth of the labels flipped the student is right far more often than they are, and P(clean) ranks them."""
+    """With a sixth of the labels flipped the student is right far more often than they are, and heads that have not
+    learned a label tell which they are."""
     texts, truth = pool
     rng = np.random.default_rng(3)
     wrong = rng.random(len(texts)) < 1 / 6
     noisy = np.where(wrong, 1 - np.array(truth), truth)
-    training = trainer(settings).fit(LabelledTexts(texts, noisy.tolist()), labels=LABELS, seed=0, on_step=quiet)
+    training = trainer(settings).fit(weighed(texts, noisy), labels=LABELS, seed=0, on_step=quiet)
     assert 0.93 < (training.proba.argmax(axis=1) == truth).mean()
-    assert training.clean_probability[wrong].mean() + 0.5 < training.clean_probability[~wrong].mean()
+    believed = softmax(training.held_out)[np.arange(len(texts)), noisy]
+    assert believed[wrong].mean() + 0.3 < believed[~wrong].mean()
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_shapes_and_ranges(trainer, settings, pool):
-    """Arrays are indexed like the texts; texts without a label have P(clean) 0 and no loss, but are scored."""
+    """Arrays are indexed like the texts; texts without a label have no loss, but are scored."""
     texts, labels = pool[0][:40], [*pool[1][:30], *[NO_LABEL] * 10]
     training = trainer(settings).fit(LabelledTexts(texts, labels), labels=(*LABELS, "never"), seed=0, on_step=quiet)
     assert (40, 3) == training.proba.shape
     np.testing.assert_allclose(training.proba.sum(axis=1), 1.0, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(training.embeddings, axis=1), 1.0, atol=1e-5)
     assert np.isnan(training.losses).tolist() == [False] * 30 + [True] * 10
-    assert [0.0] * 10 == training.clean_probability[30:].tolist()
+    assert (40, 3) == training.held_out.shape
     assert 2 not in training.proba.argmax(axis=1)
     np.testing.assert_allclose(training.student.predict_proba(texts), training.proba, atol=1e-4)
     np.testing.assert_allclose(training.student.embed(texts), training.embeddings, atol=1e-4)
@@ -95,7 +99,7 @@ def test_same_seed_same_student(trainer, settings, pool):
     for other in (one, trainer(settings)):
         again = other.fit(LabelledTexts(texts, labels), labels=LABELS, seed=5, on_step=quiet)
         np.testing.assert_array_equal(first.proba, again.proba)
-        np.testing.assert_array_equal(first.clean_probability, again.clean_probability)
+        np.testing.assert_array_equal(first.held_out, again.held_out)
 
 
 def test_another_seed_another_student(settings, pool):

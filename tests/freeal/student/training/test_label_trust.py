@@ -15,6 +15,7 @@ from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
 from freeal.student.training.label_trust import Pool, judge, lesson
 from freeal.student.training.robust_training import RobustTraining
+from freeal.testing.weighed_labels import weighed
 
 PLAIN = hyperparameters.Recipe(2, 1, 16, 1e-3, filtered=True, mixup=False, consistency=True)
 
@@ -98,13 +99,11 @@ def test_confirming_labels_changes_what_is_learned(trainer, settings, pool):
     given = [1 - label if strange else label for label, strange in zip(truth, odd, strict=True)]
 
     def belief(confirmed):
-        data = LabelledTexts(texts, given, confirmed=confirmed)
+        data = weighed(texts, given, confirmed=confirmed)
         fit = trainer(settings).fit(data, labels=("good", "bad"), seed=0, on_step=lambda *_: None)
-        return fit.proba[np.arange(len(texts)), given][odd].mean(), fit.clean_probability[odd].min()
+        return fit.proba[np.arange(len(texts)), given][odd].mean()
 
-    believed, clean = belief(odd)
-    assert belief(None)[0] + 0.05 < believed
-    assert 1.0 == clean
+    assert belief(None) + 0.05 < belief(odd)
 
 
 @pytest.mark.parametrize(("seed", "with_network"), [(1, False), (2, True)])
@@ -122,22 +121,55 @@ def test_numbers_stay_with_their_text(seed, with_network):
 
 
 @pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
-def test_the_clean_split_can_be_switched_off(trainer, settings, pool):
-    """Without it the student learns from the wrong labels as well, and another one comes of it; P(clean) is still
-    told."""
+def test_the_clean_split_can_be_chosen(trainer, settings, pool):
+    """The paper's split, none and the posterior make three students; the posterior's does no worse than the one that
+    takes labels as they are, and the same texts judge the labels in all three."""
     texts, truth = pool[0][:90], pool[1][:90]
     noisy = [1 - label if number % 5 == 0 else label for number, label in enumerate(truth)]
     fits = [
         trainer(settings.model_copy(update={"clean_split": split})).fit(
-            LabelledTexts(texts, noisy), labels=("good", "bad"), seed=0, on_step=lambda *_: None
+            weighed(texts, noisy), labels=("good", "bad"), seed=0, on_step=lambda *_: None
         )
-        for split in ("mixture", "none")
+        for split in ("none", "mixture", "posterior")
     ]
-    robust, plain = ((fit.proba.argmax(axis=1) == truth).mean() for fit in fits)
+    plain, _, posterior = ((fit.proba.argmax(axis=1) == truth).mean() for fit in fits)
     assert not np.array_equal(fits[0].proba, fits[1].proba)
-    assert plain <= robust
-    wrong = np.arange(len(texts)) % 5 == 0
-    assert fits[1].clean_probability[wrong].mean() + 0.2 < fits[1].clean_probability[~wrong].mean()
+    assert not np.array_equal(fits[0].proba, fits[2].proba)
+    assert plain <= posterior
+    for fit in fits[1:]:
+        np.testing.assert_array_equal(fits[0].held_out, fit.held_out)
+
+
+@pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
+def test_the_threshold_of_the_split_reaches_the_training(trainer, settings, pool):
+    """`student.clean_threshold` decides which labels the paper's split learns from."""
+    texts, truth = pool[0][:90], pool[1][:90]
+    noisy = [1 - label if number % 5 == 0 else label for number, label in enumerate(truth)]
+    strict, lax = (
+        trainer(settings.model_copy(update={"clean_split": "mixture", "clean_threshold": threshold})).fit(
+            LabelledTexts(texts, noisy),
+            labels=("good", "bad"),
+            seed=0,
+            on_step=lambda *_: None,
+        )
+        for threshold in (0.9, 0.01)
+    )
+    assert not np.array_equal(strict.proba, lax.proba)
+
+
+def test_warmup_epochs_are_plain():
+    """In them the paper's split learns from every label."""
+    pool = _pool()
+    assert pool.learned.tolist() == lesson(pool, None, filtered=False).trusted.tolist()
+
+
+def test_a_posterior_is_taught_as_it_is():
+    """Where all voices were weighed, every labelled text is learned from, with its probabilities as the target."""
+    weighed_targets = np.full((80, 2), 0.5, dtype=np.float32)
+    pool = dataclasses.replace(_pool(held_out=6), targets=weighed_targets)
+    taught = lesson(pool, None, filtered=False)
+    assert pool.learned.tolist() == taught.trusted.tolist()
+    assert taught.targets is weighed_targets
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Judging labels by heads that have not learned them, and teaching what comes of it (cross-fitting).
+
+A classifier that has learned a label finds it right. So the pool is cut into folds, and each fold is judged by a head
+that learned from the others; what all voices together make of that (freeal/aggregation) is then taught as a probability
+of each label: nothing is thrown away, and nothing is taught more firmly than it is known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.training import linear_probe, training_targets
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CrossFit:
+    """What cross-validated heads say about a pool, before anything is trained on it.
+
+    `plain` learned from the labels as they are, of the texts at `known` (ascending); `logits` float64 [n, labels] of
+    all texts are of heads that did not learn the text's label; `targets` float32 [n, labels] are what is to be taught,
+    zeros where there is no label.
+    """
+
+    plain: linear_probe.Probe
+    known: np.ndarray
+    logits: np.ndarray
+    targets: np.ndarray
+
+
+def cross_fit(
+    features: np.ndarray, label_ids: np.ndarray, data: LabelledTexts, *, labels: int, seed: int, usable: np.ndarray
+) -> CrossFit:
+    """Heads on `features` [n, d] for `label_ids` [n] (NO_LABEL where unknown), of which only those that are `usable`
+    (bool [n]) are learned from; and what `data.weigh` makes of them."""
+    known = np.flatnonzero(label_ids != NO_LABEL)
+    scale = float(features[known].std()) or 1.0
+    plain = linear_probe.fit(
+        features[known] / scale,
+        label_ids[known],
+        labels=labels,
+        seed=seed,
+        trusted=usable[known],
+        groups=None if data.groups is None else data.groups[known],
+    ).over(scale)
+    logits = plain.logits(features)
+    logits[known] = plain.held_out
+    if data.weigh is None:
+        taught = training_targets.resolve(label_ids, data.candidates, logits, labels=labels)[0]
+    else:
+        taught = data.weigh(logits)
+    targets = np.where((label_ids != NO_LABEL)[:, None], taught, 0.0)
+    return CrossFit(plain, known, logits, targets.astype(np.float32))
+
+
+def taught_probe(
+    features: np.ndarray, fitted: CrossFit, label_ids: np.ndarray, data: LabelledTexts, *, seed: int, usable: np.ndarray
+) -> linear_probe.Probe:
+    """The head for cross-fitted targets; its held-out logits [n, labels] are those of all texts."""
+    scale = float(features[fitted.known].std()) or 1.0
+    folds = np.full(len(label_ids), -1, dtype=np.int64)
+    groups = None if data.groups is None else data.groups[fitted.known]
+    folds[fitted.known] = linear_probe.folds_of(label_ids[fitted.known], seed=seed, groups=groups)
+    folds[~usable] = -1
+    first = dataclasses.replace(fitted.plain, held_out=fitted.logits)
+    return linear_probe.fit_soft(features / scale, fitted.targets, first, folds=folds).over(scale)
+
+
+def label_losses(logits: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+    """Cross entropy per text, float32 [n]; nan where there is no label."""
+    losses = np.full(len(label_ids), np.nan, dtype=np.float32)
+    known = label_ids != NO_LABEL
+    losses[known] = linear_probe.cross_entropy(logits[known], label_ids[known])
+    return losses
