@@ -21,7 +21,7 @@ from daemon.host import own_command
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import origins_of
 from daemon.jobs.cancelled_job_batches import Batches
-from daemon.journal import job_json
+from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
@@ -71,7 +71,7 @@ class Endings:
         shelf = Shelf(self._settings.models, job.name)
         if place.output.is_dir():
             durable_file_moves.sweep(place.output)  # it becomes the version as it stands
-            job_json.write(place.output, job)
+            job_json_file.write(place.output, job)
         shelf.publish(
             place.output,
             job_id=job.id,

@@ -19,7 +19,7 @@ from daemon.host import clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.job_completion import CANCELLED
-from daemon.journal import job_json
+from daemon.journal import job_json_file
 from daemon.journal.job_ids import ID, OF_PREDICTIONS, is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
@@ -138,7 +138,7 @@ def job_of(folder: Path, *names: str, **fields: Any) -> Job | None:
 
 def _published(shelf: Shelf, folder: Path) -> Job | None:
     """A version's job. Without a record in it, it has no key: that its content is done already is not known."""
-    if (job := job_json.read(folder)) is not None and (job.id, job.name) == (folder.name, shelf.name):
+    if (job := job_json_file.read(folder)) is not None and (job.id, job.name) == (folder.name, shelf.name):
         return job
     try:
         csv_name = PurePath(str(json.loads((folder / "run.json").read_text(encoding="utf-8"))["input"]["file"])).name

@@ -10,7 +10,7 @@ import structlog
 from daemon.config import Settings
 from daemon.inbox.claim_pair import csv_digest, load_spec
 from daemon.jobs.job_completion import PUBLISHING
-from daemon.journal import job_json
+from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
@@ -48,7 +48,7 @@ def claimed(settings: Settings, folder: Path) -> Job | Prediction | None:
 def _finished_run(settings: Settings, place: Workplace) -> Job | None:
     """A job of which only the publishing was left."""
     for folder in (place.output, *(shelf.version(place.id) for shelf in shelves(settings.models))):
-        job = job_json.read(folder)
+        job = job_json_file.read(folder)
         if job is not None and job.id == place.id:
             return dataclasses.replace(job, state=State.PUBLISHING, stage=PUBLISHING)
     return None

@@ -30,7 +30,7 @@ from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
 from freeal.loop.known_labels import Known
-from freeal.loop.round_state import RoundStore
+from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import BATCH_SHARE, PRICES_AS_OF, cost_usd, price_of
 from freeal.pool import given_labels

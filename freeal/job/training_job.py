@@ -28,7 +28,7 @@ from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
 from freeal.loop.freeal_loop import Loop, LoopResult
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
-from freeal.loop.round_state import RoundStore
+from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results.finished_run import Answerer, FinishedRun, now

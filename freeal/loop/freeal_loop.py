@@ -31,7 +31,8 @@ from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.events import Emit, Notice, Progress, RoundFinished
 from freeal.loop import settled_round
 from freeal.loop.known_labels import Known
-from freeal.loop.round_state import RoundState, RoundStore
+from freeal.loop.round_state import RoundState
+from freeal.loop.round_store import RoundStore
 from freeal.loop.stopping_criteria import best_round, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import demonstration_selection as choose

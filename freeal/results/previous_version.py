@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError, InputError, Where
 from freeal.files import atomic_write
-from freeal.loop.round_state import RoundState, annotation_of
+from freeal.loop.round_state import RoundState
+from freeal.loop.round_store import annotation_of
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer

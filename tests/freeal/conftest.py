@@ -13,7 +13,8 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import ignore
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.freeal_loop import Loop
-from freeal.loop.round_state import RoundState, RoundStore
+from freeal.loop.round_state import RoundState
+from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.settings import LoopSettings, Price

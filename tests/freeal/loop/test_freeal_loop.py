@@ -18,7 +18,7 @@ from freeal.events import Notice, RoundFinished, Spend, ignore
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide
 from freeal.loop.freeal_loop import Loop
-from freeal.loop.round_state import RoundStore
+from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.settings import LoopSettings, Price

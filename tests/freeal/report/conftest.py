@@ -14,7 +14,7 @@ from freeal.job import output_folder
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide
-from freeal.loop.round_state import RoundStore
+from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import build_pool
 from freeal.results.finished_run import Answerer, FinishedRun

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from freeal.loop.round_state import RoundStore
+from freeal.loop.round_store import RoundStore
 from freeal.student.protocols import LabelledTexts, Training
 from freeal.testing.tiny_student import TinyTrainer
 from freeal.types import Demonstration
