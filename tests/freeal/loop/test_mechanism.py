@@ -240,7 +240,7 @@ def test_fault_first_demonstrations_knew_the_truth(run, make):
 
 def test_fault_rows_of_failed_calls_vanished(run, tmp_path):
     """Rows whose call the server refused stand in the result, in their place, with the student's label."""
-    refused = set(TEXTS[7:29])
+    refused = set(TEXTS[7:26])  # twenty in the same words would be one cause
 
     def respond(prompt):
         return RowRejectedError("too odd") if text_of(prompt.specific) in refused else _answer(prompt)
@@ -253,7 +253,7 @@ def test_fault_rows_of_failed_calls_vanished(run, tmp_path):
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert TEXTS == [row["text"] for row in rows]
-    assert Counter(api_error=22) == Counter(row["freeal_status"] for row in rows if row["text"] in refused)
+    assert Counter(api_error=19) == Counter(row["freeal_status"] for row in rows if row["text"] in refused)
     assert all(row["freeal_label"] == BY_TEXT[row["text"]] for row in rows if row["text"] in refused)
     assert {"student"} == {row["freeal_source"] for row in rows if row["text"] in refused}
 
