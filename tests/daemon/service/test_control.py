@@ -79,8 +79,8 @@ def test_a_file_with_a_mistake_changes_nothing_and_says_where_it_is(tmp_path, ca
     file.write_text("jobs:\n  paralel: 3\n")
     reload = Reload(lambda: config.load(loaded.file))
     assert None is reload(loaded.settings)
-    said = capsys.readouterr().out
-    assert all(part in said for part in ("freeal.yaml", "line 2", "paralel", "the settings stay as they were"))
+    said = "".join(capsys.readouterr())  # on stderr where another test has configured the log
+    assert [] == [part for part in ("freeal.yaml", "line 2", "paralel", "the settings stay") if part not in said]
 
 
 def test_a_service_that_is_reloaded_says_so_and_starts_more_jobs(world, systemd, tmp_path):

@@ -46,24 +46,29 @@ def test_a_first_line_that_is_a_row_is_refused_with_the_key_that_reads_it(check,
     assert len(content.splitlines()) - 1 == len(check(content, csv={"header": "first"}).table.rows)
 
 
+def _of_the_header(found):
+    """Warnings, but for the one that so few texts are too few."""
+    return tuple(warning for warning in found.warnings if "no student can learn" not in warning)
+
+
 @pytest.mark.parametrize(
     "header",
     ["text", "review text", "What did you like about it?", "Please tell us why you chose us", "comment (free text)"],
 )
 def test_a_name_above_texts_is_a_name(check, header):
     """Questions of a survey too."""
-    assert (8, ()) == (len((found := check(_lines(header, *PROSE))).table.rows), found.warnings)
+    assert (8, ()) == (len((found := check(_lines(header, *PROSE))).table.rows), _of_the_header(found))
 
 
 def test_names_above_numbers_and_dates_are_names(check):
     """However long the others are."""
     rows = [f"{number},2024-01-0{number},{PROSE[number]}" for number in range(1, 8)]
-    assert () == check(_lines("id,day,The lamp I bought is good.", *rows)).warnings
+    assert () == _of_the_header(check(_lines("id,day,The lamp I bought is good.", *rows)))
 
 
 def test_numbers_that_pandas_gave_columns_are_names(check):
     """0,1,2 above values is how a frame without names is written."""
-    assert () == check(_lines("0,1", *(f"{number},{PROSE[number]}" for number in range(8)))).warnings
+    assert () == _of_the_header(check(_lines("0,1", *(f"{number},{PROSE[number]}" for number in range(8)))))
 
 
 def test_columns_that_the_spec_names_settle_it(check):
@@ -118,7 +123,7 @@ def test_one_word_above_numbers_may_be_a_value(check):
     """It is a warning; a sign of a missing value is not even that."""
     rows = [f"{number},text {number}" for number in range(9)]
     assert "perhaps no row" in check(_lines("score,text", "points,first", *rows)).warnings[0]
-    assert () == check(_lines("score,text", "n/a,first", *rows)).warnings
+    assert () == _of_the_header(check(_lines("score,text", "n/a,first", *rows)))
 
 
 def test_a_header_in_the_midst_is_refused_with_the_key_that_skips_it(check):

@@ -144,7 +144,10 @@ class _Forks:
 
 
 def _is_alive(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:  # buried between two looks
+        return False
     return state not in {"Z", "X"}
 
 
