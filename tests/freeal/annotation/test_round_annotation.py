@@ -47,8 +47,8 @@ def _share(**keys):
 
 
 def test_a_share_per_round_and_not_a_text_more(open_loop):
-    """A tenth of a hundred texts is ten questions per round, thirty in three; later ones are put where the student is
-    least sure among what is not clean."""
+    """A tenth of a hundred texts is ten questions per round, thirty in three; later ones are put where the posterior
+    is least sure among what is not clean."""
     model = _chat()
     result = anyio.run(open_loop(TEXTS, model, settings=_share()).run, USER)
     assert [10, 10, 10] == [len(state.asked) for state in result.rounds] == [s.metrics["asked"] for s in result.rounds]
@@ -59,7 +59,7 @@ def test_a_share_per_round_and_not_a_text_more(open_loop):
             for index, note in enumerate(before.annotations)
             if note.label is None or before.clean_probability[index] <= 0.9
         ]
-        surest = before.proba.max(axis=1)
+        surest = before.posterior.max(axis=1)
         asked = {note.index for note in after.asked}
         assert asked <= set(unclean)
         assert max(surest[list(asked)]) <= min(surest[[index for index in unclean if index not in asked]])

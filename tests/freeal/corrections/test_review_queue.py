@@ -136,7 +136,8 @@ def test_the_columns(queue_of):
 def test_what_the_csv_holds_the_label_of_is_asked_last(queue_of):
     """A person's look is for what nobody knows; that it is known stands beside it."""
     llm = dict.fromkeys((3, 5, 7, 9, 11), "no")
-    found, rows, _ = queue_of(TEXTS, llm=llm, truth={3: "yes", 5: "no", 7: "yes", 9: "yes"})
+    sure = dict.fromkeys(llm, 0.4)
+    found, rows, _ = queue_of(TEXTS, llm=llm, sure=sure, truth={3: "yes", 5: "no", 7: "yes", 9: "yes"})
     assert 11 == found[0].index
     assert set() == {look.index for look in found} & {3, 5, 7, 9}
     _, rows, _ = queue_of(TEXTS, llm=llm, truth=dict.fromkeys(range(40), "yes"))
@@ -145,7 +146,8 @@ def test_what_the_csv_holds_the_label_of_is_asked_last(queue_of):
 
 def test_a_text_that_nothing_speaks_against_says_so(queue_of):
     """No rare label where the label is the commonest, and no many rows where there is one."""
-    _, rows, _ = queue_of([*TEXTS, "text 9"], llm=dict.fromkeys((1, 2), "no"), proba={1: 0.01, 2: 0.01})
+    sure = dict.fromkeys(range(40), 0.98) | {1: 0.02, 2: 0.02}
+    _, rows, _ = queue_of([*TEXTS, "text 9"], llm=dict.fromkeys((1, 2), "no"), proba={1: 0.01, 2: 0.01}, sure=sure)
     why = {row["text"]: row["freeal_why"] for row in rows}
     assert {"rare label"} == {why["text 1"], why["text 2"]}
     assert "stands in 2 rows" == why["text 9"]
