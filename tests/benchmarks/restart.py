@@ -1,10 +1,11 @@
-"""How long a restart takes until READY, with so many predictions that a former daemon claimed and did not finish.
+"""`make bench-restart`: how long a restart takes until READY, with predictions that a former daemon left claimed.
 
-python tests/benchmarks/restart.py 100 3000 10000
+Imports are not in it. ARGS="--times 3 --write docs/benchmarks.md".
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import tempfile
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 
 import anyio
+import provenance
+import sections
 
 from daemon import app
 from daemon.config import Loaded, Settings, WatchSettings
@@ -67,11 +70,25 @@ def _claimed(settings: Settings, number: int) -> Prediction:
 
 
 def main() -> None:
-    """A line per count."""
-    for count in [int(given) for given in sys.argv[1:]] or COUNTS:
-        with tempfile.TemporaryDirectory() as folder:
-            clock, processor = seconds_to_ready(Path(folder), count)
-            sys.stdout.write(f"| {count:,} | {clock:.2f} | {processor:.2f} |\n")
+    """A line per count, each measured `--times` times."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--write", type=Path, help="a file whose section `restart` is replaced")
+    given = parser.parse_args()
+    lines = ["| claimed predictions | seconds to READY | of them on a processor |", "| ---: | --- | --- |"]
+    for count in COUNTS:
+        found = []
+        for _ in range(given.times):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(seconds_to_ready(Path(folder), count))
+        clock, processor = (", ".join(f"{one:.2f}" for one in column) for column in zip(*found, strict=True))
+        lines.append(f"| {count:,} | {clock} | {processor} |")
+    head = [provenance.command("bench-restart", given, parser), provenance.source(("anyio",))]
+    text = "\n\n".join([*head, "\n".join(lines)])
+    if given.write is None:
+        sys.stdout.write(f"{text}\n")
+    else:
+        sections.replace(given.write, "restart", text)
 
 
 if __name__ == "__main__":
