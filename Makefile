@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-service bench-soak clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-restart bench-service bench-soak clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,7 +44,7 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-data bench-llm bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
+bench: bench-data bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
@@ -73,6 +73,10 @@ bench-llm: setup  ## calls to a language model against a server's limits and fau
 # ARGS='--seconds 20 --done 1000 --drops 5 --files 30' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-service: setup  ## the service while idle, how soon it takes a file, small predictions a minute: ten minutes
 	$(BIN)/python tests/benchmarks/service.py $(ARGS)
+
+# ARGS='--times 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a minute
+	$(BIN)/python tests/benchmarks/restart.py $(ARGS)
 
 # ARGS='--minutes 20' is the default; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes

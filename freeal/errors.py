@@ -5,6 +5,7 @@ FreealError
 │   ├── SpecError          the sidecar YAML, or the spec a library user built
 │   └── CredentialsError   no key, or one that cannot be read
 ├── InputError             the CSV cannot be used: names file, line and column
+│   └── OutputBusyError    another process writes the same output: try again later
 ├── LlmError               the language model edge; the class says what to do about it
 │   ├── TransientError     try again: connection, timeout, 408, 409, 429 with retry-after, 5xx, 529
 │   ├── SpendCapError      the provider's spend limit: stop the lane, try again much later
@@ -189,6 +190,10 @@ class BudgetReachedError(FreealError):
 
 class StoreBusyError(FreealError):
     """Another process holds the answer store, for longer than is worth waiting: nothing is wrong with the job."""
+
+
+class OutputBusyError(InputError):
+    """Another process writes the same output, for longer than is worth waiting: nothing is wrong with the input."""
 
 
 class TrainingError(FreealError):

@@ -24,7 +24,7 @@ from daemon.errors import (
     StateLostError,
 )
 from daemon.host import disk_errors
-from freeal.errors import FreealError, StoreBusyError, Where
+from freeal.errors import FreealError, OutputBusyError, StoreBusyError, Where
 
 _log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ def trouble_of(error: BaseException) -> ResourceError | None:
             return one
         if isinstance(one, JournalError) and not isinstance(one, _ENDS_THE_RUN):
             return ResourceError(str(one))
-        if isinstance(one, StoreBusyError):
+        if isinstance(one, StoreBusyError | OutputBusyError):
             return ResourceError(str(one))
         if isinstance(one, MemoryError):
             return _lacking("the service got no memory")

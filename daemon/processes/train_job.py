@@ -34,12 +34,13 @@ NICENESS = 5
 
 
 @contextlib.asynccontextmanager
-async def _alone_with(work: Path, emit: Emit) -> AsyncIterator[None]:
+async def alone_with(work: Path, emit: Emit, *, patience_seconds: float = PREDECESSOR_SECONDS) -> AsyncIterator[None]:
     """Hold a job's folder. The process of a daemon that was killed may still be on its way out: wait for it, and say
-    so, because whoever listens takes a long silence for a fault. After a minute it is for the daemon to wait."""
+    so, because whoever listens takes a long silence for a fault. After that it is for the daemon to wait: raises
+    `AlreadyRunningError`, which pauses the job."""
     work.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(work.parent / "process.lock")
-    end = anyio.current_time() + PREDECESSOR_SECONDS
+    end = anyio.current_time() + patience_seconds
     while True:
         try:
             lock.acquire(timeout=0)
@@ -77,7 +78,7 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
         turns = DeviceTurns(channel)
         ears = Ears(limiter, turns, scope.cancel, anyio.lowlevel.current_token())
         threading.Thread(target=ears.listen, daemon=True).start()
-        async with _alone_with(job.work, turns.emit), anyio.create_task_group() as tasks:
+        async with alone_with(job.work, turns.emit), anyio.create_task_group() as tasks:
             tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
             if isinstance(job, TrainingJob):
                 outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -35,17 +35,20 @@ PREDECESSOR_SECONDS = 10.0
 """How long to wait for a process of a daemon that was killed: the end of its stdin stops it."""
 
 
-class FolderNames:
-    """What lies in folders, each listed once: with ten thousand predictions, asking for each of them takes minutes."""
+class ShelfNames:
+    """What lies on the shelves, each folder listed once: asking for each of ten thousand takes minutes."""
 
-    def __init__(self) -> None:
-        self._known: dict[Path, frozenset[str]] = {}
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._known: dict[tuple[str, str], tuple[Path, frozenset[str]]] = {}
 
-    def has(self, path: Path) -> bool:
-        """Whether there is something of this name in its folder."""
-        if path.parent not in self._known:
-            self._known[path.parent] = frozenset(file_stability.look_around(path.parent))
-        return path.name in self._known[path.parent]
+    def find(self, model: str, place: str, name: str) -> Path | None:
+        """`name` in the folder `place` of a model's shelf, if it lay there when that was first asked for."""
+        if (listed := self._known.get((model, place))) is None:
+            folder = Shelf(self._models, model).folder / place
+            listed = self._known[model, place] = folder, frozenset(file_stability.look_around(folder))
+        folder, names = listed
+        return folder / name if name in names else None
 
 
 class Recovery:
@@ -77,11 +80,12 @@ class Recovery:
             self._purse.release_finished()
         with self._item("booking what was not reported", "the answer store"):
             unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
-        names = FolderNames()
+        names = ShelfNames(self._settings.models)
         for prediction in self._journal.claimed_predictions():
             self._settle(prediction, names)
-        self._sweep()
-        self._clear_work()
+        claimed = self._journal.claimed_predictions()
+        self._sweep(claimed)
+        self._clear_work({one.id for one in claimed})
         with self._item("pruning", "the journal"):
             if gone := self._journal.prune():
                 _log.info("old entries were struck out of the journal", entries=gone)
@@ -166,7 +170,7 @@ class Recovery:
         except filelock.Timeout:
             _log.warning("a process of a former daemon still works on a job", job=job.id)
 
-    def _settle(self, prediction: Prediction, names: FolderNames) -> None:
+    def _settle(self, prediction: Prediction, names: ShelfNames) -> None:
         with Guard("settling a prediction", prediction=prediction.id) as guard:
             self._settle_prediction(prediction, names)
         if guard.fault is None:
@@ -176,46 +180,42 @@ class Recovery:
         # the lane has it next: whatever it meets there, it sets the input aside or waits with the reason
         _log.warning("a prediction cannot be settled", prediction=prediction.id, problem=str(guard.fault.error))
 
-    def _settle_prediction(self, prediction: Prediction, names: FolderNames) -> None:
+    def _settle_prediction(self, prediction: Prediction, names: ShelfNames) -> None:
         """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
         inputs = Workplace(self._settings, prediction.id).inputs
-        shelf = Shelf(self._settings.models, prediction.model)
-        done, failed = (shelf.folder / end / prediction.id for end in ("done", "failed"))
-        report = archive_inputs.report_in(failed) if names.has(failed) else None
-        if report is not None:
-            then = f"mend it and drop it in {shelf.folder / 'predict'} again"
+        failed = names.find(prediction.model, "failed", prediction.id)
+        report = archive_inputs.report_in(failed) if failed is not None else None
+        if failed is not None and report is not None:
+            then = f"mend it and drop it in {failed.parents[1] / PREDICT} again"
             archive_inputs.finish_failed(inputs, failed, report, then=then)
             state = "cancelled" if report["kind"] == CANCELLED else "failed"
             self._journal.finish_prediction(prediction.id, state=state, error=report)
-        elif (inputs / prediction.csv_name).exists():
-            source = shelf.folder / PREDICT / prediction.csv_name
-            if names.has(source) and claim_file.is_copy(inputs / prediction.csv_name, of=source):
+        elif (taken := inputs / prediction.csv_name).exists():
+            source = names.find(prediction.model, PREDICT, prediction.csv_name)
+            if source is not None and claim_file.is_copy(taken, of=source):
                 source.unlink()  # a copy across file systems was cut off before its end
-        elif names.has(done) and (done / prediction.csv_name).exists():
-            self._journal.finish_prediction(
-                prediction.id, state="done", rows=rebuild_from_folders.rows_of(shelf, prediction.id)
-            )
+        elif (done := names.find(prediction.model, "done", prediction.id)) and (done / prediction.csv_name).exists():
+            rows = rebuild_from_folders.rows_of(Shelf(self._settings.models, prediction.model), prediction.id)
+            self._journal.finish_prediction(prediction.id, state="done", rows=rows)
         else:
             self._journal.forget_prediction(prediction.id)
 
-    def _sweep(self) -> None:
+    def _sweep(self, claimed: Sequence[Prediction]) -> None:
         """Delete what cut-off writes left, wherever we write."""
-        folders, names = [self._settings.inbox], FolderNames()
+        folders, names = [self._settings.inbox], ShelfNames(self._settings.models)  # settling has moved some
         for job in self._journal.unfinished():
             place = Workplace(self._settings, job.id)
             folders += [place.done, place.failed]
-        for prediction in self._journal.claimed_predictions():
-            shelf = Shelf(self._settings.models, prediction.model).folder
-            folders += [ended for end in ("done", "failed") if names.has(ended := shelf / end / prediction.id)]
+        for one in claimed:
+            folders += [found for end in ("done", "failed") if (found := names.find(one.model, end, one.id))]
         for folder in folders:
             with self._item("sweeping", str(folder)):
                 durable_file_moves.sweep(folder)
-        for one in shelves(self._settings.models):
-            with self._item("sweeping", str(one.folder)):
-                one.sweep()
+        for shelf in shelves(self._settings.models):
+            with self._item("sweeping", str(shelf.folder)):
+                shelf.sweep()
 
-    def _clear_work(self) -> None:
-        claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
+    def _clear_work(self, claimed: AbstractSet[str]) -> None:
         for folder in sorted(self._settings.work.iterdir()):
             with self._item("clearing work", str(folder)):
                 if not self._is_needed(folder, claimed):

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from freeal.errors import InputError, Where
+from freeal.errors import InputError, OutputBusyError, Where
 from freeal.files import atomic_write
 
 PREDECESSOR_SECONDS = 60.0
@@ -138,7 +138,7 @@ def _held(path: Path, target: Path, patience_seconds: float) -> BinaryIO:
             if time.monotonic() > end:
                 stream.close()
                 problem = "is being written by another process"
-                raise InputError(problem, where=Where(file=target), hint="wait for it, or stop it") from cause
+                raise OutputBusyError(problem, where=Where(file=target), hint="wait for it, or stop it") from cause
             time.sleep(_LOOK_SECONDS)
         else:
             return stream

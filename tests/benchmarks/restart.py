@@ -1,10 +1,11 @@
-"""How long a restart takes until READY, with so many predictions that a former daemon claimed and did not finish.
+"""`make bench-restart`: how long a restart takes until READY, with predictions that a former daemon left claimed.
 
-python tests/benchmarks/restart.py 100 3000 10000
+Imports are not in it. ARGS="--times 3 --write docs/benchmarks.md".
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import tempfile
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 
 import anyio
+import provenance
+import sections
 
 from daemon import app
 from daemon.config import Loaded, Settings, WatchSettings
@@ -30,22 +33,22 @@ class ReadyError(Exception):
 
 
 class _Bell(Notifier):
-    rung_at: float | None = None
+    rung_at: tuple[float, float] | None = None
 
     def ready(self) -> None:
-        self.rung_at = time.perf_counter()
+        self.rung_at = (time.perf_counter(), time.process_time())
         raise ReadyError
 
 
-def seconds_to_ready(folder: Path, count: int) -> float:
-    """From the journal's opening to READY, with `count` claimed predictions."""
+def seconds_to_ready(folder: Path, count: int) -> tuple[float, float]:
+    """From the journal's opening to READY, with `count` claimed predictions: on the clock, and of a processor."""
     watch = WatchSettings(mode="off")
     settings = Settings(inbox=folder / "inbox", models=folder / "models", state=folder / "state", watch=watch)
     app.prepare_folders(settings)
     (settings.models / "m" / "predict").mkdir(parents=True)
     with Journal(settings.state, Clock()) as journal:
         journal.fill([], [_claimed(settings, number) for number in range(count)], spend=())
-    began = time.perf_counter()
+    began = (time.perf_counter(), time.process_time())
     with Journal(settings.state, Clock()) as journal:
         loaded = Loaded(settings, folder, {})
         service = app.build(loaded, once=False, journal=journal, time=Clock(), view=LogView())
@@ -54,7 +57,8 @@ def seconds_to_ready(folder: Path, count: int) -> float:
             anyio.run(service.run)
         if service._notifier.rung_at is None:
             raise RuntimeError("it never became ready")
-        return service._notifier.rung_at - began
+        clock, processor = service._notifier.rung_at
+        return clock - began[0], processor - began[1]
 
 
 def _claimed(settings: Settings, number: int) -> Prediction:
@@ -66,10 +70,25 @@ def _claimed(settings: Settings, number: int) -> Prediction:
 
 
 def main() -> None:
-    """A line per count."""
-    for count in [int(given) for given in sys.argv[1:]] or COUNTS:
-        with tempfile.TemporaryDirectory() as folder:
-            sys.stdout.write(f"| {count:,} | {seconds_to_ready(Path(folder), count):.2f} |\n")
+    """A line per count, each measured `--times` times."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--write", type=Path, help="a file whose section `restart` is replaced")
+    given = parser.parse_args()
+    lines = ["| claimed predictions | seconds to READY | of them on a processor |", "| ---: | --- | --- |"]
+    for count in COUNTS:
+        found = []
+        for _ in range(given.times):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(seconds_to_ready(Path(folder), count))
+        clock, processor = (", ".join(f"{one:.2f}" for one in column) for column in zip(*found, strict=True))
+        lines.append(f"| {count:,} | {clock} | {processor} |")
+    head = [provenance.command("bench-restart", given, parser), provenance.source(("anyio",))]
+    text = "\n\n".join([*head, "\n".join(lines)])
+    if given.write is None:
+        sys.stdout.write(f"{text}\n")
+    else:
+        sections.replace(given.write, "restart", text)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ from freeal.testing.server import MessagesServer
 USD_PER_CALL = 0.01
 """What the scripted job books for a call."""
 START_SECONDS = 60.0
+END_SECONDS = 900.0
+"""How long the rest may take that is worked off at the end."""
 TROUBLE_SECONDS = 1.5
 """How long a disk is full, a folder away, a limit low."""
 
@@ -184,10 +186,16 @@ class Soak:
         """Stop it, and have what is left worked off undisturbed."""
         self.make_room()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=90)
-        self.stage.arguments = ()
-        for _ in range(2):
-            self.stage.run()
+        try:
+            self.process.wait(timeout=90)
+            self.stage.arguments = ()
+            for _ in range(2):
+                self.process = self.stage.start()
+                self.process.wait(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.done["did not end"] += 1
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def lost(self) -> list[str]:
         """Dropped files that are not in exactly one place."""
@@ -251,13 +259,13 @@ def _table(soak: Soak) -> tuple[str, bool]:
     rows = {
         "done to it": ", ".join(f"{name} {count}" for name, count in sorted(soak.done.items())),
         "files dropped / not in exactly one place": f"{len(soak.dropped)} / {len(lost)} {'; '.join(lost[:5])}",
-        "the service ended by itself": str(ended),
+        "the service ended by itself / did not end when told to": f"{ended} / {soak.done['did not end']}",
         "server's bill / answer store / booked": f"{billed_usd:.2f} / {stored_usd:.2f} / {booked_usd:.2f} USD",
         "memory, second and last quarter": f"{_most(early, 0) / 1e3:.0f} / {_most(late, 0) / 1e3:.0f} MB",
         "descriptors, second and last quarter": f"{_most(early, 1)} / {_most(late, 1)}",
     }
     table = "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
-    return table, not lost and not ended and booked_usd >= stored_usd - 1e-6
+    return table, not lost and not ended and not soak.done["did not end"] and booked_usd >= stored_usd - 1e-6
 
 
 def _most(samples: Sequence[tuple[int, int]], column: int) -> int:

@@ -99,6 +99,26 @@ def test_sighup_reads_the_settings_again_and_a_broken_file_changes_nothing(daemo
         assert 0 == service.wait(timeout=60)
 
 
+def catches_hangups(process):
+    """Whether it has taken SIGHUP into its own hands."""
+    assert process.poll() is None
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
+
+
+def test_a_sighup_while_the_service_is_still_imported_is_obeyed_once_it_listens(daemon):
+    """Long before there is a loop: it does not kill, and the settings are read again as if it had come later."""
+    with running(daemon) as (service, log):
+        while not catches_hangups(service):
+            time.sleep(0.001)
+        service.send_signal(signal.SIGHUP)
+        assert not (daemon.folder / ".state").exists(), "nothing has begun yet"
+        log.wait_for("the settings have not changed")
+        service.send_signal(signal.SIGTERM)
+        assert 0 == service.wait(timeout=60)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["a job was claimed", "a job runs", "stage", "a round is finished"])
 def test_a_stop_at_any_stage_leaves_no_process_and_loses_nothing(daemon, stage):

@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 import anyio
+import filelock
 import pytest
 
+from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
 from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
+from daemon.processes.train_job import alone_with
 from freeal.errors import FreealError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 
@@ -221,3 +224,33 @@ def test_a_job_that_cannot_be_read_is_a_failure_not_a_crash():
     """The real entry point answers whatever it is sent."""
     answer, status, _, _ = _talk("daemon.processes.estimate_job")
     assert ("internal", 0) == (answer.kind, status)
+
+
+def test_a_former_process_that_takes_long_to_end_is_waited_for(tmp_path):
+    """Said, so that the wait is not taken for a fault; once the other is gone, the job has its folder."""
+    former = filelock.FileLock(tmp_path / "process.lock")
+    former.acquire()
+    said = []
+
+    def hear(event):
+        said.append(event)
+        former.release()
+
+    async def begin():
+        async with alone_with(tmp_path / "rounds", hear):
+            return former.is_locked
+
+    assert False is anyio.run(begin)
+    assert [Waiting("its former process")] == said
+
+
+def test_a_former_process_that_outlasts_the_patience_pauses_the_job(tmp_path):
+    """No fault of the job's: the daemon hears of something that passes, and tries again."""
+
+    async def begin():
+        async with alone_with(tmp_path / "rounds", lambda _: None, patience_seconds=-1.0):
+            raise AssertionError
+
+    with filelock.FileLock(tmp_path / "process.lock"), pytest.raises(AlreadyRunningError) as raised:
+        anyio.run(begin)
+    assert Failure.of(raised.value).passes

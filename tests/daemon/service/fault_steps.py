@@ -29,6 +29,8 @@ UNITS = {
     "a request": ("daemon.jobs.cancel_and_retry", "daemon.service.request_desk"),
     "a note": ("daemon.inbox.missing_spec_note", "daemon.service.note_task"),
     "a look": ("daemon.inbox.folder_scan", "daemon.inbox.pairing", "daemon.inbox.folder_availability"),
+    "a reload": ("daemon.service.config_reload",),
+    "the heartbeat": ("daemon.service.watchdog_heartbeat", "daemon.service.health_report"),
     "an item of a restart": ("daemon.recovery.restart_recovery", "daemon.recovery.work_without_journal"),
 }
 """Unit -> modules whose functions are its steps."""
@@ -42,6 +44,7 @@ OF_THE_LOOP = {
     "PredictLane.resting",
     "Runner.run",
     "Runner._after",
+    "Heart.beat",
 }
 """What starts the guard, or acts on what it found: no unit's own step."""
 

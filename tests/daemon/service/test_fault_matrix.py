@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from daemon.config import JobSettings, Loaded
+from daemon.host import early_signals
 from daemon.jobs.cancel_and_retry import ask
 from daemon.journal.job_record import State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
+from daemon.service.config_reload import Reload
 
 _SPEC = importlib.util.spec_from_file_location("fault_steps", Path(__file__).with_name("fault_steps.py"))
 fault_steps = importlib.util.module_from_spec(_SPEC)
@@ -29,7 +34,7 @@ NAMES = ("x.csv", "y.csv", "1.csv", "2.csv", "3.csv", "c.csv", "fix.csv", "lonel
 @pytest.fixture
 def laden(world):
     """A finished model, two pairs, two CSVs to label and one a former daemon left, a correction, a job that is to be
-    cancelled, and a CSV without a spec."""
+    cancelled, a CSV without a spec, and settings that have changed."""
     world.settings = world.settings.model_copy(
         update={
             "watch": world.settings.watch.model_copy(update={"pair_timeout_seconds": 0.0}),
@@ -45,6 +50,7 @@ def laden(world):
     (world.settings.models / "a" / "corrections" / "fix.csv").write_text("text,freeal_corrected\nfine,bad\n")
     (world.settings.inbox / "lonely.csv").write_text(CSV)
     _left_behind(world)
+    world.reload = Reload(lambda: Loaded(world.settings.model_copy(update={"jobs": JobSettings()}), world.root, {}))
     shutil.copytree(world.root, world.root.with_name("laden"), symlinks=True)
     return world
 
@@ -73,6 +79,13 @@ def _left_behind(world):
 def _again(world):
     shutil.rmtree(world.root)
     shutil.copytree(world.root.with_name("laden"), world.root, symlinks=True)
+
+
+def _run(world):
+    """A run that is told to read its settings again before it listens."""
+    early_signals.hold_hangups()
+    os.kill(os.getpid(), signal.SIGHUP)
+    return world.run()
 
 
 def _places(world):
@@ -107,7 +120,7 @@ def _cell(world, step, kind):
     """One run with a fault, and a restart without; what became of it all."""
     _again(world)
     with fault_steps.Steps(step, fault_steps.FAULTS[kind]) as steps:
-        code = world.run()
+        code = _run(world)
     assert code in {0, 1}
     assert world.run() in {0, 1}
     return _outcome(world, kind) if steps.raised else "not reached"
@@ -115,7 +128,7 @@ def _cell(world, step, kind):
 
 def _steps(world, unit):
     with fault_steps.Steps() as steps:
-        world.run()
+        _run(world)
     return [step for step, of in steps.seen.items() if of == unit]
 
 

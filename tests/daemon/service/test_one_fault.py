@@ -26,6 +26,7 @@ from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.service.claim_inputs import in_turns
 from daemon.terminal.progress_view import LogView
+from freeal.errors import OutputBusyError
 
 CSV = "text\nfine\nawful\n"
 
@@ -38,6 +39,7 @@ CSV = "text\nfine\nawful\n"
         (OSError(errno.EMFILE, "too many"), "ResourceError", True),
         (RuntimeError("can't start new thread"), "ResourceError", True),
         (MemoryError(), "ResourceError", True),
+        (OutputBusyError("is being written by another process"), "OutputBusyError", True),
         (PermissionError(errno.EACCES, "denied"), "PermissionError", False),
     ],
 )
