@@ -127,7 +127,7 @@ def _train(arguments: argparse.Namespace) -> int:
         return _estimate(job, arguments)
     with places.held():
         _go_on_or_begin(job.work, resume=arguments.resume)
-        with shown(sys.stderr, rounds=job.spec.iterations) as emit:
+        with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
         close_books(job)

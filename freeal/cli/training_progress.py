@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from freeal.events import BatchProgress, Emit, Event, Notice, Progress, RoundFinished, Spend, Waiting
+from freeal.report.number_format import duration
 from freeal.text.printable_text import visible
 
 EXIT_OK, EXIT_FAILED, EXIT_BUDGET, EXIT_CONFIG = 0, 1, 3, 78
@@ -16,47 +17,43 @@ _TOLD_OF_A_ROUND = ("clean", "agreement", "llm_accuracy", "student_accuracy")
 
 
 @contextlib.contextmanager
-def shown(stream: TextIO, *, rounds: int | None = None) -> Iterator[Emit]:
-    """A listener that shows what happens while the block runs; `rounds` is how many there will be at most."""
+def shown(stream: TextIO) -> Iterator[Emit]:
+    """A listener that shows what happens while the block runs."""
     if not stream.isatty():
-        yield Lines(lambda line: print(line, file=stream, flush=True), rounds=rounds)
+        yield Lines(lambda line: print(line, file=stream, flush=True))
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     console = Console(file=stream)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[left]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[money]}"),
     )
     with Bars(*columns, console=console, transient=True) as bars:
-        say = Lines(lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True), rounds=rounds)
-        yield _Bar(bars, say, rounds=rounds)
+        yield _Bar(bars, Lines(lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)))
 
 
 class Lines:
     """A line per stage of a round, per tenth of a stage, per round and per notice."""
 
-    def __init__(self, say: Callable[[str], None], *, rounds: int | None = None) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         """`say` takes one line."""
         self._say = say
-        self._rounds = rounds
         self._last: tuple[str, int, int] | None = None
 
     def __call__(self, event: Event) -> None:
         """Say what is worth a line."""
         match event:
-            case Progress(stage, number, done, total, unit) if total:
+            case Progress(stage, number, done, total) if total:
                 tenth = (stage, number, 10 * done // total)
                 if tenth != self._last:
                     self._last = tenth
-                    self._say(f"{place(stage, number, self._rounds)}: {done:,} of {total:,} {unit}")
+                    self._say(f"{place(event)}{left(event, before=', ')}")
             case BatchProgress(batch, answered, requests):
                 self._say(f"batch {batch}: {answered:,} of {requests:,} answered")
             case _:
@@ -77,37 +74,36 @@ class Lines:
 
 
 class _Bar:
-    """The one bar of a job: round, stage, what is left of it, and what was paid so far."""
+    """The one bar of a job: how much of the whole is done and what that leaves, its round and stage, what was paid."""
 
-    def __init__(self, bars: Any, lines: Lines, *, rounds: int | None) -> None:
+    def __init__(self, bars: Any, lines: Lines) -> None:
         self._bars = bars
         self._lines = lines
-        self._rounds = rounds
-        self._task = bars.add_task("starting", total=None, unit="", money="")
-        self._stage: tuple[str, int] | None = None
+        self._task = bars.add_task("starting", total=None, left="", money="")
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Progress(stage, number, done, total, unit):
-                self._move(place(stage, number, self._rounds), done, total, unit)
+            case Progress(overall=overall):
+                whole = None if overall is None else 1.0
+                self._bars.update(
+                    self._task, description=place(event), total=whole, completed=overall or 0.0, left=left(event)
+                )
             case BatchProgress(_, answered, requests):
-                self._move("waiting for a batch", answered, requests, "answers")
+                waiting = f"waiting for a batch: {answered:,} of {requests:,} answered"
+                self._bars.update(self._task, description=waiting)
             case Spend(usd=usd):
                 self._bars.update(self._task, money=f"${usd:.4f}" if usd else "")
             case _:
                 self._lines.remark(event)
 
-    def _move(self, what: str, done: int, total: int, unit: str) -> None:
-        if self._stage != (what, total):
-            self._stage = (what, total)
-            # the pace of the stage before says nothing of this one's; the time since the start stays
-            self._bars.reset(self._task, total=total or None, start=False)
-            self._bars.start_task(self._task)
-        self._bars.update(self._task, completed=done, description=what, unit=unit)
+
+def place(at: Progress) -> str:
+    """Where a job is, in words: `round 1 of 3, training: 120 of 960 texts`."""
+    rounds = f" of {at.rounds}" if at.rounds else ""
+    where = f"round {at.round}{rounds}, {at.stage}" if at.round else at.stage
+    return f"{where}: {at.done:,} of {at.total:,} {at.unit}"
 
 
-def place(stage: str, number: int, rounds: int | None) -> str:
-    """Where a job is, in words: `round 1 of 3, training`."""
-    if not number:
-        return stage
-    return f"round {number} of {rounds}, {stage}" if rounds else f"round {number}, {stage}"
+def left(at: Progress, *, before: str = "") -> str:
+    """What the whole job will take yet, after `before`; nothing where that cannot be told."""
+    return "" if at.remaining_seconds is None else f"{before}{duration(at.remaining_seconds)} left"
