@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -38,7 +39,10 @@ def opened(path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) ->
     `StoreBusyError` after `busy_timeout_seconds` in which somebody else held it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False)
+    except sqlite3.DatabaseError as cause:
+        raise unusable(path, cause, waited_seconds=busy_timeout_seconds) from cause
     try:
         # Of a new file, before anything else: its room can be given back in small steps.
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -99,8 +103,20 @@ def unusable(path: Path, cause: sqlite3.DatabaseError, *, waited_seconds: float 
     """The error for a file that SQLite cannot work with."""
     if is_busy(cause):
         return busy(path, waited_seconds)
+    if _is_kept_shut(path, cause):
+        return StoreBusyError(
+            f"the machine does not let the answer store be opened now: {cause}",
+            where=Where(file=path),
+            hint="it passes once fewer files are open; `ulimit -n` shows how many may be",
+        )
     return ConfigError(
         f"the answer store cannot be used: {cause}",
         where=Where(file=path),
         hint="move the file away: a new one is made, and its answers are asked for again",
     )
+
+
+def _is_kept_shut(path: Path, cause: sqlite3.DatabaseError) -> bool:
+    """Whether a file that may be opened could not be: nothing is wrong with it, and it must not be moved away."""
+    could_not = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN
+    return could_not and path.is_file() and os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -406,3 +408,18 @@ def test_room_is_given_back_while_a_job_has_the_file_open(tmp_path, is_old):
         job.put_many({"new": REPLY})
         assert {"new"} == set(job.get_many(["new", "old 1"]))
     assert store_maintenance.size_bytes(path) < before / 4
+
+
+def test_a_store_that_cannot_be_opened_for_want_of_descriptors_is_waited_for(tmp_path):
+    """Nobody is told to move a sound file of paid answers away."""
+    path = tmp_path / "answers.sqlite"
+    SqliteStore(path, job="j").close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(tmp_path, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(StoreBusyError, match="does not let the answer store be opened"):
+            SqliteStore(path, job="j")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
