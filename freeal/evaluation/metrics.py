@@ -147,6 +147,7 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
             "accuracy": round(float(right.mean()), 4),
             "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
             "evaluated_rows": len(truth),
+            "mean_confidence": round(float(confidence.mean()), 4),
             "calibration_error": round(calibration_error(confidence, meant), 4),
             "coverage_curve": coverage_curve(confidence, meant),
         }

@@ -146,8 +146,17 @@ def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[A
     if final["abstained"]:
         yield Advice(f"{plural(final['abstained'], 'row')} left without a label (abstain_below).", "confidence")
     if final.get("calibration_error", 0.0) > _LARGE_CALIBRATION_ERROR:
-        off = f"{final['calibration_error'] * 100:.0f} points"
-        yield Advice(f"Confidence is off by {off} on average.", "confidence")
+        yield Advice(confidence_error(final), "confidence")
+
+
+def confidence_error(final: Mapping[str, Any]) -> str:
+    """How far confidence is off, and in which direction where it has one."""
+    off = f"Confidence is off by {final['calibration_error'] * 100:.0f} points on average"
+    mean, right = final["mean_confidence"], final["coverage_curve"][-1]["accuracy"]  # of all rows, held back or not
+    if abs(mean - right) < final["calibration_error"] / 2:
+        return f"{off}, too high for some rows and too low for others."
+    direction = "too low" if mean < right else "too high"
+    return f"{off}, {direction}: {percent(mean)} on average where {percent(right)} are right."
 
 
 def weak_classes(rows: Rows) -> list[str]:
