@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-restart bench-service bench-soak clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-restart bench-service bench-soak pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -81,6 +81,13 @@ bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a 
 # ARGS='--minutes 20' is the default; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes
 	$(BIN)/python tests/benchmarks/soak.py $(ARGS)
+
+CHROMIUM ?= chromium
+REPORT   ?= models/reviews/report.html
+
+pictures:  ## the picture in the README, from the report that `make demo` left; wants a Chromium
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --force-color-profile=srgb --window-size=1000,820 \
+		--screenshot=docs/report.png file://$(CURDIR)/$(REPORT)
 
 clean:  ## remove what these commands made (never inbox/, models/ or .state/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist

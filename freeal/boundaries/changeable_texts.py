@@ -6,26 +6,22 @@ from collections.abc import Container, Sequence
 
 from freeal.types import Annotation, Decision
 
-SURE = 0.95
-"""A text whose voices agree, with at least this confidence, stays where it is."""
 _PLAUSIBLE = 0.05
 
 
 def changeable(
     annotations: Sequence[Annotation], decisions: Sequence[Decision], *, labels: Sequence[str], changed: Container[str]
 ) -> list[int]:
-    """Pool indices, in order: a voice gave one of the `changed` labels, or might as well have, and not both are sure.
+    """Pool indices, in order: a voice gave one of the `changed` labels, or might as well have.
 
-    What a person labelled is settled and not among them.
+    How sure they are does not matter: they were sure of a label that meant something else. What a person labelled is
+    settled and not among them.
     """
-    found = []
-    for index, (note, decision) in enumerate(zip(annotations, decisions, strict=True)):
-        if decision.source == "corrected" or not _touches(note, decision, labels, changed):
-            continue
-        agreed = decision.llm_label == decision.student_label == decision.label
-        if not agreed or decision.confidence < SURE:
-            found.append(index)
-    return found
+    return [
+        index
+        for index, (note, decision) in enumerate(zip(annotations, decisions, strict=True))
+        if decision.source != "corrected" and _touches(note, decision, labels, changed)
+    ]
 
 
 def _touches(note: Annotation, decision: Decision, labels: Sequence[str], changed: Container[str]) -> bool:

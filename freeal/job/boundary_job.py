@@ -103,7 +103,8 @@ async def apply(
             dataclasses.replace(note, distribution=None) if note.index in again else note
             for note in earlier.annotations
         ),
-        demonstrations=earlier.demonstrations,
+        # one that can change shows what a label meant before, and a text is never asked about beside itself
+        demonstrations=tuple(demo for demo in earlier.demonstrations if demo.index not in again),
         confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
         taught=taught,
         open_texts=frozenset(again),
