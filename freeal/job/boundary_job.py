@@ -103,19 +103,14 @@ async def apply(
             dataclasses.replace(note, distribution=None) if note.index in again else note
             for note in earlier.annotations
         ),
-        # one that can change shows what a label meant before, and a text is never asked about beside itself
+        # those that can change show what a label meant before
         demonstrations=tuple(demo for demo in earlier.demonstrations if demo.index not in again),
         confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
         taught=taught,
         open_texts=frozenset(again),
     )
     given = Given(
-        table=earlier.table,
-        pool=pool,
-        warnings=earlier.warnings,
-        known=known,
-        said=earlier.said,
-        earlier=earlier,
+        table=earlier.table, pool=pool, warnings=earlier.warnings, known=known, said=earlier.said, earlier=earlier
     )
     return await carry_out(
         training,
