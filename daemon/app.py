@@ -28,7 +28,7 @@ from daemon.inbox.pairing import Waiting
 from daemon.jobs import job_runner
 from daemon.jobs.cancel_and_retry import Requests
 from daemon.jobs.cancelled_job_batches import Batches
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.finish_job import Endings
 from daemon.jobs.job_runner import Runner
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
@@ -42,11 +42,11 @@ from daemon.recovery.restart_recovery import Recovery
 from daemon.service.config_reload import Reload
 from daemon.service.service_loop import Service
 from daemon.terminal.progress_bars import TerminalView
-from daemon.terminal.progress_view import LogView, View
+from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.web_enabled import opened
 from freeal.errors import ConfigError, Where
-from freeal.job.implementations import resolve_provider
+from freeal.job.choose_implementations import resolve_provider
 from freeal.settings import LlmSettings
 
 _log = structlog.get_logger(__name__)

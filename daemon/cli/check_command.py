@@ -18,11 +18,11 @@ from rich.console import Console
 
 from daemon.app import prepare_folders
 from daemon.config import Loaded, flatten
+from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from daemon.processes.single_question import ask_once
 from daemon.web.web_enabled import outlook
 from freeal.errors import ConfigError, FreealError
-from freeal.job.implementations import resolve_provider
+from freeal.job.choose_implementations import resolve_provider
 from freeal.llm.network_route import ADDRESSES, route_to
 
 PROBE = "daemon.processes.check_models"

@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
 def _serve(loaded: config.Loaded, console: Console, *, once: bool) -> int:
     from daemon.app import prepare_folders, serve
     from daemon.cli.once_summary import show
-    from daemon.terminal.service_lines import farewell, greet
+    from daemon.terminal.service_greeting import farewell, greet
 
     said_to = Console(stderr=True)
     speaks = said_to.is_terminal and not once

@@ -14,7 +14,7 @@ from daemon.config import Loaded
 from daemon.inbox.claim_pair import load_spec
 from daemon.inbox.folder_scan import Scanner
 from daemon.inbox.pairing import Pair, pair
-from daemon.jobs.job_estimate import survey
+from daemon.jobs.estimate_in_child import survey
 from freeal.errors import FreealError
 from freeal.spec.job_spec import Spec
 from freeal.text.printable_text import visible

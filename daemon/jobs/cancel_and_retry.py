@@ -10,7 +10,7 @@ import structlog
 from daemon.errors import ChangedFileError, RefusedFileError, UnknownJobError
 from daemon.host.fault_guard import Fault, Guard
 from daemon.inbox.claim_pair import Intake
-from daemon.jobs.job_completion import CANCELLED, Endings
+from daemon.jobs.finish_job import CANCELLED, Endings
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import Journal

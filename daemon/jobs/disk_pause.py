@@ -12,7 +12,7 @@ from daemon.errors import ResourceError
 from daemon.host import disk_errors
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.jobs.job_completion import PUBLISHING
+from daemon.jobs.finish_job import PUBLISHING
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 

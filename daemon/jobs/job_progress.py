@@ -9,7 +9,7 @@ from daemon.host.fault_guard import Guard
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.limits.daily_spend import Purse
-from daemon.terminal.progress_view import View
+from daemon.terminal.progress_log import View
 from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend, Waiting
 from freeal.types import Bill
 

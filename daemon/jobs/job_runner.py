@@ -22,7 +22,7 @@ from daemon.jobs import failure_policy
 from daemon.jobs.correction_request import asks, spec_of
 from daemon.jobs.device_scheduling import Lanes
 from daemon.jobs.disk_pause import Standstill
-from daemon.jobs.job_completion import PUBLISHING, Endings
+from daemon.jobs.finish_job import PUBLISHING, Endings
 from daemon.jobs.job_progress import ProgressBook
 from daemon.jobs.job_request import key_of, training_request
 from daemon.journal.job_ids import is_correction
@@ -35,7 +35,7 @@ from daemon.limits.rate_limit_shares import Shares
 from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
-from daemon.terminal.progress_view import View
+from daemon.terminal.progress_log import View
 from freeal.errors import DeviceError
 from freeal.events import Event
 from freeal.llm.credentials import environment_for

@@ -17,13 +17,13 @@ from typing import Any, Self
 
 from daemon.errors import UnknownJobError
 from daemon.host.clock import Clock
-from daemon.journal import journal_file
+from daemon.journal import journal_database
 from daemon.journal.job_record import FINISHED, Job, State, check_move
-from daemon.journal.journal_file import JournalFile
+from daemon.journal.journal_database import JournalFile
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.schema import UNFINISHED
 
-FILE_NAME = journal_file.FILE_NAME
+FILE_NAME = journal_database.FILE_NAME
 FINISHED_KEPT = 10_000
 """Finished jobs, and finished predictions, that the journal remembers; the files of all stay."""
 PRUNE_EVERY = 1_000

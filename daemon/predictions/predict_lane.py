@@ -20,20 +20,20 @@ from daemon.host.clock import Clock
 from daemon.host.fault_guard import Fault, Guard
 from daemon.inbox.folder_scan import PREDICT, Drop
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.job_completion import CANCELLED
+from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from daemon.predictions import claim_csv
 from daemon.predictions.cancel_requests import LOOK_SECONDS, CancelRequests
+from daemon.predictions.finish_prediction import OUTPUT, PredictionEndings
 from daemon.predictions.lane_rotation import Rotation
-from daemon.predictions.prediction_completion import OUTPUT, PredictionEndings
 from daemon.predictions.prediction_progress import Pace
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from daemon.processes.process_supervisor import Child, child, converse
-from daemon.terminal.progress_view import LogView, View
+from daemon.terminal.progress_log import LogView, View
 from freeal.settings import PredictSettings
 
 _log = structlog.get_logger(__name__)

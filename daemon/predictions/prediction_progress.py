@@ -10,7 +10,7 @@ from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
-from daemon.terminal.progress_view import View
+from daemon.terminal.progress_log import View
 from freeal.events import Event, Progress
 
 _log = structlog.get_logger(__name__)

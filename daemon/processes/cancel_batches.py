@@ -20,7 +20,7 @@ from daemon.processes.message_protocol import Answer, Result
 async def cancel(line: str) -> Answer:
     """Cancel what the record holds of `job`."""
     try:
-        from freeal.job.implementations import cancel_batches
+        from freeal.job.choose_implementations import cancel_batches
         from freeal.settings import LlmSettings
 
         request = json.loads(line)

@@ -10,7 +10,7 @@ from daemon.errors import DamagedJournalError
 from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.journal.journal import FILE_NAME, Journal
-from daemon.journal.journal_file import DAMAGED
+from daemon.journal.journal_database import DAMAGED
 from freeal.files import atomic_write
 
 _log = structlog.get_logger(__name__)

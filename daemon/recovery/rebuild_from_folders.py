@@ -18,7 +18,7 @@ from daemon.config import Settings
 from daemon.host import clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
-from daemon.jobs.job_completion import CANCELLED
+from daemon.jobs.finish_job import CANCELLED
 from daemon.journal import job_json_file
 from daemon.journal.job_ids import ID, OF_PREDICTIONS, is_correction
 from daemon.journal.job_record import Job, State

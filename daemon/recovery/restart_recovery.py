@@ -18,7 +18,7 @@ from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox import claim_file, file_stability
 from daemon.inbox.folder_scan import PREDICT
-from daemon.jobs.job_completion import CANCELLED, PUBLISHING
+from daemon.jobs.finish_job import CANCELLED, PUBLISHING
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction

@@ -9,7 +9,7 @@ import structlog
 
 from daemon.config import Settings
 from daemon.inbox.claim_pair import csv_digest, load_spec
-from daemon.jobs.job_completion import PUBLISHING
+from daemon.jobs.finish_job import PUBLISHING
 from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State

@@ -16,7 +16,7 @@ from daemon.inbox.claim_retries import Refusals
 from daemon.inbox.file_stability import Sighting
 from daemon.inbox.folder_scan import Drop, Scan
 from daemon.inbox.pairing import Pair
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.finish_job import Endings
 from daemon.journal.job_ids import CORRECTIONS
 from daemon.journal.job_record import Job
 from daemon.predictions.predict_lane import PredictLane

@@ -25,7 +25,7 @@ from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.cancel_and_retry import Requests
 from daemon.jobs.exit_code import exit_code
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.finish_job import Endings
 from daemon.jobs.job_runner import Runner
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
@@ -37,11 +37,11 @@ from daemon.service.fault_register import FaultRegister
 from daemon.service.guarded_loop import GuardedLoop
 from daemon.service.health_report import health
 from daemon.service.job_tasks import JobTasks
-from daemon.service.note_task import NoteTask
-from daemon.service.request_desk import RequestDesk
+from daemon.service.note_writer import NoteTask
+from daemon.service.request_reader import RequestDesk
 from daemon.service.signal_listener import SignalListener
 from daemon.service.watchdog_heartbeat import Heart, Pulse
-from daemon.terminal.progress_view import View
+from daemon.terminal.progress_log import View
 
 _log = structlog.get_logger(__name__)
 

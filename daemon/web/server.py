@@ -20,23 +20,23 @@ from daemon.config import Loaded
 from daemon.host import fault_guard
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
+from daemon.web import warm_classifier
 from daemon.web.finished_models import Gallery
 from daemon.web.live.journal_reader import Records
 from daemon.web.live.live_feed import Feed
 from daemon.web.live.page_snapshot import Looks, Observer
-from daemon.web.pages import try_sentence
 from daemon.web.pages.api_endpoints import Machine
+from daemon.web.pages.html_rendering import Pages
 from daemon.web.pages.model_page import Models
 from daemon.web.pages.new_job_page import NewJob
 from daemon.web.pages.overview_page import Overview
 from daemon.web.pages.page_context import Site
-from daemon.web.pages.page_templates import Pages
-from daemon.web.pages.try_sentence import Trial
 from daemon.web.security import listen_address
 from daemon.web.security.access_token import Access, find_token
 from daemon.web.security.connection_limits import LimitedProtocol
 from daemon.web.security.request_guard import Guard
 from daemon.web.uploads.upload_folders import Uploads
+from daemon.web.warm_classifier import Trial
 from freeal.errors import FreealError
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +50,13 @@ class LivePage:
     """Everything behind `web.enabled`. The address is taken when it is built; `run` serves."""
 
     def __init__(
-        self, loaded: Loaded, *, journal: Journal, clock: Clock, looks: Looks, trial_module: str = try_sentence.MODULE
+        self,
+        loaded: Loaded,
+        *,
+        journal: Journal,
+        clock: Clock,
+        looks: Looks,
+        trial_module: str = warm_classifier.MODULE,
     ) -> None:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from freeal.annotation.asked_answers import Asked
+from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.request_sender import Asker

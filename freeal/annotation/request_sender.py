@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import anyio
 import anyio.to_thread
 
-from freeal.annotation.asked_answers import Asked, Run
+from freeal.annotation.annotation_run import Asked, Run
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
 from freeal.annotation.reply_parser import usable

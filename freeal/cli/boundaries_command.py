@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli import cost_commands
+from freeal.cli import estimate_and_cache_commands
 from freeal.cli.correct_command import version_in
-from freeal.cli.figures import add_json, print_json
+from freeal.cli.print_results import add_json, print_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.train_command import close_books
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
@@ -107,7 +107,7 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
 
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")
-    answers = cost_commands.answers_path()
+    answers = estimate_and_cache_commands.answers_path()
     job = boundary_job.BoundaryJob(
         job_id=f"{name}-boundaries",
         version=version,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.cli.correct_command import version_in
-from freeal.cli.figures import add_json, print_json
+from freeal.cli.print_results import add_json, print_json
 from freeal.cli.training_progress import EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 

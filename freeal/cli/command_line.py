@@ -16,7 +16,7 @@ from freeal.cli import (
     boundaries_command,
     certify_command,
     correct_command,
-    cost_commands,
+    estimate_and_cache_commands,
     predict_command,
     show_command,
     train_command,
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (train_command, predict_command, show_command, correct_command):
         command.add_parser(commands)
-    cost_commands.add_parsers(commands)
+    estimate_and_cache_commands.add_parsers(commands)
     certify_command.add_parser(commands)
     boundaries_command.add_parser(commands)
     return parser

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from freeal.cli import cost_commands
-from freeal.cli.figures import add_json
+from freeal.cli import estimate_and_cache_commands
+from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.train_command import close_books
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
@@ -66,7 +66,7 @@ def _correct(arguments: argparse.Namespace) -> int:
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-corrected"), key="--output-model")
     results = places.results
-    answers = cost_commands.answers_path()
+    answers = estimate_and_cache_commands.answers_path()
     job = CorrectionJob(
         job_id=f"{name}-corrections",
         version=version,

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli.figures import add_json, print_json, print_pairs
 from freeal.cli.name_lists import names
+from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.result_places import labelled
 from freeal.cli.training_progress import EXIT_OK
 from freeal.settings import PredictSettings

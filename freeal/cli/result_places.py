@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from freeal.cli.figures import print_outcome
-from freeal.files import output_folder_check
+from freeal.cli.print_results import print_outcome
+from freeal.files import empty_folder_check
 from freeal.files.output_file import OutputFile, output_file
 from freeal.table.file_formats import form_of
 from freeal.table.workbook_writer import write_workbook
@@ -35,15 +35,15 @@ class ResultPlaces:
         cls, model: Path, *, output_csv: Path | None = None, inputs: Sequence[Path] = (), key: str = "--output-model"
     ) -> ResultPlaces:
         """Raises `ConfigError` where one of them is in use, or cannot be written to."""
-        folder = output_folder_check.free_folder(model, key=key, ours=_OF_A_MODEL)
+        folder = empty_folder_check.free_folder(model, key=key, ours=_OF_A_MODEL)
         beside = folder.with_name(folder.name + "-results")
-        results = output_folder_check.free_folder(beside, key=key, ours=_OF_RESULTS)
+        results = empty_folder_check.free_folder(beside, key=key, ours=_OF_RESULTS)
         csv = output_file(output_csv, key="--output-csv", inputs=inputs) if output_csv is not None else None
         return cls(folder, results, csv)
 
     def held(self) -> AbstractContextManager[None]:
         """Both for this run alone."""
-        return output_folder_check.held(self.results)
+        return empty_folder_check.held(self.results)
 
     def deliver(self) -> None:
         """Copy out of the results what was wanted elsewhere. A model is there whole, or as it was before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from freeal.cli.figures import add_json, print_figures, print_json
+from freeal.cli.print_results import add_json, print_figures, print_json
 from freeal.cli.training_progress import EXIT_OK
 from freeal.results.metrics_summary import read_metrics
 

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from freeal.cli import cost_commands
-from freeal.cli.figures import add_json
+from freeal.cli import estimate_and_cache_commands
 from freeal.cli.name_lists import names
+from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import SpecError, Where
@@ -147,7 +147,7 @@ def close_books(job: TrainingJob | CorrectionJob) -> None:
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
     from freeal.job.training_job import TrainingJob
 
-    answers = cost_commands.answers_path()
+    answers = estimate_and_cache_commands.answers_path()
     spec = _spec(arguments)
     return TrainingJob(
         job_id=f"{spec.name}-{spec.digest()[:12]}",
@@ -183,12 +183,12 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.implementations import resolve_provider
+    from freeal.job.choose_implementations import resolve_provider
 
     settings = job.effective().llm
     provider, _ = resolve_provider(settings, api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
     found = anyio.run(lambda: estimate_with(job, provider=provider))
-    cost_commands.print_estimate(found, as_json=arguments.json)
+    estimate_and_cache_commands.print_estimate(found, as_json=arguments.json)
     return EXIT_OK
 
 

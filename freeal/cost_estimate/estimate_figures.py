@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from freeal.cost_estimate.token_estimate import Span
+from freeal.cost_estimate.token_count_range import Span
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
 from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.cost_estimate.estimate_figures import Estimate
-from freeal.cost_estimate.token_estimate import NOTHING, Span
+from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
 from freeal.job import expected_duration
-from freeal.job.implementations import open_chat_model, resolve_provider
+from freeal.job.choose_implementations import open_chat_model, resolve_provider
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers

@@ -16,9 +16,9 @@ from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job import certification_job, job_setup
+from freeal.job.choose_implementations import open_chat_model
 from freeal.job.correction_job import CorrectionJob
 from freeal.job.given_rows import Given
-from freeal.job.implementations import open_chat_model
 from freeal.job.training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.loop.known_labels import Known

@@ -19,8 +19,8 @@ from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import certification_job, job_setup
+from freeal.job.choose_implementations import open_chat_model
 from freeal.job.given_rows import Given
-from freeal.job.implementations import open_chat_model
 from freeal.job.training_job import Outcome, TrainingJob, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel

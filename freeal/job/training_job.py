@@ -19,9 +19,9 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup, output_folder
+from freeal.job import job_setup, write_output_folder
+from freeal.job.choose_implementations import open_chat_model
 from freeal.job.given_rows import Given, corrections
-from freeal.job.implementations import open_chat_model
 from freeal.job.remaining_time import RemainingTime
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
@@ -181,7 +181,7 @@ async def carry_out(
     )
     for warning in run.outcome_warnings:
         emit(Notice(warning))
-    metrics = output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
+    metrics = write_output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached)
 

@@ -12,7 +12,7 @@ from freeal.errors import FreealError
 from freeal.events import Emit, ignore
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun, write_summary
-from freeal.prediction.published_classifier import Classifier
+from freeal.prediction.published_model import Classifier
 
 __all__ = ["Classifier", "PredictionJob", "predict_csv"]
 

@@ -19,7 +19,7 @@ from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
-from freeal.prediction.published_classifier import Classifier
+from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally, cells
 from freeal.prediction.window_scoring import Scores, score

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from freeal.errors import Problem, Where
-from freeal.preflight.value_kinds import is_prose_like, kind_of, most_common_kind
+from freeal.preflight.prose_likeness import is_prose_like
+from freeal.preflight.value_kinds import kind_of, most_common_kind
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.table.column_names import IMPORT_ID, repeats_header

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from freeal.compute import device, out_of_memory
+from freeal.compute import device, device_errors
+from freeal.compute.device_errors import Room
 from freeal.compute.listener import OnStep, unwatched
-from freeal.compute.out_of_memory import Room
 from freeal.errors import ModelFolderError, TrainingError
 from freeal.selection import clean_split
 from freeal.settings import StudentSettings
@@ -55,7 +55,7 @@ class Start:
                 room=self.room,
             )
         except (RuntimeError, MemoryError) as error:
-            if (known := out_of_memory.named(error)) is error:
+            if (known := device_errors.named(error)) is error:
                 raise
             raise known from error
 

@@ -5,8 +5,8 @@ a row that does not fit the header is refused with its line instead of being shi
 """
 
 from freeal.table.column_names import find_column, free_name
-from freeal.table.csv_parsing.csv_rows import detect
 from freeal.table.csv_parsing.dialect import DELIMITERS, Dialect
+from freeal.table.csv_parsing.dialect_detection import detect
 from freeal.table.csv_writer import Row, TableWriter, write_rows
 from freeal.table.table_reader import RowReader, Table, read_table
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from freeal.certification.sampling_frame import Frame, frame_of
-from freeal.job.implementations import open_trainer
+from freeal.job.choose_implementations import open_trainer
 from freeal.loop.final_label import decide
 from freeal.loop.round_state import RoundState
 from freeal.pool import near_duplicates

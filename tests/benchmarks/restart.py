@@ -23,7 +23,7 @@ from daemon.host.systemd_notify import Notifier
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 
 COUNTS = (100, 3_000, 10_000)
 

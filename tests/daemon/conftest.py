@@ -13,7 +13,7 @@ from daemon.config import Loaded, Settings, WatchSettings
 from daemon.host.clock import Clock
 from daemon.inbox.file_stability import look_around, observe
 from daemon.journal.journal import Journal
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 
 NOON = 1_763_812_800.0
 """2025-11-22T12:00:00Z."""

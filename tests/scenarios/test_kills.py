@@ -134,7 +134,7 @@ def test_a_kill_of_the_real_program_costs_nothing(tmp_path, encoder):
             whole=True,
         ),
         Point("job", "call freeal.student.training.robust_training:RobustTraining._step", 5),
-        Point("job", "call freeal.job.output_folder:write"),
+        Point("job", "call freeal.job.write_output_folder:write"),
         Point(
             "job",
             "rename .state/work/reviews-*/output/.run.json.*.tmp -> .state/work/reviews-*/output/run.json",

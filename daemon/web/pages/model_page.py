@@ -22,9 +22,9 @@ from daemon.web.finished_models import (
 )
 from daemon.web.live.journal_reader import Records
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
-from daemon.web.pages.try_sentence import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads.zip_stream import zipped
+from daemon.web.warm_classifier import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from freeal.errors import FreealError
 
 PREDICTIONS_SHOWN = 20

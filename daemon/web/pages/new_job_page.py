@@ -18,9 +18,9 @@ from starlette.routing import Route
 from daemon.errors import ChildError, RefusedFileError
 from daemon.inbox.claim_pair import load_spec
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
-from daemon.jobs.job_estimate import survey
+from daemon.jobs.estimate_in_child import survey
+from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from daemon.processes.single_question import ask_once
 from daemon.web.pages import spec_form
 from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
 from daemon.web.pages.spec_form import SpecForm

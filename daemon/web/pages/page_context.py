@@ -17,7 +17,7 @@ from daemon.web.finished_models import Gallery
 from daemon.web.live.journal_reader import Records
 from daemon.web.live.live_feed import Feed
 from daemon.web.live.page_snapshot import Looks
-from daemon.web.pages.page_templates import STATIC, Pages
+from daemon.web.pages.html_rendering import STATIC, Pages
 from daemon.web.security.access_token import SESSION_COOKIE, SESSION_SECONDS, VISIT_COOKIE, Access
 from freeal.errors import FreealError
 

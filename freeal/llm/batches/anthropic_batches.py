@@ -21,7 +21,7 @@ from freeal.llm.batches.batch_service import Batch, Outcome
 from freeal.llm.provider_errors import error_for_status
 from freeal.llm.providers.anthropic import AnthropicModel, reply_of, translated
 from freeal.llm.replies.error_body import is_filter_refusal
-from freeal.llm.replies.response_reader import refusal_of
+from freeal.llm.replies.reply_or_error import refusal_of
 from freeal.types import Prompt
 
 _CONNECT_SECONDS = 10.0

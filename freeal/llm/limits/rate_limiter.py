@@ -1,6 +1,6 @@
 """The one limiter of a job: every call to the language model waits here for its turn.
 
-What decides is `freeal.llm.limits.request_pacing`; this adds the waiting, in the order of asking.
+What decides is `freeal.llm.limits.pacing_rules`; this adds the waiting, in the order of asking.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 import anyio
 
 from freeal.errors import AccountError, LlmError, SpendCapError, TransientError
+from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
 from freeal.llm.limits.rate_limit_headers import RateLimits, announced
-from freeal.llm.limits.request_pacing import Demand, Pacing, Ticket
 from freeal.llm.limits.retry import Clock, PauseGate
 from freeal.settings import LlmSettings
 

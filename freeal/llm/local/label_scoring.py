@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from freeal.compute import out_of_memory
+from freeal.compute import device_errors
 from freeal.compute.listener import unheard
 
 Tokens = Sequence[int]
@@ -109,7 +109,7 @@ class Scorer:
                 try:
                     found = self._run_branches(trunk, trunk_tokens, [branches[index] for index in pack])
                 except (RuntimeError, MemoryError) as error:
-                    problem = out_of_memory.released(error)
+                    problem = device_errors.released(error)
                 else:
                     order = order[len(pack) :]
                     for index, scores in zip(pack, found, strict=True):
@@ -136,8 +136,8 @@ class Scorer:
         return list(order)
 
     def _shrink(self, sizes: Sequence[int], problem: Exception) -> None:
-        if len(sizes) == 1 or not out_of_memory.is_out_of_memory(problem):
-            known = out_of_memory.named(problem)
+        if len(sizes) == 1 or not device_errors.is_out_of_memory(problem):
+            known = device_errors.named(problem)
             if known is problem:
                 raise problem
             raise known from problem

@@ -27,7 +27,7 @@ from freeal.llm.provider_errors import error_for_connection, shortened
 from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.messages_api import read_message
-from freeal.llm.replies.response_reader import Response, read_messages_response
+from freeal.llm.replies.reply_or_error import Response, read_messages_response
 from freeal.money.call_ceiling import output_ceiling
 from freeal.money.current_models import nearest_current
 from freeal.types import Prompt, Reply

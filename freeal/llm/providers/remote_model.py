@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 
 from freeal.errors import LlmError, TransientError
+from freeal.llm.limits.pacing_rules import Demand, Ticket
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.llm.limits.request_pacing import Demand, Ticket
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import OnLost
 from freeal.llm.providers.optional_features import Feature, FeatureSearch

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from freeal.compute.device_errors import released
 from freeal.compute.listener import OnStep, Steps
-from freeal.compute.out_of_memory import released
 from freeal.student.encoder.encoder import Encoder
 from freeal.student.encoder.token_batches import shuffled
 from freeal.student.training import losses as terms

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table import encoding_detection as encodings
 from freeal.table.column_names import numbered_names, told_names
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.csv_record_parser import MOST_VALUE_CHARACTERS, is_blank, parser
-from freeal.table.csv_parsing.delimiter_detection import Preamble, Sample, find_preamble, find_shape
-from freeal.table.csv_parsing.dialect import NEVER, Dialect
+from freeal.table.csv_parsing.dialect import Dialect
+from freeal.table.csv_parsing.dialect_detection import QUOTE_HINT, detect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, Fitting, UnfitError, refusal
-from freeal.table.file_formats import form_of, is_plain_csv
 from freeal.table.line_source import lines_of, open_bytes
-from freeal.table.no_table import refuse_json
 
-_SAMPLE_CHARACTERS = 2**18
-_MOST_SAMPLE_LINES = 2_000
-_QUOTES = "quote values that contain the delimiter or a line break"
 _PAD = "; csv.ragged: pad fills up rows that are too short"
 
 
@@ -112,74 +105,11 @@ class CsvRows:
         return False
 
 
-def detect(path: Path, told: CsvFormat) -> Dialect:
-    """How a CSV is written: encoding by `find_encoding`, delimiter and quoting by its beginning; what is told wins.
-
-    Raises `InputError` for a file that is no text, and for lines above the header.
-    """
-    encoding = encodings.told(told.encoding, path) if told.encoding else encodings.find_encoding(path)
-    guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
-    dialect = Dialect(encoding.name, found=(f"{encoding.name}: {encoding.because}",), guessed=guessed)
-    sample = _sample(path, encoding.name, skip=told.skip_rows or 0)
-    if told.skip_rows is None and told.header is None:
-        refuse_json("".join(sample.lines[:3]), path)
-    above, delimiter = told.skip_rows or 0, told.delimiter
-    if sample.lines and told.skip_rows is None and (mark := _excels_mark(sample.lines[0])):
-        sample, above = Sample(sample.lines[1:], sample.whole), 1
-        delimiter = delimiter or mark
-    if delimiter is None and form_of(path.name) == "tsv" and sample.lines and "\t" in sample.lines[0]:
-        delimiter = "\t"
-    shape = find_shape(sample, dialect, delimiter=delimiter, way=told.quoting)
-    has_header = told.header in (None, "first")
-    if (
-        has_header
-        and told.skip_rows is None
-        and told.ragged != "pad"
-        and (found := find_preamble(sample, shape, delimiter=delimiter))
-    ):
-        raise _preamble_error(path, found, above)
-    split = shape.delimiter if shape.delimiter != NEVER else ","
-    return dataclasses.replace(
-        shape, lines_above=above, output_delimiter=split if is_plain_csv(path.name) else ",", form=form_of(path.name)
-    )
-
-
-def _sample(path: Path, encoding: str, *, skip: int) -> Sample:
-    """The first lines, each of them whole."""
-    lines: list[str] = []
-    characters = 0
-    with open_bytes(path) as stream:
-        for line in itertools.islice(lines_of(stream, encoding, path), skip, None):
-            characters += len(line)
-            if characters > _SAMPLE_CHARACTERS or len(lines) >= _MOST_SAMPLE_LINES:
-                return Sample([*lines, line] if len(lines) < 2 else lines, whole=False)
-            lines.append(line)
-    return Sample(lines, whole=True)
-
-
-def _excels_mark(line: str) -> str | None:
-    """The delimiter that a first line `sep=;` tells to Excel."""
-    said = line.rstrip("\r\n")
-    return said[4] if len(said) == 5 and said.lower().startswith("sep=") and said[4] != '"' else None
-
-
-def _preamble_error(path: Path, found: Preamble, above: int) -> InputError:
-    line, first = found.line + above, above + 1
-    names = ", ".join(repr(name) for name in found.names[:4]) + (", ..." if len(found.names) > 4 else "")
-    return InputError(
-        f"line {first} has {found.first_width} value{_s(found.first_width)}, but the lines from here on "
-        f"have {len(found.names)}: this looks like the header ({names})",
-        where=Where(file=path, line=line),
-        hint=f"if it is, delete the lines above it or write csv: {{skip_rows: {line - 1}}} in the spec; if line "
-        f"{first} is the header, write csv: {{skip_rows: {above}}} and {_QUOTES}",
-    )
-
-
 def _explain(cause: Exception, dialect: Dialect, *, width: int = 0, ragged: str | None = None) -> tuple[str, str]:
     """What is wrong with a line, and what to do about it."""
     if isinstance(cause, UnfitError):
         (found,) = cause.args
-        hint = _QUOTES + (_PAD if found < width and ragged is None else "")
+        hint = QUOTE_HINT + (_PAD if found < width and ragged is None else "")
         return f"has {found} value{_s(found)} where the header names {width} column{_s(width)}", hint
     said = str(cause)
     if "end of data" in said:

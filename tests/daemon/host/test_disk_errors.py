@@ -21,7 +21,7 @@ from daemon.jobs.disk_pause import Standstill
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.processes.child_channel import failure_of
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 
 
 def _sqlite_full():

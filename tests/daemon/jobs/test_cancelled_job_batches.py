@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 
 from daemon.jobs.cancelled_job_batches import Batches
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.finish_job import Endings
 from daemon.journal.job_record import Job
 from freeal.llm.batches.anthropic_batches import AnthropicBatches
 from freeal.llm.batches.batch_journal import FILE_NAME, BatchBook

@@ -9,7 +9,7 @@ from daemon.jobs.job_progress import ProgressBook
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.limits.daily_spend import Purse
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 from freeal.events import Progress
 from freeal.types import Bill
 

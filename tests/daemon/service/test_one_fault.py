@@ -25,7 +25,7 @@ from daemon.journal.job_record import State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.service.claim_inputs import in_turns
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 from freeal.errors import OutputBusyError
 
 CSV = "text\nfine\nawful\n"

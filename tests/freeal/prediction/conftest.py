@@ -7,7 +7,7 @@ import csv
 import pytest
 
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.published_classifier import Classifier
+from freeal.prediction.published_model import Classifier
 from freeal.settings import PredictSettings
 from freeal.student.protocols import LabelledTexts
 from freeal.testing.tiny_student import TinyTrainer

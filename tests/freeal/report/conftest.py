@@ -10,7 +10,7 @@ import pytest
 
 from freeal.annotation.annotator import Annotator
 from freeal.events import ignore
-from freeal.job import output_folder
+from freeal.job import write_output_folder
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide
@@ -110,7 +110,7 @@ def publish(tmp_path):
         )
         student_metadata.write(model, made)
         before = previous and tmp_path / previous / "model"
-        output_folder.write(run, tmp_path / folder, model_folder=model, previous_model=before)
+        write_output_folder.write(run, tmp_path / folder, model_folder=model, previous_model=before)
         return tmp_path / folder
 
     return publishing

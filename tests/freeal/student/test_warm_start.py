@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from freeal.errors import ModelFolderError
-from freeal.job.implementations import open_trainer
+from freeal.job.choose_implementations import open_trainer
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import LabelledTexts

@@ -14,7 +14,7 @@ REAL_CALLS = (
     "freeal.student.training.robust_training:RobustTraining._step",
     "freeal.prediction.window_scoring:score",
     "freeal.prediction.prediction_run:PredictionRun.finish",
-    "freeal.job.output_folder:write",
+    "freeal.job.write_output_folder:write",
 )
 """Points within a run with torch where no file is touched: between epochs, within one, while rows are predicted."""
 CONCURRENCY = 8

@@ -1,4 +1,4 @@
-"""The circuit breaker of freeal/llm/limits/token_bucket.py, alone and in the limiter's hands."""
+"""The circuit breaker of freeal/llm/limits/circuit_breaker.py, alone and in the limiter's hands."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 import pytest
 
+from freeal.llm.limits.circuit_breaker import Breaker
+from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
 from freeal.llm.limits.rate_limit_headers import RateLimits
-from freeal.llm.limits.request_pacing import Demand, Pacing, Ticket
-from freeal.llm.limits.token_bucket import Breaker, Bucket
+from freeal.llm.limits.token_bucket import Bucket
 
 DEMAND = Demand(100, 1_024)
 

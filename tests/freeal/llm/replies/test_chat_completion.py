@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from freeal.annotation.reply_parser import read
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
-from freeal.llm.replies.response_reader import Response, read_chat_response
+from freeal.llm.replies.reply_or_error import Response, read_chat_response
 
 LABELS = ("positive", "negative")
 ANSWER = json.dumps({"label": "negative", "confidence": 0.9})

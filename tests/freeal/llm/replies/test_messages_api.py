@@ -8,7 +8,7 @@ import pytest
 
 from freeal.annotation.reply_parser import read
 from freeal.errors import SpendCapError, TransientError
-from freeal.llm.replies.response_reader import Response, read_messages_response
+from freeal.llm.replies.reply_or_error import Response, read_messages_response
 
 LABELS = ("positive", "negative")
 ANSWER = json.dumps({"label": "negative", "confidence": 0.9})

@@ -22,7 +22,7 @@ from freeal.annotation.annotator import LabelRequest
 from freeal.errors import FreealError
 from freeal.events import Spend, ignore
 from freeal.job import job_setup
-from freeal.job.implementations import open_chat_model
+from freeal.job.choose_implementations import open_chat_model
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 

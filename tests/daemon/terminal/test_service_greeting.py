@@ -8,7 +8,7 @@ from rich.console import Console
 
 from daemon import config
 from daemon.journal.job_record import Job, State
-from daemon.terminal.service_lines import farewell, greet
+from daemon.terminal.service_greeting import farewell, greet
 
 
 def test_the_service_says_what_it_looks_after_and_how_it_is_stopped(tmp_path, monkeypatch):

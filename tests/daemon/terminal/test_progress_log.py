@@ -17,7 +17,7 @@ from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
 from daemon.outbox.model_shelf import Shelf
 from daemon.terminal.progress_bars import TerminalView
-from daemon.terminal.progress_view import LogView
+from daemon.terminal.progress_log import LogView
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
 
 JOB = Job(id="m-1", name="m", key="k", csv_name="a.csv", spec_name="a.yaml", created_at=1.0, updated_at=1.0)

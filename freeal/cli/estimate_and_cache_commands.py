@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli.figures import add_json, print_json, print_pairs
+from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.errors import ConfigError, Where
 
 if TYPE_CHECKING:

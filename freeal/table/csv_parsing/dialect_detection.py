@@ -1,4 +1,4 @@
-"""Delimiter and quoting of a CSV, found by reading its beginning in every way and seeing what fits."""
+"""How a CSV is written: its beginning is read in every way, and the delimiter and quoting that fit best are taken."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from freeal.errors import InputError, Where
+from freeal.table import encoding_detection as encodings
+from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
+from freeal.table.file_formats import form_of, is_plain_csv
+from freeal.table.line_source import lines_of, open_bytes
+from freeal.table.no_table import refuse_json
 
 SAMPLE_RECORDS = 200
+_SAMPLE_CHARACTERS = 2**18
+_MOST_SAMPLE_LINES = 2_000
 _WAYS = (("minimal", False), ("backslash", False), ("minimal", True), ("none", False), ("lines", False))
 """Quoting and spaces after delimiters, the usual way first."""
 
+QUOTE_HINT = "quote values that contain the delimiter or a line break"
 _NO_NAME = re.compile(r"[\d\s.,:/+%$€-]*")
 
 
@@ -70,6 +80,69 @@ class Preamble(NamedTuple):
     line: int
     names: list[str]
     first_width: int
+
+
+def detect(path: Path, told: CsvFormat) -> Dialect:
+    """How a CSV is written: encoding by `find_encoding`, delimiter and quoting by its beginning; what is told wins.
+
+    Raises `InputError` for a file that is no text, and for lines above the header.
+    """
+    encoding = encodings.told(told.encoding, path) if told.encoding else encodings.find_encoding(path)
+    guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
+    dialect = Dialect(encoding.name, found=(f"{encoding.name}: {encoding.because}",), guessed=guessed)
+    sample = _sample(path, encoding.name, skip=told.skip_rows or 0)
+    if told.skip_rows is None and told.header is None:
+        refuse_json("".join(sample.lines[:3]), path)
+    above, delimiter = told.skip_rows or 0, told.delimiter
+    if sample.lines and told.skip_rows is None and (mark := _excels_mark(sample.lines[0])):
+        sample, above = Sample(sample.lines[1:], sample.whole), 1
+        delimiter = delimiter or mark
+    if delimiter is None and form_of(path.name) == "tsv" and sample.lines and "\t" in sample.lines[0]:
+        delimiter = "\t"
+    shape = find_shape(sample, dialect, delimiter=delimiter, way=told.quoting)
+    has_header = told.header in (None, "first")
+    if (
+        has_header
+        and told.skip_rows is None
+        and told.ragged != "pad"
+        and (found := find_preamble(sample, shape, delimiter=delimiter))
+    ):
+        raise _preamble_error(path, found, above)
+    split = shape.delimiter if shape.delimiter != NEVER else ","
+    return dataclasses.replace(
+        shape, lines_above=above, output_delimiter=split if is_plain_csv(path.name) else ",", form=form_of(path.name)
+    )
+
+
+def _sample(path: Path, encoding: str, *, skip: int) -> Sample:
+    """The first lines, each of them whole."""
+    lines: list[str] = []
+    characters = 0
+    with open_bytes(path) as stream:
+        for line in itertools.islice(lines_of(stream, encoding, path), skip, None):
+            characters += len(line)
+            if characters > _SAMPLE_CHARACTERS or len(lines) >= _MOST_SAMPLE_LINES:
+                return Sample([*lines, line] if len(lines) < 2 else lines, whole=False)
+            lines.append(line)
+    return Sample(lines, whole=True)
+
+
+def _excels_mark(line: str) -> str | None:
+    """The delimiter that a first line `sep=;` tells to Excel."""
+    said = line.rstrip("\r\n")
+    return said[4] if len(said) == 5 and said.lower().startswith("sep=") and said[4] != '"' else None
+
+
+def _preamble_error(path: Path, found: Preamble, above: int) -> InputError:
+    line, first = found.line + above, above + 1
+    names = ", ".join(repr(name) for name in found.names[:4]) + (", ..." if len(found.names) > 4 else "")
+    return InputError(
+        f"line {first} has {found.first_width} value{'' if found.first_width == 1 else 's'}, but the lines from "
+        f"here on have {len(found.names)}: this looks like the header ({names})",
+        where=Where(file=path, line=line),
+        hint=f"if it is, delete the lines above it or write csv: {{skip_rows: {line - 1}}} in the spec; if line "
+        f"{first} is the header, write csv: {{skip_rows: {above}}} and {QUOTE_HINT}",
+    )
 
 
 def find_shape(sample: Sample, dialect: Dialect, *, delimiter: str | None, way: str | None) -> Dialect:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import ignore
-from freeal.job.implementations import open_chat_model, resolve_provider
+from freeal.job.choose_implementations import open_chat_model, resolve_provider
 from freeal.settings import LlmSettings, PredictSettings
 
 

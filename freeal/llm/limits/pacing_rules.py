@@ -17,8 +17,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from freeal.llm.limits.circuit_breaker import Breaker
 from freeal.llm.limits.rate_limit_headers import Announced, RateLimits
-from freeal.llm.limits.token_bucket import Breaker, Bucket
+from freeal.llm.limits.token_bucket import Bucket
 
 HEADROOM = 0.98
 """What part of a limit is used: a server's bucket must recover from requests that arrive in a bunch."""

@@ -11,9 +11,9 @@ from typing import Any
 from daemon.config import Loaded
 from daemon.errors import ChildError
 from daemon.jobs.job_request import job_content
+from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from daemon.processes.single_question import ask_once
-from freeal.job.implementations import resolve_provider
+from freeal.job.choose_implementations import resolve_provider
 from freeal.spec.job_spec import Spec
 
 SURVEY = "daemon.processes.estimate_job"

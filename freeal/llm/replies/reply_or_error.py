@@ -8,10 +8,10 @@ from typing import Any
 
 from freeal.errors import TransientError
 from freeal.llm.provider_errors import error_for_answer, shortened
+from freeal.llm.replies.body_as_json import UnreadableBodyError, plain_words, values
 from freeal.llm.replies.chat_completion import is_chat_completion, read_chat_completion
 from freeal.llm.replies.error_body import ErrorBody, error_in, is_filter_refusal
 from freeal.llm.replies.messages_api import is_message, read_message
-from freeal.llm.replies.response_body import UnreadableBodyError, plain_words, values
 from freeal.types import Reply, Usage
 
 _KINDS = (

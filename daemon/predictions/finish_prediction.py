@@ -15,7 +15,7 @@ from daemon.config import Settings
 from daemon.errors import RefusedFileError, ResourceError
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.jobs.job_completion import CANCELLED
+from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace

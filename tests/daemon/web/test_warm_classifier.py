@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from daemon.outbox.model_shelf import Shelf
-from daemon.web.pages.try_sentence import MOST_WAITING
+from daemon.web.warm_classifier import MOST_WAITING
 from freeal.settings import PredictSettings
 
 

@@ -1,4 +1,4 @@
-"""freeal/llm/limits/request_pacing.py in simulated time: as fast as true token buckets permit, and never faster."""
+"""freeal/llm/limits/pacing_rules.py in simulated time: as fast as true token buckets permit, and never faster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import random
 
 import pytest
 
+from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
 from freeal.llm.limits.rate_limit_headers import RateLimits, announced
-from freeal.llm.limits.request_pacing import Demand, Pacing, Ticket
 from freeal.testing.server.rate_limits import Limits, Meter
 
 CEILING = 1_024

@@ -1,4 +1,4 @@
-"""freeal/cost_estimate/token_estimate.py."""
+"""freeal/cost_estimate/token_count_range.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.cost_estimate.token_estimate import Span, token_span
+from freeal.cost_estimate.token_count_range import Span, token_span
 
 
 @pytest.mark.parametrize(
