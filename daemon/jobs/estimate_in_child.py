@@ -10,7 +10,7 @@ from typing import Any
 
 from daemon.config import Loaded
 from daemon.errors import ChildError
-from daemon.jobs.job_request import job_content
+from daemon.jobs.training_request import job_content
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from freeal.job.choose_implementations import resolve_provider

@@ -24,7 +24,7 @@ from daemon.jobs.device_scheduling import Lanes
 from daemon.jobs.disk_pause import Standstill
 from daemon.jobs.finish_job import PUBLISHING, Endings
 from daemon.jobs.job_progress import ProgressBook
-from daemon.jobs.job_request import key_of, training_request
+from daemon.jobs.training_request import key_of, training_request
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, Pause, State
 from daemon.journal.journal import Journal

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.reply_parser import read_texts
-from freeal.annotation.request_sender import Asker
+from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.annotation.verdict import Verdict, annotation_of, verdict_of
 from freeal.events import Emit, Notice, Progress

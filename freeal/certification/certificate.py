@@ -11,7 +11,7 @@ import numpy as np
 
 from freeal.certification import sheet_draw, stratified_interval
 from freeal.certification.blind_sheet import CANNOT_SAY, NONE_FITS
-from freeal.certification.certified_rows import CertifiedRows
+from freeal.certification.certified_json_file import CertifiedRows
 from freeal.certification.sampling_frame import LEFT_OUT, STRATA, Frame, frame_of
 from freeal.certification.stratified_interval import Estimate, Stratum
 from freeal.pool import near_duplicates

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import anyio.lowlevel
 
-from freeal.annotation.request_sender import CACHEABLE_CHARACTERS
+from freeal.annotation.send_prompts import CACHEABLE_CHARACTERS
 from freeal.cost_estimate.token_count_range import NOTHING, Span, token_span
 from freeal.llm.protocols import ChatModel
 from freeal.types import Prompt, PromptStyle, Reply

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from freeal.certification import blind_sheet, certificate, certified_rows, sheet_draw
-from freeal.certification.certified_rows import CertifiedRows
+from freeal.certification import blind_sheet, certificate, certified_json_file, sheet_draw
+from freeal.certification.certified_json_file import CertifiedRows
 from freeal.certification.sampling_frame import frame_of
 from freeal.corrections.review_queue import Look
 from freeal.errors import InputError, Where
@@ -49,14 +49,14 @@ def draw_sheet(
     for the version, `InputError` where there is nothing to draw.
     """
     earlier = previous_version.read(version)
-    known = None if anew else certified_rows.read(version)
+    known = None if anew else certified_json_file.read(version)
     if known is not None and (known.told(earlier.said) or not known.is_of(earlier.pool)):
         known = None
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
     draw = sheet_draw.draw(frame_of(pool, earlier.decisions), rows, seed=seed, before=known.draw if known else None)
     if not draw.lines:
         raise InputError("no row has a label that a model gave: there is nothing to certify", where=Where(file=version))
-    drawn = certified_rows.drawn(draw, earlier.pool, before=known)
+    drawn = certified_json_file.drawn(draw, earlier.pool, before=known)
     path = output or version / blind_sheet.FILE_NAME
     lines = blind_sheet.write(
         path,
@@ -66,7 +66,7 @@ def draw_sheet(
         id_column=earlier.spec.id_column,
         answers=drawn.answers,
     )
-    certified_rows.write(version, drawn)
+    certified_json_file.write(version, drawn)
     return Sheet(path, lines, len(draw.drawn()), len(drawn.answers), earlier.spec.task.names)
 
 
@@ -79,7 +79,7 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
     Raises `InputError` for the sheet, all that is wrong at once, and where no sheet was drawn from the version;
     `CorruptModelError` for the version.
     """
-    earlier, known = previous_version.read(version), certified_rows.read(version)
+    earlier, known = previous_version.read(version), certified_json_file.read(version)
     if known is None or not known.is_of(earlier.pool):
         hint = f"draw one first: python -m freeal certify {version}"
         raise InputError("no sheet was drawn from this version's rows", where=Where(file=sheet), hint=hint)
@@ -87,7 +87,7 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     known = dataclasses.replace(known, answers={**known.answers, **answers}, day=today)
     found = _figures(known, earlier, version=metrics_summary.read_metrics(version)["job"])
-    certified_rows.write(version, known)
+    certified_json_file.write(version, known)
     publish(version, found, copies=copies)
     return found or {}
 
@@ -112,7 +112,7 @@ def publish(version: Path, certified: dict[str, Any] | None, *, copies: Sequence
 
 def kept_out(pool: Pool, previous_model: Path | None) -> Pool:
     """The pool with what was drawn from the version before among what is never a demonstration."""
-    known = certified_rows.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read(previous_model.parent) if previous_model else None
     if known is None:
         return pool
     return dataclasses.replace(pool, held_out=pool.held_out | known.kept_out(pool))
@@ -120,17 +120,17 @@ def kept_out(pool: Pool, previous_model: Path | None) -> Pool:
 
 def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None) -> list[Look]:
     """A review queue without what measures the model: who corrected that would withdraw the figure."""
-    known = certified_rows.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read(previous_model.parent) if previous_model else None
     texts = known.answered_texts if known is not None and known.is_of(pool) else frozenset()
     return [look for look in queue if pool.texts[look.index] not in texts]
 
 
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
-    known = certified_rows.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read(previous_model.parent) if previous_model else None
     if known is None:
         return {}
-    certified_rows.write(folder, known)
+    certified_json_file.write(folder, known)
     found = certificate.for_version(
         known, run.pool, run.decisions, labels=run.spec.task.names, said=run.said, version=run.job_id
     )

@@ -153,20 +153,21 @@ def open_batches(
     if model.provider != "anthropic":
         yield None
         return
-    from freeal.llm.batches import batch_sender
     from freeal.llm.batches.anthropic_batches import AnthropicBatches
-    from freeal.llm.batches.batch_lifecycle import Track
+    from freeal.llm.batches.batch_tracking import Track
+    from freeal.llm.batches.send_in_batches import BatchSender as Sender
+    from freeal.llm.batches.send_in_batches import Rules
     from freeal.llm.providers.anthropic import AnthropicModel
 
     from_rows = {"live": None, "auto": settings.batch_from_rows, "batch": 1}[settings.mode]
-    rules = batch_sender.Rules(from_rows=from_rows, may_go_live=settings.mode != "batch")
+    rules = Rules(from_rows=from_rows, may_go_live=settings.mode != "batch")
     if not isinstance(model, AnthropicModel):
         raise TypeError(f"{type(model).__name__} says that it is Anthropic's")
     service = AnthropicBatches(model)
     retry = Retry(settings.max_attempts)
     with contextlib.closing(BatchBook(record)) as book:
         track = Track(service, book=book, store=store, retry=retry, emit=emit, job=job)
-        yield batch_sender.BatchSender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
+        yield Sender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
 
 
 async def cancel_batches(

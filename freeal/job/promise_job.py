@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.candidate_labels import candidates_of
-from freeal.certification import certificate, certified_rows, promise
+from freeal.certification import certificate, certified_json_file, promise
 from freeal.certification.certificate import Looked
-from freeal.certification.certified_rows import CertifiedRows
+from freeal.certification.certified_json_file import CertifiedRows
 from freeal.certification.promise import Scope
 from freeal.certification.sampling_frame import frame_of
 from freeal.compute.listener import unwatched
@@ -45,7 +45,7 @@ def promised(
     Raises `InputError` where nothing was certified or the figures were withdrawn, or `target` is there;
     `CorruptModelError` for the version.
     """
-    earlier, known = previous_version.read(version), certified_rows.read(version)
+    earlier, known = previous_version.read(version), certified_json_file.read(version)
     if known is None or not known.answers or not known.is_of(earlier.pool) or known.told(earlier.said):
         hint = f"fill in a sheet first: python -m freeal certify {version}"
         raise InputError("nothing was certified that a promise could rest on", where=Where(file=version), hint=hint)

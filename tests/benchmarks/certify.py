@@ -23,7 +23,7 @@ from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
 from freeal.certification import sheet_draw, stratified_interval
 from freeal.certification.certificate import Looked, measure
-from freeal.certification.certified_rows import CertifiedRows
+from freeal.certification.certified_json_file import CertifiedRows
 from freeal.evaluation.confidence_intervals import wilson
 
 DRAWS = 2_000

@@ -1,1 +1,1 @@
-"""How fast a provider may be called: the limiter, its rules, token buckets and circuit breaker, the headers it reads, the one retry loop."""
+"""How fast a provider may be called: limiter, its rules, buckets and circuit breaker, rate limit headers, retries."""

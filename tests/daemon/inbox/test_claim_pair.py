@@ -14,7 +14,7 @@ from daemon.inbox.file_stability import look_around, observe
 from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.jobs.finish_job import Endings
-from daemon.jobs.job_request import job_key
+from daemon.jobs.training_request import job_key
 from daemon.journal.job_record import State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace

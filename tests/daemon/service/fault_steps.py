@@ -18,7 +18,7 @@ UNITS = {
         "daemon.jobs.job_runner",
         "daemon.jobs.job_progress",
         "daemon.jobs.finish_job",
-        "daemon.jobs.job_request",
+        "daemon.jobs.training_request",
         "daemon.jobs.schedule",
         "daemon.limits.",
         "daemon.outbox.model_shelf",

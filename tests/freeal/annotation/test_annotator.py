@@ -1,4 +1,4 @@
-"""freeal/annotation/annotator.py and freeal/annotation/request_sender.py: texts in, annotations out."""
+"""freeal/annotation/annotator.py and freeal/annotation/send_prompts.py: texts in, annotations out."""
 
 from __future__ import annotations
 

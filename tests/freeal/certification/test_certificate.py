@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from freeal.certification import certified_rows
+from freeal.certification import certified_json_file
 from freeal.certification.blind_sheet import CANNOT_SAY, NONE_FITS
 from freeal.certification.certificate import Looked, figures, for_version, measure
-from freeal.certification.certified_rows import CertifiedRows
+from freeal.certification.certified_json_file import CertifiedRows
 from freeal.certification.sheet_draw import draw
 
 LABELS = ("a", "b", "c")
@@ -15,7 +15,7 @@ LABELS = ("a", "b", "c")
 
 def _answered(known, *, rows=100, seed=0, lines=None):
     drawn = draw(known.frame, rows, seed=seed)
-    certified = certified_rows.drawn(drawn, known.pool)
+    certified = certified_json_file.drawn(drawn, known.pool)
     answers = {line.row: str(known.truth[line.row]) for line in drawn.lines[:lines]}
     return CertifiedRows(drawn, certified.texts, certified.rows_sha256, answers, "2026-11-29")
 

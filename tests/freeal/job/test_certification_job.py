@@ -10,7 +10,7 @@ import anyio
 import pytest
 import yaml
 
-from freeal.certification import certified_rows
+from freeal.certification import certified_json_file
 from freeal.cli.command_line import main
 from freeal.errors import CorruptModelError, InputError
 from freeal.job import certification_job
@@ -181,7 +181,7 @@ def test_a_sheet_of_nothing_drawn_is_refused(versions):
 
 def test_a_damaged_record_is_said(versions):
     """certified.json that is no record of ours names the file and what to do."""
-    (versions / "one" / certified_rows.FILE_NAME).write_text('{"format": 1}')
+    (versions / "one" / certified_json_file.FILE_NAME).write_text('{"format": 1}')
     with pytest.raises(CorruptModelError, match=r"certified\.json"):
         certification_job.draw_sheet(versions / "one")
 
@@ -191,7 +191,7 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     no row has the person's word for a label."""
     version = versions / "one"
     certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=40).path))
-    texts = set(certified_rows.read(version).texts.values())
+    texts = set(certified_json_file.read(version).texts.values())
     metrics = _train(versions, "two", encoder_folder, previous="one")
     assert 40 == metrics["certified"]["texts"]
     assert "two" == metrics["certified"]["version"]
@@ -201,14 +201,14 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     assert not (versions / "two" / "corrected.json").exists()
     assert not texts & {row["body"] for row in _rows(versions / "two" / "review_queue.csv")}
     assert "Certified accuracy" in (versions / "two" / "report.html").read_text()
-    assert certified_rows.read(version).answers == certified_rows.read(versions / "two").answers
+    assert certified_json_file.read(version).answers == certified_json_file.read(versions / "two").answers
 
 
 def test_a_correction_of_a_certified_text_withdraws_the_figure_and_says_so(versions):
     """Other corrections leave it; one of a certified text ends it, in metrics, report, card and hub file."""
     version = versions / "one"
     certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=40).path))
-    drawn = set(certified_rows.read(version).texts.values())
+    drawn = set(certified_json_file.read(version).texts.values())
     free = next(one for one in range(COUNT) if _text(one) not in drawn)
     kept = _correct(versions, "two", "one", [(_text(free), _truth(free))])
     assert 40 == kept["certified"]["texts"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import freeal.report.report_page
-from freeal.certification import certificate, certified_rows, sheet_draw
+from freeal.certification import certificate, certified_json_file, sheet_draw
 from freeal.certification.sampling_frame import frame_of
 
 SCHEMA = json.loads(
@@ -95,7 +95,7 @@ def test_a_certified_accuracy_keeps_to_it(finish):
     """What a blind sheet adds, and what withdrawing it leaves."""
     run = finish()
     pool = run.pool
-    drawn = certified_rows.drawn(sheet_draw.draw(frame_of(pool, run.decisions), 40, seed=0), pool)
+    drawn = certified_json_file.drawn(sheet_draw.draw(frame_of(pool, run.decisions), 40, seed=0), pool)
     labels = run.spec.task.names
     answers = {line.row: labels[0] for line in drawn.draw.lines}
     certified = dataclasses.replace(drawn, answers=answers, day="2026-11-29")

@@ -16,7 +16,7 @@ import anyio
 from asking_train import ask
 
 import freeal.llm.batches.anthropic_batches
-import freeal.llm.batches.batch_sender  # noqa: F401 - as above
+import freeal.llm.batches.send_in_batches  # noqa: F401 - as above
 
 
 def main():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.jobs.job_request import training_request
+from daemon.jobs.training_request import training_request
 from daemon.journal.job_record import Job
 from daemon.outbox.model_shelf import Shelf
 from freeal.job.training_job import TrainingJob

@@ -1,4 +1,4 @@
-"""freeal/annotation/request_sender.py: which prompts are sent, when, and what their failures mean."""
+"""freeal/annotation/send_prompts.py: which prompts are sent, when, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import collections
 import anyio
 import pytest
 
-from freeal.annotation.request_sender import Asker
+from freeal.annotation.send_prompts import Asker
 from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Notice, Spend
 from freeal.llm.store.answer_store import MemoryStore

@@ -1,4 +1,4 @@
-"""freeal/llm/batches/batch_sender.py and its neighbours, against the Message Batches protocol on a real socket."""
+"""freeal/llm/batches/send_in_batches.py and its neighbours, against the Message Batches protocol on a real socket."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import anyio.lowlevel
 import pytest
 
 from freeal.annotation.prompts import label_prompt
-from freeal.annotation.request_sender import Asker
+from freeal.annotation.send_prompts import Asker
 from freeal.errors import AccountError, TransientError
 from freeal.events import BatchProgress, Notice
 from freeal.llm.batches.anthropic_batches import AnthropicBatches
 from freeal.llm.batches.batch_cancellation import cancel
 from freeal.llm.batches.batch_journal import BatchBook
-from freeal.llm.batches.batch_lifecycle import Track
-from freeal.llm.batches.batch_sender import BatchSender, Rules
+from freeal.llm.batches.batch_tracking import Track
+from freeal.llm.batches.send_in_batches import BatchSender, Rules
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
