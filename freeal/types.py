@@ -10,6 +10,9 @@ import dataclasses
 import enum
 from typing import Literal
 
+Kind = Literal["single", "ordinal"]
+"""What the labels are to each other: names alone, or an order from the first to the last."""
+
 PromptStyle = Literal["chat", "completion"]
 """`chat`: instructions and tags for a model that follows them; `completion`: a pattern a small model continues."""
 
@@ -48,6 +51,7 @@ class Task:
 
     description: str
     labels: tuple[Label, ...]
+    kind: Kind = "single"
 
     @property
     def names(self) -> tuple[str, ...]:

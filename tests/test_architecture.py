@@ -25,7 +25,7 @@ MAY_USE_TORCH_OR_SKLEARN = (
     "freeal.selection",
     "freeal.compute",
     "freeal.llm.local",
-    "freeal.evaluation.metrics",
+    "freeal.evaluation",
     "freeal.testing",
 )
 """freeal.evaluation.metrics takes precision, recall and F1 from scikit-learn rather than counting them itself."""

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from freeal.aggregation.label_choice import chosen
 from freeal.evaluation.confidence_intervals import independent, wilson
+from freeal.evaluation.ordinal_metrics import ordinal_metrics
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.types import Annotation, Decision, Status
+from freeal.types import Annotation, Decision, Kind, Status
 
 _UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})
 _COVERAGES = tuple(step / 20 for step in range(1, 21))
@@ -89,13 +91,14 @@ def round_metrics(
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
+    kind: Kind = "single",
 ) -> dict[str, Any]:
     """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd).
 
     `proba` [n, labels] is the student's, `clean_probability` [n] that of the annotations' labels.
     """
     llm_labels = [None if Status.CORRECTED in note.statuses else note.label for note in annotations]
-    student_labels = [labels[label_id] for label_id in proba.argmax(axis=1)]
+    student_labels = [labels[label_id] for label_id in chosen(proba, kind)]
     clean = [
         note.label is not None and float(probability) > clean_threshold
         for note, probability in zip(annotations, clean_probability, strict=True)
@@ -116,7 +119,9 @@ def round_metrics(
     return entry | {name: round(value, 4) for name, value in known.items() if value is not None}
 
 
-def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, ...]) -> dict[str, Any]:
+def final_metrics(
+    decisions: Sequence[Decision], pool: Pool, labels: tuple[str, ...], *, kind: Kind = "single"
+) -> dict[str, Any]:
     """The `final` part of metrics.json."""
     per_row = [None if index == EMPTY else decisions[index] for index in pool.row_index]
     counts = Counter(decision.label for decision in per_row if decision is not None and decision.label is not None)
@@ -141,6 +146,7 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
     return (
         final
         | _per_class(truth, given, labels)
+        | (_order(truth, judged, labels) if kind == "ordinal" else {})
         | _holdout(decisions, pool, evaluation)
         | _uncorrected(decisions, pool)
         | {
@@ -152,6 +158,16 @@ def final_metrics(decisions: Sequence[Decision], pool: Pool, labels: tuple[str, 
             "coverage_curve": coverage_curve(confidence, meant),
         }
     )
+
+
+def _order(truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]) -> dict[str, Any]:
+    """How far off the final labels are, and those of either model alone."""
+    said = {
+        "final": [None if one is None else one.label for one in judged],
+        "llm": [None if one is None else one.llm_label for one in judged],
+        "student": [None if one is None else one.student_label for one in judged],
+    }
+    return {"order": {who: ordinal_metrics(truth, given, labels) for who, given in said.items()}}
 
 
 def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:

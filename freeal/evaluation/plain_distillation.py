@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import anyio.to_thread
 import numpy as np
 
+from freeal.aggregation.label_choice import chosen
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import OnStep, unwatched
 from freeal.evaluation.metrics import Evaluation
 from freeal.pool.text_pool import Pool
 from freeal.settings import StudentSettings
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Trainer
-from freeal.types import Annotation
+from freeal.types import Annotation, Kind
 
 
 def plain(settings: StudentSettings) -> StudentSettings:
@@ -27,6 +28,7 @@ async def plain_distillation(
     trainer: Trainer,
     *,
     names: tuple[str, ...],
+    kind: Kind = "single",
     seed: int,
     turn: DeviceTurn = always,
     on_step: OnStep = unwatched,
@@ -40,4 +42,4 @@ async def plain_distillation(
     data = LabelledTexts(pool.texts, label_ids, groups=None if pool.groups is None else np.array(pool.groups))
     async with turn():
         training = await anyio.to_thread.run_sync(lambda: trainer.fit(data, labels=names, seed=seed, on_step=on_step))
-    return evaluation.accuracy([names[label_id] for label_id in np.argmax(training.proba, axis=1)])
+    return evaluation.accuracy([names[label_id] for label_id in chosen(training.proba, kind)])

@@ -33,7 +33,7 @@ from freeal.preflight.preflight_check import Checked
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
-from freeal.types import Annotation
+from freeal.types import Annotation, Task
 
 
 def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
@@ -108,7 +108,7 @@ async def plain_accuracy(
     first: tuple[Annotation, ...],
     settings: StudentSettings,
     *,
-    names: tuple[str, ...],
+    task: Task,
     most_at_once: int | None,
     emit: Emit,
     turn: DeviceTurn,
@@ -121,7 +121,7 @@ async def plain_accuracy(
 
     trainer = open_trainer(plain_distillation.plain(settings), texts=len(pool), most_at_once=most_at_once)
     return await plain_distillation.plain_distillation(
-        pool, first, trainer, names=names, seed=settings.seed, turn=turn, on_step=on_step
+        pool, first, trainer, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
     )
 
 

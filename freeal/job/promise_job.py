@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.candidate_labels import candidates_of
+from freeal.aggregation.label_choice import chosen, confidence
 from freeal.certification import certificate, certified_json_file, promise
 from freeal.certification.certificate import Looked
 from freeal.certification.certified_json_file import CertifiedRows
@@ -55,12 +56,13 @@ def promised(
     metrics = metrics_summary.read_metrics(version)
     student = _trained(earlier, pool, known, version=version, seed_of_round=metrics["kept_round"], emit=emit)
     proba = student.predict_proba(pool.texts)
+    best_ids = chosen(proba, earlier.spec.kind)
     decisions = [
         dataclasses.replace(one, student_label=student.labels[int(best)])
-        for one, best in zip(earlier.decisions, proba.argmax(axis=1), strict=True)
+        for one, best in zip(earlier.decisions, best_ids, strict=True)
     ]
     frame = frame_of(pool, decisions).with_strata(known.draw.stratum)
-    sure = np.append(proba.max(axis=1), 0.0)[np.array(pool.row_index)]
+    sure = np.append(confidence(proba, best_ids), 0.0)[np.array(pool.row_index)]
     found = promise.find(
         frame, Looked.at(known, frame), sure, labels=student.labels, right=right, scope=scope
     ).as_dict()

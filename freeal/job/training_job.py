@@ -162,9 +162,9 @@ async def carry_out(
             )
     plain_accuracy = None
     if job.loop.compare_plain:
-        names, first = job.spec.task.names, result.rounds[0].annotations
+        first = result.rounds[0].annotations
         plain_accuracy = await job_setup.plain_accuracy(
-            pool, first, job.student, names=names, most_at_once=job.most_at_once, emit=emit, turn=turn
+            pool, first, job.student, task=job.spec.task, most_at_once=job.most_at_once, emit=emit, turn=turn
         )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = rounds.model_folder(result.best.round)
@@ -198,7 +198,8 @@ def _finished(
     plain_accuracy: float | None,
     cut: frozenset[int],
 ) -> FinishedRun:
-    decisions = decide(result.best, job.spec.task.names, abstain_below=job.loop.abstain_below)
+    names, kind = job.spec.task.names, job.spec.kind
+    decisions = decide(result.best, names, abstain_below=job.loop.abstain_below, kind=kind)
     return FinishedRun(
         job_id=job.job_id,
         csv=job.csv,

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from freeal.aggregation.label_choice import chosen, confidence
 from freeal.corrections import corrections_file, review_queue
 from freeal.errors import CorruptModelError
 from freeal.files import atomic_write
@@ -31,6 +32,8 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     shutil.copytree(model_folder, folder / "model", dirs_exist_ok=True)
     extra: dict[str, Any] = {"name": run.spec.name, "job": run.job_id, "text_columns": list(run.pool.text_columns)}
     extra["csv"] = run.spec.csv.model_dump(mode="json", include={"header", "output_encoding"}, exclude_none=True)
+    if run.spec.kind != "single":
+        extra["kind"] = run.spec.kind
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
     output_tables.write_annotated(
@@ -66,11 +69,12 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
 def _training_profile(run: FinishedRun) -> text_profile.TextProfile:
     """What later predictions are compared with: the rows' texts and what the kept student says of them."""
     proba = run.result.best.proba
+    best = chosen(proba, run.spec.kind)
     full = [index for index in run.pool.row_index if index != EMPTY]
     return text_profile.profile(
         [run.pool.texts[index] if index != EMPTY else "" for index in run.pool.row_index],
-        proba.argmax(axis=1)[full],
-        proba.max(axis=1)[full],
+        best[full],
+        confidence(proba, best)[full],
         run.spec.task.names,
     )
 

@@ -1,26 +1,32 @@
-"""The final label of each pool text: the likeliest when freeal/aggregation/label_posterior.py has weighed all."""
+"""The final label of each pool text: what stands for the posterior of all voices (freeal/aggregation/)."""
 
 from __future__ import annotations
 
-import numpy as np
-
+from freeal.aggregation.label_choice import chosen
 from freeal.loop.round_state import RoundState
-from freeal.types import Annotation, Decision, Source, Status
+from freeal.types import Annotation, Decision, Kind, Source, Status
 
 
-def decide(state: RoundState, labels: tuple[str, ...], *, abstain_below: float) -> list[Decision]:
+def decide(
+    state: RoundState, labels: tuple[str, ...], *, abstain_below: float, kind: Kind = "single"
+) -> list[Decision]:
     """One decision per pool text, in pool order.
 
-    The label is the posterior's likeliest and its confidence the probability of it; below `abstain_below` there is
-    none. What a person corrected stays as it is.
+    The label is the one that stands for the posterior (freeal/aggregation/label_choice.py) and its confidence the
+    probability of it; below `abstain_below` there is none. What a person corrected stays as it is.
     """
-    return [_decision(index, state, labels, abstain_below=abstain_below) for index in range(len(state.annotations))]
+    final, student = chosen(state.posterior, kind), chosen(state.proba, kind)
+    return [
+        _decision(index, state, labels[student[index]], labels, int(final[index]), abstain_below=abstain_below)
+        for index in range(len(state.annotations))
+    ]
 
 
-def _decision(index: int, state: RoundState, labels: tuple[str, ...], *, abstain_below: float) -> Decision:
+def _decision(
+    index: int, state: RoundState, student_label: str, labels: tuple[str, ...], best: int, *, abstain_below: float
+) -> Decision:
     annotation = state.annotations[index]
-    best = int(np.argmax(state.posterior[index]))
-    label, student_label = labels[best], labels[int(np.argmax(state.proba[index]))]
+    label = labels[best]
     confidence = float(min(1.0, state.posterior[index, best]))
     abstained = confidence < abstain_below
     return Decision(

@@ -143,6 +143,7 @@ class Loop:
                 labels=self.task.names,
                 clean_threshold=self.settings.clean_threshold,
                 evaluation=self.evaluation,
+                kind=self.task.kind,
             )
         else:
             training, posterior = await self._train(number, annotations)
@@ -270,6 +271,7 @@ class Loop:
             labels=names,
             clean_threshold=self.settings.clean_threshold,
             evaluation=self.evaluation,
+            kind=self.task.kind,
         )
         return RoundState(
             round=number,

@@ -13,7 +13,7 @@ from freeal.aggregation.label_posterior import LabelPosterior
 from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.loop.round_state import RoundState
 from freeal.student.protocols import NO_LABEL
-from freeal.types import Annotation, Demonstration
+from freeal.types import Annotation, Demonstration, Kind
 
 
 def state(
@@ -26,6 +26,7 @@ def state(
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
+    kind: Kind = "single",
 ) -> RoundState:
     """The round after `previous`, without `changed`, `seconds` and money among its metrics; `posterior` weighs the new
     annotations with what the student of before says out of fold."""
@@ -41,6 +42,7 @@ def state(
         labels=labels,
         clean_threshold=clean_threshold,
         evaluation=evaluation,
+        kind=kind,
     )
     return dataclasses.replace(
         previous,

@@ -99,7 +99,7 @@ class PredictionRun:
         if window is None:
             self._is_read = True
             return False
-        scores = score(window, self._classifier.student, self._classifier.memory)
+        scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
         profile = self._classifier.profile
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)

@@ -38,7 +38,6 @@ class PromisedLabels:
             hint = "certify the model again, or take `promise` out of its freeal.json"
             raise CorruptModelError(f"freeal.json holds a promise that makes no sense: {cause!r}", hint=hint) from cause
 
-    def keeps(self, proba: np.ndarray) -> np.ndarray:
-        """Bool [texts] for probabilities [texts, labels]: whether the likeliest label is given."""
-        best = proba.argmax(axis=1)
-        return np.asarray(proba.max(axis=1) >= np.array(self.thresholds)[best])
+    def keeps(self, chosen_ids: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        """Bool [texts] for the labels that were chosen, int [texts], and their probabilities: whether each is given."""
+        return np.asarray(confidence >= np.array(self.thresholds)[chosen_ids])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from freeal.errors import CorruptModelError
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.text_cache import Memory
 from freeal.prediction.text_profile import TextProfile
 from freeal.prediction.text_profile import read as read_profile
 from freeal.settings import PredictSettings
 from freeal.student.protocols import Student
+from freeal.types import Kind
 
 
 class Classifier:
@@ -48,6 +50,16 @@ class Classifier:
         """The columns its texts were made of; None for a model trained without a table."""
         columns = self.extra.get("text_columns")
         return tuple(columns) if columns else None
+
+    @property
+    def kind(self) -> Kind:
+        """What its labels are to each other. Raises `CorruptModelError` where its folder names what nobody knows."""
+        kind: Kind = self.extra.get("kind", "single")
+        if kind not in get_args(Kind):
+            raise CorruptModelError(
+                f"freeal.json names labels of kind {kind!r}", hint="update freeal, or train the model again"
+            )
+        return kind
 
 
 def identity_of(folder: Path) -> str:

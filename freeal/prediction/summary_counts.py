@@ -55,12 +55,12 @@ class Tally:
     ) -> None:
         """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate."""
         places = window.places[window.places != NO_TEXT]
-        best = scores.proba.argmax(axis=1)
-        kept = np.ones(len(best), dtype=bool) if promised is None else promised.keeps(scores.proba)
+        best = scores.chosen
+        kept = np.ones(len(best), dtype=bool) if promised is None else promised.keeps(best, scores.confidence)
         counts = np.bincount(best[places][kept[places]], minlength=len(self.labels))
         self.below += int((~kept[places]).sum())
         self.counts = [before + int(now) for before, now in zip(self.counts, counts, strict=True)]
-        self.confidence += float(scores.proba.max(axis=1)[places].sum(dtype=np.float64)) if len(places) else 0.0
+        self.confidence += float(scores.confidence[places].sum(dtype=np.float64)) if len(places) else 0.0
         self.cut += int(scores.cut[places].sum())
         if longest is not None:
             self.longer += int((np.array([len(text) for text in window.texts], dtype=np.int64)[places] > longest).sum())
@@ -106,9 +106,9 @@ def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: Promis
         return [""] * (2 + len(labels)) + ([] if promised is None else [Status.EMPTY_TEXT])
     values = scores.proba[place].tolist()
     shown = [f"{value:.4f}" for value in values]
-    best = max(range(len(values)), key=values.__getitem__)
+    best = int(scores.chosen[place])
     if promised is None:
         return [labels[best], shown[best], *shown]
-    if promised.keeps(scores.proba[place : place + 1])[0]:
+    if promised.keeps(scores.chosen[place : place + 1], scores.confidence[place : place + 1])[0]:
         return [labels[best], shown[best], *shown, KEPT]
     return ["", shown[best], *shown, BELOW]

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
+from freeal.aggregation import label_choice
 from freeal.prediction.row_windows import Window
 from freeal.prediction.text_cache import Answer, Memory
 from freeal.student.protocols import Student
+from freeal.types import Kind
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Scores:
-    """By distinct text of a window: `proba` float32 [texts, labels], `cut` bool [texts]."""
+    """By distinct text of a window: `proba` float32 [texts, labels], `cut` bool [texts], and what `kind` of labels they
+    are makes of them: the position of the label, int [texts], and its probability."""
 
     proba: np.ndarray
     cut: np.ndarray
+    kind: Kind = "single"
+
+    @functools.cached_property
+    def chosen(self) -> np.ndarray:
+        """int64 [texts]."""
+        return label_choice.chosen(self.proba, self.kind)
+
+    @functools.cached_property
+    def confidence(self) -> np.ndarray:
+        """float32 [texts]."""
+        return label_choice.confidence(self.proba, self.chosen)
 
 
-def score(window: Window, student: Student, memory: Memory) -> Scores:
+def score(window: Window, student: Student, memory: Memory, *, kind: Kind = "single") -> Scores:
     """Scores in the order of `window.texts`. The student sorts by token length and restores the order."""
     proba = np.empty((len(window.texts), len(student.labels)), dtype=np.float32)
     cut = np.zeros(len(window.texts), dtype=bool)
@@ -39,4 +54,4 @@ def score(window: Window, student: Student, memory: Memory) -> Scores:
         cut[missing] = [text.cut for text in tokens]
         for place in missing:
             memory.add(window.keys[place], Answer(proba[place], bool(cut[place])))
-    return Scores(proba, cut)
+    return Scores(proba, cut, kind)

@@ -20,6 +20,7 @@ from freeal.table import Table, find_column, read_table
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
 
+FEWEST_IN_ORDER = 3
 FEWEST_PER_LABEL = 5
 """Distinct texts: with fewer on average, some label has next to none to learn from or to be a demonstration."""
 _MOST_NAMED = 5
@@ -133,10 +134,26 @@ def _warnings(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
         yield few
     for twin, name in label_names.accent_twins(spec.labels):
         yield f"the labels {twin!r} and {name!r} differ by accents only: the language model may confuse them"
+    yield from _about_order(spec)
     yield from _about_truth(table, pool, spec)
     yield from leaks(table, pool, spec)
     yield from _about_ids(table, spec)
     yield from _about_paraphrases(pool, spec)
+
+
+def _about_order(spec: Spec) -> Iterator[str]:
+    """Numbers as labels are proposed as an order, not taken for one: they may be codes."""
+    if spec.kind != "single" or len(spec.labels) < FEWEST_IN_ORDER:
+        return
+    try:
+        numbers = [float(name) for name in spec.labels]
+    except ValueError:
+        return
+    if numbers in (sorted(numbers), sorted(numbers, reverse=True)):
+        yield (
+            f"the labels {', '.join(list(spec.labels)[:5])} are numbers in order: where 1 is nearer to 2 than to 5, "
+            "write kind: ordinal into the spec, so that labels are as near to the truth as they can be"
+        )
 
 
 def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:

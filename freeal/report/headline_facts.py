@@ -13,6 +13,7 @@ from freeal.evaluation.confidence_intervals import spelled
 from freeal.report.number_format import count, dollars, duration, percent, plural
 from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
+from freeal.results import metrics_summary
 from freeal.results.finished_run import FinishedRun
 
 OWN_WORDS = {
@@ -72,6 +73,7 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         ("final labels right", spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
         *_held_out(metrics),
         ("macro F1", percent(final["macro_f1"])),
+        *metrics_summary.order(final),
         *((name, percent(value)) for name, value in known.items() if value is not None),
     )
     note = (

@@ -215,7 +215,16 @@ def _in_code(run: FinishedRun, student: Card) -> str:
         "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
         f"Long texts need `truncation=True`: without it, one of more tokens than the encoder has places for fails. "
         f"Of a longer text it reads {_read(student)}; where what decides stands further on, cut the text into pieces "
-        f"and classify each.{other}\n\n"
+        f"and classify each.{other}{_in_order(run)}\n\n"
+    )
+
+
+def _in_order(run: FinishedRun) -> str:
+    if run.spec.kind != "ordinal":
+        return ""
+    return (
+        " The labels are in order, and `python -m freeal predict` gives the one with the least expected distance, the "
+        "median of their probabilities; this gives the likeliest."
     )
 
 

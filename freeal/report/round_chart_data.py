@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from freeal.aggregation.label_choice import chosen
 from freeal.report.report_data import Histogram, Line, Scores, Shares, Spending
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
@@ -42,7 +43,7 @@ def shares(run: FinishedRun, rows: Rows) -> Shares:
     for state in run.result.rounds:
         said = [note.label for note in state.annotations]
         bars.append((f"LLM, round {state.round}", tuple(said.count(name) for name in names)))
-        bars.append((f"student, round {state.round}", rows.counts(state.proba.argmax(axis=1))))
+        bars.append((f"student, round {state.round}", rows.counts(chosen(state.proba, run.spec.kind))))
     bars.append(("final", rows.counts(rows.final)))
     if rows.known.any():
         bars.append(("truth", rows.counts(rows.truth)))

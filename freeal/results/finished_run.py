@@ -97,7 +97,7 @@ class FinishedRun:
             "student": self.student,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
-            "final": final_metrics(self.decisions, self.pool, self.spec.task.names)
+            "final": final_metrics(self.decisions, self.pool, self.spec.task.names, kind=self.spec.kind)
             | {"truncated_rows": self._cut_rows()},
             "baselines": self._baselines(),
             "warnings": list(self.warnings),

@@ -47,7 +47,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
     lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
-    lines += _final(metrics)
+    lines += [*_final(metrics), *order(final)]
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
@@ -100,6 +100,18 @@ def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         value = f"{share * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f}) of {found['compared']} that were looked at"
         lines.append(("labels before, right by those", value))
     return [*lines, ("other rows with another label now", str(found["flipped"]["rows"]))]
+
+
+def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How far off labels are that have an order; nothing for others, and without ground truth."""
+    found = {who: one for who, one in final.get("order", {}).items() if one}
+    if not found:
+        return []
+    names = {"final": "final labels", "llm": "LLM", "student": "student"}
+    steps = ", ".join(f"{names[who]} {one['mean_distance']:.2f}" for who, one in found.items())
+    kappas = {who: one["quadratic_kappa"] for who, one in found.items() if "quadratic_kappa" in one}
+    kappa = ", ".join(f"{names[who]} {value:.2f}" for who, value in kappas.items())
+    return [("steps from the truth, on average", steps), ("quadratic kappa", kappa or "none: all labels are one")]
 
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:

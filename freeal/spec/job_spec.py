@@ -30,7 +30,7 @@ from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
 from freeal.text.invisible_characters import made_visible
-from freeal.types import Demonstration, Label, Task
+from freeal.types import Demonstration, Kind, Label, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """A model's name is also a folder's name; nothing else may choose a path."""
@@ -108,6 +108,7 @@ class Spec(_Part):
     name: str
     description: Annotated[str, Field(min_length=1)]
     labels: Annotated[dict[str, str], BeforeValidator(label_values.read)]
+    kind: Kind = "single"
     text_columns: tuple[str, ...] | None = None
     label_column: str | None = None
     label_use: LabelUse = "evaluate"
@@ -197,7 +198,7 @@ class Spec(_Part):
     @property
     def task(self) -> Task:
         """The part of the spec the prompts speak of."""
-        return Task(self.description, tuple(Label(name, meaning) for name, meaning in self.labels.items()))
+        return Task(self.description, tuple(Label(name, meaning) for name, meaning in self.labels.items()), self.kind)
 
     @property
     def demonstrations(self) -> tuple[Demonstration, ...]:
@@ -218,8 +219,10 @@ class Spec(_Part):
         return base if self.iterations is None else base.model_copy(update={"iterations": self.iterations})
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked."""
-        canonical = json.dumps(self.model_dump(exclude={"force"}), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked; `kind` is where it is
+        not the usual one, so that specs from before there were kinds keep their keys."""
+        usual = {"kind"} if self.kind == "single" else set()
+        canonical = json.dumps(self.model_dump(exclude={"force", *usual}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

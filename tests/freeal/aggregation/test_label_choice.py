@@ -1,0 +1,40 @@
+"""Which label stands for a distribution (freeal/aggregation/label_choice.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from freeal.aggregation.label_choice import chosen, confidence
+
+
+@pytest.mark.parametrize(
+    ("proba", "single", "ordinal"),
+    [
+        ([0.4, 0.0, 0.0, 0.3, 0.3], 0, 3),
+        ([0.1, 0.2, 0.4, 0.2, 0.1], 2, 2),
+        ([0.5, 0.0, 0.5, 0.0, 0.0], 0, 0),
+        ([0.0, 0.0, 0.0, 0.0, 1.0], 4, 4),
+    ],
+)
+def test_an_order_moves_the_choice_to_the_middle(proba, single, ordinal):
+    """The likeliest label among names; among labels in order the first with half of the probability up to it."""
+    found = np.array([proba])
+    assert (single, ordinal) == (chosen(found, "single")[0], chosen(found, "ordinal")[0])
+
+
+def test_no_other_label_is_nearer_on_average():
+    """Over 2,000 random distributions nothing has a smaller expected distance than what is chosen."""
+    proba = np.random.default_rng(5).dirichlet(np.full(5, 0.4), size=2_000)
+    steps = np.abs(np.arange(5)[:, None] - np.arange(5)[None, :])
+    expected = proba @ steps
+    taken = expected[np.arange(2_000), chosen(proba, "ordinal")]
+    assert np.allclose(taken, expected.min(axis=1))
+    assert (expected[np.arange(2_000), chosen(proba, "single")] > taken + 0.01).any()
+
+
+def test_rows_that_do_not_quite_sum_to_one_have_a_label():
+    """Rounding never leads past the last label; the confidence is that of the label chosen."""
+    proba = np.full((1, 3), 1e-7, dtype=np.float32)
+    assert 1 == chosen(proba, "ordinal")[0]
+    assert proba[0, :1].tolist() == confidence(proba, chosen(proba, "ordinal")).tolist()
