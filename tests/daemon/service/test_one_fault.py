@@ -100,6 +100,26 @@ def test_a_link_in_place_of_an_archive_is_not_followed(world, name):
     assert [] == list(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_result_waits_where_predictions_is_no_folder(world, is_link):
+    """A link there is not followed and a plain file not replaced; the rows lie ready, and are published once that is
+    mended."""
+    world.drop()
+    world.run()
+    elsewhere, predictions = world.root / "elsewhere", world.settings.models / "a" / "predictions"
+    elsewhere.mkdir()
+    shutil.rmtree(predictions)
+    predictions.symlink_to(elsewhere) if is_link else predictions.write_text("in the way")
+    world.drop_to_predict(CSV, name="x.csv")
+    assert 1 == world.run()
+    assert [] == list(elsewhere.iterdir())
+    with world.journal() as journal:
+        assert ["claimed"] == [one.state for one in journal.predictions()]
+    predictions.unlink()
+    assert 0 == world.run()
+    assert (predictions / "x.csv").is_file()
+
+
 def test_no_process_can_be_started_is_waited_for(world, monkeypatch):
     """The interpreter is gone for a while: the job is paused, not failed, and done once it is back."""
     world.drop()
