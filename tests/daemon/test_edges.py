@@ -22,7 +22,8 @@ from daemon.status.status_snapshot import STALE_SECONDS, collect
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_is_told(tmp_path, abstract):
-    """READY, STATUS, WATCHDOG and STOPPING arrive at a path or at an abstract address."""
+    """READY, STATUS, WATCHDOG and STOPPING arrive at a path or at an abstract address; once it stops, a sign of life
+    asks for the time that calls under way take."""
     name = f"freeal-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(f"\0{name}" if abstract else name)
@@ -32,8 +33,11 @@ def test_systemd_is_told(tmp_path, abstract):
         notifier.status("2 running")
         notifier.alive()
         notifier.stopping()
-        heard = [channel.recv(1000).decode() for _ in range(4)]
-    assert [f"READY=1\nMAINPID={os.getpid()}", "STATUS=2 running", "WATCHDOG=1", "STOPPING=1"] == heard
+        notifier.alive()
+        heard = [channel.recv(1000).decode() for _ in range(5)]
+    more = "EXTEND_TIMEOUT_USEC=30000000"
+    assert [f"READY=1\nMAINPID={os.getpid()}", "STATUS=2 running", "WATCHDOG=1"] == heard[:3]
+    assert [f"STOPPING=1\n{more}", f"WATCHDOG=1\n{more}"] == heard[3:]
 
 
 @pytest.mark.parametrize(
