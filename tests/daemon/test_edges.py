@@ -18,6 +18,7 @@ from daemon.errors import AlreadyRunningError
 from daemon.host import instance_lock, logging_setup
 from daemon.host.systemd_notify import Notifier
 from daemon.status.status_snapshot import STALE_SECONDS, collect
+from freeal.errors import ConfigError
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -57,6 +58,13 @@ def test_the_heartbeat_is_a_third_of_what_systemd_allows(environment, seconds):
 def test_a_missing_socket_is_no_reason_to_stop(tmp_path):
     """Telling systemd is a courtesy."""
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "none")}).ready()
+
+
+def test_a_lock_that_cannot_be_had_is_a_configuration_error(tmp_path):
+    """Somebody else's file, or none at all: a service manager need not try again, and the message says what to do."""
+    (tmp_path / instance_lock.LOCK_NAME).mkdir()
+    with pytest.raises(ConfigError, match="cannot be locked: Is a directory"), instance_lock.held(tmp_path):
+        raise AssertionError
 
 
 def test_the_lock_is_free_again_when_its_holder_dies(tmp_path):
