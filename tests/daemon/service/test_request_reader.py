@@ -6,10 +6,10 @@ import anyio
 import pytest
 
 from daemon.jobs.cancel_and_retry import CANCEL, Requests, ask
-from daemon.jobs.job_completion import Endings
+from daemon.jobs.finish_job import Endings
 from daemon.journal.job_record import Job, State
 from daemon.service.fault_register import FaultRegister
-from daemon.service.request_desk import RequestDesk
+from daemon.service.request_reader import RequestDesk
 
 
 class Provider:
