@@ -78,6 +78,7 @@ def _tests_of(file):
 def test_a_promise_has_its_test(words, phrase, file, name):
     """What the hook quotes still stands before it, and the test is there."""
     assert phrase in words
+    assert (ROOT / file).is_file(), f"{file} is not there: was it renamed?"
     assert name.startswith("test_")
     assert name in _tests_of(file)
 
