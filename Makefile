@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-kills bench-llm bench-restart bench-service bench-soak pictures clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-restart bench-service bench-soak pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -61,6 +61,10 @@ bench-boundaries: setup  ## whether the pairs that boundary questions name hold 
 # ARGS='--part predict' measures predictions; ARGS='--rows 10000' is a first look.
 bench-data: setup  ## tables and predictions as they grow, beside what others use: minutes
 	$(BIN)/python tests/benchmarks/data.py $(ARGS)
+
+# ARGS='--write docs/benchmarks.md' keeps the table.
+bench-faults: setup  ## every unit of the service's work made to fail at each of its steps, in seven ways: half an hour
+	$(BIN)/python tests/benchmarks/faults.py $(ARGS)
 
 # ARGS='--every 10 --random 10 --real 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-kills: setup  ## kill -9 at every point of a run and at random times: half an hour

@@ -195,14 +195,15 @@ def prepare_folders(settings: Settings) -> None:
     for key, folder in {"inbox": settings.inbox, "models": settings.models, "state": settings.work}.items():
         try:
             make_folder(folder)
+            if key == "state":
+                settings.state.chmod(0o700)  # claimed texts and answers are nobody else's business
         except OSError as cause:
             if trouble := disk_errors.trouble_of(cause):
                 raise trouble from cause
             taken = cause.errno in {errno.EEXIST, errno.ENOTDIR}
-            problem = "is not a folder" if taken else f"cannot be made: {cause.strerror}"
+            problem = "is not a folder" if taken else f"cannot be made or used: {cause.strerror}"
             hint = "choose another folder, or mend the permissions"
             raise ConfigError(problem, where=Where(file=folder, key=key), hint=hint) from cause
-    settings.state.chmod(0o700)  # claimed texts and answers are nobody else's business
 
 
 @contextlib.contextmanager

@@ -73,7 +73,7 @@ class LlmSettings(Section):
         None, description="null = learned from the provider; a number lowers that, over all jobs"
     )
     max_attempts: PositiveInt = Field(6, description="tries per call before its row is given up")
-    timeout_seconds: PositiveFloat = Field(60.0, description="for one call")
+    timeout_seconds: PositiveFloat = Field(60.0, description="for one call; a stop waits for those under way")
     budget_usd: NonNegativeFloat | None = Field(
         None, description="hard cap per job; a spec's budget_usd can only lower it"
     )

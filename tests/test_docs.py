@@ -188,6 +188,8 @@ def _anchors(path):
         "bench-data",
         "bench-kills",
         "bench-llm",
+        "bench-restart",
+        "bench-soak",
         "clean",
     ],
 )
@@ -196,28 +198,6 @@ def test_make_targets_that_the_prose_names_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = set(re.findall(r"make ([a-z-]+)", MANUAL + CONTRIBUTING))
     assert target in named
-
-
-PROMISES = re.findall(r"^\| ([^|]+) \| `(tests/[\w/]+\.py)::(\w+)` \|$", CONTRIBUTING, re.MULTILINE)
-"""What CONTRIBUTING.md lists: a phrase of the README, and the file and name of its test."""
-_OF_MONEY_OR_LOSS = re.compile(r"\b(paid|pays?|cost|caps?|billed|lost|interrupted)\b")
-
-
-@pytest.mark.parametrize(("phrase", "file", "name"), PROMISES)
-def test_a_promise_of_the_readme_has_its_test(phrase, file, name):
-    """The README still says it, and the test that holds it is there."""
-    assert phrase in " ".join(README.split())
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-
-
-def test_no_promise_about_money_or_loss_is_without_a_test():
-    """Each point of "Privacy and cost" that speaks of it holds a phrase whose test is named."""
-    section = README.partition("## Privacy and cost")[2].partition("\n## ")[0]
-    points = [" ".join(point.split()) for point in section.split("\n- ")]
-    speaking = [point for point in points if _OF_MONEY_OR_LOSS.search(point)]
-    assert len(speaking) >= 3
-    assert [] == [point for point in speaking if not any(phrase in point for phrase, _, _ in PROMISES)]
 
 
 def _help(main, capsys, *command):

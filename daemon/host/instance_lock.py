@@ -9,7 +9,8 @@ from pathlib import Path
 import filelock
 
 from daemon.errors import AlreadyRunningError, StateLostError
-from freeal.errors import Where
+from daemon.host import fault_guard
+from freeal.errors import ConfigError, Where
 
 LOCK_NAME = "lock"
 
@@ -32,7 +33,8 @@ class InstanceLock:
 
 @contextlib.contextmanager
 def held(state: Path, *, patience_seconds: float = 0.5) -> Iterator[InstanceLock]:
-    """Hold the state folder for the length of the block. Raises `AlreadyRunningError` when it is taken.
+    """Hold the state folder for the length of the block. Raises `AlreadyRunningError` when it is taken, `ConfigError`
+    where it cannot be had at all: it is another user's, say.
 
     The little patience is for `status`, which holds the lock for an instant to see whether it can.
     """
@@ -44,6 +46,11 @@ def held(state: Path, *, patience_seconds: float = 0.5) -> Iterator[InstanceLock
         raise AlreadyRunningError(
             "another instance is running", where=Where(file=path), hint="see `python -m daemon status`"
         ) from cause
+    except OSError as cause:
+        if fault_guard.trouble_of(cause):
+            raise
+        hint = "it must be a file of the user that the service runs as: mend that, or remove it while no service runs"
+        raise ConfigError(f"cannot be locked: {cause.strerror}", where=Where(file=path), hint=hint) from cause
     try:
         yield InstanceLock(path)
     finally:

@@ -11,6 +11,11 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
+EXTENSION_SECONDS = 30.0
+"""What each sign of life while stopping adds to TimeoutStopSec: three heartbeats. Calls under way are paid for, and
+`llm.timeout_seconds` says how long they may take."""
+_EXTENSION = f"EXTEND_TIMEOUT_USEC={EXTENSION_SECONDS * 1e6:.0f}"
+
 
 class Notifier:
     """Sends datagrams to the socket systemd names in NOTIFY_SOCKET (`@` at its start: an abstract one)."""
@@ -22,6 +27,7 @@ class Notifier:
         watchdog_pid = environment.get("WATCHDOG_PID", "")
         mine = not watchdog_pid or watchdog_pid == str(os.getpid())
         microseconds = environment.get("WATCHDOG_USEC", "")
+        self._is_stopping = False
         self._watchdog_seconds = int(microseconds) / 1e6 if mine and microseconds.isdigit() else None
 
     @property
@@ -43,11 +49,12 @@ class Notifier:
 
     def alive(self) -> None:
         """The service does its work."""
-        self._send("WATCHDOG=1")
+        self._send(f"WATCHDOG=1\n{_EXTENSION}" if self._is_stopping else "WATCHDOG=1")
 
     def stopping(self) -> None:
-        """No new work is taken."""
-        self._send("STOPPING=1")
+        """No new work is taken; what is under way may outlast TimeoutStopSec while there are signs of life."""
+        self._is_stopping = True
+        self._send(f"STOPPING=1\n{_EXTENSION}")
 
     def _send(self, message: str) -> None:
         if not self._address:

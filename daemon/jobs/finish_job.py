@@ -16,7 +16,6 @@ import anyio.to_thread
 import structlog
 
 from daemon.config import DEFAULT_FILE, Settings
-from daemon.errors import RefusedFileError, ResourceError
 from daemon.host import own_command
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import origins_of
@@ -86,12 +85,8 @@ class Endings:
 
     @staticmethod
     def _archive(place: Workplace, what_is_done: str) -> None:
-        """The inputs to done/. Where that cannot be, it is the folder that is wrong and not the job: it waits."""
-        try:
+        with durable_file_moves.waiting_for_folder(f"{what_is_done} its inputs cannot be put in done/"):
             archive_inputs.to_done(place.inputs, place.done)
-        except (OSError, RefusedFileError) as cause:
-            hint = "mend that folder; it goes on by itself"
-            raise ResourceError(f"{what_is_done} its inputs cannot be put in done/: {cause}", hint=hint) from cause
 
     def _written_since(self, job: Job) -> str:
         """What to say of inputs that somebody went on writing after they had stood still and were taken; else empty."""

@@ -47,7 +47,10 @@ _log = structlog.get_logger(__name__)
 
 MODULE = "daemon.processes.train_job"
 GRACE_SECONDS = 25.0
-"""From SIGTERM to SIGKILL: time for the calls under way. TimeoutStopSec of the unit is longer."""
+"""From SIGTERM to SIGKILL for a job that calls nobody: time to come to where it can be resumed."""
+KEEPING_SECONDS = 15.0
+"""What a job that calls somebody has beyond `llm.timeout_seconds`: its calls under way are paid for, so their answers
+are waited for, however long a call may take, and kept."""
 LOCAL = "local"
 FREE_RUN = Allowance(None, Bill())
 
@@ -190,7 +193,7 @@ class Runner:
                     on_event=on_event,
                     stop=stop,
                     silence_seconds=self._settings.jobs.stall_minutes * 60,
-                    grace_seconds=GRACE_SECONDS,
+                    grace_seconds=grace_seconds(provider, self._settings.llm),
                     on_turn=functools.partial(self.lanes.on_turn, job.id),
                     may_be_silent=functools.partial(self.lanes.waits, job.id),
                     meanwhile=functools.partial(self._instruct, job, process, provider),
@@ -250,6 +253,12 @@ class Runner:
 
     async def _fail(self, job: Job, failure: Failure) -> Job:
         return await anyio.to_thread.run_sync(self._endings.fail, job, failure)
+
+
+def grace_seconds(provider: str, llm: LlmSettings) -> float:
+    """How long a job that is told to stop may take before it is killed. Most take a moment: only calls that nobody has
+    answered yet are waited for so long."""
+    return GRACE_SECONDS if provider == LOCAL else max(GRACE_SECONDS, llm.timeout_seconds + KEEPING_SECONDS)
 
 
 def _setback(answer: Answer | None, *, is_out_of_memory: bool) -> failure_policy.Setback | None:

@@ -120,8 +120,7 @@ class Journal:
         return self._jobs("WHERE request <> '' ORDER BY updated_at")
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        rows = self._file.rows(f"SELECT * FROM jobs {clause}", *values)  # noqa: S608
-        return [_job(row) for row in rows]
+        return self._file.records("jobs", clause, values, make=_job)
 
     def move(self, job_id: str, state: State, **changes: Any) -> Job:
         """Send a job to a state, with other fields on the way. Raises `IllegalMoveError`."""
@@ -218,8 +217,7 @@ class Journal:
         return bool(self._file.rows("SELECT 1 FROM predictions WHERE id = ?", prediction_id))
 
     def _predictions(self, clause: str, *values: Any) -> list[Prediction]:
-        rows = self._file.rows(f"SELECT * FROM predictions {clause}", *values)  # noqa: S608
-        return [Prediction(**_decoded(row)) for row in rows]
+        return self._file.records("predictions", clause, values, make=lambda row: Prediction(**_decoded(row)))
 
     # Both
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daemon.errors import DaemonError, DamagedJournalError, JournalError, NewerJournalError, OlderJournalError
 from daemon.host import disk_errors
@@ -25,6 +25,7 @@ DAMAGED = f"{FILE_NAME}.damaged-"
 
 _BUSY_TIMEOUT_SECONDS = 30.0
 _TABLES = {"jobs", "predictions", "spend", "reservations", "heartbeat"}
+Record = TypeVar("Record")
 _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -92,6 +93,17 @@ class JournalFile:
         """What a query finds."""
         with self._mutex, self._understood():
             return self.connection.execute(query, values).fetchall()
+
+    def records(
+        self, table: str, clause: str, values: Sequence[Any], *, make: Callable[[sqlite3.Row], Record]
+    ) -> list[Record]:
+        """What `make` makes of the rows of a table. One that makes no record is damage like any other: met at every
+        turn, it would keep all work from being done."""
+        rows = self.rows(f"SELECT * FROM {table} {clause}", *values)  # noqa: S608
+        try:
+            return [make(row) for row in rows]
+        except (ValueError, TypeError, KeyError) as cause:
+            raise _damaged(self.path, f"a row of {table} cannot be read: {cause}") from cause
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

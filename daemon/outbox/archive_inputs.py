@@ -9,11 +9,9 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import RefusedFileError
 from daemon.host import clock
 from daemon.outbox import durable_file_moves
 from daemon.processes.message_protocol import Failure
-from freeal.errors import Where
 from freeal.files import atomic_write, regular_file
 from freeal.text.printable_text import visible
 
@@ -28,7 +26,7 @@ def to_done(inputs: Path, folder: Path) -> None:
 
     Raises `RefusedFileError` where `folder` is reached through a link.
     """
-    _move_all(inputs, _own_folder(folder))
+    _move_all(inputs, durable_file_moves.make_own_folder(folder))
 
 
 def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, the
 
     `subject` names the job; `then` is what the user does after mending the cause.
     """
-    _own_folder(folder)
+    durable_file_moves.make_own_folder(folder)
     names = {entry.name for entry in _entries(inputs)} | {entry.name for entry in _entries(folder)}
     several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
     problems = [one | {"where": _found_now(one["where"], folder, names)} for one in several]
@@ -61,7 +59,7 @@ def report_of(failure: Failure, *, subject: str, now: float) -> dict[str, Any]:
 
 def finish_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: str) -> dict[str, Any]:
     """The rest of `to_failed`, once its reason is written: for one that was cut off there."""
-    _own_folder(folder)
+    durable_file_moves.make_own_folder(folder)
     with atomic_write.writing(folder / PROSE) as stream:
         stream.write(_prose(report, then))
     _move_all(inputs, folder)
@@ -115,16 +113,6 @@ def own_entries(folder: Path) -> list[Path]:
     if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
         return []
     return sorted(folder.iterdir())
-
-
-def _own_folder(folder: Path) -> Path:
-    """`done/<job>` or `failed/<job>`, made where missing. Whoever may drop files may also make a link there: followed,
-    it would have us write wherever we may and they may not."""
-    for one in (folder.parent, folder):
-        if one.is_symlink():
-            hint = "remove the link; a folder of that name is made in its place"
-            raise RefusedFileError("is a link, and would lead elsewhere", where=Where(file=one), hint=hint)
-    return durable_file_moves.make_folder(folder)
 
 
 def _move_all(inputs: Path, folder: Path) -> None:

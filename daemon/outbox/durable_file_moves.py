@@ -5,15 +5,19 @@ Within a file system a rename does it; across file systems a copy beside the tar
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
 
+from daemon.errors import RefusedFileError, ResourceError
+from freeal.errors import Where
 from freeal.files.atomic_write import sync, sync_tree
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +37,26 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(exist_ok=True)
         sync(folder.parent)
     return folder
+
+
+def make_own_folder(folder: Path) -> Path:
+    """`make_folder` where neither the folder nor the one it lies in may be a link: whoever may drop files may also make
+    one, and followed, it would have us write wherever we may and they may not. Raises `RefusedFileError`."""
+    for one in (folder.parent, folder):
+        if one.is_symlink():
+            hint = "remove the link; a folder of that name is made in its place"
+            raise RefusedFileError("is a link, and would lead elsewhere", where=Where(file=one), hint=hint)
+    return make_folder(folder)
+
+
+@contextlib.contextmanager
+def waiting_for_folder(problem: str) -> Iterator[None]:
+    """Where a folder that results or inputs go to is in the way, that is for people to mend and no fault of the work:
+    `ResourceError` in place of what the block raises."""
+    try:
+        yield
+    except (OSError, RefusedFileError) as cause:
+        raise ResourceError(f"{problem}: {cause}", hint="mend that folder; it goes on by itself") from cause
 
 
 def move(source: Path, target: Path) -> None:

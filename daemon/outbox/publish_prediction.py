@@ -19,8 +19,9 @@ FACTS_BYTES = 5_000_000
 
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
     """Move `labelled` to its place, with `summary` beside it, and the same rows as a workbook where there is one; where
-    it lies then. May be repeated after a crash."""
-    folder = durable_file_moves.make_folder(shelf.folder / "predictions")
+    it lies then. May be repeated after a crash. Raises `ResourceError` where `predictions/` is no folder of ours."""
+    with durable_file_moves.waiting_for_folder("the result cannot be put in predictions/"):
+        folder = durable_file_moves.make_own_folder(shelf.folder / "predictions")
     csv, book, facts = (folder / f"{stem}{ending}" for ending in (".csv", ".xlsx", ".json"))
     earlier = _id_of(csv, facts)
     if earlier is not None and earlier != prediction_id:

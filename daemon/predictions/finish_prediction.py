@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from pathlib import Path
 
 import structlog
 
 from daemon.config import Settings
-from daemon.errors import RefusedFileError, ResourceError
+from daemon.errors import ResourceError
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs
+from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions import taken_file
@@ -82,7 +81,8 @@ class PredictionEndings:
             _log.warning(late, prediction=prediction.id, file=prediction.csv_name)
             summary = summary | {"input_changed": late}
         where = publish_prediction(shelf, place.folder / OUTPUT, summary, stem=stem, prediction_id=prediction.id)
-        self._archive(place.inputs, shelf.folder / "done" / prediction.id)
+        with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
+            archive_inputs.to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
         self._journal.finish_prediction(
@@ -92,15 +92,6 @@ class PredictionEndings:
         _log.info("a CSV was labelled", prediction=prediction.id, rows=rows, file=str(where))
         for warning in warnings:
             _log.warning(warning, prediction=prediction.id)
-
-    @staticmethod
-    def _archive(inputs: Path, done: Path) -> None:
-        """The input to done/. Where that cannot be, it is the folder that is wrong and not the prediction: it waits."""
-        try:
-            archive_inputs.to_done(inputs, done)
-        except (OSError, RefusedFileError) as cause:
-            problem = f"the result is published, but its input cannot be put in done/: {cause}"
-            raise ResourceError(problem, hint="mend that folder; it goes on by itself") from cause
 
     def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
         place, shelf = self._places(prediction)

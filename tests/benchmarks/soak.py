@@ -1,8 +1,9 @@
 """`make bench-soak`: a service under everything at once, for minutes; then nothing is lost and no cent is missing.
 
 Drops, corrections, cancels, retries, SIGHUPs, kills of one process and of all, full disks, folders that are away for a
-while, descriptors at their limit, as a seed draws them. The children are scripted (no torch), their files, stores and
-calls are real; the language model is the test server. ARGS="--minutes 20 --seed 1 --write docs/benchmarks.md".
+while, descriptors at their limit, as a seed draws them; `models/` on another file system than the rest, where there is
+one. The children are scripted (no torch), their files, stores and calls are real; the language model is the test
+server. ARGS="--minutes 20 --seed 1 --write docs/benchmarks.md".
 """
 
 # ruff: noqa: T201 - a command line prints
@@ -10,16 +11,18 @@ calls are real; the language model is the test server. ARGS="--minutes 20 --seed
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios" / "kills"))  # shared with the tests
@@ -40,13 +43,20 @@ END_SECONDS = 900.0
 """How long the rest may take that is worked off at the end."""
 TROUBLE_SECONDS = 1.5
 """How long a disk is full, a folder away, a limit low."""
+OTHER_DISKS = (Path("/dev/shm"), Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - one of them is another than ours
 
 
 class Soak:
     """One service, what is done to it, and what it made of it."""
 
-    def __init__(self, folder: Path, server: MessagesServer, seed: int) -> None:
+    def __init__(self, folder: Path, server: MessagesServer, seed: int, *, other_disk: Path | None) -> None:
+        """`other_disk` is an empty folder on another file system, for `models/`."""
         self.stage = scenes.first(folder, server, kept=2)
+        self.other_disk = other_disk
+        if other_disk is not None:
+            shutil.copytree(folder / "models", other_disk, dirs_exist_ok=True)
+            shutil.rmtree(folder / "models")
+            (folder / "models").symlink_to(other_disk)
         self.stage.arguments = ("--serve",)
         self.chance = random.Random(seed)
         self.full = self.stage.beside("full")
@@ -161,8 +171,8 @@ class Soak:
             for path in [path for path in folder.rglob("*") if path.is_file()]:
                 target = away / path.relative_to(folder)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(target)
-            subprocess.run(["rm", "-r", str(folder)], check=True)
+                shutil.move(path, target)
+            shutil.rmtree(folder)
         away.rename(folder)
 
     def starve(self) -> None:
@@ -208,6 +218,17 @@ class Soak:
         return [f"{name}: {found[name]} places" for name in self.dropped if found[name] != 1]
 
 
+@contextlib.contextmanager
+def _on_another_disk(folder: Path) -> Iterator[Path | None]:
+    ours = folder.stat().st_dev
+    found = [one for one in OTHER_DISKS if os.access(one, os.W_OK | os.X_OK) and one.stat().st_dev != ours]
+    if not found:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="freeal-soak-", dir=found[0]) as other:
+        yield Path(other)
+
+
 def _children(pid: int) -> list[int]:
     try:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -229,8 +250,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, help="a file whose section `soak` is replaced")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="freeal-soak-") as folder, MessagesServer(answer=scenes.verdict) as server:
-        soak = Soak(Path(folder) / "service", server, given.seed)
+    with (
+        tempfile.TemporaryDirectory(prefix="freeal-soak-") as folder,
+        _on_another_disk(Path(folder)) as other_disk,
+        MessagesServer(answer=scenes.verdict) as server,
+    ):
+        soak = Soak(Path(folder) / "service", server, given.seed, other_disk=other_disk)
         until = time.monotonic() + given.minutes * 60.0
         while time.monotonic() < until:
             soak.act()
@@ -257,8 +282,9 @@ def _table(soak: Soak) -> tuple[str, bool]:
     quarter = max(1, len(soak.samples) // 4)
     early, late = soak.samples[quarter : 2 * quarter], soak.samples[-quarter:]
     rows = {
+        "file systems": "two, models/ on a file system of its own" if soak.other_disk else "one",
         "done to it": ", ".join(f"{name} {count}" for name, count in sorted(soak.done.items())),
-        "files dropped / not in exactly one place": f"{len(soak.dropped)} / {len(lost)} {'; '.join(lost[:5])}",
+        "files dropped / not in exactly one place": f"{len(soak.dropped)} / {'; '.join([str(len(lost)), *lost[:5]])}",
         "the service ended by itself / did not end when told to": f"{ended} / {soak.done['did not end']}",
         "server's bill / answer store / booked": f"{billed_usd:.2f} / {stored_usd:.2f} / {booked_usd:.2f} USD",
         "memory, second and last quarter": f"{_most(early, 0) / 1e3:.0f} / {_most(late, 0) / 1e3:.0f} MB",

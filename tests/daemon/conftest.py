@@ -170,6 +170,8 @@ class World:
         app.prepare_folders(self.settings)
         self.reload = None
         self.notifier = None
+        self.service = None
+        """The one that ran last."""
 
     def drop(self, stem="a", *, csv=_CSV, spec=_SPEC):
         (self.settings.inbox / f"{stem}.csv").write_text(csv)
@@ -192,6 +194,7 @@ class World:
                 programs=app.Programs("scripted_train", "scripted_predict"),
             )
 
+            self.service = service
             service._reload = self.reload or service._reload
             service._notifier = self.notifier or service._notifier
 

@@ -18,11 +18,13 @@ from daemon.errors import AlreadyRunningError
 from daemon.host import instance_lock, logging_setup
 from daemon.host.systemd_notify import Notifier
 from daemon.status.status_snapshot import STALE_SECONDS, collect
+from freeal.errors import ConfigError
 
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_is_told(tmp_path, abstract):
-    """READY, STATUS, WATCHDOG and STOPPING arrive at a path or at an abstract address."""
+    """READY, STATUS, WATCHDOG and STOPPING arrive at a path or at an abstract address; once it stops, a sign of life
+    asks for the time that calls under way take."""
     name = f"freeal-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(f"\0{name}" if abstract else name)
@@ -32,8 +34,11 @@ def test_systemd_is_told(tmp_path, abstract):
         notifier.status("2 running")
         notifier.alive()
         notifier.stopping()
-        heard = [channel.recv(1000).decode() for _ in range(4)]
-    assert [f"READY=1\nMAINPID={os.getpid()}", "STATUS=2 running", "WATCHDOG=1", "STOPPING=1"] == heard
+        notifier.alive()
+        heard = [channel.recv(1000).decode() for _ in range(5)]
+    more = "EXTEND_TIMEOUT_USEC=30000000"
+    assert [f"READY=1\nMAINPID={os.getpid()}", "STATUS=2 running", "WATCHDOG=1"] == heard[:3]
+    assert [f"STOPPING=1\n{more}", f"WATCHDOG=1\n{more}"] == heard[3:]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +58,13 @@ def test_the_heartbeat_is_a_third_of_what_systemd_allows(environment, seconds):
 def test_a_missing_socket_is_no_reason_to_stop(tmp_path):
     """Telling systemd is a courtesy."""
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "none")}).ready()
+
+
+def test_a_lock_that_cannot_be_had_is_a_configuration_error(tmp_path):
+    """Somebody else's file, or none at all: a service manager need not try again, and the message says what to do."""
+    (tmp_path / instance_lock.LOCK_NAME).mkdir()
+    with pytest.raises(ConfigError, match="cannot be locked: Is a directory"), instance_lock.held(tmp_path):
+        raise AssertionError
 
 
 def test_the_lock_is_free_again_when_its_holder_dies(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+UNIT = Path(__file__).resolve().parents[2] / "systemd" / "freeal.service"
 
 
 class Log:
@@ -99,21 +102,37 @@ def test_sighup_reads_the_settings_again_and_a_broken_file_changes_nothing(daemo
         assert 0 == service.wait(timeout=60)
 
 
-def catches_hangups(process):
-    """Whether it has taken SIGHUP into its own hands."""
+def hangups_are(what, process):
+    """Whether it has SIGHUP among its `SigCgt` or its `SigIgn`."""
     assert process.poll() is None
     status = Path(f"/proc/{process.pid}/status").read_text()
-    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith(f"{what}:"))
+    return bool(int(mask, 16) >> (signal.SIGHUP - 1) & 1)
 
 
 def test_a_sighup_while_the_service_is_still_imported_is_obeyed_once_it_listens(daemon):
     """Long before there is a loop: it does not kill, and the settings are read again as if it had come later."""
     with running(daemon) as (service, log):
-        while not catches_hangups(service):
+        while not hangups_are("SigCgt", service):
             time.sleep(0.001)
         service.send_signal(signal.SIGHUP)
         assert not (daemon.folder / ".state").exists(), "nothing has begun yet"
+        log.wait_for("the settings have not changed")
+        service.send_signal(signal.SIGTERM)
+        assert 0 == service.wait(timeout=60)
+
+
+def test_as_the_unit_starts_it_no_sighup_kills_however_early(daemon, monkeypatch):
+    """Before the interpreter has run a line of ours it is ignored, from then on it is obeyed."""
+    [line] = re.findall(r"^ExecStart=(.*?) \S*python ", UNIT.read_text(), re.MULTILINE)
+    command = daemon.command
+    monkeypatch.setattr(daemon, "command", lambda *arguments: [*line.split(), *command(*arguments)])
+    with running(daemon) as (service, log):
+        while not hangups_are("SigIgn", service):
+            time.sleep(0.0005)
+        while not hangups_are("SigCgt", service):
+            service.send_signal(signal.SIGHUP)
+        service.send_signal(signal.SIGHUP)
         log.wait_for("the settings have not changed")
         service.send_signal(signal.SIGTERM)
         assert 0 == service.wait(timeout=60)

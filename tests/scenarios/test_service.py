@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from contextlib import contextmanager
 
 import pytest
+
+from daemon.host import instance_lock
 
 
 @contextmanager
@@ -73,6 +76,19 @@ def test_a_daemon_killed_outright_leaves_nothing_behind_and_loses_nothing(daemon
     assert "an unfinished job goes on" in done.stderr
     assert {"reviews.csv", "reviews.yaml"} == {path.name for path in daemon.only("inbox", "done").iterdir()}
     assert [] == list((daemon.folder / ".state" / "work").iterdir())
+
+
+def test_a_state_folder_removed_under_the_service_is_begun_anew_for_nobody_else(daemon):
+    """With a lock that a second instance finds held, closed to others, and the work goes on."""
+    with _running(daemon) as service:
+        shutil.rmtree(daemon.folder / ".state")
+        while not instance_lock.is_held(daemon.folder / ".state"):
+            assert service.poll() is None
+            time.sleep(0.05)
+        assert 0o700 == (daemon.folder / ".state").stat().st_mode & 0o777
+        assert 75 == daemon.run("--once").returncode
+        service.send_signal(signal.SIGTERM)
+        assert 0 == service.wait(timeout=60)
 
 
 def test_unknown_jobs_are_a_mistake_of_usage(daemon):

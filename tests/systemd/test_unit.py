@@ -9,6 +9,9 @@ import pytest
 from unit_file import DROP_INS, UNIT, Unit
 
 from daemon.cli.command_line import CONFIGURATION, USAGE
+from daemon.jobs import job_runner
+from daemon.processes import process_supervisor
+from freeal.settings import LlmSettings
 
 
 @pytest.fixture
@@ -60,6 +63,17 @@ def test_every_file_of_the_folder_is_named_in_its_readme():
 def test_exit_codes_that_a_restart_would_repeat_are_not_restarted():
     """A mistake in settings or in the command line is for a person."""
     assert {str(CONFIGURATION), str(USAGE)} == set(Unit.read(UNIT).words("RestartPreventExitStatus"))
+
+
+def test_a_stop_outlasts_the_longest_call():
+    """Calls under way are paid for: a job may finish them before it is killed, and the unit kills later than that."""
+    calls_seconds = LlmSettings().timeout_seconds
+    job_seconds = job_runner.grace_seconds("anthropic", LlmSettings())
+    assert calls_seconds < job_seconds
+    assert job_seconds + process_supervisor.FAREWELL_SECONDS < float(Unit.read(UNIT).last("TimeoutStopSec"))
+    longer = LlmSettings(timeout_seconds=600.0)
+    assert 600.0 < job_runner.grace_seconds("openai", longer)
+    assert job_runner.GRACE_SECONDS == job_runner.grace_seconds(job_runner.LOCAL, longer)
 
 
 def test_a_drop_in_goes_on_where_the_unit_ends(tmp_path):

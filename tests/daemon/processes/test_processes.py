@@ -12,9 +12,10 @@ import pytest
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
+from daemon.processes.child_channel import failure_of
 from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
 from daemon.processes.train_job import alone_with
-from freeal.errors import FreealError, SpecError, Where
+from freeal.errors import FreealError, OutputBusyError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 
 
@@ -254,3 +255,9 @@ def test_a_former_process_that_outlasts_the_patience_pauses_the_job(tmp_path):
     with filelock.FileLock(tmp_path / "process.lock"), pytest.raises(AlreadyRunningError) as raised:
         anyio.run(begin)
     assert Failure.of(raised.value).passes
+
+
+def test_a_former_process_that_still_labels_lets_the_prediction_wait():
+    """What the lane's process says of an output that another one writes is something that passes, through the pipe."""
+    said = message_protocol.encode(failure_of(OutputBusyError("is being written by another process")))
+    assert message_protocol.decode(said).passes

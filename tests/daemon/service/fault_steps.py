@@ -27,6 +27,13 @@ UNITS = {
     "a prediction": ("daemon.predictions.", "daemon.outbox.publish_prediction"),
     "a correction": ("daemon.jobs.correction_request",),
     "a request": ("daemon.jobs.cancel_and_retry", "daemon.service.request_reader"),
+    "a child process": (
+        "daemon.processes.process_supervisor",
+        "daemon.processes.message_protocol",
+        "daemon.jobs.device_scheduling",
+        "daemon.jobs.failure_policy",
+    ),
+    "the journal": ("daemon.journal.journal", "daemon.journal.job_record"),
     "a note": ("daemon.inbox.missing_spec_note", "daemon.service.note_writer"),
     "a look": ("daemon.inbox.folder_scan", "daemon.inbox.pairing", "daemon.inbox.folder_availability"),
     "a reload": ("daemon.service.config_reload",),

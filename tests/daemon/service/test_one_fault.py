@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import os
 import shutil
+import signal
 
 import anyio
 import pytest
@@ -100,15 +102,43 @@ def test_a_link_in_place_of_an_archive_is_not_followed(world, name):
     assert [] == list(elsewhere.iterdir())
 
 
-def test_no_process_can_be_started_is_waited_for(world, monkeypatch):
-    """The interpreter is gone for a while: the job is paused, not failed, and done once it is back."""
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_result_waits_where_predictions_is_no_folder(world, is_link):
+    """A link there is not followed and a plain file not replaced; the rows lie ready, and are published once that is
+    mended."""
     world.drop()
+    world.run()
+    elsewhere, predictions = world.root / "elsewhere", world.settings.models / "a" / "predictions"
+    elsewhere.mkdir()
+    shutil.rmtree(predictions)
+    predictions.symlink_to(elsewhere) if is_link else predictions.write_text("in the way")
+    world.drop_to_predict(CSV, name="x.csv")
+    assert 1 == world.run()
+    assert [] == list(elsewhere.iterdir())
+    with world.journal() as journal:
+        assert ["claimed"] == [one.state for one in journal.predictions()]
+    predictions.unlink()
+    assert 0 == world.run()
+    assert (predictions / "x.csv").is_file()
+
+
+def test_no_process_can_be_started_is_waited_for(world, monkeypatch):
+    """The interpreter is gone for a while: job and prediction wait, neither has failed, both are done once it is
+    back."""
+    world.drop()
+    world.run()
+    world.drop("b", csv=f"{CSV}other\n")
+    world.drop_to_predict(CSV, name="x.csv")
     with monkeypatch.context() as patch:
         patch.setattr("sys.executable", str(world.root / "no-python"))
         assert 1 == world.run()
-    [job] = world.jobs()
+    job = world.jobs()[-1]
     assert (State.PAUSED, True) == (job.state, job.reason.startswith("no process can be started"))
+    with world.journal() as journal:
+        assert ["claimed"] == [one.state for one in journal.predictions()]
     assert 0 == world.run()
+    with world.journal() as journal:
+        assert ["done"] == [one.state for one in journal.predictions()]
 
 
 def test_a_stored_spec_of_a_newer_version_is_read_anew(world):
@@ -205,6 +235,41 @@ def test_rows_that_came_after_a_file_was_taken_are_told(world):
     assert 0 == world.run()
     facts = json.loads((world.settings.models / "a" / "predictions" / "x.json").read_text())
     assert "was written to after it had been taken" in facts["input_changed"]
+
+
+def test_what_came_late_is_told_of_a_job_too(world):
+    """A writer that went on after the pair had stood still: the rows that were there are labelled, the reason says that
+    there were more."""
+    world.drop(csv="text\nturns\n")
+
+    async def write_on():
+        while not (found := list(world.settings.work.glob("*/rounds/runs"))):  # noqa: ASYNC110 - a process's doing
+            await anyio.sleep(0.01)
+        with (found[0].parents[1] / "input" / "a.csv").open("a") as stream:
+            stream.write("one more\n")
+
+    assert 0 == world.run(beside=write_on)
+    [job] = world.jobs()
+    assert State.DONE is job.state
+    assert "a.csv was written to after it had been taken" in job.reason
+
+
+def test_a_service_gathers_no_outcomes_over_the_years(world):
+    """A run with `once` tells them at its end; what runs for ever forgets a job that ended, and why a file that is
+    gone could not be taken."""
+    world.drop()
+
+    async def until_done():
+        while not world.jobs() or world.jobs()[0].state is not State.DONE:  # noqa: ASYNC110 - as above
+            await anyio.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    world.run(once=False, beside=until_done)
+    assert {} == world.service.outcomes
+    refusals = world.service._claims.refusals
+    refusals.note("gone.csv", Sighting(1, 1, 1), "cannot be moved", now=0.0)
+    refusals.keep({"there.csv"})
+    assert 0 == len(refusals)
 
 
 def test_a_packed_file_costs_its_note_no_more_than_a_plain_one(tmp_path):

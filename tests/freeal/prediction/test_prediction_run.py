@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from freeal.errors import InputError
+from freeal.errors import InputError, OutputBusyError
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_run import PredictionRun
 
@@ -101,7 +101,7 @@ def test_one_output_is_written_by_one_process(tmp_path, classifier, table, job):
     path = table(TEXTS)
     with PredictionRun(job(path), classifier) as run:
         run.step()
-        with pytest.raises(InputError, match="is being written by another process"):
+        with pytest.raises(OutputBusyError, match="is being written by another process"):
             PredictionRun(job(path), classifier, patience_seconds=0.0)
         while run.step():
             pass
