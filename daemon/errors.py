@@ -30,52 +30,61 @@ class DaemonError(FreealError):
 
 
 class AlreadyRunningError(DaemonError):
-    """Another instance holds the state folder."""
+    """Another instance holds the `state` folder, or an older process still works on the job."""
 
 
 class UnknownJobError(DaemonError):
-    """The user named a job that does not exist or cannot do this now."""
+    """`retry`, `cancel` or `use` of a job that does not exist, or cannot do that now."""
 
 
 class RefusedFileError(DaemonError):
-    """An input is not a plain file."""
+    """Not a plain file, a link that leads out of a folder, or a file that vanished while it was taken."""
 
 
 class ChangedFileError(DaemonError):
-    """An input changed between being seen and being taken."""
+    """A file changed while it was being taken: only logged, it is taken when it stands still."""
 
 
 class IllegalMoveError(DaemonError):
-    """The state machine of jobs does not know this move."""
+    """A job was sent where its state does not lead: a mistake of ours, please report it."""
 
 
 class ChildError(DaemonError):
-    """A process of ours died or fell silent; the message says how."""
+    """The process of a job died twice, or told of no progress for `jobs.stall_minutes` twice; the message says how."""
 
 
 class StateLostError(DaemonError):
-    """The state folder is no longer the one whose lock is held: what is open of it is no longer found by anybody."""
+    """The `state` folder was removed or replaced under the running service.
+
+    It begins anew with the one that is there now, and ends with 75 where another instance holds that.
+    """
 
 
 class ResourceError(DaemonError):
-    """The machine lacks something for now: whatever was under way waits and is tried again."""
+    """The machine lacks descriptors, processes, threads or memory, the journal is locked, or a folder cannot be used.
+
+    What needed it waits and is tried again every minute.
+    """
 
 
 class DiskError(ResourceError):
-    """A disk cannot take more, or not now."""
+    """No room, over quota, read-only or failing: whatever needed the disk waits and is tried again."""
 
 
 class JournalError(DaemonError):
-    """The journal is damaged or cannot be opened."""
+    """The journal in `state` cannot be used."""
 
 
 class DamagedJournalError(JournalError):
-    """The journal's file is no sound database."""
+    """The journal in `state` is damaged: the service sets it aside and builds a new one; other commands stop."""
 
 
 class NewerJournalError(JournalError):
-    """The journal was written by a later version."""
+    """The journal was written by a later version of this software."""
 
 
 class OlderJournalError(JournalError):
-    """The journal is in use by a service of an earlier version: another format would end that."""
+    """The journal is in use by a service of an earlier version.
+
+    `status`, `retry` and `cancel` leave it as it is until that service is restarted.
+    """

@@ -37,8 +37,8 @@ class Section(BaseModel):
 class Price(Section):
     """US dollars per million tokens of one model."""
 
-    input: NonNegativeFloat
-    output: NonNegativeFloat
+    input: NonNegativeFloat = Field(description="what the model reads")
+    output: NonNegativeFloat = Field(description="what it writes")
     cached_input: NonNegativeFloat | None = Field(
         None, description="reading from the prompt cache; default: a tenth of `input` at Anthropic, else all of it"
     )

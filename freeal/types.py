@@ -37,6 +37,22 @@ class Status(enum.StrEnum):
     CORRECTED = "corrected"
 
 
+STATUS_MEANINGS = {
+    Status.OK: "nothing to report",
+    Status.EMPTY_TEXT: "no text in the text columns: no label",
+    Status.TRUNCATED: "the language model read a part of the text only: three quarters of what fits from the "
+    "beginning, the rest from the end",
+    Status.STUDENT_TRUNCATED: "the text is longer than the student reads (`student.max_length`, `student.long_texts`)",
+    Status.INVALID_ANSWER: "the answer was none of the labels, twice; or cut off, or empty",
+    Status.REFUSED: "the language model, or a filter before it, declined to answer",
+    Status.API_ERROR: "no answer after all tries",
+    Status.BUDGET: "the cap was reached before this row",
+    Status.NOT_ASKED: "`loop.annotate_share` left it to the student",
+    Status.CORRECTED: "a person gave the label, or `label_column` did and may teach (`label_use`)",
+}
+"""Each in words for a user (docs/reference/columns.md)."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Label:
     """One class: its name as it stands in every file, and what it means, for the prompt."""

@@ -24,9 +24,43 @@ from freeal.text.printable_text import visible
 USAGE, ANOTHER_INSTANCE, CONFIGURATION = 2, 75, 78
 
 
+_COMMANDS = {
+    "status": {
+        "help": "jobs, waiting files, spend; exit 0 when healthy",
+        "description": "Jobs with their round of how many, stage and the time the whole job will take yet, who "
+        "computes and who waits for it, predictions under way, waiting files with reasons, how new "
+        "files are noticed, models, spend, disk, problems with what to do. Exit code 0 when healthy, "
+        "1 when not or when no service runs.",
+    },
+    "retry": {
+        "help": "run a failed, cancelled or paused job again",
+        "description": "Runs a failed, cancelled or paused job again: its files are taken back from failed/, as they"
+        " are now; paid answers are used again. The wish is written into the journal: a running "
+        "service carries it out within moments, else the next one does.",
+    },
+    "cancel": {
+        "help": "give a job up; its inputs go to failed/",
+        "description": "Gives an unfinished job or prediction up: it is stopped, a batch it has under way is "
+        "cancelled, its files go to failed/, nothing is published. The wish is written into the "
+        "journal, as with retry.",
+    },
+    "use": {
+        "help": "make an earlier version of a model the current one",
+        "description": "Makes an earlier version of a model the current one, at once: the link model, the labelled "
+        "rows and the figures on top are its own again.",
+    },
+    "check": {
+        "help": "settings, key, models, disk, GPU: ok or what to do",
+        "description": "The settings in force with the source of each, then key, models, folders, disk, GPU: one "
+        "line each, ok or what to do. Exit code 78 if anything is not.",
+    },
+}
+"""Each with what its help says."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    parser = _parser()
+    parser = argument_parser()
     options = parser.parse_args(arguments)
     if options.command and (options.once or options.dry_run):
         parser.error(f"--once and --dry-run do not go with the command {options.command!r}")
@@ -53,7 +87,8 @@ def _exit_code(error: FreealError) -> int:
     return USAGE if isinstance(error, UnknownJobError) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Every command with its options, as `-h` shows them."""
     common = _config_option(default=argparse.SUPPRESS)  # behind a command, silence must not undo what stood before it
     parser = argparse.ArgumentParser(
         prog="python -m daemon",
@@ -64,19 +99,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"freeal-daemon {metadata.version('freeal-daemon')}")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--once", action="store_true", help="work off what is there, then exit")
-    how.add_argument("--dry-run", action="store_true", help="read everything, call nothing, show what would be done")
+    how.add_argument(
+        "--once",
+        action="store_true",
+        help="work off the inbox and the folders for predictions and corrections, then exit with a table of what was "
+        "made",
+    )
+    how.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="show what each job of the inbox would ask, cost and take, its first prompt, and what would fail or wait; "
+        "asks no model, moves nothing; exit code 1 if a job would fail",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands; without one, the service runs")
-    status = commands.add_parser("status", parents=[common], help="jobs, waiting files, spend; exit 0 when healthy")
-    status.add_argument("--json", action="store_true", help="for programs")
-    for name, text in {
-        "retry": "run a failed, cancelled or paused job again",
-        "cancel": "give a job up; its inputs go to failed/",
-    }.items():
-        commands.add_parser(name, parents=[common], help=text).add_argument("job", metavar="JOB", help="its id")
-    use = commands.add_parser("use", parents=[common], help="make an earlier version of a model the current one")
-    use.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
-    commands.add_parser("check", parents=[common], help="settings, key, models, disk, GPU: ok or what to do")
+    for name, texts in _COMMANDS.items():
+        command = commands.add_parser(name, parents=[common], help=texts["help"], description=texts["description"])
+        if name in {"retry", "cancel"}:
+            command.add_argument("job", metavar="JOB", help="its id, as status shows it")
+        if name == "use":
+            command.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="for programs: one JSON object on stdout")
     return parser
 
 

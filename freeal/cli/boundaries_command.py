@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    parser = commands.add_parser("boundaries", help="which labels compete most; answers to that make a new version")
+    parser = commands.add_parser(
+        "boundaries",
+        help="which labels compete most; answers to that make a new version",
+        description="Writes a question about each pair of labels that compete most; reads your answers, shows what "
+        "they would change and cost, and with --apply makes a new version from them.",
+    )
     parser.set_defaults(run=_boundaries)
     parser.add_argument(
         "folder", type=Path, help="models/NAME, one of its versions, or what train wrote: FOLDER or FOLDER-results"

@@ -19,7 +19,13 @@ from freeal.errors import ConfigError, Where
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    certify = commands.add_parser("certify", help="draw a blind sheet, or read it back: an accuracy that holds")
+    certify = commands.add_parser(
+        "certify",
+        help="draw a blind sheet, or read it back: an accuracy that holds",
+        description="Draws rows for a person to label blindly, and reads them back: from them come accuracies with "
+        "intervals that hold at 95 %, and with --promise a model that gives no label where it would be right less "
+        "often.",
+    )
     certify.set_defaults(run=_certify)
     certify.add_argument(
         "folder", type=Path, help="models/NAME, one of its versions, or what train wrote: FOLDER or FOLDER-results"

@@ -28,7 +28,7 @@ from freeal.text.printable_text import visible
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code (CONTRACT.md 4)."""
-    arguments = _parser().parse_args(argv)
+    arguments = argument_parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
         return code
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Every command with its options, as `-h` shows them."""
     parser = argparse.ArgumentParser(
         prog="freeal",
         description="Label texts with a language model and train a small classifier.",

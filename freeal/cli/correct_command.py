@@ -21,7 +21,12 @@ _ANSWERS = "answers.json"
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    correct = commands.add_parser("correct", help="train a finished model anew with labels that a person corrected")
+    correct = commands.add_parser(
+        "correct",
+        help="train a finished model anew with labels that a person corrected",
+        description="A new version of a finished model from a table with a column freeal_corrected. No language model "
+        "is asked, unless --ask-again says so.",
+    )
     correct.set_defaults(run=_correct)
     correct.add_argument(
         "--model-dir",

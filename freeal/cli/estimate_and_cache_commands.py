@@ -26,9 +26,14 @@ SERVICE_STORE = Path(".state") / "answers.sqlite"
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The two commands, each with `run`."""
-    estimate = commands.add_parser("estimate", help="what annotating a CSV would ask, cost and take; asks nobody")
+    estimate = commands.add_parser(
+        "estimate",
+        help="what annotating a CSV would ask, cost and take; asks nobody",
+        description="Rows and distinct texts, who would annotate them, calls, tokens, cost from low to high, time, and "
+        "the first prompt in full, for one CSV and its spec. Asks no model, costs nothing.",
+    )
     estimate.set_defaults(run=_estimate)
-    estimate.add_argument("csv", type=Path, metavar="CSV")
+    estimate.add_argument("csv", type=Path, metavar="CSV", help="the table with the texts")
     estimate.add_argument("spec", type=Path, metavar="SPEC", help="the YAML file that says what the labels are")
     estimate.add_argument(
         "--path", type=Path, metavar="FILE", help="answer store to look into; default: that of `train`"
@@ -36,7 +41,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_json(estimate, "the estimate, each amount with `low` and `high`")
 
     cache = commands.add_parser(
-        "cache", help="the answer store: size, entries, hits; --prune-older-than makes it smaller"
+        "cache",
+        help="the answer store: size, entries, hits; --prune-older-than makes it smaller",
+        description="The store of paid answers: file, size, answers per model and how often they were used again.",
     )
     cache.set_defaults(run=_cache)
     cache.add_argument(

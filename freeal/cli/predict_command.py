@@ -23,11 +23,22 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    predict = commands.add_parser("predict", help="label a CSV with a trained student")
+    predict = commands.add_parser(
+        "predict",
+        help="label a CSV with a trained student",
+        description="One prediction run: rows of any number labelled by the student alone. No language model, no "
+        "network, no cost.",
+    )
     predict.set_defaults(run=_predict)
-    predict.add_argument("--model-dir", type=Path, required=True, metavar="FOLDER", help="what train wrote")
-    predict.add_argument("--input-csv", type=Path, required=True, metavar="FILE")
-    predict.add_argument("--output-csv", type=Path, required=True, metavar="FILE")
+    predict.add_argument("--model-dir", type=Path, required=True, metavar="FOLDER", help="any folder that show takes")
+    predict.add_argument("--input-csv", type=Path, required=True, metavar="FILE", help="rows to label")
+    predict.add_argument(
+        "--output-csv",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the rows, labelled; a name in .xlsx makes it a workbook, - is standard output",
+    )
     predict.add_argument(
         "--text-columns", nargs="+", metavar="NAMES", help="commas between them; default: those it was trained on"
     )

@@ -12,7 +12,12 @@ from freeal.results.metrics_summary import read_metrics
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    show = commands.add_parser("show", help="how good a finished model is and what it cost")
+    show = commands.add_parser(
+        "show",
+        help="how good a finished model is and what it cost",
+        description="Rows, accuracies where true labels are known (else the agreement), label counts and cost of a "
+        "finished model.",
+    )
     show.set_defaults(run=_show)
     show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")
     add_json(show, "metrics.json as it stands")

@@ -40,7 +40,12 @@ _FLAGS = {
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command, with `run`."""
-    train = commands.add_parser("train", help="annotate a CSV and train a student on it")
+    train = commands.add_parser(
+        "train",
+        help="annotate a CSV and train a student on it",
+        description="One training run, without folders to drop into. A bar on a terminal, lines elsewhere tell how far "
+        "it is; both go to stderr, so that stdout holds the figures alone.",
+    )
     train.set_defaults(run=_train)
     _add_task(train)
     _add_models(train)
@@ -58,15 +63,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_task(train: argparse.ArgumentParser) -> None:
-    train.add_argument("--input-csv", type=Path, required=True, metavar="FILE")
+    train.add_argument(
+        "--input-csv",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the table with the texts, in any readable form",
+    )
     train.add_argument(
         "--output-model",
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="the classifier; other results beside it in FOLDER-results",
+        help="the classifier; other results beside it in FOLDER-results. Both must be new, empty, or of an earlier run",
     )
-    train.add_argument("--output-csv", type=Path, metavar="FILE", help="the labelled rows")
+    train.add_argument(
+        "--output-csv",
+        type=Path,
+        metavar="FILE",
+        help="the labelled rows; a name in .xlsx makes it a workbook, - is standard output",
+    )
     train.add_argument(
         "--labels",
         nargs="+",

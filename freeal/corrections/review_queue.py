@@ -32,19 +32,25 @@ RAREST = 3.0
 
 _IS_TOLD = "the CSV holds its label"
 
-REVIEW_COLUMNS = (
-    "freeal_row",
-    "freeal_rows",
-    "freeal_value",
-    "freeal_why",
-    "freeal_label",
-    "freeal_confidence",
-    "freeal_llm_label",
-    "freeal_student_label",
-    "freeal_clean",
-    *(f"freeal_nearest_{number}" for number in range(1, NEAREST + 1)),
-    "freeal_corrected",
-)
+_AS_LABELLED = "as in the labelled CSV"
+
+REVIEW_COLUMNS = {
+    "freeal_row": "the first row with the text, counted from 1 without the header",
+    "freeal_rows": "how many rows have the text",
+    "freeal_value": "what the look is worth",
+    "freeal_why": "why it is worth one",
+    "freeal_label": _AS_LABELLED,
+    "freeal_confidence": _AS_LABELLED,
+    "freeal_llm_label": _AS_LABELLED,
+    "freeal_student_label": _AS_LABELLED,
+    "freeal_clean": _AS_LABELLED,
+    **{
+        f"freeal_nearest_{number}": f"demonstration {number} of those most like the text, with its label"
+        for number in range(1, NEAREST + 1)
+    },
+    "freeal_corrected": "empty: for your label, in as many rows as you like",
+}
+"""Our columns of review_queue.csv, in order, each in words for a user (docs/reference/columns.md)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from freeal.prediction.promised_labels import BELOW, KEPT, PromisedLabels
+from freeal.prediction.promised_labels import BELOW, KEPT, STATUS_COLUMN, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
@@ -97,6 +97,15 @@ class Tally:
             "label_counts": dict(zip(self.labels, self.counts, strict=True)),
             "mean_confidence": round(self.confidence / self.with_text, 4) if self.with_text else None,
         }
+
+
+PREDICTION_COLUMNS = {
+    "freeal_label": "the label the student gives; empty in a row without text",
+    "freeal_confidence": "its probability, 0 to 1",
+    "freeal_p_<label>": "the probability of each label, one column per label",
+    STATUS_COLUMN: "only of a model with a promise: `ok`, `empty_text`, or `below_promise` where the label is withheld",
+}
+"""Our columns of a prediction, in order, each in words for a user (docs/reference/columns.md)."""
 
 
 def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: PromisedLabels | None = None) -> list[str]:

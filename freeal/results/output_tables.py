@@ -14,16 +14,20 @@ from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Row, Table, free_name, write_rows
 from freeal.types import Annotation, Decision, Status
 
-ANNOTATED_COLUMNS = (
-    "freeal_label",
-    "freeal_confidence",
-    "freeal_source",
-    "freeal_llm_label",
-    "freeal_student_label",
-    "freeal_round",
-    "freeal_clean",
-    "freeal_status",
-)
+COLUMN_MEANINGS = {
+    "freeal_label": "the final label; empty where none was given",
+    "freeal_confidence": "probability that it is right, 0 to 1, with all voices weighed",
+    "freeal_source": "who stands behind it: `llm+student`, `student`, `llm`; `corrected`, a person; or `abstained`, "
+    "`failed`",
+    "freeal_llm_label": "what the language model said; empty where a person's label stands in its place",
+    "freeal_student_label": "what the student said",
+    "freeal_round": "round of the language model's last answer",
+    "freeal_clean": "probability that `freeal_llm_label` is right, of the same kind as `freeal_confidence`",
+    "freeal_status": "`ok`, or what happened, joined by `;`",
+}
+"""Our columns of annotated.csv, in order, each in words for a user (docs/reference/columns.md)."""
+
+ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
 
 
 def write_annotated(

@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
-    PositiveFloat,
     PositiveInt,
     ValidationInfo,
     field_validator,
@@ -24,8 +23,9 @@ from pydantic import (
 
 from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
-from freeal.settings import LlmSettings, LongTexts, LoopSettings, Mode, Provider, StudentMode, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import examples_file, label_values, yaml_reader
+from freeal.spec.job_overrides import LlmOverrides, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
@@ -45,29 +45,6 @@ _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class LlmOverrides(_Part):
-    """What one job may say about the language model. Never a URL, never a key: those are the operator's."""
-
-    provider: Provider | None = None
-    model: str | None = None
-    mode: Mode | None = None
-    concurrency: PositiveInt | None = None
-
-
-class StudentOverrides(_Part):
-    """What one job may say about the student."""
-
-    model: str | None = None
-    mode: StudentMode | None = None
-    epochs: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    learning_rate: PositiveFloat | None = None
-    max_length: PositiveInt | None = None
-    long_texts: LongTexts | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
-    warm_start: bool | None = None
 
 
 class Example(_Part):
@@ -105,25 +82,70 @@ _HARM = {
 class Spec(_Part):
     """A complete, checked spec. Build it in Python with keyword arguments, or `load` it."""
 
-    name: str
-    description: Annotated[str, Field(min_length=1)]
-    labels: Annotated[dict[str, str], BeforeValidator(label_values.read)]
-    kind: Kind = "single"
-    text_columns: tuple[str, ...] | None = None
-    label_column: str | None = None
-    label_use: LabelUse = "evaluate"
-    id_column: str | None = None
-    paraphrase_column: str | None = None
+    name: str = Field(
+        description="name of the model and its folder; default: the CSV's name without `.csv`, with `-` for what a "
+        "name may not hold. Letters, digits, `.`, `_`, `-`, a letter or digit first; at most 64"
+    )
+    description: Annotated[str, Field(min_length=1)] = Field(
+        description="the task in your own words; the language model reads it"
+    )
+    labels: Annotated[dict[str, str], BeforeValidator(label_values.read)] = Field(
+        description="at least two: a list of names, or `name: what it means`, in a list or without one. A meaning "
+        "helps every language model, the packaged one too. A name is text: null, lists, curly quotation marks, "
+        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused with the line and what to "
+        "write"
+    )
+    kind: Kind = Field(
+        "single",
+        description="`single`, or `ordinal` where the labels are written in an order, such as 1 to 5 stars: the prompt "
+        "says so, a label is the one with the least expected distance in steps, and the figures tell how far off "
+        "labels are (`final.order` in metrics.json)",
+    )
+    text_columns: tuple[str, ...] | None = Field(
+        None,
+        description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
+        "`paraphrase_column`",
+    )
+    label_column: str | None = Field(
+        None,
+        description="true labels where they are known. Compared with the result, never shown to a model and never "
+        "trained on, unless `label_use` says otherwise",
+    )
+    label_use: LabelUse = Field(
+        "evaluate",
+        description="what the values of `label_column` serve for: `evaluate` only measures; `teach` gives them to "
+        "demonstrations and student, and nothing is left to measure with; `split` teaches half of each label's texts "
+        "and measures on the others",
+    )
+    id_column: str | None = Field(None, description="carried through, never part of the text")
+    paraphrase_column: str | None = Field(
+        None,
+        description="each text in other words, where you have that (a back-translation, say): the student must judge "
+        "both alike. Never part of the text, never sent to the language model; may be empty in some rows",
+    )
     examples: Annotated[
         tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(_of_the_labels)], ...],
         BeforeValidator(examples_file.as_entries),
-    ] = ()
-    iterations: PositiveInt | None = None
-    budget_usd: NonNegativeFloat | None = None
-    llm: LlmOverrides = LlmOverrides()
-    student: StudentOverrides = StudentOverrides()
-    csv: CsvFormat = CsvFormat()
-    force: bool = False
+    ] = Field(
+        (),
+        description="first demonstrations: a list of `[text, label]` or `{text: ..., label: ...}`, or the name of a "
+        "JSON file beside the spec that holds such a list",
+    )
+    iterations: PositiveInt | None = Field(
+        None, description="rounds at most; default: `loop.iterations` of freeal.yaml"
+    )
+    budget_usd: NonNegativeFloat | None = Field(
+        None, description="hard cap for this job; it can lower the operator's cap, not raise it"
+    )
+    llm: LlmOverrides = Field(LlmOverrides(), description="for this job. Never an address, never a key")
+    student: StudentOverrides = Field(StudentOverrides(), description="for this job")
+    csv: CsvFormat = Field(
+        CsvFormat(), description="how the file is written, where that should not be found out from the file"
+    )
+    force: bool = Field(
+        default=False,
+        description="`true`: run again although the same file with the same spec and settings is done already",
+    )
 
     @field_validator("name")
     @classmethod
@@ -226,7 +248,7 @@ class Spec(_Part):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _given(overrides: _Part) -> dict[str, Any]:
+def _given(overrides: Overrides) -> dict[str, Any]:
     return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 

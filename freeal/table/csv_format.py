@@ -12,16 +12,37 @@ class CsvFormat(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    encoding: str | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quoting: Literal["minimal", "backslash", "none", "lines"] | None = None
-    skip_rows: NonNegativeInt | None = None
-    header: Literal["first", "none"] | tuple[str, ...] | None = None
-    skip_rows_after_header: NonNegativeInt | None = None
-    repeated_header: Literal["skip", "keep"] | None = None
-    ragged: Literal["refuse", "pad"] | None = None
-    sheet: str | None = None
-    output_encoding: Literal["utf-8", "utf-8-sig"] | None = None
+    encoding: str | None = Field(None, description="for example `utf-8`, `utf-16`, `cp1252`, `shift_jis`")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="one character, or `tab`"
+    )
+    quoting: Literal["minimal", "backslash", "none", "lines"] | None = Field(
+        None,
+        description="`minimal`: quotes within a value are doubled; `backslash`: escaped with backslashes; `none`: "
+        "quotes are characters like others; `lines`: whole lines stand in quotes",
+    )
+    skip_rows: NonNegativeInt | None = Field(
+        None, description="lines above the header; 0: there are none, whatever the first line looks like"
+    )
+    header: Literal["first", "none"] | tuple[str, ...] | None = Field(
+        None,
+        description="`first`: the first line names the columns, whatever it looks like; `none`: it is a row; a list: "
+        "what the columns are called, the first line is a row",
+    )
+    skip_rows_after_header: NonNegativeInt | None = Field(
+        None, description="rows below the header that are left out; 0: all are rows, whatever they look like"
+    )
+    repeated_header: Literal["skip", "keep"] | None = Field(
+        None, description="the header once more, further down: `skip` leaves it out, `keep` reads it as a row"
+    )
+    ragged: Literal["refuse", "pad"] | None = Field(
+        None, description="`refuse`, or `pad`: rows that are too short are filled up with empty values"
+    )
+    sheet: str | None = Field(None, description="the sheet of a workbook")
+    output_encoding: Literal["utf-8", "utf-8-sig"] | None = Field(
+        None,
+        description="of the results: `utf-8-sig` (UTF-8 with a byte-order mark, which Excel needs) or `utf-8`",
+    )
 
     @field_validator("header", mode="before")
     @classmethod

@@ -1,0 +1,38 @@
+"""What one job may say about language model and student; the keys mean what they mean in freeal.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from freeal.settings import LongTexts, Mode, Provider, StudentMode
+
+
+class Overrides(BaseModel):
+    """Keys of a section of freeal.yaml, each for one job only; what is left out stays as the operator set it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LlmOverrides(Overrides):
+    """What one job may say about the language model. Never a URL, never a key: those are the operator's."""
+
+    provider: Provider | None = None
+    model: str | None = None
+    mode: Mode | None = None
+    concurrency: PositiveInt | None = None
+
+
+class StudentOverrides(Overrides):
+    """What one job may say about the student."""
+
+    model: str | None = None
+    mode: StudentMode | None = None
+    epochs: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    learning_rate: PositiveFloat | None = None
+    max_length: PositiveInt | None = None
+    long_texts: LongTexts | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    warm_start: bool | None = None
