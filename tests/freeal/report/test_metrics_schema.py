@@ -13,6 +13,7 @@ import pytest
 import freeal.report.report_page
 from freeal.certification import certificate, certified_json_file, sheet_draw
 from freeal.certification.sampling_frame import frame_of
+from freeal.evaluation.metrics import final_metrics
 
 SCHEMA = json.loads(
     (Path(freeal.report.report_page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8")
@@ -72,6 +73,16 @@ def test_a_real_runs_metrics_keep_to_it(finish, truth):
     metrics = json.loads(json.dumps(finish(truth=truth).metrics()))
     assert [] == faults(metrics, SCHEMA)
     assert truth == ("accuracy" in metrics["final"])
+
+
+def test_metrics_after_corrections_keep_to_it(finish):
+    """With true labels and a person's, the rows that nobody corrected are measured apart, and the schema knows it."""
+    run = finish()
+    said = dataclasses.replace(run.decisions[0], source="corrected")
+    final = final_metrics([said, *run.decisions[1:]], run.pool, run.spec.task.names)
+    assert "uncorrected" in final
+    metrics = run.metrics()
+    assert [] == faults(json.loads(json.dumps(metrics | {"final": metrics["final"] | final})), SCHEMA)
 
 
 @pytest.mark.parametrize(
