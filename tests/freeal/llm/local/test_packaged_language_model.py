@@ -9,45 +9,14 @@ import pytest
 
 from freeal.errors import ConfigError
 from freeal.llm.local.packaged_language_model import converted, quiet_transformers, smollm2_gguf
+from freeal.testing.tiny_language_model import tiny_language_model
 
 
 @pytest.fixture
 def tiny_gguf(tmp_path) -> Path:
-    """A Llama of one layer with random weights and a byte-level vocabulary, as a GGUF file."""
-    gguf = pytest.importorskip("gguf", reason="the extra `embedded` is not installed")
-    path = tmp_path / "tiny.gguf"
-    tokens = ["<unk>", "<s>", "</s>", *(chr(code) for code in range(33, 127)), "Ġ", "ab"]
-    width, heads, inner = 64, 2, 128
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(128)
-    writer.add_embedding_length(width)
-    writer.add_block_count(1)
-    writer.add_feed_forward_length(inner)
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(heads)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(width // heads)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (len(tokens) - 3))
-    writer.add_token_merges(["a b"])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    rng = np.random.default_rng(0)
-    shapes = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width)}
-    shapes |= {"attn_output": (width, width), "ffn_gate": (inner, width), "ffn_up": (inner, width)}
-    shapes |= {"ffn_down": (width, inner), "attn_norm": (width,), "ffn_norm": (width,)}
-    everything = {f"blk.0.{name}.weight": shape for name, shape in shapes.items()}
-    everything |= {"token_embd.weight": (len(tokens), width), "output_norm.weight": (width,)}
-    for name, shape in everything.items():
-        writer.add_tensor(name, rng.normal(0, 0.1, shape).astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    """A Llama of one layer with random weights, as a GGUF file."""
+    pytest.importorskip("gguf", reason="the extra `embedded` is not installed")
+    return tiny_language_model(tmp_path / "tiny.gguf")
 
 
 def test_a_converted_file_loads_like_any_folder(tiny_gguf, tmp_path):
