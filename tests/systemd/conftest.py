@@ -1,4 +1,4 @@
-"""The unit, and a machine it is installed on as its README says."""
+"""The unit, and a machine it is installed on as docs/how-to/systemd.md says."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def analyze():
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """A machine after every step of the README but the first, which the checkout stands in for."""
+    """A machine after every step of the page but the first, which the checkout stands in for."""
     if reason := machines.can_be_made():
         pytest.skip(reason)
     made = machines.Machine(tmp_path_factory.mktemp("machine") / "root")
-    for step in machines.steps(ROOT / "systemd" / "README.md"):
+    for step in machines.steps(ROOT / "docs" / "how-to" / "systemd.md"):
         script = step.replace("enable --now", "enable")  # there is no systemd in it that could start anything
-        done = made.run(f"export USER=alice SYSTEMD_OFFLINE=1\n{script}", text="sk-ant-from-the-readme\n")
+        done = made.run(f"export USER=alice SYSTEMD_OFFLINE=1\n{script}", text="sk-ant-from-the-page\n")
         assert 0 == done.returncode, f"{step}\n{done.stdout}{done.stderr}"
     return made

@@ -107,7 +107,7 @@ def _has_libseccomp() -> bool:
     return True
 
 
-def steps(readme: Path) -> list[str]:
-    """The commands of a README's `sh` blocks, in order."""
-    blocks = re.findall(r"^( *)```sh\n(.*?)^\1```$", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def steps(page: Path) -> list[str]:
+    """The commands of a page's `sh` blocks, in order."""
+    blocks = re.findall(r"^( *)```sh\n(.*?)^\1```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return ["\n".join(line[len(indent) :] for line in block.splitlines()) for indent, block in blocks]

@@ -1,4 +1,4 @@
-"""The README's steps on a machine, and what the people on it may do. Needs root, namespaces and systemd's tools."""
+"""The steps of the page on systemd, and what people may do afterwards. Needs root, namespaces and systemd's tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATUS = (
 )
 
 
-def test_every_step_of_the_readme_does_what_it_says(installed):
+def test_every_step_of_the_page_does_what_it_says(installed):
     """User, folders, settings, unit, drop-ins and key are in place, and the unit starts with the machine."""
     assert installed.path("/etc/systemd/system/multi-user.target.wants/freeal.service").is_symlink()
     assert 0o600 == installed.path("/etc/freeal/anthropic_api_key").stat().st_mode & 0o777
@@ -23,7 +23,7 @@ def test_every_step_of_the_readme_does_what_it_says(installed):
 
 
 def test_status_works_as_the_service_s_user(installed):
-    """The line of the README answers; without a service it is 1 and says so."""
+    """The line of the page answers; without a service it is 1 and says so."""
     done = installed.run(f"{_STATUS} /etc/freeal/freeal.yaml")
     assert (1, True) == (done.returncode, "no daemon is running" in done.stdout), done.stderr
 
