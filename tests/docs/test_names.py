@@ -42,7 +42,7 @@ ERRORS = [
     [
         *job_spec.Spec.model_fields,
         *CsvFormat.model_fields,
-        *SETTINGS,
+        *sorted(SETTINGS),
         *ANNOTATED_COLUMNS,
         *PREDICTION_COLUMNS,
         *REVIEW_COLUMNS,
