@@ -32,8 +32,7 @@ def _is_run(block: Block) -> bool:
 
 
 def _run_page(page, fresh, finished):
-    source = page.read_text(encoding="utf-8")
-    wants_a_model = page.name != "tutorial.md" and any(word in source for word in ("models/reviews", ".state/"))
+    wants_a_model = any("models/reviews" in block.text for block in blocks(page) if _is_run(block))
     checkout = finished() if wants_a_model else fresh()
     for block in blocks(page):
         if not _is_run(block):
