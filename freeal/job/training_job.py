@@ -124,9 +124,7 @@ async def train(
     return await carry_out(job, given, resources)
 
 
-async def carry_out(
-    job: TrainingJob, given: Given, resources: JobResources, *, llm: Answerer | None = None
-) -> Outcome:
+async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, llm: Answerer | None = None) -> Outcome:
     """The rounds of a job whose settings are the effective ones and whose rows are `given`, and its folder.
 
     `llm` is who gave the answers where that is not the model that is asked.
