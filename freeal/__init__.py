@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from freeal.notebook.start_run import run
     from freeal.notebook.trained_model import Model, Predictions, load
     from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
+    from freeal.scikit_learn.classifier import FreeALClassifier
     from freeal.spec.job_spec import Spec
 
 __all__ = [
     "Classifier",
+    "FreeALClassifier",
     "FreealError",
     "Model",
     "Outcome",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "Classifier": "prediction.predict_csv",
+    "FreeALClassifier": "scikit_learn.classifier",
     "FreealError": "errors",
     "Model": "notebook.trained_model",
     "Outcome": "job.training_job",

@@ -47,3 +47,11 @@ def test_the_notebook_page_runs_with_the_packaged_models():
     names = _run("notebook.md")
     assert 12 == names["result"].frame["freeal_label"].notna().sum()
     assert 2 == len(names["predicted"].labels)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_page_about_scikit_learn_runs_with_the_packaged_models(capsys):
+    """Fitted without a label, and scored with the true ones in two folds."""
+    assert ["negative", "positive"] == _run("scikit-learn.md")["classifier"].classes_.tolist()
+    assert "[" in capsys.readouterr().out

@@ -27,7 +27,10 @@ def test_importing_freeal_loads_the_standard_library_alone():
 
 def test_importing_freeal_takes_little_memory():
     """All objects it makes come to less than three megabytes."""
-    code = "import tracemalloc, json; tracemalloc.start(); import freeal; print(json.dumps(tracemalloc.get_traced_memory()[0]))"
+    code = (
+        "import tracemalloc, json; tracemalloc.start(); import freeal\n"
+        "print(json.dumps(tracemalloc.get_traced_memory()[0]))"
+    )
     assert 0 < _fresh(code) < MOST_BYTES
 
 

@@ -61,7 +61,7 @@ def run(
     comes when the run is waited for.
     """
     name = plain_name(Path(data).name) if isinstance(data, str | Path) else "model"
-    table = input_table(data, _spec(spec, default_name=name))
+    table = input_table(data, as_spec(spec, default_name=name))
     own_model = None if llm is None or isinstance(llm, Mapping) else llm
     own_trainer = None if student is None or isinstance(student, Mapping) else _trainer(student)
     place = Path(folder) if folder is not None else Path(RESULTS_FOLDER) / table.spec.name
@@ -203,7 +203,8 @@ class _Prepared:
         )
 
 
-def _spec(spec: Spec | Mapping[str, Any] | str | Path, *, default_name: str) -> Spec:
+def as_spec(spec: Spec | Mapping[str, Any] | str | Path, *, default_name: str = "model") -> Spec:
+    """A spec in any of the forms `run` takes. Raises `SpecError`."""
     if isinstance(spec, Spec):
         return spec
     if isinstance(spec, Mapping):

@@ -9,7 +9,7 @@ takes `sample_weight`; else its likeliest label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +73,26 @@ class SklearnStudent:
 
 
 class SklearnTrainer:
-    """Trains a copy of `classifier`, which is left as it is. It needs `predict_proba`. Raises `ConfigError`."""
+    """Trains a copy of `classifier`, which is left as it is. It needs `predict_proba`.
 
-    def __init__(self, classifier: Any) -> None:
+    `metadata`, by name, says of texts what is handed to `fit` beside them. Raises `ConfigError`.
+    """
+
+    def __init__(self, classifier: Any, *, metadata: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
             what = type(classifier).__name__
             hint = "a classifier without it can be wrapped: sklearn.calibration.CalibratedClassifierCV"
             raise ConfigError(f"student: {what} has no fit and predict_proba", hint=hint)
         self.classifier = classifier
+        self.metadata = metadata or {}
 
     @property
     def description(self) -> dict[str, str]:
         """For metrics.json."""
         return {"model": named(self.classifier), "mode": student_metadata.OWN, "device": "cpu"}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.classifier!r})"
 
     def load(self, folder: Path) -> SklearnStudent:
         """What a student of this trainer left in a model folder."""
@@ -141,15 +148,16 @@ class SklearnTrainer:
         from sklearn.base import clone
         from sklearn.dummy import DummyClassifier
 
-        name = weight_parameter(self.classifier)
-        if name is None:
-            rows, ids, weights = np.arange(len(texts)), targets.argmax(axis=1), None
+        weighed = weight_parameter(self.classifier)
+        if weighed is None:
+            rows, ids = np.arange(len(texts)), targets.argmax(axis=1)
         else:
             rows, ids = np.nonzero(targets >= _LEAST_TARGET)
-            weights = targets[rows, ids]
+        given = {name: np.array([of[text] for text in texts[rows]]) for name, of in self.metadata.items()}
+        if weighed is not None:
+            given[weighed] = targets[rows, ids] * given.get(weighed, 1.0)
         # one label alone is more than some classifiers can bear
-        classifier = clone(self.classifier) if len(set(ids.tolist())) > 1 else DummyClassifier()
-        given = {} if name is None or isinstance(classifier, DummyClassifier) else {name: weights}
+        classifier, given = (clone(self.classifier), given) if len(set(ids.tolist())) > 1 else (DummyClassifier(), {})
         try:
             classifier.fit(list(texts[rows]), ids, **given)
         except ValueError as cause:
@@ -159,13 +167,18 @@ class SklearnTrainer:
 
 def weight_parameter(classifier: Any) -> str | None:
     """What its `fit` calls the weights of its samples; None where it takes none."""
+    from sklearn import get_config
+    from sklearn.utils.metadata_routing import get_routing_for_object
     from sklearn.utils.validation import has_fit_parameter
 
-    if hasattr(classifier, "steps"):
-        name, last = classifier.steps[-1]
-        inner = None if last in (None, "passthrough") else weight_parameter(last)
-        return None if inner is None else f"{name}__{inner}"
-    return "sample_weight" if has_fit_parameter(classifier, "sample_weight") else None
+    if not hasattr(classifier, "steps"):
+        return "sample_weight" if has_fit_parameter(classifier, "sample_weight") else None
+    if get_config()["enable_metadata_routing"]:  # then a pipeline hands on what its steps have requested, and no more
+        requested = get_routing_for_object(classifier).consumes("fit", ["sample_weight"])
+        return "sample_weight" if requested else None
+    name, last = classifier.steps[-1]
+    inner = None if last in (None, "passthrough") else weight_parameter(last)
+    return None if inner is None else f"{name}__{inner}"
 
 
 def named(classifier: Any) -> str:
