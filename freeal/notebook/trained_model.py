@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from freeal.aggregation import label_choice
 from freeal.errors import CorruptModelError, Where
 from freeal.notebook import input_table
 from freeal.prediction.promised_labels import PromisedLabels
@@ -15,6 +16,7 @@ from freeal.prediction.published_model import Classifier
 from freeal.student.protocols import Student
 from freeal.table import find_column, free_name
 from freeal.text.row_text import row_text
+from freeal.types import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +31,15 @@ class Predictions:
 
     `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns;
     rows without text have none of them. `probabilities` float32 [rows, labels] are in the order of `classes`, nan for
-    rows without text; `labels` are None there, and where the model promised more than it can keep.
+    rows without text; `labels` are None there, and where the model promised more than it can keep; `confidence` float32
+    [rows] is the probability of the label.
     """
 
     frame: pd.DataFrame
     labels: list[str | None]
+    confidence: np.ndarray
     probabilities: np.ndarray
     classes: tuple[str, ...]
-
-    @property
-    def confidence(self) -> np.ndarray:
-        """The probability of the likeliest label, float32 [rows]."""
-        return np.asarray(self.probabilities.max(axis=1))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +71,11 @@ class Model:
         """The columns its texts were made of."""
         return self._classifier.text_columns
 
+    @property
+    def kind(self) -> Kind:
+        """What the labels are to each other; of those in an order, the one nearest to all that may be true is given."""
+        return self._classifier.kind
+
     def predict(self, data: Any) -> Predictions:
         """Label a list of texts (or a Series), or the rows of a data frame that has the model's text columns.
 
@@ -88,13 +92,13 @@ class Model:
             find_column(names, column, role="the model", path=_THE_FRAME)
         texts = [row_text(columns, row) for row in input_table.column_cells(frame, columns)]
         proba = self.predict_proba(texts)
+        has_text = ~np.isnan(proba[:, 0])
+        chosen = label_choice.chosen(np.where(has_text[:, None], proba, 0.0), self.kind)
+        confidence = np.where(has_text, label_choice.confidence(proba, chosen), np.nan)
         promised = PromisedLabels.of(self._classifier.extra, self.classes)
-        kept = ~np.isnan(proba[:, 0]) if promised is None else promised.keeps(np.nan_to_num(proba, nan=-1.0))
-        labels = [
-            self.classes[best] if keep else None
-            for best, keep in zip(np.nan_to_num(proba).argmax(axis=1), kept, strict=True)
-        ]
-        return Predictions(self._labelled(frame, labels, proba), labels, proba, self.classes)
+        kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))
+        labels = [self.classes[best] if keep else None for best, keep in zip(chosen, kept, strict=True)]
+        return Predictions(self._labelled(frame, labels, proba, confidence), labels, confidence, proba, self.classes)
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         """Class probabilities, float32 [texts, labels]; nan for a text in which there is nothing to see. A text that
@@ -117,12 +121,13 @@ class Model:
             f" in {self.folder}>" if self.folder else ">"
         )
 
-    def _labelled(self, frame: pd.DataFrame, labels: list[str | None], proba: np.ndarray) -> pd.DataFrame:
+    def _labelled(
+        self, frame: pd.DataFrame, labels: list[str | None], proba: np.ndarray, confidence: np.ndarray
+    ) -> pd.DataFrame:
         import pandas as pd
 
         header = [str(name) for name in frame.columns]
         added: dict[str, Any] = {}
-        confidence = proba.max(axis=1)
         columns = {"freeal_label": pd.array(labels, dtype="object"), "freeal_confidence": confidence}
         columns |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
         for name, values in columns.items():

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from freeal.aggregation import label_choice
 from freeal.notebook.start_run import OnRound, as_spec, run
 from freeal.scikit_learn import estimator_input
 from freeal.spec.job_spec import Spec
@@ -91,22 +92,28 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.labels_ = np.array([label if isinstance(label, str) else "" for label in labels], dtype=object)
         self._order_ = [self.model_.classes.index(str(name)) for name in self.classes_.tolist()]
         counts = np.array([result.label_counts.get(name, 0) for name in self.model_.classes], dtype=np.float64) + 1.0
-        self._shares_ = (counts / counts.sum())[self._order_]
+        self._shares_ = counts / counts.sum()
         self.rounds_, self.metrics_ = result.rounds, result.metrics
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Probabilities, float64 [rows, classes]; a row without text has the shares of the labels in `fit`."""
-        check_is_fitted(self)
-        frame = estimator_input.rows_of(self, X, reset=False)
-        proba = self.model_.predict_proba(estimator_input.row_texts(frame, self._columns_))[:, self._order_]
-        found = np.where(np.isnan(proba), self._shares_, proba.astype(np.float64))
-        return np.asarray(found / found.sum(axis=1, keepdims=True))
+        return np.asarray(self._proba(X)[:, self._order_])
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The likeliest class of each row."""
-        proba = self.predict_proba(X)
-        return np.asarray(self.classes_[proba.argmax(axis=1)])
+        """The class of each row: the likeliest, or of labels in an order the one with the least expected distance."""
+        chosen = label_choice.chosen(self._proba(X), self.model_.kind)
+        place = np.empty(len(self._order_), dtype=np.int64)
+        place[self._order_] = np.arange(len(self._order_))
+        return np.asarray(self.classes_[place[chosen]])
+
+    def _proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Probabilities in the order of the model's labels, which `classes_` sorts."""
+        check_is_fitted(self)
+        frame = estimator_input.rows_of(self, X, reset=False)
+        proba = self.model_.predict_proba(estimator_input.row_texts(frame, self._columns_))
+        found = np.where(np.isnan(proba), self._shares_, proba.astype(np.float64))
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """`fit` takes `paraphrases` itself, and hands on what a student of scikit-learn requests."""

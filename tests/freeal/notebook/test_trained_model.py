@@ -106,3 +106,16 @@ def test_a_student_of_another_kind_is_handed_over(tmp_path):
         freeal.load(tmp_path)
     model = freeal.load(tmp_path, student=student)
     np.testing.assert_allclose([[0.5, 0.5]], model.predict(pd.DataFrame({"mail": ["x"]})).probabilities)
+
+
+def test_of_labels_in_an_order_the_nearest_to_all_is_given(tmp_path):
+    """As with `predict`: the label with the least expected distance, and its own probability as confidence."""
+    from freeal.student.model_folder import student_metadata
+
+    prior = np.log([0.4, 0.15, 0.15, 0.3])
+    student = TinyStudent(("1", "2", "3", "4"), prior, np.log(np.full((4, 256), 1 / 256)))
+    student_metadata.write_own(tmp_path, labels=student.labels, model="mine")
+    student_metadata.add_extra(tmp_path, {"text_columns": ["mail"], "kind": "ordinal"})
+    found = freeal.load(tmp_path, student=student).predict(["x"])
+    assert ["2"] == found.labels
+    np.testing.assert_allclose([0.15], found.confidence, atol=1e-6)
