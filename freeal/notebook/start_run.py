@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from freeal.spec.job_spec import Spec
 from freeal.spec.model_name import plain_name
 from freeal.student.protocols import LoadsStudents, Trainer
 from freeal.student.sklearn_trainer import SklearnTrainer
+from freeal.tracking import run_tracking
+from freeal.tracking.protocols import Tracker
 
 RESULTS_FOLDER = "freeal-results"
 """In the current folder: a folder per model, where nothing else is said."""
@@ -43,6 +45,7 @@ def run(
     student: Mapping[str, Any] | Trainer | Any = None,
     loop: Mapping[str, Any] | None = None,
     api_key: str | None = None,
+    trackers: Sequence[Tracker] = (),
     on_round: OnRound | None = None,
     on_event: Emit = ignore,
 ) -> Run:
@@ -54,8 +57,8 @@ def run(
     run; after an error or a stop the same call goes on after the last round, with the answers that are paid for.
     `llm`, `student` and `loop` take the keys of those sections of freeal.yaml; in the place of the first two, a
     language model of your own (`freeal.llm.protocols.ChatModel`), and a scikit-learn classifier of texts or a trainer
-    of your own (`freeal.student.protocols.Trainer`).
-    `on_round` and `on_event` are called in the thread that waits.
+    of your own (`freeal.student.protocols.Trainer`). `trackers` (freeal/tracking) are told parameters, rounds and
+    files; `on_round` and `on_event` are called in the thread that waits.
 
     Raises `InputError` for the rows and `ConfigError` for spec, settings and folder, here; what `freeal.train` raises
     comes when the run is waited for.
@@ -74,6 +77,7 @@ def run(
         api_key=api_key,
         chat_model=own_model,
         trainer=own_trainer,
+        trackers=tuple(trackers),
     )
     return Run(prepared, on_round=on_round, on_event=on_event)
 
@@ -149,6 +153,13 @@ class Run:
         return f"<freeal run into {self.folder}: {state}>"
 
 
+_TRACKED: Any = {
+    "spec": {"name", "kind", "text_columns", "label_column", "label_use", "iterations", "budget_usd"},
+    "llm": {"provider", "model", "mode"},
+    "student": True,
+    "loop": True,
+}
+"""Parameters for trackers: no description, no examples and no label's meaning, which are the user's own words."""
 _NOT_BEGUN = "not begun yet: `await` it, iterate over it with `async for`, or call its wait()"
 
 
@@ -164,16 +175,26 @@ class _Prepared:
     api_key: str | None
     chat_model: ChatModel | None
     trainer: Trainer | None
+    trackers: tuple[Tracker, ...]
 
     async def carried_out(self, emit: Emit) -> RunResult:
         """Everything, in the loop of the job's own thread."""
         with empty_folder_check.held(self.folder):
             job = self._job()
-            outcome = await training_job.train(
-                job, emit=emit, api_key=self.api_key, chat_model=self.chat_model, trainer=self.trainer
-            )
+            told = job.effective().model_dump(mode="json", include=_TRACKED)
+            params = run_tracking.params_of(told) | {"spec.labels": ", ".join(job.spec.labels)}
+            with run_tracking.tracked(self.trackers, name=job.spec.name, params=params) as tracked:
+                outcome = await training_job.train(
+                    job,
+                    emit=tracked.listening(emit),
+                    api_key=self.api_key,
+                    chat_model=self.chat_model,
+                    trainer=self.trainer,
+                )
+                tracked.finish(outcome.metrics, outcome.folder)
             work_folder.close(job)
-        own = self.trainer.load(outcome.folder / "model") if isinstance(self.trainer, LoadsStudents) else None
+        trainer: object = self.trainer
+        own = trainer.load(outcome.folder / "model") if isinstance(trainer, LoadsStudents) else None
         return RunResult(
             folder=outcome.folder,
             frame=labelled_rows(outcome.folder, self.table.frame),
@@ -213,10 +234,9 @@ def as_spec(spec: Spec | Mapping[str, Any] | str | Path, *, default_name: str = 
 
 
 def _trainer(student: Any) -> Trainer:
-    if hasattr(student, "fit") and hasattr(student, "embed"):
-        trainer: Trainer = student
-        return trainer
-    return SklearnTrainer(student)
+    """Itself, or what makes a trainer of a classifier."""
+    trainer: Trainer = student if hasattr(student, "embed") else SklearnTrainer(student)
+    return trainer
 
 
 def _settings(kind: type[Settings], given: Mapping[str, Any], section: str) -> Settings:
