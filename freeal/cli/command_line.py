@@ -17,6 +17,7 @@ from freeal.cli import (
     certify_command,
     correct_command,
     estimate_and_cache_commands,
+    export_command,
     predict_command,
     show_command,
     train_command,
@@ -62,4 +63,5 @@ def argument_parser() -> argparse.ArgumentParser:
     estimate_and_cache_commands.add_parsers(commands)
     certify_command.add_parser(commands)
     boundaries_command.add_parser(commands)
+    export_command.add_parser(commands)
     return parser

@@ -9,12 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from freeal.cli import estimate_and_cache_commands
 from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.train_command import close_books
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import CorruptModelError, Where
+from freeal.job import work_folder
 
 _ANSWERS = "answers.json"
 
@@ -71,13 +70,13 @@ def _correct(arguments: argparse.Namespace) -> int:
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-corrected"), key="--output-model")
     results = places.results
-    answers = estimate_and_cache_commands.answers_path()
+    answers = work_folder.answers_path()
     job = CorrectionJob(
         job_id=f"{name}-corrections",
         version=version,
         csv=arguments.corrections_csv,
         output=results,
-        work=results / ".work",
+        work=results / work_folder.FOLDER_NAME,
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
@@ -87,7 +86,7 @@ def _correct(arguments: argparse.Namespace) -> int:
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: correct(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        close_books(job)
+        work_folder.close(job)
     places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.errors import ConfigError, Where
+from freeal.job import work_folder
 
 if TYPE_CHECKING:
     from freeal.cost_estimate.estimate_figures import Estimate
@@ -58,13 +59,6 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_json(cache, "file, size and answers per model")
 
 
-def answers_path() -> Path:
-    """Where `train` keeps its answers."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("freeal")) / "answers.sqlite"
-
-
 def _seconds(text: str) -> float:
     found = re.fullmatch(r"(\d+)([hdw])", text.strip())
     if found is None:
@@ -79,7 +73,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
     from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
 
-    answers = arguments.path or answers_path()
+    answers = arguments.path or work_folder.answers_path()
     _must_exist(arguments.path)
     work = Path.cwd()
     job = TrainingJob(
@@ -111,7 +105,7 @@ def print_estimate(found: Estimate, *, as_json: bool) -> None:
 def _cache(arguments: argparse.Namespace) -> int:
     from freeal.llm.store import store_maintenance
 
-    path = arguments.path or answers_path()
+    path = arguments.path or work_folder.answers_path()
     _must_exist(arguments.path)
     content: dict[str, Any] = {"file": str(path), "size_bytes": 0, "answers": []}
     if path.is_file():

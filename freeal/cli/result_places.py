@@ -15,11 +15,11 @@ from typing import Any
 from freeal.cli.print_results import print_outcome
 from freeal.files import empty_folder_check
 from freeal.files.output_file import OutputFile, output_file
+from freeal.job import work_folder
 from freeal.table.file_formats import form_of
 from freeal.table.workbook_writer import write_workbook
 
 _OF_A_MODEL = ("freeal.json",)
-_OF_RESULTS = ("run.json", ".work")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ResultPlaces:
         """Raises `ConfigError` where one of them is in use, or cannot be written to."""
         folder = empty_folder_check.free_folder(model, key=key, ours=_OF_A_MODEL)
         beside = folder.with_name(folder.name + "-results")
-        results = empty_folder_check.free_folder(beside, key=key, ours=_OF_RESULTS)
+        results = empty_folder_check.free_folder(beside, key=key, ours=work_folder.OURS)
         csv = output_file(output_csv, key="--output-csv", inputs=inputs) if output_csv is not None else None
         return cls(folder, results, csv)
 

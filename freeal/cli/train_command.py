@@ -7,7 +7,6 @@ python -m freeal train --input-csv reviews.csv --output-model sentiment_model --
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
 import sys
@@ -20,11 +19,11 @@ from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import SpecError, Where
+from freeal.job import work_folder
 from freeal.settings import LoopSettings, Provider
 from freeal.spec.job_spec import LabelUse
 
 if TYPE_CHECKING:
-    from freeal.job.correction_job import CorrectionJob
     from freeal.job.training_job import TrainingJob
     from freeal.spec.job_spec import Spec
 
@@ -146,31 +145,22 @@ def _train(arguments: argparse.Namespace) -> int:
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        close_books(job)
+        work_folder.close(job)
     places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
-
-
-def close_books(job: TrainingJob | CorrectionJob) -> None:
-    """A finished job leaves no work, and its bill is no part of the next one's: the same command again is another."""
-    from freeal.llm.store.answer_store import SqliteStore
-
-    shutil.rmtree(job.work)
-    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
-        store.forget_bill()
 
 
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
     from freeal.job.training_job import TrainingJob
 
-    answers = estimate_and_cache_commands.answers_path()
+    answers = work_folder.answers_path()
     spec = _spec(arguments)
     return TrainingJob(
         job_id=f"{spec.name}-{spec.digest()[:12]}",
         csv=arguments.input_csv,
         spec=spec,
         output=results,
-        work=results / ".work",
+        work=results / work_folder.FOLDER_NAME,
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
@@ -214,10 +204,10 @@ def _spec(arguments: argparse.Namespace) -> Spec:
 
     from freeal.spec import examples_file, validation_messages
     from freeal.spec.job_spec import Spec
+    from freeal.spec.model_name import plain_name
 
-    name = "".join(c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in arguments.input_csv.stem)[:64]
     content = {
-        "name": name.lstrip("._-") or "model",
+        "name": plain_name(arguments.input_csv.name),
         "description": arguments.description,
         "labels": names(arguments.labels) if arguments.labels else _labels_of(arguments),
         "label_column": arguments.label_column,

@@ -16,17 +16,19 @@ from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job import certification_job, job_setup
-from freeal.job.choose_implementations import open_chat_model
 from freeal.job.correction_job import CorrectionJob
 from freeal.job.given_rows import Given
+from freeal.job.job_resources import JobResources
 from freeal.job.training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
 from freeal.results import metrics_summary, previous_version
 from freeal.results.previous_version import Earlier
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
+from freeal.student.protocols import Trainer
 
 
 class BoundaryJob(CorrectionJob):
@@ -80,6 +82,8 @@ async def apply(
     environ: Mapping[str, str] = os.environ,
     limiter: Limiter | None = None,
     device_turn: DeviceTurn = always,
+    chat_model: ChatModel | None = None,
+    trainer: Trainer | None = None,
 ) -> Outcome:
     """Make the new version: the meanings changed, what can change asked again, the student trained anew.
 
@@ -112,23 +116,16 @@ async def apply(
     given = Given(
         table=earlier.table, pool=pool, warnings=earlier.warnings, known=known, said=earlier.said, earlier=earlier
     )
-    return await carry_out(
-        training,
-        given,
-        open_model=lambda: open_chat_model(
-            training.llm,
-            cache=job.cache,
-            key_folder=job.key_folder,
-            device=training.student.device,
-            emit=emit,
-            api_key=api_key,
-            environ=environ,
-            limiter=limiter,
-            turn=device_turn,
-        ),
+    resources = JobResources(
         emit=emit,
+        api_key=api_key,
+        environ=environ,
+        limiter=limiter,
         turn=device_turn,
+        chat_model=chat_model,
+        trainer=trainer,
     )
+    return await carry_out(training, given, resources)
 
 
 def moved(metrics: Mapping[str, Any]) -> dict[str, Any]:

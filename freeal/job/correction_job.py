@@ -19,8 +19,8 @@ from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import certification_job, job_setup
-from freeal.job.choose_implementations import open_chat_model
 from freeal.job.given_rows import Given
+from freeal.job.job_resources import JobResources
 from freeal.job.training_job import Outcome, TrainingJob, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
@@ -30,6 +30,7 @@ from freeal.results import previous_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
+from freeal.student.protocols import Trainer
 from freeal.table.csv_format import CsvFormat
 from freeal.types import Annotation, Prompt, PromptStyle, Reply, Status
 
@@ -75,6 +76,8 @@ async def correct(
     environ: Mapping[str, str] = os.environ,
     limiter: Limiter | None = None,
     device_turn: DeviceTurn = always,
+    chat_model: ChatModel | None = None,
+    trainer: Trainer | None = None,
 ) -> Outcome:
     """Read version and corrections, train, decide, write. May be called again after a crash: it resumes.
 
@@ -89,24 +92,16 @@ async def correct(
     given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
     asks = training.loop.ask_after_corrections
-
-    async def opened() -> ChatModel:
-        if not asks:
-            return Unasked()
-        return await open_chat_model(
-            training.llm,
-            cache=job.cache,
-            key_folder=job.key_folder,
-            device=training.student.device,
-            emit=emit,
-            api_key=api_key,
-            environ=environ,
-            limiter=limiter,
-            turn=device_turn,
-        )
-
-    llm = None if asks else before.llm
-    return await carry_out(training, given, open_model=opened, emit=emit, turn=device_turn, llm=llm)
+    resources = JobResources(
+        emit=emit,
+        api_key=api_key,
+        environ=environ,
+        limiter=limiter,
+        turn=device_turn,
+        chat_model=chat_model if asks else Unasked(),
+        trainer=trainer,
+    )
+    return await carry_out(training, given, resources, llm=None if asks else before.llm)
 
 
 def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:

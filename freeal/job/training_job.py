@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,8 @@ from freeal.corrections import corrections_file
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup, write_output_folder
-from freeal.job.choose_implementations import open_chat_model
 from freeal.job.given_rows import Given, corrections
+from freeal.job.job_resources import JobResources
 from freeal.job.remaining_time import RemainingTime
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
@@ -94,12 +92,12 @@ async def train(
     environ: Mapping[str, str] = os.environ,
     limiter: Limiter | None = None,
     device_turn: DeviceTurn = always,
+    chat_model: ChatModel | None = None,
+    trainer: Trainer | None = None,
 ) -> Outcome:
     """Read, annotate and train in rounds, decide, write. May be called again after a crash: it resumes.
 
-    `limiter` is for whoever wants to give the job less than the provider's limits (`Limiter.take_share`); `device_turn`
-    for whoever runs several jobs on one machine: it is held while something is computed
-    (freeal/compute/device_turn.py).
+    What `emit` and all behind it are for, `JobResources` says.
 
     Raises `InputError` for the CSV, `ConfigError` for settings, spec and credentials, `LlmError` when the language
     model is out of reach, `TrainingError` when its answers are of no use, `CorruptModelError` where what a person said
@@ -114,45 +112,35 @@ async def train(
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
     pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)
     given = Given(checked.table, pool, checked.warnings, Known(confirmed=taught | confirmed, taught=taught), said)
-    open_model = functools.partial(
-        open_chat_model,
-        job.llm,
-        cache=job.cache,
-        key_folder=job.key_folder,
-        device=job.student.device,
+    resources = JobResources(
         emit=emit,
         api_key=api_key,
         environ=environ,
         limiter=limiter,
         turn=device_turn,
+        chat_model=chat_model,
+        trainer=trainer,
     )
-    return await carry_out(job, given, open_model=open_model, emit=emit, turn=device_turn)
+    return await carry_out(job, given, resources)
 
 
-async def carry_out(
-    job: TrainingJob,
-    given: Given,
-    *,
-    open_model: Callable[[], Awaitable[ChatModel]],
-    emit: Emit,
-    turn: DeviceTurn,
-    llm: Answerer | None = None,
-) -> Outcome:
+async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, llm: Answerer | None = None) -> Outcome:
     """The rounds of a job whose settings are the effective ones and whose rows are `given`, and its folder.
 
-    `llm` is who gave the answers where that is not the model of `open_model`.
+    `llm` is who gave the answers where that is not the model that is asked.
     """
-    started, pool = now(), given.pool
-    emit = ahead = RemainingTime(emit, rounds=job.loop.iterations)
+    started, pool, turn = now(), given.pool, resources.turn
+    emit = ahead = RemainingTime(resources.emit, rounds=job.loop.iterations)
     for folder in (job.work, job.answers.parent):
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
-    trainer = job_setup.trainer_for(
+    trainer = resources.trainer or job_setup.trainer_for(
         job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
     )
     emit(Progress("loading", 0, 1, 2, "models"))
-    model = await open_model()
-    async with contextlib.aclosing(model):
+    async with resources.open_chat_model(
+        job.llm, cache=job.cache, key_folder=job.key_folder, device=job.student.device
+    ) as model:
         emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=_question(job, given, model, trainer))
         with job_setup.annotating(model, job.llm, answers=job.answers, job_id=job.job_id, emit=emit) as annotator:

@@ -17,6 +17,7 @@ import numpy as np
 
 from freeal.files import atomic_write
 from freeal.loop.round_state import RoundState
+from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import Student
 from freeal.types import Annotation, Demonstration, Status
 
@@ -76,6 +77,8 @@ class RoundStore:
             shutil.copytree(self.model_folder(state.round - 1), temporary / "model", dirs_exist_ok=True)
         else:
             student.save(temporary / "model")
+            if not (temporary / "model" / student_metadata.FILE_NAME).is_file():
+                student_metadata.write_own(temporary / "model", labels=student.labels, model=type(student).__name__)
         content = {
             "format": FORMAT,
             "asked": [dataclasses.asdict(item) for item in state.asked],

@@ -33,17 +33,20 @@ class Classifier:
         self.memory = Memory(len(student.labels))
 
     @classmethod
-    def load(cls, folder: Path, settings: PredictSettings | None = None) -> Classifier:
-        """Load a classifier, a model or one of its versions (freeal/files/model_folders.py). Raises `ModelFolderError`,
-        with what is wrong, when it cannot be used."""
+    def load(
+        cls, folder: Path, settings: PredictSettings | None = None, *, student: Student | None = None
+    ) -> Classifier:
+        """Load a classifier, a model or one of its versions (freeal/files/model_folders.py); `student` is the one in
+        it, where the caller has loaded it. Raises `ModelFolderError`, with what is wrong, when it cannot be used."""
         from freeal.student.model_folder import load_student, student_metadata
 
         folder = classifier_folder(folder)
+        card = student_metadata.read(folder)
+        if student is not None:
+            return cls(student, card.extra, profile=read_profile(folder))
         batch_size = (settings or PredictSettings()).batch_size
         student = load_student.load(folder, batch_size=batch_size)
-        return cls(
-            student, student_metadata.read(folder).extra, identity=identity_of(folder), profile=read_profile(folder)
-        )
+        return cls(student, card.extra, identity=identity_of(folder), profile=read_profile(folder))
 
     @property
     def text_columns(self) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ from freeal.report import certified_section, headline_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
-from freeal.student.model_folder.student_metadata import Card
+from freeal.student.model_folder.student_metadata import OWN, Card
 from freeal.types import Status
 
 _HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
@@ -78,8 +78,8 @@ def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
         for kind, name, value in _student_scores(rows)
     ]
     return ModelCardData(
-        base_model=_on_the_hub(student.base_model),
-        library_name="transformers",
+        base_model=None if student.mode == OWN else _on_the_hub(student.base_model),
+        library_name=None if student.mode == OWN else "transformers",
         pipeline_tag="text-classification",
         tags=["text-classification", "freeal", "llm-annotated"],
         metrics=[result.metric_type for result in results] or None,
@@ -125,17 +125,23 @@ def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: 
     human = human if corrected else "No human label was trained on."
     if run.spec.examples:
         human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
-    base = _on_the_hub(student.base_model) or "an encoder that is not on the Hugging Face hub"
     texts = f"{plural(len(run.table.rows), 'row')} with {plural(len(run.pool), 'distinct text')}"
     lines = [
         f"- Annotated by `{_code(run.llm.model)}`, {where}, in {plural(len(run.result.rounds), 'round')}. {human}",
         f"- SHA-256 of the first prompt: `{digest}` (its text: `first_prompt` in run.json).",
-        f"- Student: `{_code(base)}`, {student.mode}, first {student.max_length} tokens of a text.",
+        f"- Student: {_student(student)}.",
         f"- Data: {texts}, file SHA-256 `{record['input']['sha256']}`.",
         f"- Language model and student agree on {percent(_agreement(rows))} of the rows.",
         f"- Job `{run.job_id}`, {record['finished']}.",
     ]
     return "## How the labels were made\n\n" + "\n".join(lines)
+
+
+def _student(student: Card) -> str:
+    if student.mode == OWN:
+        return f"`{_code(student.base_model)}`, of its maker's own kind: no Hugging Face model"
+    base = _on_the_hub(student.base_model) or "an encoder that is not on the Hugging Face hub"
+    return f"`{_code(base)}`, {student.mode}, first {student.max_length} tokens of a text"
 
 
 def _agreement(rows: Rows) -> float:
@@ -198,6 +204,9 @@ def _use(run: FinishedRun, student: Card) -> str:
 
 
 def _in_code(run: FinishedRun, student: Card) -> str:
+    if student.mode == OWN:
+        lines = ["import freeal", "", "model = freeal.load(folder, student=...)  # loaded by whoever made its kind"]
+        return "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
     columns = run.pool.text_columns
     text = "the text" if len(columns) == 1 else ", ".join(f"{' '.join(name.split())}: ..." for name in columns[:3])
     lines = [
@@ -229,6 +238,8 @@ def _in_order(run: FinishedRun) -> str:
 
 
 def _read(student: Card) -> str:
+    if student.mode == OWN:
+        return "what its kind reads"
     if student.long_texts == "head_tail":
         return f"{student.max_length} tokens, three quarters of them from the beginning and the rest from the end,"
     return f"the first {student.max_length} tokens"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,6 +39,9 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
+
+_IN_MEMORY = Path("the spec")
+"""Stands in messages where a file would."""
 
 _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
@@ -80,7 +84,7 @@ _HARM = {
 
 
 class Spec(_Part):
-    """A complete, checked spec. Build it in Python with keyword arguments, or `load` it."""
+    """A complete, checked spec. Build it with keyword arguments, `from_dict` or `from_yaml`."""
 
     name: str = Field(
         description="name of the model and its folder; default: the CSV's name without `.csv`, with `-` for what a "
@@ -207,6 +211,26 @@ class Spec(_Part):
             raise ValueError(f"examples contradict each other: {'; '.join(said)}")
         return examples
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], *, default_name: str = "model") -> Spec:
+        """The spec that a dictionary with the keys of the YAML file says; without a `name` it is `default_name`.
+
+        Raises one `SpecError` for all that is wrong, which names the keys.
+        """
+        document = yaml_reader.Document(_IN_MEMORY, dict(content), {})
+        return _checked(document, default_name=default_name)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path, *, default_name: str | None = None) -> Spec:
+        """The spec in a YAML file (a path, or its name as text), or in YAML text: what has a line break, or a colon and
+        a blank, is text.
+
+        Raises `SpecError` naming the line and the key.
+        """
+        if isinstance(source, Path) or not re.search(r"[\r\n]|: ", source):
+            return load(Path(source), default_name=default_name)
+        return _checked(yaml_reader.parse(source, _IN_MEMORY, SpecError), default_name=default_name or "model")
+
     @property
     def other_columns(self) -> dict[str, str]:
         """Columns that are no part of the text, by what they are."""
@@ -259,19 +283,23 @@ def load(path: Path, *, default_name: str | None = None, links: Links = "follow"
     Raises `SpecError` naming the file, the line and the key.
     """
     document = yaml_reader.load(path, SpecError, links=links)
+    return _checked(document, default_name=default_name or path.stem, links=links)
+
+
+def _checked(document: yaml_reader.Document, *, default_name: str, links: Links = "follow") -> Spec:
     for key in [key for key, value in document.data.items() if value is None]:
         del document.data[key]  # `iterations: null`, or a section with every key commented out
-    document.data.setdefault("name", default_name or path.stem)
+    document.data.setdefault("name", default_name)
     examples = document.data.get("examples")
     if isinstance(examples, str):
-        document.data["examples"] = _examples_beside(path, examples, document.where(("examples",)), links)
+        document.data["examples"] = _examples_in(document.path.parent, examples, document.where(("examples",)), links)
     cut = yaml_reader.comment_faults(document, ("description", "labels", "examples"))
     return yaml_reader.validate(Spec, document, SpecError, also=cut)
 
 
-def _examples_beside(spec_path: Path, name: str, where: Where, links: Links) -> Any:
+def _examples_in(folder: Path, name: str, where: Where, links: Links) -> Any:
     if Path(name).name != name:
         hint = examples_file.FORM if "\n" in name or len(name) > 200 else None
         problem = f"{name[:200]!r} is not the plain name of a file beside the spec"
         raise SpecError(problem, where=where, hint=hint)
-    return examples_file.read(spec_path.parent / name, where, links=links)
+    return examples_file.read(folder / name, where, links=links)

@@ -12,8 +12,8 @@ from freeal.student.encoder.token_batches import Tokens
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
-from freeal.student.trainer_base import EncoderTrainer, checked_ids
-from freeal.student.training import hyperparameters, temperature_scaling
+from freeal.student.trainer_base import EncoderTrainer
+from freeal.student.training import hyperparameters, temperature_scaling, training_targets
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
 from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
@@ -33,7 +33,7 @@ class TransformerTrainer(EncoderTrainer):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train on noisy labels. Raises `TrainingError` when no text has a label."""
-        ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         rng = np.random.default_rng([self.settings.seed, seed])
         encoder = self._start.fresh(labels)
         held_out = _held_out(ids, rng, confirmed=data.confirmed, groups=data.groups)

@@ -11,7 +11,7 @@ from freeal.student.encoder.encoder import unit
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import LabelledTexts, Training
-from freeal.student.trainer_base import EncoderTrainer, checked_ids, robust_probe
+from freeal.student.trainer_base import EncoderTrainer, robust_probe
 from freeal.student.training import temperature_scaling, training_targets
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
 from freeal.student.training.linear_probe import Probe, softmax
@@ -30,7 +30,7 @@ class FrozenTrainer(EncoderTrainer):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
-        ids = checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         encoder = self._start.fresh(labels)
         features = self._start.features(
             data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)

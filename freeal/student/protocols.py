@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from freeal.compute.listener import OnStep
 
@@ -71,7 +71,8 @@ class Student(Protocol):
         """Sentence embeddings of unit length, float32 [len(texts), d]."""
 
     def save(self, folder: Path) -> None:
-        """Write a Hugging Face model folder (config with id2label, safetensors, tokenizer) into an existing folder."""
+        """Write a Hugging Face model folder (config with id2label, safetensors, tokenizer, freeal.json) into an
+        existing folder; a student of another kind writes what whoever made it needs to load it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,3 +104,11 @@ class Trainer(Protocol):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train a fresh student over `labels`. Raises `TrainingError` when no text has a label."""
+
+
+@runtime_checkable
+class LoadsStudents(Protocol):
+    """A trainer that can read back what its students save, where they are no Hugging Face models."""
+
+    def load(self, folder: Path) -> Student:
+        """The student in a model folder."""

@@ -12,14 +12,13 @@ import numpy as np
 from freeal.compute import device, device_errors
 from freeal.compute.device_errors import Room
 from freeal.compute.listener import OnStep, unwatched
-from freeal.errors import ModelFolderError, TrainingError
+from freeal.errors import ModelFolderError
 from freeal.selection import clean_split
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder
 from freeal.student.encoder.encoder_weights import PACKAGED, Weights, packaged, resolve
 from freeal.student.encoder.feature_cache import FeatureCache
 from freeal.student.model_folder import load_student
-from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe
 
 CLEAN_THRESHOLD = 0.7
@@ -134,17 +133,3 @@ def robust_probe(
     trusted = (clean_enough if confirmed is None else clean_enough | confirmed) & usable
     second = fitted(trusted=trusted) if trusted.any() else first
     return second.over(scale)
-
-
-def checked_ids(label_ids: Sequence[int], *, texts: int, labels: int) -> np.ndarray:
-    """Label ids as int64 [n]. Raises `TrainingError` when none is known or they do not fit texts and labels."""
-    ids = np.asarray(label_ids, dtype=np.int64)
-    if len(ids) != texts:
-        raise TrainingError(f"{texts} texts came with {len(ids)} labels")
-    if ((ids < NO_LABEL) | (ids >= labels)).any():
-        raise TrainingError(f"a label id is outside of 0..{labels - 1}")
-    if not (ids != NO_LABEL).any():
-        raise TrainingError(
-            "no text has a label: there is nothing to train on", hint="see why the annotation gave no usable answer"
-        )
-    return ids

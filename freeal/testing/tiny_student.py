@@ -79,6 +79,12 @@ class TinyStudent:
         (folder / "tiny.json").write_text(json.dumps(content), encoding="utf-8")
 
 
+def load(folder: Path) -> TinyStudent:
+    """The student that was saved into `folder`."""
+    content = json.loads((folder / "tiny.json").read_text(encoding="utf-8"))
+    return TinyStudent(tuple(content["labels"]), np.array(content["prior"]), np.array(content["likelihood"]))
+
+
 class TinyTrainer:
     """Makes a `TinyStudent`; `fits` counts how often."""
 
@@ -88,7 +94,11 @@ class TinyTrainer:
     @property
     def description(self) -> dict[str, str]:
         """For metrics.json."""
-        return {"model": "tiny", "mode": "frozen", "device": "cpu"}
+        return {"model": "tiny", "mode": "own", "device": "cpu"}
+
+    def load(self, folder: Path) -> TinyStudent:
+        """A student of this trainer, from its folder."""
+        return load(folder)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit-length word counts."""

@@ -15,10 +15,10 @@ from starlette.exceptions import HTTPException
 from daemon.config import Settings
 from daemon.host.clock import Clock
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
-from daemon.inbox.model_name import plain_name
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.web.uploads.multipart_form import File
 from freeal.files import atomic_write
+from freeal.spec.model_name import plain_name
 from freeal.table.file_formats import DATA_SUFFIXES, is_data
 
 MEGABYTE = 1_000_000

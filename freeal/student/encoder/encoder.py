@@ -56,7 +56,10 @@ class Encoder:
         self._reader = Reader(tokenizer, max_length=self.max_length, long_texts=long_texts)
         self.head = _head(model)
         self._head_inputs: list[torch.Tensor] = []
-        self.head.register_forward_pre_hook(lambda _, inputs: self._head_inputs.append(inputs[0]))
+        self.head.register_forward_pre_hook(self._see)  # a method of ours: a lambda could not be pickled
+
+    def _see(self, _: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._head_inputs.append(inputs[0])
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Token ids per text, at most `max_length`."""

@@ -87,13 +87,16 @@ class Reader:
 
 
 def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
-    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone.
+    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; of a
+    student of another kind nothing is known, and none is named.
 
     Raises `ModelFolderError` where the folder is damaged.
     """
+    known = student_metadata.read(folder)
+    if known.mode == student_metadata.OWN:
+        return frozenset()
     from transformers import AutoTokenizer
 
-    known = student_metadata.read(folder)
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
     reader = Reader(tokenizer, max_length=known.max_length, long_texts=known.long_texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freeal.errors import ConfigError, CorruptModelError, Where
+from freeal.errors import ConfigError, CorruptModelError, ModelFolderError, Where
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import student_metadata as cards
 from freeal.student.model_folder import untrusted_folder_check
@@ -22,6 +22,12 @@ def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: i
     version wrote it. Nothing is unpickled, no code of the folder is run, nothing is fetched.
     """
     card = cards.read(folder)
+    if card.mode == cards.OWN:
+        raise ModelFolderError(
+            f"holds a student of another kind, {card.base_model}, which only its maker can load",
+            where=Where(file=folder),
+            hint="load it yourself and hand it over: freeal.load(folder, student=...)",
+        )
     for name in _FILES:
         if not (folder / name).is_file():
             raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,8 @@ from freeal.settings import LongTexts
 FILE_NAME = "freeal.json"
 SCHEMA_VERSION = 2
 """2 knows `long_texts`; a model that reads beginnings only is still written as 1, which earlier versions can use."""
+OWN = "own"
+"""The `mode` of a student of another kind than ours: whoever made it loads it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,11 @@ def write(folder: Path, card: Card) -> None:
     content = {"schema_version": 1 if card.long_texts == "head" else SCHEMA_VERSION, **dataclasses.asdict(card)}
     text = json.dumps(content, indent=2, ensure_ascii=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def write_own(folder: Path, *, labels: Sequence[str], model: str) -> None:
+    """The card of a student of another kind, which left none of its own; `model` says what it is."""
+    write(folder, Card(labels=tuple(labels), base_model=model, mode=OWN, max_length=0, temperature=1.0))
 
 
 def add_extra(folder: Path, extra: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ModelFolderError
@@ -26,6 +26,12 @@ class TextClassifier:
         self.card = card
         self.batch_size = batch_size
         self._reading = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_reading"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _reading=threading.Lock())
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,8 +7,11 @@ which its own predictions count beside the language model's weights (after PRODE
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from freeal.errors import TrainingError
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training.linear_probe import softmax
 
@@ -36,3 +39,17 @@ def resolve(
     favoured = label_ids.copy()
     favoured[known] = targets[known].argmax(axis=1)
     return targets, favoured
+
+
+def checked_ids(label_ids: Sequence[int], *, texts: int, labels: int) -> np.ndarray:
+    """Label ids as int64 [n]. Raises `TrainingError` when none is known or they do not fit texts and labels."""
+    ids = np.asarray(label_ids, dtype=np.int64)
+    if len(ids) != texts:
+        raise TrainingError(f"{texts} texts came with {len(ids)} labels")
+    if ((ids < NO_LABEL) | (ids >= labels)).any():
+        raise TrainingError(f"a label id is outside of 0..{labels - 1}")
+    if not (ids != NO_LABEL).any():
+        raise TrainingError(
+            "no text has a label: there is nothing to train on", hint="see why the annotation gave no usable answer"
+        )
+    return ids

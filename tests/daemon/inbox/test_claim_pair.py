@@ -11,7 +11,6 @@ import pytest
 from daemon.errors import ChangedFileError, RefusedFileError
 from daemon.inbox.claim_pair import Intake, csv_digest, load_spec
 from daemon.inbox.file_stability import look_around, observe
-from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.jobs.finish_job import Endings
 from daemon.jobs.training_request import job_key
@@ -22,6 +21,7 @@ from daemon.processes.message_protocol import Failure
 from freeal.errors import SpecError
 from freeal.settings import LlmSettings, StudentSettings
 from freeal.spec.job_spec import Spec
+from freeal.spec.model_name import plain_name
 
 CSV = "text\nfine\nawful\n"
 SPEC = "description: What the reviewer felt.\nlabels: [good, bad]\n"

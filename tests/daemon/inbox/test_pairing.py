@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from daemon.config import WatchSettings
 from daemon.inbox.file_stability import Observation, Sighting
-from daemon.inbox.model_name import plain_name
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair, is_ignored, pair
+from freeal.spec.model_name import plain_name
 
 WATCH = WatchSettings(stability_seconds=2.0, pair_timeout_seconds=60.0)
 

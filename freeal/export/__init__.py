@@ -1,0 +1,1 @@
+"""A finished model and its labelled rows in the forms of other programs."""

@@ -1,0 +1,1 @@
+"""Runs and models as a notebook wants them: frames in, frames out, progress meanwhile."""

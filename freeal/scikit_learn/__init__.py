@@ -1,0 +1,1 @@
+"""FreeAL as a scikit-learn estimator."""
