@@ -31,6 +31,7 @@ from daemon.web.pages.model_page import Models
 from daemon.web.pages.new_job_page import NewJob
 from daemon.web.pages.overview_page import Overview
 from daemon.web.pages.page_context import Site
+from daemon.web.pages.predict_api import PredictApi
 from daemon.web.security import listen_address
 from daemon.web.security.access_token import Access, find_token
 from daemon.web.security.connection_limits import LimitedProtocol
@@ -81,7 +82,8 @@ class LivePage:
             pages=pages,
             access=self.access,
         )
-        groups = (Overview(site), Models(site, self.trial), NewJob(site, self.uploads), Machine(site))
+        machine = (Machine(site), PredictApi(site, self.trial))
+        groups = (Overview(site), Models(site, self.trial), NewJob(site, self.uploads), *machine)
         application = Starlette(
             routes=[route for group in groups for route in group.routes()],
             exception_handlers={HTTPException: site.on_error, FreealError: site.on_error, Exception: site.on_error},

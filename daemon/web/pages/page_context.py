@@ -109,14 +109,16 @@ class Site:
 
     async def on_error(self, request: Request, error: Exception) -> Response:
         """An error as a page, or as JSON for programs."""
-        status, text = 500, "This page has a fault. The log says more."
+        status, text, headers = 500, "This page has a fault. The log says more.", None
         if isinstance(error, HTTPException):
-            status, text = error.status_code, error.detail
+            status, text, headers = error.status_code, error.detail, error.headers
         elif isinstance(error, FreealError):
             status, text = 409, str(error)
         if request.url.path.startswith(_FOR_PROGRAMS):
-            return JSONResponse({"error": text}, status_code=status)
-        return self.page(request, "error.html.j2", {"status": status, "text": text}, status=status)
+            return JSONResponse({"error": text}, status_code=status, headers=headers)
+        response = self.page(request, "error.html.j2", {"status": status, "text": text}, status=status)
+        response.headers.update(headers or {})
+        return response
 
 
 def text_of(form: FormData, name: str) -> str:
