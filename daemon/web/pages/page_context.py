@@ -51,9 +51,21 @@ class Site:
             session=request.cookies.get(SESSION_COOKIE, ""), authorization=request.headers.get("authorization", "")
         )
 
+    def visit(self, request: Request) -> str:
+        """What stands for this browser: its cookie, or the one that the answer will bring."""
+        if not hasattr(request.state, "visit"):
+            request.state.visit = request.cookies.get(VISIT_COOKIE) or self.access.new_visit()
+        return str(request.state.visit)
+
     def page(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
-        """An HTML page for this visitor."""
-        visit = request.cookies.get(VISIT_COOKIE) or self.access.new_visit()
+        """An HTML page for this visitor. Who follows a link from elsewhere, even from a report, brings no cookies: the
+        page is loaded once more, from itself, so that they are there and none is replaced."""
+        is_from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
+        if is_from_elsewhere and VISIT_COOKIE not in request.cookies:
+            path = "/" + request.url.path.lstrip("/\\")  # two slashes would lead to another host
+            address = f"{path}?{request.url.query}" if request.url.query else path
+            return HTMLResponse(self.pages.render("again.html.j2", {"address": address}))
+        visit = self.visit(request)
         about = {
             "may_act": self.may_act(request),
             "has_token": self.access.has_token,

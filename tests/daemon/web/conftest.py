@@ -146,7 +146,9 @@ class Stage:
             clock=self.clock,
             looks=looks,
             trial_module="scripted_sentences",
+            review_module="scripted_review",
         )
+        self.live.errands.patience_seconds = 60.0
         self.journal.beat(1, {})
         self.live.uploads.clear()
         return self.visitor()
