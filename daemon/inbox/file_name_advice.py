@@ -9,10 +9,10 @@ import re
 import unicodedata
 from pathlib import PurePath
 
-from freeal.table.file_formats import DATA_SUFFIXES, data_stem, is_data
+from freeal.table.file_formats import DATA_SUFFIXES, YAML_SUFFIXES, data_stem, is_data
 from freeal.text.closest_name import nearest
 
-SPEC_SUFFIXES = (".yaml", ".yml")
+SPEC_SUFFIXES = YAML_SUFFIXES
 
 _ADDED = frozenset({".txt", ".text", ".bak", ".old", ".orig", ".doc", ".rtf", ".1"})
 """Endings that an editor or a browser puts behind the real one; Windows hides what is behind the last dot."""

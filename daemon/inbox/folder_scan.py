@@ -15,7 +15,7 @@ from daemon.inbox.unsafe_names import objection
 from daemon.inbox.unsupported_files import what_to_do
 from daemon.journal.job_ids import CORRECTIONS
 from daemon.outbox.model_shelf import Shelf, shelves
-from freeal.table.file_formats import is_data
+from freeal.table.file_formats import is_data, is_yaml
 
 PREDICT = "predict"
 LANES = (PREDICT, CORRECTIONS)
@@ -24,7 +24,8 @@ LANES = (PREDICT, CORRECTIONS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drop:
-    """A CSV in a model's folder `lane` (predict or corrections), ready to be taken."""
+    """A CSV in a model's folder `lane` (predict or corrections), ready to be taken; in the latter also answers to
+    boundary questions, as YAML."""
 
     model: str
     name: str
@@ -134,7 +135,7 @@ class Scanner:
             label = f"{model}/{lane}/{name}"
             kind = observation.sighting.kind
             due = stable_at(observation, stability_seconds=self._settings.watch.stability_seconds)
-            if not is_data(name):
+            if not (is_data(name) or (lane == CORRECTIONS and is_yaml(name))):
                 if advice := what_to_do(name, kind):
                     yield Waiting(label, advice)
             elif kind != "file":

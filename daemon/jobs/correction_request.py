@@ -1,4 +1,7 @@
-"""Jobs that train a model anew with what a person corrected: what they are of, and what their process is told.
+"""Jobs that go on from a version with what a person handed back: what they are of, and what their process is told.
+
+The file says what is done (freeal/job/feedback_job.py): corrections and answers to boundary questions train a new
+version, a filled blind sheet measures the one that is there. Answers alone ask the language model again.
 
 Which version is corrected is decided when a run begins, not when the file is dropped: of two files, the second corrects
 what the first led to. Jobs of one model run one after the other, so it stays the same until the job is over.
@@ -21,6 +24,7 @@ from daemon.outbox.model_shelf import Shelf
 from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError, Where
 from freeal.spec.job_spec import Spec
+from freeal.table.file_formats import is_yaml
 
 
 def version_of(job: Job, settings: Settings) -> Path:
@@ -44,7 +48,7 @@ def spec_of(job: Job, settings: Settings) -> Spec:
 
 def asks(job: Job, settings: Settings) -> bool:
     """Whether a job may ask a language model anything."""
-    return not is_correction(job.id) or settings.loop.ask_after_corrections
+    return not is_correction(job.id) or is_yaml(job.csv_name) or settings.loop.ask_after_corrections
 
 
 def said_about(name: str, settings: Settings) -> str:

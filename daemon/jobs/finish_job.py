@@ -19,6 +19,7 @@ from daemon.config import DEFAULT_FILE, Settings
 from daemon.host import own_command
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import origins_of
+from daemon.jobs import certificate
 from daemon.jobs.cancelled_job_batches import Batches
 from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
@@ -67,6 +68,8 @@ class Endings:
     def publish(self, job: Job) -> Job:
         """From a finished run to `done`: the version on the shelf, the inputs in done/."""
         place = Workplace(self._settings, job.id)
+        if (certified := certificate.found_in(place.output)) is not None:
+            return self._certified(job, certified)
         shelf = Shelf(self._settings.models, job.name)
         if place.output.is_dir():
             durable_file_moves.sweep(place.output)  # it becomes the version as it stands
@@ -80,6 +83,14 @@ class Endings:
         later = self._written_since(job)
         self._archive(place, "the result is published, but")
         job = self._journal.move(job.id, State.DONE, reason=later)
+        shutil.rmtree(place.folder, ignore_errors=True)
+        return job
+
+    def _certified(self, job: Job, words: str) -> Job:
+        """A sheet was read, and its figures stand in the version's files: nothing is to be published."""
+        place = Workplace(self._settings, job.id)
+        self._archive(place, "the sheet is read, but")
+        job = self._journal.move(job.id, State.DONE, reason=words)
         shutil.rmtree(place.folder, ignore_errors=True)
         return job
 
@@ -124,7 +135,8 @@ class Endings:
     def has_output(self, job: Job) -> bool:
         """Whether a finished run lies ready, so that only the publishing is left."""
         place = Workplace(self._settings, job.id)
-        return (place.output / "metrics.json").is_file() or self._version_of(job).is_dir()
+        is_written = (place.output / "metrics.json").is_file() or certificate.found_in(place.output) is not None
+        return is_written or self._version_of(job).is_dir()
 
     def already_done(self, job: Job, key: str) -> Job | None:
         """End a job whose content was done before and still stands on the shelf; None when it must run."""

@@ -1,11 +1,12 @@
-"""Entry point for single sentences: `python -m daemon.processes.classify_sentence`.
+"""Entry point for single rows: `python -m daemon.processes.classify_sentence`.
 
-One line of JSON per sentence (`model`, a folder; `values`, column to value; `settings` of predicting), one answer per
-line: `probabilities` by label. It stays warm between them, and ends with stdin. What is typed stays in memory.
+One line of JSON per request (`model`, a folder; `rows`, each column to value; `settings` of predicting), one answer per
+line: `rows`, each a `PredictedRow`. It stays warm between them, and ends with stdin. What is sent stays in memory.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import sys
@@ -14,20 +15,16 @@ from pathlib import Path
 from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.message_protocol import Answer, Result
 from daemon.processes.predict_worker import Models
+from freeal.prediction.predict_rows import predict_rows
 from freeal.settings import PredictSettings
-from freeal.text.row_text import row_text
 
 
 def attempt(line: str, models: Models) -> Answer:
-    """Label one row."""
+    """Label some rows."""
     try:
         request = json.loads(line)
         classifier = models.get(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
-        values: dict[str, str] = request["values"]
-        text = row_text(tuple(values), tuple(values.values()))
-        [probabilities] = classifier.student.predict_proba([text])
-        labels = classifier.student.labels
-        return Result({"probabilities": {label: float(p) for label, p in zip(labels, probabilities, strict=True)}})
+        return Result({"rows": [dataclasses.asdict(row) for row in predict_rows(classifier, request["rows"])]})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

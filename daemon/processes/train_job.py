@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.from_thread
@@ -69,8 +70,9 @@ async def _run(line: str, channel: Channel) -> Answer:
 
 async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answer:
     try:
-        from freeal.job.correction_job import CorrectionJob, correct
-        from freeal.job.training_job import TrainingJob, train
+        from freeal.job.correction_job import CorrectionJob
+        from freeal.job.feedback_job import carry_feedback
+        from freeal.job.training_job import Outcome, TrainingJob, train
 
         adapter: TypeAdapter[TrainingJob | CorrectionJob] = TypeAdapter(TrainingJob | CorrectionJob)
         job = adapter.validate_json(line)
@@ -80,13 +82,16 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
         threading.Thread(target=ears.listen, daemon=True).start()
         async with alone_with(job.work, turns.emit), anyio.create_task_group() as tasks:
             tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
+            outcome: Outcome | dict[str, Any]
             if isinstance(job, TrainingJob):
                 outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
             else:
-                outcome = await correct(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+                outcome = await carry_feedback(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
             tasks.cancel_scope.cancel()
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
+    if isinstance(outcome, dict):
+        return Result({"budget_reached": False, "certified": outcome})
     return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})
 
 

@@ -127,7 +127,8 @@ def job_of(folder: Path, *names: str, **fields: Any) -> Job | None:
     """The job a folder of that name is of, when `names` hold a CSV and a spec, which corrections do without; None where
     it is of something else."""
     match = ID.fullmatch(folder.name)
-    csv_name = next((name for name in names if is_data(name)), None)
+    answers = [name for name in names if is_correction(folder.name) and _is_spec(name)]
+    csv_name = next((name for name in [*names, *answers] if is_data(name) or name in answers), None)
     spec_name = "" if is_correction(folder.name) else next((name for name in names if _is_spec(name)), None)
     if match is None or csv_name is None or spec_name is None:
         return None

@@ -20,6 +20,8 @@ from daemon.config import Loaded
 from daemon.host import fault_guard
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
+from daemon.review import errands
+from daemon.review.errands import Errands
 from daemon.web import warm_classifier
 from daemon.web.finished_models import Gallery
 from daemon.web.live.journal_reader import Records
@@ -31,6 +33,9 @@ from daemon.web.pages.model_page import Models
 from daemon.web.pages.new_job_page import NewJob
 from daemon.web.pages.overview_page import Overview
 from daemon.web.pages.page_context import Site
+from daemon.web.pages.predict_api import PredictApi
+from daemon.web.review.review_desk import NotReadyError, ReviewDesk
+from daemon.web.review.review_page import Review
 from daemon.web.security import listen_address
 from daemon.web.security.access_token import Access, find_token
 from daemon.web.security.connection_limits import LimitedProtocol
@@ -57,6 +62,7 @@ class LivePage:
         clock: Clock,
         looks: Looks,
         trial_module: str = warm_classifier.MODULE,
+        review_module: str = errands.MODULE,
     ) -> None:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]
@@ -81,10 +87,18 @@ class LivePage:
             pages=pages,
             access=self.access,
         )
-        groups = (Overview(site), Models(site, self.trial), NewJob(site, self.uploads), Machine(site))
+        self.errands = Errands(module=review_module)
+        review = Review(site, ReviewDesk(site, clock, self.errands))
+        machine = (Machine(site), PredictApi(site, self.trial))
+        groups = (Overview(site), review, Models(site, self.trial), NewJob(site, self.uploads), *machine)
         application = Starlette(
             routes=[route for group in groups for route in group.routes()],
-            exception_handlers={HTTPException: site.on_error, FreealError: site.on_error, Exception: site.on_error},
+            exception_handlers={
+                NotReadyError: review.on_wait,
+                HTTPException: site.on_error,
+                FreealError: site.on_error,
+                Exception: site.on_error,
+            },
         )
         self.app: ASGIApp = Guard(application, web=web, on_loopback=on_loopback)
         self._may_act = on_loopback or token is not None
@@ -102,6 +116,7 @@ class LivePage:
                     try:
                         tasks.start_soon(self.feed.run)
                         tasks.start_soon(self.trial.run)
+                        tasks.start_soon(self.errands.run)
                         await self._keep_tidy()
                     finally:
                         self.feed.close()

@@ -1,4 +1,4 @@
-"""Try a sentence against a model, in a process of its own.
+"""Ask a model about single rows, in a process of its own: a sentence to try, and what programs send.
 
 It stays warm for a while, so that only the first sentence waits for torch, and a long file in the predict lane does not
 hold it up.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import anyio
 import structlog
@@ -38,14 +41,12 @@ class TrialBusyError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a model says of one text: the probability of each label, the likeliest first."""
+    """What a model says of one text: the probability of each label, the likeliest first; `label` is None where it gives
+    none, for the reason in `status` (freeal/prediction/predict_rows.py)."""
 
     probabilities: tuple[tuple[str, float], ...]
-
-    @property
-    def label(self) -> str:
-        """The likeliest."""
-        return self.probabilities[0][0]
+    label: str | None
+    status: str
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,17 +78,27 @@ class Trial:
 
     async def ask(self, shelf: Shelf, values: dict[str, str], settings: PredictSettings) -> Opinion:
         """The model's opinion of one row (column -> value). Raises `FreealError`, `TrialBusyError`."""
+        [found] = await self.ask_rows(shelf.model, [values], settings)
+        probabilities: dict[str, float] = found["probabilities"]
+        ranked = tuple(sorted(probabilities.items(), key=lambda pair: -pair[1]))
+        return Opinion(ranked, label=found["label"], status=found["status"])
+
+    async def ask_rows(
+        self, model: Path, rows: Sequence[Mapping[str, str]], settings: PredictSettings
+    ) -> list[dict[str, Any]]:
+        """What the model in a folder says of rows (column -> value), each as a `PredictedRow`'s fields. Raises
+        `FreealError`, `TrialBusyError`."""
         if self.waiting >= MOST_WAITING:
             raise TrialBusyError
-        request = {"model": str(shelf.model), "values": values, "settings": settings.model_dump(mode="json")}
+        request = {"model": str(model), "rows": list(rows), "settings": settings.model_dump(mode="json")}
         question = _Question(json.dumps(request), anyio.Event())
         self._queue.append(question)
         self._more.set()
         await question.answered.wait()
         if not isinstance(question.answer, Result):
             raise _error_of(question.answer)
-        found: dict[str, float] = question.answer.content["probabilities"]
-        return Opinion(tuple(sorted(found.items(), key=lambda pair: -pair[1])))
+        found: list[dict[str, Any]] = question.answer.content["rows"]
+        return found
 
     async def run(self) -> None:
         """Serve for ever. The process starts with the first sentence and ends when idle."""

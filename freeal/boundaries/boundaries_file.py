@@ -116,6 +116,11 @@ def write(path: Path, boundaries: Boundaries) -> None:
         yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True, width=100)
 
 
+def read_questions(path: Path) -> Boundaries:
+    """The file whatever was answered, nothing included. Raises `SpecError`."""
+    return yaml_reader.validate(Boundaries, yaml_reader.load(path, SpecError), SpecError)
+
+
 def read(path: Path, *, labels: Sequence[str]) -> Boundaries:
     """An answered file. Raises `SpecError` with line and key for what makes no sense, all of it at once: labels that
     are none, an answer for a label that is not of the pair; and where nothing was answered."""

@@ -11,6 +11,9 @@ from freeal.errors import CorruptModelError, Where
 from freeal.evaluation.confidence_intervals import spelled
 from freeal.files import model_folders
 
+CERTIFICATE = "certificate.json"
+"""What reading a blind sheet leaves in the folder of its job: the figures, and nothing else."""
+
 
 def read_metrics(folder: Path) -> dict[str, Any]:
     """metrics.json of a model, one of its versions or its classifier (freeal/files/model_folders.py). Raises

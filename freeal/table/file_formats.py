@@ -24,11 +24,17 @@ _FORMS: dict[str, Form] = {
 
 DATA_SUFFIXES = tuple(_FORMS)
 """Endings of the files that hold rows, lower case; an ending may have two parts."""
+YAML_SUFFIXES = (".yaml", ".yml")
 
 
 def is_data(name: str) -> bool:
     """Whether a file of this name holds rows."""
     return _suffix(name) is not None
+
+
+def is_yaml(name: str) -> bool:
+    """Whether a file of this name is YAML: a spec, or answers to boundary questions."""
+    return name.lower().endswith(YAML_SUFFIXES)
 
 
 def data_stem(name: str) -> str:

@@ -106,6 +106,13 @@ if how == "turns":
 if how == "cap":
     say("failure", kind="SpendCapError", problem="the account's cap", where={}, hint=None)
     raise SystemExit
+if how == "sheet":
+    out = pathlib.Path(job["output"]); out.mkdir()
+    labels = {"rows": 9, "looked_at": 5, "accuracy": 0.9, "interval": [0.8, 0.95]}
+    found = {"labels": labels, "student": labels, "more_rows": {"points": 3.0, "rows": 29}}
+    (out / "certificate.json").write_text(json.dumps(found))
+    say("result", content={"budget_reached": False, "certified": found})
+    raise SystemExit
 say("progress", stage="training", round=1, done=1, total=1, unit="batches")
 say("round_finished", round=1, metrics={})
 out = pathlib.Path(job["output"]); (out / "model").mkdir(parents=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -88,3 +90,58 @@ def test_wrong_corrections_say_so_where_people_look(daemon, server):
     assert str(failed / "review_queue.csv") in said
     assert version == (model / "model").resolve()
     assert "-corrections" in daemon.run("status").stdout
+
+
+def test_a_filled_sheet_dropped_back_certifies_the_version(daemon, server):
+    """Read like `freeal certify` reads it: figures in every file that tells them, the same version, nothing asked."""
+    daemon.drop(csv=daemon.rows(80))
+    daemon.run("--once")
+    model = daemon.models / "reviews"
+    version, asked = (model / "model").resolve().parent, len(server.requests)
+    library = [sys.executable, "-m", "freeal", "certify", str(model), "--rows", "40"]
+    subprocess.run(library, check=True, capture_output=True, cwd=daemon.folder)
+    sheet = _rows(version / "blind_sheet.csv")
+    for row in sheet:
+        row["freeal_certified"] = "positive" if "good" in row["text"] else "negative"
+    _dropped(daemon, sheet)
+    done = daemon.run("--once")
+    assert 0 == done.returncode, done.stderr
+    assert (asked, version) == (len(server.requests), (model / "model").resolve().parent)
+    found = json.loads((model / "metrics.json").read_text())["certified"]
+    assert len(sheet) == found["texts"]
+    assert "final labels, certified" in done.stdout
+    [archived] = [path for path in (model / "done").iterdir() if path.name.endswith("-corrections")]
+    assert ["review_queue.csv"] == [path.name for path in archived.iterdir()]
+    assert [] == list((daemon.folder / ".state" / "work").iterdir())
+
+
+def test_answers_to_boundary_questions_dropped_back_ask_what_can_change(daemon, server):
+    """A YAML in corrections/ changes the labels' meanings; a new version comes of it."""
+    daemon.drop()
+    daemon.run("--once")
+    model = daemon.models / "reviews"
+    version, asked = (model / "model").resolve().parent, len(server.requests)
+    answers = """
+pairs:
+- between: [positive, negative]
+  answer:
+    positive: {is: "praise for a thing", is_not: "", goes_to: negative}
+"""
+    (model / "corrections" / "boundaries.yaml").write_text(answers)
+    done = daemon.run("--once")
+    assert 0 == done.returncode, done.stderr + done.stdout
+    now = (model / "model").resolve().parent
+    assert now != version
+    assert asked < len(server.requests)
+    assert "is praise for a thing" in json.loads((now / "run.json").read_text())["spec"]["labels"]["positive"]
+
+
+def test_what_answers_no_question_says_so_where_people_look(daemon):
+    """A YAML without an answer fails with its reason beside it."""
+    daemon.drop()
+    daemon.run("--once")
+    model = daemon.models / "reviews"
+    (model / "corrections" / "boundaries.yaml").write_text("pairs: []\n")
+    assert 1 == daemon.run("--once").returncode
+    [failed] = (model / "failed").iterdir()
+    assert "answers no question" in (failed / "ERROR.txt").read_text()

@@ -19,7 +19,13 @@ from daemon.web.live.page_snapshot import Snapshot
 from freeal.report.number_format import duration, printable
 
 _HERE = Path(__file__).parents[1]
-STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "review.css": "text/css",
+    "review.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 """The only files served from `static/`."""
 
 _WORDS = {
@@ -56,6 +62,7 @@ class Pages:
             "can_retry": can_retry,
             "is_running": lambda job: job.state in RUNNING,
             "assets": digest,
+            "short_text": short_text,
         }
         parts: Any = self._environment.get_template("parts.html.j2").module
         self._parts = parts
@@ -108,6 +115,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def short_text(text: str, most: int = 280) -> str:
+    """The start of a text, for a list."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def one_line(text: str) -> Markup:

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from daemon.outbox.model_shelf import Shelf
@@ -22,6 +22,7 @@ from daemon.web.finished_models import (
 )
 from daemon.web.live.journal_reader import Records
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
+from daemon.web.review.report_links import with_row_links
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads.zip_stream import zipped
 from daemon.web.warm_classifier import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
@@ -129,8 +130,9 @@ class Models:
         if name is None:
             raise _not_found()
         if name == REPORT:
-            policy = {"Content-Security-Policy": REPORT_POLICY}
-            return FileResponse(folder / name, media_type="text/html", headers=policy)
+            report = await anyio.to_thread.run_sync(_report, folder / name)
+            page = with_row_links(report, model=request.path_params["model"], version=folder.name)
+            return HTMLResponse(page, headers={"Content-Security-Policy": REPORT_POLICY})
         return FileResponse(folder / name, filename=f"{request.path_params['model']}-{name}", media_type=_kind(name))
 
     async def archive(self, request: Request) -> Response:
@@ -169,6 +171,10 @@ class Models:
 def _list(shelf: Shelf) -> tuple[tuple[_Version, ...], tuple[Labelled, ...]]:
     versions = tuple(_Version(name, version_files(shelf.version(name))) for name in shelf.version_names())
     return versions, labelled_files(shelf)
+
+
+def _report(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _latest(records: Records, model: str) -> object:

@@ -51,9 +51,21 @@ class Site:
             session=request.cookies.get(SESSION_COOKIE, ""), authorization=request.headers.get("authorization", "")
         )
 
+    def visit(self, request: Request) -> str:
+        """What stands for this browser: its cookie, or the one that the answer will bring."""
+        if not hasattr(request.state, "visit"):
+            request.state.visit = request.cookies.get(VISIT_COOKIE) or self.access.new_visit()
+        return str(request.state.visit)
+
     def page(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
-        """An HTML page for this visitor."""
-        visit = request.cookies.get(VISIT_COOKIE) or self.access.new_visit()
+        """An HTML page for this visitor. Who follows a link from elsewhere, even from a report, brings no cookies: the
+        page is loaded once more, from itself, so that they are there and none is replaced."""
+        is_from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET"
+        if is_from_elsewhere and VISIT_COOKIE not in request.cookies:
+            path = "/" + request.url.path.lstrip("/\\")  # two slashes would lead to another host
+            address = f"{path}?{request.url.query}" if request.url.query else path
+            return HTMLResponse(self.pages.render("again.html.j2", {"address": address}))
+        visit = self.visit(request)
         about = {
             "may_act": self.may_act(request),
             "has_token": self.access.has_token,
@@ -109,14 +121,16 @@ class Site:
 
     async def on_error(self, request: Request, error: Exception) -> Response:
         """An error as a page, or as JSON for programs."""
-        status, text = 500, "This page has a fault. The log says more."
+        status, text, headers = 500, "This page has a fault. The log says more.", None
         if isinstance(error, HTTPException):
-            status, text = error.status_code, error.detail
+            status, text, headers = error.status_code, error.detail, error.headers
         elif isinstance(error, FreealError):
             status, text = 409, str(error)
         if request.url.path.startswith(_FOR_PROGRAMS):
-            return JSONResponse({"error": text}, status_code=status)
-        return self.page(request, "error.html.j2", {"status": status, "text": text}, status=status)
+            return JSONResponse({"error": text}, status_code=status, headers=headers)
+        response = self.page(request, "error.html.j2", {"status": status, "text": text}, status=status)
+        response.headers.update(headers or {})
+        return response
 
 
 def text_of(form: FormData, name: str) -> str:

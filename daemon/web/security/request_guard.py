@@ -31,7 +31,8 @@ _READING = {"GET", "HEAD"}
 
 
 class Guard:
-    """ASGI middleware. Refuses with 400 (not our name), 403 (another site's request) or 405."""
+    """ASGI middleware. Refuses with 400 (not our name) or 403 (another site's request); which methods an address knows,
+    its route says."""
 
     def __init__(self, app: ASGIApp, *, web: WebSettings, on_loopback: bool) -> None:
         self._app = app
@@ -61,8 +62,6 @@ class Guard:
             return PlainTextResponse(text, status_code=400)
         if method in _READING:
             return None
-        if method != "POST":
-            return PlainTextResponse("Only GET and POST.\n", status_code=405, headers={"Allow": "GET, HEAD, POST"})
         if _is_foreign(headers, host=hosts[0]):
             return PlainTextResponse("This request came from another site.\n", status_code=403)
         return None

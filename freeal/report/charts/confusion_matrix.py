@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from markupsafe import Markup
 
 from freeal.report.markup_elements import Value, element, picture, text
@@ -11,6 +13,8 @@ from freeal.report.report_data import Confusion
 _NAME_LENGTH = 17
 _NAME_WIDTH = 130.0
 _SHADES = 5
+_FIELDS = {"truth": "truth", "final label": "label", "language model": "llm", "student": "student"}
+"""Who said it, and what the live page calls that (daemon/web/review/rows_page.py)."""
 
 
 def confusion_chart(confusion: Confusion) -> Markup:
@@ -69,7 +73,15 @@ def _cell(
         css = f"count{' small' if cell < 36.0 else ''}"
         wording = count(number) if cell >= 36.0 or number < 1000 else f"{number / 1000:.0f}k"
         parts.append(text(left + cell / 2, top + cell / 2 + 4, wording, anchor="middle", css=css))
-    return element("g", None, *parts)
+    return element("g", _rows_of(confusion, pair) if number else None, *parts)
+
+
+def _rows_of(confusion: Confusion, pair: tuple[int, int]) -> dict[str, Value] | None:
+    """Which rows a cell counts, as a query of the live page, which makes a link of it; None for a group of labels."""
+    if confusion.grouped and len(confusion.labels) - 1 in pair:
+        return None
+    wanted = {_FIELDS[confusion.down]: confusion.labels[pair[0]], _FIELDS[confusion.across]: confusion.labels[pair[1]]}
+    return {"data-rows": urlencode(wanted)}
 
 
 def _described(confusion: Confusion) -> str:

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.correction_request import asks
 from daemon.journal import job_ids
 from daemon.journal.job_record import State
 from daemon.recovery import rebuild_from_folders
@@ -262,3 +263,52 @@ def test_an_id_tells_where_its_files_belong(settings, job_id, expected):
     """Without a journal, for models of any name."""
     home = job_ids.home(settings, job_id).relative_to(settings.models.parent)
     assert expected == (str(home), job_ids.is_correction(job_id))
+
+
+def test_a_filled_sheet_is_done_without_a_version(world, model):
+    """Its figures stand in the journal's last word; the version stays, the sheet is archived, nothing is left over."""
+    _drop(world, csv="text,freeal_certified\nsheet\n", name="blind_sheet.csv")
+    assert 0 == world.run()
+    [job] = _corrections(world)
+    assert State.DONE is job.state
+    assert "final labels, certified: 90.0 % (80.0-95.0)" in job.reason
+    assert [model] == world.names("models", "a", "versions")
+    assert (["blind_sheet.csv"], []) == (world.names("models", "a", "done", job.id), world.names("state", "work"))
+
+
+def test_a_sheet_whose_archiving_was_cut_off_is_not_read_again(world, model):
+    """The figures lie ready: only the archiving is left."""
+    _drop(world, csv="text,freeal_certified\nsheet\n", name="blind_sheet.csv")
+    done = world.settings.models / "a" / "done"
+    done.rmdir()
+    done.write_text("in the way")
+    world.run()
+    [job] = _corrections(world)
+    assert job.state is not State.DONE
+    done.unlink()
+    with world.journal() as journal:
+        ask(journal, job.id, "retry")
+    world.run()
+    [job] = _corrections(world)
+    assert (State.DONE, 0, True) == (job.state, job.attempts, "certified" in job.reason)
+
+
+def test_answers_to_boundary_questions_are_taken_as_yaml(world, model):
+    """They may ask the language model, which corrections may not; any other file of that kind stays where it is."""
+    _drop(world, csv="pairs: []\n", name="boundaries.yaml")
+    _drop(world, csv="x", name="notes.txt")
+    assert 0 == world.run()
+    [job] = _corrections(world)
+    assert (State.DONE, True) == (job.state, asks(job, world.settings))
+    assert ["boundaries.yaml"] == world.names("models", "a", "done", job.id)
+    assert _request(world, job.id)["csv"].endswith("boundaries.yaml")
+    assert ["notes.txt"] == world.names("models", "a", "corrections")
+
+
+def test_without_a_journal_boundary_answers_are_known_from_their_folder(world, model):
+    """As corrections are."""
+    _drop(world, csv="pairs: []\ncrash\n", name="boundaries.yaml")
+    world.run()
+    [job] = _corrections(world)
+    found = {one.id: one for one in rebuild_from_folders.jobs(world.settings)}
+    assert ("boundaries.yaml", State.FAILED) == (found[job.id].csv_name, found[job.id].state)

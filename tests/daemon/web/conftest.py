@@ -28,14 +28,19 @@ VERSION = "reviews-20251122-120000-abcdef"
 SENTENCES = """
 import json, os, signal, sys
 for line in sys.stdin:
-    text = next(iter(json.loads(line)["values"].values()))
+    rows = json.loads(line)["rows"]
+    text = next(iter(rows[0].values()))
     if text == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "fault":
         answer = {"type": "failure", "kind": "InputError", "problem": "no such column", "where": {}}
     else:
-        good = 0.9 if "good" in text else 0.2
-        answer = {"type": "result", "content": {"probabilities": {"bad": 1 - good, "good": good}}}
+        found = []
+        for row in rows:
+            good = 0.9 if "good" in next(iter(row.values())) else 0.2
+            one = {"label": "good" if good > 0.5 else "bad", "confidence": max(good, 1 - good), "status": "ok"}
+            found.append({**one, "probabilities": {"bad": 1 - good, "good": good}})
+        answer = {"type": "result", "content": {"rows": found}}
     print(json.dumps(answer), flush=True)
 """
 
@@ -55,6 +60,16 @@ class Visitor:
 
     def get(self, path, **headers):
         return self._ask("GET", path, headers=_named(headers))
+
+    def stranger(self, path, **headers):
+        """Ask like a browser that never was here."""
+
+        async def ask():
+            transport = httpx.ASGITransport(app=self._live.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=self.host) as client:
+                return await client.get(f"{self.host}{path}", headers=_named(headers))
+
+        return self._portal.call(ask)
 
     def form_token(self):
         """What a page of ours put into its forms."""
@@ -126,10 +141,20 @@ class Stage:
         watch = WatchState("auto", watched=1, polled=0, rescan_seconds=30.0)
         looks = Looks(lambda: self.settings, lambda: self.waiting, lambda: self.scanned_at, lambda: watch)
         self.live = LivePage(
-            loaded, journal=self.journal, clock=self.clock, looks=looks, trial_module="scripted_sentences"
+            loaded,
+            journal=self.journal,
+            clock=self.clock,
+            looks=looks,
+            trial_module="scripted_sentences",
+            review_module="scripted_review",
         )
+        self.live.errands.patience_seconds = 60.0
         self.journal.beat(1, {})
         self.live.uploads.clear()
+        return self.visitor()
+
+    def visitor(self):
+        """One more browser that looks at the page."""
         self.visitors.append(Visitor(self.live, self.portal))
         return self.visitors[-1]
 

@@ -1,0 +1,20 @@
+"""What a job left whose file was a filled blind sheet: figures, and no version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from freeal.results import metrics_summary
+
+
+def found_in(output: Path) -> str | None:
+    """The figures in the output of a finished run, in words; None where it is a version, or there is none."""
+    try:
+        found = json.loads((output / metrics_summary.CERTIFICATE).read_text(encoding="utf-8"))
+        said = metrics_summary.certified(found)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):  # cut off or not ours: the sheet is read again
+        return None
+    return "; ".join(f"{what}: {value}" for what, value in said) or "the sheet is read"

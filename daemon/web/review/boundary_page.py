@@ -1,0 +1,162 @@
+"""Boundary questions: one pair of labels at a time, then what the answers change and cost, before anything is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from daemon.review.hand_in_files import key_of_pair, write_boundaries
+from daemon.review.review_log import Kind, Said
+from daemon.web.pages.page_context import see_other, text_of
+from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route
+
+FORM_BYTES = 100_000
+MOST_CHARACTERS = 1_000
+KIND: Kind = "boundary"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pairs:
+    """The questions of a version, and what was said of them (by `key_of_pair`)."""
+
+    edition: Edition
+    pairs: Sequence[Mapping[str, Any]]
+    said: Mapping[str, Said]
+    handed_in: frozenset[str] = frozenset()
+    """Keys of pairs whose answers about this version were handed in."""
+
+    def key(self, place: int) -> str:
+        """What stands for the pair at this place."""
+        return key_of_pair(self.pairs[place]["between"])
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """Those that say something, by key."""
+        return {
+            key: one.said
+            for place in range(len(self.pairs))
+            if (one := self.said.get(key := self.key(place))) and one.said
+        }
+
+
+class Boundaries:
+    """The pages, and what is answered on them."""
+
+    def __init__(self, desk: ReviewDesk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/models/{model}/review/boundaries", self.pair),
+            form_route("/models/{model}/review/boundaries/say", self.say, most_bytes=FORM_BYTES),
+            Route("/models/{model}/review/boundaries/changes", self.changes),
+        ]
+
+    async def pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
+        """The questions; None where nobody asked for them yet."""
+        found = await self._desk.questions(edition, ask=ask)
+        if found is None:
+            return None
+        log = self._desk.log(edition.shelf)
+        said, batches = await anyio.to_thread.run_sync(lambda: (log.said(KIND), log.handed_in(KIND)))
+        told = {key: one for batch in batches for key, one in batch.said.items()}
+        handed_in = frozenset(key for key, one in told.items() if one.about.get("version") == edition.version)
+        return Pairs(edition, found, said, handed_in)
+
+    async def pair(self, request: Request) -> Response:
+        """One pair: the one that is asked for, or the first that nobody answered."""
+        edition = await self._desk.current(request)
+        asks = self._desk.site.may_act(request)
+        found = await self.pairs(edition, ask=asks)
+        person, model = self._desk.person(request), edition.shelf.name
+        place: int | None = None
+        if found is not None and found.pairs:
+            asked = request.query_params.get("pair", "")
+            if asked.isdecimal() and len(asked) < 4 and int(asked) < len(found.pairs):
+                place = int(asked)
+            else:
+                keys = [found.key(one) for one in range(len(found.pairs))]
+                free = self._desk.takers.next_free(
+                    model, KIND, [key for key in keys if key not in found.said and key not in found.handed_in], person
+                )
+                place = None if free is None else keys.index(free)
+        taken = None
+        if found is not None and place is not None:
+            taken = self._desk.takers.other(model, KIND, found.key(place), person)
+            if taken is None and asks:
+                self._desk.takers.take(model, KIND, found.key(place), person)
+        if found is not None and place is None and found.answers:
+            return see_other(f"/models/{model}/review/boundaries/changes")
+        content = {
+            "model": model,
+            "edition": edition,
+            "found": found,
+            "place": place,
+            "earlier": found.said.get(found.key(place)) if found is not None and place is not None else None,
+            "taken": taken,
+            "me": person,
+        }
+        return self._desk.site.page(request, "boundary.html.j2", content)
+
+    async def say(self, request: Request) -> Response:
+        """What a person says of one pair."""
+        form = await self._desk.site.form(request)
+        edition = await self._desk.current(request)
+        found = await self.pairs(edition)
+        place = text_of(form, "place")
+        if found is None or not place.isdecimal() or len(place) > 3 or int(place) >= len(found.pairs):
+            raise HTTPException(404, detail="There is no such question.")
+        key = found.key(int(place))
+        if key != text_of(form, "key"):
+            raise HTTPException(409, detail="The questions are others by now. Load the page again.")
+        between: list[str] = list(found.pairs[int(place)]["between"])
+        answer: dict[str, dict[str, str]] = {}
+        for side, label in enumerate(between):
+            fields = {name: text_of(form, f"{name}{side}").strip()[:MOST_CHARACTERS] for name in ("is", "is_not")}
+            goes_to = text_of(form, f"goes_to{side}")
+            answer[label] = fields | {"goes_to": goes_to if goes_to in edition.about.labels else ""}
+        is_said = any(one["is"] or one["is_not"] for one in answer.values())
+        if text_of(form, "do") != "skip" and not is_said:
+            raise HTTPException(400, detail="Nothing was filled in. Say what one of the two is, or skip the question.")
+        said = answer if is_said and text_of(form, "do") != "skip" else None
+        log, person = self._desk.log(edition.shelf), self._desk.person(request)
+        about = {"version": edition.version, "between": between}
+        await anyio.to_thread.run_sync(lambda: log.add(KIND, key, person, said=said, about=about))
+        self._desk.takers.release(edition.shelf.name, KIND, person)
+        return see_other(f"/models/{edition.shelf.name}/review/boundaries")
+
+    async def changes(self, request: Request) -> Response:
+        """What the answers would change and cost."""
+        edition = await self._desk.current(request)
+        found = await self.pairs(edition)
+        if found is None or not found.answers:
+            return see_other(f"/models/{edition.shelf.name}/review")
+        quote, problem = await self.quote(found), ""
+        content = {"model": edition.shelf.name, "edition": edition, "found": found, "quote": quote, "problem": problem}
+        return self._desk.site.page(request, "boundary_changes.html.j2", content)
+
+    async def quote(self, found: Pairs) -> dict[str, Any]:
+        """What the answers change and cost, by the library's own reckoning."""
+        path = self._desk.scratch(f"{found.edition.shelf.name}-boundaries.yaml")
+        await anyio.to_thread.run_sync(self.write, found, path)
+        digest = hashlib.sha256(await anyio.to_thread.run_sync(path.read_bytes)).hexdigest()
+        request = {"task": "quote", "version": os.fspath(found.edition.folder), "answers": os.fspath(path)}
+        quote = await self._desk.errands.result(f"quote {found.edition.version} {digest}", request)
+        if quote is None:
+            raise NotReadyError("It is counted which rows can change")
+        return quote
+
+    @staticmethod
+    def write(found: Pairs, path: Any) -> None:
+        """The answers as a file."""
+        write_boundaries(path, found.edition.version, found.pairs, found.answers)

@@ -1,0 +1,55 @@
+"""Single rows labelled in memory, for whoever waits for the answer; tables are labelled by predict_csv.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from freeal.prediction.promised_labels import BELOW, KEPT, PromisedLabels
+from freeal.prediction.published_model import Classifier
+from freeal.prediction.window_scoring import Scores
+from freeal.text.row_text import row_text
+from freeal.types import Status
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PredictedRow:
+    """`label` is None where the row has no text, or the model's promise leaves it without; `probabilities` are by label
+    and empty without a text. `status`: `ok`, `empty_text`, `below_promise`; `student_truncated` where the model read a
+    part of the text only."""
+
+    label: str | None
+    confidence: float | None
+    probabilities: dict[str, float]
+    status: str
+
+
+def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> list[PredictedRow]:
+    """What the model says of each row (text column -> value), in order. Raises `CorruptModelError` for a promise that
+    makes no sense."""
+    student = classifier.student
+    promised = PromisedLabels.of(classifier.extra, student.labels)
+    texts = [row_text(tuple(row), tuple(row.values())) for row in rows]
+    distinct = list(dict.fromkeys(text for text in texts if text))
+    found = {"": PredictedRow(None, None, {}, str(Status.EMPTY_TEXT))}
+    if distinct:
+        tokens = student.read(distinct)
+        scores = Scores(student.score(tokens), np.array([one.cut for one in tokens]), classifier.kind)
+        kept = np.ones(len(distinct), dtype=bool)
+        if promised is not None:
+            kept = promised.keeps(scores.chosen, scores.confidence)
+        for place, text in enumerate(distinct):
+            found[text] = _row(scores, place, student.labels, is_kept=bool(kept[place]))
+    return [found[text] for text in texts]
+
+
+def _row(scores: Scores, place: int, labels: Sequence[str], *, is_kept: bool) -> PredictedRow:
+    status = str(Status.STUDENT_TRUNCATED) if scores.cut[place] else KEPT
+    return PredictedRow(
+        labels[int(scores.chosen[place])] if is_kept else None,
+        float(scores.confidence[place]),
+        {label: float(share) for label, share in zip(labels, scores.proba[place], strict=True)},
+        status if is_kept else BELOW,
+    )
