@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-service bench-soak docs pictures clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-service bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,7 +44,7 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-data bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
+bench: bench-data bench-speed bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
@@ -89,6 +89,10 @@ bench-onnx: setup  ## an exported classifier beside torch: minutes
 # ARGS='--minutes 20' is the default; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes
 	$(BIN)/python tests/benchmarks/soak.py $(ARGS)
+
+# ARGS='--part scoring --data mr --runs 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables.
+bench-speed: setup  ## training, scoring, the local model and whole jobs beside others; growth by stage: an hour, data in ../shared/data
+	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
 
 docs: setup  ## the documentation as a site in site/: the reference made from the code, warnings are errors
 	$(BIN)/python -m tools.reference

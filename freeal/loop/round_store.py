@@ -1,7 +1,8 @@
 """What a round leaves on disk, so that a job that is killed goes on at its last finished round.
 
-A round is a folder that appears whole: `round_1/` holds round.json (annotations and demonstrations), arrays.npz and the
-student as a Hugging Face folder. Answers themselves are in the answer store; nothing here was paid for twice.
+A round is a folder that appears whole: `round_1/` holds round.json (demonstrations, metrics), arrays.npz (what is known
+of each text, its annotations by column) and the student as a Hugging Face folder. Answers themselves are in the answer
+store; nothing here was paid for twice.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from freeal.files import atomic_write
+from freeal.loop.annotation_columns import NUMBERS, annotations_of, columns_of
 from freeal.loop.round_state import RoundState
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import Student
-from freeal.types import Annotation, Demonstration, Status
+from freeal.types import Annotation, Demonstration
 
-FORMAT = 4
+FORMAT = 5
 
 _ARRAYS = ("held_out", "posterior", "clean_probability", "proba", "embeddings", "losses")
 
@@ -57,10 +59,12 @@ class RoundStore:
             shutil.rmtree(folder)
             return None
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            annotations = annotations_of(_named(arrays, "annotations"), content["annotations"])
+            asked_apart = annotations_of(_named(arrays, "asked_apart"), content["asked_apart"])
             return RoundState(
                 round=round_number,
-                asked=tuple(annotation_of(item) for item in content["asked"]),
-                annotations=tuple(annotation_of(item) for item in content["annotations"]),
+                asked=_together(annotations, asked_apart, arrays["asked"], arrays["asked_apart"]),
+                annotations=annotations,
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
@@ -79,10 +83,14 @@ class RoundStore:
             student.save(temporary / "model")
             if not (temporary / "model" / student_metadata.FILE_NAME).is_file():
                 student_metadata.write_own(temporary / "model", labels=student.labels, model=type(student).__name__)
+        # most of a round's answers are the best known of their texts: those are kept once, in memory too
+        apart = np.array([state.annotations[note.index] is not note for note in state.asked], dtype=bool)
+        annotations, names = columns_of(state.annotations)
+        others, other_names = columns_of([note for note, own in zip(state.asked, apart, strict=True) if own])
         content = {
             "format": FORMAT,
-            "asked": [dataclasses.asdict(item) for item in state.asked],
-            "annotations": [dataclasses.asdict(item) for item in state.annotations],
+            "annotations": names,
+            "asked_apart": other_names,
             "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
             "representatives": [dataclasses.asdict(item) for item in state.representatives],
             "metrics": state.metrics,
@@ -93,20 +101,24 @@ class RoundStore:
         np.savez(
             temporary / "arrays.npz",
             **{name: getattr(state, name) for name in _ARRAYS},
+            asked=np.array([note.index for note in state.asked], dtype=np.int64),
+            asked_apart=apart,
+            **{f"annotations.{name}": column for name, column in annotations.items()},
+            **{f"asked_apart.{name}": column for name, column in others.items()},
         )
         atomic_write.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")
         atomic_write.sync(self._folder)
 
 
-def annotation_of(item: dict[str, Any]) -> Annotation:
-    """An annotation as it was before `dataclasses.asdict` and JSON. Raises KeyError or TypeError for anything else."""
-    distribution = item["distribution"]
-    return Annotation(
-        **{
-            **item,
-            "statuses": tuple(Status(status) for status in item["statuses"]),
-            "distribution": None if distribution is None else tuple(distribution),
-            "alternatives": tuple(item["alternatives"]),
-        }
-    )
+def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name: arrays[f"{prefix}.{name}"] for name in NUMBERS}
+
+
+def _together(
+    annotations: Sequence[Annotation], apart: Sequence[Annotation], indices: np.ndarray, is_apart: np.ndarray
+) -> tuple[Annotation, ...]:
+    """The answers of a round in their order, out of those that stand apart and those that are among `annotations`."""
+    others = iter(apart)
+    pairs = zip(indices.tolist(), is_apart.tolist(), strict=True)
+    return tuple(next(others) if own else annotations[index] for index, own in pairs)

@@ -1,7 +1,8 @@
 """What a finished version leaves for the next one: its rows, its answers and what a person said about it.
 
-`answers.json` holds the kept round's answers and the demonstrations its student chose; the rows are those of
-annotated.csv, without the columns that we put behind them, and the spec is that of run.json.
+`answers.json` holds the kept round's answers, a column per field (freeal/loop/annotation_columns.py), and the
+demonstrations its student chose; the rows are those of annotated.csv, without the columns that we put behind them, and
+the spec is that of run.json.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pydantic import ValidationError
 from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError, InputError, Where
 from freeal.files import atomic_write
+from freeal.loop.annotation_columns import annotations_of, columns_of
 from freeal.loop.round_state import RoundState
-from freeal.loop.round_store import annotation_of
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
@@ -27,10 +28,11 @@ from freeal.results.output_tables import ANNOTATED_COLUMNS
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
-from freeal.types import Annotation, Decision, Demonstration
+from freeal.types import Annotation, Decision, Demonstration, Status
 
 FILE_NAME = "answers.json"
-FORMAT = 1
+FORMAT = 2
+"""1 had an object per annotation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,30 +63,38 @@ class Earlier:
 
 def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
     """answers.json, from the round that is kept."""
+    columns, names = columns_of(state.annotations)
+    # where an answer came from is the audit's business: to the next version all come from here
+    columns["from_store"][:] = True
     content = {
         "format": FORMAT,
         "texts_sha256": _fingerprint(pool.texts),
         "llm": dataclasses.asdict(llm),
         "held_out": sorted(pool.held_out),
-        # where an answer came from is the audit's business: to the next version all come from here
-        "annotations": [dataclasses.asdict(dataclasses.replace(note, from_store=True)) for note in state.annotations],
         "demonstrations": [dataclasses.asdict(demo) for demo in state.representatives],
+        "names": names,
     }
-    atomic_write.write_json(folder / FILE_NAME, content)
+    with atomic_write.writing(folder / FILE_NAME) as stream:
+        stream.write(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False).removesuffix("\n}"))
+        stream.write(',\n  "annotations": {')
+        for number, (name, column) in enumerate(columns.items()):  # one at a time, or they would all be text at once
+            stream.write(f"{',' if number else ''}\n    {json.dumps(name)}: ")
+            stream.write(json.dumps(column.tolist(), allow_nan=False))
+        stream.write("\n  }\n}\n")
 
 
 def read(folder: Path) -> Earlier:
     """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
-    answers, told = _json(folder / FILE_NAME), record(folder)
+    content, told = _json(folder / FILE_NAME), record(folder)
     path = folder / "annotated.csv"
     try:
-        if answers["format"] != FORMAT:
+        if content["format"] not in (1, FORMAT):
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
         table, given = _rows(path, dialect)
         checked = preflight_check.check(table, spec)
-        pool = dataclasses.replace(checked.pool, held_out=frozenset(answers["held_out"]))
+        pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
             folder=folder,
             input=told["input"],
@@ -93,18 +103,23 @@ def read(folder: Path) -> Earlier:
             pool=pool,
             warnings=checked.warnings,
             decisions=_by_text(given, pool),
-            annotations=tuple(annotation_of(item) for item in answers["annotations"]),
-            demonstrations=tuple(Demonstration(**item) for item in answers["demonstrations"]),
-            llm=Answerer(**answers["llm"]),
+            annotations=_annotations(content),
+            demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
+            llm=Answerer(**content["llm"]),
             said=corrections_file.remembered(folder),
         )
-        fingerprint = answers["texts_sha256"]
-    except (InputError, ValidationError, KeyError, TypeError, ValueError) as cause:
+        fingerprint = content["texts_sha256"]
+    except (InputError, ValidationError, LookupError, TypeError, ValueError) as cause:
         raise CorruptModelError(f"the version cannot be gone on from: {cause}", where=Where(file=folder)) from cause
     if fingerprint != _fingerprint(pool.texts) or len(found.annotations) != len(pool):
         hint = "put corrections into a file of their own"
         raise CorruptModelError("was changed since it was written", where=Where(file=path), hint=hint)
     return found
+
+
+def annotations(folder: Path) -> tuple[Annotation, ...]:
+    """Those of answers.json alone. Raises `CorruptModelError`, or what `read` makes one of."""
+    return _annotations(_json(folder / FILE_NAME))
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -123,6 +138,24 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as cause:
         raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
     return content
+
+
+def _annotations(content: dict[str, Any]) -> tuple[Annotation, ...]:
+    if content["format"] == FORMAT:
+        return annotations_of(content["annotations"], content["names"])
+    return tuple(_annotation(item) for item in content["annotations"])
+
+
+def _annotation(item: dict[str, Any]) -> Annotation:
+    distribution = item["distribution"]
+    return Annotation(
+        **{
+            **item,
+            "statuses": tuple(Status(status) for status in item["statuses"]),
+            "distribution": None if distribution is None else tuple(distribution),
+            "alternatives": tuple(item["alternatives"]),
+        }
+    )
 
 
 def _dialect(record: dict[str, Any]) -> Dialect:
@@ -164,4 +197,9 @@ def _decision(cells: dict[str, str]) -> Decision:
 
 
 def _fingerprint(texts: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+    """The SHA-256 of the texts as a JSON list, of which one text at a time is in memory."""
+    digest = hashlib.sha256(b"[")
+    for number, text in enumerate(texts):
+        digest.update((", " if number else "").encode() + json.dumps(text).encode())
+    digest.update(b"]")
+    return digest.hexdigest()

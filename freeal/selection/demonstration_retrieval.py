@@ -31,9 +31,9 @@ def nearest(
     found: list[list[int]] = []
     for start in range(0, len(queries), CHUNK_ROWS):
         similarity = queries[start : start + CHUNK_ROWS] @ pool.T
-        for row, own in zip(similarity, exclude[start : start + CHUNK_ROWS], strict=True):
-            ranked = [_ranked(members[groups[members] != own], row) for members in by_label]
-            found.append(_interleaved(ranked, row, shots=shots))
+        own = np.asarray(exclude[start : start + CHUNK_ROWS])
+        distance = np.where(groups[None, :] == own[:, None], np.inf, -similarity)
+        found += _in_turns([_ranked(members, distance) for members in by_label], distance, shots=shots)
     return found
 
 
@@ -45,16 +45,26 @@ def shared(pool_label_ids: np.ndarray, *, shots: int, seed: int) -> list[int]:
     return [int(position) for turn in _turns([by_label[label] for label in order]) for position in turn][:shots]
 
 
-def _ranked(members: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    return np.asarray(members[np.argsort(-similarity[members], kind="stable")])
+def _ranked(members: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """`members` [k] by distance, for each row, [rows, k]."""
+    return np.asarray(members[np.argsort(distance[:, members], axis=1, kind="stable")])
 
 
-def _interleaved(ranked: list[np.ndarray], similarity: np.ndarray, *, shots: int) -> list[int]:
-    # the label of the nearest one first, so that a cut within a turn keeps the nearest; reversed, it comes last
-    chosen: list[int] = []
-    for turn in _turns(ranked):
-        chosen.extend(sorted(turn, key=lambda position: -float(similarity[position])))
-    return [int(position) for position in chosen[:shots]][::-1]
+def _in_turns(ranked: list[np.ndarray], distance: np.ndarray, *, shots: int) -> list[list[int]]:
+    """Of each row the first `shots` positions that are not infinitely far, reversed: within a turn through the labels
+    the nearest comes first, so that a cut there keeps it."""
+    rows = np.arange(len(distance))[:, None]
+    turns = []
+    for turn in range(min(shots, max((one.shape[1] for one in ranked), default=0))):
+        standing = np.stack([one[:, turn] for one in ranked if turn < one.shape[1]], axis=1)
+        turns.append(standing[rows, np.argsort(distance[rows, standing], axis=1, kind="stable")])
+    if not turns:
+        return [[] for _ in distance]
+    order = np.concatenate(turns, axis=1)
+    far = np.isinf(distance[rows, order])
+    counts = np.minimum((~far).sum(axis=1), shots).tolist()
+    kept = order[rows, np.argsort(far, axis=1, kind="stable")].tolist()
+    return [row[:count][::-1] for row, count in zip(kept, counts, strict=True)]
 
 
 def _turns(lists: list[np.ndarray]) -> list[list[int]]:

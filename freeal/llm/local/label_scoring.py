@@ -2,9 +2,9 @@
 
 Everything is one tree of tokens: a trunk that all prompts of a call begin with, one branch per prompt, and on every
 branch the labels it is asked about (a trie, so that labels may share their first tokens). The trunk is run once and its
-keys and values are kept; branches are packed one behind another into a single sequence, without padding, and an
-attention mask lets each token see the trunk and its own ancestors only. So a prompt's scores do not depend on what it
-is packed with, and the vocabulary head runs only where a label's next token is read.
+keys and values are kept; branches are packed one behind another into a single sequence, without padding, and each token
+sees the trunk and its own ancestors only (freeal/llm/local/branch_attention.py, or an attention mask). So a prompt's
+scores do not depend on what it is packed with, and the vocabulary head runs only where a label's next token is read.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ import torch
 
 from freeal.compute import device_errors
 from freeal.compute.listener import unheard
+from freeal.llm.local import branch_attention
 
 Tokens = Sequence[int]
 LabelSet = tuple[tuple[int, ...], ...]
 """The tokens of each label one prompt is asked about."""
 Trunk = list[tuple[torch.Tensor, torch.Tensor]]
+_LENGTH_STEP = 32
+"""Packs are filled up to a multiple of it: for each length that it meets, oneDNN compiles its products anew and keeps
+them, 16 MB a length of SmolLM2-135M and gigabytes over a job."""
 _ATTENTION_KINDS = {"full_attention", "sliding_attention"}
 
 
@@ -68,8 +72,8 @@ class _Branch:
 class Scorer:
     """Scores labels with a causal model of transformers that attends by `sdpa`.
 
-    `tokens_per_pass` bounds a packed sequence: its attention costs the square of it. A single longer prompt still
-    goes, alone. The model becomes the scorer's own: below float32 its vocabulary head is replaced by an exact one.
+    `tokens_per_pass` bounds a packed sequence. A single longer prompt still goes, alone. The model becomes the scorer's
+    own: it attends by branches where it can, and below float32 its vocabulary head is replaced by an exact one.
     """
 
     def __init__(self, model: Any, *, tokens_per_pass: int, on_notice: Callable[[str], None] = unheard) -> None:
@@ -81,6 +85,10 @@ class Scorer:
         self._layer_kinds: set[str] = set(getattr(config, "layer_types", None) or ())
         if strange := sorted(self._layer_kinds - _ATTENTION_KINDS):
             raise ValueError(f"layers of kind {', '.join(strange)} cannot be scored")
+        self._heads = int(getattr(config, "num_attention_heads", 0))
+        # a window cuts the trunk off at a place of its own for each token: such models are given masks
+        windowed = self._window is not None or "sliding_attention" in self._layer_kinds
+        self._by_branches = bool(self._heads) and not windowed and branch_attention.use(model)
         if model.dtype is not torch.float32:
             model.set_output_embeddings(_ExactHead(model.get_output_embeddings()))
 
@@ -159,20 +167,33 @@ class Scorer:
             ids.extend((*branch.tokens, *(token for token, _ in branch.trie.nodes)))
             end = trunk_tokens + len(branch.tokens)
             positions.extend((*range(trunk_tokens, end), *(end + depth - 1 for _, depth in branch.trie.nodes)))
+        filling = -len(ids) % _LENGTH_STEP
+        ids.extend([0] * filling)
+        positions.extend(range(trunk_tokens, trunk_tokens + filling))
+        visible = _visible(branches)
+        told = {"branch_layout": self._layout(visible, trunk_tokens, filling)} if self._by_branches else {}
         logits = self._model(
             input_ids=torch.tensor([ids], device=device),
-            attention_mask=self._masks(trunk_tokens, positions, _visible(branches)),
+            attention_mask=self._masks(trunk_tokens, positions, visible),
             position_ids=torch.tensor([positions], device=device),
             past_key_values=DynamicCache(trunk) if trunk else None,
             use_cache=bool(trunk),
             logits_to_keep=torch.tensor(read_at, device=device),
+            **told,
         ).logits
         return _label_totals(logits[0].float().log_softmax(-1), branches)
 
+    def _layout(self, visible: Sequence[torch.Tensor], trunk_tokens: int, filling: int) -> branch_attention.Layout:
+        return branch_attention.layout_of(
+            visible, trunk_tokens=trunk_tokens, filling=filling, heads=self._heads, device=self._model.device
+        )
+
     def _masks(
-        self, trunk_tokens: int, positions: list[int], visible: torch.Tensor
+        self, trunk_tokens: int, positions: list[int], visible: Sequence[torch.Tensor]
     ) -> torch.Tensor | dict[str, torch.Tensor]:
-        seen = torch.cat([torch.ones(len(positions), trunk_tokens, dtype=torch.bool), visible], dim=1)
+        filling = len(positions) - sum(map(len, visible))
+        joined: torch.Tensor = torch.block_diag(*visible, torch.eye(filling, dtype=torch.bool))  # type: ignore[no-untyped-call]
+        seen = torch.cat([torch.ones(len(positions), trunk_tokens, dtype=torch.bool), joined], dim=1)
         at = torch.tensor(positions)
         distance = at[:, None] - torch.cat([torch.arange(trunk_tokens), at])
         near = seen if self._window is None else seen & (distance < self._window)
@@ -212,15 +233,15 @@ def _common_start(prompts: Sequence[Tokens]) -> int:
     return most
 
 
-def _visible(branches: Sequence[_Branch]) -> torch.Tensor:
+def _visible(branches: Sequence[_Branch]) -> list[torch.Tensor]:
+    """What each branch's tokens see of it, bool [size, size]."""
     blocks = []
     for branch in branches:
         length = len(branch.tokens)
         block = torch.ones(branch.size, branch.size, dtype=torch.bool).tril_()
         block[length:, length:] = branch.trie.ancestors
         blocks.append(block)
-    joined: torch.Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
-    return joined
+    return blocks
 
 
 def _label_totals(log_probs: torch.Tensor, branches: Sequence[_Branch]) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
 from freeal.student.encoder.encoder_weights import Weights
+from freeal.student.encoder.first_token_layer import shorten_last_layer
 from freeal.student.encoder.mean_pooling import append_mean_layer
 from freeal.student.encoder.text_truncation import Reader
 from freeal.student.encoder.token_batches import Tokens, padded, sorted_by_length
@@ -55,6 +56,7 @@ class Encoder:
         self.long_texts: LongTexts = long_texts
         self._reader = Reader(tokenizer, max_length=self.max_length, long_texts=long_texts)
         self.head = _head(model)
+        shorten_last_layer(self.model)
         self._head_inputs: list[torch.Tensor] = []
         self.head.register_forward_pre_hook(self._see)  # a method of ours: a lambda could not be pickled
 
@@ -102,7 +104,8 @@ class Encoder:
             seen, out = self.forward(*self.pad([tokens[index] for index in piece]))
             return seen.cpu().numpy(), out.cpu().numpy()
 
-        with torch.inference_mode():
+        # one autocast around all batches: weights are made bf16 once, not for each of them
+        with torch.inference_mode(), self.compute.autocast():
             for batch in sorted_by_length(lengths, size=batch_size):
                 for piece, (seen, out) in self.room.pieces("scoring", batch, scored):
                     features[piece], logits[piece] = seen, out

@@ -384,3 +384,14 @@ def test_what_a_version_leaves_does_not_tell_where_answers_came_from(make_round,
         previous_version.write(tmp_path / name, one, pool, Answerer("local", "m", "chat"))
     paid, stored = ((tmp_path / name / previous_version.FILE_NAME).read_bytes() for name in ("paid", "found"))
     assert paid == stored
+
+
+def test_answers_of_the_first_format_are_still_read(model):
+    """A version made when answers.json had an object per annotation is gone on from."""
+    earlier = previous_version.read(model.folder / "one")
+    path = model.folder / "one" / previous_version.FILE_NAME
+    content = json.loads(path.read_text()) | {"format": 1}
+    del content["names"]
+    content["annotations"] = [dataclasses.asdict(note) for note in earlier.annotations]
+    path.write_text(json.dumps(content))
+    assert earlier.annotations == previous_version.read(model.folder / "one").annotations

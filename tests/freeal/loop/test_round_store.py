@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from freeal.loop.round_store import RoundStore
 from freeal.student.protocols import LabelledTexts, Training
 from freeal.testing.tiny_student import TinyTrainer
-from freeal.types import Demonstration
+from freeal.types import Annotation, Demonstration, Status
 
 
 def _training():
@@ -56,8 +57,6 @@ def test_a_round_of_another_version_is_computed_again(tmp_path, make_round):
 
 def test_demonstrations_keep_their_origin(tmp_path, make_round):
     """Where a demonstration came from is part of the record."""
-    import dataclasses
-
     training = _training()
     demo = Demonstration("good", "yes", "student", 0)
     state = dataclasses.replace(make_round(["yes", "no"], [0.9, 0.9], training.proba), representatives=(demo,))
@@ -71,3 +70,22 @@ def test_rounds_of_another_question_are_not_taken_for_this_one(tmp_path, make_ro
     old, _ = _saved(tmp_path, make_round)
     assert RoundStore(tmp_path, question="another").load(1) is None
     assert not old.model_folder(1).exists()
+
+
+def test_answers_of_all_kinds_come_back_to_the_last_bit(tmp_path, make_round):
+    """Labels, probabilities, statuses, alternatives, weights; an answer that is not the best known of its text too."""
+    training = _training()
+    third = 1.0 / 3.0
+    best = (
+        Annotation(0, "yes", third, (Status.TRUNCATED, Status.OK), 2, (third, 1.0 - third), ("no",), weight=0.1),
+        Annotation(1, None, 0.0, (Status.NOT_ASKED,), 0),
+    )
+    worse = Annotation(0, None, 0.0, (Status.REFUSED,), 2, from_store=True)
+    state = dataclasses.replace(
+        make_round(["yes", None], [0.9, 0.0], training.proba), annotations=best, asked=(worse, best[1])
+    )
+    store = RoundStore(tmp_path, question="q")
+    store.save(state, training.student)
+    loaded = store.load(1)
+    assert (best, (worse, best[1])) == (loaded.annotations, loaded.asked)
+    assert loaded.annotations[1] is loaded.asked[1]

@@ -1,0 +1,97 @@
+"""Annotations as columns, the form in which they lie on disk.
+
+A dict per annotation takes a kilobyte and ten microseconds on its way into JSON, of a hundred thousand texts 0.6 GB and
+nine seconds; a column per field takes what its numbers take. Texts that recur (labels, statuses) are numbered, floats
+are kept to the last bit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from freeal.types import Annotation, Status
+
+NUMBERS: Mapping[str, type] = {
+    "index": np.int64,
+    "label": np.int32,
+    "confidence": np.float64,
+    "statuses": np.int32,
+    "round": np.int64,
+    "labels_known": np.int32,
+    "distribution": np.float64,
+    "alternatives": np.int32,
+    "from_store": np.bool_,
+    "weight": np.float64,
+}
+"""Columns [n] and their types, but `distribution`: all probabilities one behind another, `labels_known` of each text (0
+where it has none)."""
+
+
+class _Numbers:
+    """Numbers things that recur, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._number: dict[Any, int] = {}
+
+    def of(self, things: Iterable[Any]) -> Iterable[int]:
+        return (self._number.setdefault(thing, len(self._number)) for thing in things)
+
+    @property
+    def things(self) -> list[Any]:
+        return list(self._number)
+
+
+def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
+    """The columns by name, and the names behind the numbers in `label`, `statuses` and `alternatives`, fit for JSON."""
+    labels, statuses, alternatives = _Numbers(), _Numbers(), _Numbers()
+    values: dict[str, Iterable[Any]] = {
+        "index": (note.index for note in notes),
+        "label": labels.of(note.label for note in notes),
+        "confidence": (note.confidence for note in notes),
+        "statuses": statuses.of(note.statuses for note in notes),
+        "round": (note.round for note in notes),
+        "labels_known": (len(note.distribution or ()) for note in notes),
+        "distribution": itertools.chain.from_iterable(note.distribution or () for note in notes),
+        "alternatives": alternatives.of(note.alternatives for note in notes),
+        "from_store": (note.from_store for note in notes),
+        "weight": (note.weight for note in notes),
+    }
+    columns = {name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items()}
+    names = {
+        "label": labels.things,
+        "statuses": [[str(status) for status in one] for one in statuses.things],
+        "alternatives": [list(one) for one in alternatives.things],
+    }
+    return columns, names
+
+
+def annotations_of(columns: Mapping[str, Any], names: Mapping[str, Sequence[Any]]) -> tuple[Annotation, ...]:
+    """The annotations again, from arrays or lists. Raises KeyError, IndexError, TypeError or ValueError for columns
+    that are no such thing."""
+    listed = {name: np.asarray(columns[name], dtype=kind).tolist() for name, kind in NUMBERS.items()}
+    values = iter(listed.pop("distribution"))
+    statuses = [tuple(map(Status, one)) for one in names["statuses"]]
+    alternatives = [tuple(one) for one in names["alternatives"]]
+    found = tuple(
+        Annotation(
+            index=index,
+            label=names["label"][label],
+            confidence=confidence,
+            statuses=statuses[status],
+            round=number,
+            distribution=tuple(itertools.islice(values, known)) or None,
+            alternatives=alternatives[others],
+            from_store=from_store,
+            weight=weight,
+        )
+        for index, label, confidence, status, number, known, others, from_store, weight in zip(
+            *listed.values(), strict=True
+        )
+    )
+    if next(values, None) is not None:
+        raise ValueError("there are more probabilities than annotations have labels")
+    return found
