@@ -16,6 +16,7 @@ FreealError
 ├── StoreBusyError         somebody else holds the answer store: try again later
 ├── TrainingError          the student could not be trained on these labels
 ├── DeviceError            the GPU failed: a fresh process may have better luck
+├── ExecutorError          a cluster lost its workers time and again, or cannot do the work
 └── ModelFolderError       a published model cannot be used
     ├── CorruptModelError  something is missing or damaged
     └── NewerFormatError   written by a later version of this software
@@ -202,6 +203,10 @@ class TrainingError(FreealError):
 
 class DeviceError(FreealError):
     """The device the student computes on failed."""
+
+
+class ExecutorError(FreealError):
+    """A cluster lost its workers time and again, or cannot do the work; what is finished is kept."""
 
 
 class ModelFolderError(FreealError):

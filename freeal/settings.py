@@ -6,25 +6,13 @@ down."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
 LongTexts = Literal["head", "head_tail"]
-
-
-def _not_yet(value: Any) -> Any:
-    """A limit that is set and not kept would be a nasty surprise."""
-    if value == "ray":
-        raise ValueError("is not available in this version")
-    return value
-
-
-NotYet = AfterValidator(_not_yet)
-"""On settings whose names are fixed but which nothing obeys yet: any value but the default is refused."""
-
 Mode = Literal["auto", "live", "batch"]
 
 
@@ -199,6 +187,32 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
-    engine: Annotated[Literal["local", "ray"], NotYet] = Field(
-        "local", description="ray = spread chunks over a Ray cluster"
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto",
+        description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "
+        "is set and a table has ray_from_rows rows, else local",
+    )
+    shard_rows: PositiveInt = Field(50_000, description="with engine ray: rows of a shard, the unit that is done again")
+    ray_from_rows: PositiveInt = Field(
+        200_000, description="with engine auto and a ray.address: rows from which ray is used"
+    )
+
+
+class RaySettings(Section):
+    """The Ray cluster that large work is spread over (extra `ray`)."""
+
+    address: str | None = Field(
+        None,
+        description="null = a cluster of its own on this machine, on the loopback; auto, or HEAD:PORT = one that is "
+        "there, of which this machine is a part",
+    )
+    workers: PositiveInt | None = Field(
+        None, description="processes that compute, at most; null = as there is room for"
+    )
+    cpus_per_worker: PositiveFloat = Field(1.0, description="cores for each of them")
+    gpus_per_worker: NonNegativeFloat | None = Field(
+        None, description="GPUs for each of them; null = 1 where the cluster has any, else 0"
+    )
+    object_store_mb: int = Field(
+        300, ge=80, description="memory for shards under way, of a cluster of its own (megabytes)"
     )

@@ -103,7 +103,7 @@ class LocalModel:
         precision: Literal["auto", "fp32", "bf16"],
     ) -> LocalModel:
         compute = devices.choose(StudentSettings(device=device, precision=precision))
-        name, source = _locate(model, cache)
+        name, source = locate(model, cache)
         network, tokenizer = _read(name, source, compute)
         revision = getattr(network.config, "_commit_hash", None)
         digest = folder_digest(source, cache=cache) if isinstance(source, Path) else f"{name}@{revision}"
@@ -173,7 +173,8 @@ class LocalModel:
         ]
 
 
-def _locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
+def locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
+    """Name and source of `llm.model`: a folder, or what a hub knows. Raises `ConfigError` where it is neither."""
     if model is None:
         gguf = smollm2_gguf()
         if gguf is None:

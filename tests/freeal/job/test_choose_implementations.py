@@ -6,12 +6,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from pydantic import ValidationError
 
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import ignore
 from freeal.job.choose_implementations import open_chat_model, resolve_provider
-from freeal.settings import LlmSettings, PredictSettings
+from freeal.settings import LlmSettings
 
 
 def _open(settings, environ=None):
@@ -53,12 +52,6 @@ def test_an_openai_compatible_server_must_be_named():
     """Nobody guesses an address or a model."""
     with pytest.raises(ConfigError, match=r"needs llm\.base_url and llm\.model"):
         _open(LlmSettings(provider="openai"))
-
-
-def test_what_cannot_be_kept_is_refused_where_it_is_read():
-    """An engine that this version lacks is an error of the settings, not a silent difference."""
-    with pytest.raises(ValidationError, match="is not available in this version"):
-        PredictSettings(engine="ray")
 
 
 @pytest.mark.parametrize("provider", ["local", "openai", "auto"])

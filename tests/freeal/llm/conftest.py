@@ -10,6 +10,7 @@ import pytest
 from freeal.annotation.prompts import label_prompt
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.retry import PauseGate, Retry
+from freeal.testing.tiny_causal import tiny_causal as tiny_causal_model
 from freeal.types import Label, Prompt, Task
 
 
@@ -56,36 +57,7 @@ def key():
     return ApiKey("sk-ant-test", "a test")
 
 
-_TINY_TEXT = """Classify the film. Input: a good film, warm and funny. Output: positive
-Input: a bad film, slow and dull. Output: negative. Input: it is neither good nor bad. Output: neither good nor bad"""
-
-
 @pytest.fixture(scope="session")
 def tiny_causal(tmp_path_factory) -> Path:
     """A Hugging Face folder: a random Llama of two layers with a byte-level BPE trained on a few words."""
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("models") / "tiny-causal"
-    trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator([_TINY_TEXT] * 4, vocab_size=330, special_tokens=["<s>", "</s>"], show_progress=False)
-    PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(
-        folder
-    )
-    config = LlamaConfig(
-        vocab_size=trained.get_vocab_size(),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=0,
-        eos_token_id=1,
-        initializer_range=0.3,  # the default gives a network that hardly looks at its context
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny_causal_model(tmp_path_factory.mktemp("models") / "tiny-causal")

@@ -1,0 +1,50 @@
+"""The contract between work over shards and whatever runs it: here, or on many machines.
+
+A task says what is to be done to a shard; an executor does it to all of them. Both executors leave the same bytes in
+the same files, so one goes on with what the other has begun (tests/freeal/executors/test_executor_contract.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from freeal.executors.shard_folder import ShardFolder
+
+ShardFunction = Callable[[Any], Any]
+"""From a shard's pyarrow table to the table of its results, row by row."""
+
+Engine = Literal["local", "ray"]
+
+
+class ShardTask(Protocol):
+    """What is to be done to each shard: a small value that can be sent to another machine (it is pickled)."""
+
+    @property
+    def identity(self) -> str:
+        """Everything beside a shard's rows that changes its result: part of the result's file name."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder it reads (a model), if any: it travels to machines that do not share this one's disk."""
+
+    def open(self, folder: Path | None) -> ShardFunction:
+        """Load what is needed, once per process, from `folder`: where its folder lies on this machine."""
+
+
+class Executor(Protocol):
+    """Does a task to every shard."""
+
+    @property
+    def name(self) -> Engine:
+        """For the user."""
+
+    def run(self, task: ShardTask, shards: ShardFolder) -> Iterator[str | None]:
+        """Do the task to the shards that have no result yet. Yields the name of each when its result is on the disk, in
+        any order, and None now and then while nothing is finished.
+
+        Closing the iterator ends the work; the same call goes on with the rest. Raises what the task raises, and
+        `ExecutorError` where workers are lost time and again.
+        """

@@ -1,0 +1,102 @@
+"""A Ray cluster: one of our own on this machine's loopback, or one that is there and that we join.
+
+Ray trusts whoever reaches it: who can connect runs code as the user it runs under. So a cluster of our own listens on
+127.0.0.1 alone, asks for a token made for it, has no dashboard, and tells nobody that it exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.compute import cpu_threads
+from freeal.errors import ConfigError, ExecutorError, Where
+from freeal.settings import RaySettings
+
+_INSTALL = "pip install 'freeal-daemon[ray]'"
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+def is_installed() -> bool:
+    """Whether Ray can be imported; it is not imported to find out."""
+    return importlib.util.find_spec("ray") is not None
+
+
+def check(settings: RaySettings) -> None:
+    """Raises `ConfigError` for what cannot work, before anything is begun."""
+    if not is_installed():
+        raise ConfigError("Ray is not installed", where=Where(key="predict.engine"), hint=_INSTALL)
+    if settings.address is not None and "://" in settings.address:
+        raise ConfigError(
+            f"{settings.address!r} goes through Ray's client server, which cannot see this machine's files",
+            where=Where(key="ray.address"),
+            hint="run this on a machine of the cluster (`ray start --address=HEAD:6379`) and give auto or HEAD:6379",
+        )
+
+
+@contextlib.contextmanager
+def joined(settings: RaySettings) -> Iterator[Any]:
+    """The module ray, connected. To be called in a process of its own: Ray takes over SIGTERM, threads and exit.
+
+    Raises `ConfigError` where there is no cluster at the address, `ExecutorError` where none can be started.
+    """
+    check(settings)
+    own = settings.address is None
+    os.environ.update(_own_environment() if own else _QUIET)
+    import ray
+
+    with tempfile.TemporaryDirectory(prefix="freeal-ray-", ignore_cleanup_errors=True) as folder:
+        try:
+            if own:
+                ray.init(**_own_cluster(settings, Path(folder)))
+            else:
+                ray.init(address=settings.address, log_to_driver=False)
+        except ConnectionError as cause:
+            raise ConfigError(
+                f"there is no Ray cluster that answers: {_first_line(cause)}",
+                where=Where(key="ray.address"),
+                hint="start one with `ray start --head`, or leave ray.address out for one on this machine",
+            ) from cause
+        except (RuntimeError, ValueError, OSError) as cause:
+            raise ExecutorError(f"Ray could not be started: {_first_line(cause)}") from cause
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _own_environment() -> Mapping[str, str]:
+    """Read by Ray when it is imported, and by each process of its own."""
+    return _QUIET | {
+        # its name speaks of other systems; what it does is to keep all nodes of a cluster on the loopback
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # Ray's own 15 leaves a worker two hundredths of a core on a machine that does other things too
+        "RAY_worker_niceness": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
+def _own_cluster(settings: RaySettings, folder: Path) -> dict[str, Any]:
+    workers = settings.workers or max(1, round(cpu_threads.cores() / settings.cpus_per_worker))
+    return {
+        "address": "local",
+        "num_cpus": max(1, round(workers * settings.cpus_per_worker)),
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "object_store_memory": settings.object_store_mb * 1_000_000,
+        "_temp_dir": os.fspath(folder),  # short: the paths of its sockets end at 107 characters
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

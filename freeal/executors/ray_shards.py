@@ -1,0 +1,224 @@
+"""Shards on Ray Data: actors that hold the model take shards by name and give back the bytes of their results.
+
+Runs in the process that joined the cluster. Files are read and written by this machine alone: no disk need be shared.
+An actor asks for the shard's bytes where they lie; the folder a task reads travels once to each machine.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from freeal.errors import ExecutorError, FreealError
+from freeal.executors.error_messages import raised_again, told_of
+from freeal.executors.protocols import ShardFunction, ShardTask
+from freeal.executors.shard_folder import ShardFolder, arrow, decoded, encoded
+from freeal.executors.software_version import software_version
+from freeal.settings import RaySettings
+
+PACKED_BYTES = 2_000_000_000
+"""A folder up to this size travels with the work; a larger one must lie in the same place on every machine."""
+MOST_TRIES = 3
+"""Workers that may end over one shard."""
+MOST_FAILURES = 3
+"""Rounds in a row without a single finished shard after which a loss is no chance any more."""
+_LOSSES = (
+    "ActorDiedError",
+    "ActorUnavailableError",
+    "LocalRayletDiedError",
+    "NodeDiedError",
+    "ObjectLostError",
+    "ObjectStoreFullError",
+    "OutOfDiskError",
+    "OutOfMemoryError",
+    "OwnerDiedError",
+    "WorkerCrashedError",
+)
+"""Ray's errors that say that machines or processes failed, not the task."""
+
+
+class ShardFiles:
+    """Runs on the machine where the shards lie, reads them for those elsewhere, and sees who asks again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reads: collections.Counter[str] = collections.Counter()
+        self._starts: collections.Counter[int] = collections.Counter()
+
+    def note_start(self, workers: int) -> None:
+        """A worker begins to load its model. Raises `ExecutorError` where that has gone wrong too often."""
+        self._starts[len(self._reads)] += 1
+        if self._starts[len(self._reads)] > MOST_TRIES * workers:
+            hint = "see their memory (`ray status`): a smaller model, fewer workers, or more memory for each"
+            raise ExecutorError(f"workers ended {MOST_TRIES} times each while they loaded the model", hint=hint)
+
+    def read(self, name: str) -> bytes:
+        """A shard's bytes. Raises `ExecutorError` for one that too many workers have begun."""
+        self._reads[name] += 1
+        if self._reads[name] > MOST_TRIES:
+            hint = "see their memory (`ray status`): a smaller predict.batch_size or predict.shard_rows needs less"
+            raise ExecutorError(f"{MOST_TRIES} workers began {name} and ended before it was done", hint=hint)
+        return (self._folder / name).read_bytes()
+
+
+class ShardWorker:
+    """An actor with the task's model: one batch is one shard."""
+
+    def __init__(
+        self, task: ShardTask, *, home: str, files: Any, packed: list[Any], version: str, workers: int
+    ) -> None:
+        """`home` is the node the files lie on, `packed` holds a reference to the files of the task's folder."""
+        self._task, self._files = task, files
+        self._home, self._packed, self._version, self._workers = home, packed, version, workers
+        self._function: ShardFunction | None = None
+
+    def __call__(self, batch: Any) -> Any:
+        """From a table with the name of a shard to one with its name and its result, or the error in its place: one
+        that is raised here would reach the caller as a sentence, without its class."""
+        import ray
+
+        (name,) = batch.column("shard").to_pylist()
+        pa, result, error = arrow(), None, None
+        try:
+            function = self._function = self._function or self._opened(ray)
+            result = encoded(function(decoded(ray.get(self._files.read.remote(name)))))
+        except Exception as raised:  # noqa: BLE001 - raised again where the shards lie
+            error = json.dumps(told_of(raised))
+        return pa.table(
+            {
+                "shard": [name],
+                "result": pa.array([result], pa.large_binary()),
+                "error": pa.array([error], pa.string()),
+            }
+        )
+
+    def _opened(self, ray: Any) -> ShardFunction:
+        if (own := software_version()) != self._version:
+            raise ExecutorError(
+                f"a machine of the cluster runs other software than this one: {own}, here {self._version}",
+                hint="install the same versions on all of them",
+            )
+        ray.get(self._files.note_start.remote(self._workers))
+        folder = self._task.folder
+        if self._packed and ray.get_runtime_context().get_node_id() != self._home:
+            self._copy = tempfile.TemporaryDirectory(prefix="freeal-model-")
+            folder = unpacked(ray.get(self._packed[0]), Path(self._copy.name))
+        if folder is not None and not folder.is_dir():
+            hint = "copy it to the same place on every machine of the cluster, or put it on a shared disk"
+            raise ExecutorError(f"{folder} is too large to be sent along and is not on this machine", hint=hint)
+        return self._task.open(folder)
+
+
+def packed_files(folder: Path) -> dict[str, bytes]:
+    """The files right in a folder, by name."""
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def unpacked(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Write them into `folder`; it is returned."""
+    for name, content in files.items():
+        (folder / Path(name).name).write_bytes(content)
+    return folder
+
+
+def run(ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings) -> Iterator[str]:
+    """Do the task to all shards without a result, on the cluster that is joined; yields each one's name. Lost workers
+    are replaced, and what they had is done again; three rounds in a row without a shard are an `ExecutorError`."""
+    failures = 0
+    while missing := shards.missing(task):
+        try:
+            for name, content in _round(ray, task, shards, settings, missing):
+                shards.keep(task, name, content)
+                failures = 0
+                yield name
+        except FreealError:
+            raise
+        except Exception as error:
+            failures += 1
+            if not is_loss(error) or failures >= MOST_FAILURES:
+                raise gave_up(error) from error
+
+
+def _round(
+    ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings, names: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    import ray.data as ray_data
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    context = ray_data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = False
+    home = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(node_id=home, soft=False)
+    files = ray.remote(ShardFiles).options(num_cpus=0, scheduling_strategy=here).remote(shards.folder)
+    packed = [] if task.folder is None or _size(task.folder) > PACKED_BYTES else [ray.put(packed_files(task.folder))]
+    least, most = _pool_size(ray, settings, shards=len(names))
+    results = ray_data.from_items([{"shard": name} for name in names], override_num_blocks=len(names)).map_batches(
+        ShardWorker,
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray_data.ActorPoolStrategy(min_size=least, max_size=most, max_tasks_in_flight_per_actor=2),
+        fn_constructor_args=[task],
+        fn_constructor_kwargs={
+            "home": home,
+            "files": files,
+            "packed": packed,
+            "version": software_version(),
+            "workers": most,
+        },
+        **_needs(ray, settings),
+    )
+    for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        for row in batch.to_pylist():
+            if row["error"] is not None:
+                raise raised_again(json.loads(row["error"]))
+            yield row["shard"], row["result"]
+
+
+def _pool_size(ray: Any, settings: RaySettings, *, shards: int) -> tuple[int, int]:
+    """As many actors as there is room for now, and the most there may be where the cluster grows."""
+    needs = _needs(ray, settings)
+    room = ray.cluster_resources()
+    fit = room.get("GPU", 0) / needs["num_gpus"] if needs["num_gpus"] else room.get("CPU", 1) / needs["num_cpus"]
+    most = max(1, min(shards, settings.workers or shards))
+    return max(1, min(int(fit), most)), most
+
+
+def _needs(ray: Any, settings: RaySettings) -> dict[str, float]:
+    gpus = settings.gpus_per_worker
+    if gpus is None:
+        gpus = 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+    return {"num_cpus": settings.cpus_per_worker, "num_gpus": gpus}
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether machines or processes were lost, which may go better with others."""
+    return any(type(one).__name__ in _LOSSES for one in _chain(error))
+
+
+def gave_up(error: BaseException) -> ExecutorError:
+    """What to say in the end."""
+    last = _chain(error)[-1]
+    said = " ".join(str(last).split())[:300]
+    if "No module named" in said:
+        hint = "install this software on every machine of the cluster, in the Python that Ray runs in"
+    else:
+        hint = "see the cluster's memory and disks (`ray status`); finished shards are kept, the same again goes on"
+    return ExecutorError(f"the cluster could not do the work: {type(last).__name__}: {said}", hint=hint)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    next_one: BaseException | None = error
+    while next_one is not None and next_one not in found:
+        found.append(next_one)
+        next_one = getattr(next_one, "cause", None) or next_one.__cause__
+    return found
