@@ -26,6 +26,7 @@ MAY_USE_TORCH_OR_SKLEARN = (
     "freeal.compute",
     "freeal.llm.local",
     "freeal.evaluation",
+    "freeal.export.onnx_model",
     "freeal.scikit_learn",
     "freeal.testing",
 )

@@ -6,12 +6,9 @@ the same files, so one goes on with what the other has begun (tests/freeal/execu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-if TYPE_CHECKING:
-    from freeal.executors.shard_folder import ShardFolder
+from typing import Any, Literal, Protocol
 
 ShardFunction = Callable[[Any], Any]
 """From a shard's pyarrow table to the table of its results, row by row."""
@@ -32,19 +29,3 @@ class ShardTask(Protocol):
 
     def open(self, folder: Path | None) -> ShardFunction:
         """Load what is needed, once per process, from `folder`: where its folder lies on this machine."""
-
-
-class Executor(Protocol):
-    """Does a task to every shard."""
-
-    @property
-    def name(self) -> Engine:
-        """For the user."""
-
-    def run(self, task: ShardTask, shards: ShardFolder) -> Iterator[str | None]:
-        """Do the task to the shards that have no result yet. Yields the name of each when its result is on the disk, in
-        any order, and None now and then while nothing is finished.
-
-        Closing the iterator ends the work; the same call goes on with the rest. Raises what the task raises, and
-        `ExecutorError` where workers are lost time and again.
-        """

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
 
 
-class Overrides(BaseModel):
-    """Keys of a section of freeal.yaml, each for one job only; what is left out stays as the operator set it."""
+class Part(BaseModel):
+    """A part of a spec: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class LlmOverrides(Overrides):
+class LlmOverrides(Part):
     """What one job may say about the language model. Never a URL, never a key: those are the operator's."""
 
     provider: Provider | None = None
@@ -24,7 +24,7 @@ class LlmOverrides(Overrides):
     concurrency: PositiveInt | None = None
 
 
-class StudentOverrides(Overrides):
+class StudentOverrides(Part):
     """What one job may say about the student."""
 
     model: str | None = None

@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveInt,
@@ -26,10 +24,10 @@ from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import examples_file, label_values, yaml_reader
-from freeal.spec.job_overrides import LlmOverrides, Overrides, StudentOverrides
+from freeal.spec.job_overrides import LlmOverrides, Part, StudentOverrides
+from freeal.spec.starting_example import Example, of_the_labels
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
-from freeal.text.closest_name import nearest
 from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Kind, Label, Task
 
@@ -47,35 +45,6 @@ _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Example(_Part):
-    """One starting demonstration."""
-
-    text: Annotated[str, Field(min_length=1)]
-    label: str
-
-    @field_validator("text")
-    @classmethod
-    def _some_text(cls, text: str) -> str:
-        if not text.strip():
-            raise ValueError("an example has no text")
-        return text
-
-
-def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
-    labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
-    if labels is not None and example.label not in labels:
-        guess = nearest(example.label, labels)
-        raise ValueError(
-            f"the label {example.label!r} of an example is none of the labels"
-            + (f"; did you mean {guess!r}?" if guess else "")
-        )
-    return example
-
-
 _HARM = {
     "label_column": "the truth would be shown to the models",
     "id_column": "the id would be read by the models",
@@ -83,7 +52,7 @@ _HARM = {
 }
 
 
-class Spec(_Part):
+class Spec(Part):
     """A complete, checked spec. Build it with keyword arguments, `from_dict` or `from_yaml`."""
 
     name: str = Field(
@@ -128,7 +97,7 @@ class Spec(_Part):
         "both alike. Never part of the text, never sent to the language model; may be empty in some rows",
     )
     examples: Annotated[
-        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(_of_the_labels)], ...],
+        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(of_the_labels)], ...],
         BeforeValidator(examples_file.as_entries),
     ] = Field(
         (),
@@ -272,7 +241,7 @@ class Spec(_Part):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _given(overrides: Overrides) -> dict[str, Any]:
+def _given(overrides: Part) -> dict[str, Any]:
     return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 

@@ -155,11 +155,13 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
         ),
     )
     yield "answers.json written", lambda: previous_version.write(folder, state, pool, run.llm)
-    yield "answers.json read", lambda: previous_version.annotations(folder)
+    yield "answers.json read", lambda: previous_version.annotations_alone(folder)
     yield "predictions without the model", lambda: _predict(made.csv, folder)
 
 
 class _NoStudent:
+    labels = ("a", "b")
+
     def save(self, folder: Path) -> None:
         (folder / "nothing").touch()
 

@@ -25,7 +25,7 @@ import place
 STAGES = {
     "reading, checks": [("freeal.job.job_setup", "read")],
     "loading models": [
-        ("freeal.llm.local.local_model", "_locate"),
+        ("freeal.llm.local.local_model", "locate"),
         ("freeal.llm.local.local_model", "_read"),
         ("freeal.llm.local.local_model", "folder_digest"),
         ("freeal.job.job_setup", "trainer_for"),

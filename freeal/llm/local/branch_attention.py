@@ -114,7 +114,8 @@ def _attention(
     if branch_layout is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        plain: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return plain
     scaling = kwargs.get("scaling")
     scaled = query[0] * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     found = [_of_group(one, branch_layout.trunk_tokens, scaled, key[0], value[0]) for one in branch_layout.groups]

@@ -1,0 +1,36 @@
+"""One of the `examples` of a spec: a text and its label, which must be one of the spec's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from freeal.spec.job_overrides import Part
+from freeal.text.closest_name import nearest
+
+
+class Example(Part):
+    """One starting demonstration."""
+
+    text: Annotated[str, Field(min_length=1)]
+    label: str
+
+    @field_validator("text")
+    @classmethod
+    def _some_text(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("an example has no text")
+        return text
+
+
+def of_the_labels(example: Example, info: ValidationInfo) -> Example:
+    """A validator's check against the spec's labels. Raises `ValueError`."""
+    labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
+    if labels is not None and example.label not in labels:
+        guess = nearest(example.label, labels)
+        raise ValueError(
+            f"the label {example.label!r} of an example is none of the labels"
+            + (f"; did you mean {guess!r}?" if guess else "")
+        )
+    return example
