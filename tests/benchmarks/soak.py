@@ -167,13 +167,12 @@ class Soak:
         away = folder.with_name(f"{folder.name}.away")
         folder.rename(away)
         time.sleep(TROUBLE_SECONDS)
-        if folder.exists():  # made anew meanwhile, for what was on its way there
-            for path in [path for path in folder.rglob("*") if path.is_file()]:
-                target = away / path.relative_to(folder)
+        for made in _put_back(away, folder):  # made anew meanwhile, for what was on its way there
+            for path in [path for path in made.rglob("*") if path.is_file()]:
+                target = folder / path.relative_to(made)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, target)
-            shutil.rmtree(folder)
-        away.rename(folder)
+            shutil.rmtree(made)
 
     def starve(self) -> None:
         used = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -227,6 +226,18 @@ def _on_another_disk(folder: Path) -> Iterator[Path | None]:
         return
     with tempfile.TemporaryDirectory(prefix="freeal-soak-", dir=found[0]) as other:
         yield Path(other)
+
+
+def _put_back(away: Path, folder: Path) -> list[Path]:
+    """Give a folder its name again; those that the service made under it meanwhile, renamed: it goes on writing."""
+    made: list[Path] = []
+    while True:
+        try:
+            away.rename(folder)
+            return made
+        except OSError:
+            made.append(folder.with_name(f"{folder.name}.made-{len(made)}"))
+            folder.rename(made[-1])
 
 
 def _children(pid: int) -> list[int]:
