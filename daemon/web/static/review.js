@@ -77,6 +77,17 @@ function prepare(root) {
   findLabels(root);
   const again = root.querySelector("[data-again]");
   if (again) setTimeout(lookAgain, Number(again.dataset.again));
+  const moving = root.querySelector("[data-refresh]");
+  if (moving) setTimeout(follow, Number(moving.dataset.refresh));
+}
+
+// A page with something under way follows it, unless somebody types.
+async function follow() {
+  const here = document.activeElement || document.body;
+  if (!inField(here)) {
+    await loadAgain().catch(() => {});
+    prepare(document.querySelector("main"));
+  } else setTimeout(follow, 3000);
 }
 
 async function lookAgain() {

@@ -30,6 +30,7 @@ TAGS = {
     "polyline",
 }
 ATTRIBUTES = {
+    "data-rows",
     *(
         "id",
         "class",
