@@ -138,7 +138,7 @@ def _read(records: Records, today: str) -> _Read:
     days = records.days(DAYS_SHOWN)
     return _Read(
         jobs=records.unfinished(),
-        failed=records.finished(FAILED_SHOWN, states=[State.FAILED]),
+        failed=records.failed(FAILED_SHOWN),
         finished=records.finished(FINISHED_SHOWN, states=[State.DONE, State.CANCELLED]),
         job_counts=records.job_counts(),
         predictions=records.predictions(PREDICTIONS_SHOWN),
