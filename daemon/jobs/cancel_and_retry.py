@@ -1,4 +1,5 @@
-"""`cancel` and `retry`: asked for on the command line, written in the journal, done by the daemon alone."""
+"""`cancel`, `retry`, `dismiss`: asked for on the command line or the page, written in the journal; what takes work is
+done by the daemon alone."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 CANCEL = "cancel"
 RETRY = "retry"
+DISMISS = "dismiss"
 NEAREST_SHOWN = 3
 
 
@@ -38,15 +40,20 @@ def ask(journal: Journal, job_id: str, request: str) -> Job | Prediction:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to cancel")
     if request == RETRY and job.state not in {State.FAILED, State.CANCELLED, State.PAUSED}:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to retry", hint=_way_on(job))
-    journal.note(job_id, request=request)
+    if request == DISMISS and job.state is not State.FAILED:
+        raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to dismiss")
+    if request == DISMISS:
+        journal.note(job_id, dismissed=True)
+    else:
+        journal.note(job_id, request=request)
     return job
 
 
 def _ask_prediction(journal: Journal, prediction: Prediction, request: str) -> Prediction:
     """The lane obeys before it gives anybody the next slice."""
-    if request == RETRY:
+    if request != CANCEL:
         raise UnknownJobError(
-            f"{prediction.id} is a prediction: it costs nothing and is not retried",
+            f"{prediction.id} is a prediction: it costs nothing, and can only be cancelled",
             hint=f"drop its file in the predict folder of {prediction.model!r} again",
         )
     if prediction.state != "claimed":
@@ -126,7 +133,15 @@ class Requests:
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
             fields, error = self._intake.take_back(job)
             job = self._journal.move(
-                job.id, State.CLAIMED, **fields, error=None, request="", attempts=0, setbacks="", origin="[]"
+                job.id,
+                State.CLAIMED,
+                **fields,
+                error=None,
+                request="",
+                dismissed=False,
+                attempts=0,
+                setbacks="",
+                origin="[]",
             )
             if error is not None:
                 self._endings.fail(job, Failure.of(error))

@@ -65,6 +65,15 @@ def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Pa
     return json.dumps(as_correction(content, job, settings) if is_correction(job.id) else content)
 
 
+def page_of(model: str, settings: Settings) -> str | None:
+    """Where a model is on the live page, as seen from this machine; None without a page, or a port known beforehand."""
+    web = settings.web
+    if not web.enabled or not web.port:
+        return None
+    host = "localhost" if web.host in {"0.0.0.0", "::"} else f"[{web.host}]" if ":" in web.host else web.host  # noqa: S104
+    return f"http://{host}:{web.port}/models/{model}"
+
+
 def job_content(
     job_id: str, spec: Spec, settings: Settings, *, csv: Path, folder: Path, key_folder: Path
 ) -> dict[str, Any]:
@@ -79,6 +88,7 @@ def job_content(
         "answers": str(settings.answers),
         "cache": str(settings.state / "cache"),
         "key_folder": str(key_folder),
+        "page": page_of(spec.name, settings),
         "previous_model": str(shelf.version(shelf.current) / "model") if shelf.current else None,
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),

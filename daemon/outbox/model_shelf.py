@@ -23,7 +23,7 @@ from freeal.table.file_formats import data_stem
 _log = structlog.get_logger(__name__)
 
 _VERSION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-ON_TOP = ("metrics.json", "report.html")
+ON_TOP = ("metrics.json", "report.html", "review_queue.csv")
 LANES = ("predict", "predictions", "corrections", "done", "failed")
 SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
 

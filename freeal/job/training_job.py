@@ -44,7 +44,8 @@ class TrainingJob(BaseModel):
 
     `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
     is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
-    `previous_model` is the student of the model's last version, for `student.warm_start`; `most_at_once` caps how many
+    `previous_model` is the student of the model's last version, for `student.warm_start`; `page` is where the model is
+    on a live page; `most_at_once` caps how many
     texts are computed together where an earlier run had no memory for more, and changes nothing else.
     """
 
@@ -59,6 +60,7 @@ class TrainingJob(BaseModel):
     cache: Path
     key_folder: Path
     previous_model: Path | None = None
+    page: str | None = None
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
@@ -207,6 +209,7 @@ def _finished(
         said=given.said,
         corrections=corrections(given, decisions),
         earlier_input=given.earlier.input if given.earlier else None,
+        page=job.page,
     )
 
 

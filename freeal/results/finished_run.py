@@ -49,7 +49,7 @@ class FinishedRun:
 
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
-    corrections of them."""
+    corrections of them. `page` is where the model is on a live page."""
 
     job_id: str
     csv: Path
@@ -69,6 +69,7 @@ class FinishedRun:
     said: Mapping[str, str] = dataclasses.field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
     earlier_input: Mapping[str, Any] | None = None
+    page: str | None = None
 
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
