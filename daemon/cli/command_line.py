@@ -44,6 +44,11 @@ _COMMANDS = {
         "cancelled, its files go to failed/, nothing is published. The wish is written into the "
         "journal, as with retry.",
     },
+    "go": {
+        "help": "ask the rest, once you have looked at a job's pilot",
+        "description": "Goes on with a job that waits for its owner: the rest of its rows is asked, what its pilot paid "
+        "for is kept. An empty file `go` in the pilot's folder says the same.",
+    },
     "dismiss": {
         "help": "a failed job has been dealt with: the page shows it no more among the failed ones",
         "description": "Says that a failed job has been dealt with: the live page shows it no more among the failed "
@@ -119,7 +124,7 @@ def argument_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands; without one, the service runs")
     for name, texts in _COMMANDS.items():
         command = commands.add_parser(name, parents=[common], help=texts["help"], description=texts["description"])
-        if name in {"retry", "cancel", "dismiss"}:
+        if name in {"retry", "cancel", "go", "dismiss"}:
             command.add_argument("job", metavar="JOB", help="its id, as status shows it")
         if name == "use":
             command.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
@@ -144,7 +149,7 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
     console = Console()
     if options.command == "status":
         return _status(loaded, console, as_json=options.json)
-    if options.command in {"retry", "cancel", "dismiss"}:
+    if options.command in {"retry", "cancel", "go", "dismiss"}:
         return _request(loaded, options.command, options.job)
     if options.command == "use":
         from daemon.cli.use_command import use

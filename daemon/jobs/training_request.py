@@ -60,6 +60,10 @@ def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Pa
     csv = place.inputs / job.csv_name
     content = job_content(job.id, spec, settings, csv=csv, folder=place.folder, key_folder=key_folder)
     content["llm"]["budget_usd"] = budget_usd
+    if spec.pilot is not None and not is_correction(job.id):
+        pilot = Shelf(settings.models, job.name).pilot(job.id)
+        content["pilot_rows"] = None if job.past_pilot else spec.pilot
+        content["pilot"] = str(pilot) if job.past_pilot and pilot.is_dir() else None
     if Setback.MEMORY in job.setbacks.split():
         content["most_at_once"] = max(1, spec.student_settings(settings.student).batch_size // 2)
     return json.dumps(as_correction(content, job, settings) if is_correction(job.id) else content)

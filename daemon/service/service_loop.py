@@ -23,7 +23,7 @@ from daemon.inbox.file_events import Watcher, WatchState
 from daemon.inbox.folder_scan import Scan, Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.cancel_and_retry import Requests
+from daemon.jobs.cancel_and_retry import Requests, go_where_told
 from daemon.jobs.exit_code import exit_code
 from daemon.jobs.finish_job import Endings
 from daemon.jobs.job_notification import JobNotifier
@@ -163,6 +163,7 @@ class Service:
         self._pulse.step("taking files")
         changed = await self._claims.take(scan, goes_on=self._goes_on)
         unfinished = self._jobs.unfinished()
+        await anyio.to_thread.run_sync(go_where_told, unfinished, self._journal, self._settings)
         self._jobs.wakes.look(unfinished)
         if not self._stopping:
             self._jobs.start(tasks, unfinished, busy=self._desk.under_way)

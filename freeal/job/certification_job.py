@@ -128,7 +128,7 @@ def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
-    if known is None:
+    if known is None or run.label_changes is not None:  # its answers are about labels that meant something else
         return {}
     certified_json_file.write(folder, known)
     found = certificate.for_version(

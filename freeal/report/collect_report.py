@@ -61,6 +61,7 @@ def collect(
         wrong=report_tables.wrong(run, rows),
         changes=report_tables.changes(metrics, previous),
         corrected=corrections_section.flipped(metrics),
+        moves=corrections_section.moves(metrics),
         certified=metrics.get("certified"),
         statuses=report_tables.statuses(run, rows),
         unanswered=report_tables.unanswered(run),

@@ -168,6 +168,7 @@ class ReportData:
     wrong: Table | None
     changes: Table | None
     corrected: Table | None
+    moves: Table | None
     certified: Mapping[str, Any] | None
     statuses: Table
     unanswered: Table | None

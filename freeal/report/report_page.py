@@ -66,7 +66,7 @@ def render(data: ReportData) -> str:
 
 def sections(data: ReportData) -> tuple[Section, ...]:
     """The page below its first screen, in order."""
-    since = tuple(one for one in (data.corrected, data.changes) if one)
+    since = tuple(one for one in (data.moves, data.corrected, data.changes) if one)
     changes = (Section("changes", "Since the last version", tables=since),) if since else ()
     answers = (data.statuses, *([data.unanswered] if data.unanswered else []))
     return (

@@ -70,6 +70,7 @@ class Pages:
             "progress": progress,
             "can_cancel": can_cancel,
             "can_retry": can_retry,
+            "can_go": can_go,
             "share_bar": live_charts.share_bar,
             "is_running": lambda job: job.state in RUNNING,
             "assets": digest,
@@ -158,3 +159,8 @@ def can_cancel(job: Job) -> bool:
 def can_retry(job: Job) -> bool:
     """Whether it can be run again."""
     return job.state in {State.FAILED, State.CANCELLED, State.PAUSED} and job.request != "retry"
+
+
+def can_go(job: Job) -> bool:
+    """Whether its pilot waits for a word."""
+    return job.state is State.WAITING and not job.request

@@ -11,23 +11,30 @@ import anyio.to_thread
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from daemon.config import Settings
 from daemon.errors import UnknownJobError
-from daemon.jobs.cancel_and_retry import CANCEL, DISMISS, RETRY, ask
+from daemon.jobs.cancel_and_retry import CANCEL, DISMISS, GO, RETRY, ask
 from daemon.jobs.estimate_in_child import survey
 from daemon.journal.job_record import Job, State
 from daemon.journal.work_folder import Workplace
+from daemon.outbox.model_shelf import Shelf
+from daemon.web.finished_models import is_plain
 from daemon.web.pages import job_story, live_charts
 from daemon.web.pages.error_sentences import explained
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
+from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads import changed_spec
 from daemon.web.uploads.changed_spec import Inputs
-from freeal.errors import FreealError
+from freeal.errors import CorruptModelError, FreealError
+from freeal.results import pilot_file
 from freeal.spec.job_spec import Spec
 
 _SMALL = 100_000
+PILOT_FILES = {"report.html": "report.html", "annotated.csv": "annotated.csv"}
+"""What of a pilot may be looked at."""
 
 
 class JobPage:
@@ -39,13 +46,14 @@ class JobPage:
 
     def routes(self) -> list[Route]:
         """Where it is."""
-        wishes = {"cancel": CANCEL, "retry": RETRY, "dismiss": DISMISS}
+        wishes = {"cancel": CANCEL, "retry": RETRY, "dismiss": DISMISS, "go": GO}
         return [
             Route("/jobs/{job_id}", self.job),
             *(
                 Route(f"/jobs/{{job_id}}/{name}", self._asking(wish), methods=["POST"], max_body_size=_SMALL)
                 for name, wish in wishes.items()
             ),
+            Route("/jobs/{job_id}/pilot/{file}", self.pilot_file),
             Route("/jobs/{job_id}/rerun", self.rerun, methods=["POST"], max_body_size=FORM_BYTES),
             Route("/jobs/{job_id}/quote", self.quote, methods=["POST"], max_body_size=FORM_BYTES),
         ]
@@ -53,6 +61,18 @@ class JobPage:
     async def job(self, request: Request) -> Response:
         """One job."""
         return await self._page(request, await self._job(request))
+
+    async def pilot_file(self, request: Request) -> Response:
+        """The report of a pilot, or its labelled rows."""
+        job = await self._job(request)
+        path = Shelf(self._site.settings.models, job.name).pilot(job.id) / PILOT_FILES.get(
+            request.path_params["file"], "."
+        )
+        if not await anyio.to_thread.run_sync(is_plain, path):
+            raise HTTPException(404, detail="There is nothing here by that name.")
+        if path.suffix == ".html":
+            return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+        return FileResponse(path, filename=f"{job.id}-{path.name}", media_type="text/csv; charset=utf-8")
 
     async def rerun(self, request: Request) -> Response:
         """Run a job again with the spec that was typed: in its place, or as another job where it is done."""
@@ -131,6 +151,7 @@ class JobPage:
             "model": self._site.gallery.model(job.name),
             "places": self._places(job),
             "story": story,
+            "pilot": _pilot_of(job, self._site.settings) if job.state is State.WAITING else None,
             "rounds_picture": live_charts.rounds_picture(story.rounds),
             "spec_text": spec_text if inputs else None,
         }
@@ -143,6 +164,14 @@ class JobPage:
         if job.state in {State.FAILED, State.CANCELLED}:
             return [("inputs and ERROR.txt", str(Workplace(settings, job.id).failed))]
         return []
+
+
+def _pilot_of(job: Job, settings: Settings) -> dict[str, Any] | None:
+    """pilot.json; None where somebody took it away, or it is not ours."""
+    try:
+        return pilot_file.read(Shelf(settings.models, job.name).pilot(job.id))
+    except CorruptModelError:
+        return None
 
 
 def _spec_of(job: Job) -> Spec | None:

@@ -200,6 +200,8 @@ def _list(shelf: Shelf, gallery: Gallery) -> tuple[list[tuple[Version, tuple[str
 
 def _report(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
+
+
 def _put(files: list[File], shelf: Shelf, lane: str) -> None:
     """Into a lane of the model, all or none, nothing replaced. Raises `HTTPException` 400, `RefusedFileError`."""
     if lane not in LANES:
