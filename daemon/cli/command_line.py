@@ -46,8 +46,8 @@ _COMMANDS = {
     },
     "go": {
         "help": "ask the rest, once you have looked at a job's pilot",
-        "description": "Goes on with a job that waits for its owner: the rest of its rows is asked, what its pilot paid "
-        "for is kept. An empty file `go` in the pilot's folder says the same.",
+        "description": "Goes on with a job that waits for its owner: the rest of its rows is asked, what its pilot "
+        "paid for is kept. An empty file `go` in the pilot's folder says the same.",
     },
     "dismiss": {
         "help": "a failed job has been dealt with: the page shows it no more among the failed ones",

@@ -105,7 +105,8 @@ class Spec(_Part):
     ] = Field(
         {},
         description="what became of labels of the model's last version, where their meanings do not tell: `old: new` "
-        "(several to the same one: merged), or `old: [new, another]` (split). Only rows that can change are asked again",
+        "(several to the same one: merged), or `old: [new, another]` (split). Only rows that can change are asked "
+        "again",
     )
     id_column: str | None = Field(None, description="carried through, never part of the text")
     paraphrase_column: str | None = Field(
