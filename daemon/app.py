@@ -29,6 +29,7 @@ from daemon.jobs import job_runner
 from daemon.jobs.cancel_and_retry import Requests
 from daemon.jobs.cancelled_job_batches import Batches
 from daemon.jobs.finish_job import Endings
+from daemon.jobs.job_notification import JobNotifier
 from daemon.jobs.job_runner import Runner
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
@@ -179,6 +180,7 @@ def build(
         requests=Requests(journal, intake, endings),
         lane=PredictLane(settings, journal, time, view, module=programs.predict),
         notifier=Notifier(),
+        told=JobNotifier(settings),
         view=view,
         reload=Reload(functools.partial(config.load, loaded.file)),
         check_lock=check_lock,

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    Field,
+    HttpUrl,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+)
 
 from freeal.errors import ConfigError, Where
 from freeal.files import home_folder
@@ -74,6 +83,32 @@ class WebSettings(Section):
     max_upload_mb: PositiveInt = Field(200, description="largest upload (megabytes)")
 
 
+Told = Literal["done", "failed", "cancelled", "paused", "waiting"]
+
+
+class NotifySettings(Section):
+    """Who is told that a job has come to an end, or waits for its owner."""
+
+    states: tuple[Told, ...] = Field(
+        ("done", "failed", "waiting"),
+        description="of which states somebody is told: done, failed, cancelled, paused, waiting (for a pilot's owner)",
+    )
+    command: tuple[str, ...] | None = Field(
+        None,
+        description="a program with its arguments, run without a shell; {message}, {job}, {model} and {state} in them "
+        "are filled in, and the same comes as JSON on its stdin",
+    )
+    url: HttpUrl | None = Field(None, description="an address that the same JSON is sent to by POST")
+    timeout_seconds: PositiveFloat = Field(10.0, description="how long the command, and the address, may take")
+
+    @field_validator("command")
+    @classmethod
+    def _names_a_program(cls, command: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if command is not None and not (command and command[0].strip()):
+            raise ValueError("names no program")
+        return command
+
+
 class Settings(Section):
     """All of freeal.yaml. Folders are absolute after `load`."""
 
@@ -88,6 +123,7 @@ class Settings(Section):
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
 
     @property
     def work(self) -> Path:

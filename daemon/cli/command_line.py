@@ -44,6 +44,16 @@ _COMMANDS = {
         "cancelled, its files go to failed/, nothing is published. The wish is written into the "
         "journal, as with retry.",
     },
+    "go": {
+        "help": "ask the rest, once you have looked at a job's pilot",
+        "description": "Goes on with a job that waits for its owner: the rest of its rows is asked, what its pilot "
+        "paid for is kept. An empty file `go` in the pilot's folder says the same.",
+    },
+    "dismiss": {
+        "help": "a failed job has been dealt with: the page shows it no more among the failed ones",
+        "description": "Says that a failed job has been dealt with: the live page shows it no more among the failed "
+        "ones. Its files stay in failed/, and retry still runs it again.",
+    },
     "use": {
         "help": "make an earlier version of a model the current one",
         "description": "Makes an earlier version of a model the current one, at once: the link model, the labelled "
@@ -114,7 +124,7 @@ def argument_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands; without one, the service runs")
     for name, texts in _COMMANDS.items():
         command = commands.add_parser(name, parents=[common], help=texts["help"], description=texts["description"])
-        if name in {"retry", "cancel"}:
+        if name in {"retry", "cancel", "go", "dismiss"}:
             command.add_argument("job", metavar="JOB", help="its id, as status shows it")
         if name == "use":
             command.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
@@ -139,7 +149,7 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
     console = Console()
     if options.command == "status":
         return _status(loaded, console, as_json=options.json)
-    if options.command in {"retry", "cancel"}:
+    if options.command in {"retry", "cancel", "go", "dismiss"}:
         return _request(loaded, options.command, options.job)
     if options.command == "use":
         from daemon.cli.use_command import use
@@ -201,6 +211,7 @@ def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
         job_id = job_ids.meant(job_id, journal.ids_newest_first())
         ask(journal, job_id, request)
     when = "the running service does it within moments" if is_running else "done when the service runs next"
+    when = "done" if request == "dismiss" else when
     print(f"{request} {job_id}: {when}")
     return 0
 

@@ -1,12 +1,15 @@
-"""`cancel` and `retry`: asked for on the command line, written in the journal, done by the daemon alone."""
+"""`cancel`, `retry`, `go`, `dismiss`: asked for on the command line or the page, written in the journal; what takes
+work is done by the daemon alone."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import anyio.to_thread
 import structlog
 
+from daemon.config import Settings
 from daemon.errors import ChangedFileError, RefusedFileError, UnknownJobError
 from daemon.host.fault_guard import Fault, Guard
 from daemon.inbox.claim_pair import Intake
@@ -15,12 +18,15 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
+from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
 
 _log = structlog.get_logger(__name__)
 
 CANCEL = "cancel"
 RETRY = "retry"
+DISMISS = "dismiss"
+GO = "go"
 NEAREST_SHOWN = 3
 
 
@@ -38,15 +44,22 @@ def ask(journal: Journal, job_id: str, request: str) -> Job | Prediction:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to cancel")
     if request == RETRY and job.state not in {State.FAILED, State.CANCELLED, State.PAUSED}:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to retry", hint=_way_on(job))
-    journal.note(job_id, request=request)
+    if request == GO and job.state is not State.WAITING:
+        raise UnknownJobError(f"job {job_id} is {job.state}: no pilot of it waits for a word")
+    if request == DISMISS and job.state is not State.FAILED:
+        raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to dismiss")
+    if request == DISMISS:
+        journal.note(job_id, dismissed=True)
+    else:
+        journal.note(job_id, request=request)
     return job
 
 
 def _ask_prediction(journal: Journal, prediction: Prediction, request: str) -> Prediction:
     """The lane obeys before it gives anybody the next slice."""
-    if request == RETRY:
+    if request != CANCEL:
         raise UnknownJobError(
-            f"{prediction.id} is a prediction: it costs nothing and is not retried",
+            f"{prediction.id} is a prediction: it costs nothing, and can only be cancelled",
             hint=f"drop its file in the predict folder of {prediction.model!r} again",
         )
     if prediction.state != "claimed":
@@ -65,6 +78,8 @@ def _nearest(journal: Journal, job_id: str) -> str | None:
 
 
 def _way_on(job: Job) -> str | None:
+    if job.state is State.WAITING:
+        return f"`python -m daemon go {job.id}` goes on with the rest"
     if job.state is not State.DONE:
         return None
     if job.partial:
@@ -72,6 +87,14 @@ def _way_on(job: Job) -> str | None:
     if is_correction(job.id):
         return "drop its file in corrections/ again"
     return "set `force: true` in its spec and drop both files again"
+
+
+def go_where_told(jobs: Sequence[Job], journal: Journal, settings: Settings) -> None:
+    """Ask to go on with each of these jobs whose owner made a file `go` in its pilot's folder."""
+    for job in jobs:
+        waits = job.state is State.WAITING and not job.request
+        if waits and (Shelf(settings.models, job.name).pilot(job.id) / GO).is_file():
+            ask(journal, job.id, GO)
 
 
 class Requests:
@@ -123,10 +146,22 @@ class Requests:
     def _obey(self, job: Job) -> None:
         if job.request == RETRY and job.state is State.PAUSED:
             self._journal.move(job.id, State.CLAIMED, reason="", until=None, request="", partial=False)
+        elif job.request == GO and job.state is State.WAITING:
+            self._journal.move(
+                job.id, State.CLAIMED, reason="", request="", past_pilot=True, stage="", attempts=0, setbacks=""
+            )
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
             fields, error = self._intake.take_back(job)
             job = self._journal.move(
-                job.id, State.CLAIMED, **fields, error=None, request="", attempts=0, setbacks="", origin="[]"
+                job.id,
+                State.CLAIMED,
+                **fields,
+                error=None,
+                request="",
+                dismissed=False,
+                attempts=0,
+                setbacks="",
+                origin="[]",
             )
             if error is not None:
                 self._endings.fail(job, Failure.of(error))

@@ -29,6 +29,7 @@ from daemon.journal.work_folder import Workplace
 from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
+from freeal.results import pilot_file
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +81,7 @@ class Endings:
             stem=_stem(job, shelf.version(job.id), place.output),
             keep_versions=self._settings.jobs.keep_versions,
         )
+        shelf.discard_pilot(job.id)
         later = self._written_since(job)
         self._archive(place, "the result is published, but")
         job = self._journal.move(job.id, State.DONE, reason=later)
@@ -93,6 +95,16 @@ class Endings:
         job = self._journal.move(job.id, State.DONE, reason=words)
         shutil.rmtree(place.folder, ignore_errors=True)
         return job
+
+    def wait_for_owner(self, job: Job) -> Job:
+        """From a finished pilot to `waiting`: its folder where people look, its inputs kept for the rest."""
+        place, shelf = Workplace(self._settings, job.id), Shelf(self._settings.models, job.name)
+        if place.output.is_dir():
+            durable_file_moves.sweep(place.output)
+        shelf.show_pilot(place.output, job_id=job.id)
+        go = own_command.line(f"go {job.id}", config_file=self._config_file)
+        reason = f"its pilot is over: look at {shelf.pilot(job.id)}, then `{go}`, or make an empty file `go` there"
+        return self._journal.move(job.id, State.WAITING, reason=reason, until=None, partial=False)
 
     @staticmethod
     def _archive(place: Workplace, what_is_done: str) -> None:
@@ -117,6 +129,11 @@ class Endings:
             return self._close(job, report)
         if PUBLISHING not in {job.stage, str(job.state)} or not self.has_output(job):
             return None
+        if not job.past_pilot and self._pilot_of(job).is_file():
+            if job.state is not State.PUBLISHING:
+                self._journal.move(job.id, State.CLAIMED, reason="", until=None)
+                job = self._journal.move(job.id, State.PUBLISHING)
+            return self.wait_for_owner(job)
         if job.state is not State.PUBLISHING:
             self._journal.move(job.id, State.CLAIMED, reason="", until=None)
             job = self._journal.move(job.id, State.PUBLISHING)
@@ -136,7 +153,13 @@ class Endings:
         """Whether a finished run lies ready, so that only the publishing is left."""
         place = Workplace(self._settings, job.id)
         is_written = (place.output / "metrics.json").is_file() or certificate.found_in(place.output) is not None
-        return is_written or self._version_of(job).is_dir()
+        is_there = is_written or self._version_of(job).is_dir()
+        return is_there or (not job.past_pilot and self._pilot_of(job).is_file())
+
+    def _pilot_of(self, job: Job) -> Path:
+        """Where the figures of a finished pilot lie, before and after it is shown."""
+        ready = Workplace(self._settings, job.id).output / pilot_file.FILE_NAME
+        return ready if ready.is_file() else Shelf(self._settings.models, job.name).pilot(job.id) / pilot_file.FILE_NAME
 
     def already_done(self, job: Job, key: str) -> Job | None:
         """End a job whose content was done before and still stands on the shelf; None when it must run."""
@@ -167,6 +190,7 @@ class Endings:
 
     def _cancelled(self, job: Job, failure: Failure) -> Job:
         Shelf(self._settings.models, job.name).discard(job.id)
+        Shelf(self._settings.models, job.name).discard_pilot(job.id)
         return self._set_aside(job, failure)
 
     def fail_in_place(self, job: Job, failure: Failure) -> Job:

@@ -6,11 +6,12 @@ from typing import Any
 
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
+from daemon.journal.job_history import History
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.limits.daily_spend import Purse
 from daemon.terminal.progress_log import View
-from freeal.events import BatchProgress, Event, Progress, RoundFinished, Spend, Waiting
+from freeal.events import BatchProgress, Event, Notice, Progress, RoundFinished, Spend, Waiting
 from freeal.types import Bill
 
 WRITE_EVERY_SECONDS = 1.0
@@ -28,6 +29,7 @@ class ProgressBook:
         """`billed` is what the answer store knows of earlier runs: what events report includes it."""
         self._job = job
         self._journal = journal
+        self._history = History(journal, clock)
         self._purse = purse
         self._clock = clock
         self._view = view
@@ -68,6 +70,9 @@ class ProgressBook:
         elif isinstance(event, RoundFinished):
             self._unwritten |= {"round": event.round}
             self.flush()
+            self._history.add(self._job.id, "round", event.metrics)
+        elif isinstance(event, Notice):
+            self._history.add(self._job.id, "notice", {"message": event.message})
 
     def close(self) -> None:
         """The run is over: write what was held back, money first. Raises what the journal does."""
@@ -85,6 +90,7 @@ class ProgressBook:
         has_begun = self._stage != event.stage
         self._stage = event.stage
         self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
+        begins = self._working_on != (event.stage, event.round)
         self._unwritten |= self._began(event.stage, event.round, event.done)
         if event.round:
             self._unwritten["round"] = event.round
@@ -102,6 +108,9 @@ class ProgressBook:
         elif has_begun or now - self._written_at >= WRITE_EVERY_SECONDS:  # loading a model says nothing for a minute
             self._written_at = now
             self.flush()
+        if begins:
+            content = {"stage": event.stage, "round": event.round, "rounds": event.rounds}
+            self._history.add(self._job.id, "stage", content)
 
     def _began(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
         """When this stage began and how much of it was there then, if it has begun just now. Waiting in its midst is

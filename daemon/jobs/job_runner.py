@@ -229,6 +229,8 @@ class Runner:
         if isinstance(answer, Result):
             partial = bool(answer.content.get("budget_reached"))
             job = self._journal.move(job.id, State.PUBLISHING, partial=partial, stage=PUBLISHING)
+            if answer.content.get("is_pilot"):
+                return await anyio.to_thread.run_sync(self._endings.wait_for_owner, job)
             return await anyio.to_thread.run_sync(self._endings.publish, job)
         if is_cancelled():
             return await self._endings.cancel(job)

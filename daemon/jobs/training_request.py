@@ -60,9 +60,22 @@ def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Pa
     csv = place.inputs / job.csv_name
     content = job_content(job.id, spec, settings, csv=csv, folder=place.folder, key_folder=key_folder)
     content["llm"]["budget_usd"] = budget_usd
+    if spec.pilot is not None and not is_correction(job.id):
+        pilot = Shelf(settings.models, job.name).pilot(job.id)
+        content["pilot_rows"] = None if job.past_pilot else spec.pilot
+        content["pilot"] = str(pilot) if job.past_pilot and pilot.is_dir() else None
     if Setback.MEMORY in job.setbacks.split():
         content["most_at_once"] = max(1, spec.student_settings(settings.student).batch_size // 2)
     return json.dumps(as_correction(content, job, settings) if is_correction(job.id) else content)
+
+
+def page_of(model: str, settings: Settings) -> str | None:
+    """Where a model is on the live page, as seen from this machine; None without a page, or a port known beforehand."""
+    web = settings.web
+    if not web.enabled or not web.port:
+        return None
+    host = "localhost" if web.host in {"0.0.0.0", "::"} else f"[{web.host}]" if ":" in web.host else web.host  # noqa: S104
+    return f"http://{host}:{web.port}/models/{model}"
 
 
 def job_content(
@@ -79,6 +92,7 @@ def job_content(
         "answers": str(settings.answers),
         "cache": str(settings.state / "cache"),
         "key_folder": str(key_folder),
+        "page": page_of(spec.name, settings),
         "previous_model": str(shelf.version(shelf.current) / "model") if shelf.current else None,
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),

@@ -1,8 +1,8 @@
 """A training job: its record and the moves between its states. Pure.
 
 claimed -> annotating <-> training -> publishing -> done
-   ^            any of them -> failed | cancelled | paused(reason, until)
-   +---------- paused, failed (retry), and whatever a restart finds unfinished
+   ^            any of them -> failed | cancelled | paused(reason, until) | waiting (a pilot, for its owner's word)
+   +---------- paused, failed (retry), waiting (go), and whatever a restart finds unfinished
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ class State(enum.StrEnum):
     TRAINING = "training"
     PUBLISHING = "publishing"
     PAUSED = "paused"
+    WAITING = "waiting"
+    """Its pilot is over; its owner says whether the rest is asked."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -36,8 +38,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.ANNOTATING, State.TRAINING, State.PUBLISHING, State.DONE, *_ENDS}),
     State.ANNOTATING: frozenset({State.TRAINING, State.PUBLISHING, State.CLAIMED, *_ENDS}),
     State.TRAINING: frozenset({State.ANNOTATING, State.PUBLISHING, State.CLAIMED, *_ENDS}),
-    State.PUBLISHING: frozenset({State.DONE, State.CLAIMED, *_ENDS}),
+    State.PUBLISHING: frozenset({State.DONE, State.WAITING, State.CLAIMED, *_ENDS}),
     State.PAUSED: frozenset({State.CLAIMED, State.CANCELLED, State.FAILED}),
+    State.WAITING: frozenset({State.CLAIMED, State.CANCELLED, State.FAILED}),
     State.DONE: frozenset(),
     State.FAILED: frozenset({State.CLAIMED}),
     State.CANCELLED: frozenset({State.CLAIMED}),
@@ -82,7 +85,7 @@ class Job:
     origin: str = "[]"
     """JSON: the files as they stood in the inbox; lets a restart finish the claim."""
     request: str = ""
-    """`cancel` or `retry`, as asked for on the command line and not yet done."""
+    """`cancel`, `retry` or `go`, as asked for on the command line or the page and not yet done."""
     setbacks: str = ""
     """Faults of its processes that it was tried again after, by `verdict.Setback`, joined by spaces."""
     stage_since: float = 0.0
@@ -93,6 +96,10 @@ class Job:
     overall: float | None = None
     """How much of the whole job is done, 0 to 1; with `ends_at`, when it is expected to end. None: not to be told."""
     ends_at: float | None = None
+    dismissed: bool = False
+    """Its failure has been dealt with: it is not shown among the failed ones any more."""
+    past_pilot: bool = False
+    """Its owner has seen the pilot and wants the rest."""
     created_at: float
     updated_at: float
 
@@ -107,3 +114,9 @@ class Pause:
     """Money is what is missing."""
     is_attempt: bool = True
     """Whether the run counts among those after which a job is given up."""
+
+
+def of_row(fields: dict[str, Any]) -> Job:
+    """A job from the columns of its row, its error decoded."""
+    flags = {name: bool(fields[name]) for name in ("force", "partial", "dismissed", "past_pilot")}
+    return Job(**fields | flags | {"state": State(fields["state"])})

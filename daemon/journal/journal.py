@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from daemon.errors import UnknownJobError
 from daemon.host.clock import Clock
-from daemon.journal import journal_database
+from daemon.journal import job_record, journal_database
 from daemon.journal.job_record import FINISHED, Job, State, check_move
 from daemon.journal.journal_database import JournalFile
 from daemon.journal.prediction_record import Prediction
@@ -248,6 +248,7 @@ class Journal:
                     f" WHERE {ended} ORDER BY created_at DESC LIMIT 1 OFFSET ?)",
                     (keep - 1,),
                 ).rowcount
+            connection.execute("DELETE FROM job_events WHERE job NOT IN (SELECT id FROM jobs)")
         return gone
 
     def _prune_now_and_then(self) -> None:
@@ -292,6 +293,4 @@ def _decoded(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    fields = _decoded(row)
-    fields |= {"state": State(row["state"]), "force": bool(row["force"]), "partial": bool(row["partial"])}
-    return Job(**fields)
+    return job_record.of_row(_decoded(row))

@@ -24,8 +24,8 @@ DAMAGED = f"{FILE_NAME}.damaged-"
 """How the name of one that was set aside begins."""
 
 _BUSY_TIMEOUT_SECONDS = 30.0
-_TABLES = {"jobs", "predictions", "spend", "reservations", "heartbeat"}
 Record = TypeVar("Record")
+_TABLES = {"jobs", "predictions", "spend", "reservations", "heartbeat", "job_events"}
 _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 

@@ -23,9 +23,11 @@ from freeal.table.file_formats import data_stem
 _log = structlog.get_logger(__name__)
 
 _VERSION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-ON_TOP = ("metrics.json", "report.html")
+ON_TOP = ("metrics.json", "report.html", "review_queue.csv")
+PILOTS = "pilots"
+"""Where the pilots of jobs lie that wait for their owner."""
 LANES = ("predict", "predictions", "corrections", "done", "failed")
-SWEPT = ("versions", "annotated", "predictions", "predict", "corrections")
+SWEPT = ("versions", PILOTS, "annotated", "predictions", "predict", "corrections")
 
 
 class Shelf:
@@ -54,6 +56,27 @@ class Shelf:
     def version(self, job_id: str) -> Path:
         """The folder of one version."""
         return self.folder / "versions" / job_id
+
+    def pilot(self, job_id: str) -> Path:
+        """The folder of the pilot of a job that waits for its owner, or goes on with its answers."""
+        return self.folder / PILOTS / job_id
+
+    def show_pilot(self, output: Path, *, job_id: str) -> None:
+        """Put a finished pilot where people look for it. May be repeated: where it stands, `output` may be gone."""
+        self._refuse_links()
+        pilot = self.pilot(job_id)
+        if output.is_dir():
+            if pilot.is_dir():
+                durable_file_moves.remove_folder(pilot)
+            durable_file_moves.make_folder(pilot.parent)
+            durable_file_moves.move_folder(output, pilot)
+
+    def discard_pilot(self, job_id: str) -> None:
+        """Forget a pilot: its job is over."""
+        if self.pilot(job_id).is_dir() and not self.pilot(job_id).is_symlink():
+            durable_file_moves.remove_folder(self.pilot(job_id))
+            if not any(self.pilot(job_id).parent.iterdir()):
+                self.pilot(job_id).parent.rmdir()
 
     def publish(self, output: Path, *, job_id: str, stem: str, keep_versions: int) -> None:
         """Put a finished job's output on the shelf and make it current.
@@ -117,7 +140,7 @@ class Shelf:
             raise OSError(cause.errno, cause.strerror, os.fspath(folder)) from cause
 
     def _refuse_links(self) -> None:
-        for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", *LANES))):
+        for folder in (self.folder, *(self.folder / name for name in ("versions", "annotated", PILOTS, *LANES))):
             if folder.is_symlink():
                 raise RefusedFileError("is a link, and would lead out of the models folder", where=Where(file=folder))
         for path in (self.folder / name for name in ON_TOP):

@@ -92,7 +92,8 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
         return failure_of(_the_one(error))
     if isinstance(outcome, dict):
         return Result({"budget_reached": False, "certified": outcome})
-    return Result({"budget_reached": outcome.budget_reached, "metrics": outcome.metrics})
+    content = {"budget_reached": outcome.budget_reached, "is_pilot": outcome.is_pilot, "metrics": outcome.metrics}
+    return Result(content)
 
 
 def _the_one(error: Exception) -> Exception:

@@ -32,12 +32,15 @@ class JobTasks:
         faults: FaultRegister,
         clock: Clock,
         wake: Callable[[], None],
+        announce: Callable[[Job], None],
         keeps_outcomes: bool,
     ) -> None:
-        """`keeps_outcomes`: for a run that tells them at its end; a service would gather them for years."""
+        """`announce` is told of each job whose run ended. `keeps_outcomes`: for a run that tells them at its end; a
+        service would gather them for years."""
         self._settings = settings
         self._runner, self._requests, self._journal = runner, requests, journal
         self._faults, self._clock, self._wake = faults, clock, wake
+        self._announce = announce
         self._keeps_outcomes = keeps_outcomes
         self._turns: dict[str, float] = {}
         self.wakes = Wakes(clock)
@@ -82,6 +85,7 @@ class JobTasks:
         """A job's run is over, or it never had one."""
         if self._keeps_outcomes:
             self.outcomes[job.id] = job
+        self._announce(job)
 
     async def _run(self, job: Job) -> None:
         stop = self.running[job.id]

@@ -23,9 +23,10 @@ from daemon.inbox.file_events import Watcher, WatchState
 from daemon.inbox.folder_scan import Scan, Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.cancel_and_retry import Requests
+from daemon.jobs.cancel_and_retry import Requests, go_where_told
 from daemon.jobs.exit_code import exit_code
 from daemon.jobs.finish_job import Endings
+from daemon.jobs.job_notification import JobNotifier
 from daemon.jobs.job_runner import Runner
 from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
@@ -71,6 +72,7 @@ class Service:
         requests: Requests,
         lane: PredictLane,
         notifier: Notifier,
+        told: JobNotifier,
         view: View,
         reload: Reload,
         check_lock: Callable[[], None],
@@ -81,7 +83,7 @@ class Service:
         self._scanner, self._watcher, self._notes = scanner, watcher, notes
         self._intake, self._runner, self._check_lock = intake, runner, check_lock
         self._recovery, self._requests, self._lane = recovery, requests, lane
-        self._notifier, self._endings = notifier, endings
+        self._notifier, self._endings, self._told = notifier, endings, told
         self.faults = FaultRegister()
         self._note_task = NoteTask(notes, clock=time, faults=self.faults)
         self._desk = RequestDesk(journal=journal, requests=requests, faults=self.faults, clock=time, wake=self._wake)
@@ -93,6 +95,7 @@ class Service:
             faults=self.faults,
             clock=time,
             wake=self._wake,
+            announce=told.announce,
             keeps_outcomes=once,
         )
         self._claims = Claims(intake=intake, endings=endings, lane=lane, clock=time, on_failed=self._jobs.note_end)
@@ -122,6 +125,7 @@ class Service:
                 if await self._loop.start(past, self._notifier, is_stopping=lambda: self._stopping):
                     tasks.start_soon(self._lane.run, self._wake)
                     tasks.start_soon(self._note_task.run)
+                    tasks.start_soon(self._told.run, self._wake)
                     for task in beside:
                         tasks.start_soon(self._run_beside, task)
                     self._notifier.ready()
@@ -159,6 +163,7 @@ class Service:
         self._pulse.step("taking files")
         changed = await self._claims.take(scan, goes_on=self._goes_on)
         unfinished = self._jobs.unfinished()
+        await anyio.to_thread.run_sync(go_where_told, unfinished, self._journal, self._settings)
         self._jobs.wakes.look(unfinished)
         if not self._stopping:
             self._jobs.start(tasks, unfinished, busy=self._desk.under_way)
@@ -189,7 +194,7 @@ class Service:
         return not self._stopping
 
     def _is_over(self, scan: Scan, *, changed: bool) -> bool:
-        if self._jobs.running or self._lane.is_working or self._flag.is_set():
+        if self._jobs.running or self._lane.is_working or self._told.is_busy or self._flag.is_set():
             return False
         if self._desk.under_way and not self._stopping:
             return False
@@ -239,8 +244,9 @@ class Service:
     @property
     def waiting(self) -> tuple[Waiting, ...]:
         """Every file that waits and every one that could not be taken, with the reason."""
-        seen = self.last_scan.waiting if self.last_scan else ()
-        return seen + self._claims.refusals.waiting() + self._lane.waiting()
+        return (
+            (self.last_scan.waiting if self.last_scan else ()) + self._claims.refusals.waiting() + self._lane.waiting()
+        )
 
     def _report_waiting(self, scan: Scan) -> None:
         """One line per file and reason, not one per look."""
@@ -263,7 +269,7 @@ class Service:
     def _adopt(self, settings: Settings) -> None:
         self._settings = settings
         parts = (self._scanner, self._watcher, self._notes, self._runner, self._lane, self._endings, self._jobs)
-        for part in parts:
+        for part in (*parts, self._told):
             part.adopt(settings)
         self._wake()
 

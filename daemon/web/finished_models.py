@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
+import json
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,15 @@ import structlog
 from daemon.inbox import file_stability
 from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.errors import CorruptModelError
-from freeal.report.number_format import percent
+from freeal.report import report_headline
+from freeal.report.report_headline import Headline
 from freeal.results import metrics_summary
 from freeal.spec.job_spec import NAME_PATTERN
 
 _log = structlog.get_logger(__name__)
+
+MOST_KNOWN = 5_000
+"""Versions whose figures are kept; beyond that they are read anew."""
 
 VERSION_FILES = {
     "annotated.csv": "labelled rows",
@@ -33,18 +40,38 @@ VERSION_FILES = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Model:
-    """One model folder.
+class Version:
+    """A finished version, from its metrics.json and run.json.
 
-    Of the current version: `figures` are (what, value) pairs, empty where there is none; `quality` is the one figure
-    that says how good it is, as (value, what); `rows` is how many it was made from.
+    `figures` are (what, value) pairs; `headline` says how good it is, None where that cannot be read; `labels` are
+    (name, meaning, rows) triples; `finished_at` is seconds since 1970, None where that is not known.
     """
 
     name: str
-    version: str | None
     figures: tuple[tuple[str, str], ...] = ()
-    quality: tuple[str, str] | None = None
+    headline: Headline | None = None
     rows: int = 0
+    task: str = ""
+    labels: tuple[tuple[str, str, int], ...] = ()
+    finished_at: float | None = None
+    rounds: tuple[Mapping[str, Any], ...] = ()
+    texts: int = 0
+    """Distinct ones."""
+    confidence_counts: tuple[int, ...] = ()
+    """Rows by confidence in tenths; empty where an earlier version of the software did not count them."""
+    moved: tuple[tuple[str, int, int], ...] = ()
+    """Against the version before: (label, rows gained, rows lost)."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """One model folder. `version` is the name of the current version, None where there is no finished one; `current` is
+    what it says of itself."""
+
+    name: str
+    version: str | None
+    current: Version = Version("")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,13 +89,11 @@ class Gallery:
 
     def __init__(self, models: Path) -> None:
         self._models = models
-        self._known: dict[str, tuple[tuple[str | None, int], Model]] = {}
+        self._known: dict[Path, tuple[int, Version]] = {}
 
     def models(self) -> tuple[Model, ...]:
         """Every model, by name. Folders whose name no model can have are left out."""
-        found = tuple(self._model(shelf) for shelf in self._shelves())
-        self._known = {model.name: self._known[model.name] for model in found}
-        return found
+        return tuple(self._model(shelf) for shelf in self._shelves())
 
     def shelf(self, name: str) -> Shelf | None:
         """The shelf of a name that is listed, or None: a name from outside never becomes a path."""
@@ -79,16 +104,25 @@ class Gallery:
         shelf = self.shelf(name)
         return None if shelf is None else self._model(shelf)
 
+    def versions(self, shelf: Shelf) -> tuple[Version, ...]:
+        """Every version of a model, the newest first."""
+        return tuple(self._version(shelf, name) for name in shelf.version_names())
+
     def _shelves(self) -> list[Shelf]:
         return [shelf for shelf in shelves(self._models) if re.fullmatch(NAME_PATTERN, shelf.name)]
 
     def _model(self, shelf: Shelf) -> Model:
         current = shelf.current
-        mark = (current, _written_ns(shelf.version(current) / "metrics.json") if current else 0)
-        known = self._known.get(shelf.name)
-        if known is None or known[0] != mark:
-            known = (mark, _read(shelf, current) if current else Model(shelf.name, None))
-            self._known[shelf.name] = known
+        return Model(shelf.name, current, self._version(shelf, current) if current else Version(""))
+
+    def _version(self, shelf: Shelf, name: str) -> Version:
+        folder = shelf.version(name)
+        written = _written_ns(folder / "metrics.json")
+        known = self._known.get(folder)
+        if known is None or known[0] != written:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            known = self._known[folder] = (written, _read(shelf, name))
         return known[1]
 
 
@@ -129,17 +163,45 @@ def _written_ns(path: Path) -> int:
         return 0
 
 
-def _read(shelf: Shelf, version: str) -> Model:
+def _read(shelf: Shelf, name: str) -> Version:
+    folder = shelf.version(name)
     try:
-        metrics: dict[str, Any] = metrics_summary.read_metrics(shelf.version(version))
-        figures, rows = tuple(metrics_summary.figures(metrics)), int(metrics["rows"])
+        metrics: dict[str, Any] = metrics_summary.read_metrics(folder)
+        record = _record(folder)
+        spec = record.get("spec", {})
         final = metrics["final"]
-        if "accuracy" in final:
-            low, high = (percent(bound) for bound in final["accuracy_interval"])
-            quality = (percent(final["accuracy"]), f"of the labels are right (between {low} and {high})")
-        else:
-            quality = (percent(final["llm_student_agreement"]), "agreement of language model and student")
+        meanings = spec.get("labels", {})
+        flipped = metrics.get("corrections", {}).get("flipped", {}).get("labels", {})
+        return Version(
+            name,
+            figures=tuple(metrics_summary.figures(metrics)),
+            headline=report_headline.of_metrics(metrics),
+            rows=int(metrics["rows"]),
+            texts=int(metrics["distinct_rows"]),
+            task=str(spec.get("description", "")),
+            labels=tuple((one, str(meanings.get(one, "")), int(n)) for one, n in final["label_counts"].items()),
+            finished_at=_seconds(record.get("finished")),
+            rounds=tuple(metrics["rounds"]),
+            confidence_counts=tuple(final.get("confidence_counts", ())),
+            moved=tuple((label, one["gained"], one["lost"]) for label, one in flipped.items()),
+            warnings=tuple(map(str, metrics.get("warnings", ()))),
+        )
     except (CorruptModelError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as problem:
-        _log.warning("the figures of a model cannot be read", model=shelf.name, problem=repr(problem))
-        return Model(shelf.name, version, (("figures", "cannot be read"),))
-    return Model(shelf.name, version, figures, quality, rows)
+        _log.warning("the figures of a model cannot be read", model=shelf.name, version=name, problem=repr(problem))
+        return Version(name, (("figures", "cannot be read"),))
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """run.json; empty where there is none to read: a version is shown without task and date then."""
+    try:
+        content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _seconds(iso: Any) -> float | None:
+    try:
+        return dt.datetime.fromisoformat(iso).timestamp()
+    except (TypeError, ValueError):
+        return None

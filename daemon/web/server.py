@@ -29,6 +29,7 @@ from daemon.web.live.live_feed import Feed
 from daemon.web.live.page_snapshot import Looks, Observer
 from daemon.web.pages.api_endpoints import Machine
 from daemon.web.pages.html_rendering import Pages
+from daemon.web.pages.job_page import JobPage
 from daemon.web.pages.model_page import Models
 from daemon.web.pages.new_job_page import NewJob
 from daemon.web.pages.overview_page import Overview
@@ -86,11 +87,13 @@ class LivePage:
             feed=self.feed,
             pages=pages,
             access=self.access,
+            clock=clock,
         )
         self.errands = Errands(module=review_module)
         review = Review(site, ReviewDesk(site, clock, self.errands))
+        models = Models(site, self.trial, self.uploads)
         machine = (Machine(site), PredictApi(site, self.trial))
-        groups = (Overview(site), review, Models(site, self.trial), NewJob(site, self.uploads), *machine)
+        groups = (Overview(site), JobPage(site), review, models, NewJob(site, self.uploads), *machine)
         application = Starlette(
             routes=[route for group in groups for route in group.routes()],
             exception_handlers={

@@ -24,7 +24,7 @@ from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
-from freeal.job import expected_duration
+from freeal.job import expected_duration, label_change_job
 from freeal.job.choose_implementations import open_chat_model, resolve_provider
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
@@ -89,12 +89,43 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
         return await _remote(job, checked, model)
 
 
+def _known(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: str) -> Known:
+    """What `train` would begin with: where labels changed, the answers of the version before."""
+    known = Known(confirmed=taught, taught=taught)
+    kept = label_change_job.kept(
+        job.spec,
+        pool,
+        known,
+        previous_model=job.previous_model,
+        provider=provider,
+        llm=job.llm,
+        loop=job.loop,
+        emit=ignore,
+    )
+    return known if kept is None else kept.known
+
+
+def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
+    """What a person should know beside the figures."""
+    notes = [*checked.table.dialect.notices, *checked.warnings]
+    if known.annotations:
+        notes.append(
+            f"labels changed since the last version: {len(known.open_texts):,} texts can get another one and are "
+            f"asked, {len(known.annotations) - len(known.open_texts):,} keep their answers (`force: true` asks all)"
+        )
+    if job.spec.pilot is not None and job.spec.pilot < len(checked.table.rows):
+        notes.append(f"the first {job.spec.pilot:,} rows are a pilot: it waits for your word before the rest is asked")
+    return tuple(notes)
+
+
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
     pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    known = _known(job, pool, taught, provider="local")
+    to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    answers = (Span(first, first) + later) * ((len(pool) - len(taught)) * job.loop.annotate_share)
+    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * expected_duration.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
@@ -102,7 +133,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         provider="local",
         model=job.llm.model or "packaged SmolLM2-135M-Instruct",
         rows=len(checked.table.rows),
-        warnings=(*checked.table.dialect.notices, *checked.warnings),
+        warnings=_notes(job, checked, known),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -122,7 +153,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
 
 async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
     pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
-    known = Known(confirmed=taught, taught=taught)
+    known = _known(job, pool, taught, provider=model.provider)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
         model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
@@ -148,7 +179,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         provider=model.provider,
         model=model.model,
         rows=len(checked.table.rows),
-        warnings=(*checked.table.dialect.notices, *checked.warnings),
+        warnings=_notes(job, checked, known),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),

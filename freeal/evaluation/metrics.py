@@ -119,6 +119,11 @@ def round_metrics(
     return entry | {name: round(value, 4) for name, value in known.items() if value is not None}
 
 
+def _in_tenths(confidence: Sequence[float]) -> list[int]:
+    """How many lie in each tenth from 0 to 1."""
+    return [int(number) for number in np.histogram(confidence, bins=10, range=(0.0, 1.0))[0]]
+
+
 def final_metrics(
     decisions: Sequence[Decision], pool: Pool, labels: tuple[str, ...], *, kind: Kind = "single"
 ) -> dict[str, Any]:
@@ -131,6 +136,7 @@ def final_metrics(
             [one.llm_label for one in decisions], [one.student_label for one in decisions]
         ),
         "label_counts": {label: counts.get(label, 0) for label in labels},
+        "confidence_counts": _in_tenths([one.confidence for one in per_row if one is not None]),
     }
     evaluation = Evaluation.of(pool)
     if not evaluation.pairs:

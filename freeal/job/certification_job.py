@@ -21,7 +21,8 @@ from freeal.errors import InputError, Where
 from freeal.files import atomic_write
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
-from freeal.report import certified_section, eval_results
+from freeal.report import certified_section, eval_results, report_headline
+from freeal.report.report_headline import Headline
 from freeal.results import metrics_summary, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.results.previous_version import Earlier
@@ -99,11 +100,10 @@ def publish(version: Path, certified: dict[str, Any] | None, *, copies: Sequence
     folders = [version, *(folder for folder in copies if folder.resolve() != version.resolve())]
     for folder in folders:
         if _job_of(folder / "metrics.json") == metrics["job"]:
-            _renew(folder / "report.html", certified)
             content = metrics_summary.read_metrics(folder) | {"certified": certified}
-            atomic_write.write_json(
-                folder / "metrics.json", {key: value for key, value in content.items() if value is not None}
-            )
+            content = {key: value for key, value in content.items() if value is not None}
+            _renew(folder / "report.html", certified, headline=report_headline.of_metrics(content))
+            atomic_write.write_json(folder / "metrics.json", content)
         for model in dict.fromkeys([folder / "model", folder]):
             if not model.is_symlink() and _job_of(model / "freeal.json") == metrics["job"]:
                 _renew(model / "README.md", certified)
@@ -128,7 +128,7 @@ def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
-    if known is None:
+    if known is None or run.label_changes is not None:  # its answers are about labels that meant something else
         return {}
     certified_json_file.write(folder, known)
     found = certificate.for_version(
@@ -148,13 +148,14 @@ def _figures(known: CertifiedRows, earlier: Earlier, *, version: str) -> dict[st
     )
 
 
-def _renew(path: Path, certified: dict[str, Any] | None) -> None:
+def _renew(path: Path, certified: dict[str, Any] | None, *, headline: Headline | None = None) -> None:
     if not path.is_file():
         return
     content = path.read_text(encoding="utf-8")
     put = certified_section.put_into_page if path.suffix == ".html" else certified_section.put_into_card
+    content = put(content, certified)
     with atomic_write.writing(path) as stream:
-        stream.write(put(content, certified))
+        stream.write(content if headline is None else report_headline.put_into_page(content, headline))
 
 
 def _job_of(path: Path) -> str | None:

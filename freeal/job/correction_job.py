@@ -55,6 +55,7 @@ class CorrectionJob(BaseModel):
     answers: Path
     cache: Path
     key_folder: Path
+    page: str | None = None
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()

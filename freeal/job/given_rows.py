@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from freeal.job.pilot_job import Whole
 from freeal.loop.known_labels import Known
 from freeal.pool.text_pool import Pool
 from freeal.results import correction_effects
@@ -20,7 +21,8 @@ class Given:
     text -> label), and what a person should know (`warnings`).
 
     For a run with corrections: `earlier`, the version that is corrected, and `corrected`, which texts of the pool with
-    which label.
+    which label. Where labels changed: the version `before`, its labels called as now, and what
+    `label_changes` tells of them. For a pilot: how much there is in all (`pilot_of`).
     """
 
     table: Table
@@ -29,12 +31,15 @@ class Given:
     known: Known = dataclasses.field(default_factory=Known)
     said: Mapping[str, str] = dataclasses.field(default_factory=dict)
     earlier: Earlier | None = None
+    before: Earlier | None = None
+    label_changes: Mapping[str, Any] | None = None
+    pilot_of: Whole | None = None
     corrected: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
 def corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
     """What a person's labels did, for metrics.json; None where there are none."""
     confirmed = given.known.corrected
-    if given.earlier is not None:
-        return correction_effects.made(given.corrected, confirmed, given.pool, decisions, given.earlier)
+    if (before := given.earlier or given.before) is not None:
+        return correction_effects.made(given.corrected, confirmed, given.pool, decisions, before)
     return correction_effects.kept(confirmed, given.pool) if confirmed else None

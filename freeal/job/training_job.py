@@ -17,7 +17,8 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup, write_output_folder
+from freeal.job import job_setup, label_change_job, pilot_job, write_output_folder
+from freeal.job.choose_implementations import resolve_provider
 from freeal.job.given_rows import Given, corrections
 from freeal.job.job_resources import JobResources
 from freeal.job.remaining_time import RemainingTime
@@ -44,7 +45,9 @@ class TrainingJob(BaseModel):
 
     `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
     is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
-    `previous_model` is the student of the model's last version, for `student.warm_start`; `most_at_once` caps how many
+    `previous_model` is the student of the model's last version, for `student.warm_start`; `page` is where the model is
+    on a live page; `pilot_rows` makes a pilot of so many first rows, `pilot` is
+    the folder of one whose answers are kept; `most_at_once` caps how many
     texts are computed together where an earlier run had no memory for more, and changes nothing else.
     """
 
@@ -59,6 +62,9 @@ class TrainingJob(BaseModel):
     cache: Path
     key_folder: Path
     previous_model: Path | None = None
+    page: str | None = None
+    pilot_rows: int | None = None
+    pilot: Path | None = None
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
@@ -77,11 +83,13 @@ class TrainingJob(BaseModel):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a job. `folder` holds every file of it; `budget_reached` says the results are partial."""
+    """What came of a job. `folder` holds every file of it; `budget_reached` says the results are partial, `is_pilot`
+    that they are of the first rows only."""
 
     folder: Path
     metrics: dict[str, Any]
     budget_reached: bool
+    is_pilot: bool = False
 
 
 async def train(
@@ -104,14 +112,27 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    checked = job_setup.read(job.csv, job.spec, emit=emit)
+    checked, whole = job_setup.read(job.csv, job.spec, emit=emit), None
+    if job.pilot_rows is not None:
+        checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
     pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
     pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)
-    given = Given(checked.table, pool, checked.warnings, Known(confirmed=taught | confirmed, taught=taught), said)
+    known = Known(confirmed=taught | confirmed, taught=taught)
+    given = Given(checked.table, pool, checked.warnings, known, said, pilot_of=whole)
+    if job.pilot is not None:
+        known = pilot_job.known(job.pilot, pool, known, labels=job.spec.task.names, emit=emit)
+        given = dataclasses.replace(given, known=known)
+    elif job.previous_model is not None:
+        provider: str = chat_model.provider if chat_model else ""
+        if not provider:
+            provider, _ = resolve_provider(job.llm, api_key=api_key, environ=environ, key_folder=job.key_folder)
+        given = label_change_job.applied(
+            given, job.spec, previous_model=job.previous_model, provider=provider, llm=job.llm, loop=job.loop, emit=emit
+        )
     resources = JobResources(
         emit=emit,
         api_key=api_key,
@@ -170,8 +191,10 @@ async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, 
     for warning in run.outcome_warnings:
         emit(Notice(warning))
     metrics = write_output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
+    if given.pilot_of is not None:
+        pilot_job.write(run, job.output, given.pilot_of)
     emit(Progress("writing", 0, 1, 1, "files"))
-    return Outcome(job.output, metrics, result.budget_reached)
+    return Outcome(job.output, metrics, result.budget_reached, is_pilot=given.pilot_of is not None)
 
 
 def _finished(
@@ -207,6 +230,8 @@ def _finished(
         said=given.said,
         corrections=corrections(given, decisions),
         earlier_input=given.earlier.input if given.earlier else None,
+        page=job.page,
+        label_changes=given.label_changes,
     )
 
 

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freeal.corrections.review_queue import Look
-from freeal.report import corrections_section, headline_facts, report_tables, round_chart_data, row_chart_data
+from freeal.report import (
+    corrections_section,
+    headline_facts,
+    report_headline,
+    report_tables,
+    round_chart_data,
+    row_chart_data,
+)
 from freeal.report.embedding_map import text_map
 from freeal.report.report_data import ReportData
 from freeal.report.row_arrays import Rows
@@ -28,6 +35,8 @@ def collect(
         name=run.spec.name,
         job=run.job_id,
         finished=record["finished"],
+        page=run.page or "",
+        headline=report_headline.of_metrics(metrics),
         task=run.spec.description,
         labels=tuple(run.spec.labels.items()),
         asked=(*headline_facts.asked(run), *corrections_section.facts(metrics)),
@@ -49,8 +58,10 @@ def collect(
         per_class=report_tables.per_class(run, rows),
         demonstrations=report_tables.demonstrations(run),
         suspicious=report_tables.suspicious(run, queue),
+        wrong=report_tables.wrong(run, rows),
         changes=report_tables.changes(metrics, previous),
         corrected=corrections_section.flipped(metrics),
+        moves=corrections_section.moves(metrics),
         certified=metrics.get("certified"),
         statuses=report_tables.statuses(run, rows),
         unanswered=report_tables.unanswered(run),

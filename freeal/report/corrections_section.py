@@ -9,6 +9,8 @@ from freeal.report.number_format import count
 from freeal.report.report_data import Facts, Table
 from freeal.results import metrics_summary
 
+MOST_MOVES = 30
+
 
 def facts(metrics: Mapping[str, Any]) -> Facts:
     """How many, what they changed and how right the labels were before; nothing without any."""
@@ -33,3 +35,22 @@ def flipped(metrics: Mapping[str, Any]) -> Table | None:
     rows = tuple((label, count(one["gained"]), count(one["lost"])) for label, one in labels.items())
     columns = ("label", "rows gained", "rows lost")
     return Table("Rows nobody corrected, with another label now", columns, rows, frozenset({1, 2}))
+
+
+def moves(metrics: Mapping[str, Any]) -> Table | None:
+    """From which label to which they went, the most first; None where none did."""
+    found = metrics.get("corrections", {}).get("flipped", {}).get("moves", [])
+    if not found:
+        return None
+    rows = tuple((one["from"], one["to"], count(one["rows"])) for one in found[:MOST_MOVES])
+    note = _changed(metrics.get("label_changes"))
+    return Table("Moves since the version before", ("from", "to", "rows"), rows, frozenset({2}), note)
+
+
+def _changed(changes: Mapping[str, Any] | None) -> str:
+    if changes is None:
+        return ""
+    parts = [f"{old} is called {new}" for old, new in changes["moved"].items()]
+    parts += [f"{old} was split into {' and '.join(new)}" for old, new in changes["split"].items()]
+    parts += [f"{word}: {', '.join(changes[word])}" for word in ("added", "removed", "redefined") if changes[word]]
+    return f"Labels: {'; '.join(parts)}. {count(changes['asked'])} texts were asked, {count(changes['kept'])} kept."

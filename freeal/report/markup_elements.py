@@ -20,13 +20,12 @@ def element(tag: str, attributes: Mapping[str, Value] | None = None, *children: 
 
 
 def picture(width: float, height: float, *children: str, title: str, description: str) -> Markup:
-    """A whole SVG of `width` by `height` pixels that shrinks by a quarter at most on a narrow page. A screen reader
-    gets title and description instead of it."""
+    """A whole SVG of `width` by `height` units, drawn as wide as what it stands in. A screen reader gets title and
+    description instead of it."""
     box = {
         "viewBox": f"0 0 {_written(width)} {_written(height)}",
         "role": "img",
         "aria-label": f"{title}. {description}",
-        "style": f"min-width:{_written(width * 0.75)}px;max-width:{_written(width)}px",
     }
     return element("svg", box, *children)
 

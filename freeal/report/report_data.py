@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from freeal.report.report_headline import Headline
+
 Facts = tuple[tuple[str, str], ...]
 """(what, value) pairs, in the order they are shown."""
 
@@ -139,6 +141,9 @@ class ReportData:
     name: str
     job: str
     finished: str
+    page: str
+    """Address of the model on the live page; empty where there is none."""
+    headline: Headline
     task: str
     labels: Facts
     asked: Facts
@@ -160,8 +165,10 @@ class ReportData:
     per_class: Table
     demonstrations: Table
     suspicious: Table
+    wrong: Table | None
     changes: Table | None
     corrected: Table | None
+    moves: Table | None
     certified: Mapping[str, Any] | None
     statuses: Table
     unanswered: Table | None

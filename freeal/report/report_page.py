@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from freeal.report import certified_section
+from freeal.report import certified_section, report_headline
 from freeal.report.charts.bar_chart import shares_chart, spending_chart
 from freeal.report.charts.calibration_curves import coverage_chart, reliability_chart
 from freeal.report.charts.confusion_matrix import confusion_chart
@@ -40,6 +40,8 @@ class Section:
     heading: str
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    is_folded: bool = False
+    """Whether it is opened by who wants it."""
 
 
 def render(data: ReportData) -> str:
@@ -53,26 +55,31 @@ def render(data: ReportData) -> str:
     )
     css = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
     page = environment.get_template("page.html.j2").render(
-        data=data, sections=sections(data), css=css, certified=certified_section.on_page(data.certified)
+        data=data,
+        sections=sections(data),
+        css=css,
+        certified=certified_section.on_page(data.certified),
+        headline=report_headline.on_page(data.headline),
     )
     return printable(page)
 
 
 def sections(data: ReportData) -> tuple[Section, ...]:
     """The page below its first screen, in order."""
-    since = tuple(one for one in (data.corrected, data.changes) if one)
+    since = tuple(one for one in (data.moves, data.corrected, data.changes) if one)
     changes = (Section("changes", "Since the last version", tables=since),) if since else ()
     answers = (data.statuses, *([data.unanswered] if data.unanswered else []))
     return (
         Section("rounds", "Rounds", (_scores(data), _shares(data)), (data.rounds,)),
         Section("classes", "Labels", _confusions(data), (data.per_class,)),
         Section("confidence", "Confidence", _confidence(data)),
-        Section("review", "Rows to look at", tables=(data.suspicious,)),
-        Section("texts", "Texts and demonstrations", (_map(data),), (data.demonstrations,)),
+        Section("review", "Rows to look at", tables=(*([data.wrong] if data.wrong else []), data.suspicious)),
+        Section("texts", "Texts", (_map(data),)),
         Section("answers", "Answers of the language model", _losses(data), answers),
         Section("cost", "Cost", (_spending(data),)),
         *changes,
-        Section("settings", "Settings and versions", tables=(data.settings, data.versions)),
+        Section("demonstrations", "Demonstrations", tables=(data.demonstrations,), is_folded=True),
+        Section("settings", "Settings and versions", tables=(data.settings, data.versions), is_folded=True),
     )
 
 

@@ -18,6 +18,7 @@ from freeal.results.finished_run import FinishedRun
 from freeal.types import Status
 
 MOST_LOOKS = 30
+MOST_WRONG = 50
 MOST_DEMONSTRATIONS = 100
 MOST_UNANSWERED = 30
 
@@ -110,6 +111,29 @@ def suspicious(run: FinishedRun, queue: Sequence[Look]) -> Table:
     columns = ("row", "text", "final", "confidence", "LLM", "student", "clean", "why")
     note = f"The first {len(rows)} of {len(queue)} in review_queue.csv; rows count from 1, without the header."
     return Table("Rows to look at first", columns, tuple(rows), frozenset({0, 3, 6}), note)
+
+
+def wrong(run: FinishedRun, rows: Rows) -> Table | None:
+    """Rows whose final label is not the true one, those first of which it was surest; None where nothing is known."""
+    if not rows.known.any():
+        return None
+    missed = np.flatnonzero(rows.known & rows.with_text & (rows.final != rows.truth))
+    surest = missed[np.argsort(-rows.confidence[missed], kind="stable")]
+    names = (*rows.labels, MISSING)  # NONE is the last
+    found = tuple(
+        (
+            count(int(row) + 1),
+            short(run.pool.texts[rows.index[row]]),
+            names[rows.truth[row]],
+            names[rows.final[row]],
+            percent(float(rows.confidence[row])),
+        )
+        for row in surest[:MOST_WRONG]
+    )
+    note = f"The {len(found)} of {len(missed)} that we were surest of; rows count from 1, without the header."
+    return Table(
+        "Rows whose label is wrong", ("row", "text", "truth", "final", "confidence"), found, frozenset({0, 4}), note
+    )
 
 
 def statuses(run: FinishedRun, rows: Rows) -> Table:

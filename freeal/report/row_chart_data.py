@@ -17,11 +17,12 @@ _COVERAGES = 20
 
 
 def confusions(rows: Rows) -> tuple[Confusion, ...]:
-    """Student against truth, LLM against truth, student against LLM; the first two only with ground truth."""
+    """Final labels, student and LLM against truth, student against LLM; the first three only with ground truth."""
     known, said = rows.known & rows.with_text, rows.with_text
     pairs = [("language model", rows.llm[said], "student", rows.student[said])]
     if known.any():
         pairs = [
+            ("truth", rows.truth[known], "final label", rows.final[known]),
             ("truth", rows.truth[known], "student", rows.student[known]),
             ("truth", rows.truth[known], "language model", rows.llm[known]),
             *pairs,

@@ -54,15 +54,18 @@ def _flipped(
     """Rows that nobody corrected and whose final label is another one now, with what each label gained and lost."""
     gained: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    moves: Counter[tuple[str, str]] = Counter()
     for index in pool.row_index:
         if index == EMPTY or index in confirmed or index not in before:
             continue
         now = decisions[index].label
         if now is not None and now != before[index]:
             gained[now] += 1
+            moves[before[index], now] += 1
             lost[before[index]] += 1
     labels = sorted(gained.keys() | lost.keys())
     return {
         "rows": gained.total(),
+        "moves": [{"from": old, "to": new, "rows": rows} for (old, new), rows in moves.most_common()],
         "labels": {label: {"gained": gained[label], "lost": lost[label]} for label in labels},
     }

@@ -49,7 +49,8 @@ class FinishedRun:
 
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
-    corrections of them."""
+    corrections of them. `page` is where the model is on a live page, `label_changes` says what
+    became of the labels of the version before."""
 
     job_id: str
     csv: Path
@@ -69,6 +70,8 @@ class FinishedRun:
     said: Mapping[str, str] = dataclasses.field(default_factory=dict)
     corrections: Mapping[str, Any] | None = None
     earlier_input: Mapping[str, Any] | None = None
+    page: str | None = None
+    label_changes: Mapping[str, Any] | None = None
 
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
@@ -86,7 +89,10 @@ class FinishedRun:
         store before it cost nothing and are not in it."""
         used = self.ledger.usage
         corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
-        return corrections | {
+        changes = {} if self.label_changes is None else {"label_changes": dict(self.label_changes)}
+        return {
+            **corrections,
+            **changes,
             "schema_version": SCHEMA_VERSION,
             "job": self.job_id,
             "name": self.spec.name,

@@ -93,6 +93,8 @@ def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         return []
     if "given" not in found:
         return [("labelled by a person", f"{found['texts']} texts, kept from earlier versions")]
+    if not found["given"]:  # a version in which labels changed, or were explained anew
+        return [("rows with another label than before", str(found["flipped"]["rows"]))]
     kept = f", {found['kept']} kept from earlier versions" if found["kept"] else ""
     lines = [
         ("labelled by a person", f"{found['given']} texts: {found['changed']} changed, {found['added']} new{kept}")

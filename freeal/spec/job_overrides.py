@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
 
 
-class Part(BaseModel):
-    """A part of a spec: unknown keys are errors."""
+class Overrides(BaseModel):
+    """Keys of a section of freeal.yaml, each for one job only; what is left out stays as the operator set it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class LlmOverrides(Part):
+class LlmOverrides(Overrides):
     """What one job may say about the language model. Never a URL, never a key: those are the operator's."""
 
     provider: Provider | None = None
@@ -24,7 +24,7 @@ class LlmOverrides(Part):
     concurrency: PositiveInt | None = None
 
 
-class StudentOverrides(Part):
+class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
     model: str | None = None

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveInt,
@@ -23,17 +25,19 @@ from pydantic import (
 from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec import examples_file, label_values, yaml_reader
-from freeal.spec.job_overrides import LlmOverrides, Part, StudentOverrides
-from freeal.spec.starting_example import Example, of_the_labels
+from freeal.spec import example_values, examples_file, label_change_values, label_values, yaml_reader
+from freeal.spec.example_values import Example
+from freeal.spec.job_overrides import LlmOverrides, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
-from freeal.text import label_names
 from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Kind, Label, Task
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """A model's name is also a folder's name; nothing else may choose a path."""
 
+
+FEWEST_PILOT_ROWS = 20
+"""With fewer a student learns nothing, and nothing can be said about the labels."""
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
@@ -45,6 +49,10 @@ _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 _HARM = {
     "label_column": "the truth would be shown to the models",
     "id_column": "the id would be read by the models",
@@ -52,7 +60,7 @@ _HARM = {
 }
 
 
-class Spec(Part):
+class Spec(_Part):
     """A complete, checked spec. Build it with keyword arguments, `from_dict` or `from_yaml`."""
 
     name: str = Field(
@@ -90,6 +98,16 @@ class Spec(Part):
         "demonstrations and student, and nothing is left to measure with; `split` teaches half of each label's texts "
         "and measures on the others",
     )
+    label_changes: Annotated[
+        label_change_values.Changes,
+        BeforeValidator(label_change_values.as_lists),
+        AfterValidator(label_change_values.of_the_labels),
+    ] = Field(
+        {},
+        description="what became of labels of the model's last version, where their meanings do not tell: `old: new` "
+        "(several to the same one: merged), or `old: [new, another]` (split). Only rows that can change are asked "
+        "again",
+    )
     id_column: str | None = Field(None, description="carried through, never part of the text")
     paraphrase_column: str | None = Field(
         None,
@@ -97,7 +115,10 @@ class Spec(Part):
         "both alike. Never part of the text, never sent to the language model; may be empty in some rows",
     )
     examples: Annotated[
-        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(of_the_labels)], ...],
+        tuple[
+            Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(example_values.of_the_labels)],
+            ...,
+        ],
         BeforeValidator(examples_file.as_entries),
     ] = Field(
         (),
@@ -109,6 +130,11 @@ class Spec(Part):
     )
     budget_usd: NonNegativeFloat | None = Field(
         None, description="hard cap for this job; it can lower the operator's cap, not raise it"
+    )
+    pilot: Annotated[int, Field(ge=FEWEST_PILOT_ROWS)] | None = Field(
+        None,
+        description="so many first rows end to end, at least 20; then the job waits for your word before the rest is "
+        "asked",
     )
     llm: LlmOverrides = Field(LlmOverrides(), description="for this job. Never an address, never a key")
     student: StudentOverrides = Field(StudentOverrides(), description="for this job")
@@ -171,13 +197,7 @@ class Spec(Part):
     @field_validator("examples")
     @classmethod
     def _no_contradiction(cls, examples: tuple[Example, ...]) -> tuple[Example, ...]:
-        given: dict[str, set[str]] = {}
-        for example in examples:
-            given.setdefault(" ".join(example.text.casefold().split()), set()).add(example.label)
-        torn = [(text, labels) for text, labels in given.items() if len(labels) > 1]
-        if torn:
-            said = (f"{label_names.quoted(text)} stands under {' and '.join(sorted(labels))}" for text, labels in torn)
-            raise ValueError(f"examples contradict each other: {'; '.join(said)}")
+        example_values.check_agreement(examples)
         return examples
 
     @classmethod
@@ -234,14 +254,14 @@ class Spec(Part):
         return base if self.iterations is None else base.model_copy(update={"iterations": self.iterations})
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked; `kind` is where it is
-        not the usual one, so that specs from before there were kinds keep their keys."""
-        usual = {"kind"} if self.kind == "single" else set()
-        canonical = json.dumps(self.model_dump(exclude={"force", *usual}), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the canonical form, for the job key. `force` and `pilot` are not part of what is asked; `kind` and
+        `label_changes` are where they are not the usual ones, so that specs from before there were such keep theirs."""
+        usual = {name for name, value in (("kind", "single"), ("label_changes", {})) if getattr(self, name) == value}
+        canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *usual}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _given(overrides: Part) -> dict[str, Any]:
+def _given(overrides: Overrides) -> dict[str, Any]:
     return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 

@@ -43,7 +43,7 @@ def test_from_a_dropped_table_to_a_labelled_sentence(daemon, page):
         page.goto(str(service.client.base_url))
         table = {"name": "reviews.csv", "mimeType": "text/csv", "buffer": daemon.rows(60).encode()}
         page.get_by_label("Drop a table here").set_input_files(table)
-        page.get_by_role("button", name="Describe it").click()
+        page.get_by_role("button", name="Go on").click()
         page.get_by_label("The task, in your own words").fill("Is the customer satisfied?")
         page.locator("#labels").fill("positive: satisfied\nnegative: not satisfied")
         page.get_by_label("True labels").select_option("truth")
@@ -52,7 +52,7 @@ def test_from_a_dropped_table_to_a_labelled_sentence(daemon, page):
         page.get_by_role("heading", name="The first prompt").wait_for()
         assert "thing number" in page.get_by_role("region", name="The first prompt").inner_text()
         shoot("way-2-prompt-and-cost")
-        page.get_by_role("button", name="Put both into the inbox").click()
+        page.get_by_role("button", name="Start").click()
         page.get_by_role("list", name="Jobs under way").get_by_role("link", name="reviews").wait_for()
         shoot("way-3-under-way")
         page.get_by_role("list", name="Models").get_by_role("link", name="Report").wait_for()

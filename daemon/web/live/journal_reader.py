@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from daemon.journal import job_record
+from daemon.journal.job_history import Entry, entries_of
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import FILE_NAME
 from daemon.journal.prediction_record import Prediction
@@ -52,7 +54,8 @@ class Records:
     def unfinished(self) -> tuple[Job, ...]:
         """Jobs that are not over, those that run first, else oldest first."""
         return self._jobs(
-            f"WHERE state NOT IN ({_OVER}) ORDER BY state IN ('claimed', 'paused'), state = 'paused', created_at, id"
+            f"WHERE state NOT IN ({_OVER}) ORDER BY state <> 'waiting', state IN ('claimed', 'paused'), "
+            "state = 'paused', created_at, id"
         )
 
     def finished(self, limit: int, *, states: Collection[State] = FINISHED, skip: int = 0) -> tuple[Job, ...]:
@@ -60,6 +63,18 @@ class Records:
         marks = ", ".join("?" * len(states))
         clause = f"WHERE state IN ({marks}) ORDER BY updated_at DESC, id LIMIT ? OFFSET ?"
         return self._jobs(clause, *sorted(states), limit, skip)
+
+    def failed(self, limit: int) -> tuple[Job, ...]:
+        """Jobs that failed and were not dismissed, the newest first."""
+        return self._jobs("WHERE state = 'failed' AND dismissed = 0 ORDER BY updated_at DESC, id LIMIT ?", limit)
+
+    def history(self, job_id: str) -> tuple[Entry, ...]:
+        """What a job went through, oldest first."""
+        return entries_of(self._rows("SELECT at, kind, content FROM job_events WHERE job = ? ORDER BY number", job_id))
+
+    def failed_count(self) -> int:
+        """How many failed jobs nobody has dismissed."""
+        return int(self._rows("SELECT COUNT(*) FROM jobs WHERE state = 'failed' AND dismissed = 0")[0][0])
 
     def job_counts(self) -> dict[State, int]:
         """How many jobs stand in each state; every state is there."""
@@ -93,12 +108,8 @@ class Records:
 
     def _jobs(self, clause: str, *values: Any) -> tuple[Job, ...]:
         names = {field.name for field in dataclasses.fields(Job)}
-        found = []
-        for row in self._rows(f"SELECT * FROM jobs {clause}", *values):  # noqa: S608
-            fields = {name: value for name, value in _decoded(row).items() if name in names}
-            fields |= {"state": State(row["state"]), "force": bool(row["force"]), "partial": bool(row["partial"])}
-            found.append(Job(**fields))
-        return tuple(found)
+        rows = map(_decoded, self._rows(f"SELECT * FROM jobs {clause}", *values))  # noqa: S608
+        return tuple(job_record.of_row({name: row[name] for name in row if name in names}) for row in rows)
 
     def _rows(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         with self._mutex:

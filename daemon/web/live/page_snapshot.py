@@ -52,6 +52,8 @@ class Snapshot:
     at: float
     jobs: tuple[Job, ...]
     failed: tuple[Job, ...]
+    failed_in_all: int
+    """Those that nobody has dismissed; `failed` are the newest of them."""
     finished: tuple[Job, ...]
     job_counts: dict[State, int]
     predictions: tuple[Prediction, ...]
@@ -93,6 +95,7 @@ class Observer:
             at=now,
             jobs=read.jobs,
             failed=read.failed,
+            failed_in_all=read.failed_in_all,
             finished=read.finished,
             job_counts=read.job_counts,
             predictions=read.predictions,
@@ -125,6 +128,7 @@ class Observer:
 class _Read:
     jobs: tuple[Job, ...]
     failed: tuple[Job, ...]
+    failed_in_all: int
     finished: tuple[Job, ...]
     job_counts: dict[State, int]
     predictions: tuple[Prediction, ...]
@@ -138,7 +142,8 @@ def _read(records: Records, today: str) -> _Read:
     days = records.days(DAYS_SHOWN)
     return _Read(
         jobs=records.unfinished(),
-        failed=records.finished(FAILED_SHOWN, states=[State.FAILED]),
+        failed=records.failed(FAILED_SHOWN),
+        failed_in_all=records.failed_count(),
         finished=records.finished(FINISHED_SHOWN, states=[State.DONE, State.CANCELLED]),
         job_counts=records.job_counts(),
         predictions=records.predictions(PREDICTIONS_SHOWN),

@@ -13,10 +13,12 @@ from markupsafe import Markup, escape
 
 from daemon.journal.job_record import FINISHED, RUNNING, Job, State
 from daemon.status.status_snapshot import pace
+from daemon.terminal.duration import duration as lasting
 from daemon.terminal.stage_words import in_words
 from daemon.web.live.live_feed import View
 from daemon.web.live.page_snapshot import Snapshot
-from freeal.report.number_format import duration, printable
+from daemon.web.pages import live_charts
+from freeal.report.number_format import duration, percent, printable
 
 _HERE = Path(__file__).parents[1]
 STATIC = {
@@ -34,6 +36,7 @@ _WORDS = {
     State.TRAINING: "trains",
     State.PUBLISHING: "publishes",
     State.PAUSED: "paused",
+    State.WAITING: "waits for you",
     State.DONE: "done",
     State.FAILED: "failed",
     State.CANCELLED: "cancelled",
@@ -54,12 +57,21 @@ class Pages:
             lstrip_blocks=True,
             finalize=_finalize,
         )
-        self._environment.filters |= {"usd": usd, "time": time_element, "size": size, "one_line": one_line}
+        self._environment.filters |= {
+            "usd": usd,
+            "time": time_element,
+            "size": size,
+            "one_line": one_line,
+            "lasting": lasting,
+            "percent": percent,
+        }
         self._environment.globals |= {
             "words": _WORDS,
             "progress": progress,
             "can_cancel": can_cancel,
             "can_retry": can_retry,
+            "can_go": can_go,
+            "share_bar": live_charts.share_bar,
             "is_running": lambda job: job.state in RUNNING,
             "assets": digest,
             "short_text": short_text,
@@ -75,6 +87,7 @@ class Pages:
         """The overview, in parts."""
         parts: dict[str, str] = {
             "summary": self._parts.summary(snapshot),
+            "alerts": self._parts.alerts(snapshot),
             "waiting": self._parts.waiting(snapshot.waiting),
             "predictions": self._parts.predictions(snapshot.predictions),
             "money": self._parts.money(snapshot.money),
@@ -146,3 +159,8 @@ def can_cancel(job: Job) -> bool:
 def can_retry(job: Job) -> bool:
     """Whether it can be run again."""
     return job.state in {State.FAILED, State.CANCELLED, State.PAUSED} and job.request != "retry"
+
+
+def can_go(job: Job) -> bool:
+    """Whether its pilot waits for a word."""
+    return job.state is State.WAITING and not job.request

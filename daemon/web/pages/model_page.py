@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import anyio.to_thread
@@ -11,45 +10,49 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from daemon.inbox.folder_scan import LANES
 from daemon.outbox.model_shelf import Shelf
 from daemon.web.finished_models import (
     VERSION_FILES,
+    Gallery,
     Labelled,
     Model,
+    Version,
     is_plain,
     labelled_files,
     version_files,
 )
 from daemon.web.live.journal_reader import Records
+from daemon.web.pages import live_charts
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.review.report_links import with_row_links
 from daemon.web.security.request_guard import REPORT_POLICY
+from daemon.web.uploads.multipart_form import File, receive
+from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.upload_folders import MEGABYTE, Uploads, plain_file_name
 from daemon.web.uploads.zip_stream import zipped
 from daemon.web.warm_classifier import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from freeal.errors import FreealError
+from freeal.table.file_formats import DATA_SUFFIXES, is_data
 
 PREDICTIONS_SHOWN = 20
 FILES_SHOWN = 50
 REPORT = "report.html"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Version:
-    name: str
-    files: tuple[str, ...]
-
-
 class Models:
     """Pages and downloads. Names from an address are looked up in listings, never joined to a path."""
 
-    def __init__(self, site: Site, trial: Trial) -> None:
+    def __init__(self, site: Site, trial: Trial, uploads: Uploads) -> None:
         self._site = site
         self._trial = trial
+        self._uploads = uploads
 
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
             Route("/models/{model}", self.model),
+            Route("/models/{model}/drop", self.drop, methods=["POST"]),
             Route("/models/{model}/try", self.attempt, methods=["POST"], max_body_size=4 * MOST_CHARACTERS),
             Route("/models/{model}/versions/{version}/use", self.use, methods=["POST"], max_body_size=FORM_BYTES),
             Route("/models/{model}/versions/{version}/model.zip", self.archive),
@@ -80,6 +83,22 @@ class Models:
         typed = {key: value for key, value in form.items() if key.startswith("value") and isinstance(value, str)}
         return await self._page(request, shelf, opinion=opinion, problem=problem, typed=typed)
 
+    async def drop(self, request: Request) -> Response:
+        """Put files into the model's predict or corrections folder, as if they had been copied there."""
+        self._site.require_right(request)
+        shelf = self._shelf(request)
+        folder = await anyio.to_thread.run_sync(self._uploads.begin)
+        try:
+            most_bytes = self._site.settings.web.max_upload_mb * MEGABYTE + FORM_BYTES
+            incoming = await receive(request, folder, most_bytes=most_bytes)
+            self._site.require_own_form(request, incoming.fields.get("form_token", ""))
+            lane = incoming.fields.get("lane", "")
+            await anyio.to_thread.run_sync(_put, incoming.files, shelf, lane)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._uploads.discard, folder)
+        return see_other(f"/models/{shelf.name}?dropped={lane}#labelled")
+
     async def use(self, request: Request) -> Response:
         """Make an earlier version the current one."""
         await self._site.form(request)
@@ -99,9 +118,14 @@ class Models:
         model = await anyio.to_thread.run_sync(self._site.gallery.model, shelf.name)
         if model is None:
             raise _not_found()
-        versions, files = await anyio.to_thread.run_sync(_list, shelf)
+        versions, files = await anyio.to_thread.run_sync(_list, shelf, self._site.gallery)
         content = {
             "model": model,
+            "shares_picture": live_charts.shares_picture(model.current.labels) if model.version else "",
+            "rounds_picture": live_charts.rounds_picture(model.current.rounds),
+            "confidence_picture": live_charts.confidence_picture(model.current.confidence_counts),
+            "dropped": request.query_params.get("dropped", "") in LANES,
+            "waiting": [one for one in self._site.looks.waiting() if one.name.startswith(f"{shelf.name}/")],
             "versions": versions,
             "labelled": files[:FILES_SHOWN],
             "labelled_in_all": len(files),
@@ -168,13 +192,23 @@ class Models:
         return shelf.version(name)
 
 
-def _list(shelf: Shelf) -> tuple[tuple[_Version, ...], tuple[Labelled, ...]]:
-    versions = tuple(_Version(name, version_files(shelf.version(name))) for name in shelf.version_names())
+def _list(shelf: Shelf, gallery: Gallery) -> tuple[list[tuple[Version, tuple[str, ...]]], tuple[Labelled, ...]]:
+    """The versions, each with its files, and the labelled CSVs."""
+    versions = [(one, version_files(shelf.version(one.name))) for one in gallery.versions(shelf)]
     return versions, labelled_files(shelf)
 
 
 def _report(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _put(files: list[File], shelf: Shelf, lane: str) -> None:
+    """Into a lane of the model, all or none, nothing replaced. Raises `HTTPException` 400, `RefusedFileError`."""
+    if lane not in LANES:
+        raise HTTPException(400, detail="A file is dropped to be labelled, or with corrections.")
+    if not files or not all(is_data(file.name) and file.size_bytes for file in files):
+        raise HTTPException(400, detail=f"A table that is not empty is expected ({' or '.join(DATA_SUFFIXES)}).")
+    place({plain_file_name(file.name): file.path for file in files}, shelf.folder / lane)
 
 
 def _latest(records: Records, model: str) -> object:

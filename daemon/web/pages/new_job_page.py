@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,16 @@ from daemon.jobs.estimate_in_child import survey
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.web.pages import spec_form
+from daemon.web.pages.error_sentences import explained
 from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
 from daemon.web.pages.spec_form import SpecForm
-from daemon.web.uploads.multipart_form import receive
+from daemon.web.uploads.multipart_form import File, receive
 from daemon.web.uploads.place_in_inbox import place
-from daemon.web.uploads.upload_folders import MEGABYTE, Upload, Uploads
-from freeal.errors import FreealError, Problem
+from daemon.web.uploads.upload_folders import MEGABYTE, Upload, Uploads, plain_file_name
+from freeal.errors import FreealError
 from freeal.files import atomic_write
 from freeal.spec.job_spec import Spec
-from freeal.table.file_formats import DATA_SUFFIXES
+from freeal.table.file_formats import DATA_SUFFIXES, data_stem
 
 PEEK = "daemon.processes.preview_table"
 ROWS_READ = 30
@@ -47,6 +49,10 @@ class Sample:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     problem: str = ""
+    read_as: str = ""
+    """How the file was understood, in words."""
+    values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Of each column with few different values: these, the most frequent first."""
 
 
 class NewJob:
@@ -63,6 +69,7 @@ class NewJob:
         return [
             Route("/new", self.begin),
             Route("/new", self.upload, methods=["POST"]),
+            Route("/waiting", self.waiting, methods=["POST"], max_body_size=most),
             Route("/new/{upload}", self.describe),
             Route("/new/{upload}/look", self.look, methods=["POST"], max_body_size=most),
             Route("/new/{upload}/start", self.start, methods=["POST"], max_body_size=most),
@@ -82,18 +89,33 @@ class NewJob:
             incoming = await receive(request, folder, most_bytes=most_bytes)
             self._site.require_own_form(request, incoming.fields.get("form_token", ""))
             upload = await anyio.to_thread.run_sync(self._uploads.keep, folder, incoming.files)
+            if upload is None:
+                await anyio.to_thread.run_sync(_put_as_they_are, incoming.files, self._site.settings.inbox)
+                await anyio.to_thread.run_sync(self._uploads.discard, folder)
+                return see_other("/")
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._uploads.discard, folder)
             raise
         return see_other(f"/new/{upload.id}")
 
+    async def waiting(self, request: Request) -> Response:
+        """Describe a table that waits in the inbox for its spec."""
+        wanted = text_of(await self._site.form(request), "name")
+        known = {entry.name for entry in self._site.looks.waiting() if entry.lacks_spec}
+        if wanted not in known:
+            raise HTTPException(409, detail="This file does not wait for a spec any more.")
+        upload = await anyio.to_thread.run_sync(self._uploads.describe, self._site.settings.inbox / wanted)
+        return see_other(f"/new/{upload.id}")
+
     async def describe(self, request: Request) -> Response:
-        """The form."""
+        """The form, as it was left."""
         self._site.require_right(request)
         upload = self._upload(request)
         sample = await _sample(upload)
-        form = spec_form.blank(upload.stem, sample.header, sample.rows)
+        form = await anyio.to_thread.run_sync(_draft, upload)
+        if form is None:
+            form = spec_form.blank(upload.stem, sample.header, sample.rows, values=sample.values)
         text = upload.spec.read_text("utf-8", errors="replace") if upload.has_spec else ""
         return self._page(request, upload, {"sample": sample, "form": form, "spec_text": text})
 
@@ -118,6 +140,8 @@ class NewJob:
         form = spec_form.read(fields)
         text = text_of(fields, "spec_text") if upload.has_spec else form.to_yaml()
         shown = {"sample": sample, "form": form, "spec_text": text if upload.has_spec else ""}
+        if not upload.has_spec:
+            await anyio.to_thread.run_sync(atomic_write.write_json, upload.draft, spec_form.as_fields(form))
         try:
             _check_ticks(upload, form)
             spec = await anyio.to_thread.run_sync(_write_spec, upload, text)
@@ -125,7 +149,7 @@ class NewJob:
             done: Response | dict[str, Any] = await act(upload, spec)
         except FreealError as error:
             return self._page(
-                request, upload, shown | {"problem": _explain(error, by_line=upload.has_spec)}, status=422
+                request, upload, shown | {"problem": explained(error, by_line=upload.has_spec)}, status=422
             )
         return self._page(request, upload, shown | done) if isinstance(done, dict) else done
 
@@ -137,9 +161,11 @@ class NewJob:
 
     async def _start(self, upload: Upload, spec: Spec) -> Response:
         inbox = self._site.settings.inbox
-        stem = spec.name
-        files = {f"{stem}.yaml": upload.spec, f"{stem}{upload.suffix}": upload.data}
-        await anyio.to_thread.run_sync(_put, files, inbox, stem)
+        if upload.waits_at:
+            files = {f"{data_stem(upload.data.name)}.yaml": upload.spec}
+            await anyio.to_thread.run_sync(place, files, inbox)
+        else:
+            await anyio.to_thread.run_sync(_put, _files(upload, spec.name), inbox, spec.name)
         await anyio.to_thread.run_sync(self._uploads.discard, upload.folder)
         return see_other("/")
 
@@ -150,7 +176,14 @@ class NewJob:
         return upload
 
     def _page(self, request: Request, upload: Upload, content: dict[str, Any], *, status: int = 200) -> Response:
-        blank = {"problem": "", "figures": (), "first_prompt": "", "upload": upload}
+        settings = self._site.settings
+        defaults = {
+            "provider": settings.llm.provider,
+            "iterations": settings.loop.iterations,
+            "student_mode": settings.student.mode,
+            "student_model": settings.student.model,
+        }
+        blank = {"problem": "", "figures": (), "first_prompt": "", "upload": upload, "defaults": defaults}
         return self._site.page(request, "describe.html.j2", blank | content, status=status)
 
 
@@ -162,10 +195,37 @@ async def _sample(upload: Upload) -> Sample:
         answer = await ask_once(PEEK, json.dumps(request))
         if not isinstance(answer, Result):
             error = answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
-            return Sample(problem=_explain(error))
+            return Sample(problem=explained(error))
         await anyio.to_thread.run_sync(atomic_write.write_json, kept, answer.content)
     content = json.loads(await anyio.to_thread.run_sync(kept.read_text, "utf-8"))
-    return Sample(tuple(content["header"]), tuple(tuple(row) for row in content["rows"]))
+    return Sample(
+        tuple(content["header"]),
+        tuple(tuple(row) for row in content["rows"]),
+        content["problem"],
+        content["read_as"],
+        {name: tuple(values) for name, values in content["values"].items()},
+    )
+
+
+def _draft(upload: Upload) -> SpecForm | None:
+    """What was typed before the page was loaded again; None where nothing was."""
+    try:
+        fields = json.loads(upload.draft.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return SpecForm(**fields | {"text_columns": tuple(fields["text_columns"])})
+
+
+def _files(upload: Upload, stem: str) -> dict[str, Path]:
+    """What goes into the inbox, by its name there: the examples first, the table last."""
+    _, examples = load_spec(upload.spec, csv_name=upload.file_name)
+    beside = {examples: upload.folder / examples} if examples else {}
+    return beside | {f"{stem}.yaml": upload.spec, f"{stem}{upload.suffix}": upload.data}
+
+
+def _put_as_they_are(files: list[File], inbox: Path) -> None:
+    """Whatever an inbox takes, under its own names; all or none. Raises `RefusedFileError`."""
+    place({plain_file_name(file.name): file.path for file in files}, inbox)
 
 
 def _write_spec(upload: Upload, text: str) -> Spec:
@@ -193,20 +253,3 @@ def _put(files: dict[str, Path], inbox: Path, stem: str) -> None:
     if taken:
         raise RefusedFileError(f"{taken[0]} waits in the inbox already", hint="choose another name, or wait")
     place(files, inbox)
-
-
-def _explain(error: FreealError, *, by_line: bool = True) -> str:
-    """An error without the place its file has for the moment; every problem where there are several.
-
-    Without `by_line` for a spec that the form wrote: nobody sees its lines.
-    """
-    problems = error.problems or (Problem(error.problem, error.where, error.hint),)
-    return " ".join(_sentence(one, by_line=by_line) for one in problems)
-
-
-def _sentence(problem: Problem, *, by_line: bool) -> str:
-    where = problem.where
-    parts = [f"line {where.line}"] if where.line and by_line else []
-    parts += [f"{word} {value!r}" for word, value in (("column", where.column), ("key", where.key)) if value]
-    text = f"{', '.join(parts)}: {problem.problem}." if parts else f"{problem.problem}."
-    return f"{text} To do: {problem.hint}." if problem.hint else text

@@ -1,4 +1,4 @@
-"""The overview, the jobs, and the buttons that ask for something."""
+"""The overview, the list of all jobs, and logging in."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.errors import UnknownJobError
-from daemon.jobs.cancel_and_retry import CANCEL, RETRY, ask
-from daemon.journal.job_record import Job, State
-from daemon.journal.work_folder import Workplace
 from daemon.web.pages.page_context import Site, see_other, text_of
-from freeal.spec.job_spec import Spec
 
 JOBS_PER_PAGE = 50
 
 
 class Overview:
-    """Jobs, seen together and one by one; logging in."""
+    """What is seen together; logging in."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -30,9 +25,6 @@ class Overview:
         return [
             Route("/", self.overview),
             Route("/jobs", self.jobs),
-            Route("/jobs/{job_id}", self.job),
-            Route("/jobs/{job_id}/cancel", self.cancel, methods=["POST"], max_body_size=small),
-            Route("/jobs/{job_id}/retry", self.retry, methods=["POST"], max_body_size=small),
             Route("/login", self.login, methods=["GET", "POST"], max_body_size=small),
             Route("/logout", self.logout, methods=["POST"], max_body_size=small),
             Route("/static/{name}", self.static),
@@ -58,50 +50,6 @@ class Overview:
             "has_more": len(finished) > JOBS_PER_PAGE,
         }
         return self._site.page(request, "jobs.html.j2", content)
-
-    async def job(self, request: Request) -> Response:
-        """One job."""
-        job = await self._job(request)
-        spec = Spec.model_validate_json(job.spec) if job.spec else None
-        model = await anyio.to_thread.run_sync(self._site.gallery.model, job.name)
-        version = (await self._site.feed.view())[2]
-        content = {"job": job, "spec": spec, "model": model, "version": version, "places": self._places(job)}
-        return self._site.page(request, "job.html.j2", content)
-
-    def _places(self, job: Job) -> list[tuple[str, str]]:
-        """Where its files are, in words."""
-        settings = self._site.settings
-        if job.state is State.DONE:
-            return [
-                ("results", str(settings.models / job.name)),
-                ("inputs", str(Workplace(settings, job.id).done)),
-            ]
-        if job.state in {State.FAILED, State.CANCELLED}:
-            return [("inputs and ERROR.txt", str(Workplace(settings, job.id).failed))]
-        return []
-
-    async def cancel(self, request: Request) -> Response:
-        """Ask to give a job up."""
-        return await self._ask(request, CANCEL)
-
-    async def retry(self, request: Request) -> Response:
-        """Ask to run a job again."""
-        return await self._ask(request, RETRY)
-
-    async def _ask(self, request: Request, wish: str) -> Response:
-        await self._site.form(request)
-        job = await self._job(request)
-        try:
-            await anyio.to_thread.run_sync(ask, self._site.journal, job.id, wish)
-        except UnknownJobError as problem:
-            raise HTTPException(409, detail=str(problem)) from problem
-        return see_other(f"/jobs/{job.id}")
-
-    async def _job(self, request: Request) -> Job:
-        job = await anyio.to_thread.run_sync(self._site.records.job, request.path_params["job_id"])
-        if job is None:
-            raise HTTPException(404, detail="There is no such job.")
-        return job
 
     async def login(self, request: Request) -> Response:
         """Ask for the token; with it, let the browser act."""

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from daemon.config import Loaded, Settings
+from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
 from daemon.web.finished_models import Gallery
 from daemon.web.live.journal_reader import Records
@@ -39,11 +40,16 @@ class Site:
     feed: Feed
     pages: Pages
     access: Access
+    clock: Clock
 
     @property
     def settings(self) -> Settings:
         """Those in force: the service may have read them again."""
         return self.looks.settings()
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.clock.wall()
 
     def may_act(self, request: Request) -> bool:
         """Whether this visitor may change anything."""

@@ -44,11 +44,102 @@ function update({ parts, lists }) {
   }
 }
 
+// A notification when a job is over or waits for somebody: what was shown as under way before, and is not now.
+const ENDS = { done: "is done", failed: "has failed", waiting: "waits for you" };
+
+function tellOfEnds(parts) {
+  if (!("Notification" in window) || Notification.permission !== "granted") return;
+  for (const [name, html] of Object.entries(parts)) {
+    if (!name.startsWith("job-")) continue;
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    const chip = fresh.querySelector(".chip");
+    const state = chip && [...chip.classList].find((word) => word in ENDS);
+    const before = shownStates.get(name);
+    shownStates.set(name, chip ? chip.className : "");
+    if (!state || before === undefined || before === chip.className) continue;
+    const model = fresh.querySelector(".name");
+    new Notification(`${model ? model.textContent : "A job"} ${ENDS[state]}`, { tag: name });
+  }
+}
+
+const shownStates = new Map();
+
+function rememberStates() {
+  for (const part of document.querySelectorAll('[data-part^="job-"]')) {
+    const chip = part.querySelector(".chip");
+    shownStates.set(part.dataset.part, chip ? chip.className : "");
+  }
+  const { watch } = document.body.dataset;
+  const chip = document.querySelector(".summary .chip");
+  if (watch && chip) shownStates.set(watch, chip.className);
+}
+
+function offerToTell() {
+  const button = document.getElementById("tell");
+  if (!button || !("Notification" in window) || Notification.permission !== "default") return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await Notification.requestPermission();
+    button.hidden = true;
+  });
+}
+
+// What is typed outlives a reload: kept for this tab until the form has done its work.
+function keepTyped() {
+  for (const form of document.querySelectorAll("form[data-keep]")) {
+    const place = `typed ${location.pathname.replace(/\/(look|quote|try|rerun|start)$/, "")}`;
+    const fields = () => [...form.elements].filter((one) => one.name && !["hidden", "file"].includes(one.type));
+    const asShown = JSON.stringify(valuesOf(fields()));
+    const kept = JSON.parse(sessionStorage.getItem(place) || "null");
+    if (kept && kept.asShown === asShown) restore(fields(), kept.values);
+    form.addEventListener("input", () => {
+      sessionStorage.setItem(place, JSON.stringify({ asShown, values: valuesOf(fields()) }));
+    });
+    form.addEventListener("submit", () => sessionStorage.removeItem(place));
+  }
+}
+
+const ticks = (one) => one.type === "checkbox" || one.type === "radio";
+const valuesOf = (fields) => fields.map((one) => (ticks(one) ? one.checked : one.value));
+
+function restore(fields, values) {
+  if (values.length !== fields.length) return;
+  fields.forEach((one, place) => {
+    if (ticks(one)) one.checked = values[place];
+    else one.value = values[place];
+  });
+}
+
+// The values of a column of true labels are labels to start from.
+function offerLabels() {
+  const column = document.getElementById("label_column");
+  const offer = document.getElementById("offer");
+  const labels = document.getElementById("labels");
+  if (!column || !offer || !labels) return;
+  const values = () => (column.selectedOptions[0] && column.selectedOptions[0].dataset.values) || "";
+  const show = () => {
+    const names = values().split("\n").filter(Boolean);
+    offer.hidden = !names.length || labels.value.trim() === values();
+    offer.querySelector("span").textContent = names.slice(0, 8).join(", ") + (names.length > 8 ? " …" : "");
+  };
+  column.addEventListener("change", () => {
+    if (!labels.value.trim()) labels.value = values();
+    show();
+  });
+  labels.addEventListener("input", show);
+  offer.querySelector("button").addEventListener("click", () => {
+    labels.value = values();
+    labels.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  show();
+}
+
 async function loadAgain() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   fill(document.querySelector("main"), fresh.querySelector("main").innerHTML);
+  rememberStates();
   if (!fresh.body.dataset.events) stopListening();
 }
 
@@ -64,6 +155,7 @@ function listen() {
   source.onerror = () => { offline.hidden = false; };
   source.addEventListener("parts", (event) => {
     const content = JSON.parse(event.data);
+    tellOfEnds(content.parts);
     if (!watch) update(content);
     else if (watch in content.parts) loadAgain();
   });
@@ -111,6 +203,10 @@ function showBusy() {
 }
 
 showTimes(document);
+keepTyped();
+offerLabels();
+rememberStates();
+offerToTell();
 listen();
 takeDrops();
 showBusy();

@@ -25,6 +25,7 @@ MEGABYTE = 1_000_000
 ABANDONED_SECONDS = 3600.0
 MOST_AT_ONCE = 10
 SPEC_NAME = "spec.yaml"
+EXAMPLES_SUFFIX = ".json"
 _ABOUT = "about.json"
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -40,11 +41,18 @@ class Upload:
     file_name: str
     has_spec: bool
     """Whether the spec came as a file."""
+    waits_at: str = ""
+    """Where the table stays, for one that lies in the inbox and only lacks its spec."""
 
     @property
     def data(self) -> Path:
         """The rows."""
-        return self.folder / self.file_name
+        return Path(self.waits_at) if self.waits_at else self.folder / self.file_name
+
+    @property
+    def draft(self) -> Path:
+        """What was typed so far."""
+        return self.folder / "draft.json"
 
     @property
     def spec(self) -> Path:
@@ -89,15 +97,23 @@ class Uploads:
         self._touched[folder.name] = self._clock.steady()
         return folder
 
-    def keep(self, folder: Path, files: list[File]) -> Upload:
-        """Make an upload of what was received. Raises `HTTPException` 400 where it is not one table, one spec."""
+    def keep(self, folder: Path, files: list[File]) -> Upload | None:
+        """Make an upload of what was received: a table to be described, or to be looked at with its spec. None for
+        anything else that an inbox takes, a spec alone or several tables say. Raises `HTTPException` 400."""
         tables = [file for file in files if is_data(file.name)]
         specs = [file for file in files if file.name.lower().endswith(SPEC_SUFFIXES)]
-        if len(tables) != 1 or len(specs) > 1 or len(files) != len(tables) + len(specs):
+        examples = [file for file in files if file.name.lower().endswith(EXAMPLES_SUFFIX)]
+        if not tables + specs or len(files) != len(tables) + len(specs) + len(examples):
             kinds = " or ".join(DATA_SUFFIXES)
-            raise HTTPException(400, detail=f"One table ({kinds}) is expected, and at most one spec (.yaml) with it.")
-        if not tables[0].size_bytes:
+            raise HTTPException(
+                400, detail=f"Tables ({kinds}) are expected, their specs (.yaml) and what examples these name (.json)."
+            )
+        if not all(table.size_bytes for table in tables):
             raise HTTPException(400, detail="The table is empty.")
+        if len(tables) != 1 or len(specs) > 1:
+            return None
+        for file in examples:
+            file.path.rename(folder / plain_file_name(file.name))
         shown = PurePath(tables[0].name.replace("\\", "/")).name
         suffix = suffix_of(shown)
         file_name = plain_name(shown[: -len(suffix)] + ".csv") + suffix
@@ -107,6 +123,15 @@ class Uploads:
         about: dict[str, Any] = {"shown_name": shown, "file_name": file_name, "has_spec": bool(specs)}
         atomic_write.write_json(folder / _ABOUT, about)
         return Upload(id=folder.name, folder=folder, **about)
+
+    def describe(self, path: Path) -> Upload:
+        """Make an upload of a table that waits in the inbox for its spec; it stays there. Raises `HTTPException`."""
+        folder = self.begin()
+        suffix = suffix_of(path.name)
+        file_name = plain_name(path.name[: -len(suffix)] + ".csv") + suffix
+        about = {"shown_name": path.name, "file_name": file_name, "has_spec": False, "waits_at": str(path)}
+        atomic_write.write_json(folder / _ABOUT, about)
+        return Upload(id=folder.name, folder=folder, **about)  # type: ignore[arg-type]
 
     def get(self, upload_id: str) -> Upload | None:
         """An upload by its id, or None when there is none (any more)."""
@@ -136,3 +161,10 @@ def suffix_of(name: str) -> str:
     """The ending by which a name is a table's; empty where it is none."""
     fitting = [suffix for suffix in DATA_SUFFIXES if name.lower().endswith(suffix)]
     return max(fitting, key=len, default="")
+
+
+def plain_file_name(name: str) -> str:
+    """A file's name as the browser gave it, without what no name of a file of ours may hold; its ending stays."""
+    shown = PurePath(name.replace("\\", "/")).name
+    suffix = suffix_of(shown) or PurePath(shown).suffix
+    return plain_name(shown[: -len(suffix)] + ".csv") + suffix.lower()

@@ -10,6 +10,9 @@ from markupsafe import Markup
 
 from freeal.report.markup_elements import line, text
 
+WIDTH = 420.0
+"""Of every diagram, in the units in which a letter of text is 12 high: readable on a phone, and beside another."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Frame:

@@ -18,17 +18,17 @@ def shares_chart(shares: Shares) -> tuple[Markup, Markup]:
     one grey part."""
     totals = [sum(counts[position] for _, counts in shares.bars) for position in range(len(shares.labels))]
     named = palette.ranked(totals)
-    frame = axes.Frame(120, 12, 420, _STEP * len(shares.bars))
+    frame = axes.Frame(112, 12, 286, _STEP * len(shares.bars))
     parts = axes.scale_x(frame, axes.percent_marks(0.0, 1.0, about=4), name="share of the labels given")
     for number, (who, counts) in enumerate(shares.bars):
         top = frame.top + _STEP * number
-        parts.append(text(frame.left - 8, top + 16, short(who, 18), anchor="end", css="label"))
+        parts.append(text(frame.left - 8, top + 16, short(who, 17), anchor="end", css="label"))
         parts += _cut_bar(shares, counts, named, frame, top)
     entries: list[tuple[int | None, str]] = [(place, shares.labels[label]) for place, label in enumerate(named)]
     if rest := len(shares.labels) - len(named):
         entries.append((None, f"{rest} other labels"))
     description = "; ".join(f"{who}: {_spoken(shares.labels, counts, named)}" for who, counts in shares.bars) + "."
-    svg = picture(560, frame.bottom + 42, *parts, title="Label shares", description=description)
+    svg = picture(axes.WIDTH, frame.bottom + 42, *parts, title="Label shares", description=description)
     return svg, palette.key(entries)
 
 
@@ -56,12 +56,12 @@ def _spoken(labels: tuple[str, ...], counts: tuple[int, ...], named: list[int]) 
 def spending_chart(spending: Spending) -> Markup:
     """Tokens per round, input and output, one below the other, with the dollars in words at their ends."""
     most = max((max(given, out) for _, given, out, _ in spending.bars), default=0) or 1
-    frame = axes.Frame(120, 12, 330, 40.0 * len(spending.bars), 0, most)
+    frame = axes.Frame(112, 12, 224, 40.0 * len(spending.bars), 0, most)
     marks = [(value, _thousands(value)) for value in axes.ticks(0, most, about=4)]
     parts = axes.scale_x(frame, marks, name="tokens")
     for number, (name, given, out, usd) in enumerate(spending.bars):
         top = frame.top + 40.0 * number
-        parts.append(text(frame.left - 8, top + 20, short(name, 18), anchor="end", css="label"))
+        parts.append(text(frame.left - 8, top + 20, short(name, 17), anchor="end", css="label"))
         hover = f"{name}: {count(given)} input tokens, {count(out)} output tokens, {dollars(usd)}"
         parts.append(box(frame.left, top + 2, frame.x(given) - frame.left, 14, css="c0", hover=hover))
         parts.append(box(frame.left, top + 18, frame.x(out) - frame.left, 10, css="c1", hover=hover))
@@ -70,7 +70,7 @@ def spending_chart(spending: Spending) -> Markup:
         f"{name}: {count(given)} input and {count(out)} output tokens, {dollars(usd)}"
         for name, given, out, usd in spending.bars
     )
-    return picture(560, frame.bottom + 42, *parts, title="Tokens and dollars per round", description=f"{said}.")
+    return picture(axes.WIDTH, frame.bottom + 42, *parts, title="Tokens and dollars per round", description=f"{said}.")
 
 
 def _thousands(value: float) -> str:

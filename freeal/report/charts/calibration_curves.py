@@ -14,7 +14,7 @@ from freeal.report.report_data import Bin, Coverage
 
 def reliability_chart(bins: Sequence[Bin]) -> Markup:
     """A point per bin of confidence with the 95 % interval of its accuracy; on the diagonal, confidence is honest."""
-    frame = axes.Frame(60, 30, 330, 260)
+    frame = axes.Frame(52, 30, 352, 260)
     parts = axes.scale_y(frame, axes.percent_marks(0.0, 1.0), name="right")
     parts += axes.scale_x(frame, axes.percent_marks(0.0, 1.0), name="confidence")
     parts.append(line(frame.x(0), frame.y(0), frame.x(1), frame.y(1), css="level"))
@@ -29,14 +29,14 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
         parts.append(line(x, frame.y(one.low), x, frame.y(one.high), css="spread c0"))
         parts.append(palette.marker(x, frame.y(one.right), 0, radius=4.5, hover=hover))
     said = "; ".join(f"at {percent(one.confidence)} {percent(one.right)} right" for one in bins) + "."
-    return picture(430, 335, *parts, title="Confidence against accuracy", description=said)
+    return picture(axes.WIDTH, 335, *parts, title="Confidence against accuracy", description=said)
 
 
 def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
     """Accuracy, true and expected, over the share that is labelled, with a line at the chosen one; and the key."""
     values = [value for point in coverage.points for value in point[1:] if value is not None]
     low = max(0.0, min([*values, 0.95]) - 0.05)
-    frame = axes.Frame(60, 30, 330, 260, 0.0, 1.0, low, 1.0)
+    frame = axes.Frame(52, 30, 352, 260, 0.0, 1.0, low, 1.0)
     parts = axes.scale_y(frame, axes.percent_marks(low, 1.0), name="accuracy")
     parts += axes.scale_x(frame, axes.percent_marks(0.0, 1.0), name="share of rows labelled")
     parts.append(line(frame.x(coverage.chosen), frame.top, frame.x(coverage.chosen), frame.bottom, css="mark"))
@@ -64,7 +64,7 @@ def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
             for share, value in points
         ]
     said = _described(true or expected, "true accuracy" if true else "expected accuracy")
-    svg = picture(430, 335, *parts, title="Accuracy against coverage", description=said)
+    svg = picture(axes.WIDTH, 335, *parts, title="Accuracy against coverage", description=said)
     return svg, palette.key(key)
 
 

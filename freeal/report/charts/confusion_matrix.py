@@ -6,21 +6,27 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from freeal.report.charts import axes
 from freeal.report.markup_elements import Value, element, picture, text
 from freeal.report.number_format import count, middle_out, percent
 from freeal.report.report_data import Confusion
 
-_NAME_LENGTH = 17
-_NAME_WIDTH = 130.0
+_NAME_LENGTH = 15
+_NAME_WIDTH = 112.0
 _SHADES = 5
 _FIELDS = {"truth": "truth", "final label": "label", "language model": "llm", "student": "student"}
 """Who said it, and what the live page calls that (daemon/web/review/rows_page.py)."""
+_LEAST_CELL = 24.0
+_UPRIGHT = 4
+"""Up to so many labels have room for their names side by side."""
 
 
 def confusion_chart(confusion: Confusion) -> Markup:
     """A square per pair of labels, shaded by its share of its row, with the count in it; the diagonal is agreement."""
     size = len(confusion.labels)
-    cell = min(90.0, max(24.0, 330.0 / size))
+    right = 64.0 if size > _UPRIGHT else 4.0  # turned names lean out of the frame
+    cell = max(_LEAST_CELL, min(90.0, (axes.WIDTH - _NAME_WIDTH - right) / size))
+    width = max(axes.WIDTH, _NAME_WIDTH + cell * size + right)
     head = 42.0 if cell >= 60.0 else _NAME_WIDTH
     parts = [
         text(_NAME_WIDTH, 14, f"{confusion.across} →", css="axis"),
@@ -37,8 +43,7 @@ def confusion_chart(confusion: Confusion) -> Markup:
             parts.append(_cell(confusion, (i, j), number, of=sum(row), place=place))
     said = _described(confusion)
     title = f"{confusion.down} against {confusion.across}"
-    right = 4.0 if cell >= 60.0 else 64.0  # turned names lean out of the frame
-    return picture(_NAME_WIDTH + cell * size + right, head + cell * size + 4, *parts, title=title, description=said)
+    return picture(width, head + cell * size + 4, *parts, title=title, description=said)
 
 
 def _column_name(label: str, middle: float, head: float, *, upright: bool) -> Markup:

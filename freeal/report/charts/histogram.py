@@ -14,10 +14,10 @@ def histogram_chart(histogram: Histogram) -> tuple[Markup, Markup]:
     """Stacked bars with a dashed line at the mark, and their key."""
     bins = len(histogram.edges) - 1
     heights = [sum(counts[number] for _, counts in histogram.series) for number in range(bins)]
-    frame = axes.Frame(60, 30, 480, 190, histogram.edges[0], histogram.edges[-1], 0, max([*heights, 1]))
+    frame = axes.Frame(48, 30, 358, 190, histogram.edges[0], histogram.edges[-1], 0, max([*heights, 1]))
     marks = [(value, count(value)) for value in axes.ticks(0, frame.high_y) if value == int(value)]
     parts = axes.scale_y(frame, marks, name=f"{histogram.unit}s")
-    across = [(value, f"{value:.3g}") for value in axes.ticks(frame.low_x, frame.high_x, about=8)]
+    across = [(value, f"{value:.3g}") for value in axes.ticks(frame.low_x, frame.high_x, about=6)]
     parts += axes.scale_x(frame, across, name=histogram.what)
     for number in range(bins):
         left, right = frame.x(histogram.edges[number]), frame.x(histogram.edges[number + 1])
@@ -37,5 +37,5 @@ def histogram_chart(histogram: Histogram) -> tuple[Markup, Markup]:
         anchor, shift = ("end", -5) if far_right else ("start", 5)
         parts.append(text(x + shift, frame.top + 10, histogram.mark_name, anchor=anchor, css="label"))
     said = "; ".join(f"{name}: {plural(sum(counts), histogram.unit)}" for name, counts in histogram.series) + "."
-    svg = picture(560, 265, *parts, title=f"Histogram: {histogram.what}", description=said)
+    svg = picture(axes.WIDTH, 265, *parts, title=f"Histogram: {histogram.what}", description=said)
     return svg, palette.key([(place, name) for place, (name, _) in enumerate(histogram.series)])

@@ -19,7 +19,7 @@ def scores_chart(scores: Scores) -> Markup:
     known += [value for _, value in scores.levels]
     low, high = _range(known)
     first = scores.rounds[0] if len(scores.rounds) > 1 else scores.rounds[0] - 1  # a single one stands at the right
-    frame = axes.Frame(52, 30, 300, 230, first, scores.rounds[-1], low, high)
+    frame = axes.Frame(46, 30, 196, 230, first, scores.rounds[-1], low, high)
     parts = axes.scale_y(frame, axes.percent_marks(low, high, about=8), name=scores.measure)
     parts += axes.scale_x(frame, [(number, str(number)) for number in scores.rounds], name="round")
     ends: list[tuple[float, float, str, int]] = []
@@ -38,7 +38,7 @@ def scores_chart(scores: Scores) -> Markup:
         final = next(value for value in reversed(one.values) if value is not None)
         ends.append((points[-1][0], points[-1][1], f"{one.name} {percent(final)}", position))
     parts += _named(ends, frame)
-    return picture(560, 305, *parts, title=f"{scores.measure} per round", description=described(scores))
+    return picture(axes.WIDTH, 305, *parts, title=f"{scores.measure} per round", description=described(scores))
 
 
 def _named(ends: list[tuple[float, float, str, int]], frame: axes.Frame) -> list[Markup]:
@@ -46,7 +46,7 @@ def _named(ends: list[tuple[float, float, str, int]], frame: axes.Frame) -> list
     parts = []
     for (x, y, wording, position), height in zip(ends, heights, strict=True):
         parts.append(line(x + 4, y, frame.right + 12, height, css=f"leader c{position % 7}"))
-        parts.append(text(frame.right + 16, height + 4, short(wording, 30), css="label"))
+        parts.append(text(frame.right + 16, height + 4, short(wording, 24), css="label"))
     return parts
 
 

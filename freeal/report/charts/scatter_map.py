@@ -17,8 +17,8 @@ def map_chart(text_map: TextMap) -> tuple[Markup, Markup]:
     named = palette.ranked(totals)
     place = {label: position for position, label in enumerate(named)}
     across, up = [point.x for point in points] or [0.0], [point.y for point in points] or [0.0]
-    frame = axes.Frame(14, 14, 672, 372, min(across), max(across), min(up), max(up))
-    parts = [box(0.5, 0.5, 699, 399, css="sheet")]
+    frame = axes.Frame(12, 12, 396, 316, min(across), max(across), min(up), max(up))
+    parts = [box(0.5, 0.5, 419, 339, css="sheet")]
     ordered = sorted(points, key=lambda point: point.demonstration)
     parts += [_dot(point, frame, place, text_map.labels) for point in ordered]
     entries: list[tuple[int | None, str]] = [(position, text_map.labels[label]) for label, position in place.items()]
@@ -29,7 +29,7 @@ def map_chart(text_map: TextMap) -> tuple[Markup, Markup]:
         f"{plural(len(points), 'text')} of {text_map.of} by the two directions in which the student's embeddings "
         f"differ most ({percent(text_map.explained)} of the variance); {plural(shown, 'demonstration')} marked."
     )
-    svg = picture(700, 400, *parts, title="Map of the texts", description=said)
+    svg = picture(axes.WIDTH, 340, *parts, title="Map of the texts", description=said)
     return svg, palette.key(entries)
 
 
@@ -40,7 +40,7 @@ def _dot(point: Point, frame: axes.Frame, place: dict[int, int], labels: tuple[s
         frame.x(point.x),
         frame.y(point.y),
         None if point.label is None else place.get(point.label),
-        radius=6.0 if point.demonstration else 2.6,
+        radius=4.5 if point.demonstration else 2.0,
         css="ringed" if point.demonstration else "dot",
         hover=f"{mark}{label}: {point.text}",
     )

@@ -215,7 +215,7 @@ def test_it_works_without_scripts(stage, served, browser):
     page.get_by_label("Drop a table here").set_input_files(
         {"name": "a.csv", "mimeType": "text/csv", "buffer": b"text\nx\n"}
     )
-    page.get_by_role("button", name="Describe it").click()
+    page.get_by_role("button", name="Go on").click()
     assert page.get_by_label("The task, in your own words").is_visible()
 
 
@@ -235,11 +235,11 @@ def test_files_are_dropped_on_the_page(stage, served, browser):
     page.get_by_label("The task, in your own words").fill("Is the customer satisfied?")
     page.locator("#labels").fill("good")
     page.get_by_label("True labels").select_option("truth")
-    page.get_by_role("button", name="Put both into the inbox").click()
+    page.get_by_role("button", name="Start").click()
     page.get_by_role("alert").get_by_text("at least 2 labels").wait_for()
     _shoot(page, "describe-problem")
     page.locator("#labels").fill("good: satisfied\nbad: not satisfied")
-    page.get_by_role("button", name="Put both into the inbox").click()
+    page.get_by_role("button", name="Start").click()
     page.get_by_role("heading", name="Overview").wait_for()
     assert ["my-reviews.csv", "my-reviews.yaml"] == sorted(path.name for path in stage.settings.inbox.iterdir())
     assert [] == [fault for fault in page.faults if "422" not in fault], "the browser notes the form that was refused"
@@ -256,7 +256,7 @@ def test_no_serious_fault_of_accessibility(stage, served, browser, axe, tmp_path
         page.get_by_label("Drop a table here").set_input_files(
             {"name": "a.csv", "mimeType": "text/csv", "buffer": b"id,text\n1,x\n"}
         )
-        page.get_by_role("button", name="Describe it").click()
+        page.get_by_role("button", name="Go on").click()
         described = page.url.removeprefix(url)
         for path in ("", f"jobs/{running.id}", "jobs", "models/reviews", "new", described, "nothing"):
             page.goto(url + path)

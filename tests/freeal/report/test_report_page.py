@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 
 from freeal.corrections.review_queue import review_queue
 from freeal.report.collect_report import collect
+from freeal.report.report_headline import Headline, of_metrics, put_into_page
 from freeal.report.report_page import render
 
 HOSTILE = (
@@ -26,7 +28,22 @@ HOSTILE = (
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "nav", "footer", "div", "p", "a"),
     *("h1", "h2", "h3", "dl", "dt", "dd", "ul", "li", "bdi", "table", "caption", "thead", "tbody", "tr", "th", "td"),
-    *("figure", "figcaption", "details", "summary", "pre", "svg", "g", "text", "line", "rect", "circle", "path"),
+    *(
+        "strong",
+        "span",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "pre",
+        "svg",
+        "g",
+        "text",
+        "line",
+        "rect",
+        "circle",
+        "path",
+    ),
     "polyline",
 }
 ATTRIBUTES = {
@@ -99,7 +116,8 @@ def test_nothing_is_fetched_and_nothing_runs(finish, page_of):
     """No script, no link out, no address in the style, and a policy that forbids all of it."""
     page = page_of(finish())
     outline = Outline(page)
-    assert {"#"} == {given["href"][0] for tag, given in outline.elements if tag == "a"}
+    links = {given["href"] for tag, given in outline.elements if tag == "a"}
+    assert {"review_queue.csv"} == {link for link in links if not link.startswith("#")}
     assert set() == {name for _, given in outline.elements for name in given if name.startswith("on") or name == "src"}
     assert "url(" not in page
     assert "@import" not in page
@@ -113,13 +131,13 @@ def test_the_page_can_be_listened_to(finish, page_of):
     headings descend by one."""
     outline = Outline(page_of(finish()))
     pictures = [given for tag, given in outline.elements if tag == "svg" and "aria-hidden" not in given]
-    assert 11 == len(pictures)
+    assert 12 == len(pictures)
     assert all("img" == given["role"] and "." in given["aria-label"] for given in pictures)
     tags = [tag for tag, _ in outline.elements]
     assert tags.count("table") == tags.count("caption") > 10
     assert all(given.get("scope") in ("row", "col") for tag, given in outline.elements if tag == "th")
     ids = {given["id"] for _, given in outline.elements if "id" in given}
-    assert {given["href"][1:] for tag, given in outline.elements if tag == "a"} <= ids
+    assert {given["href"][1:] for tag, given in outline.elements if tag == "a" and given["href"][0] == "#"} <= ids
     levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3")]
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert "en" == next(given["lang"] for tag, given in outline.elements if tag == "html")
@@ -146,6 +164,65 @@ def test_the_first_screen_without_ground_truth(finish, page_of):
     assert f"{run.metrics()['final']['llm_student_agreement'] * 100:.1f} %" in first
     assert "Reliability" not in page
     assert "Truth against" not in page
+
+
+def test_the_headline_is_an_accuracy_where_one_was_measured_and_says_so_where_none_was(finish, page_of):
+    """One number and one sentence, before everything else; agreement is never called an accuracy."""
+    known, unknown = finish(), finish(truth=False)
+    first = page_of(known).partition('class="headline measured"')[2].partition("</p>")[0]
+    final = known.metrics()["final"]
+    assert f"<strong>{final['accuracy'] * 100:.1f} %</strong>" in first
+    assert "of the labels are right" in first
+    assert "60 rows with a true label" in first
+    other = page_of(unknown)
+    assert 'class="headline measured"' not in other
+    said = other.partition('class="headline unmeasured"')[2].partition("</p>")[0]
+    assert "<strong>60 rows</strong>" in said
+    assert "nobody has measured" in said
+
+
+def test_a_certified_figure_goes_before_one_of_true_labels(finish):
+    """A person who looked without seeing ours is the better witness; a withdrawn figure is none."""
+    metrics = finish().metrics()
+    labels = {"accuracy": 0.75, "interval": [0.7, 0.8], "looked_at": 90, "rows": 100}
+    assert "75.0 %" == of_metrics(metrics | {"certified": {"labels": labels}}).number
+    assert "75.0 %" != of_metrics(metrics | {"certified": {"withdrawn": {"texts": 1}}}).number
+
+
+def test_a_finished_page_is_given_another_headline(finish, page_of):
+    """In the place of the one it has, once."""
+    page = page_of(finish())
+    again = put_into_page(page, Headline("99.9 %", "of <all> labels", is_accuracy=True))
+    assert 1 == again.count('class="headline')
+    assert "99.9 %" in again
+    assert "of &lt;all&gt; labels" in again
+
+
+def test_wrong_rows_are_listed_and_the_final_labels_held_against_the_truth(finish, page_of):
+    """The surest mistakes first, and nothing of that where the truth is not known."""
+    run = finish()
+    page = page_of(run)
+    wrong = page.partition("Rows whose label is wrong</caption>")[2].partition("</table>")[0]
+    rows = re.findall(r'<tr><th scope="row" class="n"><bdi>(\d+)</bdi>', wrong)
+    final = run.metrics()["final"]
+    assert round(60 * (1 - final["accuracy"])) == len(rows) > 0
+    assert "Truth against final label" in page
+    assert "Rows whose label is wrong" not in page_of(finish(truth=False))
+
+
+def test_settings_demonstrations_and_prompt_are_folded(finish, page_of):
+    """Who looks for them opens them."""
+    page = page_of(finish())
+    for section in ("settings", "demonstrations", "prompt"):
+        inner = page.partition(f'<section id="{section}"')[2].partition("</section>")[0]
+        assert "<details><summary>" in inner
+
+
+def test_the_page_leads_to_the_live_page_where_there_is_one(finish, page_of):
+    """And nowhere else."""
+    run = finish()
+    address = "http://127.0.0.1:8765/models/moods"
+    assert f'href="{address}"' in page_of(dataclasses.replace(run, page=address))
 
 
 def test_many_labels_and_many_rows_stay_small(finish, page_of):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from daemon.errors import RefusedFileError
+from daemon.inbox.pairing import Waiting
 from daemon.web.uploads.place_in_inbox import place
 from daemon.web.uploads.upload_folders import ABANDONED_SECONDS, MOST_AT_ONCE
 
@@ -53,7 +54,7 @@ def test_the_form_writes_the_spec_and_both_files_reach_the_inbox(stage):
         "text_columns": ["text"],
         "label_column": "truth",
         "id_column": "id",
-        "budget_usd": "2.50",
+        "budget_usd": 2.5,
     } == yaml.safe_load((stage.settings.inbox / "reviews.yaml").read_text())
     assert [] == _uploads(stage)
     assert 404 == visitor.get(where).status_code
@@ -159,16 +160,15 @@ def test_a_table_that_cannot_be_read_is_said(stage):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ([("a.csv", CSV), ("b.csv", CSV)], "One table"),
-        ([("a.yaml", b"x: 1")], "One table"),
-        ([("a.exe", b"x")], "One table"),
-        ([("a.csv", CSV), ("a.yaml", b"x"), ("b.yml", b"x")], "One table"),
+        ([("a.exe", b"x")], "Tables ("),
+        ([("a.csv", CSV), ("a.exe", b"x")], "Tables ("),
+        ([("a.json", b"[]")], "Tables ("),
         ([("a.csv", b"")], "The table is empty"),
         ([("a.csv", CSV)] * 30, "At most 20"),
     ],
 )
 def test_what_is_no_table_is_refused_and_leaves_nothing(stage, files, says):
-    """One table, at most one spec."""
+    """Tables, specs, examples; nothing else."""
     visitor = stage.open()
     answer = visitor.post("/new", files=[("files", file) for file in files])
     assert 400 == answer.status_code
@@ -264,6 +264,106 @@ def test_without_room_on_the_disk_nothing_is_taken(stage):
     jobs = stage.settings.jobs.model_copy(update={"min_free_disk_mb": 10**9})
     stage.settings = stage.settings.model_copy(update={"jobs": jobs})
     assert 507 == _upload(stage.open()).status_code
+
+
+def test_several_files_go_straight_into_the_inbox(stage):
+    """As a folder would take them: all of them under plain names, or none."""
+    visitor = stage.open()
+    files = [("a.csv", CSV), ("my b.csv", CSV), ("a.yaml", b"x: 1")]
+    assert "/" == visitor.post("/new", files=[("files", file) for file in files]).headers["location"]
+    assert ["a.csv", "a.yaml", "my-b.csv"] == sorted(path.name for path in stage.settings.inbox.iterdir())
+    again = visitor.post("/new", files=[("files", file) for file in (("c.csv", CSV), ("a.csv", CSV))])
+    assert 409 == again.status_code
+    assert "c.csv" not in {path.name for path in stage.settings.inbox.iterdir()}
+    assert [] == _uploads(stage)
+
+
+def test_a_spec_alone_goes_into_the_inbox(stage):
+    """Its table may be there, or come later."""
+    assert 303 == stage.open().post("/new", files=[("files", ("a.yaml", b"x: 1"))]).status_code
+    assert b"x: 1" == (stage.settings.inbox / "a.yaml").read_bytes()
+
+
+def test_examples_go_along_with_the_spec_that_names_them(stage):
+    """A file of examples lies beside the spec, in the browser as in the folder."""
+    spec = b"description: d\nlabels: [good, bad]\nexamples: few.json\n"
+    examples = b'[["a good one", "good"]]'
+    files = [("reviews.csv", CSV), ("reviews.yaml", spec), ("few.json", examples)]
+    visitor = stage.open()
+    where = visitor.post("/new", files=[("files", file) for file in files]).headers["location"]
+    assert 303 == visitor.post(f"{where}/start", {"spec_text": spec.decode()}).status_code
+    assert examples == (stage.settings.inbox / "few.json").read_bytes()
+    assert {"few.json", "reviews.csv", "reviews.yaml"} == {path.name for path in stage.settings.inbox.iterdir()}
+
+
+def test_the_page_says_how_the_file_was_read(stage):
+    """Encoding, delimiter and rows, and the values of the column of true labels as labels to start from."""
+    content = "id;text;kategorie\n" + "".join(
+        f"{n};der Käse Nummer {n} war es;{'gut' if n % 3 else 'schlecht'}\n" for n in range(156)
+    )
+    visitor = stage.open()
+    page = visitor.get(_upload(visitor, content.encode("cp1252")).headers["location"]).text
+    assert "Read as cp1252, semicolons, 156 rows." in page
+    assert 'required placeholder="positive: the customer is satisfied' in page
+    assert ">gut\nschlecht</textarea>" in page
+    assert 'data-values="gut\nschlecht"' in page
+
+
+def test_a_line_further_down_that_cannot_be_read_is_said_beside_the_rows_that_can(stage):
+    """Before anything is asked."""
+    content = b"a,b\n" + b"x,1\n" * 100 + b"x,1,2,3\n"
+    visitor = stage.open()
+    page = visitor.get(_upload(visitor, content).headers["location"]).text
+    assert "The table cannot be read" in page
+    assert "line 102" in page
+    assert "<td>x</td>" in page
+
+
+def test_language_model_rounds_student_and_cap_reach_the_spec(stage):
+    """What is left empty is left out; numbers are numbers."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    more = {"iterations": "2", "llm_provider": "local", "student_mode": "frozen", "llm_model": "", "budget_usd": ""}
+    assert 303 == visitor.post(f"{where}/start", FORM | more).status_code
+    spec = yaml.safe_load((stage.settings.inbox / "reviews.yaml").read_text())
+    assert (2, {"provider": "local"}, {"mode": "frozen"}) == (spec["iterations"], spec["llm"], spec["student"])
+    assert "budget_usd" not in spec
+
+
+def test_what_was_sent_once_is_there_after_a_reload(stage):
+    """Also where it was wrong."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    assert 422 == visitor.post(f"{where}/start", FORM | {"labels": "only", "iterations": "7"}).status_code
+    page = visitor.get(where).text
+    assert "Is the customer satisfied?" in page
+    assert ">only</textarea>" in page
+    assert 'name="iterations" inputmode="numeric" value="7"' in page
+
+
+def test_a_waiting_table_is_described_where_it_waits(stage):
+    """It stays where it is; its spec comes beside it, under the name it waits for."""
+    table = stage.settings.inbox / "My Mails.csv"
+    table.write_bytes(CSV)
+    stage.waiting = (Waiting("My Mails.csv", "no spec", lacks_spec=True), Waiting("other.csv", "is empty so far"))
+    visitor = stage.open()
+    assert 1 == visitor.get("/").text.count('formaction="/waiting"')
+    where = visitor.post("/waiting", {"name": "My Mails.csv"}).headers["location"]
+    page = visitor.get(where).text
+    assert "good thing" in page
+    assert 'value="My-Mails"' in page
+    assert 303 == visitor.post(f"{where}/start", FORM | {"name": "mails"}).status_code
+    assert ["My Mails.csv", "My Mails.yaml"] == sorted(path.name for path in stage.settings.inbox.iterdir())
+    assert CSV == table.read_bytes()
+    assert "mails" == yaml.safe_load((stage.settings.inbox / "My Mails.yaml").read_text())["name"]
+
+
+@pytest.mark.parametrize("name", ["other.csv", "../secret.csv", ""])
+def test_only_a_file_that_waits_for_its_spec_is_described(stage, name):
+    """A name from outside never becomes a path."""
+    stage.waiting = (Waiting("other.csv", "is empty so far"),)
+    assert 409 == stage.open().post("/waiting", {"name": name}).status_code
+    assert [] == _uploads(stage)
 
 
 @pytest.mark.slow
