@@ -68,6 +68,7 @@ class RoundStore:
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
+                opinions=tuple(tuple(map(annotation_of, notes)) for notes in content["opinions"]),
                 settled=content["settled"],
                 **{name: arrays[name] for name in _ARRAYS},
             )
@@ -94,6 +95,7 @@ class RoundStore:
             "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
             "representatives": [dataclasses.asdict(item) for item in state.representatives],
             "metrics": state.metrics,
+            "opinions": [[dataclasses.asdict(item) for item in notes] for notes in state.opinions],
             "settled": state.settled,
             "cut_off": state.cut_off,
         }

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from freeal.loop.round_state import RoundState
 
 
-def settled(changed: int, pool_size: int, *, stop_changed_share: float) -> bool:
-    """True when fewer than `stop_changed_share` of the labels changed: another training would learn nothing new."""
-    return changed < stop_changed_share * pool_size
+def settled(changed: int, pool_size: int, *, share: float) -> bool:
+    """True when fewer than `share` of the labels changed: another training would learn nothing new."""
+    return changed < share * pool_size
 
 
 def best_round(rounds: Sequence[RoundState]) -> RoundState:

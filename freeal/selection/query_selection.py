@@ -10,6 +10,25 @@ import numpy as np
 CLUSTERS = 32
 """Regions of the embedding space a share is spread over; a share smaller than this is spread over as many."""
 
+PILOT_TEXTS = 50
+"""Of a cascade's later language model, how many texts drawn by chance it answers first. They tell how far the
+confidence so far can be believed, within about seven points."""
+
+
+def by_chance(indices: list[int], count: int, *, seed: int) -> list[int]:
+    """`count` of `indices` drawn by chance, ascending; all where there are no more."""
+    if count >= len(indices):
+        return list(indices)
+    return sorted(int(index) for index in np.random.default_rng([seed, count]).choice(indices, count, replace=False))
+
+
+def left_open(proba: np.ndarray, indices: list[int], *, threshold: float) -> list[int]:
+    """Those of `indices` whose likeliest label has at most the probability `threshold` in `proba` [n, labels], the most
+    open first."""
+    surest = proba[indices].max(axis=1)
+    order = np.argsort(surest, kind="stable")
+    return [indices[position] for position in order if surest[position] <= threshold]
+
 
 def spread(embeddings: np.ndarray, count: int, *, seed: int) -> list[int]:
     """`count` positions spread over the embeddings [n, d] like the pool itself, ascending; all where `count` is not

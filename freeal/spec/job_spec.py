@@ -26,7 +26,7 @@ from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import examples_file, label_values, yaml_reader
-from freeal.spec.job_overrides import LlmOverrides, Overrides, StudentOverrides
+from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
 from freeal.text.closest_name import nearest
@@ -39,6 +39,9 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
+
+LlmUse = Literal["cascade", "side_by_side"]
+"""How several language models share a job: each next one sees what those before it left open, or all see every text."""
 
 _IN_MEMORY = Path("the spec")
 """Stands in messages where a file would."""
@@ -141,7 +144,15 @@ class Spec(_Part):
     budget_usd: NonNegativeFloat | None = Field(
         None, description="hard cap for this job; it can lower the operator's cap, not raise it"
     )
-    llm: LlmOverrides = Field(LlmOverrides(), description="for this job. Never an address, never a key")
+    llm: OneOrSeveral = Field(
+        LlmOverrides(),
+        description="for this job. Never an address, never a key. A list, `[cheap, dear]`, asks several language models",
+    )
+    llm_use: LlmUse | None = Field(
+        None,
+        description="how several language models share the job: `cascade` (default: each next one sees only what those "
+        "before it leave open) or `side_by_side` (each is asked about everything)",
+    )
     student: StudentOverrides = Field(StudentOverrides(), description="for this job")
     csv: CsvFormat = Field(
         CsvFormat(), description="how the file is written, where that should not be found out from the file"
@@ -199,6 +210,13 @@ class Spec(_Part):
             raise ValueError(f"{use} needs a label_column that holds true labels")
         return use
 
+    @field_validator("llm_use")
+    @classmethod
+    def _several_to_use(cls, use: LlmUse | None, info: ValidationInfo) -> LlmUse | None:
+        if use is not None and isinstance(info.data.get("llm"), LlmOverrides):
+            raise ValueError(f"{use} needs several language models: llm: [the first, the next]")
+        return use
+
     @field_validator("examples")
     @classmethod
     def _no_contradiction(cls, examples: tuple[Example, ...]) -> tuple[Example, ...]:
@@ -252,9 +270,16 @@ class Spec(_Part):
         return tuple(Demonstration(example.text, example.label, "user") for example in self.examples)
 
     def llm_settings(self, base: LlmSettings) -> LlmSettings:
-        """`base` with this job's overrides; a job's budget can lower the operator's cap, never raise it."""
+        """`base` with this job's overrides (those of its first language model, where it has several); a job's budget
+        can lower the operator's cap, never raise it."""
+        return self.annotators(base)[0]
+
+    def annotators(self, base: LlmSettings) -> tuple[LlmSettings, ...]:
+        """`base` with the overrides of each language model of this job, in the order of the spec; one cap for all."""
         caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]
-        return base.model_copy(update=_given(self.llm) | {"budget_usd": min(caps, default=None)})
+        cap = {"budget_usd": min(caps, default=None)}
+        several = (self.llm,) if isinstance(self.llm, LlmOverrides) else self.llm
+        return tuple(base.model_copy(update=_given(one) | cap) for one in several)
 
     def student_settings(self, base: StudentSettings) -> StudentSettings:
         """`base` with this job's overrides."""
@@ -265,10 +290,11 @@ class Spec(_Part):
         return base if self.iterations is None else base.model_copy(update={"iterations": self.iterations})
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked; `kind` is where it is
-        not the usual one, so that specs from before there were kinds keep their keys."""
+        """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked; a key that came with a
+        later version counts where it says something, so that specs from before keep theirs."""
         usual = {"kind"} if self.kind == "single" else set()
-        canonical = json.dumps(self.model_dump(exclude={"force", *usual}), sort_keys=True, ensure_ascii=False)
+        unset = {"llm_use"} if self.llm_use is None else set()
+        canonical = json.dumps(self.model_dump(exclude={"force", *usual, *unset}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
