@@ -32,7 +32,7 @@ from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
 from freeal.loop.round_training import Opinions, RoundTraining
-from freeal.loop.stopping_criteria import best_round, settled
+from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import query_selection
 from freeal.settings import LoopSettings
@@ -144,7 +144,7 @@ class Loop:
         opinions = self._opinions(previous, answers)
         annotations = answer_ensemble.believed(opinions)
         earlier = previous.annotations if previous else self.known.annotations
-        changed = _changed(earlier or self._merged(initial.annotations, ()), annotations)
+        changed = changed_labels(earlier or self._merged(initial.annotations, ()), annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
             return await self._trained(number, answers, opinions, candidates, cost=cost, changed=changed)
         self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
@@ -195,7 +195,7 @@ class Loop:
         answers += await ask(left) if not questions.annotator.budget_reached else []
         cost.charge(place, asked=len(answers))
         opinions = self._opinions(previous, answers)
-        changed = _changed(previous.annotations, answer_ensemble.believed(opinions))
+        changed = changed_labels(previous.annotations, answer_ensemble.believed(opinions))
         return await self._trained(number, answers, opinions, candidates, cost=cost, changed=changed)
 
     async def _trained(
@@ -295,7 +295,3 @@ def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
 
 def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], names: tuple[str, ...]) -> int:
     return sum(note.label == names[int(posterior[note.index].argmax())] for note in answers)
-
-
-def _changed(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:
-    return sum(old.label != new.label for old, new in zip(before, after, strict=True))

@@ -6,6 +6,12 @@ import math
 from collections.abc import Sequence
 
 from freeal.loop.round_state import RoundState
+from freeal.types import Annotation
+
+
+def changed_labels(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:
+    """How many texts of the pool have another label than before."""
+    return sum(old.label != new.label for old, new in zip(before, after, strict=True))
 
 
 def settled(changed: int, pool_size: int, *, share: float) -> bool:
