@@ -177,6 +177,8 @@ class Annotation:
     """True when the answer was already paid for and came from the answer store."""
     weight: float = 1.0
     """How much it counts when it is pooled with other answers to the same text (aggregation/answer_ensemble.py)."""
+    earlier: tuple[str, ...] = ()
+    """Labels that the same language model gave to the text in earlier rounds, the oldest first."""
     annotator: int = 0
     """Which of a job's language models gave it: its place in their order."""
 

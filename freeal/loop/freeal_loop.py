@@ -15,7 +15,8 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from freeal.aggregation import answer_ensemble
 from freeal.aggregation.label_posterior import Evidence
@@ -28,19 +29,17 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
+from freeal.loop.opinions import Opinions, opinions
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
-from freeal.loop.round_training import Opinions, RoundTraining
+from freeal.loop.round_training import RoundTraining
 from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import query_selection
 from freeal.settings import LoopSettings
 from freeal.student.protocols import Student, Trainer
-from freeal.types import Annotation, Demonstration, Status, Task
-
-if TYPE_CHECKING:
-    import numpy as np
+from freeal.types import Annotation, Demonstration, Task
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,16 +140,16 @@ class Loop:
                 found = await questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
             answers += _of_annotator(place, found)
             cost.charge(place, asked=len(found))
-        opinions = self._opinions(previous, answers)
-        annotations = answer_ensemble.believed(opinions)
+        said = self._opinions(previous, answers)
+        annotations = answer_ensemble.believed(said)
         earlier = previous.annotations if previous else self.known.annotations
-        changed = changed_labels(earlier or self._merged(initial.annotations, ()), annotations)
+        changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
-            return await self._trained(number, answers, opinions, candidates, cost=cost, changed=changed)
+            return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
         self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
         if not answers:
             return None
-        evidence = await self.training.evidence(opinions)
+        evidence = await self.training.evidence(said)
         state = settled_round.state(
             previous,
             asked=answers,
@@ -162,7 +161,7 @@ class Loop:
             evaluation=self.evaluation,
             kind=self.task.kind,
         )
-        return self._saved(state, opinions, evidence, cost=cost, changed=changed, student=None)
+        return self._saved(state, said, evidence, cost=cost, changed=changed, student=None)
 
     async def _look(self, place: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]) -> RoundState:
         """The round of a later language model of a cascade: it answers a sample drawn by chance, which tells how far
@@ -194,22 +193,22 @@ class Loop:
         )
         answers += await ask(left) if not questions.annotator.budget_reached else []
         cost.charge(place, asked=len(answers))
-        opinions = self._opinions(previous, answers)
-        changed = changed_labels(previous.annotations, answer_ensemble.believed(opinions))
-        return await self._trained(number, answers, opinions, candidates, cost=cost, changed=changed)
+        said = self._opinions(previous, answers)
+        changed = changed_labels(previous.annotations, answer_ensemble.believed(said))
+        return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
 
     async def _trained(
         self,
         number: int,
         answers: Sequence[Annotation],
-        opinions: Opinions,
+        said: Opinions,
         shown: Sequence[Demonstration],
         *,
         cost: RoundCost,
         changed: int,
     ) -> RoundState:
-        annotations = answer_ensemble.believed(opinions)
-        evidence = await self.training.evidence(opinions)
+        annotations = answer_ensemble.believed(said)
+        evidence = await self.training.evidence(said)
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
@@ -221,26 +220,28 @@ class Loop:
             posterior=evidence.posterior(training.held_out),
             evaluation=self.evaluation,
         )
-        return self._saved(state, opinions, evidence, cost=cost, changed=changed, student=training.student)
+        return self._saved(state, said, evidence, cost=cost, changed=changed, student=training.student)
 
     def _saved(
         self,
         state: RoundState,
-        opinions: Opinions,
+        said: Opinions,
         evidence: Evidence | SeveralVoices,
         *,
         cost: RoundCost,
         changed: int,
         student: Student | None,
     ) -> RoundState:
-        state.metrics.update(changed=changed, **cost.figures(by_annotator=bool(self.further)))
+        state.metrics.update(
+            changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
+        )
         cut_off = any(annotator.budget_reached for annotator in self.annotators)
         state = dataclasses.replace(state, cut_off=cut_off)
         if self.further:
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
-            state = dataclasses.replace(state, opinions=tuple(map(tuple, opinions)))
+            state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
         self.store.save(state, student)
         return state
 
@@ -267,26 +268,28 @@ class Loop:
                 return asked_for
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
             return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
-        clean = previous.clean_probability > self.settings.clean_threshold  # 0 where there is no label
-        unclean = [index for index in asked_for if not clean[index]]
+        unclean = self._left_open(previous)
         return unclean if len(unclean) <= most else query_selection.most_open(previous.posterior, unclean, most)
 
     def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
-        """What each language model said so far, new answers among it."""
-        before: Opinions = (self.known.annotations,)
-        if previous is not None:
-            before = previous.opinions or (previous.annotations,)
-        earlier = [*before, *[()] * (len(self.annotators) - len(before))]
-        return [
-            self._merged(known, [note for note in answers if note.annotator == place])
-            for place, known in enumerate(earlier)
-        ]
+        return opinions(
+            previous,
+            answers,
+            self.known,
+            labels=self.task.names,
+            pool_size=len(self.pool),
+            models=len(self.annotators),
+        )
 
-    def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:
-        unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool))}
-        before = list((unasked | {note.index: note for note in known}).values())
-        merged = answer_ensemble.merge(before, answers, labels=self.task.names, pool_size=len(self.pool))
-        return self.known.settle(merged, self.task.names)
+    def _left_open(self, state: RoundState) -> list[int]:
+        """The texts that the first language model would be asked about again after this round."""
+        return query_selection.can_change(
+            state.posterior,
+            self._askable()[0],
+            clean=state.clean_probability,
+            threshold=self.settings.clean_threshold,
+            scored=np.array([note.distribution is not None for note in state.annotations]),
+        )
 
 
 def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:

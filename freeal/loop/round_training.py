@@ -16,11 +16,9 @@ from freeal.annotation.round_annotation import Questions
 from freeal.errors import TrainingError
 from freeal.events import Emit, Progress
 from freeal.loop.known_labels import Known
+from freeal.loop.opinions import Opinions
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.types import Annotation, Status
-
-Opinions = Sequence[Sequence[Annotation]]
-"""What each language model of a job said, in their order: one annotation per pool text."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,7 +93,7 @@ def read(folder: Path) -> Earlier:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect, language_models=answers.get("language_models", 1))
+        table, given = _rows(path, dialect, language_models=content.get("language_models", 1))
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(

@@ -146,7 +146,7 @@ class Spec(_Part):
     )
     llm: OneOrSeveral = Field(
         LlmOverrides(),
-        description="for this job. Never an address, never a key. A list, `[cheap, dear]`, asks several language models",
+        description="for this job. Never an address, never a key. A list, `[cheap, dear]`: several language models",
     )
     llm_use: LlmUse | None = Field(
         None,
