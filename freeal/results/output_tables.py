@@ -27,6 +27,12 @@ COLUMN_MEANINGS = {
 }
 """Our columns of annotated.csv, in order, each in words for a user (docs/reference/columns.md)."""
 
+SEVERAL_MEANINGS = {
+    "freeal_llm_label_1": "with several language models: what the first said, `freeal_llm_label_2` the second, and so "
+    "on; empty where one was not asked. `freeal_llm_label` is then what the last one said that answered",
+}
+"""The columns behind those of a job with several language models."""
+
 ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
 
 

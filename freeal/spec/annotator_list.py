@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from freeal.settings import Provider
 from freeal.spec.validation_messages import ONE, SEVERAL
 from freeal.spec.value_faults import Fault, FaultyValueError, written
 
@@ -19,8 +20,10 @@ def kind_of(value: Any) -> str:
 
 
 def as_overrides(value: Any) -> Any:
-    """A language model that is given by its name alone, as keys with values."""
-    return {"model": value} if isinstance(value, str) else value
+    """A language model that is given by its name alone, or its provider's, as keys with values."""
+    if not isinstance(value, str):
+        return value
+    return {"provider" if value in get_args(Provider) else "model": value}
 
 
 def checked(value: Sequence[Any]) -> Sequence[Any]:

@@ -28,10 +28,11 @@ class LlmOverrides(Overrides):
 
 _Llm = Annotated[LlmOverrides, BeforeValidator(annotator_list.as_overrides)]
 OneOrSeveral = Annotated[
-    Annotated[_Llm, Tag(ONE)] | Annotated[tuple[_Llm, ...], BeforeValidator(annotator_list.checked), Tag(SEVERAL)],
+    Annotated[LlmOverrides, Tag(ONE)]
+    | Annotated[tuple[_Llm, ...], BeforeValidator(annotator_list.checked), Tag(SEVERAL)],
     Discriminator(annotator_list.kind_of),
 ]
-"""One language model, by name or by keys, or several in the order in which they are asked."""
+"""One language model by keys, or several by name or by keys, in the order in which they are asked."""
 
 
 class StudentOverrides(Overrides):

@@ -26,10 +26,10 @@ from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec import examples_file, label_values, yaml_reader
+from freeal.spec.example import Example, of_the_labels
 from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text import label_names
-from freeal.text.closest_name import nearest
 from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Kind, Label, Task
 
@@ -52,31 +52,6 @@ _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Example(_Part):
-    """One starting demonstration."""
-
-    text: Annotated[str, Field(min_length=1)]
-    label: str
-
-    @field_validator("text")
-    @classmethod
-    def _some_text(cls, text: str) -> str:
-        if not text.strip():
-            raise ValueError("an example has no text")
-        return text
-
-
-def _of_the_labels(example: Example, info: ValidationInfo) -> Example:
-    labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
-    if labels is not None and example.label not in labels:
-        guess = nearest(example.label, labels)
-        raise ValueError(
-            f"the label {example.label!r} of an example is none of the labels"
-            + (f"; did you mean {guess!r}?" if guess else "")
-        )
-    return example
 
 
 _HARM = {
@@ -131,27 +106,22 @@ class Spec(_Part):
         "both alike. Never part of the text, never sent to the language model; may be empty in some rows",
     )
     examples: Annotated[
-        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(_of_the_labels)], ...],
+        tuple[Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(of_the_labels)], ...],
         BeforeValidator(examples_file.as_entries),
     ] = Field(
         (),
         description="first demonstrations: a list of `[text, label]` or `{text: ..., label: ...}`, or the name of a "
         "JSON file beside the spec that holds such a list",
     )
-    iterations: PositiveInt | None = Field(
-        None, description="rounds at most; default: `loop.iterations` of freeal.yaml"
-    )
+    iterations: PositiveInt | None = Field(None, description="rounds at most; default: `loop.iterations`")
     budget_usd: NonNegativeFloat | None = Field(
         None, description="hard cap for this job; it can lower the operator's cap, not raise it"
     )
     llm: OneOrSeveral = Field(
-        LlmOverrides(),
-        description="for this job. Never an address, never a key. A list, `[cheap, dear]`: several language models",
+        LlmOverrides(), description="for this job. Never an address or a key. `[cheap, dear]`: several language models"
     )
     llm_use: LlmUse | None = Field(
-        None,
-        description="how several language models share the job: `cascade` (default: each next one sees only what those "
-        "before it leave open) or `side_by_side` (each is asked about everything)",
+        None, description="how they share it: `cascade`, the default: each next one sees what is left; `side_by_side`"
     )
     student: StudentOverrides = Field(StudentOverrides(), description="for this job")
     csv: CsvFormat = Field(
@@ -270,13 +240,12 @@ class Spec(_Part):
         return tuple(Demonstration(example.text, example.label, "user") for example in self.examples)
 
     def llm_settings(self, base: LlmSettings) -> LlmSettings:
-        """`base` with this job's overrides (those of its first language model, where it has several); a job's budget
-        can lower the operator's cap, never raise it."""
+        """`base` with this job's overrides, of several language models those of the first; a budget lowers the cap."""
         return self.annotators(base)[0]
 
     def annotators(self, base: LlmSettings) -> tuple[LlmSettings, ...]:
         """`base` with the overrides of each language model of this job, in the order of the spec; one cap for all."""
-        caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]
+        caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]  # never above the operator's
         cap = {"budget_usd": min(caps, default=None)}
         several = (self.llm,) if isinstance(self.llm, LlmOverrides) else self.llm
         return tuple(base.model_copy(update=_given(one) | cap) for one in several)
@@ -292,9 +261,8 @@ class Spec(_Part):
     def digest(self) -> str:
         """SHA-256 of the canonical form, for the job key. `force` is not part of what is asked; a key that came with a
         later version counts where it says something, so that specs from before keep theirs."""
-        usual = {"kind"} if self.kind == "single" else set()
-        unset = {"llm_use"} if self.llm_use is None else set()
-        canonical = json.dumps(self.model_dump(exclude={"force", *usual, *unset}), sort_keys=True, ensure_ascii=False)
+        later = {name for name in ("kind", "llm_use") if getattr(self, name) == type(self).model_fields[name].default}
+        canonical = json.dumps(self.model_dump(exclude={"force", *later}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -130,11 +130,11 @@ def _with_llm(tmp_path, text):
 
 def test_several_language_models_by_name_or_by_key(tmp_path):
     """A list names them in order, each with its own overrides and all with one cap; JSON gives the same spec back."""
-    spec = _with_llm(tmp_path, "llm: [cheap, {provider: local, concurrency: 2}]\nllm_use: side_by_side\nbudget_usd: 3")
+    spec = _with_llm(tmp_path, "llm: [cheap, local]\nllm_use: side_by_side\nbudget_usd: 3")
     base = LlmSettings(provider="openai", model="m", base_url="http://127.0.0.1:1", budget_usd=5.0)
     first, second = spec.annotators(base)
     assert ("openai", "cheap", 8, 3.0) == (first.provider, first.model, first.concurrency, first.budget_usd)
-    assert ("local", 2, 3.0) == (second.provider, second.concurrency, second.budget_usd)
+    assert ("local", 3.0) == (second.provider, second.budget_usd)
     assert first == spec.llm_settings(base)
     assert spec == Spec.model_validate_json(spec.model_dump_json())
 
@@ -143,7 +143,7 @@ def test_one_language_model_is_what_it_was(tmp_path):
     """Its digest, which says whether a job is done already, does not know of the list."""
     plain = _with_llm(tmp_path, "llm: {model: cheap}")
     assert "llm_use" not in plain.model_dump(exclude_none=True)
-    assert plain.digest() == _with_llm(tmp_path, "llm: cheap").digest()
+    assert plain.digest() == _with_llm(tmp_path, "llm: {model: cheap}\nbudget_usd: null").digest()
     assert plain.digest() != _with_llm(tmp_path, "llm: [cheap, dear]").digest()
     assert 1 == len(plain.annotators(LlmSettings()))
 
@@ -157,7 +157,7 @@ def test_one_language_model_is_what_it_was(tmp_path):
         ("llm: [a, {modle: b}]", "llm.1.modle", "unknown key", "did you mean 'mode'?"),
         ("llm: {modle: b}", "llm.modle", "unknown key", "did you mean 'mode'?"),
         ("llm: [a, b]\nllm_use: vote", "llm_use", "must be one of 'cascade', 'side_by_side', found 'vote'", ""),
-        ("llm: a\nllm_use: cascade", "llm_use", "cascade needs several language models", ""),
+        ("llm: {model: a}\nllm_use: cascade", "llm_use", "cascade needs several language models", ""),
     ],
 )
 def test_what_is_no_list_of_language_models(tmp_path, text, key, problem, hint):
