@@ -7,7 +7,7 @@ import dataclasses
 import errno
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -47,7 +47,7 @@ from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.web_enabled import opened
 from freeal.errors import ConfigError, Where
-from freeal.job.choose_implementations import resolve_provider
+from freeal.job.choose_implementations import network_provider, resolve_annotators
 from freeal.settings import LlmSettings
 
 _log = structlog.get_logger(__name__)
@@ -162,7 +162,7 @@ def build(
         endings=endings,
         time=time,
         view=view,
-        provider_of=lambda llm: _provider(llm, loaded.base),
+        provider_of=lambda several: _provider(several, loaded.base),
         module=programs.train,
     )
     return Service(
@@ -187,9 +187,8 @@ def build(
     )
 
 
-def _provider(llm: LlmSettings, key_folder: Path) -> str:
-    provider, _ = resolve_provider(llm, api_key=None, environ=os.environ, key_folder=key_folder)
-    return provider
+def _provider(several: Sequence[LlmSettings], key_folder: Path) -> str:
+    return network_provider(resolve_annotators(several, api_key=None, environ=os.environ, key_folder=key_folder))
 
 
 def prepare_folders(settings: Settings) -> None:

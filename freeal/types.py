@@ -13,6 +13,12 @@ from typing import Literal
 Kind = Literal["single", "ordinal"]
 """What the labels are to each other: names alone, or an order from the first to the last."""
 
+LabelUse = Literal["evaluate", "teach", "split"]
+"""What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
+
+LlmUse = Literal["cascade", "side_by_side"]
+"""How several language models share a job: each next one sees what those before it left open, or all see every text."""
+
 PromptStyle = Literal["chat", "completion"]
 """`chat`: instructions and tags for a model that follows them; `completion`: a pattern a small model continues."""
 
@@ -177,6 +183,10 @@ class Annotation:
     """True when the answer was already paid for and came from the answer store."""
     weight: float = 1.0
     """How much it counts when it is pooled with other answers to the same text (aggregation/answer_ensemble.py)."""
+    earlier: tuple[str, ...] = ()
+    """Labels that the same language model gave to the text in earlier rounds, the oldest first."""
+    annotator: int = 0
+    """Which of a job's language models gave it: its place in their order."""
 
 
 Source = Literal["llm+student", "student", "llm", "abstained", "failed", "corrected"]

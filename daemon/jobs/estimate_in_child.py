@@ -13,7 +13,7 @@ from daemon.errors import ChildError
 from daemon.jobs.training_request import job_content
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from freeal.job.choose_implementations import resolve_provider
+from freeal.job.choose_implementations import resolve_annotators
 from freeal.spec.job_spec import Spec
 
 SURVEY = "daemon.processes.estimate_job"
@@ -26,10 +26,10 @@ async def survey(
 
     `folder` is where its work would lie; nothing is written. Raises `FreealError` for what would make the job fail.
     """
-    llm = spec.llm_settings(loaded.settings.llm)
-    provider, _ = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
+    several = spec.annotators(loaded.settings.llm)
+    providers = resolve_annotators(several, api_key=None, environ=environment, key_folder=loaded.base)
     job = job_content(spec.name, spec, loaded.settings, csv=csv, folder=folder, key_folder=loaded.base)
-    answer = await ask_once(SURVEY, json.dumps({"provider": provider, "job": job}))
+    answer = await ask_once(SURVEY, json.dumps({"providers": providers, "job": job}))
     if isinstance(answer, Result):
         return answer.content
     raise answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -68,7 +68,7 @@ class Runner:
         endings: Endings,
         time: Clock,
         view: View,
-        provider_of: Callable[[LlmSettings], str],
+        provider_of: Callable[[Sequence[LlmSettings]], str],
         module: str = MODULE,
     ) -> None:
         self._settings = settings
@@ -112,7 +112,7 @@ class Runner:
             job = self._journal.move(job.id, State.CLAIMED, reason="", until=None)
         await anyio.to_thread.run_sync(self._intake.settle, job)
         spec = self._spec(job)
-        provider = self._provider_of(spec.llm_settings(self._settings.llm)) if asks(job, self._settings) else LOCAL
+        provider = self._provider_of(spec.annotators(self._settings.llm)) if asks(job, self._settings) else LOCAL
         key = key_of(job, spec, self._settings, provider=provider)
         if done := await anyio.to_thread.run_sync(self._endings.already_done, job, key):
             return done

@@ -17,7 +17,7 @@ import structlog
 from daemon.errors import RefusedFileError
 from daemon.outbox import durable_file_moves
 from freeal.errors import Where
-from freeal.spec.job_spec import NAME_PATTERN
+from freeal.spec.model_name import NAME_PATTERN
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """Entry point of the dry run's look at a job: `python -m daemon.processes.estimate_job`.
 
-One line of JSON in (`{"provider": ..., "job": {...}}`, the job as a training process gets it), one answer out: what it
-would ask, cost and take. Asks nobody and is told of no key.
+One line of JSON in (`{"providers": [...], "job": {...}}`, the job as a training process gets it), one answer out:
+what it would ask, cost and take. Asks nobody and is told of no key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def survey(line: str) -> Answer:
 
         request = json.loads(line)
         job = TrainingJob.model_validate(request["job"])
-        found = anyio.run(lambda: estimate_with(job, provider=request["provider"]))
+        found = anyio.run(lambda: estimate_with(job, providers=request["providers"]))
         return Result({"figures": found.figures(), "first_prompt": found.first_prompt})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)

@@ -21,7 +21,7 @@ from freeal.errors import CorruptModelError
 from freeal.report import report_headline
 from freeal.report.report_headline import Headline
 from freeal.results import metrics_summary
-from freeal.spec.job_spec import NAME_PATTERN
+from freeal.spec.model_name import NAME_PATTERN
 
 _log = structlog.get_logger(__name__)
 
@@ -194,7 +194,7 @@ def _read(shelf: Shelf, name: str) -> Version:
 def _record(folder: Path) -> dict[str, Any]:
     """run.json; empty where there is none to read: a version is shown without task and date then."""
     try:
-        content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        content: Any = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

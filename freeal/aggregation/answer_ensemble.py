@@ -3,7 +3,8 @@
 A small model's answer hangs on which demonstrations it was shown, in which order; its mistakes differ from set to set
 while what it knows does not. Asked with several sets, and averaged in the log domain, it is right more often than with
 any one of them. How much each set counts, freeal/aggregation/learnability.py decides. Only a model that gives a
-probability for every label can be pooled like this; an instructed model's newer answer replaces its older one.
+probability for every label can be pooled like this. An instructed model's newer answer stands before its older ones,
+which are kept: where they differ it is less sure (label_posterior.py).
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
     """One annotation of the same text from several, the newest last.
 
     Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs
-    as much as all of them. Else the newest usable one; else the newest.
+    as much as all of them. Else the newest usable one, which keeps the labels of those before it; else the newest.
     """
     usable = [note for note in notes if note.label is not None]
     newest = (usable or list(notes))[-1]
     distributions = [note.distribution for note in usable if note.distribution is not None]
-    if len(usable) < 2 or len(distributions) < len(usable):
+    if len(usable) < 2:
         return newest
+    if len(distributions) < len(usable):
+        before = (label for note in usable[:-1] for label in (*note.earlier, note.label) if label is not None)
+        return dataclasses.replace(newest, earlier=(*before, *newest.earlier))
     weights = np.array([note.weight for note in usable])
     logs = np.log(np.maximum(np.array(distributions), _LEAST_PROBABILITY))
     mean = np.exp(weights @ logs / weights.sum())
@@ -56,3 +60,12 @@ def merge(
         old = merged.get(note.index)
         merged[note.index] = note if old is None else pool([old, note], labels)
     return [merged[index] for index in range(pool_size)]
+
+
+def believed(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
+    """Of several language models in the order in which they are asked, one annotation per pool text: the last usable
+    one, else the first model's. `opinions[k][index]` is what model k said."""
+    return [
+        next((note for note in reversed(notes) if note.label is not None), notes[0])
+        for notes in zip(*opinions, strict=True)
+    ]

@@ -34,6 +34,10 @@ DOUBT = 0.3
 text, most of all from hard ones, are in no estimate. Mean calibration error over 60 cells of MR and TREC (150 and 800
 texts, annotators of 65 to 96 %, five kinds of error): 0.087 without, 0.075 with it; more costs the best annotators
 points."""
+EARLIER_SHARE = 1 / 3
+"""Of an answer's likelihood, what counts for the labels that the annotator gave the text in earlier rounds, with other
+demonstrations. Twelve pairs of answers of the packaged model to the sample, labels only: final labels 75.1 % right
+and confidence off by 16.9 points with it, 74.4 and 19.3 where the newer answer simply replaces the older one."""
 STUDENT_WEIGHT = 0.3
 """Of the student's forecast beside an annotator that gave probabilities: it has learned from these very answers."""
 _SWEEPS = 100
@@ -46,8 +50,9 @@ class Evidence:
 
     `label_ids` int [n] are the annotator's answers, NO_LABEL where it gave none. `distributions` float [n, labels] are
     its probabilities, rows of 0 where it gave a label only; `candidates` float [n, labels] weights of the labels an
-    answer left open, rows of 0 where it named one, or None. `confirmed` int [n] is what a person said, NO_LABEL where
-    nobody did. `nearness` float [n, labels] are probabilities by the labels' meanings alone, or None.
+    answer left open, rows of 0 where it named one, or None; `earlier` float [n, labels] how often the annotator said
+    them in earlier rounds, or None. `confirmed` int [n] is what a person said, NO_LABEL where nobody did. `nearness`
+    float [n, labels] are probabilities by the labels' meanings alone, or None.
     """
 
     label_ids: np.ndarray
@@ -55,6 +60,7 @@ class Evidence:
     confirmed: np.ndarray
     nearness: np.ndarray | None = None
     candidates: np.ndarray | None = None
+    earlier: np.ndarray | None = None
 
     def posterior(self, logits: np.ndarray) -> LabelPosterior:
         """Everything weighed together with the student's out-of-fold `logits` [n, labels]."""
@@ -92,6 +98,7 @@ def evidence_of(
     label_ids = np.full(size, NO_LABEL, dtype=np.int64)
     confirmed = np.full(size, NO_LABEL, dtype=np.int64)
     distributions = np.zeros((size, len(names)))
+    earlier = np.zeros((size, len(names)))
     for position, note in enumerate(annotations):
         if note.label is None:
             continue
@@ -99,7 +106,9 @@ def evidence_of(
         told[position] = names.index(note.label)
         if told is label_ids and note.distribution is not None:
             distributions[position] = note.distribution
-    return Evidence(label_ids, distributions, confirmed, nearness, candidates)
+        for name in note.earlier:
+            earlier[position, names.index(name)] += 1.0
+    return Evidence(label_ids, distributions, confirmed, nearness, candidates, earlier if earlier.any() else None)
 
 
 def label_posterior(evidence: Evidence, logits: np.ndarray) -> LabelPosterior:
@@ -128,11 +137,16 @@ def label_posterior(evidence: Evidence, logits: np.ndarray) -> LabelPosterior:
 
 
 def _likelihood(evidence: Evidence, matrix: np.ndarray) -> np.ndarray:
-    """P(what the annotator said | label), [n, labels]; an answer that left labels open is an average of plain ones."""
+    """P(what the annotator said | label), [n, labels]; an answer that left labels open, or differs from earlier ones,
+    is an average of plain ones."""
     said = np.eye(matrix.shape[0])[evidence.label_ids]
     if evidence.candidates is not None:
         several = evidence.candidates.sum(axis=1) > 0.0
         said[several] = evidence.candidates[several] / evidence.candidates[several].sum(axis=1, keepdims=True)
+    if evidence.earlier is not None:
+        again = evidence.earlier.sum(axis=1) > 0.0
+        before = evidence.earlier[again] / evidence.earlier[again].sum(axis=1, keepdims=True)
+        said[again] = (1.0 - EARLIER_SHARE) * said[again] + EARLIER_SHARE * before
     return np.asarray(said @ matrix.T)
 
 

@@ -84,6 +84,11 @@ class Annotator:
         return self._model.writes
 
     @property
+    def model_name(self) -> str:
+        """The language model, as records call it."""
+        return self._model.model
+
+    @property
     def ledger(self) -> Ledger:
         """What was spent."""
         return self._ledger

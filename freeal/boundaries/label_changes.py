@@ -72,7 +72,7 @@ def found(
     what concerns `before` counts, so that it may stay in a spec."""
     told = {old: tuple(new) for old, new in (told or {}).items() if old in before}
     moved = {old: new[0] for old, new in told.items() if len(new) == 1 and new[0] != old}
-    split = {old: new for old, new in told.items() if len(new) > 1}
+    split: dict[str, tuple[str, ...]] = {old: tuple(new) for old, new in told.items() if len(new) > 1}
     gone = [name for name in before if name not in after and name not in told]
     fresh = [name for name in after if name not in before and all(name not in new for new in told.values())]
     for old in gone:

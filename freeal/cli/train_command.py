@@ -21,7 +21,7 @@ from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import SpecError, Where
 from freeal.job import work_folder
 from freeal.settings import LoopSettings, Provider
-from freeal.spec.job_spec import LabelUse
+from freeal.types import LabelUse
 
 if TYPE_CHECKING:
     from freeal.job.training_job import TrainingJob
@@ -189,11 +189,11 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.choose_implementations import resolve_provider
+    from freeal.job.choose_implementations import resolve_annotators
 
     settings = job.effective().llm
-    provider, _ = resolve_provider(settings, api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
-    found = anyio.run(lambda: estimate_with(job, provider=provider))
+    providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
+    found = anyio.run(lambda: estimate_with(job, providers=providers))
     estimate_and_cache_commands.print_estimate(found, as_json=arguments.json)
     return EXIT_OK
 

@@ -5,13 +5,32 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from freeal.cost_estimate.token_count_range import Span
+from freeal.cost_estimate.token_count_range import NOTHING, Span
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AnnotatorEstimate:
+    """What one of several language models will be asked; `usd` and `seconds` as those of `Estimate`."""
+
+    provider: str
+    model: str
+    calls: Span
+    input_tokens: Span = NOTHING
+    output_tokens: Span = NOTHING
+    usd: Span | None = None
+    seconds: Span | None = None
+
+    def said(self) -> str:
+        """Who, how often, at what cost."""
+        cost = "price unknown" if self.usd is None else f"{self.usd.low:.4f} to {self.usd.high:.4f} USD"
+        return f"{self.provider}, {self.model}: {_amount(self.calls)} answers, {cost}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Estimate:
-    """From low to high. `usd` is None where no price is known, `seconds`, those of the answers, where no speed is;
-    `training_seconds` are all that the job takes beside them, on a machine as busy as this one is now."""
+    """From low to high, of all language models together; `annotators` are each of several. `usd` is None where no price
+    is known, `seconds`, those of the answers, where no speed is; `training_seconds` are all that the job takes beside
+    them, on a machine as busy as this one is now."""
 
     provider: str
     model: str
@@ -35,15 +54,38 @@ class Estimate:
     first_prompt: str
     warnings: tuple[str, ...] = ()
     """What a person should know about CSV and spec (freeal/preflight/preflight_check.py)."""
+    annotators: tuple[AnnotatorEstimate, ...] = ()
+    llm_use: str = ""
+    """How several language models share the job."""
+
+    def beside(self, other: AnnotatorEstimate, *, use: str) -> Estimate:
+        """The estimate of a job that also asks `other`."""
+        own = AnnotatorEstimate(
+            self.provider, self.model, self.calls, self.input_tokens, self.output_tokens, self.usd, self.seconds
+        )
+        return dataclasses.replace(
+            self,
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            usd=None if self.usd is None or other.usd is None else self.usd + other.usd,
+            seconds=None if self.seconds is None or other.seconds is None else self.seconds + other.seconds,
+            annotators=(*(self.annotators or (own,)), other),
+            llm_use=use,
+        )
+
+    @property
+    def _is_local(self) -> bool:
+        return {self.provider, *(one.provider for one in self.annotators)} == {"local"}
 
     def figures(self) -> list[tuple[str, str]]:
         """(what, value) pairs for people; the first prompt is not among them."""
-        paid = [] if self.provider == "local" else self._paid_figures()
+        paid = [] if self._is_local else self._paid_figures()
         written = "the model writes them; below, numbered texts of the file stand in for them"
         return [
             ("texts", f"{self.rows:,} rows, {self.distinct_rows:,} distinct, of {', '.join(self.text_columns)}"),
             ("true labels", f"{self.known_labels:,}"),
-            ("annotated by", f"{self.provider}, {self.model}"),
+            *self._annotated_by(),
             ("answers", _amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else "")),
             *paid,
             ("cost", self._cost()),
@@ -51,6 +93,13 @@ class Estimate:
             *([("demonstrations", written)] if self.stands_in else []),
             *(("note", warning) for warning in self.warnings),
         ]
+
+    def _annotated_by(self) -> list[tuple[str, str]]:
+        if not self.annotators:
+            return [("annotated by", f"{self.provider}, {self.model}")]
+        how = {"cascade": "what is left open goes to the next", "side_by_side": "each is asked about every text"}
+        said = [(f"annotated by ({place})", one.said()) for place, one in enumerate(self.annotators, start=1)]
+        return [("language models", f"{len(said)}, {self.llm_use}: {how[self.llm_use]}"), *said]
 
     def _paid_figures(self) -> list[tuple[str, str]]:
         return [("input tokens", _amount(self.input_tokens)), ("output tokens", _amount(self.output_tokens))]
@@ -63,11 +112,12 @@ class Estimate:
         return f"{_range(whole)} on this machine as busy as it is now: answers {_range(self.seconds)}, {training}"
 
     def _cost(self) -> str:
-        if self.provider == "local":
+        if self._is_local:
             return "0 USD: nothing leaves this machine"
         cap = "no cap" if self.budget_usd is None else f"at most {self.budget_usd:.2f} USD (budget_usd)"
         if self.usd is None:
-            return f"unknown: put the price of {self.model} into llm.prices; {cap}"
+            unpriced = [one.model for one in self.annotators if one.usd is None] or [self.model]
+            return f"unknown: put the price of {' and '.join(unpriced)} into llm.prices; {cap}"
         return f"{self.usd.low:.4f} to {self.usd.high:.4f} USD, {cap}; {self.price_source}"
 
 

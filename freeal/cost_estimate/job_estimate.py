@@ -9,37 +9,38 @@ of the first.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.prompts import label_prompt
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
+from freeal.cost_estimate.call_group import CallGroup
 from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
-from freeal.cost_estimate.estimate_figures import Estimate
+from freeal.cost_estimate.estimate_figures import AnnotatorEstimate, Estimate
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
 from freeal.job import expected_duration, label_change_job
-from freeal.job.choose_implementations import open_chat_model, resolve_provider
+from freeal.job.choose_implementations import foreseen_annotators, open_chat_model
 from freeal.job.training_job import TrainingJob, run_loop
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
 from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
-from freeal.money.prices import BATCH_SHARE, PRICES_AS_OF, cost_usd, price_of
+from freeal.money.prices import PRICES_AS_OF, price_of
 from freeal.pool import given_labels
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.preflight.preflight_check import Checked
-from freeal.settings import LlmSettings, Price
+from freeal.selection.query_selection import PILOT_TEXTS
+from freeal.settings import LlmSettings
 from freeal.text import long_text_shortening
-from freeal.types import Demonstration, Prompt, Usage
+from freeal.types import Demonstration, Prompt
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
@@ -47,12 +48,13 @@ LATER_ROUND_SHARE = Span(0.05, 0.6)
 REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
 
-CALL_SECONDS = Span(0.5, 4.0)
-BATCH_SECONDS = Span(120.0, 86_400.0)
-"""From a batch's creation to its end: most take minutes, a day is the promise. Each round is one."""
-
 MACHINES = Span(0.5, 2.5)
 """How much faster or slower a machine may be than those of freeal/job/expected_duration.py, core by core."""
+
+OPEN_SHARE = Span(0.05, 1.0)
+"""Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
+
+PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 
 _SAMPLED_TEXTS = 200
 
@@ -63,20 +65,33 @@ async def estimate(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
     `environ` and the job's `key_folder` decide what `llm.provider: auto` means. Raises `InputError`, `ConfigError`.
     """
     job = job.effective()
-    provider: str = job.llm.provider
-    if provider == "auto":
-        provider, _ = resolve_provider(job.llm, api_key=None, environ=environ, key_folder=job.key_folder)
-    return await estimate_with(job, provider=provider)
+    several = (job.llm, *job.further_llms)
+    providers = foreseen_annotators(several, environ=environ, key_folder=job.key_folder)
+    return await estimate_with(job, providers=providers)
 
 
-async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
-    """`estimate` where it is known already what `auto` means: for a process that is told of no key."""
+async def estimate_with(job: TrainingJob, *, providers: Sequence[str]) -> Estimate:
+    """`estimate` where it is known already of which provider each language model is: for a process that is told of no
+    key."""
     job = job.effective()
     checked = preflight_check.read(job.csv, job.spec)
-    if provider == "local":
-        return _local(job, checked)
-    settings = job.llm.model_copy(update={"provider": provider})
-    model = await open_chat_model(
+    first, *others = (
+        one.model_copy(update={"provider": provider})
+        for one, provider in zip((job.llm, *job.further_llms), providers, strict=True)
+    )
+    job = job.model_copy(update={"llm": first, "further_llms": tuple(others)})
+    if first.provider == "local":
+        found = _local(job, checked)
+    else:
+        async with contextlib.aclosing(await _opened(job, first)) as model:
+            found = await _remote(job, checked, model)
+    for one in others:
+        found = found.beside(await _further(job, one, checked), use=job.llm_use)
+    return found
+
+
+async def _opened(job: TrainingJob, settings: LlmSettings) -> ChatModel:
+    return await open_chat_model(
         settings,
         cache=job.cache,
         key_folder=job.key_folder,
@@ -85,8 +100,37 @@ async def estimate_with(job: TrainingJob, *, provider: str) -> Estimate:
         api_key="no-key-is-needed",
         environ={},
     )
-    async with contextlib.aclosing(model):
-        return await _remote(job, checked, model)
+
+
+async def _further(job: TrainingJob, settings: LlmSettings, checked: Checked) -> AnnotatorEstimate:
+    """What a language model after the first is asked: in a cascade once, what those before it leave open; side by side
+    everything, and again in each round."""
+    texts = len(checked.pool) * job.loop.annotate_share
+    rounds = LATER_ROUND_SHARE * (job.loop.iterations - 1)
+    calls = (Span(1, 1) + rounds) * texts
+    if job.llm_use != "side_by_side":
+        pilot = min(PILOT_TEXTS, texts)
+        calls = Span(max(pilot, OPEN_SHARE.low * texts), max(pilot, OPEN_SHARE.high * texts))
+    if settings.provider == "local":
+        name = settings.model or PACKAGED_MODEL
+        return AnnotatorEstimate("local", name, calls * (job.loop.demonstration_sets or FREE_SETS), usd=NOTHING)
+    async with contextlib.aclosing(await _opened(job, settings)) as model:
+        first = label_prompt(job.spec.task, checked.pool.texts[0], style=model.style)
+        counter = CountingModel(model, first=first, texts=checked.pool.texts)
+        asked = calls * (Span(1, 1) + REPAIRED_SHARE)
+        # without any demonstration at least, with as many as a later round shows at most
+        prompt = Span(counter.input_tokens(first).low, _later_prompt(job, checked.pool, counter).high)
+        part = CallGroup(asked, asked * prompt, NOTHING, asked * counter.answer_tokens, NOTHING, 0)
+        price = price_of(model.provider, model.model, settings.prices)
+        return AnnotatorEstimate(
+            model.provider,
+            model.model,
+            asked,
+            input_tokens=part.read,
+            output_tokens=part.written,
+            usd=None if price is None else part.usd(price),
+            seconds=part.seconds(settings),
+        )
 
 
 def _known(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: str) -> Known:
@@ -131,7 +175,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
     return Estimate(
         provider="local",
-        model=job.llm.model or "packaged SmolLM2-135M-Instruct",
+        model=job.llm.model or PACKAGED_MODEL,
         rows=len(checked.table.rows),
         warnings=_notes(job, checked, known),
         distinct_rows=len(pool),
@@ -162,7 +206,9 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         annotator = Annotator(counter, stored, Ledger(price, None), ignore, job.llm.calibration)
         rounds = RoundStore(Path(folder), question="")
         with contextlib.suppress(FirstRoundOverError, TrainingError):
-            await run_loop(job, pool, annotator=annotator, trainer=NoTrainer(), rounds=rounds, known=known, emit=ignore)
+            await run_loop(
+                job, pool, annotators=(annotator,), trainer=NoTrainer(), rounds=rounds, known=known, emit=ignore
+            )
     first = counter.tally
     in_batch = _in_batches(job.llm, model.provider, first.calls)
     asked = Span(first.calls, first.calls)
@@ -172,8 +218,8 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
     always = job.llm.mode == "batch" and in_batch
     written = later * counter.answer_tokens
     parts = [
-        _Part(asked, first.input_tokens, first.cacheable_tokens, first.output_tokens, Span(in_batch, in_batch), 1),
-        _Part(later, read, NOTHING, written, Span(always, in_batch), job.loop.iterations - 1),
+        CallGroup(asked, first.input_tokens, first.cacheable_tokens, first.output_tokens, Span(in_batch, in_batch), 1),
+        CallGroup(later, read, NOTHING, written, Span(always, in_batch), job.loop.iterations - 1),
     ]
     return Estimate(
         provider=model.provider,
@@ -195,41 +241,6 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         stands_in=counter.stands_in,
         first_prompt=_whole(counter.first_prompt),
     )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Part:
-    """Calls of one kind. `in_batch` is 0 or 1 for certain, or 0 to 1 where it depends on how many there are; `batches`
-    is how many would follow one another."""
-
-    calls: Span
-    read: Span
-    cached: Span
-    written: Span
-    in_batch: Span
-    batches: int
-
-    def usd(self, price: Price) -> Span:
-        """At best everything cacheable is read from the cache and a batch is used, at worst neither."""
-        lowest = Usage(0, round(self.read.low), round(self.cached.low), round(self.written.low))
-        highest = Usage(0, round(self.read.high), 0, round(self.written.high))
-        low_share = BATCH_SHARE if self.in_batch.high else 1.0
-        high_share = BATCH_SHARE if self.in_batch.low else 1.0
-        return Span(cost_usd(lowest, price, share=low_share), cost_usd(highest, price, share=high_share))
-
-    def seconds(self, llm: LlmSettings) -> Span:
-        """Live calls side by side, at the rate that is set; batches one after the other."""
-        live = self.calls * CALL_SECONDS * (1 / llm.concurrency)
-        limits = (
-            (llm.requests_per_minute, self.calls),
-            (llm.input_tokens_per_minute, self.read),
-            (llm.output_tokens_per_minute, self.written),
-        )
-        for limit, amount in limits:
-            if limit is not None:
-                live = Span(max(live.low, 60 * amount.low / limit), max(live.high, 60 * amount.high / limit))
-        slow = BATCH_SECONDS * self.batches
-        return Span(slow.low if self.in_batch.low else live.low, slow.high if self.in_batch.high else live.high)
 
 
 def _in_batches(llm: LlmSettings, provider: str, calls: int) -> int:

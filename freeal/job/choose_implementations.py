@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
@@ -56,6 +56,45 @@ def _provider_and_key(
     if settings.provider == "auto":
         return "local", None
     raise CredentialsError("no Anthropic key found", hint=NO_KEY_HINT)
+
+
+def resolve_annotators(
+    several: Sequence[LlmSettings], *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
+) -> tuple[str, ...]:
+    """The provider of each of a job's language models, in their order. Raises as `resolve_provider`, and `ConfigError`
+    where they are of two providers over a network: a job has one key and one set of limits."""
+    return _of_one_network(
+        [resolve_provider(one, api_key=api_key, environ=environ, key_folder=key_folder)[0] for one in several]
+    )
+
+
+def foreseen_annotators(
+    several: Sequence[LlmSettings], *, environ: Mapping[str, str], key_folder: Path
+) -> tuple[str, ...]:
+    """The same for who only wants to know: a key that is missing is no error."""
+    return _of_one_network(
+        [
+            resolve_provider(one, api_key=None, environ=environ, key_folder=key_folder)[0]
+            if one.provider == "auto"
+            else one.provider
+            for one in several
+        ]
+    )
+
+
+def _of_one_network(providers: Sequence[str]) -> tuple[str, ...]:
+    if len(networks := sorted({*providers} - {"local"})) > 1:
+        raise ConfigError(
+            f"names language models of {' and '.join(networks)}; those of one job are of one provider, or local",
+            where=Where(key="llm"),
+            hint="an OpenAI-compatible gateway serves models of many makers under one address (llm.base_url)",
+        )
+    return tuple(providers)
+
+
+def network_provider(providers: Sequence[str]) -> str:
+    """The one of them that is no model in this machine's memory, else `local`."""
+    return next((one for one in providers if one != "local"), "local")
 
 
 async def open_chat_model(

@@ -62,18 +62,29 @@ def training_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -> 
 
 
 def parts(
-    *, loop: LoopSettings, asked: int, sets: int, zero_shot: bool, from_round: int, answer: float, training: float
+    *,
+    loop: LoopSettings,
+    asked: int,
+    sets: int,
+    zero_shot: bool,
+    from_round: int,
+    answer: float,
+    training: float,
+    looks: Sequence[float] = (),
 ) -> list[Part]:
     """A job's parts in their order, once its models are loaded.
 
     `asked` texts are asked about in the first round, each `sets` times, and before it where `zero_shot`; nothing is
-    asked before round `from_round`. `answer` and `training` are the seconds of one answer and of one round's training.
+    asked before round `from_round`. `answer` and `training` are the seconds of one answer and of one round's training;
+    `looks` those of an answer of each further language model, which has a round of its own.
     """
     found = [Part("annotating", 0, asked * answer)] if zero_shot and from_round == 1 else []
     for number in range(1, loop.iterations + 1):
         share = 1.0 if number == 1 else LATER_ROUND_SHARE
         found += [Part("annotating", number, share * asked * sets * answer)] if number >= from_round else []
         found.append(Part("training", number, training))
+    for number, seconds in enumerate(looks, start=loop.iterations + 1):
+        found += [Part("annotating", number, LATER_ROUND_SHARE * asked * seconds), Part("training", number, training)]
     found += [Part("training", 0, training)] if loop.compare_plain else []
     return [*found, Part("writing", 0, WRITING_SECONDS)]
 

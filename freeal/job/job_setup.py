@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anyio.from_thread
 
+from freeal.aggregation.several_annotators import Use
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
@@ -127,22 +128,38 @@ async def plain_accuracy(
 
 @contextlib.contextmanager
 def annotating(
-    model: ChatModel, settings: LlmSettings, *, answers: Path, job_id: str, emit: Emit
-) -> Iterator[Annotator]:
-    """The annotator, with its answer store, its ledger and the record of its batches open."""
-    with contextlib.closing(SqliteStore(answers, job=job_id, asked_of=f"{model.provider}/{model.model}")) as store:
-        price = price_of(model.provider, model.model, settings.prices)
-        ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
-        with open_batches(
-            model,
-            settings,
-            record=answers.with_name(batch_journal.FILE_NAME),
-            job=job_id,
-            store=store,
-            ledger=ledger,
-            emit=emit,
-        ) as batches:
-            yield Annotator(model, store, ledger, emit, settings.calibration, batches=batches)
+    models: Sequence[ChatModel], several: Sequence[LlmSettings], *, answers: Path, job_id: str, emit: Emit
+) -> Iterator[tuple[Annotator, ...]]:
+    """An annotator for each language model of a job, with the answer store, ledgers of one cap, and the record of the
+    first one's batches open: the others, who are asked less, are asked live."""
+    with contextlib.ExitStack() as opened:
+        stores = [
+            opened.enter_context(
+                contextlib.closing(SqliteStore(answers, job=job_id, asked_of=f"{model.provider}/{model.model}"))
+            )
+            for model in models
+        ]
+        first, settings = models[0], several[0]
+        prices = [price_of(model.provider, model.model, one.prices) for model, one in zip(models, several, strict=True)]
+        ledger = Ledger(prices[0], settings.budget_usd, model=first.model, spent=stores[0].begin())
+        batches = opened.enter_context(
+            open_batches(
+                first,
+                settings,
+                record=answers.with_name(batch_journal.FILE_NAME),
+                job=job_id,
+                store=stores[0],
+                ledger=ledger,
+                emit=emit,
+            )
+        )
+        yield (
+            Annotator(first, stores[0], ledger, emit, settings.calibration, batches=batches),
+            *(
+                Annotator(model, store, ledger.beside(price, model=model.model), emit, one.calibration)
+                for model, store, price, one in zip(models[1:], stores[1:], prices[1:], several[1:], strict=True)
+            ),
+        )
 
 
 def foresee(
@@ -151,26 +168,32 @@ def foresee(
     student: StudentSettings,
     loop: LoopSettings,
     *,
-    annotator: Annotator,
+    llm_use: Use,
+    annotators: Sequence[Annotator],
     trainer: Trainer,
     given: Given,
 ) -> None:
     """Tell `ahead` what the job will do, from its settings and the models it has."""
     texts = given.pool.texts
     on_gpu = not trainer.description["device"].startswith("cpu")
-    is_local = not annotator.writes
-    sets = loop.demonstration_sets or (FREE_SETS if annotator.free else 1)
-    corrected = bool(given.known.annotations)
+    first = annotators[0]
+    answers = [_answer_seconds(one, texts, concurrency=llm.concurrency, on_gpu=on_gpu) for one in annotators]
+    side_by_side = llm_use == "side_by_side"
     parts = expected_duration.parts(
         loop=loop,
         asked=max(1, round(loop.annotate_share * len(texts))),
-        sets=sets,
-        zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and annotator.free),
-        from_round=2 if corrected else 1,
-        answer=expected_duration.answer_seconds(texts, on_gpu=on_gpu)
-        if is_local
-        else expected_duration.NETWORK_SECONDS_PER_ANSWER / llm.concurrency,
+        sets=loop.demonstration_sets or (FREE_SETS if first.free else 1),
+        zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
+        from_round=2 if given.known.annotations else 1,
+        answer=sum(answers) if side_by_side else answers[0],
         training=expected_duration.training_seconds(student, texts=len(texts), on_gpu=on_gpu),
+        looks=() if side_by_side else answers[1:],
     )
-    computes = frozenset({"training", "annotating"} if is_local else {"training"})
+    computes = frozenset({"training"} if first.writes else {"training", "annotating"})
     ahead.expect(parts, texts=len(texts), computes=computes)
+
+
+def _answer_seconds(annotator: Annotator, texts: Sequence[str], *, concurrency: int, on_gpu: bool) -> float:
+    if annotator.writes:
+        return expected_duration.NETWORK_SECONDS_PER_ANSWER / concurrency
+    return expected_duration.answer_seconds(texts, on_gpu=on_gpu)

@@ -78,7 +78,7 @@ class RemainingTime:
 
     def _end_round(self, event: RoundFinished) -> None:
         """Its parts are over, and who will be asked again in the next one is known."""
-        asked_share = 1.0 - min(self._texts, event.metrics.get("clean", 0)) / max(1, self._texts)
+        asked_share = min(self._texts, event.metrics.get("left_open", self._texts)) / max(1, self._texts)
         for place, part in enumerate(self._parts):
             if 0 < part.round <= event.round or (part.stage, part.round) == ("annotating", 0):
                 self._shares[place] = 1.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from freeal.corrections import corrections_file
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup, label_change_job, pilot_job, write_output_folder
-from freeal.job.choose_implementations import resolve_provider
+from freeal.job.choose_implementations import resolve_annotators, resolve_provider
 from freeal.job.given_rows import Given, corrections
 from freeal.job.job_resources import JobResources
 from freeal.job.remaining_time import RemainingTime
+from freeal.job.round_question import round_question
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
@@ -35,9 +36,7 @@ from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.encoder import text_truncation
 from freeal.student.protocols import Trainer
-
-_OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_corrections", "ask_after_corrections"}
-"""Settings of the loop that no finished round depends on."""
+from freeal.types import LlmUse
 
 
 class TrainingJob(BaseModel):
@@ -67,14 +66,25 @@ class TrainingJob(BaseModel):
     pilot: Path | None = None
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
+    further_llms: tuple[LlmSettings, ...] = ()
+    """Of the language models that the spec names, those after the first; `effective` fills it in."""
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
 
+    @property
+    def llm_use(self) -> LlmUse:
+        """How several language models share it."""
+        return self.spec.llm_use or "cascade"
+
     def effective(self) -> TrainingJob:
         """The same job with the spec's overrides merged into the settings."""
+        # made effective once, each language model has its own: the first one's are not the base of the others
+        several = (self.llm, *self.further_llms) if self.further_llms else self.spec.annotators(self.llm)
+        first, *further = several
         return self.model_copy(
             update={
-                "llm": self.spec.llm_settings(self.llm),
+                "llm": first,
+                "further_llms": tuple(further),
                 "student": self.spec.student_settings(self.student),
                 "loop": self.spec.loop_settings(self.loop),
             }
@@ -142,16 +152,29 @@ async def train(
         chat_model=chat_model,
         trainer=trainer,
     )
-    return await carry_out(job, given, resources)
+    # a caller's own language model answers in the place of all that the spec names
+    further = () if chat_model is not None else job.further_llms
+    if further:
+        resolve_annotators((job.llm, *further), api_key=api_key, environ=environ, key_folder=job.key_folder)
+    return await carry_out(job, given, resources, further=further)
 
 
-async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, llm: Answerer | None = None) -> Outcome:
+async def carry_out(
+    job: TrainingJob,
+    given: Given,
+    resources: JobResources,
+    *,
+    further: Sequence[LlmSettings] = (),
+    llm: Answerer | None = None,
+) -> Outcome:
     """The rounds of a job whose settings are the effective ones and whose rows are `given`, and its folder.
 
-    `llm` is who gave the answers where that is not the model that is asked.
+    `further` are the language models to be asked after the first; `llm` is who gave the answers where that is not the
+    model that is asked.
     """
     started, pool, turn = now(), given.pool, resources.turn
-    emit = ahead = RemainingTime(resources.emit, rounds=job.loop.iterations)
+    looks = 0 if job.llm_use == "side_by_side" else len(further)
+    emit = ahead = RemainingTime(resources.emit, rounds=job.loop.iterations + looks)
     for folder in (job.work, job.answers.parent):
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
@@ -159,15 +182,36 @@ async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, 
         job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
     )
     emit(Progress("loading", 0, 1, 2, "models"))
-    async with resources.open_chat_model(
-        job.llm, cache=job.cache, key_folder=job.key_folder, device=job.student.device
-    ) as model:
+    several = (job.llm, *further)
+    async with contextlib.AsyncExitStack() as opened:
+        models = [
+            await opened.enter_async_context(
+                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
+            )
+            for one in several
+        ]
         emit(Progress("loading", 0, 2, 2, "models"))
-        rounds = RoundStore(job.work, question=_question(job, given, model, trainer))
-        with job_setup.annotating(model, job.llm, answers=job.answers, job_id=job.job_id, emit=emit) as annotator:
-            job_setup.foresee(ahead, job.llm, job.student, job.loop, annotator=annotator, trainer=trainer, given=given)
+        question = round_question(job.model_dump(mode="json"), given, models, trainer)
+        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+            job_setup.foresee(
+                ahead,
+                job.llm,
+                job.student,
+                job.loop,
+                llm_use=job.llm_use,
+                annotators=annotators,
+                trainer=trainer,
+                given=given,
+            )
             result = await run_loop(
-                job, pool, annotator=annotator, trainer=trainer, rounds=rounds, known=given.known, emit=emit, turn=turn
+                job,
+                pool,
+                annotators=annotators,
+                trainer=trainer,
+                rounds=(rounds := RoundStore(job.work, question=question)),
+                known=given.known,
+                emit=emit,
+                turn=turn,
             )
     plain_accuracy = None
     if job.loop.compare_plain:
@@ -181,9 +225,9 @@ async def carry_out(job: TrainingJob, given: Given, resources: JobResources, *, 
         job,
         given,
         result,
-        llm=llm or Answerer(model.provider, model.model, model.style),
+        answerers=(llm,) if llm else tuple(Answerer(one.provider, one.model, one.style) for one in models),
         student=dict(trainer.description),
-        ledger=annotator.ledger,
+        ledger=annotators[0].ledger,
         started=started,
         plain_accuracy=plain_accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
@@ -202,7 +246,7 @@ def _finished(
     given: Given,
     result: LoopResult,
     *,
-    llm: Answerer,
+    answerers: tuple[Answerer, ...],
     student: dict[str, str],
     ledger: Ledger,
     started: str,
@@ -215,10 +259,10 @@ def _finished(
         job_id=job.job_id,
         csv=job.csv,
         spec=job.spec,
-        settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
+        settings=_settings(job),
         table=given.table,
         pool=given.pool,
-        llm=llm,
+        answerers=answerers,
         student=student,
         ledger=ledger,
         result=result,
@@ -235,11 +279,16 @@ def _finished(
     )
 
 
+def _settings(job: TrainingJob) -> dict[str, Any]:
+    include = {"llm", "student", "loop"} | ({"further_llms"} if job.further_llms else set())
+    return job.model_dump(mode="json", include=include)
+
+
 async def run_loop(
     job: TrainingJob,
     pool: Pool,
     *,
-    annotator: Annotator,
+    annotators: Sequence[Annotator],
     trainer: Trainer,
     rounds: RoundStore,
     emit: Emit,
@@ -250,7 +299,7 @@ async def run_loop(
     loop = Loop(
         task=job.spec.task,
         pool=pool,
-        annotator=annotator,
+        annotator=annotators[0],
         trainer=trainer,
         settings=job.loop,
         store=rounds,
@@ -259,26 +308,7 @@ async def run_loop(
         emit=emit,
         known=known,
         turn=turn,
+        further=tuple(annotators[1:]),
+        llm_use=job.llm_use,
     )
     return await loop.run(job.spec.demonstrations)
-
-
-def _question(job: TrainingJob, given: Given, model: ChatModel, trainer: Trainer) -> str:
-    """What a finished round depends on; not how many rounds there are to be, nor what they may cost."""
-    pool, known = given.pool, given.known
-    parts = [
-        pool.texts,
-        pool.row_index,
-        pool.truth,
-        pool.paraphrases,
-        job.spec.model_dump(mode="json", include={"description", "labels", "examples"}),
-        job.student.model_dump(mode="json"),
-        job.loop.model_dump(mode="json", exclude=_OF_NO_ROUND),
-        job.llm.calibration,
-        model.fingerprint,
-        trainer.description,
-        str(job.previous_model) if job.student.warm_start else None,
-        [sorted(known.confirmed.items()), sorted(known.open_texts)],
-        [dataclasses.asdict(note) for note in known.annotations],
-    ]
-    return json.dumps(parts)

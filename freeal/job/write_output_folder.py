@@ -37,10 +37,16 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
     output_tables.write_annotated(
-        folder / "annotated.csv", run.table, run.pool, run.decisions, run.result.best.annotations, cut=run.cut
+        folder / "annotated.csv",
+        run.table,
+        run.pool,
+        run.decisions,
+        run.result.best.annotations,
+        opinions=run.opinions,
+        cut=run.cut,
     )
     output_tables.write_audit(
-        folder / "audit.jsonl", run.result, run.pool, provider=run.llm.provider, model=run.llm.model
+        folder / "audit.jsonl", run.result, run.pool, models=[(one.provider, one.model) for one in run.answerers]
     )
     output_tables.write_demonstrations(folder, run.result)
     output_tables.write_confusions(folder, run.pool, run.decisions, run.spec.task.names)
@@ -53,7 +59,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
         for name in ("annotated", "review_queue"):
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember(folder, run.said)
-    previous_version.write(folder, run.result.best, run.pool, run.llm)
+    previous_version.write(folder, run.result.best, run.pool, run.answerers)
     metrics, record = run.metrics() | certification_job.carried(run, folder, previous_model), run.record()
     data = collect(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
     _write_text(folder / "report.html", render(data))

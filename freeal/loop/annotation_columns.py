@@ -26,9 +26,11 @@ NUMBERS: Mapping[str, type] = {
     "alternatives": np.int32,
     "from_store": np.bool_,
     "weight": np.float64,
+    "earlier": np.int32,
+    "annotator": np.int32,
 }
 """Columns [n] and their types, but `distribution`: all probabilities one behind another, `labels_known` of each text (0
-where it has none)."""
+where it has none). What a file of before does not hold is 0."""
 
 
 class _Numbers:
@@ -46,8 +48,9 @@ class _Numbers:
 
 
 def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
-    """The columns by name, and the names behind the numbers in `label`, `statuses` and `alternatives`, fit for JSON."""
-    labels, statuses, alternatives = _Numbers(), _Numbers(), _Numbers()
+    """The columns by name, and the names behind the numbers in `label`, `statuses`, `alternatives` and `earlier`."""
+    labels, statuses, alternatives, earlier = _Numbers(), _Numbers(), _Numbers(), _Numbers()
+    earlier.of([()])
     values: dict[str, Iterable[Any]] = {
         "index": (note.index for note in notes),
         "label": labels.of(note.label for note in notes),
@@ -59,12 +62,15 @@ def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict
         "alternatives": alternatives.of(note.alternatives for note in notes),
         "from_store": (note.from_store for note in notes),
         "weight": (note.weight for note in notes),
+        "earlier": earlier.of(note.earlier for note in notes),
+        "annotator": (note.annotator for note in notes),
     }
     columns: dict[str, np.ndarray] = {name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items()}
     names = {
         "label": labels.things,
         "statuses": [[str(status) for status in one] for one in statuses.things],
         "alternatives": [list(one) for one in alternatives.things],
+        "earlier": [list(one) for one in earlier.things],
     }
     return columns, names
 
@@ -72,10 +78,12 @@ def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict
 def annotations_of(columns: Mapping[str, Any], names: Mapping[str, Sequence[Any]]) -> tuple[Annotation, ...]:
     """The annotations again, from arrays or lists. Raises KeyError, IndexError, TypeError or ValueError for columns
     that are no such thing."""
-    listed = {name: np.asarray(columns[name], dtype=kind).tolist() for name, kind in NUMBERS.items()}
+    later: dict[str, Any] = dict.fromkeys(("earlier", "annotator"), np.zeros(len(columns["index"])))
+    listed = {name: np.asarray({**later, **columns}[name], dtype=kind).tolist() for name, kind in NUMBERS.items()}
     values = iter(listed.pop("distribution"))
     statuses = [tuple(map(Status, one)) for one in names["statuses"]]
     alternatives = [tuple(one) for one in names["alternatives"]]
+    earlier = [tuple(one) for one in names.get("earlier", [[]])]
     found = tuple(
         Annotation(
             index=index,
@@ -87,8 +95,10 @@ def annotations_of(columns: Mapping[str, Any], names: Mapping[str, Sequence[Any]
             alternatives=alternatives[others],
             from_store=from_store,
             weight=weight,
+            earlier=earlier[before],
+            annotator=annotator,
         )
-        for index, label, confidence, status, number, known, others, from_store, weight in zip(
+        for index, label, confidence, status, number, known, others, from_store, weight, before, annotator in zip(
             *listed.values(), strict=True
         )
     )

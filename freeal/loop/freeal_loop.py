@@ -1,45 +1,45 @@
 """The FreeAL loop (Xiao et al., EMNLP 2023, Algorithm 1): annotate, train, select, ask again, until nothing changes.
 
-    demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is not clean -> ...
+    demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is left open -> ...
 
 The loop knows protocols only. It is resumable at every finished round and never looks at ground truth, except to report
 how good a round was when the user gave labels to compare with.
+
+Of several language models the first is asked in these rounds, and with `side_by_side` all the others beside it; in a
+cascade each later one has a round of its own afterwards, about what those before it left open.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections import Counter
+import functools
+import math
 from collections.abc import Sequence
-from typing import Any
 
-import anyio
-import anyio.from_thread
-import anyio.to_thread
 import numpy as np
 
 from freeal.aggregation import answer_ensemble
-from freeal.aggregation.candidate_labels import candidates_of
-from freeal.aggregation.label_posterior import Evidence, LabelPosterior, evidence_of
+from freeal.aggregation.label_posterior import Evidence
+from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.first_demonstrations import InitialDemonstrations, starting_demonstrations
 from freeal.annotation.round_annotation import Questions
 from freeal.compute.device_turn import DeviceTurn, always
-from freeal.errors import TrainingError
-from freeal.evaluation.metrics import Evaluation, round_metrics
-from freeal.events import Emit, Notice, Progress, RoundFinished
-from freeal.loop import settled_round
+from freeal.evaluation.metrics import Evaluation
+from freeal.events import Emit, Notice, RoundFinished
+from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
+from freeal.loop.opinions import Opinions, opinions
+from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
-from freeal.loop.stopping_criteria import best_round, settled
+from freeal.loop.round_training import RoundTraining
+from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
-from freeal.selection import demonstration_selection as choose
 from freeal.selection import query_selection
 from freeal.settings import LoopSettings
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Trainer, Training
-from freeal.types import Annotation, Demonstration, Status, Task
+from freeal.student.protocols import Student, Trainer
+from freeal.types import Annotation, Demonstration, Task
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class LoopResult:
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """The parts of one job. After a crash `run` may be called again with the same parts: it goes on where it was."""
+    """The parts of one job; `further` are its language models beside the first. After a crash `run` may be called again
+    with the same parts: it goes on where it was."""
 
     task: Task
     pool: Pool
@@ -67,12 +68,23 @@ class Loop:
     emit: Emit
     known: Known = dataclasses.field(default_factory=Known)
     turn: DeviceTurn = always
-    _found_nearness: list[np.ndarray] = dataclasses.field(default_factory=list, init=False, repr=False)
+    further: tuple[Annotator, ...] = ()
+    llm_use: Use = "cascade"
 
     @property
+    def annotators(self) -> tuple[Annotator, ...]:
+        """Every language model, in order."""
+        return (self.annotator, *self.further)
+
+    @functools.cached_property
     def questions(self) -> Questions:
-        """What asks the language model."""
-        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
+        """What asks the first language model."""
+        return self._questions_to(0)
+
+    @functools.cached_property
+    def training(self) -> RoundTraining:
+        """What weighs the answers and teaches a student."""
+        return RoundTraining(self.questions, self.known, self.llm_use, self.emit)
 
     async def run(self, user_demonstrations: Sequence[Demonstration]) -> LoopResult:
         """Run the rounds. Raises `LlmError` when the language model is out of reach and `TrainingError` when it gave no
@@ -89,17 +101,20 @@ class Loop:
                 self.questions, user_demonstrations, indices=indices, taught=self.known.taught
             )
         rounds: list[RoundState] = []
-        budget_reached = False
-        while len(rounds) < self.settings.iterations and not budget_reached:
+        while len(rounds) < self.settings.iterations and not (rounds and (rounds[-1].cut_off or rounds[-1].settled)):
             state = self.store.load(len(rounds) + 1) or await self._round(initial, rounds, indices)
             if state is None:
                 break
-            rounds.append(state)
-            self.emit(RoundFinished(state.round, state.metrics))
-            budget_reached = state.cut_off
-            if state.settled:
+            self._add(rounds, state)
+        for place in range(1, len(self.annotators) if self.llm_use == "cascade" else 0):
+            if rounds[-1].cut_off:
                 break
-        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, budget_reached)
+            self._add(rounds, self.store.load(len(rounds) + 1) or await self._look(place, initial, rounds))
+        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off)
+
+    def _add(self, rounds: list[RoundState], state: RoundState) -> None:
+        rounds.append(state)
+        self.emit(RoundFinished(state.round, state.metrics))
 
     async def _round(
         self, initial: InitialDemonstrations, rounds: Sequence[RoundState], indices: Sequence[int]
@@ -108,192 +123,178 @@ class Loop:
 
         Where asking again changed too little to train on, the round keeps its answers and the student before it.
         """
-        number = len(rounds) + 1
-        started, ledger = time.monotonic(), self.annotator.ledger
-        spent_before_usd, used_before = ledger.usd, ledger.usage
+        number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
         previous = rounds[-1] if rounds else None
-        chosen_by_student = previous is not None and self.settings.demonstrations == "student"
-        candidates = previous.representatives if previous and chosen_by_student else initial.demonstrations
+        candidates = self._candidates(previous, initial)
         if previous is not None:
-            answers = await self.questions.again(
-                number,
-                await self._to_ask(previous),
-                candidates,
-                proba=previous.posterior,
-                embeddings=previous.embeddings,
-            )
-        else:
-            zero_shot = initial.annotations
-            answers = await self.questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
-        before = previous.annotations if previous else self.known.annotations
-        annotations = self._merged(before, answers)
-        changed = _changed(before or self._merged(initial.annotations, ()), annotations)
-        if previous and settled(changed, len(self.pool), stop_changed_share=self.settings.stop_changed_share):
-            self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
-            if not answers:
-                return None
-            training = None
-            evidence = await self._evidence(annotations)
-            state = settled_round.state(
-                previous,
-                asked=answers,
-                annotations=annotations,
-                shown=candidates,
-                posterior=evidence.posterior(previous.held_out),
-                labels=self.task.names,
-                clean_threshold=self.settings.clean_threshold,
-                evaluation=self.evaluation,
-                kind=self.task.kind,
-            )
-        else:
-            training, posterior = await self._train(number, annotations)
-            state = self._finish(
-                number, asked=answers, annotations=annotations, shown=candidates, training=training, posterior=posterior
-            )
-        state.metrics.update(
-            changed=changed,
-            seconds=round(time.monotonic() - started, 3),
-            usd=round(ledger.usd - spent_before_usd, 6),
-            input_tokens=ledger.usage.input_tokens - used_before.input_tokens,
-            output_tokens=ledger.usage.output_tokens - used_before.output_tokens,
-        )
-        state = dataclasses.replace(state, cut_off=self.annotator.budget_reached)
-        self.store.save(state, None if training is None else training.student)
-        return state
-
-    async def _to_ask(self, previous: RoundState | None) -> list[int]:
-        """Pool indices of this round: everything at first, later what is not clean; a share of it where one is set."""
-        count = max(1, round(self.settings.annotate_share * len(self.pool)))
-        if previous is None:
-            open_texts = [index for index in range(len(self.pool)) if index not in self.known.confirmed]
-            if count >= len(open_texts):
-                return open_texts
-            vectors = await self.questions.embed([self.pool.texts[index] for index in open_texts])
-            return [open_texts[row] for row in query_selection.spread(vectors, count, seed=self.seed)]
-        unclean = [
-            index
-            for index in range(len(self.pool))
-            if index not in self.known.confirmed and not self._is_clean(previous, index)
-        ]
-        return unclean if len(unclean) <= count else query_selection.most_open(previous.posterior, unclean, count)
-
-    def _merged(self, known: Sequence[Annotation], answers: Sequence[Annotation]) -> list[Annotation]:
-        unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool))}
-        before = list((unasked | {note.index: note for note in known}).values())
-        merged = answer_ensemble.merge(before, answers, labels=self.task.names, pool_size=len(self.pool))
-        return self.known.settle(merged, self.task.names)
-
-    def _is_clean(self, state: RoundState, index: int) -> bool:
-        trusted = float(state.clean_probability[index]) > self.settings.clean_threshold
-        return trusted and state.annotations[index].label is not None
-
-    async def _train(self, number: int, annotations: Sequence[Annotation]) -> tuple[Training, LabelPosterior]:
-        label_ids = self._label_ids(annotations)
-        if all(label_id == NO_LABEL for label_id in label_ids):
-            why = self.annotator.unusable
-            reasons = Counter(str(status) for note in annotations for status in note.statuses)
-            raise TrainingError(
-                f"the language model gave no usable answer for any of {len(annotations)} texts: "
-                f"{why.problem or 'mostly ' + reasons.most_common(1)[0][0]}",
-                hint=why.hint,
-            )
-
-        def on_step(done: int, total: int) -> None:
-            anyio.from_thread.check_cancelled()  # a stop ends the training here; the round is done again
-            self.emit(Progress("training", number, done, total, "steps"))
-
-        evidence = await self._evidence(annotations)
-        data = LabelledTexts(
-            self.pool.texts,
-            label_ids,
-            candidates=evidence.candidates,
-            paraphrases=self.pool.paraphrases,
-            confirmed=self.known.mask(len(self.pool)),
-            groups=None if self.pool.groups is None else np.array(self.pool.groups),
-            weigh=evidence.targets,
-        )
-        training = await self.questions.on_device(
-            lambda: self.trainer.fit(data, labels=self.task.names, seed=self.seed + number, on_step=on_step)
-        )
-        return training, evidence.posterior(training.held_out)
-
-    async def _evidence(self, annotations: Sequence[Annotation]) -> Evidence:
-        resolves = self.settings.candidates == "resolve"
-        return evidence_of(
-            annotations,
-            self.task.names,
-            nearness=await self._nearness(annotations),
-            candidates=candidates_of(annotations, self.task.names) if resolves else None,
-        )
-
-    async def _nearness(self, annotations: Sequence[Annotation]) -> np.ndarray | None:
-        """The labels' meanings as a voice, the same in every round; answers with probabilities have it in them."""
-        if self.settings.label_meanings == "off" or any(note.distribution for note in annotations if _asked(note)):
+            indices = await self._to_ask(previous)
+        answers: list[Annotation] = []
+        for place in range(len(self.annotators) if self.llm_use == "side_by_side" else 1):
+            questions = self._questions_to(place)
+            if previous is not None:
+                found = await questions.again(
+                    number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
+                )
+            else:
+                zero_shot = initial.annotations if place == 0 else ()
+                found = await questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
+            answers += _of_annotator(place, found)
+            cost.charge(place, asked=len(found))
+        said = self._opinions(previous, answers)
+        annotations = answer_ensemble.believed(said)
+        earlier = previous.annotations if previous else self.known.annotations
+        changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
+        if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
+            return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
+        self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
+        if not answers:
             return None
-        if not self._found_nearness:
-            self._found_nearness.append(await self.questions.nearness(range(len(self.pool))))
-        return self._found_nearness[0]
-
-    def _label_ids(self, annotations: Sequence[Annotation]) -> list[int]:
-        names = self.task.names
-        return [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
-
-    def _finish(
-        self,
-        number: int,
-        *,
-        asked: Sequence[Annotation],
-        annotations: Sequence[Annotation],
-        shown: Sequence[Demonstration],
-        training: Training,
-        posterior: LabelPosterior,
-    ) -> RoundState:
-        label_ids = np.array(self._label_ids(annotations))
-        clean_probability = posterior.of(label_ids)
-        agree = (training.proba.argmax(axis=1) == label_ids) & (label_ids != NO_LABEL)
-        agree[list(self.pool.held_out)] = False
-        chosen = choose.representatives(
-            training.embeddings,
-            label_ids,
-            agree,
-            clean_probability,
-            per_class=self.settings.demos_per_class,
-            top_share=self.settings.top_share,
-            seed=self.seed + number,
-        )
-        names = self.task.names
-        metrics: dict[str, Any] = round_metrics(
-            number,
-            asked=asked,
+        evidence = await self.training.evidence(said)
+        state = settled_round.state(
+            previous,
+            asked=answers,
             annotations=annotations,
-            proba=training.proba,
-            clean_probability=clean_probability,
-            labels=names,
+            shown=candidates,
+            posterior=evidence.posterior(previous.held_out),
+            labels=self.task.names,
             clean_threshold=self.settings.clean_threshold,
             evaluation=self.evaluation,
             kind=self.task.kind,
         )
-        return RoundState(
-            round=number,
-            asked=tuple(asked),
-            annotations=tuple(annotations),
-            demonstrations=tuple(shown),
-            representatives=tuple(
-                Demonstration(self.pool.texts[index], names[label_ids[index]], "student", index) for index in chosen
-            ),
-            held_out=training.held_out,
-            posterior=posterior.proba.astype(np.float32),
-            clean_probability=clean_probability,
-            proba=training.proba,
-            embeddings=training.embeddings,
-            losses=training.losses,
-            metrics=metrics,
+        return self._saved(state, said, evidence, cost=cost, changed=changed, student=None)
+
+    async def _look(self, place: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]) -> RoundState:
+        """The round of a later language model of a cascade: it answers a sample drawn by chance, which tells how far
+        the confidence so far can be believed, then what is left open, the most open first."""
+        number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
+        previous = best_round(rounds)
+        candidates, questions = self._candidates(previous, initial), self._questions_to(place)
+
+        async def ask(indices: Sequence[int]) -> list[Annotation]:
+            found = await questions.again(
+                number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
+            )
+            return _of_annotator(place, found)
+
+        asked_for, most = self._askable()
+        pilot = query_selection.by_chance(asked_for, query_selection.PILOT_TEXTS, seed=self.seed + number)
+        answers = await ask(pilot)
+        evidence = await self.training.evidence(self._opinions(previous, answers))
+        proba = evidence.posterior(previous.held_out).proba
+        rest = [index for index in asked_for if index not in set(pilot)]
+        left = query_selection.left_open(proba, rest, threshold=self.settings.clean_threshold)
+        left = left[: max(0, most - len(pilot))]
+        agreed = _agreed(previous.posterior, answers, self.task.names)
+        self.emit(
+            Notice(
+                f"cascade: {questions.annotator.model_name} gives {agreed} of {len(pilot)} texts drawn by chance the "
+                f"label they had; it is asked about {len(left)} more that are left open"
+            )
+        )
+        answers += await ask(left) if not questions.annotator.budget_reached else []
+        cost.charge(place, asked=len(answers))
+        said = self._opinions(previous, answers)
+        changed = changed_labels(previous.annotations, answer_ensemble.believed(said))
+        return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
+
+    async def _trained(
+        self,
+        number: int,
+        answers: Sequence[Annotation],
+        said: Opinions,
+        shown: Sequence[Demonstration],
+        *,
+        cost: RoundCost,
+        changed: int,
+    ) -> RoundState:
+        annotations = answer_ensemble.believed(said)
+        evidence = await self.training.evidence(said)
+        training = await self.training.train(number, annotations, evidence)
+        state = trained_round.state(
+            number,
+            self.questions,
+            asked=answers,
+            annotations=annotations,
+            shown=shown,
+            training=training,
+            posterior=evidence.posterior(training.held_out),
+            evaluation=self.evaluation,
+        )
+        return self._saved(state, said, evidence, cost=cost, changed=changed, student=training.student)
+
+    def _saved(
+        self,
+        state: RoundState,
+        said: Opinions,
+        evidence: Evidence | SeveralVoices,
+        *,
+        cost: RoundCost,
+        changed: int,
+        student: Student | None,
+    ) -> RoundState:
+        state.metrics.update(
+            changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
+        )
+        cut_off = any(annotator.budget_reached for annotator in self.annotators)
+        state = dataclasses.replace(state, cut_off=cut_off)
+        if self.further:
+            errors = estimated_errors(evidence, state.held_out)
+            known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
+            state.metrics["estimated_errors"] = known
+            state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
+        self.store.save(state, student)
+        return state
+
+    def _questions_to(self, place: int) -> Questions:
+        annotator = self.annotators[place]
+        return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+
+    def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
+        """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""
+        if previous is not None and self.settings.demonstrations == "student":
+            return previous.representatives
+        return initial.demonstrations
+
+    def _askable(self) -> tuple[list[int], int]:
+        """The texts that no person labelled, and how many of them a round may ask about at most."""
+        asked_for = [index for index in range(len(self.pool)) if index not in self.known.confirmed]
+        return asked_for, max(1, round(self.settings.annotate_share * len(self.pool)))
+
+    async def _to_ask(self, previous: RoundState | None) -> list[int]:
+        """Pool indices of this round: everything at first, later what is not clean; a share of it where one is set."""
+        asked_for, most = self._askable()
+        if previous is None:
+            if most >= len(asked_for):
+                return asked_for
+            vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
+            return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
+        unclean = self._left_open(previous)
+        return unclean if len(unclean) <= most else query_selection.most_open(previous.posterior, unclean, most)
+
+    def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
+        return opinions(
+            previous,
+            answers,
+            self.known,
+            labels=self.task.names,
+            pool_size=len(self.pool),
+            models=len(self.annotators),
+        )
+
+    def _left_open(self, state: RoundState) -> list[int]:
+        """The texts that the first language model would be asked about again after this round."""
+        return query_selection.can_change(
+            state.posterior,
+            self._askable()[0],
+            clean=state.clean_probability,
+            threshold=self.settings.clean_threshold,
+            scored=np.array([note.distribution is not None for note in state.annotations]),
         )
 
 
-def _asked(note: Annotation) -> bool:
-    return Status.CORRECTED not in note.statuses
+def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
+    return [dataclasses.replace(note, annotator=place) for note in notes]
 
 
-def _changed(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:
-    return sum(old.label != new.label for old, new in zip(before, after, strict=True))
+def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], names: tuple[str, ...]) -> int:
+    return sum(note.label == names[int(posterior[note.index].argmax())] for note in answers)

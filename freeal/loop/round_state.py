@@ -33,6 +33,8 @@ class RoundState:
     embeddings: np.ndarray
     losses: np.ndarray
     metrics: dict[str, Any]
+    opinions: tuple[tuple[Annotation, ...], ...] = ()
+    """Of several language models, what each said so far, in their order; `annotations` are the last usable ones."""
     settled: bool = False
     """Its answers changed too little to train on: the student is that of the round before."""
     cut_off: bool = False

@@ -24,7 +24,7 @@ from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import Student
 from freeal.types import Annotation, Demonstration
 
-FORMAT = 5
+FORMAT = 6
 
 _ARRAYS = ("held_out", "posterior", "clean_probability", "proba", "embeddings", "losses")
 
@@ -69,6 +69,10 @@ class RoundStore:
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
                 metrics=content["metrics"],
+                opinions=tuple(
+                    annotations_of(_named(arrays, f"opinions_{place}"), names)
+                    for place, names in enumerate(content["opinions"])
+                ),
                 settled=content["settled"],
                 **{name: arrays[name] for name in _ARRAYS},
             )
@@ -88,6 +92,7 @@ class RoundStore:
         apart = np.array([state.annotations[note.index] is not note for note in state.asked], dtype=bool)
         annotations, names = columns_of(state.annotations)
         others, other_names = columns_of([note for note, own in zip(state.asked, apart, strict=True) if own])
+        opinions = [columns_of(notes) for notes in state.opinions]
         content = {
             "format": FORMAT,
             "annotations": names,
@@ -95,6 +100,7 @@ class RoundStore:
             "demonstrations": [dataclasses.asdict(item) for item in state.demonstrations],
             "representatives": [dataclasses.asdict(item) for item in state.representatives],
             "metrics": state.metrics,
+            "opinions": [names for _, names in opinions],
             "settled": state.settled,
             "cut_off": state.cut_off,
         }
@@ -104,6 +110,11 @@ class RoundStore:
             "asked_apart": apart,
             **{f"annotations.{name}": column for name, column in annotations.items()},
             **{f"asked_apart.{name}": column for name, column in others.items()},
+            **{
+                f"opinions_{place}.{name}": column
+                for place, (columns, _) in enumerate(opinions)
+                for name, column in columns.items()
+            },
         }
         np.savez(
             temporary / "arrays.npz",

@@ -6,11 +6,17 @@ import math
 from collections.abc import Sequence
 
 from freeal.loop.round_state import RoundState
+from freeal.types import Annotation
 
 
-def settled(changed: int, pool_size: int, *, stop_changed_share: float) -> bool:
-    """True when fewer than `stop_changed_share` of the labels changed: another training would learn nothing new."""
-    return changed < stop_changed_share * pool_size
+def changed_labels(before: Sequence[Annotation], after: Sequence[Annotation]) -> int:
+    """How many texts of the pool have another label than before."""
+    return sum(old.label != new.label for old, new in zip(before, after, strict=True))
+
+
+def settled(changed: int, pool_size: int, *, share: float) -> bool:
+    """True when fewer than `share` of the labels changed: another training would learn nothing new."""
+    return changed < share * pool_size
 
 
 def best_round(rounds: Sequence[RoundState]) -> RoundState:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.spec.job_spec import LabelUse
+from freeal.types import LabelUse
 
 _STREAM = 0x7EAC
 """Keeps these draws apart from others of the same seed."""

@@ -55,6 +55,7 @@ def collect(
         text_map=text_map(run),
         spending=round_chart_data.spending(run),
         rounds=report_tables.rounds(run),
+        annotators=report_tables.annotators(metrics),
         per_class=report_tables.per_class(run, rows),
         demonstrations=report_tables.demonstrations(run),
         suspicious=report_tables.suspicious(run, queue),

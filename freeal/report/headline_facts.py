@@ -35,13 +35,13 @@ def asked(run: FinishedRun) -> Facts:
 
 def answered_by(run: FinishedRun) -> Facts:
     """Who labelled, and in how many rounds."""
-    llm, student, result = run.llm, run.student, run.result
-    where = OWN_WORDS.get(llm.provider, llm.provider)
+    student, result = run.student, run.result
+    named = [f"{one.model}, {OWN_WORDS.get(one.provider, one.provider)} ({one.provider})" for one in run.answerers]
     rounds = plural(len(result.rounds), "round")
     if result.best.round != result.rounds[-1].round:
         rounds += f", of which round {result.best.round} is kept"
     return (
-        ("language model", f"{llm.model}, {where} ({llm.provider})"),
+        ("language model" if len(named) == 1 else "language models", "; ".join(named)),
         ("student", f"{student['model']}, {student['mode']}, on {student['device']}"),
         ("rounds", rounds),
     )
@@ -97,7 +97,7 @@ def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     """What the answers cost, and how long the rounds took."""
     bill = metrics["cost"]
     paid = dollars(bill["usd"])
-    if run.llm.provider == "local":
+    if all(one.provider == "local" for one in run.answerers):
         paid = "nothing: no text left the machine"
     elif bill["usd"] == 0.0 and not run.ledger.free and bill["calls"]:
         paid = "unknown: no price is set for this model"

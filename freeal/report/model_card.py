@@ -117,9 +117,18 @@ def _labels(run: FinishedRun) -> str:
     return "## Labels\n\n" + _table(("label", "meaning"), lines)
 
 
+def _annotated_by(run: FinishedRun) -> str:
+    said = [
+        f"`{_code(one.model)}`, {headline_facts.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers
+    ]
+    if len(said) == 1:
+        return said[0]
+    how = "each about every text" if run.spec.llm_use == "side_by_side" else "each about what was left open before it"
+    return f"{'; '.join(said)} ({how})"
+
+
 def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
     digest = hashlib.sha256(record["first_prompt"].encode("utf-8", "replace")).hexdigest()
-    where = headline_facts.OWN_WORDS.get(run.llm.provider, run.llm.provider)
     corrected = sum(Status.CORRECTED in note.statuses for note in run.result.best.annotations)
     human = f"{plural(corrected, 'label')} that a person gave {'was' if corrected == 1 else 'were'} trained on."
     human = human if corrected else "No human label was trained on."
@@ -127,7 +136,7 @@ def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: 
         human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
     texts = f"{plural(len(run.table.rows), 'row')} with {plural(len(run.pool), 'distinct text')}"
     lines = [
-        f"- Annotated by `{_code(run.llm.model)}`, {where}, in {plural(len(run.result.rounds), 'round')}. {human}",
+        f"- Annotated by {_annotated_by(run)}, in {plural(len(run.result.rounds), 'round')}. {human}",
         f"- SHA-256 of the first prompt: `{digest}` (its text: `first_prompt` in run.json).",
         f"- Student: {_student(student)}.",
         f"- Data: {texts}, file SHA-256 `{record['input']['sha256']}`.",

@@ -162,6 +162,8 @@ class ReportData:
     text_map: TextMap
     spending: Spending
     rounds: Table
+    annotators: Table | None
+    """What each of several language models said, cost and is worth."""
     per_class: Table
     demonstrations: Table
     suspicious: Table

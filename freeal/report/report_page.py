@@ -68,19 +68,24 @@ def sections(data: ReportData) -> tuple[Section, ...]:
     """The page below its first screen, in order."""
     since = tuple(one for one in (data.moves, data.corrected, data.changes) if one)
     changes = (Section("changes", "Since the last version", tables=since),) if since else ()
-    answers = (data.statuses, *([data.unanswered] if data.unanswered else []))
+    answers = (*([data.annotators] if data.annotators else []), data.statuses)
+    answers += (data.unanswered,) if data.unanswered else ()
     return (
         Section("rounds", "Rounds", (_scores(data), _shares(data)), (data.rounds,)),
         Section("classes", "Labels", _confusions(data), (data.per_class,)),
         Section("confidence", "Confidence", _confidence(data)),
         Section("review", "Rows to look at", tables=(*([data.wrong] if data.wrong else []), data.suspicious)),
         Section("texts", "Texts", (_map(data),)),
-        Section("answers", "Answers of the language model", _losses(data), answers),
+        Section("answers", _whose_answers(data), _losses(data), answers),
         Section("cost", "Cost", (_spending(data),)),
         *changes,
         Section("demonstrations", "Demonstrations", tables=(data.demonstrations,), is_folded=True),
         Section("settings", "Settings and versions", tables=(data.settings, data.versions), is_folded=True),
     )
+
+
+def _whose_answers(data: ReportData) -> str:
+    return "Answers of the language models" if data.annotators else "Answers of the language model"
 
 
 def _scores(data: ReportData) -> Figure:

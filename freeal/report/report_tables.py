@@ -54,6 +54,31 @@ def rounds(run: FinishedRun) -> Table:
     return Table("Rounds, counted in distinct texts", columns, tuple(rows), frozenset(range(1, len(columns))))
 
 
+def annotators(metrics: Mapping[str, Any]) -> Table | None:
+    """What each of several language models was asked, cost and is worth; None where there is one."""
+    found = metrics.get("annotators", ())
+    if not found:
+        return None
+    rows = tuple(
+        (
+            f"{one['model']} ({one['provider']})",
+            count(one["asked"]),
+            count(one["answered"]),
+            dollars(one["usd"]),
+            percent(one.get("estimated_error")),
+            *([percent(one.get("accuracy"))] if any("accuracy" in other for other in found) else []),
+        )
+        for one in found
+    )
+    known = ("right",) if any("accuracy" in one for one in found) else ()
+    columns = ("language model", "questions", "texts answered", "paid", "wrong, by estimate", *known)
+    note = {
+        "cascade": "Each one was asked about what those before it left open, so their figures are of different texts.",
+        "side_by_side": "Each one was asked about every text.",
+    }[metrics["llm_use"]]
+    return Table("Language models", columns, rows, frozenset(range(1, len(columns))), note)
+
+
 def per_class(run: FinishedRun, rows: Rows) -> Table:
     """Precision and recall of the final labels with their 95 % intervals; without ground truth, agreement per label."""
     if rows.known.any():

@@ -19,7 +19,7 @@ from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
-from freeal.types import Decision, PromptStyle, Status
+from freeal.types import Annotation, Decision, PromptStyle, Status
 
 SCHEMA_VERSION = 1
 """Of metrics.json and run.json."""
@@ -43,9 +43,9 @@ class Answerer:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """Everything the files of a job are made of. `settings` are the effective ones, `student` says which trainer,
-    `checked_warnings` are those of freeal/preflight/preflight_check.py; of the texts at `cut` (pool indices) the
-    student reads a part only.
+    """Everything the files of a job are made of. `answerers` are its language models, in order; `settings` are the
+    effective ones, `student` says which trainer, `checked_warnings` are those of freeal/preflight/preflight_check.py;
+    of the texts at `cut` (pool indices) the student reads a part only.
 
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
@@ -58,7 +58,7 @@ class FinishedRun:
     settings: dict[str, Any]
     table: Table
     pool: Pool
-    llm: Answerer
+    answerers: tuple[Answerer, ...]
     student: dict[str, str]
     ledger: Ledger
     result: LoopResult
@@ -72,6 +72,21 @@ class FinishedRun:
     earlier_input: Mapping[str, Any] | None = None
     page: str | None = None
     label_changes: Mapping[str, Any] | None = None
+
+    @property
+    def llm(self) -> Answerer:
+        """The first language model, which answered everything."""
+        return self.answerers[0]
+
+    @property
+    def opinions(self) -> tuple[tuple[Annotation, ...], ...]:
+        """What each of several language models said of each pool text, in their order; empty where there is one. One
+        that was never asked said nothing."""
+        if len(self.answerers) == 1:
+            return ()
+        told = self.result.best.opinions or (self.result.best.annotations,)
+        unasked = tuple(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool)))
+        return (*told, *[unasked] * (len(self.answerers) - len(told)))
 
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
@@ -100,6 +115,7 @@ class FinishedRun:
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
             "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            **self._annotators(),
             "student": self.student,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
@@ -114,6 +130,31 @@ class FinishedRun:
                 "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
             },
         }
+
+    def _annotators(self) -> dict[str, Any]:
+        """Of several language models, what each was asked, cost and is worth; nothing where there is one.
+
+        What the rounds do not book to another one, first demonstrations among it, went to the first."""
+        if len(self.answerers) == 1:
+            return {}
+        errors = self.result.best.metrics.get("estimated_errors", {})
+        parts = [part for state in self.result.rounds for part in state.metrics.get("annotators", ())]
+        evaluation = Evaluation.of(self.pool)
+        found: list[dict[str, Any]] = []
+        for place, one in enumerate(self.answerers):
+            notes = self.opinions[place]
+            own = [part for part in parts if part["annotator"] == place]
+            entry = {
+                "provider": one.provider,
+                "model": one.model,
+                "asked": sum(part["asked"] for part in own),
+                "answered": sum(note.label is not None and Status.CORRECTED not in note.statuses for note in notes),
+                "usd": round(sum(part["usd"] for part in own), 6),
+            }
+            known = {"estimated_error": errors.get(str(place)), "accuracy": evaluation.annotation_accuracy(notes)}
+            found.append(entry | {name: round(value, 4) for name, value in known.items() if value is not None})
+        found[0]["usd"] = round(self.ledger.usd - sum(entry["usd"] for entry in found[1:]), 6)
+        return {"llm_use": self.spec.llm_use or "cascade", "annotators": found}
 
     def _cut_rows(self) -> dict[str, int]:
         notes = self.result.best.annotations

@@ -63,6 +63,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
+        *_annotators(metrics),
         *certified(metrics.get("certified")),
         *corrections(metrics.get("corrections")),
         ("labels", counts),
@@ -117,6 +118,19 @@ def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     kappas = {who: one["quadratic_kappa"] for who, one in found.items() if "quadratic_kappa" in one}
     kappa = ", ".join(f"{names[who]} {value:.2f}" for who, value in kappas.items())
     return [("steps from the truth, on average", steps), ("quadratic kappa", kappa or "none: all labels are one")]
+
+
+def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """What each of several language models was asked, cost and is worth; nothing where there is one."""
+    return [
+        (
+            f"language model {place} ({one['model']})",
+            f"{one['answered']} texts, {one['usd']:.4f} USD"
+            + (f", {one['estimated_error']:.1%} of them wrong by estimate" if "estimated_error" in one else "")
+            + (f", {1.0 - one['accuracy']:.1%} in truth" if "accuracy" in one else ""),
+        )
+        for place, one in enumerate(metrics.get("annotators", ()), start=1)
+    ]
 
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:

@@ -27,7 +27,19 @@ COLUMN_MEANINGS = {
 }
 """Our columns of annotated.csv, in order, each in words for a user (docs/reference/columns.md)."""
 
+SEVERAL_MEANINGS = {
+    "freeal_llm_label_1": "with several language models: what the first said, `freeal_llm_label_2` the second, and so "
+    "on; empty where one was not asked. `freeal_llm_label` is then what the last one said that answered",
+}
+"""The columns behind those of a job with several language models."""
+
 ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
+
+
+def annotated_columns(language_models: int) -> tuple[str, ...]:
+    """Our columns: with several language models, what each of them said stands behind the others."""
+    each = (f"freeal_llm_label_{number}" for number in range(1, language_models + 1)) if language_models > 1 else ()
+    return (*ANNOTATED_COLUMNS, *each)
 
 
 def write_annotated(
@@ -37,15 +49,16 @@ def write_annotated(
     decisions: Sequence[Decision],
     annotations: Sequence[Annotation],
     *,
+    opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
 ) -> None:
     """The input's rows, in order and unchanged, and what we found about each; of the texts at `cut` (pool indices) the
-    student read a part only."""
+    student read a part only. `opinions` are what each of several language models said of each text."""
     header = list(table.header)
-    for column in ANNOTATED_COLUMNS:
+    for column in annotated_columns(len(opinions)):
         header.append(free_name(column, header))
     with atomic_write.writing(path, table.dialect.output_encoding) as stream:
-        rows = _annotated_rows(table, pool, decisions, annotations, cut=cut)
+        rows = _annotated_rows(table, pool, decisions, annotations, opinions=opinions, cut=cut)
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
 
@@ -55,11 +68,13 @@ def _annotated_rows(
     decisions: Sequence[Decision],
     annotations: Sequence[Annotation],
     *,
+    opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
 ) -> Iterator[Row]:
+    several = opinions if len(opinions) > 1 else ()
     for number, (row, index) in enumerate(zip(table.rows, pool.row_index, strict=True)):
         if index == EMPTY:
-            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT]
+            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *("" for _ in several)]
             continue
         decision = decisions[index]
         statuses = [str(status) for status in _statuses(annotations[index], is_cut=index in cut)]
@@ -75,6 +90,7 @@ def _annotated_rows(
             str(decision.round),
             f"{decision.clean:z.4f}",
             ";".join(statuses),
+            *(notes[index].label or "" for notes in several),
         ]
 
 
@@ -83,12 +99,13 @@ def _statuses(note: Annotation, *, is_cut: bool) -> list[Status]:
     return [*statuses, Status.STUDENT_TRUNCATED] if is_cut else statuses
 
 
-def write_audit(path: Path, result: LoopResult, pool: Pool, *, provider: str, model: str) -> None:
+def write_audit(path: Path, result: LoopResult, pool: Pool, *, models: Sequence[tuple[str, str]]) -> None:
     """One line per text and round, in the order of asking; answers of several demonstration sets are pooled in it. Rows
-    count from 1, without the header."""
+    count from 1, without the header. `models` are provider and model of each language model of the job."""
     with atomic_write.writing(path) as stream:
         for asked in (result.zero_shot, *(state.asked for state in result.rounds)):
             for note in asked:
+                provider, model = models[note.annotator]
                 line = {
                     "row": pool.first_row[note.index] + 1,
                     "round": note.round,

@@ -24,7 +24,7 @@ from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
-from freeal.results.output_tables import ANNOTATED_COLUMNS
+from freeal.results.output_tables import ANNOTATED_COLUMNS, annotated_columns
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
@@ -61,7 +61,7 @@ class Earlier:
         return tuple(one.label for one in self.decisions)
 
 
-def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
+def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answerer]) -> None:
     """answers.json, from the round that is kept."""
     columns, names = columns_of(state.annotations)
     # where an answer came from is the audit's business: to the next version all come from here
@@ -69,7 +69,8 @@ def write(folder: Path, state: RoundState, pool: Pool, llm: Answerer) -> None:
     content = {
         "format": FORMAT,
         "texts_sha256": _fingerprint(pool.texts),
-        "llm": dataclasses.asdict(llm),
+        "llm": dataclasses.asdict(answerers[0]),
+        "language_models": len(answerers),
         "held_out": sorted(pool.held_out),
         "demonstrations": [dataclasses.asdict(demo) for demo in state.representatives],
         "names": names,
@@ -92,7 +93,7 @@ def read(folder: Path) -> Earlier:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect)
+        table, given = _rows(path, dialect, language_models=content.get("language_models", 1))
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
@@ -165,15 +166,16 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[Row]]:
+def _rows(path: Path, dialect: Dialect, *, language_models: int) -> tuple[Table, list[Row]]:
     """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
     table = read_table(path, written)
-    ours = len(ANNOTATED_COLUMNS)
+    columns = annotated_columns(language_models)
+    ours = len(columns)
     names = table.header[-ours:]
-    if len(names) < ours or not all(map(str.startswith, names, ANNOTATED_COLUMNS)):
+    if len(names) < ours or not all(map(str.startswith, names, columns)):
         raise CorruptModelError("does not end with our columns", where=Where(file=path))
     rows = [row[:-ours] for row in table.rows]
     plain = dataclasses.replace(table, header=table.header[:-ours], rows=rows, dialect=dialect)
@@ -181,7 +183,7 @@ def _rows(path: Path, dialect: Dialect) -> tuple[Table, list[Row]]:
 
 
 def _by_text(given: Sequence[Row], pool: Pool) -> tuple[Decision, ...]:
-    return tuple(_decision(dict(zip(ANNOTATED_COLUMNS, given[row], strict=True))) for row in pool.first_row)
+    return tuple(_decision(dict(zip(ANNOTATED_COLUMNS, given[row], strict=False))) for row in pool.first_row)
 
 
 def _decision(cells: dict[str, str]) -> Decision:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
+from freeal.spec import annotator_list
+from freeal.spec.validation_messages import ONE, SEVERAL
 
 
 class Overrides(BaseModel):
@@ -22,6 +24,15 @@ class LlmOverrides(Overrides):
     model: str | None = None
     mode: Mode | None = None
     concurrency: PositiveInt | None = None
+
+
+_Llm = Annotated[LlmOverrides, BeforeValidator(annotator_list.as_overrides)]
+OneOrSeveral = Annotated[
+    Annotated[LlmOverrides, Tag(ONE)]
+    | Annotated[tuple[_Llm, ...], BeforeValidator(annotator_list.checked), Tag(SEVERAL)],
+    Discriminator(annotator_list.kind_of),
+]
+"""One language model by keys, or several by name or by keys, in the order in which they are asked."""
 
 
 class StudentOverrides(Overrides):

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -25,32 +25,18 @@ from pydantic import (
 from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec import example_values, examples_file, label_change_values, label_values, yaml_reader
+from freeal.spec import example_values, examples_file, label_change_values, label_values, model_name, yaml_reader
 from freeal.spec.example_values import Example
-from freeal.spec.job_overrides import LlmOverrides, Overrides, StudentOverrides
+from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text.invisible_characters import made_visible
-from freeal.types import Demonstration, Kind, Label, Task
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""A model's name is also a folder's name; nothing else may choose a path."""
-
+from freeal.types import Demonstration, Kind, Label, LabelUse, LlmUse, Task
 
 FEWEST_PILOT_ROWS = 20
 """With fewer a student learns nothing, and nothing can be said about the labels."""
 
-LabelUse = Literal["evaluate", "teach", "split"]
-"""What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
-
 _IN_MEMORY = Path("the spec")
 """Stands in messages where a file would."""
-
-_PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
-_DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 _HARM = {
@@ -60,8 +46,10 @@ _HARM = {
 }
 
 
-class Spec(_Part):
+class Spec(BaseModel):
     """A complete, checked spec. Build it with keyword arguments, `from_dict` or `from_yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(
         description="name of the model and its folder; default: the CSV's name without `.csv`, with `-` for what a "
@@ -125,9 +113,7 @@ class Spec(_Part):
         description="first demonstrations: a list of `[text, label]` or `{text: ..., label: ...}`, or the name of a "
         "JSON file beside the spec that holds such a list",
     )
-    iterations: PositiveInt | None = Field(
-        None, description="rounds at most; default: `loop.iterations` of freeal.yaml"
-    )
+    iterations: PositiveInt | None = Field(None, description="rounds at most; default: `loop.iterations`")
     budget_usd: NonNegativeFloat | None = Field(
         None, description="hard cap for this job; it can lower the operator's cap, not raise it"
     )
@@ -136,7 +122,12 @@ class Spec(_Part):
         description="so many first rows end to end, at least 20; then the job waits for your word before the rest is "
         "asked",
     )
-    llm: LlmOverrides = Field(LlmOverrides(), description="for this job. Never an address, never a key")
+    llm: OneOrSeveral = Field(
+        LlmOverrides(), description="for this job. Never an address or a key. `[cheap, dear]`: several language models"
+    )
+    llm_use: LlmUse | None = Field(
+        None, description="how they share it: `cascade`, the default: each next one sees what is left; `side_by_side`"
+    )
     student: StudentOverrides = Field(StudentOverrides(), description="for this job")
     csv: CsvFormat = Field(
         CsvFormat(), description="how the file is written, where that should not be found out from the file"
@@ -149,10 +140,7 @@ class Spec(_Part):
     @field_validator("name")
     @classmethod
     def _folder_name(cls, name: str) -> str:
-        if re.fullmatch(NAME_PATTERN, name) is None:
-            raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
-        if name.endswith(".") or name.split(".", maxsplit=1)[0].lower() in _DEVICES:
-            raise ValueError("cannot be a folder's name on Windows: it is a device there, or loses its dot")
+        model_name.check(name)
         return name
 
     @field_validator("description")
@@ -192,6 +180,13 @@ class Spec(_Part):
     def _labels_are_there(cls, use: LabelUse, info: ValidationInfo) -> LabelUse:
         if use != "evaluate" and info.data.get("label_column", "") is None:
             raise ValueError(f"{use} needs a label_column that holds true labels")
+        return use
+
+    @field_validator("llm_use")
+    @classmethod
+    def _several_to_use(cls, use: LlmUse | None, info: ValidationInfo) -> LlmUse | None:
+        if use is not None and isinstance(info.data.get("llm"), LlmOverrides):
+            raise ValueError(f"{use} needs several language models: llm: [the first, the next]")
         return use
 
     @field_validator("examples")
@@ -241,9 +236,15 @@ class Spec(_Part):
         return tuple(Demonstration(example.text, example.label, "user") for example in self.examples)
 
     def llm_settings(self, base: LlmSettings) -> LlmSettings:
-        """`base` with this job's overrides; a job's budget can lower the operator's cap, never raise it."""
-        caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]
-        return base.model_copy(update=_given(self.llm) | {"budget_usd": min(caps, default=None)})
+        """`base` with this job's overrides, of several language models those of the first; a budget lowers the cap."""
+        return self.annotators(base)[0]
+
+    def annotators(self, base: LlmSettings) -> tuple[LlmSettings, ...]:
+        """`base` with the overrides of each language model of this job, in the order of the spec; one cap for all."""
+        caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]  # never above the operator's
+        cap = {"budget_usd": min(caps, default=None)}
+        several = (self.llm,) if isinstance(self.llm, LlmOverrides) else self.llm
+        return tuple(base.model_copy(update=_given(one) | cap) for one in several)
 
     def student_settings(self, base: StudentSettings) -> StudentSettings:
         """`base` with this job's overrides."""
@@ -254,10 +255,15 @@ class Spec(_Part):
         return base if self.iterations is None else base.model_copy(update={"iterations": self.iterations})
 
     def digest(self) -> str:
-        """SHA-256 of the canonical form, for the job key. `force` and `pilot` are not part of what is asked; `kind` and
-        `label_changes` are where they are not the usual ones, so that specs from before there were such keep theirs."""
-        usual = {name for name, value in (("kind", "single"), ("label_changes", {})) if getattr(self, name) == value}
-        canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *usual}), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the canonical form, for the job key. `force` and `pilot` are not part of what is asked; a key that
+        came with a later version counts where it says something, so that specs from before keep theirs."""
+        fields = type(self).model_fields
+        later = {
+            name
+            for name in ("kind", "label_changes", "llm_use")
+            if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
+        canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *later}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

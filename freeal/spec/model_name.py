@@ -1,4 +1,4 @@
-"""From a file's name to a model's name."""
+"""A model's name: what it may be, and what it is by default, from a file's name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ import re
 import unicodedata
 
 from freeal.table.file_formats import data_stem
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""A model's name is also a folder's name; nothing else may choose a path."""
+
+_PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
+_DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
+
+
+def check(name: str) -> None:
+    """Raises `ValueError` for a name that cannot be a folder's everywhere."""
+    if re.fullmatch(NAME_PATTERN, name) is None:
+        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    if name.endswith(".") or name.split(".", maxsplit=1)[0].lower() in _DEVICES:
+        raise ValueError("cannot be a folder's name on Windows: it is a device there, or loses its dot")
 
 
 def plain_name(file_name: str) -> str:

@@ -34,6 +34,11 @@ _PLAIN = {
 """pydantic's kinds of error in the words of this documentation."""
 
 
+ONE, SEVERAL = "(one)", "(several)"
+"""Tags of a value that may be one thing or a list of them: pydantic puts them into the place of an error, no file has
+them."""
+
+
 def problems(model: type[BaseModel], cause: ValidationError, *, where: Callable[[KeyPath], Where]) -> list[Problem]:
     """All that is wrong with a document, in the order of the file's lines; `where` tells the place of a key."""
     found = [
@@ -47,7 +52,7 @@ def problems(model: type[BaseModel], cause: ValidationError, *, where: Callable[
 
 
 def _explained(model: type[BaseModel], error: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str, str | None]]:
-    key_path: KeyPath = error["loc"]
+    key_path: KeyPath = tuple(part for part in error["loc"] if part not in (ONE, SEVERAL))
     inner = error.get("ctx", {}).get("error")
     if isinstance(inner, FaultyValueError):
         for fault in inner.faults:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import os
 import signal
 import sys
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is selected and not done yet, then print its tables. 1 when a cell failed."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.update(cpu_threads.ENVIRONMENT)  # before torch is imported, by a cell
-    if "--table=voices" in words or "--table voices" in " ".join(words):  # no cells: a grid of its own
-        import voices
-
-        return voices.main(words)
+    for table in ("voices", "cascade"):  # no cells: grids of their own
+        if f"--table={table}" in words or f"--table {table}" in " ".join(words):
+            grid = importlib.import_module(table)
+            return int(grid.main(words))
     given = _parser().parse_args(arguments)
     selection = Selection(
         tables=given.table,

@@ -35,7 +35,7 @@ from freeal.student.training import linear_probe, temperature_scaling
 from freeal.student.training.cross_fitting import cross_fit, taught_probe
 from freeal.types import Label
 
-_PACKAGES = ("freeal-daemon", "scikit-learn", "numpy", "torch", "transformers")
+PACKAGES = ("freeal-daemon", "scikit-learn", "numpy", "torch", "transformers")
 _LEGEND = """\
 Percent, mean over the seeds, frozen student, every text asked once. *annotator*: its labels; *student*: out of fold, on
 those labels; *before*: final labels and calibration error (in points) of the rule that took the loss mixture's P(clean)
@@ -146,7 +146,7 @@ def _cells(given: argparse.Namespace, start: Start, seed: int) -> Iterator[tuple
             truth = np.array([names.index(row[LABEL_COLUMN]) for row in found])
             parts[split] = [noisy_annotators.text_of(row, data_set) for row in found], truth
         tested = (_features(start, parts["test"][0]), parts["test"][1]) if given.test_rows else None
-        pool = _drawn(start, *parts["train"], meanings=data_set.labels, test=tested)
+        pool = drawn(start, *parts["train"], meanings=data_set.labels, test=tested)
         beliefs = noisy_annotators.bag_of_words_beliefs(*parts["train"])
         for kind in noisy_annotators.KINDS:
             for error in given.errors:
@@ -156,10 +156,10 @@ def _cells(given: argparse.Namespace, start: Start, seed: int) -> Iterator[tuple
                 yield f"{name}, {kind} {error}", pool, answers
     for name in given.recorded:
         data_set, texts, truth, answers = noisy_annotators.recorded(name, given.data_folder, rows=given.rows, seed=seed)
-        yield f"{data_set.name}, {name}", _drawn(start, texts, truth, meanings=data_set.labels), answers
+        yield f"{data_set.name}, {name}", drawn(start, texts, truth, meanings=data_set.labels), answers
 
 
-def _drawn(
+def drawn(
     start: Start,
     texts: Sequence[str],
     truth: np.ndarray,
@@ -222,7 +222,7 @@ def _heading(given: argparse.Namespace) -> str:
             "",
             provenance.command("bench-accuracy", given, _parser()),
             "",
-            provenance.source(_PACKAGES),
+            provenance.source(PACKAGES),
             f"- student: {given.student}, frozen; seeds {', '.join(map(str, given.seeds))}; {given.rows} pool rows",
             "",
             _LEGEND,
@@ -234,7 +234,7 @@ def _words(value: str) -> tuple[str, ...]:
     return tuple(filter(None, value.split(",")))
 
 
-def _numbers(value: str) -> tuple[int, ...]:
+def numbers(value: str) -> tuple[int, ...]:
     return tuple(int(word) for word in _words(value))
 
 
@@ -245,10 +245,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--recorded", type=_words, default=noisy_annotators.RECORDED, help="models whose answers we have"
     )
-    parser.add_argument("--errors", type=_numbers, default=(4, 15, 30), help="percent of made annotators' answers")
+    parser.add_argument("--errors", type=numbers, default=(4, 15, 30), help="percent of made annotators' answers")
     parser.add_argument("--rows", type=int, default=800)
     parser.add_argument("--test-rows", type=int, default=1000, help="0 = no students are tested")
-    parser.add_argument("--seeds", type=_numbers, default=(10, 11, 12), help="others than those the rule was chosen on")
+    parser.add_argument("--seeds", type=numbers, default=(10, 11, 12), help="others than those the rule was chosen on")
     parser.add_argument("--student", default="minilm", help="as student.model")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this file's section")
     parser.add_argument("--data-folder", type=Path, default=place.ROOT.parent / "shared" / "data")

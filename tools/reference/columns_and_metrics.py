@@ -11,7 +11,7 @@ import freeal.report
 from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
 from freeal.prediction.summary_counts import PREDICTION_COLUMNS
-from freeal.results.output_tables import COLUMN_MEANINGS
+from freeal.results.output_tables import COLUMN_MEANINGS, SEVERAL_MEANINGS
 from freeal.types import STATUS_MEANINGS
 from tools.reference.markdown_tables import table
 
@@ -41,7 +41,10 @@ def columns_page() -> str:
         "duplicate_of:<row>": "the same text stands in that row, counted from 1 without the header",
     }
     tables = {
-        "Labelled rows": ("`annotated/<stem>.csv` of a model, `annotated.csv` of a version.", COLUMN_MEANINGS),
+        "Labelled rows": (
+            "`annotated/<stem>.csv` of a model, `annotated.csv` of a version.",
+            COLUMN_MEANINGS | SEVERAL_MEANINGS,
+        ),
         "Predictions": ("`predictions/<stem>.csv`, and what `predict` writes.", PREDICTION_COLUMNS),
         "Review queue": (
             "`review_queue.csv`: your id column and text columns as in your file, then these.",

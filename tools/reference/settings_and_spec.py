@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import daemon.config
 import freeal.settings
+from freeal.spec.job_overrides import LlmOverrides, StudentOverrides
 from freeal.spec.job_spec import Spec
 from tools.reference.markdown_tables import default, is_section, kind, table
 
@@ -68,11 +69,10 @@ def spec_page() -> str:
         SPEC.strip(),
         table(["key", "needed", "meaning"], rows),
     ]
-    for name, section in {
-        "llm": freeal.settings.LlmSettings,
-        "student": freeal.settings.StudentSettings,
-    }.items():
-        overrides = typing.cast("type[BaseModel]", Spec.model_fields[name].annotation)
+    for name, section, overrides in (
+        ("llm", freeal.settings.LlmSettings, LlmOverrides),
+        ("student", freeal.settings.StudentSettings, StudentOverrides),
+    ):
         rows = [
             [f"`{key}`", kind(section.model_fields[key].annotation), section.model_fields[key].description or ""]
             for key in overrides.model_fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freeal.spec.job_spec import NAME_PATTERN
+from freeal.spec.model_name import NAME_PATTERN
 
 MOST_ROWS = 1_000
 MOST_TEXT_CHARACTERS = 20_000

@@ -30,11 +30,14 @@ def test_an_answer_counts_by_its_weight():
     assert "yes" == pool([_note(0.8, weight=3.0), _note(0.2)], LABELS).label
 
 
-def test_answers_without_probabilities_replace_each_other():
-    """An instructed model's newer answer counts, whatever the confidence of the older."""
-    old = Annotation(0, "no", 0.99, (Status.OK,), 1)
-    new = Annotation(0, "yes", 0.6, (Status.OK,), 2)
-    assert new == pool([old, new], LABELS)
+def test_of_answers_without_probabilities_the_newer_counts_and_the_older_are_kept():
+    """An instructed model's newer answer stands, whatever the confidence of the older, whose labels it remembers, the
+    oldest first."""
+    notes = [Annotation(0, label, 0.99, (Status.OK,), number) for number, label in enumerate(("no", "yes", "yes"), 1)]
+    found = pool([pool(notes[:2], LABELS), notes[2]], LABELS)
+    assert ("yes", ("no", "yes"), 3) == (found.label, found.earlier, found.round)
+    unusable = Annotation(0, None, 0.0, (Status.INVALID_ANSWER,), 4)
+    assert found == pool([found, unusable], LABELS)
 
 
 def test_merging_never_replaces_a_label_by_an_unusable_answer():

@@ -43,6 +43,25 @@ def plain(answers: np.ndarray, *, labels: int, **others) -> Evidence:
     return Evidence(answers, np.zeros((len(answers), labels)), NOBODY, **others)
 
 
+def test_an_answer_that_differs_from_earlier_ones_is_less_sure():
+    """Where the annotator said something else in the round before, the final confidence is lower than where it said the
+    same, and the label of the earlier answer is likelier than any other."""
+    features, truth = pool(3, clarity=2.0)
+    answers = annotator(truth, right=0.8, labels=3)
+    logits = out_of_fold(features, answers, labels=3)
+    earlier = np.eye(3)[(answers + 1) % 3]
+    earlier[400:] = np.eye(3)[answers[400:]]
+    before = plain(answers, labels=3).posterior(logits).proba
+    found = plain(answers, labels=3, earlier=earlier).posterior(logits).proba
+    own = np.arange(400), answers[:400]
+    assert found[own].mean() + 0.05 < before[own].mean()
+    assert (
+        found[:400][np.arange(400), (answers[:400] + 1) % 3].mean()
+        > found[:400][np.arange(400), answers[:400] - 1].mean()
+    )
+    assert 0.05 > np.abs(found[400:] - before[400:]).max()
+
+
 def accuracy(labels: np.ndarray, truth: np.ndarray) -> float:
     return 100.0 * float(np.mean(labels == truth))
 

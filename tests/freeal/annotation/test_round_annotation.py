@@ -117,7 +117,7 @@ def test_accuracy_is_that_of_what_was_asked(open_loop):
     assert 10 == len(result.zero_shot)
     assert [1.0, 1.0] == [state.metrics["llm_accuracy"] for state in result.rounds]
     run = FinishedRun(
-        "j", None, None, {}, None, loop.pool, Answerer("local", "m", "completion"), {}, None, result, [], ""
+        "j", None, None, {}, None, loop.pool, (Answerer("local", "m", "completion"),), {}, None, result, [], ""
     )  # fmt: skip
     assert {"llm_zero_shot": 1.0, "llm_first_round": 1.0} == run._baselines()
 

@@ -90,7 +90,7 @@ def test_nothing_is_written_and_no_key_is_needed(job, tmp_path):
     """The process that estimates for the service has no key and leaves no file."""
     told = job()
     files = sorted(tmp_path.iterdir())
-    found = anyio.run(lambda: estimate_with(told, provider="anthropic"))
+    found = anyio.run(lambda: estimate_with(told, providers=("anthropic",)))
     assert found == _told(told, environ={})
     assert ("anthropic", "claude-haiku-5-5") == (found.provider, found.model)
     assert files == sorted(tmp_path.iterdir())

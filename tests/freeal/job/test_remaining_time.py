@@ -61,10 +61,10 @@ def test_what_is_measured_of_a_stage_goes_before_what_is_measured_of_another(job
 
 
 def test_a_round_that_ends_says_how_many_are_asked_again(job):
-    """90 of 100 are clean: 10 are asked, a third of what was expected, 3 seconds' worth."""
+    """10 of 100 are left open: these are asked, a third of what was expected, 3 seconds' worth."""
     job.at(30.0, Progress("annotating", 1, 100, 100))
     job.at(130.0, Progress("training", 1, 40, 40))
-    job.at(130.0, RoundFinished(1, {"clean": 90}))
+    job.at(130.0, RoundFinished(1, {"left_open": 10}))
     after = job.at(130.0, Progress("annotating", 2, 0, 10))
     assert after.remaining_seconds == pytest.approx(3 + 100 + 1, rel=0.05)
 

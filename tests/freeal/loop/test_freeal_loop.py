@@ -21,6 +21,7 @@ from freeal.loop.freeal_loop import Loop
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
+from freeal.selection.query_selection import TURNING_ODDS
 from freeal.settings import LoopSettings, Price
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
@@ -305,7 +306,8 @@ class Recording(Annotator):
 
 @pytest.mark.parametrize(("retrieval", "calls"), [("shared", 3), ("nearest", 1)])
 def test_later_rounds_expect_the_labels_the_student_expects(tmp_path, retrieval, calls):
-    """Texts asked again are no random sample: their calibration uses the label shares that the posterior expects."""
+    """Texts asked again are no random sample: their calibration uses the label shares that the posterior expects. Of
+    probabilities that one more answer cannot turn none is asked for again."""
 
     def respond(prompt):
         row = prompt.specific.splitlines()[0]
@@ -317,7 +319,10 @@ def test_later_rounds_expect_the_labels_the_student_expects(tmp_path, retrieval,
     loop = _scoring_loop(tmp_path, _pool(), respond, annotator=Recording, settings=settings)
     result = anyio.run(loop.run, ())
     first = result.rounds[0]
-    unclean = [index for index, clean in enumerate(first.clean_probability) if clean <= settings.clean_threshold]
+    best = np.sort(first.posterior, axis=1)
+    close = best[:, 1] <= TURNING_ODDS * best[:, 0]
+    unclean = np.flatnonzero((first.clean_probability <= settings.clean_threshold) & close)
+    assert len(unclean) == first.metrics["left_open"] < (first.clean_probability <= settings.clean_threshold).sum()
     assert [None] * 4 == [prior for _, prior in Recording.priors[:4]]
     expected = first.posterior[unclean].mean(axis=0)
     assert calls == len(Recording.priors[4:])

@@ -15,7 +15,7 @@ MANY = (["yes"] * 400, [0.9] * 400, [[0.1, 0.9]] * 400)
 @pytest.mark.parametrize(("changed", "expected"), [(0, True), (9, True), (10, False), (500, False)])
 def test_fewer_than_one_percent_changed_labels_settle_the_loop(changed, expected):
     """Nine of a thousand labels are too few to train again for, ten are not."""
-    assert expected == settled(changed, 1000, stop_changed_share=0.01)
+    assert expected == settled(changed, 1000, share=0.01)
 
 
 def test_the_last_round_is_kept_when_agreement_hardly_moves(make_round):

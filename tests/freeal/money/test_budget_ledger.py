@@ -153,3 +153,26 @@ def test_spend_never_passes_the_cap(calls):
             continue
         ledger.settle(reservation, Usage(1, int(tokens * used)))
     assert ledger.usd <= 1.0 + 1e-9
+
+
+def test_two_models_of_a_job_share_the_cap_and_each_is_booked_at_its_price():
+    """A million tokens at 1 and at 10 USD are 11; what one has set aside the other cannot spend."""
+    ledger = Ledger(PRICE, 25.0, model="cheap")
+    other = ledger.beside(Price(input=10.0, output=10.0), model="dear")
+    ledger.settle(ledger.reserve(DOLLAR), DOLLAR)
+    other.settle(other.reserve(DOLLAR), DOLLAR)
+    assert pytest.approx(11.0) == ledger.usd == other.usd
+    held = other.reserve(DOLLAR)
+    assert 10.0 == ledger.reserved_usd
+    with pytest.raises(BudgetReachedError):
+        other.reserve(DOLLAR)
+    ledger.reserve(DOLLAR)
+    other.release(held)
+    assert not other.free
+
+
+def test_a_second_model_without_a_price_cannot_keep_a_cap():
+    """The error names its key; without a cap its calls cost nothing that is known."""
+    with pytest.raises(ConfigError, match=r"the price of dear is not known.*llm\.prices\.dear|llm\.prices\.dear"):
+        Ledger(PRICE, 1.0, model="cheap").beside(None, model="dear")
+    assert not Ledger(PRICE, None, model="cheap").beside(None, model="dear").free

@@ -78,7 +78,7 @@ def finish(tmp_path):
         annotator = Annotator(model, MemoryStore(), ledger, ignore)
         rounds = RoundStore(tmp_path / "rounds", question=f"{job}")
         result = anyio.run(
-            lambda: run_loop(job, pool, annotator=annotator, trainer=trainer, rounds=rounds, emit=ignore)
+            lambda: run_loop(job, pool, annotators=(annotator,), trainer=trainer, rounds=rounds, emit=ignore)
         )
         return FinishedRun(
             job_id=job.job_id,
@@ -87,7 +87,7 @@ def finish(tmp_path):
             settings=job.model_dump(mode="json", include={"llm", "student", "loop"}),
             table=sheet,
             pool=pool,
-            llm=Answerer("anthropic", "script-1", "chat"),
+            answerers=(Answerer("anthropic", "script-1", "chat"),),
             student=dict(trainer.description),
             ledger=ledger,
             result=result,

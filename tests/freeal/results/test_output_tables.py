@@ -77,7 +77,7 @@ def test_the_audit_has_a_line_per_answer_and_no_text(tmp_path, finished):
     """Each answer can be traced to row, round and model; the row's text is not repeated."""
     _, pool, state, _ = finished
     result = LoopResult((state,), state, (), budget_reached=False)
-    output_tables.write_audit(tmp_path / "audit.jsonl", result, pool, provider="local", model="m")
+    output_tables.write_audit(tmp_path / "audit.jsonl", result, pool, models=[("local", "m")])
     lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert [(1, 1, "no"), (4, 1, None)] == [(line["row"], line["round"], line["label"]) for line in lines]
     assert "fine" not in (tmp_path / "audit.jsonl").read_text()

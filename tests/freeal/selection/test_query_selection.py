@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freeal.selection import query_selection
 from freeal.selection.query_selection import most_open, spread
 
 
@@ -59,3 +60,25 @@ def test_the_least_sure_are_asked():
     assert [1, 3] == most_open(proba, [0, 1, 2, 3, 4, 5], 2)
     assert [2, 4] == most_open(proba, [0, 2, 4], 2)
     assert [] == most_open(proba, [], 2)
+
+
+def test_asked_again_is_what_another_answer_can_change():
+    """A label below the threshold; where the model gave probabilities, only if the runner-up has half of its share at
+    least; a text without an answer always."""
+    posterior = np.array([[0.95, 0.05], [0.8, 0.2], [0.6, 0.4], [0.8, 0.2], [0.55, 0.45], [0.7, 0.3]])
+    clean = np.array([0.95, 0.8, 0.6, 0.8, 0.95, 0.0])
+    scored = np.array([True, True, True, False, True, False])
+    found = query_selection.can_change(posterior, [0, 1, 2, 3, 4, 5], clean=clean, threshold=0.9, scored=scored)
+    assert [2, 3, 5] == found
+    assert [3] == query_selection.can_change(posterior, [1, 3], clean=clean, threshold=0.9, scored=scored)
+
+
+def test_a_pilot_is_drawn_by_chance_and_what_is_open_comes_first():
+    """The same seed draws the same; all where there are no more; the most open text stands first."""
+    drawn = query_selection.by_chance(list(range(10, 200)), 50, seed=1)
+    assert drawn == query_selection.by_chance(list(range(10, 200)), 50, seed=1)
+    assert drawn != query_selection.by_chance(list(range(10, 200)), 50, seed=2)
+    assert (50, sorted(set(drawn))) == (len(drawn), drawn)
+    assert [3, 1] == query_selection.by_chance([3, 1], 50, seed=1)
+    proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.99, 0.01], [0.3, 0.7]])
+    assert [1, 3, 0] == query_selection.left_open(proba, [0, 1, 2, 3], threshold=0.9)

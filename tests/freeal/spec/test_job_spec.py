@@ -120,3 +120,50 @@ def test_paraphrases_and_a_warm_start_are_part_of_what_is_asked():
     assert 3 == len({spec.digest(), spec.model_copy(update={"paraphrase_column": "c"}).digest(), warm.digest()})
     assert warm.student_settings(StudentSettings()).warm_start
     assert not spec.student_settings(StudentSettings()).warm_start
+
+
+def _with_llm(tmp_path, text):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"description: d\nlabels: [x, y]\n{text}\n", encoding="utf-8")
+    return specs.load(path)
+
+
+def test_several_language_models_by_name_or_by_key(tmp_path):
+    """A list names them in order, each with its own overrides and all with one cap; JSON gives the same spec back."""
+    spec = _with_llm(tmp_path, "llm: [cheap, local]\nllm_use: side_by_side\nbudget_usd: 3")
+    base = LlmSettings(provider="openai", model="m", base_url="http://127.0.0.1:1", budget_usd=5.0)
+    first, second = spec.annotators(base)
+    assert ("openai", "cheap", 8, 3.0) == (first.provider, first.model, first.concurrency, first.budget_usd)
+    assert ("local", 3.0) == (second.provider, second.budget_usd)
+    assert first == spec.llm_settings(base)
+    assert spec == Spec.model_validate_json(spec.model_dump_json())
+
+
+def test_one_language_model_is_what_it_was(tmp_path):
+    """Its digest, which says whether a job is done already, does not know of the list."""
+    plain = _with_llm(tmp_path, "llm: {model: cheap}")
+    assert "llm_use" not in plain.model_dump(exclude_none=True)
+    assert plain.digest() == _with_llm(tmp_path, "llm: {model: cheap}\nbudget_usd: null").digest()
+    assert plain.digest() != _with_llm(tmp_path, "llm: [cheap, dear]").digest()
+    assert 1 == len(plain.annotators(LlmSettings()))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "problem", "hint"),
+    [
+        ("llm: []", "llm", "names no language model", "write llm: [{model: the first}"),
+        ("llm: [a, b, c, d, e]", "llm", "names 5 language models; at most 4 are asked", ""),
+        ("llm: [a, {model: a}]", "llm.1", "twice: a model that is asked again says the same", "name another one"),
+        ("llm: [a, {modle: b}]", "llm.1.modle", "unknown key", "did you mean 'mode'?"),
+        ("llm: {modle: b}", "llm.modle", "unknown key", "did you mean 'mode'?"),
+        ("llm: [a, b]\nllm_use: vote", "llm_use", "must be one of 'cascade', 'side_by_side', found 'vote'", ""),
+        ("llm: {model: a}\nllm_use: cascade", "llm_use", "cascade needs several language models", ""),
+    ],
+)
+def test_what_is_no_list_of_language_models(tmp_path, text, key, problem, hint):
+    """The error names line and key as they stand in the file, and what to write."""
+    with pytest.raises(SpecError) as caught:
+        _with_llm(tmp_path, text)
+    assert problem in str(caught.value)
+    assert hint in str(caught.value)
+    assert f"key '{key}'" in str(caught.value)

@@ -48,8 +48,8 @@ async def ask(job, texts):
     requests = [LabelRequest(number, text) for number, text in enumerate(texts)]
     async with contextlib.aclosing(model):
         with job_setup.annotating(
-            model, settings, answers=Path(job["answers"]), job_id=job["job_id"], emit=tell
-        ) as annotator:
+            [model], [settings], answers=Path(job["answers"]), job_id=job["job_id"], emit=tell
+        ) as (annotator,):
             task = Spec.model_validate(job["spec"]).task
             notes = await annotator.annotate(requests, task=task, round_number=1)
     return {texts[note.index]: note.label for note in notes}
