@@ -1,7 +1,7 @@
 """Jobs that go on from a version with what a person handed back: what they are of, and what their process is told.
 
-The file says what is done (freeal/job/feedback_job.py): corrections and answers to boundary questions train a new
-version, a filled blind sheet measures the one that is there. Answers alone ask the language model again.
+The file says what is done (freeal/job/new_version/feedback_job.py): corrections and answers to boundary questions train
+a new version, a filled blind sheet measures the one that is there. Answers alone ask the language model again.
 
 Which version is corrected is decided when a run begins, not when the file is dropped: of two files, the second corrects
 what the first led to. Jobs of one model run one after the other, so it stays the same until the job is over.

@@ -26,7 +26,7 @@ def _index(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw(request: dict[str, Any]) -> dict[str, Any]:
-    from freeal.job import certification_job
+    from freeal.job.new_version import certification_job
 
     certification_job.draw_sheet(Path(request["version"]), rows=int(request["rows"]), anew=bool(request["anew"]))
     return {}
@@ -47,7 +47,7 @@ def _sheet(request: dict[str, Any]) -> dict[str, Any]:
 
 def _questions(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.boundaries import boundaries_file
-    from freeal.job import boundary_job
+    from freeal.job.new_version import boundary_job
 
     version = Path(request["version"])
     path = version / boundaries_file.FILE_NAME
@@ -56,7 +56,7 @@ def _questions(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _quote(request: dict[str, Any]) -> dict[str, Any]:
-    from freeal.job import boundary_job
+    from freeal.job.new_version import boundary_job
 
     found = boundary_job.quote(Path(request["version"]), Path(request["answers"]))
     before, after = found.meanings.before, found.meanings.after

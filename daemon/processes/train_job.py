@@ -70,8 +70,8 @@ async def _run(line: str, channel: Channel) -> Answer:
 
 async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answer:
     try:
-        from freeal.job.correction_job import CorrectionJob
-        from freeal.job.feedback_job import carry_feedback
+        from freeal.job.new_version.correction_job import CorrectionJob
+        from freeal.job.new_version.feedback_job import carry_feedback
         from freeal.job.training_job import Outcome, TrainingJob, train
 
         adapter: TypeAdapter[TrainingJob | CorrectionJob] = TypeAdapter(TrainingJob | CorrectionJob)

@@ -21,7 +21,7 @@ from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
 
 if TYPE_CHECKING:
-    from freeal.job.boundary_job import Quote
+    from freeal.job.new_version.boundary_job import Quote
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _boundaries(arguments: argparse.Namespace) -> int:
-    from freeal.job import boundary_job
+    from freeal.job.new_version import boundary_job
 
     version = version_in(arguments.folder)
     if arguments.answers is None:
@@ -65,7 +65,7 @@ def _boundaries(arguments: argparse.Namespace) -> int:
 
 
 def _ask(version: Path, arguments: argparse.Namespace) -> int:
-    from freeal.job import boundary_job
+    from freeal.job.new_version import boundary_job
 
     path, questions, pairs = boundary_job.ask(version, output=arguments.output)
     found = {"file": str(path), "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs]}
@@ -106,7 +106,7 @@ def _say_quote(quote: Quote, arguments: argparse.Namespace) -> None:
 def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job import boundary_job
+    from freeal.job.new_version import boundary_job
     from freeal.results.metrics_summary import read_metrics
 
     name = read_metrics(version)["name"]

@@ -61,7 +61,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     version = version_in(arguments.folder)
     if arguments.sheet is None:
         return _draw(version, arguments) if arguments.promise is None else _promise(version, arguments)
-    from freeal.job import certification_job
+    from freeal.job.new_version import certification_job
     from freeal.results import metrics_summary
 
     found = certification_job.certify(version, arguments.sheet, copies=[arguments.folder])
@@ -80,7 +80,7 @@ def _certify(arguments: argparse.Namespace) -> int:
 
 def _draw(version: Path, arguments: argparse.Namespace) -> int:
     from freeal.certification.sheet_draw import FEWEST_ROWS, USUAL_ROWS
-    from freeal.job import certification_job
+    from freeal.job.new_version import certification_job
 
     rows = USUAL_ROWS if arguments.rows is None else arguments.rows
     if rows < FEWEST_ROWS:
@@ -108,7 +108,7 @@ def _draw(version: Path, arguments: argparse.Namespace) -> int:
 
 
 def _promise(version: Path, arguments: argparse.Namespace) -> int:
-    from freeal.job import promise_job
+    from freeal.job.new_version import promise_job
 
     if not 0.5 <= arguments.promise < 1.0:
         raise ConfigError(f"is {arguments.promise}; name a share from 0.5 to below 1", where=Where(key="--promise"))

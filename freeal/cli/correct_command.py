@@ -63,7 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _correct(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job.correction_job import CorrectionJob, correct
+    from freeal.job.new_version.correction_job import CorrectionJob, correct
     from freeal.results.metrics_summary import read_metrics
 
     version = version_in(arguments.model_dir)

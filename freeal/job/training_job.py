@@ -12,25 +12,24 @@ from typing import Any
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict
 
-from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
-from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup, label_change_job, pilot_job, write_output_folder
+from freeal.job import job_setup, pilot_job, write_output_folder
 from freeal.job.choose_implementations import resolve_annotators, resolve_provider
 from freeal.job.given_rows import Given, corrections
 from freeal.job.job_resources import JobResources
+from freeal.job.new_version import label_change_job
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.round_question import round_question
+from freeal.job.run_loop import run_loop
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
-from freeal.loop.freeal_loop import Loop, LoopResult
-from freeal.loop.known_labels import NOTHING_KNOWN, Known
+from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
-from freeal.pool.text_pool import Pool
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
@@ -282,33 +281,3 @@ def _finished(
 def _settings(job: TrainingJob) -> dict[str, Any]:
     include = {"llm", "student", "loop"} | ({"further_llms"} if job.further_llms else set())
     return job.model_dump(mode="json", include=include)
-
-
-async def run_loop(
-    job: TrainingJob,
-    pool: Pool,
-    *,
-    annotators: Sequence[Annotator],
-    trainer: Trainer,
-    rounds: RoundStore,
-    emit: Emit,
-    known: Known = NOTHING_KNOWN,
-    turn: DeviceTurn = always,
-) -> LoopResult:
-    """The rounds of `job`, whose settings are the effective ones."""
-    loop = Loop(
-        task=job.spec.task,
-        pool=pool,
-        annotator=annotators[0],
-        trainer=trainer,
-        settings=job.loop,
-        store=rounds,
-        evaluation=Evaluation.of(pool, told=known.confirmed),
-        seed=job.student.seed,
-        emit=emit,
-        known=known,
-        turn=turn,
-        further=tuple(annotators[1:]),
-        llm_use=job.llm_use,
-    )
-    return await loop.run(job.spec.demonstrations)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from freeal.job.correction_job import CorrectionJob
+    from freeal.job.new_version.correction_job import CorrectionJob
     from freeal.job.training_job import TrainingJob
 
 FOLDER_NAME = ".work"

@@ -10,7 +10,7 @@ from freeal.aggregation.label_choice import chosen, confidence
 from freeal.corrections import corrections_file, review_queue
 from freeal.errors import CorruptModelError
 from freeal.files import atomic_write
-from freeal.job import certification_job
+from freeal.job.new_version import certification_job
 from freeal.pool.text_pool import EMPTY
 from freeal.prediction import text_profile
 from freeal.report import eval_results

@@ -1,6 +1,6 @@
 """A model that was promised to be right in some share gives no label where it is less sure than that takes.
 
-The promise stands in `extra` of the model's freeal.json (freeal/job/promise_job.py writes it there).
+The promise stands in `extra` of the model's freeal.json (freeal/job/new_version/promise_job.py writes it there).
 """
 
 from __future__ import annotations

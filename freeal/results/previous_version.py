@@ -155,6 +155,7 @@ def _annotation(item: dict[str, Any]) -> Annotation:
             "statuses": tuple(Status(status) for status in item["statuses"]),
             "distribution": None if distribution is None else tuple(distribution),
             "alternatives": tuple(item["alternatives"]),
+            "earlier": tuple(item.get("earlier", ())),
         }
     )
 

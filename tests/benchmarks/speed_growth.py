@@ -154,7 +154,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
             folder / "annotated.csv", run.table, pool, run.decisions, state.annotations
         ),
     )
-    yield "answers.json written", lambda: previous_version.write(folder, state, pool, run.llm)
+    yield "answers.json written", lambda: previous_version.write(folder, state, pool, run.answerers)
     yield "answers.json read", lambda: previous_version.annotations_alone(folder)
     yield "predictions without the model", lambda: _predict(made.csv, folder)
 

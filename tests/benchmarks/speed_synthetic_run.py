@@ -88,7 +88,7 @@ def make(folder: Path, rows: int) -> Synthetic:
         settings={name: part.model_dump(mode="json") for name, part in settings.items()},
         table=table,
         pool=pool,
-        llm=Answerer("local", "m", "completion"),
+        answerers=(Answerer("local", "m", "completion"),),
         student={"model": "minilm", "mode": "frozen", "device": "cpu fp32"},
         ledger=free,
         result=LoopResult((state,), state, (), budget_reached=False),

@@ -90,7 +90,7 @@ def test_what_is_no_name_is_refused_with_its_line_and_what_to_write(tmp_path, te
         ("examples:\n  - {text: Great, label: [positive]}\n", 4, "must be text"),
         ("examples:\n  - {sentence: Great, label: positive}\n", 4, "known keys: text, label"),
         ("examples:\n  -\n", 4, "found nothing"),
-        ("llm: local\n", 3, "must be keys with values, found 'local' (write {key: value}, or leave llm out)"),
+        ("student: minilm\n", 3, "must be keys with values, found 'minilm' (write {key: value}, or leave student out)"),
         ("llm: {provider: claude}\n", 3, "must be one of 'auto', 'anthropic'"),
         ("text_columns: [a, null]\n", 3, "must be text, found nothing"),
         ("budget_usd: .inf\n", 3, "must be a number"),

@@ -25,7 +25,8 @@ from freeal.corrections import corrections_file
 from freeal.errors import InputError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.files import atomic_write
-from freeal.job import certification_job, job_setup
+from freeal.job import job_setup
+from freeal.job.new_version import certification_job
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool

@@ -15,10 +15,11 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
-from freeal.job import certification_job, job_setup
-from freeal.job.correction_job import CorrectionJob
+from freeal.job import job_setup
 from freeal.job.given_rows import Given
 from freeal.job.job_resources import JobResources
+from freeal.job.new_version import certification_job
+from freeal.job.new_version.correction_job import CorrectionJob
 from freeal.job.training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel

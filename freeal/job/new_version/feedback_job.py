@@ -16,9 +16,9 @@ from freeal.corrections import corrections_file
 from freeal.errors import FreealError
 from freeal.events import Emit, ignore
 from freeal.files import atomic_write
-from freeal.job import boundary_job, certification_job
-from freeal.job.boundary_job import BoundaryJob
-from freeal.job.correction_job import CorrectionJob, correct
+from freeal.job.new_version import boundary_job, certification_job
+from freeal.job.new_version.boundary_job import BoundaryJob
+from freeal.job.new_version.correction_job import CorrectionJob, correct
 from freeal.job.training_job import Outcome
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.results import metrics_summary

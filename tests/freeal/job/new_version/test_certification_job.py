@@ -1,4 +1,4 @@
-"""A version certified by a person, from the sheet to every file that tells it (freeal/job/certification_job.py)."""
+"""A person certifies a version, from the sheet to every file that tells it (freeal/job/new_version/certification_job)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import yaml
 from freeal.certification import certified_json_file
 from freeal.cli.command_line import main
 from freeal.errors import CorruptModelError, InputError
-from freeal.job import certification_job
-from freeal.job.correction_job import CorrectionJob, correct
+from freeal.job.new_version import certification_job
+from freeal.job.new_version.correction_job import CorrectionJob, correct
 from freeal.job.training_job import TrainingJob, train
 from freeal.report import certified_section
 from freeal.results.metrics_summary import read_metrics

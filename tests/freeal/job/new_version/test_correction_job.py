@@ -1,4 +1,4 @@
-"""A person's labels over a finished version (freeal/job/correction_job.py), and what later versions keep."""
+"""A person's labels over a finished version (freeal/job/new_version/correction_job), and what later versions keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, CorruptModelError, InputError, LlmError
 from freeal.events import Notice
-from freeal.job.correction_job import CorrectionJob, correct
+from freeal.job.new_version.correction_job import CorrectionJob, correct
 from freeal.job.training_job import TrainingJob, train
 from freeal.pool.text_pool import Pool
 from freeal.results import metrics_summary, previous_version
@@ -298,7 +298,7 @@ def test_what_a_person_said_can_be_left_behind(model, way):
     """By the setting, and where the label is none of the new spec's; later versions still know of it."""
     model.correct("two", "one", model.write("c.csv", [(_text(0), "no")], header=CORRECTED))
     metrics = model.train("three", previous="two", **way)
-    assert "corrections" not in metrics
+    assert 0 == metrics.get("corrections", {"texts": 0})["texts"]
     assert {_text(0): "no"} == corrections_file.remembered(model.folder / "three")
 
 
@@ -368,7 +368,7 @@ def test_values_survive_a_version_and_its_correction(tmp_path, encoder_folder):
 
 def test_a_run_that_asks_nothing_cannot_be_asked():
     """Should a question slip in, it is an error and not a call."""
-    from freeal.job.correction_job import Unasked
+    from freeal.job.new_version.correction_job import Unasked
 
     with pytest.raises(LlmError, match="asks none"):
         anyio.run(Unasked().answer, [])
@@ -381,7 +381,7 @@ def test_what_a_version_leaves_does_not_tell_where_answers_came_from(make_round,
     pool = Pool(("a", "b"), (0, 1), (0, 1), ("text",))
     for name, one in (("paid", state), ("found", dataclasses.replace(state, annotations=tuple(found)))):
         (tmp_path / name).mkdir()
-        previous_version.write(tmp_path / name, one, pool, Answerer("local", "m", "chat"))
+        previous_version.write(tmp_path / name, one, pool, (Answerer("local", "m", "chat"),))
     paid, stored = ((tmp_path / name / previous_version.FILE_NAME).read_bytes() for name in ("paid", "found"))
     assert paid == stored
 

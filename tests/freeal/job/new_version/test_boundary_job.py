@@ -1,4 +1,4 @@
-"""From boundary questions to a version that asked only what can change (freeal/job/boundary_job.py)."""
+"""From boundary questions to a version that asked only what can change (freeal/job/new_version/boundary_job.py)."""
 
 from __future__ import annotations
 
