@@ -46,6 +46,7 @@ OF_THE_LOOP = {
     "PredictLane.run",
     "NoteTask.run",
     "RequestDesk._obey",
+    "Lanes.listen",
     "Lanes.tell",
     "RequestDesk.waiting",
     "PredictLane.resting",
