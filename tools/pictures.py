@@ -40,12 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--chromium", default="chromium", help="the browser")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "reviews", help="a finished model's folder")
+    parser.add_argument("--only", choices=("report", "page"), help="take this one")
     options = parser.parse_args(arguments)
     model = options.model.resolve()
     if not (model / "report.html").is_file():
         print(f"{model} holds no report: run `make demo` first", file=sys.stderr)
         return 1
-    take(options.chromium, (model / "report.html").as_uri(), PICTURES / "report.png")
+    if options.only != "page":
+        take(options.chromium, (model / "report.html").as_uri(), PICTURES / "report.png")
+    if options.only == "report":
+        return 0
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), model) as address:
         wait_for_a_job_under_way(address)
         take(options.chromium, address, PICTURES / "page.png")
@@ -74,8 +78,8 @@ def serving(folder: Path, model: Path) -> Iterator[str]:
         encoding="utf-8",
     )
     samples = ROOT / "inbox" / "samples"
-    shutil.copy(samples / "mails.csv", folder / "inbox")
-    (folder / "inbox" / "mails.yaml").write_text(SPEC, encoding="utf-8")
+    shutil.copy(samples / "mails.csv", folder / "inbox" / "support.csv")
+    (folder / "inbox" / "support.yaml").write_text(SPEC, encoding="utf-8")
     shutil.copy(samples / "new_reviews.csv", folder / "inbox" / "survey.csv")
     service = subprocess.Popen([sys.executable, "-m", "daemon"], cwd=folder)
     try:
@@ -91,7 +95,8 @@ def wait_for_a_job_under_way(address: str) -> None:
     while time.monotonic() < until:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}api/status") as answer:  # noqa: S310
             status = json.load(answer)
-            if status["waiting"] and any((job.get("progress") or {}).get("round", 0) for job in status["jobs"]):
+            stages = {(job.get("progress") or {}).get("stage") for job in status["jobs"]}
+            if status["waiting"] and stages & {"annotating", "training"}:
                 return
         time.sleep(0.2)
     raise TimeoutError(f"no job is under way at {address}")

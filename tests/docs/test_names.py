@@ -56,13 +56,11 @@ def test_the_manual_names_every_key_column_status_and_error(name):
     assert f"`{name}`" in MANUAL
 
 
-@pytest.mark.parametrize("name", [*ERRORS, "internal"])
-def test_the_runbook_says_what_to_do_about_every_error(name):
-    """Each class stands in the table of errors, and no other does."""
+def test_the_runbook_says_what_to_do_about_every_error():
+    """Each class stands in the table of errors once, and no other does."""
     table = RUNBOOK.partition("| error | do |")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines()[2:]))
-    assert 1 == named.count(name)
-    assert {*ERRORS, "internal"} == set(named)
+    assert sorted({*ERRORS, "internal"}) == sorted(named)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 75, 78])
