@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from freeal.events import Progress
 from freeal.executors.protocols import Executor
@@ -66,6 +66,11 @@ class ShardedRun:
         """Rows of finished shards, and how many there will be in all."""
         total = self._joined.progress.total if self._shards is None else self._shards.rows
         return Progress("deciding", 0, total if self._is_computed else self._rows_done, total)
+
+    @property
+    def phase(self) -> Literal["cut", "compute", "join"]:
+        """What the next step does."""
+        return "join" if self._is_computed else "cut" if self._shards is None else "compute"
 
     def step(self) -> bool:
         """Cut a shard, wait a moment for one to be computed, or join a window of rows; False when all is done."""
