@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-service bench-soak bench-speed docs pictures clean
+.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -77,6 +77,10 @@ bench-llm: setup  ## calls to a language model against a server's limits and fau
 # ARGS='--seconds 20 --done 1000 --drops 5 --files 30' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-service: setup  ## the service while idle, how soon it takes a file, small predictions a minute: ten minutes
 	$(BIN)/python tests/benchmarks/service.py $(ARGS)
+
+# ARGS='--rows 10000' for a first look; ARGS='--write docs/benchmarks.md' keeps the table. Needs the extra `ray`.
+bench-scale: setup  ## labelling over Ray beside one process, on fixed work: minutes
+	$(BIN)/python tests/benchmarks/scale.py $(ARGS)
 
 # ARGS='--times 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a minute

@@ -21,7 +21,7 @@ from pydantic import (
 
 from freeal.errors import ConfigError, Where
 from freeal.files import home_folder
-from freeal.settings import LlmSettings, LoopSettings, PredictSettings, Section, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, PredictSettings, RaySettings, Section, StudentSettings
 from freeal.spec import yaml_reader
 
 DEFAULT_FILE = Path("freeal.yaml")
@@ -120,6 +120,7 @@ class Settings(Section):
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
     predict: PredictSettings = PredictSettings()
+    ray: RaySettings = RaySettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
     web: WebSettings = WebSettings()

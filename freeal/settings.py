@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
@@ -43,7 +43,11 @@ class LlmSettings(Section):
     model: str | None = Field(
         None, description="null = the provider's default; for `local` a Hugging Face id or a folder"
     )
-    base_url: str | None = Field(None, description="another address for anthropic or openai; null = the provider's own")
+    base_url: str | tuple[str, ...] | None = Field(
+        None,
+        description="another address for anthropic or openai, null = the provider's own; for openai also a list of "
+        "servers that run the same model",
+    )
     mode: Mode = Field(
         "auto",
         description="live = one call per row; batch = Anthropic's batch service, half the price within a day; "
@@ -70,6 +74,20 @@ class LlmSettings(Section):
         "batch", description="how label scores of a local model lose their prior"
     )
     prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """All addresses, none for the provider's own."""
+        if isinstance(self.base_url, tuple):
+            return self.base_url
+        return () if self.base_url is None else (self.base_url,)
+
+    @field_validator("base_url")
+    @classmethod
+    def _named_once(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
+            raise ValueError("names each server once, and one at least")
+        return value
 
 
 class StudentSettings(Section):

@@ -94,7 +94,7 @@ def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     llm = loaded.settings.llm
     try:
         provider, key = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
-        way = _way_to(provider, llm.base_url, environment)
+        way = "".join(_way_to(provider, url, environment) for url in llm.base_urls or (None,))
     except FreealError as error:
         return Finding("language model", is_well=False, text=str(error))
     source = f", key from {key.source}" if key else ""

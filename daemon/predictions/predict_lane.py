@@ -288,6 +288,7 @@ class PredictLane:
             input_csv=place.inputs / prediction.csv_name,
             output_csv=place.folder / OUTPUT,
             settings=settings.model_copy(update=smaller),
+            ray=self._settings.ray,
             slice_seconds=self._slice_seconds,
         )
 

@@ -11,7 +11,7 @@ from daemon.host.fault_guard import Guard
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.terminal.progress_log import View
-from freeal.events import Event, Progress
+from freeal.events import Event, Notice, Progress
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +35,8 @@ class Pace:
     def on_event(self, event: Event) -> None:
         """Take one event in: `Progress` in rows. Written at most once a second; what the journal cannot take is left to
         the next event: on a full disk the labelling itself goes on, and waits where it has to write something."""
+        if isinstance(event, Notice):
+            _log.info(event.message, prediction=self._prediction.id)
         if not isinstance(event, Progress):
             return
         now = self._clock.steady()

@@ -19,8 +19,11 @@ from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.message_protocol import Answer, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError, Where
+from freeal.events import Emit
+from freeal.prediction.open_run import open_run
 from freeal.prediction.predict_csv import Classifier
 from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.sharded.sharded_run import ShardedRun
 from freeal.settings import PredictSettings
 from freeal.table.file_formats import form_of
 from freeal.table.workbook_writer import write_workbook
@@ -57,14 +60,14 @@ class Runs:
     def __init__(self, models: Models, kept: int = RUNS_KEPT) -> None:
         self._models = models
         self._kept = kept
-        self._open: OrderedDict[Path, PredictionRun] = OrderedDict()
+        self._open: OrderedDict[Path, PredictionRun | ShardedRun] = OrderedDict()
 
-    def get(self, wanted: Slice) -> PredictionRun:
-        """The run, as it was left."""
+    def get(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
+        """The run, as it was left; `emit` hears of the engine where it is opened."""
         if wanted.output_csv not in self._open:
             while len(self._open) >= self._kept:
                 self._open.popitem(last=False)[1].close()
-            run = PredictionRun(wanted, self._models.get(wanted.model, wanted.settings))
+            run = open_run(wanted, self._models.get(wanted.model, wanted.settings), emit=emit)
             self._open[wanted.output_csv] = run
         self._open.move_to_end(wanted.output_csv)
         return self._open[wanted.output_csv]
@@ -102,7 +105,7 @@ def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
         wanted = Slice.model_validate_json(line)
         end = time.monotonic() + wanted.slice_seconds
         output = wanted.output_csv
-        run = runs.get(wanted)
+        run = runs.get(wanted, channel.emit)
         channel.emit(run.progress)
         while run.step():
             channel.emit(run.progress)

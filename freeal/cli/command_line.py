@@ -18,6 +18,7 @@ from freeal.cli import (
     correct_command,
     estimate_and_cache_commands,
     export_command,
+    plan_command,
     predict_command,
     show_command,
     train_command,
@@ -64,4 +65,5 @@ def argument_parser() -> argparse.ArgumentParser:
     certify_command.add_parser(commands)
     boundaries_command.add_parser(commands)
     export_command.add_parser(commands)
+    plan_command.add_parser(commands)
     return parser

@@ -15,7 +15,7 @@ from freeal.cli.name_lists import names
 from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.result_places import labelled
 from freeal.cli.training_progress import EXIT_OK
-from freeal.settings import PredictSettings
+from freeal.settings import PredictSettings, RaySettings
 
 if TYPE_CHECKING:
     from freeal.prediction.predict_csv import Classifier, PredictionJob
@@ -46,6 +46,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     predict.add_argument(
         "--batch-size", type=_positive, default=default, metavar="N", help=f"texts at a time (default {default})"
     )
+    predict.add_argument(
+        "--engine",
+        choices=["auto", "local", "ray"],
+        default="auto",
+        help="ray = in shards over a Ray cluster; default: auto, by --ray-address and size",
+    )
+    predict.add_argument("--ray-address", metavar="HEAD:PORT", help="a cluster this machine is part of, or auto")
     predict.add_argument("--dry-run", action="store_true", help="say what would be done; label and write nothing")
     predict.add_argument(
         "--resume",
@@ -63,8 +70,8 @@ def _positive(text: str) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from freeal.files.output_file import output_file
+    from freeal.prediction.open_run import open_run
     from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
-    from freeal.prediction.prediction_run import PredictionRun
     from freeal.prediction.progress_bar import shown
 
     output = output_file(arguments.output_csv, key="--output-csv", inputs=[arguments.input_csv])
@@ -73,7 +80,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         input_csv=arguments.input_csv,
         output_csv=arguments.output_csv,
         text_columns=tuple(names(arguments.text_columns)) if arguments.text_columns else None,
-        settings=PredictSettings(batch_size=arguments.batch_size),
+        settings=PredictSettings(batch_size=arguments.batch_size, engine=arguments.engine),
+        ray=RaySettings(address=arguments.ray_address),
     )
     classifier = Classifier.load(job.model, job.settings)
     if arguments.dry_run:
@@ -81,7 +89,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     with output.whole() as path, labelled(path, name=arguments.output_csv.name) as rows:
         job = job.model_copy(update={"output_csv": rows})
         if arguments.resume is False:
-            with PredictionRun(job, classifier) as run:
+            with open_run(job, classifier) as run:
                 run.discard()
         with shown(sys.stderr) as emit:
             summary = predict_csv(job, emit=emit, classifier=classifier)

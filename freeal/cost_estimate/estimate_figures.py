@@ -23,7 +23,7 @@ class AnnotatorEstimate:
     def said(self) -> str:
         """Who, how often, at what cost."""
         cost = "price unknown" if self.usd is None else f"{self.usd.low:.4f} to {self.usd.high:.4f} USD"
-        return f"{self.provider}, {self.model}: {_amount(self.calls)} answers, {cost}"
+        return f"{self.provider}, {self.model}: {shown_amount(self.calls)} answers, {cost}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,7 +86,10 @@ class Estimate:
             ("texts", f"{self.rows:,} rows, {self.distinct_rows:,} distinct, of {', '.join(self.text_columns)}"),
             ("true labels", f"{self.known_labels:,}"),
             *self._annotated_by(),
-            ("answers", _amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else "")),
+            (
+                "answers",
+                shown_amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else ""),
+            ),
             *paid,
             ("cost", self._cost()),
             ("time", self._time()),
@@ -102,14 +105,15 @@ class Estimate:
         return [("language models", f"{len(said)}, {self.llm_use}: {how[self.llm_use]}"), *said]
 
     def _paid_figures(self) -> list[tuple[str, str]]:
-        return [("input tokens", _amount(self.input_tokens)), ("output tokens", _amount(self.output_tokens))]
+        return [("input tokens", shown_amount(self.input_tokens)), ("output tokens", shown_amount(self.output_tokens))]
 
     def _time(self) -> str:
-        training = f"training {_range(self.training_seconds)}"
+        training = f"training {duration_range(self.training_seconds)}"
         if self.seconds is None:
             return f"answers: unknown for this model; {training}"
         whole = self.seconds + self.training_seconds
-        return f"{_range(whole)} on this machine as busy as it is now: answers {_range(self.seconds)}, {training}"
+        parts = f"answers {duration_range(self.seconds)}, {training}"
+        return f"{duration_range(whole)} on this machine as busy as it is now: {parts}"
 
     def _cost(self) -> str:
         if self._is_local:
@@ -121,12 +125,14 @@ class Estimate:
         return f"{self.usd.low:.4f} to {self.usd.high:.4f} USD, {cap}; {self.price_source}"
 
 
-def _amount(span: Span) -> str:
+def shown_amount(span: Span) -> str:
+    """`12` or `12 to 30`."""
     low, high = round(span.low), round(span.high)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _range(span: Span) -> str:
+def duration_range(span: Span) -> str:
+    """`30 s`, or `2 min to 1.5 h`."""
     low, high = _time(span.low), _time(span.high)
     return low if low == high else f"{low} to {high}"
 

@@ -10,8 +10,9 @@ import contextlib
 import importlib.util
 import os
 import secrets
+import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,22 @@ from freeal.errors import ConfigError, ExecutorError, Where
 from freeal.settings import RaySettings
 
 _INSTALL = "pip install 'freeal-daemon[ray]'"
+_CONNECT_SECONDS = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+
+
+LOOPBACK = {
+    **_QUIET,
+    # its name speaks of other systems; what it does is to keep all nodes of a cluster on the loopback
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Ray's own 15 leaves a worker two hundredths of a core on a machine that does other things too
+    "RAY_worker_niceness": "0",
+    "RAY_AUTH_MODE": "token",
+}
+"""Read by Ray when it is imported, and by each of its processes, of a cluster of our own."""
 
 
 def is_installed() -> bool:
@@ -43,6 +56,25 @@ def check(settings: RaySettings) -> None:
         )
 
 
+def _check_answers(address: str) -> None:
+    """Ray itself would wait for minutes. Raises `ConfigError`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # `auto`, or Ray's own to judge
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as cause:
+        raise _nobody(f"{address}: {cause}") from cause
+
+
+def _nobody(problem: str) -> ConfigError:
+    return ConfigError(
+        f"there is no Ray cluster that answers: {problem}",
+        where=Where(key="ray.address"),
+        hint="start one with `ray start --head`, or leave ray.address out for one on this machine",
+    )
+
+
 @contextlib.contextmanager
 def joined(settings: RaySettings) -> Iterator[Any]:
     """The module ray, connected. To be called in a process of its own: Ray takes over SIGTERM, threads and exit.
@@ -51,7 +83,9 @@ def joined(settings: RaySettings) -> Iterator[Any]:
     """
     check(settings)
     own = settings.address is None
-    os.environ.update(_own_environment() if own else _QUIET)
+    if settings.address is not None:
+        _check_answers(settings.address)
+    os.environ.update(LOOPBACK | {"RAY_AUTH_TOKEN": secrets.token_hex(32)} if own else _QUIET)
     import ray
 
     with tempfile.TemporaryDirectory(prefix="freeal-ray-", ignore_cleanup_errors=True) as folder:
@@ -61,29 +95,13 @@ def joined(settings: RaySettings) -> Iterator[Any]:
             else:
                 ray.init(address=settings.address, log_to_driver=False)
         except ConnectionError as cause:
-            raise ConfigError(
-                f"there is no Ray cluster that answers: {_first_line(cause)}",
-                where=Where(key="ray.address"),
-                hint="start one with `ray start --head`, or leave ray.address out for one on this machine",
-            ) from cause
+            raise _nobody(_first_line(cause)) from cause
         except (RuntimeError, ValueError, OSError) as cause:
             raise ExecutorError(f"Ray could not be started: {_first_line(cause)}") from cause
         try:
             yield ray
         finally:
             ray.shutdown()
-
-
-def _own_environment() -> Mapping[str, str]:
-    """Read by Ray when it is imported, and by each process of its own."""
-    return _QUIET | {
-        # its name speaks of other systems; what it does is to keep all nodes of a cluster on the loopback
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # Ray's own 15 leaves a worker two hundredths of a core on a machine that does other things too
-        "RAY_worker_niceness": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }
 
 
 def _own_cluster(settings: RaySettings, folder: Path) -> dict[str, Any]:

@@ -53,23 +53,10 @@ class ShardFolder:
     ) -> ShardFolder:
         """Write the shards (pyarrow tables with `row_id`), then what says that they are all. Shards of another origin
         and results without a shard are taken away. `note` is kept with them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _MANIFEST).unlink(missing_ok=True)
-        names: list[str] = []
-        rows = 0
+        writer = ShardWriter(folder, origin=origin)
         for table in tables:
-            content = encoded(table)
-            name = f"shard-{len(names):06d}-{hashlib.sha256(content).hexdigest()[:24]}.parquet"
-            if not (folder / name).is_file():
-                _write(folder / name, content)
-            names.append(name)
-            rows += table.num_rows
-        for stale in folder.glob("shard-*.parquet"):
-            if stale.name not in names:
-                stale.unlink()
-        manifest = {"format": _FORMAT, "origin": origin, "rows": rows, "shards": names, "note": note or {}}
-        atomic_write.write_json(folder / _MANIFEST, manifest)
-        return cls(folder, names, rows=rows, note=note)
+            writer.add(table)
+        return writer.complete(note)
 
     def table(self, name: str) -> Any:
         """A shard as a pyarrow table."""
@@ -101,6 +88,36 @@ class ShardFolder:
     def remove(self) -> None:
         """Away with everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class ShardWriter:
+    """Shards cut one by one; until `complete`, nothing says that they are all."""
+
+    def __init__(self, folder: Path, *, origin: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MANIFEST).unlink(missing_ok=True)
+        self._folder, self._origin = folder, origin
+        self._names: list[str] = []
+        self.rows = 0
+
+    def add(self, table: Any) -> None:
+        """The next shard; one of the same content that is there already stays."""
+        content = encoded(table)
+        name = f"shard-{len(self._names):06d}-{hashlib.sha256(content).hexdigest()[:24]}.parquet"
+        if not (self._folder / name).is_file():
+            _write(self._folder / name, content)
+        self._names.append(name)
+        self.rows += table.num_rows
+
+    def complete(self, note: dict[str, Any] | None = None) -> ShardFolder:
+        """That was the last one."""
+        names = set(self._names)
+        for stale in self._folder.glob("shard-*.parquet"):
+            if stale.name not in names:
+                stale.unlink()
+        content = {"format": _FORMAT, "origin": self._origin, "rows": self.rows, "shards": self._names}
+        atomic_write.write_json(self._folder / _MANIFEST, content | {"note": note or {}})
+        return ShardFolder(self._folder, self._names, rows=self.rows, note=note)
 
 
 def encoded(table: Any) -> bytes:

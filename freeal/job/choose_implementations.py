@@ -142,36 +142,49 @@ def _remote_model(
     environ: Mapping[str, str],
     notice: Callable[[str], None],
 ) -> ChatModel:
-    retry = Retry(settings.max_attempts, gate=limiter.gate)
     if provider == "anthropic" and key is not None:
         from freeal.llm.providers.anthropic import AnthropicModel
 
+        if len(settings.base_urls) > 1:
+            raise ConfigError(
+                "several servers are for llm.provider: openai",
+                where=Where(key="llm.base_url"),
+                hint="name one, or set llm.provider to openai",
+            )
         return AnthropicModel(
             key,
-            retry=retry,
+            retry=Retry(settings.max_attempts, gate=limiter.gate),
             limiter=limiter,
             model=settings.model,
-            base_url=settings.base_url,
+            base_url=next(iter(settings.base_urls), None),
             concurrency=settings.concurrency,
             timeout_seconds=settings.timeout_seconds,
             environ=environ,
             on_notice=notice,
         )
-    if settings.base_url is None or settings.model is None:
+    if not settings.base_urls or settings.model is None:
         raise ConfigError("llm.provider: openai needs llm.base_url and llm.model")
     from freeal.llm.providers.openai import OpenAIModel
+    from freeal.llm.providers.server_pool import ServerPool
 
-    return OpenAIModel(
-        settings.model,
-        retry=retry,
-        limiter=limiter,
-        base_url=settings.base_url,
-        key=key,
-        concurrency=settings.concurrency,
-        timeout_seconds=settings.timeout_seconds,
-        environ=environ,
-        on_notice=notice,
-    )
+    limiters = [limiter, *(limiter.for_another_server(settings) for _ in settings.base_urls[1:])]
+    servers = [
+        OpenAIModel(
+            settings.model,
+            retry=Retry(settings.max_attempts, gate=own.gate),
+            limiter=own,
+            base_url=url,
+            key=key,
+            concurrency=settings.concurrency,
+            timeout_seconds=settings.timeout_seconds,
+            environ=environ,
+            on_notice=notice,
+        )
+        for url, own in zip(settings.base_urls, limiters, strict=True)
+    ]
+    if len(servers) == 1:
+        return servers[0]
+    return ServerPool(list(zip(servers, limiters, settings.base_urls, strict=True)), on_notice=notice)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ from typing import Any
 
 from freeal.errors import FreealError
 from freeal.events import Emit, ignore
+from freeal.prediction.open_run import open_run
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.prediction_run import PredictionRun, write_summary
+from freeal.prediction.prediction_run import write_summary
 from freeal.prediction.published_model import Classifier
 
 __all__ = ["Classifier", "PredictionJob", "predict_csv"]
@@ -24,7 +25,7 @@ def predict_csv(job: PredictionJob, *, emit: Emit = ignore, classifier: Classifi
     Cut off (by a kill, a full disk, Ctrl-C), the same job goes on after the last finished window. Raises `InputError`
     for the table and `ModelFolderError` for the model; then no output is there, and nothing to go on with.
     """
-    with PredictionRun(job, classifier or Classifier.load(job.model, job.settings)) as run:
+    with open_run(job, classifier or Classifier.load(job.model, job.settings), emit=emit) as run:
         try:
             emit(run.progress)
             while run.step():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal.settings import PredictSettings
+from freeal.settings import PredictSettings, RaySettings
 from freeal.table.csv_format import CsvFormat
 
 
@@ -22,3 +22,4 @@ class PredictionJob(BaseModel):
     text_columns: tuple[str, ...] | None = None
     csv: CsvFormat = CsvFormat()
     settings: PredictSettings = PredictSettings()
+    ray: RaySettings = RaySettings()

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from freeal.errors import CorruptModelError, Where
@@ -22,10 +22,11 @@ from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally, cells
-from freeal.prediction.window_scoring import Scores, score
+from freeal.prediction.window_scoring import Scores, ScoreSource, score
 from freeal.table import Row, RowReader, TableWriter, find_column, free_name
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
+from freeal.text.row_text import row_text
 
 WINDOW_SECONDS = 10.0
 """A window is to take about as long: a stop waits for its end, and a kill loses it."""
@@ -54,14 +55,23 @@ class PredictionRun:
     """
 
     def __init__(
-        self, job: PredictionJob, classifier: Classifier, *, patience_seconds: float = PREDECESSOR_SECONDS
+        self,
+        job: PredictionJob,
+        classifier: Classifier,
+        *,
+        extent: Extent | None = None,
+        scores: Callable[[int], ScoreSource] | None = None,
+        patience_seconds: float = PREDECESSOR_SECONDS,
     ) -> None:
-        """Waits for `patience_seconds` for another process at the same output to end."""
+        """Waits for `patience_seconds` for another process at the same output to end. `extent` is that of the input,
+        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked."""
         self._job = job
         self._classifier = classifier
         self._columns = _columns(job, classifier)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
-        self._extent: Extent = measure(job.input_csv)
+        self._extent: Extent = extent or measure(job.input_csv)
+        self._scores_from = scores
+        self._scores: ScoreSource | None = None
         self._most_rows = job.settings.chunk_rows
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
         state = self._part.state or {}
@@ -99,7 +109,10 @@ class PredictionRun:
         if window is None:
             self._is_read = True
             return False
-        scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+        if self._scores is None:
+            scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+        else:
+            scores = self._scores.take(window)
         profile = self._classifier.profile
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
@@ -144,29 +157,55 @@ class PredictionRun:
 
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
-        path = self._job.input_csv
-        role = "text_columns" if self._job.text_columns else "the model"
-        positions = [find_column(self._reader.header, name, role=role, path=path) for name in self._columns]
+        positions = self._positions(self._reader)
         if self._part.state is None:
             self._part.append(self._header(self._reader.header), self._state())
         self._windows = WindowReader(
             self._reader,
             list(zip(self._columns, positions, strict=True)),
-            student=self._classifier.student,
+            student=None if self._scores_from else self._classifier.student,
             memory=self._classifier.memory,
             most_rows=min(FIRST_ROWS, self._most_rows),
             skip=self._tally.rows,
         )
         self._open_files.callback(self._windows.close)
+        if self._scores_from is not None:
+            self._scores = self._scores_from(self._tally.rows)
         return iter(self._windows)
 
-    def _opened(self) -> RowReader:
-        """The table, read as the spec of the model said where nothing is said about this one: without a header, if its
-        columns are not there otherwise."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether the output is there already, and only what is said of it is left to do."""
+        return self._part.is_whole
+
+    @property
+    def rows_origin(self) -> str:
+        """A digest of all that the texts of the rows depend on."""
+        parts = [self._extent.sha256, self._columns, self._told().model_dump(mode="json")]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def texts(self) -> Iterator[str]:
+        """The text of each row, "" for none."""
+        with self._opened() as reader:
+            positions = self._positions(reader)
+            for _, row in reader:
+                yield row_text(self._columns, [row[position] for position in positions])
+
+    def _positions(self, reader: RowReader) -> list[int]:
+        role = "text_columns" if self._job.text_columns else "the model"
+        return [find_column(reader.header, name, role=role, path=self._job.input_csv) for name in self._columns]
+
+    def _told(self) -> CsvFormat:
         said = self._classifier.extra.get("csv", {})
         told = self._job.csv
         if told.output_encoding is None and "output_encoding" in said:
             told = told.model_copy(update={"output_encoding": said["output_encoding"]})
+        return told
+
+    def _opened(self) -> RowReader:
+        """The table, read as the spec of the model said where nothing is said about this one: without a header, if its
+        columns are not there otherwise."""
+        said, told = self._classifier.extra.get("csv", {}), self._told()
         reader = RowReader(self._job.input_csv, told)
         if told.header is None and said.get("header") and not set(self._columns) & set(reader.header):
             reader.close()
@@ -219,6 +258,7 @@ class PredictionRun:
             self._classifier.student.labels,
             self._columns,
             self._job.csv.model_dump(mode="json"),
+            *(["sharded"] if self._scores_from else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

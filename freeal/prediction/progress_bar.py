@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TextIO
 
-from freeal.events import Emit, Event, Progress
+from freeal.events import Emit, Event, Notice, Progress
 
 
 @contextlib.contextmanager
@@ -25,6 +25,8 @@ def shown(stream: TextIO) -> Iterator[Emit]:
         task = bars.add_task("labelling", total=None, rate="")
 
         def move(event: Event) -> None:
+            if isinstance(event, Notice):
+                bars.console.print(event.message, markup=False, highlight=False)
             if isinstance(event, Progress):
                 speed = bars.tasks[0].speed
                 rate = f"{speed:,.0f} rows/s" if speed else ""
@@ -40,6 +42,8 @@ class _Lines:
         self._first: tuple[float, int] | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            print(event.message, file=self._stream, flush=True)
         if not isinstance(event, Progress) or not event.total:
             return
         now = time.monotonic()

@@ -40,12 +40,13 @@ class WindowReader:
         reader: RowReader,
         columns: Sequence[tuple[str, int]],
         *,
-        student: Student,
+        student: Student | None,
         memory: Memory,
         most_rows: int,
         skip: int = 0,
     ) -> None:
-        """`columns` are the names and positions of the text columns."""
+        """`columns` are the names and positions of the text columns. Without a `student`, scores come from elsewhere:
+        nothing is tokenised, and each row's text is its own."""
         self._rows = iter(reader)
         self._names = [name for name, _ in columns]
         self._positions = [position for _, position in columns]
@@ -80,10 +81,14 @@ class WindowReader:
         return self._window(rows, line) if rows else None
 
     def _window(self, rows: list[Row], line: int) -> Window:
+        all_texts = [row_text(self._names, [row[position] for position in self._positions]) for row in rows]
+        if self._student is None:
+            texts = [text for text in all_texts if text]
+            has_text = np.array([bool(text) for text in all_texts])
+            return Window(rows, line, np.where(has_text, np.cumsum(has_text) - 1, NO_TEXT), texts, [], {})
         found: dict[str, int] = {}
         places = np.empty(len(rows), dtype=np.int64)
-        for number, row in enumerate(rows):
-            text = row_text(self._names, [row[position] for position in self._positions])
+        for number, text in enumerate(all_texts):
             places[number] = found.setdefault(text, len(found)) if text else NO_TEXT
         texts = list(found)
         keys = [digest(text) for text in texts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,13 @@ class Scores:
     def confidence(self) -> np.ndarray:
         """float32 [texts]."""
         return label_choice.confidence(self.proba, self.chosen)
+
+
+class ScoreSource(Protocol):
+    """What others have computed, in the order of the rows."""
+
+    def take(self, window: Window) -> Scores:
+        """Scores in the order of `window.texts`: those of the next rows."""
 
 
 def score(window: Window, student: Student, memory: Memory, *, kind: Kind = "single") -> Scores:

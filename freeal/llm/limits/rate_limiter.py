@@ -48,6 +48,7 @@ class Limiter:
         self._changed = anyio.Event()
         self._ended_by: LlmError | None = None
         self._endings = 0
+        self._others: list[Limiter] = []
 
     @classmethod
     def of(cls, settings: LlmSettings) -> Limiter:
@@ -59,6 +60,12 @@ class Limiter:
         )
         return cls(settings.concurrency, limits=limits)
 
+    def for_another_server(self, settings: LlmSettings) -> Limiter:
+        """One that keeps to the settings by itself, and takes the same share of them."""
+        other = Limiter.of(settings)
+        self._others.append(other)
+        return other
+
     @property
     def limits(self) -> RateLimits:
         """What this job may use per minute, as far as it is known."""
@@ -68,6 +75,8 @@ class Limiter:
         """Use only this part (above 0, at most 1) of all limits from now on: others need the rest."""
         self._pacing.take_share(share, self._clock())
         self._wake()
+        for other in self._others:
+            other.take_share(share)
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Learn from the headers of any answer, a refusal included."""

@@ -15,7 +15,7 @@ from freeal.executors.ray_cluster import is_installed
 from freeal.executors.ray_executor import RayExecutor
 from freeal.executors.shard_folder import ShardFolder
 from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies
-from freeal.prediction.shard_tasks import EmbedShard, PredictShard
+from freeal.prediction.sharded.shard_tasks import EmbedShard, PredictShard
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import LabelledTexts

@@ -6,7 +6,7 @@ A shard has `row_id` and `text` (null for a row without one). Within a shard eac
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from freeal.student.model_folder.text_classifier import TextClassifier
 
 TEXT = "text"
-LABEL, CONFIDENCE, TRUNCATED, EMBEDDING = "freeal_label", "freeal_confidence", "freeal_truncated", "embedding"
+TRUNCATED, EMBEDDING = "freeal_truncated", "embedding"
 SCORE = "freeal_p_"
 _FORMAT = 1
 
@@ -52,8 +52,8 @@ class _StudentTask:
 
 
 class PredictShard(_StudentTask):
-    """`row_id`, `freeal_label`, `freeal_confidence`, `freeal_p_<label>` each, `freeal_truncated`; all but the first
-    null for a row without text."""
+    """`row_id`, a float32 `freeal_p_<label>` each and `freeal_truncated`; null, the first aside, for a row without
+    text. Which label that makes is decided where all predictions are (freeal/aggregation/label_choice.py)."""
 
     __slots__ = ()
 
@@ -67,18 +67,11 @@ class PredictShard(_StudentTask):
             read = student.read(texts)
             proba = student.score(read)
             cut = np.array([text.cut for text in read], dtype=bool)
-            has_none = places < 0
-            at = np.maximum(places, 0) if texts else np.zeros(0, dtype=np.int64)
-            best = proba.argmax(axis=1)
+            mask = places < 0
             columns = {ROW_ID: table.column(ROW_ID)}
-            if not texts:
-                return _empty(columns[ROW_ID], student.labels)
-            names = np.array(student.labels, dtype=object)[best]
-            columns[LABEL] = pa.array(names[at], pa.string(), mask=has_none)
-            columns[CONFIDENCE] = pa.array(proba.max(axis=1)[at], pa.float32(), mask=has_none)
             for number, label in enumerate(student.labels):
-                columns[SCORE + label] = pa.array(proba[at, number], pa.float32(), mask=has_none)
-            columns[TRUNCATED] = pa.array(cut[at], pa.bool_(), mask=has_none)
+                columns[SCORE + label] = pa.array(_at(proba[:, number], places), pa.float32(), mask=mask)
+            columns[TRUNCATED] = pa.array(_at(cut, places), pa.bool_(), mask=mask)
             return pa.table(columns)
 
         return predict
@@ -111,28 +104,22 @@ def distinct(texts: list[str | None]) -> tuple[list[str], np.ndarray]:
     return list(found), np.array(places, dtype=np.int64)
 
 
-def _empty(row_ids: Any, labels: tuple[str, ...]) -> Any:
-    """The result of a shard without any text."""
-    pa = arrow()
-    kinds = {LABEL: pa.string(), CONFIDENCE: pa.float32()}
-    kinds |= {SCORE + label: pa.float32() for label in labels} | {TRUNCATED: pa.bool_()}
-    return pa.table({ROW_ID: row_ids} | {name: pa.nulls(len(row_ids), kind) for name, kind in kinds.items()})
+def _at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Of each row's text; anything where it has none."""
+    return np.asarray(np.append(values, np.zeros(1, dtype=values.dtype))[places])
 
 
-def shard_tables(rows: Iterator[tuple[int, str]], *, shard_rows: int, on_rows: Callable[[int], None]) -> Iterator[Any]:
-    """From (line, text) of each row to tables of `shard_rows` rows; `on_rows` hears how many rows were cut so far."""
+def shard_tables(texts: Iterable[str], *, shard_rows: int) -> Iterator[Any]:
+    """From the text of each row, "" for none, to tables of `shard_rows` rows."""
     pa = arrow()
-    first, texts = 0, []
-    for _, text in rows:
-        texts.append(text.encode("utf-8", "replace").decode() or None)
-        if len(texts) == shard_rows:
-            yield _table(pa, first, texts)
-            first += len(texts)
-            on_rows(first)
-            texts = []
-    if texts:
-        yield _table(pa, first, texts)
-        on_rows(first + len(texts))
+    first, piece = 0, []
+    for text in texts:
+        piece.append(text.encode("utf-8", "replace").decode() or None)
+        if len(piece) == shard_rows:
+            yield _table(pa, first, piece)
+            first, piece = first + len(piece), []
+    if piece:
+        yield _table(pa, first, piece)
 
 
 def _table(pa: Any, first: int, texts: list[str | None]) -> Any:

@@ -1,0 +1,29 @@
+"""A run over a table by the engine that its settings and its size ask for."""
+
+from __future__ import annotations
+
+from freeal.events import Emit, Notice, ignore
+from freeal.prediction.input_size import measure
+from freeal.prediction.prediction_job import PredictionJob
+from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.published_model import Classifier
+from freeal.prediction.sharded.engine_choice import choose_engine
+from freeal.prediction.sharded.sharded_run import ShardedRun
+
+
+def open_run(job: PredictionJob, classifier: Classifier, *, emit: Emit = ignore) -> PredictionRun | ShardedRun:
+    """The run, where it was left before; `emit` hears which engine it is and why, where there is a choice.
+
+    Raises what `predict_csv` raises, and `ConfigError` where the engine cannot be had.
+    """
+    extent = measure(job.input_csv)
+    choice = choose_engine(job.settings, job.ray, rows=max(0, extent.lines - 1))
+    if choice.engine == "local":
+        if job.ray.address is not None:
+            emit(Notice(str(choice)))
+        return PredictionRun(job, classifier, extent=extent)
+    from freeal.executors.ray_executor import RayExecutor
+
+    emit(Notice(str(choice)))
+    executor = RayExecutor(job.ray, on_notice=lambda words: emit(Notice(words)))
+    return ShardedRun(job, classifier, executor, choice, extent=extent)
