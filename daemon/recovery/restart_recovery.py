@@ -172,6 +172,8 @@ class Recovery:
             partial = job.partial and job.stage == PUBLISHING
             self._journal.move(job.id, State.CLAIMED, reason="", until=None, partial=partial)
         self._release(job)
+        if job.state is State.WAITING:
+            return  # for its owner, not for us
         _log.info("an unfinished job goes on", job=job.id, state=str(job.state), round=job.round)
 
     def _release(self, job: Job) -> None:

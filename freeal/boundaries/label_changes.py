@@ -70,11 +70,11 @@ def found(
 ) -> LabelChanges:
     """The changes from one label set (name -> meaning) to another. `told` leads from old names to new ones; of it only
     what concerns `before` counts, so that it may stay in a spec."""
-    told = {old: tuple(new) for old, new in (told or {}).items() if old in before}
-    moved = {old: new[0] for old, new in told.items() if len(new) == 1 and new[0] != old}
-    split: dict[str, tuple[str, ...]] = {old: tuple(new) for old, new in told.items() if len(new) > 1}
-    gone = [name for name in before if name not in after and name not in told]
-    fresh = [name for name in after if name not in before and all(name not in new for new in told.values())]
+    named = {old: tuple(new) for old, new in (told or {}).items() if old in before}
+    moved = {old: new[0] for old, new in named.items() if len(new) == 1 and new[0] != old}
+    split = {old: new for old, new in named.items() if len(new) > 1}
+    gone = [name for name in before if name not in after and name not in named]
+    fresh = [name for name in after if name not in before and all(name not in new for new in named.values())]
     for old in gone:
         same = [name for name in fresh if before[old] and after[name] == before[old]]
         if len(same) == 1 and [one for one in gone if before[one] == before[old]] == [old]:

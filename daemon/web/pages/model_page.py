@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response, StreamingR
 from starlette.routing import Route
 
 from daemon.inbox.folder_scan import LANES
+from daemon.journal.job_ids import CORRECTIONS
 from daemon.outbox.model_shelf import Shelf
 from daemon.web.finished_models import (
     VERSION_FILES,
@@ -33,7 +34,7 @@ from daemon.web.uploads.upload_folders import MEGABYTE, Uploads, plain_file_name
 from daemon.web.uploads.zip_stream import zipped
 from daemon.web.warm_classifier import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from freeal.errors import FreealError
-from freeal.table.file_formats import DATA_SUFFIXES, is_data
+from freeal.table.file_formats import DATA_SUFFIXES, is_data, is_yaml
 
 PREDICTIONS_SHOWN = 20
 FILES_SHOWN = 50
@@ -206,7 +207,8 @@ def _put(files: list[File], shelf: Shelf, lane: str) -> None:
     """Into a lane of the model, all or none, nothing replaced. Raises `HTTPException` 400, `RefusedFileError`."""
     if lane not in LANES:
         raise HTTPException(400, detail="A file is dropped to be labelled, or with corrections.")
-    if not files or not all(is_data(file.name) and file.size_bytes for file in files):
+    fits = [is_data(file.name) or (lane == CORRECTIONS and is_yaml(file.name)) for file in files]
+    if not files or not all(fits) or not all(file.size_bytes for file in files):
         raise HTTPException(400, detail=f"A table that is not empty is expected ({' or '.join(DATA_SUFFIXES)}).")
     place({plain_file_name(file.name): file.path for file in files}, shelf.folder / lane)
 

@@ -97,6 +97,15 @@ def test_a_file_dropped_on_the_page_lands_in_the_lane_that_was_chosen(stage):
     assert [] == list((stage.settings.state / "uploads").iterdir())
 
 
+def test_answered_boundaries_are_dropped_with_corrections(stage):
+    """A YAML file is taken where corrections go, and nowhere else."""
+    folder = stage.model()
+    (folder / "corrections").mkdir(exist_ok=True)
+    files = [("files", ("boundaries.yaml", b"pairs: []"))]
+    assert 303 == stage.open().post("/models/reviews/drop", {"lane": "corrections"}, files=files).status_code
+    assert b"pairs: []" == (folder / "corrections" / "boundaries.yaml").read_bytes()
+
+
 def test_what_is_no_table_is_not_dropped_and_no_lane_is_made_up(stage):
     """Nothing is written."""
     folder = stage.model()
