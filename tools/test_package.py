@@ -5,8 +5,8 @@ python tools/test_package.py [--python PATH] [--lowest] [pytest arguments]
 A source distribution is made of the checkout, a wheel of that, and the wheel is installed into an environment of its
 own; then the tests of the source distribution run beside neither `freeal/` nor `daemon/`. Without `--python` the
 dependencies are those of the environment this runs in, so nothing is downloaded. With it they are installed for that
-interpreter, as constraints.txt says or, with `--lowest`, in the lowest versions that pyproject.toml allows (by uv; all but
-torch, whose builds for a CPU lie elsewhere).
+interpreter, as constraints.txt says or, with `--lowest`, in the lowest versions that pyproject.toml allows (by uv;
+torch as it is pinned).
 """
 
 from __future__ import annotations
@@ -73,12 +73,16 @@ def installed(folder: Path, wheel: Path, *, python: Path, lowest: bool) -> Path:
     if not lowest:
         run(own, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", *what)
         return own
-    torch = next(line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
-    (folder / "torch.txt").write_text(torch + "\n", encoding="utf-8")
-    run(own, "-m", "pip", "install", "--quiet", "--constraint", folder / "torch.txt", "torch", "uv")
+    run(own, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", "torch", "uv")
+    of_torch = "import importlib.metadata; print(importlib.metadata.version('torch'))"
+    found = subprocess.run([own, "-c", of_torch], check=True, capture_output=True, text=True).stdout  # noqa: S603 - ours
+    (folder / "torch.txt").write_text(f"torch=={found}", encoding="utf-8")  # with its +cpu, which uv would not choose
     resolve = ["--resolution", "lowest-direct", "--constraint", folder / "torch.txt"]
-    run(own, "-m", "uv", "pip", "install", "--python", own, *resolve, what[0])
+    # of pyproject.toml the dependencies are direct ones; of the wheel only the wheel itself would be
+    extras = [word for extra in EXTRAS.split(",") for word in ("--extra", extra)]
+    run(own, "-m", "uv", "pip", "install", "--python", own, *resolve, "-r", ROOT / "pyproject.toml", *extras)
     run(own, "-m", "uv", "pip", "install", "--python", own, *TESTING)
+    run(own, "-m", "uv", "pip", "install", "--python", own, "--no-deps", wheel)
     return own
 
 
