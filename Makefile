@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
+.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,11 @@ test: setup lint  ## what CI runs
 
 test-all: setup lint  ## slow checks too
 	$(BIN)/python -m pytest
+
+# ARGS='tests/freeal/cli' tests a part; ARGS='--python python3.12 -m "not slow"' installs the dependencies for another
+# interpreter, with --lowest in their lowest versions.
+test-package: setup  ## build, install, and test from an empty folder without the source tree
+	$(BIN)/python tools/test_package.py $(ARGS)
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

@@ -67,6 +67,10 @@ _cpu_threads.wait_asleep()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata  # pyproject.toml says it, and nothing else does
+
+        return metadata.version("freeal-daemon")
     if name not in _HOMES:
         raise AttributeError(f"module 'freeal' has no attribute {name!r}")
     return getattr(importlib.import_module(f"freeal.{_HOMES[name]}"), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,16 @@ def test_the_names_of_the_library_are_listed_before_they_are_loaded():
         "print(json.dumps([sorted(listed) == sorted(freeal.__all__), loaded]))"
     )
     assert [True, []] == _fresh(code)
+
+
+def test_the_version_is_said_in_one_place():
+    """pyproject.toml says it; `freeal.__version__` and both commands repeat it."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert said == _fresh("import json, freeal; print(json.dumps(freeal.__version__))")
+    for package in ("freeal", "daemon"):
+        command = [sys.executable, "-m", package, "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        assert said == done.stdout.split()[-1]
 
 
 def test_a_spec_can_be_made_without_torch_and_a_model_loaded_without_a_language_model():

@@ -17,6 +17,7 @@ import anyio
 from rich.console import Console
 
 from daemon.app import prepare_folders
+from daemon.cli.json_output import print_json
 from daemon.config import Loaded, flatten
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
@@ -28,6 +29,7 @@ from freeal.llm.network_route import ADDRESSES, route_to
 PROBE = "daemon.processes.check_models"
 MEGABYTE = 1_000_000
 CONNECT_SECONDS = 3.0
+OK, CONFIGURATION = 0, 78
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,8 +41,12 @@ class Finding:
     text: str
 
 
-def check(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
+def check(
+    loaded: Loaded, console: Console, *, as_json: bool = False, environment: Mapping[str, str] = os.environ
+) -> int:
     """Print the effective settings with the source of each, then the findings; 0 when all are well, else 78."""
+    if as_json:
+        return _check_for_programs(loaded, environment)
     for key, value in flatten(loaded.settings):
         console.print(
             f"{key} = {_as_yaml(value)}  [{loaded.sources[key]}]", markup=False, soft_wrap=True, highlight=False
@@ -51,7 +57,18 @@ def check(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = 
         healthy &= finding.is_well
         mark = "ok     " if finding.is_well else "PROBLEM"
         console.print(f"{mark}  {finding.subject}: {finding.text}", markup=False, soft_wrap=True, highlight=False)
-    return 0 if healthy else 78
+    return OK if healthy else CONFIGURATION
+
+
+def _check_for_programs(loaded: Loaded, environment: Mapping[str, str]) -> int:
+    findings = list(_findings(loaded, environment))
+    healthy = all(finding.is_well for finding in findings)
+    settings = {
+        key: {"value": str(value) if isinstance(value, Path) else value, "source": loaded.sources[key]}
+        for key, value in flatten(loaded.settings)
+    }
+    print_json({"ok": healthy, "findings": [dataclasses.asdict(one) for one in findings], "settings": settings})
+    return OK if healthy else CONFIGURATION
 
 
 def _as_yaml(value: object) -> str:

@@ -6,7 +6,6 @@ Exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, 75 an
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -15,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from daemon import config
+from daemon.cli.json_output import print_json
 from daemon.errors import AlreadyRunningError, JournalError, UnknownJobError
 from daemon.host import fault_guard, logging_setup
 from daemon.host.clock import Clock
@@ -74,11 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command and (options.once or options.dry_run):
         parser.error(f"--once and --dry-run do not go with the command {options.command!r}")
+    if options.json and not (options.command or options.once or options.dry_run):
+        parser.error("--json goes with --once, --dry-run or a command: the service writes log lines (log.format: json)")
     try:
         loaded = config.load(options.config)
         logging_setup.configure(loaded.settings.log)
         return _run(options, loaded)
     except FreealError as error:
+        if options.json:
+            print_json({"error": [part.as_dict() for part in error.parts]})
         print(visible(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}"), file=sys.stderr)
         return _exit_code(error)
     except (OSError, ExceptionGroup) as error:
@@ -99,10 +103,11 @@ def _exit_code(error: FreealError) -> int:
 
 def argument_parser() -> argparse.ArgumentParser:
     """Every command with its options, as `-h` shows them."""
-    common = _config_option(default=argparse.SUPPRESS)  # behind a command, silence must not undo what stood before it
+    # behind a command, silence must not undo what stood before it
+    common = _common_options(config=argparse.SUPPRESS, as_json=argparse.SUPPRESS)
     parser = argparse.ArgumentParser(
         prog="python -m daemon",
-        parents=[_config_option(default=None)],
+        parents=[_common_options(config=None, as_json=False)],
         description="Watches the inbox: a CSV and its spec in, an annotated CSV and a classifier out.",
         epilog="exit codes: 0 all done, 1 some job failed, 2 usage, 3 stopped at a budget, "
         "75 another instance runs, 78 configuration",
@@ -128,19 +133,20 @@ def argument_parser() -> argparse.ArgumentParser:
             command.add_argument("job", metavar="JOB", help="its id, as status shows it")
         if name == "use":
             command.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
-        if name == "status":
-            command.add_argument("--json", action="store_true", help="for programs: one JSON object on stdout")
     return parser
 
 
-def _config_option(*, default: str | None) -> argparse.ArgumentParser:
+def _common_options(*, config: str | None, as_json: str | bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        default=default,
+        default=config,
         help="settings; default: freeal.yaml of the current folder, where there is one",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=as_json, help="for programs: one JSON object on stdout, errors too"
     )
     return parser
 
@@ -150,26 +156,30 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
     if options.command == "status":
         return _status(loaded, console, as_json=options.json)
     if options.command in {"retry", "cancel", "go", "dismiss"}:
-        return _request(loaded, options.command, options.job)
+        return _request(loaded, options.command, options.job, as_json=options.json)
     if options.command == "use":
         from daemon.cli.use_command import use
 
-        print(visible(use(loaded.settings, options.job)))
+        done = use(loaded.settings, options.job)
+        if options.json:
+            print_json(done.as_dict())
+        else:
+            print(visible(done.told))
         return 0
     if options.command == "check":
         from daemon.cli.check_command import check
 
-        return check(loaded, console)
+        return check(loaded, console, as_json=options.json)
     if options.dry_run:
         from daemon.cli.dry_run_command import dry_run
 
-        return dry_run(loaded, console)
-    return _serve(loaded, console, once=options.once)
+        return dry_run(loaded, console, as_json=options.json)
+    return _serve(loaded, console, once=options.once, as_json=options.json)
 
 
-def _serve(loaded: config.Loaded, console: Console, *, once: bool) -> int:
+def _serve(loaded: config.Loaded, console: Console, *, once: bool, as_json: bool) -> int:
     from daemon.app import prepare_folders, serve
-    from daemon.cli.once_summary import show
+    from daemon.cli.once_summary import as_content, show
     from daemon.terminal.service_greeting import farewell, greet
 
     said_to = Console(stderr=True)
@@ -178,7 +188,9 @@ def _serve(loaded: config.Loaded, console: Console, *, once: bool) -> int:
         prepare_folders(loaded.settings)  # what cannot be served is not greeted
         greet(loaded, said_to)
     report = serve(loaded, once=once, console=said_to)
-    if once:
+    if once and as_json:
+        print_json(as_content(report, loaded.settings))
+    elif once:
         show(report, loaded.settings, console)
     elif speaks:
         farewell(report.jobs, open_jobs=report.open_jobs, console=said_to)
@@ -191,13 +203,13 @@ def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
 
     status = collect(loaded.settings, Clock())
     if as_json:
-        print(json.dumps(status.content, ensure_ascii=False, indent=2))
+        print_json(status.content)
     else:
         show(status, console)
     return 0 if status.healthy else 1
 
 
-def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
+def _request(loaded: config.Loaded, request: str, job_id: str, *, as_json: bool) -> int:
     from daemon.host import instance_lock
     from daemon.jobs.cancel_and_retry import ask
     from daemon.journal import job_ids
@@ -212,7 +224,10 @@ def _request(loaded: config.Loaded, request: str, job_id: str) -> int:
         ask(journal, job_id, request)
     when = "the running service does it within moments" if is_running else "done when the service runs next"
     when = "done" if request == "dismiss" else when
-    print(f"{request} {job_id}: {when}")
+    if as_json:
+        print_json({"request": request, "job": job_id, "running": is_running})
+    else:
+        print(f"{request} {job_id}: {when}")
     return 0
 
 

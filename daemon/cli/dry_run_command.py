@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 from rich.console import Console
 
+from daemon.cli.json_output import print_json
 from daemon.config import Loaded
 from daemon.inbox.claim_pair import load_spec
 from daemon.inbox.folder_scan import Scanner
@@ -20,24 +21,36 @@ from freeal.spec.job_spec import Spec
 from freeal.text.printable_text import visible
 
 
-def dry_run(loaded: Loaded, console: Console, *, environment: Mapping[str, str] = os.environ) -> int:
+def dry_run(
+    loaded: Loaded, console: Console, *, as_json: bool = False, environment: Mapping[str, str] = os.environ
+) -> int:
     """Show what every job would ask, cost and take, and every file that would wait; 0 when all could run, else 1."""
     settings = loaded.settings
     first = Scanner(settings).scan(0.0)
     # everything is looked at as if it had stood still for long enough
     later = settings.watch.pair_timeout_seconds + settings.watch.stability_seconds
     found = pair(first.observations, settings.watch, now=later)
-    problems = []
-    for ready in found.ready:
-        outcome = _survey(loaded, ready, environment)
-        if isinstance(outcome, FreealError):
-            problems.append(f"{ready.csv}: {outcome}")
-        else:
-            _show(ready.csv, outcome, console)
+    outcomes = {ready.csv: _survey(loaded, ready, environment) for ready in found.ready}
+    problems = {csv: outcome for csv, outcome in outcomes.items() if isinstance(outcome, FreealError)}
+    jobs = {csv: outcome for csv, outcome in outcomes.items() if not isinstance(outcome, FreealError)}
+    if as_json:
+        print_json(
+            {
+                "jobs": [{"csv": csv, "model": job["model"], **job["estimate"]} for csv, job in jobs.items()],
+                "would_fail": [
+                    {"csv": csv, "error": [part.as_dict() for part in error.parts]} for csv, error in problems.items()
+                ],
+                "waiting": [{"file": entry.name, "reason": entry.reason} for entry in found.waiting],
+                "daily_budget_usd": settings.llm.daily_budget_usd,
+            }
+        )
+        return 1 if problems else 0
+    for csv, job in jobs.items():
+        _show(csv, job, console)
     if found.ready and settings.llm.daily_budget_usd is not None:
         _say(console, f"all jobs of a day together: at most {settings.llm.daily_budget_usd:.2f} USD")
-    for problem in problems:
-        _say(console, f"would fail: {problem}")
+    for csv, error in problems.items():
+        _say(console, f"would fail: {csv}: {error}")
     for entry in found.waiting:
         _say(console, f"waits: {entry.name}: {entry.reason}")
     if not (found.ready or found.waiting):
@@ -67,7 +80,7 @@ def _survey(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict
         content = anyio.run(_survey_in, loaded, spec, settings.inbox / ready.csv, environment)
     except FreealError as error:
         return error
-    return content | {"figures": [("model", spec.name), *content["figures"]]}
+    return content | {"model": spec.name, "figures": [("model", spec.name), *content["figures"]]}
 
 
 async def _survey_in(loaded: Loaded, spec: Spec, csv: Path, environment: Mapping[str, str]) -> dict[str, Any]:

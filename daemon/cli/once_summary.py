@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -40,29 +41,72 @@ def show(report: Report, settings: Settings, console: Console) -> None:
         say(console, f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}")
 
 
-def _prediction_lines(prediction: Prediction, settings: Settings) -> Iterator[str]:
+def as_content(report: Report, settings: Settings) -> dict[str, Any]:
+    """The same for programs: exit code, jobs with their metrics, predictions, and what waits. Paths are whole."""
+    return {
+        "exit_code": report.exit_code,
+        "jobs": [
+            {
+                "job": job.id,
+                "model": job.name,
+                "state": str(job.state),
+                "partial": job.partial,
+                "reason": job.reason or None,
+                "error": job.error,
+                "usd": round(job.usd, 6),
+                "folder": str(_folder(job, settings)),
+                "metrics": _metrics(job, settings),
+            }
+            for job in report.jobs
+        ],
+        "predictions": [
+            {
+                "job": one.id,
+                "model": one.model,
+                "state": one.state,
+                "rows": one.rows,
+                "error": one.error,
+                "warnings": one.warnings.splitlines(),
+                "folder": str(_prediction_folder(one, settings)),
+            }
+            for one in report.predictions
+        ],
+        "waiting": [{"file": entry.name, "reason": entry.reason} for entry in report.waiting],
+    }
+
+
+def _prediction_folder(prediction: Prediction, settings: Settings) -> Path:
     shelf = Shelf(settings.models, prediction.model)
+    return shelf.folder / ("predictions" if prediction.state == "done" else f"failed/{prediction.id}")
+
+
+def _prediction_lines(prediction: Prediction, settings: Settings) -> Iterator[str]:
     if prediction.state == "done":
         yield f"{prediction.rows} rows labelled"
-        yield _short(shelf.folder / "predictions")
+        yield _short(_prediction_folder(prediction, settings))
         yield from (f"look at them: {warning}" for warning in prediction.warnings.splitlines())
     else:
         yield f"{prediction.state}: {error_report.in_words(prediction.error)}"
-        yield _short(shelf.folder / "failed" / prediction.id)
+        yield _short(_prediction_folder(prediction, settings))
 
 
 def _figures(job: Job, settings: Settings) -> list[str]:
     """What a finished training came to; nothing for a job that had nothing to do, or whose version is gone again."""
-    if job.state is not State.DONE or job.reason:
+    metrics = _metrics(job, settings)
+    if metrics is None:
         return []
-    try:
-        figures = metrics_summary.figures(
-            metrics_summary.read_metrics(Shelf(settings.models, job.name).version(job.id))
-        )
-    except CorruptModelError:
-        return []
+    figures = metrics_summary.figures(metrics)
     width = max(len(what) for what, _ in figures)
     return ["", job.id, *(f"  {what:<{width}}  {value}" for what, value in figures)]
+
+
+def _metrics(job: Job, settings: Settings) -> dict[str, Any] | None:
+    if job.state is not State.DONE or job.reason:
+        return None
+    try:
+        return metrics_summary.read_metrics(Shelf(settings.models, job.name).version(job.id))
+    except CorruptModelError:
+        return None
 
 
 def _outcome(job: Job) -> str:
@@ -75,10 +119,14 @@ def _outcome(job: Job) -> str:
 
 
 def _where(job: Job, settings: Settings) -> str:
+    return _short(_folder(job, settings))
+
+
+def _folder(job: Job, settings: Settings) -> Path:
     place = Workplace(settings, job.id)
     if job.state is State.DONE:
-        return _short(Shelf(settings.models, job.name).folder)
-    return _short(place.failed if job.state in {State.FAILED, State.CANCELLED} else place.folder)
+        return Shelf(settings.models, job.name).folder
+    return place.failed if job.state in {State.FAILED, State.CANCELLED} else place.folder
 
 
 def _short(path: Path) -> str:

@@ -6,6 +6,7 @@ with the version they began with.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 
 from daemon.config import Settings
@@ -13,19 +14,38 @@ from daemon.errors import UnknownJobError
 from daemon.outbox.model_shelf import shelves
 
 
-def use(settings: Settings, job_id: str) -> str:
-    """Make the version of a job current; what to tell. Raises `UnknownJobError` where no model has it, `OSError`."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """The current version of a model, and the one before: the same where nothing had to be done."""
+
+    model: str
+    version: str
+    before: str | None
+
+    @property
+    def told(self) -> str:
+        """In a sentence."""
+        if self.before == self.version:
+            return f"{self.version} is the current version of {self.model!r} already"
+        return (
+            f"{self.version} is now the current version of {self.model!r}; before it was {self.before or 'none'}. "
+            "Corrections and training go on from it: what was said or trained after it is in the other versions only"
+        )
+
+    def as_dict(self) -> dict[str, str | None]:
+        """For JSON."""
+        return dataclasses.asdict(self)
+
+
+def use(settings: Settings, job_id: str) -> Use:
+    """Make the version of a job current. Raises `UnknownJobError` where no model has it, `OSError`."""
     shelf = next((one for one in shelves(settings.models) if job_id in one.version_names()), None)
     if shelf is None:
         raise _unknown(settings, job_id)
     before = shelf.current
-    if before == job_id:
-        return f"{job_id} is the current version of {shelf.name!r} already"
-    shelf.use(job_id)
-    return (
-        f"{job_id} is now the current version of {shelf.name!r}; before it was {before or 'none'}. Corrections and "
-        "training go on from it: what was said or trained after it is in the other versions only"
-    )
+    if before != job_id:
+        shelf.use(job_id)
+    return Use(shelf.name, job_id, before)
 
 
 def _unknown(settings: Settings, job_id: str) -> UnknownJobError:

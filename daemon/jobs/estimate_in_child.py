@@ -22,7 +22,8 @@ SURVEY = "daemon.processes.estimate_job"
 async def survey(
     loaded: Loaded, spec: Spec, *, csv: Path, folder: Path, environment: Mapping[str, str] = os.environ
 ) -> dict[str, Any]:
-    """What a job of this CSV would ask, cost and take: `figures`, pairs of what and how much, and `first_prompt`.
+    """What a job of this CSV would ask, cost and take: `figures`, pairs of what and how much, `first_prompt`, and all
+    of it as numbers in `estimate` (freeal/cost_estimate/estimate_figures.py).
 
     `folder` is where its work would lie; nothing is written. Raises `FreealError` for what would make the job fail.
     """

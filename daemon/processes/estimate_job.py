@@ -6,6 +6,7 @@ what it would ask, cost and take. Asks nobody and is told of no key.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
@@ -24,7 +25,8 @@ def survey(line: str) -> Answer:
         request = json.loads(line)
         job = TrainingJob.model_validate(request["job"])
         found = anyio.run(lambda: estimate_with(job, providers=request["providers"]))
-        return Result({"figures": found.figures(), "first_prompt": found.first_prompt})
+        estimate = dataclasses.asdict(found)
+        return Result({"figures": found.figures(), "first_prompt": found.first_prompt, "estimate": estimate})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

@@ -23,6 +23,7 @@ from freeal.cli import (
     show_command,
     train_command,
 )
+from freeal.cli.print_results import print_json
 from freeal.cli.training_progress import EXIT_CONFIG, EXIT_FAILED
 from freeal.errors import ConfigError, FreealError
 from freeal.text.printable_text import visible
@@ -35,9 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         return code
     except ConfigError as error:
+        _tell(error, arguments)
         print(visible(f"freeal: {error}"), file=sys.stderr)
         return EXIT_CONFIG
     except FreealError as error:
+        _tell(error, arguments)
         print(visible(f"freeal: {error}"), file=sys.stderr)
         return EXIT_FAILED
     except OSError as error:
@@ -47,6 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("freeal: stopped; the same command goes on where it was", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _tell(error: FreealError, arguments: argparse.Namespace) -> None:
+    """For a program that asked for JSON: all that is wrong, each with its place and what to do."""
+    if arguments.json:
+        print_json({"error": [part.as_dict() for part in error.parts]})
 
 
 def argument_parser() -> argparse.ArgumentParser:

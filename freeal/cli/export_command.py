@@ -27,7 +27,8 @@ _FORMS = {
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command with its forms, each with `run`."""
-    export = commands.add_parser("export", help="a finished model, or its labelled rows, for another program")
+    what = "a finished model, or its labelled rows, for another program"
+    export = commands.add_parser("export", help=what, description=f"{what[0].upper()}{what[1:]}.")
     forms = export.add_subparsers(required=True, metavar="FORM")
     onnx = _form(forms, "onnx", "the classifier for onnxruntime and tokenizers alone (extra: onnx)")
     onnx.set_defaults(run=_onnx)
@@ -36,9 +37,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     for name, (what, _) in _FORMS.items():
         _form(forms, name, what).set_defaults(run=_rows, form=name)
-    hub = _form(forms, "hub", "what would be sent to the Hugging Face hub; --send sends it", output=False)
+    hub = _form(forms, "hub", "what would be sent to the Hugging Face hub, and on demand the sending", output=False)
     hub.set_defaults(run=_hub)
-    hub.add_argument("--repo", required=True, metavar="OWNER/NAME")
+    hub.add_argument("--repo", required=True, metavar="OWNER/NAME", help="where it would go")
     hub.add_argument("--send", action="store_true", help="send it; without this, nothing leaves this machine")
     hub.add_argument("--dataset", action="store_true", help="FOLDER is what `export dataset` wrote, not a model")
     hub.add_argument("--public", action="store_true", help="a new repository is one that everybody sees")
@@ -47,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _form(
     forms: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, *, output: bool = True
 ) -> argparse.ArgumentParser:
-    parser = forms.add_parser(name, help=what)
+    parser = forms.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
     parser.add_argument(
         "folder", type=Path, metavar="FOLDER", help="models/NAME, one of its versions, or what train wrote"
     )

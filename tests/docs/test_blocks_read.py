@@ -110,7 +110,7 @@ def test_python_examples_compile_and_use_only_names_and_keywords_that_exist(bloc
             _check_import(node)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "freeal":
             assert node.attr in freeal.__all__
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("freeal."):
+        if isinstance(node, ast.Call) and re.fullmatch(r"freeal(\.\w+)+", ast.unparse(node.func)):
             _check_fields(node)
 
 

@@ -81,9 +81,14 @@ def commands_page() -> str:
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Name -> its parser, in the order of `-h`."""
-    [found] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    return dict(found.choices)
+    """Name -> its parser, in the order of `-h`; what stands below a command follows it, under both names."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                found[name] = command
+                found |= {f"{name} {below}": inner for below, inner in subcommands(command).items()}
+    return found
 
 
 def usage(parser: argparse.ArgumentParser) -> str:
@@ -93,7 +98,7 @@ def usage(parser: argparse.ArgumentParser) -> str:
     ]
     for action in listed(parser):
         if isinstance(action, argparse._SubParsersAction):
-            words.append("[COMMAND ...]")
+            words.append(f"[{action.metavar} ...]")
             continue
         word = " ".join([*([longest(action)] if action.option_strings else []), *value_of(action)])
         words.append(word if action.required or not action.option_strings else f"[{word}]")

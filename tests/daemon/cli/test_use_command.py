@@ -22,9 +22,9 @@ def shelf(world):
 def test_a_model_is_rolled_back_and_forward(world, shelf):
     """What is told names both versions; the same again changes nothing."""
     newer, older = shelf.version_names()
-    assert f"before it was {newer}" in use(world.settings, older)
+    assert f"before it was {newer}" in use(world.settings, older).told
     assert older == shelf.current
-    assert "already" in use(world.settings, older)
+    assert "already" in use(world.settings, older).told
     use(world.settings, newer)
     assert newer == shelf.current
 
