@@ -60,7 +60,7 @@ def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict
         "from_store": (note.from_store for note in notes),
         "weight": (note.weight for note in notes),
     }
-    columns = {name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items()}
+    columns: dict[str, np.ndarray] = {name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items()}
     names = {
         "label": labels.things,
         "statuses": [[str(status) for status in one] for one in statuses.things],

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,14 +96,14 @@ class RoundStore:
             "cut_off": state.cut_off,
         }
         atomic_write.write_json(temporary / "round.json", content)
-        np.savez(
-            temporary / "arrays.npz",
+        arrays: dict[str, Any] = {
             **{name: getattr(state, name) for name in _ARRAYS},
-            asked=np.array([note.index for note in state.asked], dtype=np.int64),
-            asked_apart=apart,
+            "asked": np.array([note.index for note in state.asked], dtype=np.int64),
+            "asked_apart": apart,
             **{f"annotations.{name}": column for name, column in annotations.items()},
             **{f"asked_apart.{name}": column for name, column in others.items()},
-        )
+        }
+        np.savez(temporary / "arrays.npz", **arrays)
         atomic_write.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")
         atomic_write.sync(self._folder)

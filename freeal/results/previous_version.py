@@ -117,7 +117,7 @@ def read(folder: Path) -> Earlier:
     return found
 
 
-def annotations(folder: Path) -> tuple[Annotation, ...]:
+def annotations_in(folder: Path) -> tuple[Annotation, ...]:
     """Those of answers.json alone. Raises `CorruptModelError`, or what `read` makes one of."""
     return _annotations(_json(folder / FILE_NAME))
 

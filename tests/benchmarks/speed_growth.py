@@ -155,7 +155,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
         ),
     )
     yield "answers.json written", lambda: previous_version.write(folder, state, pool, run.llm)
-    yield "answers.json read", lambda: previous_version.annotations(folder)
+    yield "answers.json read", lambda: previous_version.annotations_in(folder)
     yield "predictions without the model", lambda: _predict(made.csv, folder)
 
 

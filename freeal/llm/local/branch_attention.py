@@ -6,7 +6,7 @@ queries meet the trunk's keys in one product per key head, for all branches and 
 branch's in a batch of small ones.
 
 It is registered with transformers as an implementation of attention and falls back on `sdpa` where it is not told the
-layout: for the trunk, and in models that do not hand unknown arguments down.
+layout: for the trunk, and in models that do not hand unknown arguments down. On a GPU it was not measured.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _MOST_SCORES = 4_000_000
 """Numbers of one product with the trunk at most: 16 MB in float32, which a large cache still holds."""
 _LENGTH_STEP = 8
 """Groups are padded to a multiple of it (label_scoring.py has the reason)."""
+_NOT_HERE = ("softcap", "position_bias", "s_aux")
+"""What some models add to attention; `sdpa` knows it, or says that it does not."""
 _UNEVEN = 1.25
 """Branches of a group are padded to its longest, which is at most so many times as long as its shortest."""
 
@@ -111,10 +113,10 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """`query` [1, heads, tokens, d], `key` and `value` [1, key heads, trunk + tokens, d]; [1, tokens, heads, d]."""
-    if branch_layout is None:
+    if branch_layout is None or any(kwargs.get(name) is not None for name in _NOT_HERE):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)  # type: ignore[no-any-return]
     scaling = kwargs.get("scaling")
     scaled = query[0] * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     found = [_of_group(one, branch_layout.trunk_tokens, scaled, key[0], value[0]) for one in branch_layout.groups]
