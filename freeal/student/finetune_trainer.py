@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from freeal.compute import freed_memory
 from freeal.compute.listener import OnStep, Steps
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
@@ -59,6 +60,7 @@ class TransformerTrainer(EncoderTrainer):
         )
         with self._start.compute.seeded(seed):
             RobustTraining(encoder, pool, plan, rng=rng).run(steps)
+        freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
         return self._finish(encoder, pool, tuple(labels), steps)
 
     def _probe(

@@ -146,7 +146,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     )
     yield (
         "audit.jsonl",
-        lambda: output_tables.write_audit(folder / "audit.jsonl", run.result, pool, provider="p", model="m"),
+        lambda: output_tables.write_audit(folder / "audit.jsonl", run.result, pool, models=[("p", "m")]),
     )
     yield (
         "annotated.csv",

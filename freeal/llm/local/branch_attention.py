@@ -6,7 +6,7 @@ queries meet the trunk's keys in one product per key head, for all branches and 
 branch's in a batch of small ones.
 
 It is registered with transformers as an implementation of attention and falls back on `sdpa` where it is not told the
-layout: for the trunk, and in models that do not hand unknown arguments down.
+layout: for the trunk, and in models that do not hand unknown arguments down. On a GPU it was not measured.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _MOST_SCORES = 4_000_000
 """Numbers of one product with the trunk at most: 16 MB in float32, which a large cache still holds."""
 _LENGTH_STEP = 8
 """Groups are padded to a multiple of it (label_scoring.py has the reason)."""
+_NOT_HERE = ("softcap", "position_bias", "s_aux")
+"""What some models add to attention; `sdpa` knows it, or says that it does not."""
 _UNEVEN = 1.25
 """Branches of a group are padded to its longest, which is at most so many times as long as its shortest."""
 
@@ -111,7 +113,7 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """`query` [1, heads, tokens, d], `key` and `value` [1, key heads, trunk + tokens, d]; [1, tokens, heads, d]."""
-    if branch_layout is None:
+    if branch_layout is None or any(kwargs.get(name) is not None for name in _NOT_HERE):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         plain: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)

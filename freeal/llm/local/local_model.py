@@ -12,6 +12,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from freeal.compute import device as devices
+from freeal.compute import freed_memory
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
 from freeal.compute.torch_runtime import quiet_transformers
@@ -24,7 +25,7 @@ from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings
 from freeal.types import Prompt, PromptStyle, Reply, Usage
 
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 PROMPT_TOKENS = 2048
 ROW_TOKENS = 512
 _CPU_TOKENS_PER_PASS = 512
@@ -139,6 +140,7 @@ class LocalModel:
             for indices in groups.values():
                 members = [(fitted[index], label_sets[index]) for index in indices]
                 replies.update(zip(indices, self._score(members), strict=True))
+        freed_memory.give_back()
         return [replies[index] for index in range(len(prompts))]
 
     def _label_sets(self, prompts: Sequence[Prompt]) -> list[LabelSet]:

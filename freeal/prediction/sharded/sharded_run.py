@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 from freeal.events import Progress
-from freeal.executors.protocols import Executor
+from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder, ShardWriter
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.input_size import Extent

@@ -1,4 +1,4 @@
-"""A person certifies a version, from the sheet to every file that tells it (freeal/job/new_version/certification_job)."""
+"""A person certifies a version, from the sheet to every file that tells it (job/new_version/certification_job)."""
 
 from __future__ import annotations
 
