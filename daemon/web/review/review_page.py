@@ -245,6 +245,7 @@ def _write_boundaries(found: Pairs, path: Path) -> list[str]:
 def _certified(version: Path) -> list[tuple[str, str]]:
     """The certified figures of a version, in words; nothing where nobody measured it."""
     try:
-        return metrics_summary.certified(metrics_summary.read_metrics(version).get("certified"))
+        said = metrics_summary.certified(metrics_summary.read_metrics(version).get("certified"))
+        return said if any("certified" in what for what, _ in said) else []  # every line may have been "cannot say"
     except (CorruptModelError, KeyError, TypeError):
         return []  # the model's page says what is wrong with its figures

@@ -155,6 +155,40 @@ def test_the_sheet_is_blind_and_ends_as_a_file(visitor, reviewed):
     assert "Every line is filled in" in visitor.get(SHEET).text
 
 
+def test_another_sheet_forgets_what_was_said_of_the_last(visitor, reviewed):
+    """Only where that was ticked: a longer one keeps it."""
+    path = reviewed.version / "to_draw.json"
+    content = path.read_bytes()
+    visitor.post("/models/reviews/review/sheet/draw", {"rows": "40"})
+    _say(visitor, SHEET, label="good")
+    path.write_bytes(content)
+    visitor.post("/models/reviews/review/sheet/draw", {"rows": "60"})
+    assert "1 of 4 done" in visitor.get(SHEET).text
+    path.write_bytes(content)
+    visitor.post("/models/reviews/review/sheet/draw", {"rows": "60", "anew": "1"})
+    assert "0 of 4 done" in visitor.get(SHEET).text
+
+
+def test_a_certified_figure_is_shown_and_no_other_accuracy(visitor, reviewed):
+    """What nobody measured is said to be so, also where every line was `cannot say`."""
+    page = visitor.get("/models/reviews/review").text
+    assert ("Nobody measured" in page, "90.0 %" in page) == (True, False), "that accuracy is in metrics.json"
+    metrics = json.loads((reviewed.version / "metrics.json").read_text())
+    labels = {"rows": 12, "looked_at": 4, "accuracy": 0.75, "interval": [0.3, 0.95]}
+    found = {"labels": labels, "student": labels, "more_rows": {"points": 3.0, "rows": 29}}
+    (reviewed.version / "metrics.json").write_text(json.dumps({**metrics, "certified": found}))
+    page = visitor.get("/models/reviews/review").text
+    assert ("75.0 % (30.0-95.0)" in page, "look at 29 more rows" in page, "Nobody measured" in page) == (
+        True,
+        True,
+        False,
+    )
+    none = {"rows": 12, "looked_at": 0}
+    found |= {"labels": none, "student": none}
+    (reviewed.version / "metrics.json").write_text(json.dumps({**metrics, "certified": found}))
+    assert "Nobody measured" in visitor.get("/models/reviews/review").text
+
+
 def test_rows_of_the_sheet_are_corrected_by_nobody(visitor, reviewed):
     """They leave the queue, and answers given before stay here: else the figure would be withdrawn."""
     _say(visitor, QUEUE, label="bad")
