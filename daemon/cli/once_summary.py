@@ -126,6 +126,8 @@ def _folder(job: Job, settings: Settings) -> Path:
     place = Workplace(settings, job.id)
     if job.state is State.DONE:
         return Shelf(settings.models, job.name).folder
+    if job.state is State.WAITING:
+        return Shelf(settings.models, job.name).pilot(job.id)
     return place.failed if job.state in {State.FAILED, State.CANCELLED} else place.folder
 
 

@@ -58,6 +58,7 @@ def test_a_pilot_waits_and_one_word_goes_on_with_the_rest(daemon):
         assert 60 == len(list(csv.DictReader(stream)))
 
 
+@pytest.mark.slow
 def test_an_empty_file_says_go_too(daemon):
     """For who has only the folder."""
     daemon.drop(csv=daemon.rows(60), spec=SPEC)
