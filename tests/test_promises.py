@@ -34,6 +34,7 @@ NO_PROMISE = (
     "A model that costs nothing is asked once",
     "which costs nothing, is asked anew",
     "also says that asking costs nothing",
+    "It is kept as `classifier.joblib`",
     "| pay for a few rows first",
     "lines after the last one you filled in were not reached and cost nothing",
     "spend per day against the cap",
