@@ -32,6 +32,10 @@ SPEAKS_OF_IT = re.compile(
 NO_PROMISE = (
     "what to look at, what was asked and paid]",
     "A model that costs nothing is asked once",
+    "which costs nothing, is asked anew",
+    "also says that asking costs nothing",
+    "It is kept as `classifier.joblib`",
+    "| pay for a few rows first",
     "lines after the last one you filled in were not reached and cost nothing",
     "spend per day against the cap",
     "rows with `budget` | the cap was reached",

@@ -29,12 +29,17 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
             put_back(target, source)
             raise _changed(source)
         return
-    # a rename takes a writer's further writing along, a copy would lose it: looked at again before the original goes
-    durable_file_moves.copy(source, target)
-    if file_stability.look(source) != sighting:
+    try:
+        durable_file_moves.copy(source, target)
+        # a rename takes a writer's further writing along, a copy would lose it: looked at before the original goes
+        if is_whole := file_stability.look(source) == sighting:
+            source.unlink()
+    except BaseException:
+        target.unlink(missing_ok=True)  # the original lies where it lay, or will again when its share is back
+        raise
+    if not is_whole:
         target.unlink()
         raise _changed(source)
-    source.unlink()
     atomic_write.sync(source.parent)
 
 

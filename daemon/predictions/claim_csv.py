@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import structlog
@@ -44,7 +45,7 @@ def claim(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> P
         taken_file.write(place.folder, drop.sighting)
         take(source, taken, drop.sighting)
     except Exception as problem:
-        if taken.exists():  # moved, but not synced, say: it is here now, and is seen through
+        if taken.exists() and not os.path.lexists(source):  # moved, but not synced, say: it is seen through from here
             _log.warning("a file was taken with trouble", prediction=prediction.id, problem=str(problem))
             return prediction
         journal.forget_prediction(prediction.id)

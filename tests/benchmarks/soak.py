@@ -34,6 +34,7 @@ import sections
 from daemon.errors import DaemonError, UnknownJobError
 from daemon.jobs.cancel_and_retry import ask
 from daemon.journal.journal import FILE_NAME
+from freeal.llm.store import store_maintenance
 from freeal.testing.server import MessagesServer
 
 USD_PER_CALL = 0.01
@@ -274,9 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             soak.sample()
         soak.end()
         table, is_clean = _table(soak)
-        log = soak.stage.beside("log").read_text()
+        log, lost = soak.stage.beside("log").read_text(), [f"{one.partition(':')[0]}." for one in soak.lost()]
     if not is_clean:
         print(log[-20_000:])
+        print(*(line for line in log.splitlines() if any(name in line for name in lost)), sep="\n")
     text = "\n\n".join([provenance.command("bench-soak", given, parser), provenance.source(("anyio",)), table])
     if given.write is None:
         print(text)
@@ -289,6 +291,8 @@ def _table(soak: Soak) -> tuple[str, bool]:
     picture = soak.stage.picture()
     billed_usd = len(soak.stage.server.requests) * USD_PER_CALL
     stored_usd, booked_usd = picture.money
+    unconfirmed_usd = _unconfirmed_usd(soak)
+    holds = stored_usd - 1e-6 <= billed_usd <= stored_usd + unconfirmed_usd + 1e-6
     lost, ended = soak.lost(), soak.done["ended by itself"]
     quarter = max(1, len(soak.samples) // 4)
     early, late = soak.samples[quarter : 2 * quarter], soak.samples[-quarter:]
@@ -298,11 +302,18 @@ def _table(soak: Soak) -> tuple[str, bool]:
         "files dropped / not in exactly one place": f"{len(soak.dropped)} / {'; '.join([str(len(lost)), *lost[:5]])}",
         "the service ended by itself / did not end when told to": f"{ended} / {soak.done['did not end']}",
         "server's bill / answer store / booked": f"{billed_usd:.2f} / {stored_usd:.2f} / {booked_usd:.2f} USD",
+        "unconfirmed: calls that a kill cut off, at most": f"{unconfirmed_usd:.2f} USD",
         "memory, second and last quarter": f"{_most(early, 0) / 1e3:.0f} / {_most(late, 0) / 1e3:.0f} MB",
         "descriptors, second and last quarter": f"{_most(early, 1)} / {_most(late, 1)}",
     }
     table = "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
-    return table, not lost and not ended and not soak.done["did not end"] and booked_usd >= stored_usd - 1e-6
+    ended = ended + soak.done["did not end"]
+    return table, not lost and not ended and holds and abs(booked_usd - stored_usd) < 1e-6
+
+
+def _unconfirmed_usd(soak: Soak) -> float:
+    bills = store_maintenance.billed(soak.stage.folder / ".state" / "answers.sqlite")
+    return sum(bill.unconfirmed_usd for bill in bills.values())
 
 
 def _most(samples: Sequence[tuple[int, int]], column: int) -> int:

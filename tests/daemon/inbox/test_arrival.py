@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -246,6 +247,30 @@ def test_a_file_that_changed_since_it_was_seen_stays_where_it_lay(tmp_path, else
     with pytest.raises(ChangedFileError):
         take(source, target, seen)
     assert (CSV + "more\n", []) == (source.read_text(), list(target.parent.iterdir()))
+
+
+@pytest.mark.parametrize("trouble", ["the disk fails", "the share is gone"])
+def test_a_copy_that_cannot_be_seen_through_does_not_arrive(tmp_path, elsewhere, monkeypatch, trouble):
+    """The file still lies where it lay, and is taken again from there: it must not be in two places."""
+    folder, away, target = tmp_path / "share", tmp_path / "away", elsewhere / "a.csv"
+    folder.mkdir()
+    (folder / "a.csv").write_text(CSV)
+    seen = file_stability.look(folder / "a.csv")
+    synced = []
+
+    def fsync(descriptor):
+        synced.append(descriptor)
+        if len(synced) == 2 and trouble == "the disk fails":  # of the folder, when the copy has its name
+            raise OSError(errno.EIO, "Input/output error")
+        if len(synced) == 2:
+            folder.rename(away)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match=r"Input/output error|No such file"):
+            take(folder / "a.csv", target, seen)
+    assert [] == list(elsewhere.iterdir())
+    assert CSV == ((away if away.exists() else folder) / "a.csv").read_text()
 
 
 @pytest.mark.parametrize("far", [False, True])

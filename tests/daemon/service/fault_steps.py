@@ -53,8 +53,11 @@ OF_THE_LOOP = {
     "Runner.run",
     "Runner._after",
     "Heart.beat",
+    "_decoded",
+    "_job",
 }
-"""What starts the guard, or acts on what it found: no unit's own step."""
+"""What starts the guard, or acts on what it found: no unit's own step. Nor is a row of the journal that makes no
+record: the journal is begun anew then (tests/daemon/recovery/test_damaged_journal.py)."""
 
 
 class _Row(BaseModel):

@@ -20,6 +20,7 @@ import filelock
 from daemon.processes.child_channel import failure_of
 from freeal.files import atomic_write
 from freeal.llm.store.answer_store import SqliteStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.types import Bill, Reply, Usage
 
 EPOCHS = 3
@@ -48,8 +49,10 @@ def annotate(job, rows, stop):
         key = hashlib.sha256(row["text"].encode()).hexdigest()
         kept = store.get_many([key])
         if key not in kept:
+            call = OpenCall(0.01)
+            store.put_many({}, opened=[call])
             kept = {key: Reply(text=ask(job, row["text"]))}
-            store.put_many(kept, bill=Bill(0.01, Usage(calls=1, input_tokens=5, output_tokens=1)))
+            store.put_many(kept, bill=Bill(0.01, Usage(calls=1, input_tokens=5, output_tokens=1)), closed=[call.id])
         labels[row["text"]] = json.loads(kept[key].text)["label"]
         bill = store.billed()
         say("progress", stage="annotating", round=1, done=number, total=len(rows), unit="rows")
