@@ -32,6 +32,7 @@ labels:
   delivery: parcels, shipping, returns, wrong or damaged goods
 text_columns: [subject, message]
 id_column: ticket
+force: true
 """
 
 
@@ -73,6 +74,8 @@ def serving(folder: Path, model: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     (folder / "inbox").mkdir()
     shutil.copytree(model, folder / "models" / model.name, symlinks=True)
+    if (converted := model.parents[1] / ".state" / "cache").is_dir():  # half a minute that is spent already
+        shutil.copytree(converted, folder / ".state" / "cache")
     (folder / "freeal.yaml").write_text(
         f"web: {{enabled: true, port: {port}}}\nwatch: {{pair_timeout_seconds: 1}}\nlog: {{level: error}}\n",
         encoding="utf-8",
@@ -95,8 +98,8 @@ def wait_for_a_job_under_way(address: str) -> None:
     while time.monotonic() < until:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}api/status") as answer:  # noqa: S310
             status = json.load(answer)
-            stages = {(job.get("progress") or {}).get("stage") for job in status["jobs"]}
-            if status["waiting"] and stages & {"annotating", "training"}:
+            stages = {job["stage"] for job in status["jobs"]}
+            if status["waiting"] and stages & {"loading", "annotating", "training"}:
                 return
         time.sleep(0.2)
     raise TimeoutError(f"no job is under way at {address}")
