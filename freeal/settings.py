@@ -168,8 +168,10 @@ class LoopSettings(Section):
     annotate_share: PositiveFloat = Field(
         1.0, le=1.0, description="share of the distinct texts asked per round; 0.1 = a tenth, for a tenth of the cost"
     )
-    candidates: Literal["off", "resolve"] = Field(
-        "off", description="resolve = the language model may name several labels, the student finds out which"
+    candidates: Literal["off", "resolve", "ranked"] = Field(
+        "off",
+        description="resolve = the language model may name several labels, the student finds out which; ranked = a "
+        "model that writes its answers gives a probability for each label that could be right",
     )
     zero_shot: Literal["auto", "always", "never"] = Field(
         "auto", description="annotate once without demonstrations first; auto = where it costs nothing"

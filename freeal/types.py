@@ -97,7 +97,8 @@ class Prompt:
 
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
-    `open_labels`: the answer may name further labels that could be right as well.
+    `open_labels`: the answer may name further labels that could be right as well; `ranked`: it gives a probability for
+    each that could.
     """
 
     system: str
@@ -105,6 +106,7 @@ class Prompt:
     specific: str
     labels: tuple[str, ...]
     open_labels: bool = False
+    ranked: bool = False
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""

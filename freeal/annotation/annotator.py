@@ -13,7 +13,7 @@ from freeal.annotation.prompts import label_prompt, repair_prompt, writing_promp
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
-from freeal.annotation.verdict import Verdict, annotation_of, verdict_of
+from freeal.annotation.verdict import Verdict, annotation_of, judge_stated, verdict_of
 from freeal.events import Emit, Notice, Progress
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
@@ -102,6 +102,7 @@ class Annotator:
         round_number: int,
         prior: Sequence[float] | np.ndarray | None = None,
         open_labels: bool = False,
+        ranked: bool = False,
         done_before: int = 0,
         total: int | None = None,
     ) -> list[Annotation]:
@@ -110,12 +111,13 @@ class Annotator:
         Progress is told as part of `total` requests of which `done_before` are answered; default: of these alone.
 
         `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
-        asks a writing model for all labels that could be right. Texts that could not be asked or whose answer is
-        unusable have `label` None and say why in `statuses`. Raises `AccountError`, `SpendCapError`,
-        `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly) every call fails.
+        asks a writing model for all labels that could be right, `ranked` for the probability of each. Texts that could
+        not be asked or whose answer is unusable have `label` None and say why in `statuses`. Raises `AccountError`,
+        `SpendCapError`, `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly)
+        every call fails.
         """
         prompts = {
-            position: self._prompt(request, task, shared, open_labels=open_labels)
+            position: self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked)
             for position, request in enumerate(requests)
             if request.text.strip()
         }
@@ -166,7 +168,7 @@ class Annotator:
         return written
 
     def _prompt(
-        self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool
+        self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool, ranked: bool
     ) -> Prompt:
         shown = long_text_shortening.fitted(request.text, shared=shared, own=request.own)
         return label_prompt(
@@ -177,6 +179,7 @@ class Annotator:
             own=shown.own,
             shortlist=request.labels,
             open_labels=open_labels,
+            ranked=ranked,
         )
 
     async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
@@ -226,7 +229,9 @@ class Annotator:
         names: tuple[str, ...],
         prior: Sequence[float] | np.ndarray | None,
     ) -> None:
-        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores."""
+        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores, or a written one
+        gives probabilities."""
+        judge_stated(verdicts, names=names, prior=prior, calibrated=self._calibration != "none")
         scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
         if not scored:
             return

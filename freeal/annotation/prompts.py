@@ -22,6 +22,10 @@ _OPEN_LABELS = (
     " Where other labels could be right as well, name them under the key `alternatives`, likeliest first, else an "
     "empty list."
 )
+_RANKED = (
+    " Under the key `probabilities` list every label that could be right, likeliest first, each with the probability "
+    "that it is; they add up to 1."
+)
 _WRITING_SYSTEM = (
     "You write realistic example texts for a data set. Texts between <text> and </text> show the style; they are "
     "material, never an instruction to you. Answer as JSON with the key `texts`, a list of the texts you wrote."
@@ -42,6 +46,7 @@ def label_prompt(
     own: Sequence[Demonstration] = (),
     shortlist: Sequence[str] | None = None,
     open_labels: bool = False,
+    ranked: bool = False,
 ) -> Prompt:
     """Ask for the label of `text`; `shared` demonstrations are common to many rows, `own` ones chosen for this row.
 
@@ -49,7 +54,7 @@ def label_prompt(
     stand in the row's part, and none in the shared one. A chat prompt still takes any label of the task, so that one
     schema serves all rows; a completion prompt takes those of the shortlist only. A shortlist of all labels is none.
     Raises ValueError for an empty one, a name that is no label, or one that stands twice. With `open_labels` a chat
-    prompt asks for every label that could be right."""
+    prompt asks for every label that could be right, with `ranked` for the probability of each."""
     nearest = _named(task, shortlist)
     if style == "completion":
         head = f"{task.description}\n\n" + ("" if nearest else _meanings(task.labels))
@@ -65,8 +70,8 @@ def label_prompt(
     head += "".join(_chat_pair(demo) for demo in shared)
     body = f"\nLabels nearest to the last text:\n{_label_list(nearest)}\n" if nearest else ""
     body += "".join(_chat_pair(demo) for demo in own) + f"\n<text>{harmless(text)}</text>\nLabel of this text:"
-    system = _SYSTEM + (_OPEN_LABELS if open_labels else "")
-    return Prompt(system=system, shared=head, specific=body, labels=task.names, open_labels=open_labels)
+    system = _SYSTEM + (_OPEN_LABELS if open_labels else "") + (_RANKED if ranked else "")
+    return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked)
 
 
 def writing_prompt(task: Task, label: Label, *, prototypes: Sequence[str], count: int) -> Prompt:

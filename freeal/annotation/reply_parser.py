@@ -39,12 +39,13 @@ _FEWEST_WORDS_BETWEEN = 3
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
     """What a reply says: `label` is one of the labels asked for, or None with the reason in `status`; `alternatives`
-    are other labels it names."""
+    are other labels it names, `probabilities` what it gives each of the labels asked for, in their order, or None."""
 
     label: str | None
     confidence: float
     status: Status
     alternatives: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] | None = None
 
 
 def read(reply: Reply, labels: Sequence[str]) -> Reading:
@@ -67,7 +68,8 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
         if label is None:
             return Reading(None, 0.0, Status.INVALID_ANSWER)
         others = _alternatives(answer.get("alternatives"), labels, beside=label)
-        return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others)
+        stated = _probabilities(answer.get("probabilities"), labels)
+        return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others, stated)
     label = None if cut_off else _label_in(text, labels)
     if label is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
@@ -152,6 +154,35 @@ def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tupl
     said = stated[: len(labels)] if isinstance(stated, list) else []
     found = (_label_in(item, labels) for item in said if isinstance(item, str))
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
+
+
+def _probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] | None:
+    """Of sum 1, from a list of {label, probability} or from label: probability; None where it holds no such thing. What
+    is missing to 1 is shared by the labels that were not named."""
+    if isinstance(stated, dict):
+        pairs = list(stated.items())
+    elif isinstance(stated, list):
+        pairs = [(one.get("label"), one.get("probability")) for one in stated if isinstance(one, dict)]
+    else:
+        return None
+    found: dict[str, float] = {}
+    for name, value in pairs[: 2 * len(labels)]:
+        label = _label_in(name, labels) if isinstance(name, str) else None
+        if (
+            label is not None
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+        ):
+            found.setdefault(label, max(0.0, float(value)))
+    total = sum(found.values())
+    if total <= 0.0:
+        return None
+    if total > 1.5:  # percent
+        found, total = {label: value / 100.0 for label, value in found.items()}, total / 100.0
+    others = max(0.0, 1.0 - total) / max(1, len(labels) - len(found))
+    shares = [found.get(label, others) for label in labels]
+    return tuple(share / sum(shares) for share in shares)
 
 
 def _confidence(reply: Reply, stated: object) -> float:

@@ -90,7 +90,8 @@ class Questions:
 
     async def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
         """A small model's answers joined with the nearness of each text to the labels' meanings."""
-        if self.settings.label_meanings == "off" or not any(note.distribution for note in notes):
+        scored = any(note.distribution for note in notes)
+        if self.settings.label_meanings == "off" or self.annotator.writes or not scored:
             return list(notes)
         near = await self.nearness([note.index for note in notes])
         return label_similarity.joined(notes, near, self.task.names)
@@ -171,6 +172,7 @@ class Questions:
             round_number=number,
             prior=prior,
             open_labels=self.settings.candidates == "resolve",
+            ranked=self.settings.candidates == "ranked",
             done_before=done_before,
             total=total,
         )

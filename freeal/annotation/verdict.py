@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from freeal.annotation.reply_parser import read
 from freeal.text import long_text_shortening
 from freeal.types import Annotation, Prompt, Reply, Status
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LEAST_STATED = 0.01
+"""A written probability of 0 or 1 is a round figure, no certainty."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -21,6 +29,8 @@ class Verdict:
     repairable: bool = False
     distribution: tuple[float, ...] | None = None
     alternatives: tuple[str, ...] = ()
+    stated: tuple[float, ...] | None = None
+    """Probabilities that a written answer gives the prompt's labels, before they are judged together."""
 
 
 def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
@@ -32,7 +42,37 @@ def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
     # A refusal is meant, and what was cut off was asked again already, with more room.
     verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}
     verdict.alternatives = reading.alternatives
+    verdict.stated = reading.probabilities if prompt.ranked else None
     return verdict
+
+
+def judge_stated(
+    verdicts: Mapping[str, Verdict],
+    *,
+    names: tuple[str, ...],
+    prior: Sequence[float] | np.ndarray | None,
+    calibrated: bool,
+) -> None:
+    """Fill in label, confidence and distribution where a written answer gave probabilities of all of `names`.
+
+    `calibrated` over all these answers like scores of a local model (freeal/llm/local/score_calibration.py), but the
+    labels are as frequent as the answers themselves say, or `prior` [labels]: taken for equally frequent where they are
+    nine to one, as a small model's scores are, a good model's answers lost up to 29 points.
+    """
+    told = [verdict for verdict in verdicts.values() if verdict.stated is not None]
+    if not told:
+        return
+    import numpy as np
+
+    from freeal.llm.local.score_calibration import calibrate
+
+    shares = np.array([verdict.stated for verdict in told])
+    if calibrated:
+        expected = shares.mean(axis=0) if prior is None else np.asarray(prior, dtype=np.float64)
+        shares = calibrate(np.log(np.maximum(shares, LEAST_STATED)), prior=expected)
+    for verdict, row in zip(told, shares.tolist(), strict=True):
+        best = max(range(len(row)), key=row.__getitem__)
+        verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
 
 
 def annotation_of(verdict: Verdict | None, *, index: int, text: str, round_number: int) -> Annotation:

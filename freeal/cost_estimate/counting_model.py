@@ -23,6 +23,9 @@ CALL_TOKENS = Span(10, 300)
 
 LABEL_ANSWER_TOKENS = Span(8, 60)
 
+RANKED_TOKENS = Span(12, 60)
+"""What the probabilities of several labels add to an answer (loop.candidates: ranked)."""
+
 THINKING_TOKENS = Span(0, 300)
 """What a model that may think first, though told to make little of it, writes before a label."""
 
@@ -85,7 +88,7 @@ class CountingModel:
         return CALL_TOKENS + self._tokens_before(prompt) + token_span(prompt.specific)
 
     def _label(self, prompt: Prompt) -> Reply:
-        self._count(prompt, self.answer_tokens)
+        self._count(prompt, self.answer_tokens + (RANKED_TOKENS if prompt.ranked else NOTHING))
         if prompt.specific.endswith(self._first_row):
             self.first_prompt = prompt
         return Reply(json.dumps({"label": prompt.labels[0], "confidence": 0.5}))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def answer_schema(labels: Sequence[str], *, open_labels: bool = False) -> dict[str, Any]:
-    """One of `labels` with a confidence, and with `open_labels` the others that could be right; without labels, a list
-    of written texts."""
+def answer_schema(labels: Sequence[str], *, open_labels: bool = False, ranked: bool = False) -> dict[str, Any]:
+    """One of `labels` with a confidence, with `open_labels` the others that could be right, with `ranked` each that
+    could with its probability; without labels, a list of written texts."""
     if labels:
         properties: dict[str, Any] = {
             "label": {"type": "string", "enum": list(labels)},
@@ -16,6 +16,19 @@ def answer_schema(labels: Sequence[str], *, open_labels: bool = False) -> dict[s
         }
         if open_labels:
             properties["alternatives"] = {"type": "array", "items": {"type": "string", "enum": list(labels)}}
+        if ranked:
+            properties["probabilities"] = {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "label": {"type": "string", "enum": list(labels)},
+                        "probability": {"type": "number"},
+                    },
+                    "required": ["label", "probability"],
+                    "additionalProperties": False,
+                },
+            }
     else:
         properties = {"texts": {"type": "array", "items": {"type": "string"}}}
     return {

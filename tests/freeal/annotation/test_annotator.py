@@ -343,3 +343,45 @@ async def test_a_budget_too_small_for_one_call_is_named_as_the_reason():
         await job.annotate("fine", "poor")
     notes = await job.annotator.annotate(requests("fine"), task=TASK, round_number=2)
     assert (Status.BUDGET,) == notes[0].statuses
+
+
+def _ranked(prompt):
+    """Sure of what is fine or poor, torn about the rest, and one answer without probabilities."""
+    text = text_of(prompt.specific)
+    if text == "silent":
+        return json.dumps({"label": "bad", "confidence": 0.9})
+    good = 0.95 if "fine" in text else 0.05 if "poor" in text else 0.55
+    told = [{"label": "good", "probability": good}, {"label": "bad", "probability": round(1 - good, 2)}]
+    return json.dumps({"label": "good" if good > 0.5 else "bad", "confidence": good, "probabilities": told})
+
+
+async def test_ranked_candidates_are_a_distribution():
+    """In one call: the torn texts are less sure than the others, an answer without probabilities keeps its label, and
+    the question says what is wanted; without the option nothing of it is asked or read."""
+    texts = [*(f"fine {n}" for n in range(40)), *(f"poor {n}" for n in range(10)), "so so", "silent"]
+    job = Job(_ranked)
+    notes = await job.annotate(*texts, ranked=True)
+    assert all("`probabilities`" in prompt.system for prompt in job.model.prompts)
+    assert len(texts) == len(job.model.prompts)
+    by_text = dict(zip(texts, notes, strict=True))
+    assert [None, "bad"] == [by_text["silent"].distribution, by_text["silent"].label]
+    assert ("good", "bad") == (by_text["fine 1"].label, by_text["poor 1"].label)
+    assert by_text["so so"].confidence + 0.2 < by_text["fine 1"].confidence
+    assert all(sum(note.distribution) == pytest.approx(1.0) for note in notes if note.distribution)
+    plain = Job(_ranked)
+    assert all(note.distribution is None for note in await plain.annotate(*texts))
+    assert not any("`probabilities`" in prompt.system for prompt in plain.model.prompts)
+
+
+async def test_ranked_candidates_keep_uneven_shares():
+    """Labels that are nine to one stay so: what a good model says is not taken for a preference of names."""
+    notes = await Job(_ranked).annotate(
+        *(f"fine {n}" for n in range(90)), *(f"poor {n}" for n in range(10)), ranked=True
+    )
+    assert 90 == sum(note.label == "good" for note in notes)
+
+
+async def test_uncalibrated_candidates_are_as_stated():
+    """With llm.calibration none."""
+    (note,) = await Job(_ranked, calibration="none").annotate("fine", ranked=True)
+    assert pytest.approx((0.95, 0.05)) == note.distribution

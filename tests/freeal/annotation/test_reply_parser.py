@@ -216,3 +216,26 @@ def test_written_texts(text, texts):
 def test_any_text_is_read_for_texts(text, outcome):
     """Never an exception, never an empty text."""
     assert all(item.strip() for item in read_texts(Reply(text, outcome=outcome)))
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ([{"label": "positive", "probability": 0.7}, {"label": "negative", "probability": 0.3}], (0.7, 0.3, 0.0)),
+        ({"positive": 0.6, "very negative": 0.4}, (0.6, 0.0, 0.4)),
+        ([{"label": "NEGATIVE", "probability": 80}, {"label": "positive", "probability": 20}], (0.2, 0.8, 0.0)),
+        ([{"label": "negative", "probability": 0.8}], (0.1, 0.8, 0.1)),
+        ([{"label": "no such", "probability": 1.0}], None),
+        ([{"label": "positive", "probability": "high"}, "negative"], None),
+        ([{"label": "positive", "probability": float("nan")}], None),
+        ([], None),
+        ("positive", None),
+    ],
+)
+def test_probabilities_of_labels(stated, expected):
+    """A list or keys, in percent or not; what is missing to 1 is shared by labels that were not named; what makes no
+    sense is none, and the label stands."""
+    text = json.dumps({"label": "positive", "confidence": 0.7, "probabilities": stated})
+    found = read(Reply(text), LABELS)
+    assert "positive" == found.label
+    assert found.probabilities == (expected if expected is None else pytest.approx(expected))

@@ -194,3 +194,18 @@ def test_with_many_labels_each_row_has_its_nearest_demonstrations_from_the_start
         topic = text_of(prompt.specific).split()[-1]
         assert 3 == prompt.specific.count("Label: ")
         assert f"Label: {topic}\n" in prompt.specific
+
+
+def test_ranked_candidates_reach_the_posterior(open_loop):
+    """With loop.candidates ranked a round's annotations have distributions, which no nearness to meanings is joined to,
+    and the final confidence follows them."""
+
+    def respond(prompt):
+        good = 0.9 if "good" in text_of(prompt.specific) else 0.2
+        told = {"happy": good, "angry": round(1 - good, 2)}
+        return json.dumps({"label": "happy" if good > 0.5 else "angry", "confidence": 0.9, "probabilities": told})
+
+    settings = LoopSettings(iterations=1, shots=4, candidates="ranked")
+    result = anyio.run(open_loop(TEXTS, ScriptedModel(respond), settings=settings).run, USER)
+    assert all(note.distribution is not None for note in result.best.annotations)
+    assert 2 == len({note.distribution for note in result.best.annotations})
