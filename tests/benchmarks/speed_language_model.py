@@ -1,9 +1,9 @@
 """The local language model beside `generate` row by row and beside llama.cpp with the same GGUF file: rows/s.
 
-All read the same prompts, with 16 demonstrations common to all rows, and name the label they find likeliest. llama.cpp
-(package xllamacpp, its server in a process of its own) is asked for the log-probabilities of the first token of an
-answer that a grammar confines to the labels, its prompt cache on: what stands before the row is computed once there
-too. Its processor time is that of its process.
+All read the same prompts, with 16 demonstrations common to all rows, and name a label. llama.cpp (package xllamacpp, its
+server in a process of its own, one thread) writes an answer that a grammar confines to the labels, its prompt cache on:
+what stands before the row is computed once there too. It computes with the weights as the file packs them, the others
+in bf16. Its processor time is that of its process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from freeal.llm.local.local_model import LocalModel
 from freeal.llm.local.packaged_language_model import converted, smollm2_gguf
 from freeal.types import Demonstration, Label, Prompt, Task
 
-OURS, GENERATE, LLAMA = "FreeAL", "`generate`, row by row", "llama.cpp, label scores"
+OURS, GENERATE, LLAMA = "FreeAL", "`generate`, row by row", "llama.cpp, labels by a grammar"
 SHOTS = 16
 _SERVE = """\
 import sys, xllamacpp
@@ -158,7 +158,6 @@ def _llama_label(address: str, prompt: Prompt) -> str:
         "temperature": 0.0,
         "cache_prompt": True,
         "grammar": f"root ::= {choices}",
-        "n_probs": 10,
     }
     request = urllib.request.Request(  # noqa: S310 - our own server on the loopback
         f"{address}/completion", json.dumps(asked).encode(), {"Content-Type": "application/json"}
