@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from freeal.cost_estimate.call_group import BATCH_SECONDS
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.measured_job import STEPS, Measured
 from freeal.cost_estimate.token_count_range import Span
@@ -17,6 +18,11 @@ from freeal.settings import LlmSettings
 SIZES = (500, 1_500)
 """Rows of the two jobs that are measured."""
 OF_PREDICTION = ("cut", "predict", "join")
+STREAMED = ("read", "cut", "join")
+"""Steps of microseconds a row: at the sizes that are measured their beginning is no longer than their noise."""
+MEMORY_PER_ROW = 4_000.0
+"""Bytes that a row of a training job takes at most: embedding (1.5 kB with the packaged encoder), tokens, text and
+answers. Small jobs do not show it beside the batches they compute."""
 SPREAD = ("predict",)
 """Steps that several processes or machines share; the others are one process."""
 
@@ -35,6 +41,11 @@ class Line:
         per_row = max(0.0, (most - least) / (many - few))
         return cls(max(0.0, least - per_row * few), per_row)
 
+    @classmethod
+    def from_nothing(cls, rows: int, value: float) -> Line:
+        """All of what was measured, row by row."""
+        return cls(0.0, value / rows)
+
     def at(self, rows: int) -> float:
         """Its value."""
         return self.fixed + self.per_row * rows
@@ -52,14 +63,22 @@ class Rates:
     def of(cls, small: Measured, large: Measured) -> Rates:
         """From the same job at two sizes."""
 
-        def lines(few: dict[str, float], many: dict[str, float]) -> dict[str, Line]:
+        def lines(few: dict[str, int], many: dict[str, int]) -> dict[str, Line]:
             return {name: Line.through([(small.rows, few[name]), (large.rows, many[name])]) for name in few}
 
-        return cls(
-            lines(small.seconds, large.seconds),
-            lines(dict(small.memory), dict(large.memory)),
-            lines(dict(small.disk), dict(large.disk)),
-        )
+        seconds = {
+            step: Line.from_nothing(large.rows, large.seconds[step])
+            if step in STREAMED
+            else Line.through([(small.rows, small.seconds[step]), (large.rows, large.seconds[step])])
+            for step in STEPS
+        }
+        memory = {
+            step: Line(
+                float(max(small.memory[step], large.memory[step])), 0.0 if step in OF_PREDICTION else MEMORY_PER_ROW
+            )
+            for step in STEPS
+        }
+        return cls(seconds, memory, lines(small.disk, large.disk))
 
     def job_seconds(self, rows: int) -> float:
         """Processor time of a training job with an annotator that answers at once."""
@@ -140,7 +159,11 @@ def _annotation(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings
 
 
 def _waiting(sample: Estimate, share: float, llm: LlmSettings) -> Span:
-    """For answers: in proportion to the sample's, or as the limits that are set allow."""
+    """For answers: as batches take, whatever is in them; else in proportion to the sample's, or as the limits that are
+    set allow."""
+    in_batches = llm.mode == "batch" or (llm.mode == "auto" and sample.calls.low * share >= llm.batch_from_rows)
+    if sample.provider == "anthropic" and in_batches:
+        return BATCH_SECONDS
     waiting = (sample.seconds or _exactly(0.0)) * share
     limits = (
         (llm.requests_per_minute, sample.calls),

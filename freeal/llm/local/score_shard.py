@@ -10,7 +10,7 @@ import functools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -38,6 +38,7 @@ class ScoreShard:
     fingerprint: str
     cache: Path
     device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     @property
     def identity(self) -> str:
@@ -49,7 +50,9 @@ class ScoreShard:
         from freeal.llm.local.local_model import LocalModel
 
         named = self.model if folder is None else str(folder)
-        loading = functools.partial(LocalModel.load, named, cache=self.cache, device=self.device)
+        loading = functools.partial(
+            LocalModel.load, named, cache=self.cache, device=self.device, precision=self.precision
+        )
         model: LocalModel = anyio.run(loading)
 
         def score(table: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.measured_job import STEPS, Measured
-from freeal.cost_estimate.scale_plan import Line, Rates, Wanted, stages
+from freeal.cost_estimate.scale_plan import STREAMED, Line, Rates, Wanted, stages
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.settings import LlmSettings
 
@@ -35,12 +35,12 @@ SAMPLE = Estimate(
 
 
 def _measured(rows):
-    """Two seconds, a gigabyte and a thousand bytes of each to begin with; a hundredth of a second, 2 kB and 100 bytes
-    of disk a row."""
+    """Two seconds for what is not streamed, a gigabyte and a thousand bytes of each kind of file to begin with; a
+    hundredth of a second and 100 bytes of disk a row."""
     return Measured(
         rows,
-        dict.fromkeys(STEPS, 2.0 + rows / 100),
-        dict.fromkeys(STEPS, 1_000_000_000 + 2_000 * rows),
+        {step: (0.0 if step in STREAMED else 2.0) + rows / 100 for step in STEPS},
+        dict.fromkeys(STEPS, 1_000_000_000),
         dict.fromkeys(KINDS, 1_000 + 100 * rows),
     )
 
@@ -81,8 +81,20 @@ def test_the_language_model_counts_the_rows_it_is_given(rates):
 def test_a_limit_sets_the_pace(rates):
     """A hundred thousand answers at a thousand requests a minute take a hundred minutes at least."""
     sample = dataclasses.replace(SAMPLE, calls=Span(1_000, 1_000))
-    found = stages(Wanted(100_000, 100_000, 1), rates, sample, LlmSettings(requests_per_minute=10))
+    found = stages(Wanted(100_000, 100_000, 1), rates, sample, LlmSettings(requests_per_minute=10, mode="live"))
     assert found[1].seconds.low >= 100_000 / 10 * 60
+
+
+def test_a_batch_takes_what_batches_take(rates):
+    """Fifty thousand requests are within the same day as a thousand."""
+    few, many = (stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings(mode="batch"))[1] for rows in (10, 50_000))
+    assert 86_400 <= few.seconds.high < many.seconds.high < 90_000
+
+
+def test_memory_of_a_training_job_grows_by_what_is_stated(rates):
+    """Four kilobytes a row beyond what a small one takes."""
+    few, many = (stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings())[2] for rows in (1_000, 2_000))
+    assert 4_000_000 == many.memory_bytes - few.memory_bytes
 
 
 def test_workers_share_prediction_and_nothing_else(rates):
