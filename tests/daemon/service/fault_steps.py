@@ -55,9 +55,14 @@ OF_THE_LOOP = {
     "Heart.beat",
     "_decoded",
     "_job",
+    "Journal.predictions",
+    "Journal.close",
+    "Journal.__exit__",
+    "JournalFile.close",
 }
 """What starts the guard, or acts on what it found: no unit's own step. Nor is a row of the journal that makes no
-record: the journal is begun anew then (tests/daemon/recovery/test_damaged_journal.py)."""
+record: the journal is begun anew then (tests/daemon/recovery/test_damaged_journal.py); nor what is done to it once the
+service has ended."""
 
 
 class _Row(BaseModel):
