@@ -14,14 +14,15 @@ class _Terminal(io.StringIO):
 
 
 def test_a_pipe_gets_a_line_per_tenth():
-    """Rows, pace and what is left; nothing for other events or before the number of rows is known."""
+    """Rows, pace and what is left, after what is to be known; nothing before the number of rows is known."""
     stream = io.StringIO()
     with shown(stream) as emit:
         emit(Notice("x"))
         emit(Progress("deciding", 0, 0, 0))
         for done in range(0, 1001, 50):
             emit(Progress("deciding", 0, done, 1000))
-    lines = stream.getvalue().splitlines()
+    said, *lines = stream.getvalue().splitlines()
+    assert "x" == said
     assert 10 == len(lines)
     assert lines[0].startswith("100 of 1,000 rows, ")
     assert lines[0].endswith(" left")
