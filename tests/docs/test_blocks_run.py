@@ -9,7 +9,8 @@ RUN = {"sh", "python", "yaml", "json", "text"}
 """What happens in a page's folder: commands, programs, and files (blocks with a title)."""
 
 SLOW = {
-    *("docs/certification.md", "docs/corrections.md", "docs/library.md", "docs/models.md"),
+    *("docs/agents.md", "docs/certification.md", "docs/corrections.md", "docs/library.md", "docs/models.md"),
+    *(f"docs/how-to/{name}.md" for name in ("export", "notebook", "own-models", "scikit-learn", "tracking")),
 }
 """Pages whose commands train several models; even tiny ones take their time."""
 

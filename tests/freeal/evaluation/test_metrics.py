@@ -28,7 +28,7 @@ def test_without_ground_truth_nothing_is_claimed(make_round):
     """No accuracy, no F1, no calibration error: only what can be seen without the truth."""
     decisions = decide(make_round(["yes", "no"], [0.9, 0.9], [[0.1, 0.9], [0.2, 0.8]]), LABELS, abstain_below=0.0)
     final = final_metrics(decisions, _pool([0, 1, 1], None), LABELS)
-    assert {"abstained", "llm_student_agreement", "label_counts"} == set(final)
+    assert {"abstained", "llm_student_agreement", "label_counts", "confidence_counts"} == set(final)
     assert ({"no": 2, "yes": 1}, 0.5) == (final["label_counts"], final["llm_student_agreement"])
 
 
