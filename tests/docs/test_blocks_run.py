@@ -9,7 +9,7 @@ RUN = {"sh", "python", "yaml", "json", "text"}
 """What happens in a page's folder: commands, programs, and files (blocks with a title)."""
 
 SLOW = {
-    *("docs/certification.md", "docs/corrections.md", "docs/library.md", "docs/models.md"),
+    *("docs/agents.md", "docs/certification.md", "docs/corrections.md", "docs/library.md", "docs/models.md"),
 }
 """Pages whose commands train several models; even tiny ones take their time."""
 
