@@ -1,9 +1,9 @@
 """The local language model beside `generate` row by row and beside llama.cpp with the same GGUF file: rows/s.
 
 All read the same prompts, with 16 demonstrations common to all rows, and name a label. llama.cpp (package xllamacpp,
-its server in a process of its own, one thread) writes an answer that a grammar confines to the labels, its prompt
-cache on: what stands before the row is computed once there too. It computes with the weights as the file packs them,
-the others in bf16. Its processor time is that of its process.
+its server in a process of its own, one thread) writes an answer that a grammar confines to the labels, its prompt cache
+on: what stands before the row is computed once there too. It computes with the weights as the file packs them, the
+others in bf16. Its processor time is that of its process.
 """
 
 from __future__ import annotations
