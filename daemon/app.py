@@ -22,7 +22,7 @@ from daemon.host.clock import Clock
 from daemon.host.systemd_notify import Notifier
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_events import Watcher
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
 from daemon.jobs import job_runner

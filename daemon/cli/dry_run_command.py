@@ -13,7 +13,7 @@ from rich.console import Console
 from daemon.cli.json_output import print_json
 from daemon.config import Loaded
 from daemon.inbox.claim_pair import load_spec
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.pairing import Pair, pair
 from daemon.jobs.estimate_in_child import survey
 from freeal.errors import FreealError

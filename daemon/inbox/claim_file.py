@@ -9,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from daemon.errors import ChangedFileError
-from daemon.inbox import file_stability
-from daemon.inbox.file_stability import Sighting
+from daemon.inbox import file_sightings
+from daemon.inbox.file_sightings import Sighting
 from daemon.outbox import durable_file_moves
 from freeal.errors import Where
 from freeal.files import atomic_write
@@ -25,14 +25,14 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
     it cannot be moved.
     """
     if durable_file_moves.renamed(source, target):
-        if file_stability.look(target) != sighting:
+        if file_sightings.look(target) != sighting:
             put_back(target, source)
             raise _changed(source)
         return
     try:
         durable_file_moves.copy(source, target)
         # a rename takes a writer's further writing along, a copy would lose it: looked at before the original goes
-        if is_whole := file_stability.look(source) == sighting:
+        if is_whole := file_sightings.look(source) == sighting:
             source.unlink()
     except BaseException:
         target.unlink(missing_ok=True)  # the original lies where it lay, or will again when its share is back
@@ -47,7 +47,7 @@ def is_copy(taken: Path, *, of: Path) -> bool:
     """Whether a taken file still lies where it was taken from, because a kill came between the two steps of a move
     across file systems: size, time and content are the same."""
     try:
-        here, there = file_stability.look(taken), file_stability.look(of)
+        here, there = file_sightings.look(taken), file_sightings.look(of)
     except FileNotFoundError:
         return False
     if here.inode == there.inode or (here.kind, here.size, here.mtime_ns) != (there.kind, there.size, there.mtime_ns):

@@ -19,10 +19,10 @@ from daemon.errors import ChangedFileError, RefusedFileError
 from daemon.host import clock, fault_guard
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.inbox import file_stability
+from daemon.inbox import file_sightings
 from daemon.inbox.claim_file import put_back, take
-from daemon.inbox.file_stability import Observation, Sighting
-from daemon.inbox.folder_scan import Drop
+from daemon.inbox.file_sightings import Observation, Sighting
+from daemon.inbox.inbox_scan import Drop
 from daemon.inbox.pairing import Pair
 from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
 from daemon.journal.job_record import Job, State
@@ -78,7 +78,7 @@ class Intake:
         spec, error = None, None
         try:
             spec, examples = load_spec(inbox / pair.spec, csv_name=pair.csv)
-            origins += [Origin(examples, file_stability.look(inbox / examples), shared=True)] if examples else []
+            origins += [Origin(examples, file_sightings.look(inbox / examples), shared=True)] if examples else []
             self._refuse_twin(spec.name, inbox / pair.spec)
         except SpecError as wrong:
             spec, error = None, wrong
@@ -287,6 +287,6 @@ def origins_of(job: Job) -> list[Origin]:
 
 def _look(path: Path) -> Sighting | None:
     try:
-        return file_stability.look(path)
+        return file_sightings.look(path)
     except FileNotFoundError:
         return None

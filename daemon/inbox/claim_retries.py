@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from daemon.inbox.file_stability import Sighting
+from daemon.inbox.file_sightings import Sighting
 from daemon.inbox.pairing import Waiting
 
 FIRST_SECONDS = 5.0

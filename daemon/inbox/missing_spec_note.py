@@ -17,8 +17,8 @@ import structlog
 
 from daemon.config import Settings
 from daemon.host.fault_guard import Guard
-from daemon.inbox.file_stability import Sighting
-from daemon.inbox.folder_scan import Scan
+from daemon.inbox.file_sightings import Sighting
+from daemon.inbox.inbox_scan import Scan
 from daemon.inbox.unsupported_files import NOTE_SUFFIX
 from freeal.errors import FreealError
 from freeal.files import atomic_write, regular_file

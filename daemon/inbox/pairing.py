@@ -10,7 +10,7 @@ from pathlib import PurePath
 from daemon.config import WatchSettings
 from daemon.inbox import file_name_advice
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES, spec_stem, table_stem
-from daemon.inbox.file_stability import Observation, stable_at
+from daemon.inbox.file_sightings import Observation, stable_at
 from daemon.inbox.unsafe_names import objection
 from daemon.inbox.unsupported_files import OF_THE_INBOX, what_to_do
 from freeal.table.file_formats import data_stem, is_data

@@ -19,7 +19,7 @@ from daemon.config import DEFAULT_FILE, Settings
 from daemon.host import own_command
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import origins_of
-from daemon.jobs import certificate
+from daemon.jobs import certification_notice
 from daemon.jobs.cancelled_job_batches import Batches
 from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
@@ -29,7 +29,7 @@ from daemon.journal.work_folder import Workplace
 from daemon.outbox import archive_inputs, durable_file_moves
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
-from freeal.results import pilot_file
+from freeal.results import pilot_json_file
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Endings:
     def publish(self, job: Job) -> Job:
         """From a finished run to `done`: the version on the shelf, the inputs in done/."""
         place = Workplace(self._settings, job.id)
-        if (certified := certificate.found_in(place.output)) is not None:
+        if (certified := certification_notice.found_in(place.output)) is not None:
             return self._certified(job, certified)
         shelf = Shelf(self._settings.models, job.name)
         if place.output.is_dir():
@@ -152,14 +152,20 @@ class Endings:
     def has_output(self, job: Job) -> bool:
         """Whether a finished run lies ready, so that only the publishing is left."""
         place = Workplace(self._settings, job.id)
-        is_written = (place.output / "metrics.json").is_file() or certificate.found_in(place.output) is not None
+        is_written = (place.output / "metrics.json").is_file() or certification_notice.found_in(
+            place.output
+        ) is not None
         is_there = is_written or self._version_of(job).is_dir()
         return is_there or (not job.past_pilot and self._pilot_of(job).is_file())
 
     def _pilot_of(self, job: Job) -> Path:
         """Where the figures of a finished pilot lie, before and after it is shown."""
-        ready = Workplace(self._settings, job.id).output / pilot_file.FILE_NAME
-        return ready if ready.is_file() else Shelf(self._settings.models, job.name).pilot(job.id) / pilot_file.FILE_NAME
+        ready = Workplace(self._settings, job.id).output / pilot_json_file.FILE_NAME
+        return (
+            ready
+            if ready.is_file()
+            else Shelf(self._settings.models, job.name).pilot(job.id) / pilot_json_file.FILE_NAME
+        )
 
     def already_done(self, job: Job, key: str) -> Job | None:
         """End a job whose content was done before and still stands on the shelf; None when it must run."""

@@ -20,7 +20,7 @@ from daemon.host.fault_guard import INTERNAL, Fault, Guard
 from daemon.inbox.claim_pair import Intake, load_spec
 from daemon.jobs import failure_policy
 from daemon.jobs.correction_request import asks, spec_of
-from daemon.jobs.device_scheduling import Lanes
+from daemon.jobs.device_turns import Lanes
 from daemon.jobs.disk_pause import Standstill
 from daemon.jobs.finish_job import PUBLISHING, Endings
 from daemon.jobs.job_progress import ProgressBook

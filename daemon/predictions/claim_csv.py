@@ -11,10 +11,10 @@ from daemon.config import Settings
 from daemon.errors import ChangedFileError
 from daemon.host import clock
 from daemon.host.clock import Clock
-from daemon.inbox import file_stability
+from daemon.inbox import file_sightings
 from daemon.inbox.claim_file import take
 from daemon.inbox.claim_pair import csv_digest
-from daemon.inbox.folder_scan import PREDICT, Drop
+from daemon.inbox.inbox_scan import PREDICT, Drop
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
@@ -34,7 +34,7 @@ def claim(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> P
     """
     source = Shelf(settings.models, drop.model).folder / PREDICT / drop.name
     digest = csv_digest(source)
-    if file_stability.look(source) != drop.sighting:
+    if file_sightings.look(source) != drop.sighting:
         raise ChangedFileError("changed while it was being taken", where=Where(file=source))
     prediction = _new(drop, digest, journal, time.wall())
     journal.add_prediction(prediction)

@@ -18,7 +18,7 @@ from daemon.errors import ChildError, ResourceError
 from daemon.host import disk_errors, free_disk
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Fault, Guard
-from daemon.inbox.folder_scan import PREDICT, Drop
+from daemon.inbox.inbox_scan import PREDICT, Drop
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal

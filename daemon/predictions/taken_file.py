@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from daemon.inbox import file_stability
-from daemon.inbox.file_stability import Sighting
+from daemon.inbox import file_sightings
+from daemon.inbox.file_sightings import Sighting
 
 _NAME = "taken.json"
 
@@ -25,7 +25,7 @@ def written_since(folder: Path, csv: Path) -> str | None:
     """What to say of a CSV that is no longer as it was taken; None where it is, or where nobody knows."""
     try:
         taken = json.loads((folder / _NAME).read_text(encoding="utf-8"))
-        now = file_stability.look(csv)
+        now = file_sightings.look(csv)
         if (now.size, now.mtime_ns) == (taken["size"], taken["mtime_ns"]):
             return None
     except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The child's end of the device's turn: asked for over the pipe, granted by daemon/jobs/device_scheduling.py."""
+"""The child's end of the device's turn: asked for over the pipe, granted by daemon/jobs/device_turns.py."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from daemon.processes.message_protocol import Answer, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError, Where
 from freeal.events import Emit
-from freeal.prediction.open_run import open_run
 from freeal.prediction.predict_csv import Classifier
 from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.run_by_engine import open_run
 from freeal.prediction.sharded.sharded_run import ShardedRun
 from freeal.settings import PredictSettings
 from freeal.table.file_formats import form_of

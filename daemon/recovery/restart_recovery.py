@@ -18,8 +18,8 @@ from daemon.config import Settings
 from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.inbox import claim_file, file_stability
-from daemon.inbox.folder_scan import PREDICT
+from daemon.inbox import claim_file, file_sightings
+from daemon.inbox.inbox_scan import PREDICT
 from daemon.jobs.finish_job import CANCELLED, PUBLISHING
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
@@ -50,7 +50,7 @@ class ShelfNames:
         """`name` in the folder `place` of a model's shelf, if it lay there when that was first asked for."""
         if (listed := self._known.get((model, place))) is None:
             folder = Shelf(self._models, model).folder / place
-            listed = self._known[model, place] = folder, frozenset(file_stability.look_around(folder))
+            listed = self._known[model, place] = folder, frozenset(file_sightings.look_around(folder))
         folder, names = listed
         return folder / name if name in names else None
 

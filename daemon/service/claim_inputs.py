@@ -13,8 +13,8 @@ from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.claim_retries import Refusals
-from daemon.inbox.file_stability import Sighting
-from daemon.inbox.folder_scan import Drop, Scan
+from daemon.inbox.file_sightings import Sighting
+from daemon.inbox.inbox_scan import Drop, Scan
 from daemon.inbox.pairing import Pair
 from daemon.jobs.finish_job import Endings
 from daemon.journal.job_ids import CORRECTIONS

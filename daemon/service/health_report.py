@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.inbox.file_events import WatchState
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.device_scheduling import Lanes
+from daemon.jobs.device_turns import Lanes
 from daemon.service.fault_register import FaultRegister
 
 

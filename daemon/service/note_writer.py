@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
-from daemon.inbox.folder_scan import Scan
+from daemon.inbox.inbox_scan import Scan
 from daemon.inbox.missing_spec_note import Notes
 from daemon.service.fault_register import FaultRegister
 

@@ -20,7 +20,7 @@ from daemon.host.fault_guard import Guard
 from daemon.host.systemd_notify import Notifier
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_events import Watcher, WatchState
-from daemon.inbox.folder_scan import Scan, Scanner
+from daemon.inbox.inbox_scan import Scan, Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
 from daemon.jobs.cancel_and_retry import Requests, go_where_told

@@ -11,7 +11,7 @@ from daemon.config import Settings
 from daemon.errors import DamagedJournalError
 from daemon.host import clock, instance_lock
 from daemon.host.clock import Clock
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.pairing import Waiting
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import RUNNING, Job, State

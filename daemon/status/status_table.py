@@ -13,7 +13,7 @@ from rich.console import Console
 from daemon.journal import job_ids
 from daemon.outbox import error_report
 from daemon.status.status_snapshot import Status
-from daemon.terminal.duration import duration
+from daemon.terminal.duration_words import duration
 from daemon.terminal.folded_lines import say
 from daemon.terminal.stage_words import in_words
 

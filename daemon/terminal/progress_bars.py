@@ -12,7 +12,7 @@ from rich.text import Text
 
 from daemon.journal.job_record import Job
 from daemon.journal.prediction_record import Prediction
-from daemon.terminal.duration import duration
+from daemon.terminal.duration_words import duration
 from daemon.terminal.progress_log import LogView
 from daemon.terminal.stage_words import in_words
 from freeal import events

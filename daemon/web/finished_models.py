@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from daemon.inbox import file_stability
+from daemon.inbox import file_sightings
 from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.errors import CorruptModelError
 from freeal.report import report_headline
@@ -138,7 +138,7 @@ def labelled_files(shelf: Shelf) -> tuple[Labelled, ...]:
         return ()
     found = [
         Labelled(_key(name), name, seen.size, seen.mtime_ns / 1e9)
-        for name, seen in file_stability.look_around(folder).items()
+        for name, seen in file_sightings.look_around(folder).items()
         if seen.kind == "file" and not name.startswith(".") and not name.endswith(".json")
     ]
     return tuple(sorted(found, key=lambda one: (-one.written_at, one.key)))

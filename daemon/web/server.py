@@ -20,8 +20,8 @@ from daemon.config import Loaded
 from daemon.host import fault_guard
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
-from daemon.review import errands
-from daemon.review.errands import Errands
+from daemon.review import questions_for_a_worker
+from daemon.review.questions_for_a_worker import Errands
 from daemon.web import warm_classifier
 from daemon.web.finished_models import Gallery
 from daemon.web.live.journal_reader import Records
@@ -63,7 +63,7 @@ class LivePage:
         clock: Clock,
         looks: Looks,
         trial_module: str = warm_classifier.MODULE,
-        review_module: str = errands.MODULE,
+        review_module: str = questions_for_a_worker.MODULE,
     ) -> None:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]

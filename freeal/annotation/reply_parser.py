@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from freeal.llm.replies.thoughts import answer_in
+from freeal.llm.replies.model_thoughts import answer_in
 from freeal.types import Prompt, Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
@@ -51,7 +51,7 @@ class Reading:
 def read(reply: Reply, labels: Sequence[str]) -> Reading:
     """The label a written reply gives.
 
-    Taken from what is no thought (freeal/llm/replies/thoughts.py), in this order: a JSON object with `label` (and
+    Taken from what is no thought (freeal/llm/replies/model_thoughts.py), in this order: a JSON object with `label` (and
     `confidence`, unless the server told the label's probability), of several the last, where words lead from one to the
     next; the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
     "Label:"; the one label that a sentence mentions. Of names that contain each other the longest one said counts. Two

@@ -18,7 +18,7 @@ from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.llm.store.bill_records import OpenCall
-from freeal.llm.store.group_commit import Keeper
+from freeal.llm.store.unwritten_answers import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.call_ceiling import ceiling
 from freeal.types import Prompt, Reply, Status

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.boundaries.changeable_texts import changeable
+from freeal.boundaries.texts_to_ask_again import changeable
 from freeal.types import Annotation, Decision, Demonstration
 
 UNSURE = 0.9

@@ -20,9 +20,9 @@ from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
 from freeal.job import expected_duration
 from freeal.job.choose_implementations import open_batches, open_trainer
-from freeal.job.given_rows import Given
 from freeal.job.new_version import certification_job
 from freeal.job.remaining_time import RemainingTime
+from freeal.job.run_inputs import Given
 from freeal.llm.batches import batch_journal
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore

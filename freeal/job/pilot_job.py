@@ -16,7 +16,7 @@ from freeal.loop.known_labels import Known
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.preflight.preflight_check import Checked
-from freeal.results import pilot_file, previous_version
+from freeal.results import pilot_json_file, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.spec.job_spec import Spec
 from freeal.types import Annotation, Status
@@ -92,7 +92,7 @@ def write(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
         "rest": _rest(run, whole, seconds=seconds),
         "findings": [one.as_dict(run.pool) for one in findings],
     }
-    pilot_file.write(folder, content)
+    pilot_json_file.write(folder, content)
     return content
 
 

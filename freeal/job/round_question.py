@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.job.given_rows import Given
+from freeal.job.run_inputs import Given
 from freeal.llm.protocols import ChatModel
 from freeal.student.protocols import Trainer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from freeal.notebook import html_table
+from freeal.notebook import notebook_html_table
 from freeal.report.number_format import MISSING, count, dollars, duration, percent
 
 
@@ -67,4 +67,4 @@ def html_of(reports: tuple[RoundReport, ...]) -> str:
         )
         for one in reports
     ]
-    return html_table.table(header, rows)
+    return notebook_html_table.table(header, rows)

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.notebook import html_table, round_report, trained_model
+from freeal.notebook import notebook_html_table, round_report, trained_model
 from freeal.notebook.round_report import RoundReport
 from freeal.notebook.trained_model import Model
 from freeal.results import metrics_summary
@@ -90,7 +90,7 @@ class RunResult:
         lines = [*metrics_summary.figures(self.metrics), *(("note", one) for one in self.warnings)]
         if self.budget_reached:
             lines.append(("partial", "the budget is used up: the same again goes on"))
-        figures = html_table.pairs([*lines, ("report", str(self.report))])
+        figures = notebook_html_table.pairs([*lines, ("report", str(self.report))])
         head = self.frame.head(_SHOWN_ROWS)._repr_html_()  # type: ignore[operator]
         return f"{figures}{round_report.html_of(self.rounds)}{head}"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from freeal.errors import FreealError
 from freeal.events import Emit, ignore
-from freeal.prediction.open_run import open_run
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import write_summary
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.run_by_engine import open_run
 
 __all__ = ["Classifier", "PredictionJob", "predict_csv"]
 

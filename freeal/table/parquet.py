@@ -14,7 +14,7 @@ from typing import Any
 
 from freeal.errors import InputError, Where
 from freeal.table.csv_parsing.dialect import Dialect
-from freeal.table.no_table import refuse_stand_in, start_of
+from freeal.table.not_a_table import refuse_stand_in, start_of
 from freeal.table.packed_stream import refuse_swollen
 
 _BATCH_ROWS = 4096

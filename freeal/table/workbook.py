@@ -21,7 +21,7 @@ from freeal.table.column_names import numbered_names, told_names
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.dialect import Dialect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, refusal
-from freeal.table.no_table import refuse_stand_in, start_of
+from freeal.table.not_a_table import refuse_stand_in, start_of
 from freeal.table.packed_stream import refuse_swollen
 
 _OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"

@@ -11,7 +11,7 @@ import pytest
 from daemon import app, config
 from daemon.config import Loaded, Settings, WatchSettings
 from daemon.host.clock import Clock
-from daemon.inbox.file_stability import look_around, observe
+from daemon.inbox.file_sightings import look_around, observe
 from daemon.journal.journal import Journal
 from daemon.terminal.progress_log import LogView
 

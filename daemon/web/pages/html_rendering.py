@@ -13,11 +13,11 @@ from markupsafe import Markup, escape
 
 from daemon.journal.job_record import FINISHED, RUNNING, Job, State
 from daemon.status.status_snapshot import pace
-from daemon.terminal.duration import duration as lasting
+from daemon.terminal.duration_words import duration as lasting
 from daemon.terminal.stage_words import in_words
 from daemon.web.live.live_feed import View
 from daemon.web.live.page_snapshot import Snapshot
-from daemon.web.pages import live_charts
+from daemon.web.pages import page_charts
 from freeal.report.number_format import duration, percent, printable
 
 _HERE = Path(__file__).parents[1]
@@ -71,7 +71,7 @@ class Pages:
             "can_cancel": can_cancel,
             "can_retry": can_retry,
             "can_go": can_go,
-            "share_bar": live_charts.share_bar,
+            "share_bar": page_charts.share_bar,
             "is_running": lambda job: job.state in RUNNING,
             "assets": digest,
             "short_text": short_text,

@@ -22,14 +22,14 @@ from daemon.journal.job_record import Job, State
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from daemon.web.finished_models import is_plain
-from daemon.web.pages import job_story, live_charts
+from daemon.web.pages import job_story, page_charts
 from daemon.web.pages.error_sentences import explained
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads import changed_spec
 from daemon.web.uploads.changed_spec import Inputs
 from freeal.errors import CorruptModelError, FreealError
-from freeal.results import pilot_file
+from freeal.results import pilot_json_file
 from freeal.spec.job_spec import Spec
 
 _SMALL = 100_000
@@ -152,7 +152,7 @@ class JobPage:
             "places": self._places(job),
             "story": story,
             "pilot": _pilot_of(job, self._site.settings) if job.state is State.WAITING else None,
-            "rounds_picture": live_charts.rounds_picture(story.rounds),
+            "rounds_picture": page_charts.rounds_picture(story.rounds),
             "spec_text": spec_text if inputs else None,
         }
 
@@ -169,7 +169,7 @@ class JobPage:
 def _pilot_of(job: Job, settings: Settings) -> dict[str, Any] | None:
     """pilot.json; None where somebody took it away, or it is not ours."""
     try:
-        return pilot_file.read(Shelf(settings.models, job.name).pilot(job.id))
+        return pilot_json_file.read(Shelf(settings.models, job.name).pilot(job.id))
     except CorruptModelError:
         return None
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from daemon.inbox.folder_scan import LANES
+from daemon.inbox.inbox_scan import LANES
 from daemon.journal.job_ids import CORRECTIONS
 from daemon.outbox.model_shelf import Shelf
 from daemon.web.finished_models import (
@@ -24,7 +24,7 @@ from daemon.web.finished_models import (
     version_files,
 )
 from daemon.web.live.journal_reader import Records
-from daemon.web.pages import live_charts
+from daemon.web.pages import page_charts
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.review.report_links import with_row_links
 from daemon.web.security.request_guard import REPORT_POLICY
@@ -122,9 +122,9 @@ class Models:
         versions, files = await anyio.to_thread.run_sync(_list, shelf, self._site.gallery)
         content = {
             "model": model,
-            "shares_picture": live_charts.shares_picture(model.current.labels) if model.version else "",
-            "rounds_picture": live_charts.rounds_picture(model.current.rounds),
-            "confidence_picture": live_charts.confidence_picture(model.current.confidence_counts),
+            "shares_picture": page_charts.shares_picture(model.current.labels) if model.version else "",
+            "rounds_picture": page_charts.rounds_picture(model.current.rounds),
+            "confidence_picture": page_charts.confidence_picture(model.current.confidence_counts),
             "dropped": request.query_params.get("dropped", "") in LANES,
             "waiting": [one for one in self._site.looks.waiting() if one.name.startswith(f"{shelf.name}/")],
             "versions": versions,

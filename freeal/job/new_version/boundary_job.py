@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from freeal.boundaries import boundaries_file, changeable_texts, competing_labels
+from freeal.boundaries import boundaries_file, competing_labels, texts_to_ask_again
 from freeal.boundaries.boundaries_file import Boundaries, Meanings
 from freeal.boundaries.competing_labels import Competition
 from freeal.compute.device_turn import DeviceTurn, always
@@ -16,10 +16,10 @@ from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job import job_setup
-from freeal.job.given_rows import Given
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import certification_job
 from freeal.job.new_version.correction_job import CorrectionJob
+from freeal.job.run_inputs import Given
 from freeal.job.training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
@@ -138,7 +138,7 @@ def moved(metrics: Mapping[str, Any]) -> dict[str, Any]:
 def _changes(earlier: Earlier, answers: Path) -> tuple[Meanings, list[int]]:
     names = earlier.spec.task.names
     meanings = boundaries_file.with_answers(earlier.spec.labels, boundaries_file.read(answers, labels=names))
-    open_texts = changeable_texts.changeable(
+    open_texts = texts_to_ask_again.changeable(
         earlier.annotations, earlier.decisions, labels=names, changed=set(meanings.changed)
     )
     return meanings, open_texts

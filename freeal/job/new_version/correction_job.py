@@ -19,9 +19,9 @@ from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup
-from freeal.job.given_rows import Given
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import certification_job
+from freeal.job.run_inputs import Given
 from freeal.job.training_job import Outcome, TrainingJob, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel

@@ -17,7 +17,7 @@ from freeal.boundaries.label_changes import LabelChanges
 from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError
 from freeal.events import Emit, Notice
-from freeal.job.given_rows import Given
+from freeal.job.run_inputs import Given
 from freeal.loop.known_labels import Known
 from freeal.pool.text_pool import Pool
 from freeal.results import previous_version

@@ -25,7 +25,7 @@ from freeal.llm.limits.retry import Retry
 from freeal.llm.network_route import ADDRESSES, Route, route_to
 from freeal.llm.provider_errors import error_for_connection, shortened
 from freeal.llm.providers.optional_features import Feature
-from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
+from freeal.llm.providers.provider_base import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.messages_api import read_message
 from freeal.llm.replies.reply_or_error import Response, read_messages_response
 from freeal.money.call_ceiling import output_ceiling

@@ -18,7 +18,7 @@ from freeal.llm.limits.retry import Retry
 from freeal.llm.network_route import ADDRESSES, endpoint, route_to
 from freeal.llm.provider_errors import error_for_connection
 from freeal.llm.providers.optional_features import Feature
-from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
+from freeal.llm.providers.provider_base import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.label_logprobs import MOST_ALTERNATIVES
 from freeal.llm.replies.reply_or_error import Response, read_chat_response
 from freeal.money.call_ceiling import output_ceiling

@@ -13,7 +13,7 @@ import anyio
 from freeal.errors import AccountError, TransientError
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import OnLost
-from freeal.llm.providers.remote_model import OnNotice, RemoteModel, no_notice
+from freeal.llm.providers.provider_base import OnNotice, RemoteModel, no_notice
 from freeal.types import Prompt, PromptStyle, Reply
 
 REST_SECONDS = 60.0

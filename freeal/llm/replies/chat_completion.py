@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freeal.llm.replies.label_logprobs import label_probability
-from freeal.llm.replies.thoughts import answer_in, thinks
+from freeal.llm.replies.model_thoughts import answer_in, thinks
 from freeal.llm.replies.token_counts import count
 from freeal.types import Outcome, Reply, Usage
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.llm.replies.thoughts import answer_in, thinks
+from freeal.llm.replies.model_thoughts import answer_in, thinks
 from freeal.llm.replies.token_counts import count
 from freeal.types import Outcome, Reply, Usage
 

@@ -17,8 +17,8 @@ from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
 from freeal.student.encoder.encoder_weights import Weights
-from freeal.student.encoder.first_token_layer import shorten_last_layer
-from freeal.student.encoder.mean_pooling import append_mean_layer
+from freeal.student.encoder.last_layer_shortcut import shorten_last_layer
+from freeal.student.encoder.mean_pooling_layer import append_mean_layer
 from freeal.student.encoder.text_truncation import Reader
 from freeal.student.encoder.token_batches import Tokens, padded, sorted_by_length
 from freeal.student.model_folder import untrusted_folder_check

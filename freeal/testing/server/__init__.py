@@ -10,10 +10,10 @@ It answers over real sockets, so clients, time limits and broken connections are
 from __future__ import annotations
 
 from freeal.testing.server.batch_endpoints import Batch, Batches, BatchRules, Operation
+from freeal.testing.server.enforced_rate_limits import Limits
 from freeal.testing.server.faults import Fault, FaultKind
 from freeal.testing.server.http_server import MessagesServer
 from freeal.testing.server.message_service import Received
-from freeal.testing.server.rate_limits import Limits
 
 __all__ = [
     "Batch",

@@ -13,9 +13,9 @@ from typing import Any
 from freeal.money.prices import cost_usd
 from freeal.settings import Price
 from freeal.testing.server.batch_endpoints import Batches, BatchRules
+from freeal.testing.server.enforced_rate_limits import Limits, Meter
 from freeal.testing.server.faults import Fault, FaultOrKind, fault_of
 from freeal.testing.server.http_response import Form
-from freeal.testing.server.rate_limits import Limits, Meter
 from freeal.testing.server.scripted_replies import (
     Voice,
     asked_of,

@@ -11,10 +11,10 @@ import pytest
 
 from daemon.config import WatchSettings
 from daemon.errors import ChangedFileError
-from daemon.inbox import file_stability
+from daemon.inbox import file_sightings
 from daemon.inbox.claim_file import put_back, take
 from daemon.inbox.folder_availability import Roots
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.pairing import Pair
 
 CSV = "text\nfine\n"
@@ -232,7 +232,7 @@ def test_a_file_taken_arrives_whole_and_is_gone(tmp_path, elsewhere, far):
     source, target = tmp_path / "a.csv", (elsewhere if far else tmp_path) / "work" / "a.csv"
     source.write_text(CSV)
     os.utime(source, (5, 5))
-    take(source, target, file_stability.look(source))
+    take(source, target, file_sightings.look(source))
     assert (CSV, 5.0, False) == (target.read_text(), target.stat().st_mtime, source.exists())
     assert ["a.csv"] == [path.name for path in target.parent.iterdir()]
 
@@ -242,7 +242,7 @@ def test_a_file_that_changed_since_it_was_seen_stays_where_it_lay(tmp_path, else
     """Nothing arrives, nothing is lost, nothing is left over."""
     source, target = tmp_path / "a.csv", (elsewhere if far else tmp_path) / "work" / "a.csv"
     source.write_text(CSV)
-    seen = file_stability.look(source)
+    seen = file_sightings.look(source)
     source.write_text(CSV + "more\n")
     with pytest.raises(ChangedFileError):
         take(source, target, seen)
@@ -255,7 +255,7 @@ def test_a_copy_that_cannot_be_seen_through_does_not_arrive(tmp_path, elsewhere,
     folder, away, target = tmp_path / "share", tmp_path / "away", elsewhere / "a.csv"
     folder.mkdir()
     (folder / "a.csv").write_text(CSV)
-    seen = file_stability.look(folder / "a.csv")
+    seen = file_sightings.look(folder / "a.csv")
     synced = []
 
     def fsync(descriptor):

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.errors import ChangedFileError, RefusedFileError
 from daemon.inbox.claim_pair import Intake, csv_digest, load_spec
-from daemon.inbox.file_stability import look_around, observe
+from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.jobs.finish_job import Endings
 from daemon.jobs.training_request import job_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from daemon.inbox.claim_retries import FIRST_SECONDS, LONGEST_SECONDS, Refusals
-from daemon.inbox.file_stability import Sighting
+from daemon.inbox.file_sightings import Sighting
 
 SEEN = Sighting(size=3, mtime_ns=1, inode=1)
 

@@ -15,7 +15,7 @@ import pytest
 
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import INTERNAL
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.pairing import is_ignored
 from daemon.inbox.unsupported_files import NOTE_SUFFIX
 from daemon.journal.job_record import FINISHED, State

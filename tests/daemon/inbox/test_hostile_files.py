@@ -16,8 +16,8 @@ from daemon.host import logging_setup
 from daemon.host.clock import Clock
 from daemon.inbox.claim_file import take
 from daemon.inbox.claim_pair import Intake
-from daemon.inbox.file_stability import look, look_around, observe
-from daemon.inbox.folder_scan import Drop, Scanner
+from daemon.inbox.file_sightings import look, look_around, observe
+from daemon.inbox.inbox_scan import Drop, Scanner
 from daemon.inbox.pairing import Pair
 from daemon.inbox.unsafe_names import MOST_BYTES
 from daemon.journal.job_record import State

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from daemon.config import WatchSettings
-from daemon.inbox.folder_scan import Scanner
+from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.missing_spec_note import MARK, SAMPLE_BYTES, Notes, text
 from freeal.spec.job_spec import Spec
 from freeal.table.column_roles import guess

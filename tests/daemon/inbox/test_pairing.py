@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config import WatchSettings
-from daemon.inbox.file_stability import Observation, Sighting
+from daemon.inbox.file_sightings import Observation, Sighting
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair, is_ignored, pair
 from freeal.spec.model_name import plain_name
 

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import Intake
-from daemon.inbox.file_stability import look_around, observe
+from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import Pair
 from daemon.jobs.cancel_and_retry import ask
 from daemon.journal.job_record import State

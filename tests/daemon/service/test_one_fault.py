@@ -19,8 +19,8 @@ from daemon.host import instance_lock
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox import claim_file, missing_spec_note
-from daemon.inbox.file_stability import Sighting
-from daemon.inbox.folder_scan import Drop
+from daemon.inbox.file_sightings import Sighting
+from daemon.inbox.inbox_scan import Drop
 from daemon.inbox.pairing import Pair
 from daemon.jobs.cancel_and_retry import ask
 from daemon.journal.job_record import State

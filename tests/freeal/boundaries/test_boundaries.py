@@ -8,8 +8,8 @@ import yaml
 
 from freeal.boundaries import boundaries_file
 from freeal.boundaries.boundaries_file import Boundaries, Pair, Rule, with_answers
-from freeal.boundaries.changeable_texts import changeable
 from freeal.boundaries.competing_labels import competing
+from freeal.boundaries.texts_to_ask_again import changeable
 from freeal.errors import SpecError
 from freeal.pool.text_pool import Pool
 from freeal.types import Annotation, Decision, Status

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from freeal.job.training_job import TrainingJob, train
-from freeal.results import pilot_file
+from freeal.results import pilot_json_file
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import MessagesServer
@@ -64,7 +64,7 @@ def test_a_pilot_asks_its_rows_only_and_tells_what_the_rest_will_cost(place):
     assert {_text(number) for number in range(PILOT)} == set(asked)
     with (outcome.folder / "annotated.csv").open(encoding="utf-8", newline="") as stream:
         assert PILOT == len(list(csv.DictReader(stream)))
-    told = pilot_file.read(outcome.folder)
+    told = pilot_json_file.read(outcome.folder)
     assert (PILOT, COUNT - PILOT) == (told["rows"], told["rest"]["rows"])
     low, high = told["rest"]["usd"]
     assert 0 < told["usd"]
@@ -84,7 +84,7 @@ def test_the_rest_keeps_the_pilots_answers_and_asks_everything_else_once(place):
         rows = list(csv.DictReader(stream))
     assert [_by_words(_text(number)) for number in range(COUNT)] == [row["freeal_llm_label"] for row in rows]
     assert len(first) + len(rest) == whole.metrics["cost"]["calls"] - (pilot.metrics["cost"]["calls"] - len(first))
-    assert not (whole.folder / pilot_file.FILE_NAME).exists()
+    assert not (whole.folder / pilot_json_file.FILE_NAME).exists()
 
 
 def test_a_table_with_no_more_rows_than_its_pilot_is_done_at_once(place):

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from freeal.testing.server import Limits, MessagesServer
-from freeal.testing.server.rate_limits import Bucket, Meter
+from freeal.testing.server.enforced_rate_limits import Bucket, Meter
 
 LONG = "Think well. " * 400
 

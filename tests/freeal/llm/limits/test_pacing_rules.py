@@ -11,7 +11,7 @@ import pytest
 
 from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
 from freeal.llm.limits.rate_limit_headers import RateLimits, announced
-from freeal.testing.server.rate_limits import Limits, Meter
+from freeal.testing.server.enforced_rate_limits import Limits, Meter
 
 CEILING = 1_024
 EPOCH = 1_800_000_000.0

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table.no_table import SNIFFED_BYTES, refuse_stranger, start_of
+from freeal.table.not_a_table import SNIFFED_BYTES, refuse_stranger, start_of
 from freeal.table.packed_stream import GzipStream
 
 MOST_LINE_CHARACTERS = 64 * 2**20

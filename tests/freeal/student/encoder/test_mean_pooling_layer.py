@@ -14,7 +14,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from freeal.student.encoder.mean_pooling import SQUASH, append_mean_layer
+from freeal.student.encoder.mean_pooling_layer import SQUASH, append_mean_layer
 
 SMALL = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 

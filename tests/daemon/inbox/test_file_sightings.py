@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.inbox.file_stability import Observation, Sighting, look, look_around, observe, stable_at
+from daemon.inbox.file_sightings import Observation, Sighting, look, look_around, observe, stable_at
 
 SIGHTING = Sighting(size=10, mtime_ns=5, inode=7)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.config import Settings
 from daemon.inbox import pairing
-from daemon.inbox.file_stability import Observation, Sighting, look_around, observe, stable_at
+from daemon.inbox.file_sightings import Observation, Sighting, look_around, observe, stable_at
 from daemon.inbox.folder_availability import Roots
 from daemon.inbox.pairing import Pairing, Waiting, is_ignored
 from daemon.inbox.unsafe_names import objection

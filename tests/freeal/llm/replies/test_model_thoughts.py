@@ -1,4 +1,4 @@
-"""freeal/llm/replies/thoughts.py: what was only considered is no answer."""
+"""freeal/llm/replies/model_thoughts.py: what was only considered is no answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.llm.replies.thoughts import answer_in, thinks
+from freeal.llm.replies.model_thoughts import answer_in, thinks
 
 ANSWER = '{"label": "negative"}'
 DRAFT = 'First guess: {"label": "positive"}. No.'

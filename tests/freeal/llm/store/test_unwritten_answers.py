@@ -1,4 +1,4 @@
-"""freeal/llm/store/group_commit.py: answers on their way to the disk."""
+"""freeal/llm/store/unwritten_answers.py: answers on their way to the disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import anyio.to_thread
 import pytest
 
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.llm.store.group_commit import Keeper
+from freeal.llm.store.unwritten_answers import Keeper
 from freeal.types import Bill, Reply
 
 pytestmark = pytest.mark.anyio

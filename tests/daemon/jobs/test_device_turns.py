@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.jobs.device_scheduling import Lanes
+from daemon.jobs.device_turns import Lanes
 from daemon.limits.rate_limit_shares import Shares
 from daemon.processes import message_protocol
 from daemon.processes.child_channel import Channel

@@ -1,4 +1,4 @@
-"""What has a table's name and is none, and packed files that swell: freeal/table/no_table.py, packed_stream.py."""
+"""What has a table's name and is none, and packed files that swell: freeal/table/not_a_table.py, packed_stream.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from freeal.student.encoder.first_token_layer import shorten_last_layer
+from freeal.student.encoder.last_layer_shortcut import shorten_last_layer
 
 SIZES = {
     "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freeal.report.headline_facts import confidence_error
+from freeal.report.first_screen import confidence_error
 
 
 @pytest.mark.parametrize(
