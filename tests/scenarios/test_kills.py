@@ -21,7 +21,7 @@ from freeal.testing.server import MessagesServer
 
 DANGEROUS = (
     Point("daemon", "rename inbox/reviews.yaml -> .state/work/reviews-*/input/reviews.yaml"),
-    Point("job", "commit .state/answers.sqlite (insert bills)", 3),
+    Point("job", "commit .state/answers.sqlite (delete open_calls)", 3),
     Point("job", "rename .state/work/reviews-*/rounds/.round_1.tmp -> .state/work/reviews-*/rounds/round_1"),
     Point("daemon", "rename .state/work/reviews-*/output -> models/reviews/versions/reviews-*"),
     Point("daemon", "rename models/reviews/.model.*.tmp -> models/reviews/model", whole=True),
@@ -125,7 +125,7 @@ def test_a_kill_of_the_real_program_costs_nothing(tmp_path, encoder):
     and while rows are predicted. Model and labels are the same to the last byte, whether one process is killed or all.
     """
     points = (
-        Point("job", "commit .state/answers.sqlite (insert bills)", 3),
+        Point("job", "commit .state/answers.sqlite (delete open_calls)", 3),
         Point("job", "call freeal.student.training.robust_training:RobustTraining._lesson", 2, whole=True),
         Point("job", "call freeal.student.training.robust_training:RobustTraining._step", 2, whole=True),
         Point(
