@@ -42,7 +42,7 @@ test-all: setup lint  ## slow checks too
 # ARGS='tests/freeal/cli' tests a part; ARGS='--python python3.12 -m "not slow"' installs the dependencies for another
 # interpreter, with --lowest in their lowest versions.
 test-package: setup  ## build, install, and test from an empty folder without the source tree
-	$(BIN)/python tools/test_package.py $(ARGS)
+	$(BIN)/python tests/packaging/check_package.py $(ARGS)
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -104,14 +104,14 @@ bench-speed: setup  ## training, scoring, the local model and whole jobs beside 
 	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
 
 docs: setup  ## the documentation as a site in site/: the reference made from the code, warnings are errors
-	$(BIN)/python -m tools.reference
-	$(BIN)/zensical build --clean --strict
+	$(BIN)/python -m docs.generator.reference
+	$(BIN)/zensical build -f .zensical.toml --clean --strict
 
 CHROMIUM ?= chromium
 MODEL    ?= models/reviews
 
 pictures: setup  ## the pictures in the README, from what `make demo` left; wants a Chromium
-	$(BIN)/python -m tools.pictures --chromium $(CHROMIUM) --model $(MODEL)
+	$(BIN)/python -m docs.generator.pictures --chromium $(CHROMIUM) --model $(MODEL)
 
 clean:  ## remove what these commands made (never inbox/, models/ or .state/)
 	rm -rf $(VENV) site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prose import DOCS
 
-from tools.reference.__main__ import main, pages
+from docs.generator.reference.__main__ import main, pages
 
 
 @pytest.mark.parametrize("name", sorted(pages()))

@@ -11,7 +11,7 @@ import tomllib
 import pytest
 from prose import DOCS, PAGES, ROOT
 
-CONFIGURATION = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+CONFIGURATION = tomllib.loads((ROOT / ".zensical.toml").read_text(encoding="utf-8"))["project"]
 LINKING = [*PAGES, ROOT / "CHANGELOG.md"]
 
 
@@ -37,7 +37,7 @@ def _listed(entries):
 
 
 def test_every_page_stands_in_the_table_of_contents_once():
-    """A page that zensical.toml does not list is found by nobody."""
+    """A page that .zensical.toml does not list is found by nobody."""
     listed = list(_listed(CONFIGURATION["nav"]))
     assert sorted(listed) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 
@@ -56,8 +56,8 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path):
     """What `make docs` runs; no page loads a script, a style, a font or a picture from elsewhere."""
     pytest.importorskip("zensical", reason="the extra `docs` is not installed")
     shutil.copytree(DOCS, tmp_path / "docs")
-    shutil.copy(ROOT / "zensical.toml", tmp_path)
-    command = [sys.executable, "-m", "zensical", "build", "--strict"]
+    shutil.copy(ROOT / ".zensical.toml", tmp_path)
+    command = [sys.executable, "-m", "zensical", "build", "-f", ".zensical.toml", "--strict"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
@@ -74,8 +74,8 @@ def test_a_broken_link_fails_the_build(tmp_path):
     pytest.importorskip("zensical", reason="the extra `docs` is not installed")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text("# Home\n\n[nowhere](nowhere.md)\n")
-    (tmp_path / "zensical.toml").write_text('[project]\nsite_name = "x"\n')
-    command = [sys.executable, "-m", "zensical", "build", "--strict"]
+    (tmp_path / ".zensical.toml").write_text('[project]\nsite_name = "x"\n')
+    command = [sys.executable, "-m", "zensical", "build", "-f", ".zensical.toml", "--strict"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 0 != done.returncode
     assert "page does not exist" in done.stdout + done.stderr

@@ -1,6 +1,6 @@
 """Takes the README's two pictures: a report, and the live page while a job is under way.
 
-    python -m tools.pictures --model models/reviews      after `make demo`; wants a Chromium
+    python -m docs.generator.pictures --model models/reviews      after `make demo`; wants a Chromium
 
 The model's folder is copied: service and job work in a folder of their own, which is gone afterwards.
 """
@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 1000, 820
 PATIENCE_SECONDS = 300

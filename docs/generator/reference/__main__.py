@@ -1,7 +1,7 @@
 """Writes docs/reference/ as the code has it.
 
-    python -m tools.reference            writes the pages
-    python -m tools.reference --check    says which are no longer what the code says; exit code 1 if any
+    python -m docs.generator.reference            writes the pages
+    python -m docs.generator.reference --check    says which are no longer what the code says; exit code 1 if any
 
 A page that reads badly is mended in the code it is made from. `tests/docs/test_reference.py` holds the pages to it.
 """
@@ -12,10 +12,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.reference import columns_and_metrics, errors_and_commands, settings_and_spec
+from docs.generator.reference import columns_and_metrics, errors_and_commands, settings_and_spec
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
-MADE = "<!-- Made from the code by `python -m tools.reference`: mend it there, then run `make docs`. -->\n"
+FOLDER = Path(__file__).resolve().parents[3] / "docs" / "reference"
+MADE = "<!-- Made from the code by `python -m docs.generator.reference`: mend it there, then run `make docs`. -->\n"
 
 
 def pages() -> dict[str, str]:

@@ -10,7 +10,7 @@ import daemon.cli.command_line
 import daemon.errors
 import freeal.cli.command_line
 import freeal.errors
-from tools.reference.markdown_tables import table
+from docs.generator.reference.markdown_tables import table
 
 ERRORS = """\
 # Errors and exit codes

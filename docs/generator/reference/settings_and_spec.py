@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 import daemon.config
 import freeal.settings
+from docs.generator.reference.markdown_tables import default, is_section, kind, table
 from freeal.spec.job_overrides import LlmOverrides, StudentOverrides
 from freeal.spec.job_spec import Spec
-from tools.reference.markdown_tables import default, is_section, kind, table
 
 SETTINGS = """\
 # Settings

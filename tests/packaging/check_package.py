@@ -1,6 +1,6 @@
 """The package as others get it: built, installed, and tested from an empty folder without the source tree.
 
-python tools/test_package.py [--python PATH] [--lowest] [pytest arguments]
+python tests/packaging/check_package.py [--python PATH] [--lowest] [pytest arguments]
 
 A source distribution is made of the checkout, a wheel of that, and the wheel is installed into an environment of its
 own; then the tests of the source distribution run beside neither `freeal/` nor `daemon/`. Without `--python` the
@@ -22,7 +22,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = "embedded,parquet,xlsx,web,onnx"
 TESTING = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist"]
 OF_THE_SOURCE = ("tests/test_architecture.py", "tests/docs/test_site.py")
@@ -50,7 +50,7 @@ def main() -> int:
 def build(folder: Path) -> tuple[Path, Path]:
     """The source distribution of the checkout, and the wheel that is built from it."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
 
 
@@ -75,7 +75,7 @@ def installed(folder: Path, wheel: Path, *, python: Path, lowest: bool) -> Path:
         return own
     run(own, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", "torch", "uv")
     of_torch = "import importlib.metadata; print(importlib.metadata.version('torch'))"
-    found = subprocess.run([own, "-c", of_torch], check=True, capture_output=True, text=True).stdout  # noqa: S603 - ours
+    found = subprocess.run([own, "-c", of_torch], check=True, capture_output=True, text=True).stdout
     (folder / "torch.txt").write_text(f"torch=={found}", encoding="utf-8")  # with its +cpu, which uv would not choose
     resolve = ["--resolution", "lowest-direct", "--constraint", folder / "torch.txt"]
     # of pyproject.toml the dependencies are direct ones; of the wheel only the wheel itself would be
@@ -100,7 +100,7 @@ def tested(python: Path, place: Path, arguments: list[str]) -> int:
     """Run the tests there; first it is made sure that what they test is the installed package."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     where = "import freeal, daemon; print(freeal.__file__, daemon.__file__)"
-    found = subprocess.run(  # noqa: S603 - our own command
+    found = subprocess.run(
         [python, "-c", where], cwd=place, env=environment, check=True, capture_output=True, text=True
     ).stdout.split()
     if not all(Path(name).is_relative_to(python.parents[1]) for name in found):
@@ -108,12 +108,12 @@ def tested(python: Path, place: Path, arguments: list[str]) -> int:
         return 1
     left_out = [f"--ignore={name}" for name in OF_THE_SOURCE]
     command = [python, "-m", "pytest", *left_out, *arguments]
-    return subprocess.run(command, cwd=place, env=environment, check=False).returncode  # noqa: S603 - as above
+    return subprocess.run(command, cwd=place, env=environment, check=False).returncode
 
 
 def run(*command: object) -> None:
     """A command that must succeed."""
-    subprocess.run([str(word) for word in command], check=True)  # noqa: S603 - our own commands
+    subprocess.run([str(word) for word in command], check=True)
 
 
 if __name__ == "__main__":
