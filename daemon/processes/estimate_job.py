@@ -20,7 +20,7 @@ def survey(line: str) -> Answer:
         import anyio
 
         from freeal.cost_estimate.job_estimate import estimate_with
-        from freeal.job.training_job import TrainingJob
+        from freeal.job.training_settings import TrainingJob
 
         request = json.loads(line)
         job = TrainingJob.model_validate(request["job"])

@@ -72,7 +72,8 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
     try:
         from freeal.job.new_version.correction_job import CorrectionJob
         from freeal.job.new_version.feedback_job import carry_feedback
-        from freeal.job.training_job import Outcome, TrainingJob, train
+        from freeal.job.training_job import Outcome, train
+        from freeal.job.training_settings import TrainingJob
 
         adapter: TypeAdapter[TrainingJob | CorrectionJob] = TypeAdapter(TrainingJob | CorrectionJob)
         job = adapter.validate_json(line)

@@ -28,7 +28,7 @@ from freeal.job import expected_duration
 from freeal.job.choose_implementations import foreseen_annotators, open_chat_model
 from freeal.job.new_version import label_change_job
 from freeal.job.run_loop import run_loop
-from freeal.job.training_job import TrainingJob
+from freeal.job.training_settings import TrainingJob
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
 from freeal.loop.known_labels import Known

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit
+from freeal.job.training_settings import TrainingJob
 from freeal.loop.freeal_loop import Loop, LoopResult
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.round_store import RoundStore
 from freeal.pool.text_pool import Pool
-from freeal.settings import LoopSettings, StudentSettings
-from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
-from freeal.types import LlmUse
-
-
-class RoundsJob(Protocol):
-    """What the rounds need to know of a job."""
-
-    @property
-    def spec(self) -> Spec: ...
-
-    @property
-    def loop(self) -> LoopSettings: ...
-
-    @property
-    def student(self) -> StudentSettings: ...
-
-    @property
-    def llm_use(self) -> LlmUse: ...
 
 
 async def run_loop(
-    job: RoundsJob,
+    job: TrainingJob,
     pool: Pool,
     *,
     annotators: Sequence[Annotator],

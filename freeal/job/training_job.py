@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict
 
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
@@ -23,6 +22,7 @@ from freeal.job.remaining_time import RemainingTime
 from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import run_loop
+from freeal.job.training_settings import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
@@ -31,63 +31,9 @@ from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec.job_spec import Spec
+from freeal.settings import LlmSettings
 from freeal.student.encoder import text_truncation
 from freeal.student.protocols import Trainer
-from freeal.types import LlmUse
-
-
-class TrainingJob(BaseModel):
-    """Everything one job needs, and nothing secret: it travels to a child process as JSON.
-
-    `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
-    is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
-    `previous_model` is the student of the model's last version, for `student.warm_start`; `page` is where the model is
-    on a live page; `pilot_rows` makes a pilot of so many first rows, `pilot` is
-    the folder of one whose answers are kept; `most_at_once` caps how many
-    texts are computed together where an earlier run had no memory for more, and changes nothing else.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    job_id: str
-    csv: Path
-    spec: Spec
-    output: Path
-    work: Path
-    answers: Path
-    cache: Path
-    key_folder: Path
-    previous_model: Path | None = None
-    page: str | None = None
-    pilot_rows: int | None = None
-    pilot: Path | None = None
-    most_at_once: int | None = None
-    llm: LlmSettings = LlmSettings()
-    further_llms: tuple[LlmSettings, ...] = ()
-    """Of the language models that the spec names, those after the first; `effective` fills it in."""
-    student: StudentSettings = StudentSettings()
-    loop: LoopSettings = LoopSettings()
-
-    @property
-    def llm_use(self) -> LlmUse:
-        """How several language models share it."""
-        return self.spec.llm_use or "cascade"
-
-    def effective(self) -> TrainingJob:
-        """The same job with the spec's overrides merged into the settings."""
-        # made effective once, each language model has its own: the first one's are not the base of the others
-        several = (self.llm, *self.further_llms) if self.further_llms else self.spec.annotators(self.llm)
-        first, *further = several
-        return self.model_copy(
-            update={
-                "llm": first,
-                "further_llms": tuple(further),
-                "student": self.spec.student_settings(self.student),
-                "loop": self.spec.loop_settings(self.loop),
-            }
-        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -173,7 +119,7 @@ async def carry_out(
     """
     started, pool, turn = now(), given.pool, resources.turn
     looks = 0 if job.llm_use == "side_by_side" else len(further)
-    emit = ahead = RemainingTime(resources.emit, rounds=job.loop.iterations + looks)
+    emit = RemainingTime(resources.emit, rounds=job.loop.iterations + looks)
     for folder in (job.work, job.answers.parent):
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
@@ -181,37 +127,8 @@ async def carry_out(
         job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
     )
     emit(Progress("loading", 0, 1, 2, "models"))
-    several = (job.llm, *further)
-    async with contextlib.AsyncExitStack() as opened:
-        models = [
-            await opened.enter_async_context(
-                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
-            )
-            for one in several
-        ]
-        emit(Progress("loading", 0, 2, 2, "models"))
-        question = round_question(job.model_dump(mode="json"), given, models, trainer)
-        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
-            job_setup.foresee(
-                ahead,
-                job.llm,
-                job.student,
-                job.loop,
-                llm_use=job.llm_use,
-                annotators=annotators,
-                trainer=trainer,
-                given=given,
-            )
-            result = await run_loop(
-                job,
-                pool,
-                annotators=annotators,
-                trainer=trainer,
-                rounds=(rounds := RoundStore(job.work, question=question)),
-                known=given.known,
-                emit=emit,
-                turn=turn,
-            )
+    asked = await _ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
+    result = asked.result
     plain_accuracy = None
     if job.loop.compare_plain:
         first = result.rounds[0].annotations
@@ -219,14 +136,14 @@ async def carry_out(
             pool, first, job.student, task=job.spec.task, most_at_once=job.most_at_once, emit=emit, turn=turn
         )
     emit(Progress("writing", 0, 0, 1, "files"))
-    model_folder = rounds.model_folder(result.best.round)
+    model_folder = asked.rounds.model_folder(result.best.round)
     run = _finished(
         job,
         given,
         result,
-        answerers=(llm,) if llm else tuple(Answerer(one.provider, one.model, one.style) for one in models),
+        answerers=(llm,) if llm else asked.answerers,
         student=dict(trainer.description),
-        ledger=annotators[0].ledger,
+        ledger=asked.ledger,
         started=started,
         plain_accuracy=plain_accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
@@ -238,6 +155,60 @@ async def carry_out(
         pilot_job.write(run, job.output, given.pilot_of)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached, is_pilot=given.pilot_of is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What came of the rounds: their result and where they lie, who answered, and what that cost."""
+
+    result: LoopResult
+    rounds: RoundStore
+    answerers: tuple[Answerer, ...]
+    ledger: Ledger
+
+
+async def _ask_and_train(
+    job: TrainingJob,
+    given: Given,
+    resources: JobResources,
+    further: Sequence[LlmSettings],
+    *,
+    trainer: Trainer,
+    emit: RemainingTime,
+) -> _Asked:
+    several = (job.llm, *further)
+    async with contextlib.AsyncExitStack() as opened:
+        models = [
+            await opened.enter_async_context(
+                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
+            )
+            for one in several
+        ]
+        emit(Progress("loading", 0, 2, 2, "models"))
+        rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
+        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+            job_setup.foresee(
+                emit,
+                job.llm,
+                job.student,
+                job.loop,
+                llm_use=job.llm_use,
+                annotators=annotators,
+                trainer=trainer,
+                given=given,
+            )
+            result = await run_loop(
+                job,
+                given.pool,
+                annotators=annotators,
+                trainer=trainer,
+                rounds=rounds,
+                known=given.known,
+                emit=emit,
+                turn=resources.turn,
+            )
+        answerers = tuple(Answerer(one.provider, one.model, one.style) for one in models)
+        return _Asked(result, rounds, answerers, annotators[0].ledger)
 
 
 def _finished(

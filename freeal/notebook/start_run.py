@@ -14,7 +14,7 @@ from freeal.errors import ConfigError
 from freeal.events import Emit, Event, RoundFinished, ignore
 from freeal.files import empty_folder_check
 from freeal.job import training_job, work_folder
-from freeal.job.training_job import TrainingJob
+from freeal.job.training_settings import TrainingJob
 from freeal.llm.protocols import ChatModel
 from freeal.notebook.input_table import InputTable, input_table
 from freeal.notebook.job_thread import JobThread

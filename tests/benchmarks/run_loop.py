@@ -19,7 +19,8 @@ from cells import Cell
 from place import Folders
 
 from freeal.events import Event, Progress
-from freeal.job.training_job import TrainingJob, train
+from freeal.job.training_job import train
+from freeal.job.training_settings import TrainingJob
 from freeal.student.model_folder import load_student
 
 _EARLIER = 1000

@@ -158,14 +158,14 @@ def main(arguments: Sequence[str]) -> None:
     with watch.stage(IMPORTS):
         import anyio
 
-        from freeal.job import training_job
+        from freeal.job import training_job, training_settings
         from freeal.settings import LlmSettings
         from freeal.spec import job_spec
 
         for stage, functions in STAGES.items():
             for module, path in functions:
                 watch.wrap(stage, module, path)
-    job = training_job.TrainingJob(
+    job = training_settings.TrainingJob(
         job_id="speed-1",
         csv=csv,
         spec=job_spec.load(spec),

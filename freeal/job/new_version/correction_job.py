@@ -22,7 +22,8 @@ from freeal.job import job_setup
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import certification_job
 from freeal.job.run_inputs import Given
-from freeal.job.training_job import Outcome, TrainingJob, carry_out
+from freeal.job.training_job import Outcome, carry_out
+from freeal.job.training_settings import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known

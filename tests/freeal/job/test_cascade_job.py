@@ -10,7 +10,8 @@ import pytest
 
 from freeal.cost_estimate.job_estimate import estimate
 from freeal.errors import ConfigError
-from freeal.job.training_job import TrainingJob, train
+from freeal.job.training_job import train
+from freeal.job.training_settings import TrainingJob
 from freeal.results import metrics_summary, previous_version
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer

@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from freeal.events import Notice
-from freeal.job.training_job import TrainingJob, train
+from freeal.job.training_job import train
+from freeal.job.training_settings import TrainingJob
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer
 

@@ -15,7 +15,8 @@ from freeal.cli.command_line import main
 from freeal.errors import CorruptModelError, InputError
 from freeal.job.new_version import certification_job
 from freeal.job.new_version.correction_job import CorrectionJob, correct
-from freeal.job.training_job import TrainingJob, train
+from freeal.job.training_job import train
+from freeal.job.training_settings import TrainingJob
 from freeal.report import certified_section
 from freeal.results.metrics_summary import read_metrics
 from freeal.spec.job_spec import Spec

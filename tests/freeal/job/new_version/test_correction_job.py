@@ -16,7 +16,8 @@ from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, CorruptModelError, InputError, LlmError
 from freeal.events import Notice
 from freeal.job.new_version.correction_job import CorrectionJob, correct
-from freeal.job.training_job import TrainingJob, train
+from freeal.job.training_job import train
+from freeal.job.training_settings import TrainingJob
 from freeal.pool.text_pool import Pool
 from freeal.results import metrics_summary, previous_version
 from freeal.results.finished_run import Answerer
