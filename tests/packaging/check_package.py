@@ -23,7 +23,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = "embedded,parquet,xlsx,web,onnx"
+EXTRAS = "local,parquet,xlsx,web,onnx"
 TESTING = ["hypothesis", "pytest", "pytest-timeout", "pytest-xdist"]
 OF_THE_SOURCE = ("tests/test_architecture.py", "tests/docs/test_site.py")
 """Tests that read the source tree, or build the site of a checkout."""

@@ -15,7 +15,7 @@ from freeal.testing.tiny_language_model import tiny_language_model
 @pytest.fixture
 def tiny_gguf(tmp_path) -> Path:
     """A Llama of one layer with random weights, as a GGUF file."""
-    pytest.importorskip("gguf", reason="the extra `embedded` is not installed")
+    pytest.importorskip("gguf", reason="the extra `local` is not installed")
     return tiny_language_model(tmp_path / "tiny.gguf")
 
 
