@@ -47,7 +47,6 @@ NO_PROMISE = (
     "the job was tried twice",
     "threads that spin lose nearly everything",
     "loses its opening bracket",
-    "nothing lost between them",
     "or twice among the text columns",
     "that is missing (with the nearest name) or there twice",
     "ids that stand twice",
