@@ -107,14 +107,14 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Callable[
 
 @pytest.fixture(scope="session")
 def finished(fresh: Callable[[], Checkout], tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
-    """A checkout in which the sample was labelled, or rather its sixty shortest reviews."""
+    """A checkout in which the sample was labelled, or rather its 140 shortest reviews."""
     first = fresh()
     with (ROOT / "inbox" / "samples" / "reviews.csv").open(encoding="utf-8", newline="") as stream:
         rows = sorted(csv.DictReader(stream), key=lambda row: len(row["body"]))
     with (first.folder / "inbox" / "reviews.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()
-        writer.writerows([row for row in rows if row["body"] and row["sentiment"]][:60])
+        writer.writerows([row for row in rows if row["body"] and row["sentiment"]][:140])
     done = first.shell("cp inbox/samples/reviews.yaml inbox/\npython -m daemon --once")
     assert 0 == done.returncode, done.stdout + done.stderr
 

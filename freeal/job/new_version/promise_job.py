@@ -79,6 +79,10 @@ def _trained(
 ) -> Student:
     out = known.kept_out(pool)
     kept = [index for index in range(len(pool)) if index not in out]
+    if not kept:
+        problem = "a person looked at every text: none is left for a student to learn from"
+        hint = "certify fewer rows (--rows), and promise then"
+        raise InputError(problem, where=Where(file=version), hint=hint)
     emit(Notice(f"the student is trained anew without {len(out):,} of {len(pool):,} texts: those that measure it"))
     names = earlier.spec.task.names
     record = previous_version.record(version)["settings"]

@@ -279,3 +279,12 @@ def test_nothing_certified_promises_nothing(versions):
     """A promise without a filled sheet is refused, with what to do."""
     assert 1 == main(["certify", str(versions / "one"), "--promise", "0.9", "--output-model", str(versions / "x")])
     assert not (versions / "x").exists()
+
+
+def test_a_promise_needs_texts_that_nobody_looked_at(versions, capsys):
+    """Where the sheet held every text there is nothing left to learn from: said so, with what to do."""
+    version = versions / "one"
+    certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=COUNT).path))
+    assert 1 == main(["certify", str(version), "--promise", "0.9", "--output-model", str(versions / "x")])
+    assert "a person looked at every text" in capsys.readouterr().err
+    assert not (versions / "x").exists()
