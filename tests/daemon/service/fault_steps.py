@@ -54,6 +54,7 @@ OF_THE_LOOP = {
     "Runner._after",
     "Heart.beat",
     "_decoded",
+    "of_row",
     "_job",
     "Journal.predictions",
     "Journal.close",
