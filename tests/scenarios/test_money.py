@@ -152,7 +152,7 @@ def test_the_same_content_again_or_for_another_model_asks_nothing(daemon, server
     asked = len(server.requests)
     assert ROWS == asked
     daemon.drop(spec=daemon.spec + EXAMPLES + "force: true\n")
-    daemon.drop("others", spec=daemon.spec + EXAMPLES + "name: others\n")
+    daemon.drop("copies", spec=daemon.spec + EXAMPLES + "name: others\n")
     done = daemon.run("--once")
     assert (0, asked) == (done.returncode, len(server.requests)), done.stderr
     assert (0, 0.0) == (_metrics(daemon)["cost"]["calls"], _metrics(daemon, "others")["cost"]["usd"])
