@@ -128,7 +128,10 @@ def annotation_now(
                 mass[now] += share
         total = sum(mass.values())
         distribution = tuple(share / total for share in mass.values()) if total > 0.0 else None
-    return dataclasses.replace(note, label=label, alternatives=tuple(others), distribution=distribution)
+    earlier = tuple(name for one in note.earlier if (name := changes.now(one)) is not None)
+    return dataclasses.replace(
+        note, label=label, alternatives=tuple(others), earlier=earlier, distribution=distribution
+    )
 
 
 def decision_now(one: Decision, changes: LabelChanges) -> Decision:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from freeal.boundaries import label_changes
@@ -112,6 +114,15 @@ def test_earlier_answers_speak_of_the_labels_of_now():
     assert ("service", (0.8, 0.2), ("other",)) == (kept.label, kept.distribution, kept.alternatives)
     again = label_changes.annotation_now(note, changes, before=list(BEFORE), after=["service", "other"], is_open=True)
     assert ("service", None) == (again.label, again.distribution)
+
+
+def test_what_earlier_rounds_answered_is_called_as_now():
+    """An answer of a round before has its new name, and one whose label is gone goes with it: no name is left that the
+    label set of now does not know."""
+    changes = _changes({"money": "invoices", "login": "keys"}, {"billing": ("money",)})
+    note = dataclasses.replace(_note(0, "login"), earlier=("billing", "other", "login"))
+    found = label_changes.annotation_now(note, changes, before=list(BEFORE), after=["money", "login"], is_open=False)
+    assert ("money", "login") == found.earlier
 
 
 def test_demonstrations_that_no_longer_hold_are_left_out():
