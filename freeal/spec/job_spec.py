@@ -66,8 +66,8 @@ class Spec(BaseModel):
     )
     kind: Kind = Field(
         "single",
-        description="`single`, or `ordinal` where the labels are written in an order, such as 1 to 5 stars: models that "
-        "follow instructions are told so, a label is the one with the least expected distance in steps, and the "
+        description="`single`, or `ordinal` where the labels are written in an order, such as 1 to 5 stars: models "
+        "that follow instructions are told so, a label is the one with the least expected distance in steps, and the "
         "figures tell how far off labels are (`final.order` in metrics.json)",
     )
     text_columns: tuple[str, ...] | None = Field(
