@@ -49,7 +49,7 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-data bench-speed bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## every benchmark
+bench: bench-data bench-speed bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## the benchmarks of what a user sees; the others stand in CONTRIBUTING
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data

@@ -166,7 +166,7 @@ class LoopSettings(Section):
         description="auto = how near a text is to each label's description counts as far as the answers bear it out",
     )
     annotate_share: PositiveFloat = Field(
-        1.0, le=1.0, description="share of the distinct texts asked per round; 0.1 = a tenth, for a tenth of the cost"
+        1.0, le=1.0, description="share of the distinct texts asked per round; 0.1 = a tenth in each round"
     )
     candidates: Literal["off", "resolve", "ranked"] = Field(
         "off",

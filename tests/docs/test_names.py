@@ -118,7 +118,7 @@ def test_make_targets_that_the_prose_names_exist(target):
 )
 def test_every_make_target_is_explained(target):
     """Each target that `make help` lists, `help` itself aside, stands in the pages or in CONTRIBUTING."""
-    assert target == "help" or f"make {target}" in MANUAL + CONTRIBUTING
+    assert target == "help" or re.search(rf"make {target}(?![\w-])", MANUAL + CONTRIBUTING)
 
 
 def test_every_extra_is_explained_and_exists():
