@@ -33,7 +33,9 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
         durable_file_moves.copy(source, target)
         # a rename takes a writer's further writing along, a copy would lose it: looked at before the original goes
         if is_whole := file_sightings.look(source) == sighting:
-            source.unlink()
+            source.unlink(
+                missing_ok=True
+            )  # a share whose answer was lost says that it is gone: the copy is all there is
     except BaseException:
         target.unlink(missing_ok=True)  # the original lies where it lay, or will again when its share is back
         raise

@@ -14,6 +14,7 @@ from daemon.errors import ChangedFileError, RefusedFileError, UnknownJobError
 from daemon.host.fault_guard import Fault, Guard
 from daemon.inbox.claim_pair import Intake
 from daemon.jobs.finish_job import CANCELLED, Endings
+from daemon.journal import job_history
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import Journal
@@ -150,8 +151,11 @@ class Requests:
             self._journal.move(
                 job.id, State.CLAIMED, reason="", request="", past_pilot=True, stage="", attempts=0, setbacks=""
             )
+            job_history.forget(self._journal, job.id)
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
             fields, error = self._intake.take_back(job)
+            if fields.get("spec", job.spec) != job.spec:  # the pilot that its owner saw is one of something else
+                fields |= {"past_pilot": False, "stage": ""}
             job = self._journal.move(
                 job.id,
                 State.CLAIMED,

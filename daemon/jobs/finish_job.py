@@ -176,6 +176,7 @@ class Endings:
             if version.is_dir() and (not is_correction(job.id) or shelf.current == earlier.id):
                 place = Workplace(self._settings, job.id)
                 self._archive(place, f"it is done already as {earlier.id}, but")
+                shelf.discard_pilot(job.id)
                 reason = f"already done as {earlier.id}"
                 job = self._journal.move(job.id, State.DONE, reason=reason, name=earlier.name)
                 shutil.rmtree(place.folder, ignore_errors=True)

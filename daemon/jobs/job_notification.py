@@ -63,8 +63,7 @@ class JobNotifier:
         while True:
             while self._queue:
                 message = self._queue.pop(0)
-                with Guard("telling of a job", job=message["job"]):
-                    await tell(message, self._settings)
+                await tell(message, self._settings)
             self.is_busy = False
             self._wanted = anyio.Event()
             wake()
@@ -90,9 +89,11 @@ def message_of(job: Job) -> dict[str, Any]:
 async def tell(message: dict[str, Any], settings: NotifySettings) -> None:
     """Run the command, call the address; a failure of one does not keep the other from being tried."""
     if settings.command is not None:
-        await _run(settings.command, message, seconds=settings.timeout_seconds)
+        with Guard("telling of a job", job=message["job"]):
+            await _run(settings.command, message, seconds=settings.timeout_seconds)
     if settings.url is not None:
-        await _send(str(settings.url), message, seconds=settings.timeout_seconds)
+        with Guard("telling of a job", job=message["job"]):
+            await _send(str(settings.url), message, seconds=settings.timeout_seconds)
 
 
 async def _run(command: tuple[str, ...], message: dict[str, Any], *, seconds: float) -> None:

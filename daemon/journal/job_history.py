@@ -48,6 +48,12 @@ class History:
             )
 
 
+def forget(journal: Journal, job_id: str) -> None:
+    """A job's story begins anew: what was told so far is its pilot's."""
+    with journal.transaction() as connection:
+        connection.execute("DELETE FROM job_events WHERE job = ?", (job_id,))
+
+
 def entries_of(rows: Iterable[sqlite3.Row]) -> tuple[Entry, ...]:
     """Entries from the columns `at`, `kind`, `content`."""
     return tuple(Entry(row["at"], row["kind"], json.loads(row["content"])) for row in rows)

@@ -13,7 +13,10 @@ from freeal.files import atomic_write
 FILE_NAME = "job.json"
 FORMAT = 1
 
-_KEPT = ("id", "name", "key", "csv_name", "spec_name", "csv_sha256", "round", "usd", "calls", "attempts", "partial")
+_KEPT = (
+    *("id", "name", "key", "csv_name", "spec_name", "csv_sha256"),
+    *("round", "usd", "calls", "attempts", "partial", "past_pilot"),
+)
 _TIMES = ("created_at", "updated_at")
 
 

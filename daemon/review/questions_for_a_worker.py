@@ -36,7 +36,7 @@ class Errands:
         self._module, self.patience_seconds = module, patience_seconds
         self._known: collections.OrderedDict[str, _Errand] = collections.OrderedDict()
         self._waiting: collections.deque[_Errand] = collections.deque()
-        self._more = anyio.Event()
+        self._more = anyio.Semaphore(0)
 
     async def result(self, key: str, request: dict[str, Any]) -> dict[str, Any] | None:
         """What came of a request; None while it is under way. `key` says when two are the same, their files' state
@@ -47,7 +47,7 @@ class Errands:
                 self._known.popitem(last=False)
             errand = self._known[key] = _Errand(request)
             self._waiting.append(errand)
-            self._more.set()
+            self._more.release()
         self._known.move_to_end(key)
         with anyio.move_on_after(self.patience_seconds):
             await errand.over.wait()
@@ -67,7 +67,7 @@ class Errands:
         """Do it, however long it takes, and however often it was done. Raises `FreealError`."""
         errand = _Errand(request)
         self._waiting.append(errand)
-        self._more.set()
+        self._more.release()
         await errand.over.wait()
         return _content(errand.answer)
 
@@ -83,9 +83,7 @@ class Errands:
 
     async def _serve(self) -> None:
         while True:
-            while not self._waiting:
-                self._more = anyio.Event()
-                await self._more.wait()
+            await self._more.acquire()
             errand = self._waiting.popleft()
             try:
                 with Guard("preparing a page") as guard:

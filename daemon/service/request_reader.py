@@ -15,7 +15,7 @@ from daemon.host import disk_errors
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.jobs.cancel_and_retry import CANCEL, Requests
-from daemon.journal.job_record import Job
+from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.service.fault_register import FaultRegister
 
@@ -24,10 +24,18 @@ class RequestDesk:
     """Knows which requests are under way. Lives on the event loop."""
 
     def __init__(
-        self, *, journal: Journal, requests: Requests, faults: FaultRegister, clock: Clock, wake: Callable[[], None]
+        self,
+        *,
+        journal: Journal,
+        requests: Requests,
+        faults: FaultRegister,
+        clock: Clock,
+        wake: Callable[[], None],
+        announce: Callable[[Job], object],
     ) -> None:
+        """`announce` hears of jobs that a request ends."""
         self._journal, self._requests, self._faults = journal, requests, faults
-        self._clock, self._wake = clock, wake
+        self._clock, self._wake, self._announce = clock, wake, announce
         self.under_way: set[str] = set()
         """Jobs that must not be started meanwhile."""
         self._again_at: dict[str, float] = {}
@@ -64,6 +72,9 @@ class RequestDesk:
             fault = None
             with Guard("a request", job=job.id) as guard:
                 fault = await self._requests.obey(job)
+                now = await anyio.to_thread.run_sync(self._journal.job, job.id)
+                if now.state in {State.FAILED, State.CANCELLED} and (now.state, now.error) != (job.state, job.error):
+                    self._announce(now)
             fault = guard.fault or fault
             self._faults.settle(unit, fault)
             if fault is not None:

@@ -86,7 +86,9 @@ class Service:
         self._notifier, self._endings, self._told = notifier, endings, told
         self.faults = FaultRegister()
         self._note_task = NoteTask(notes, clock=time, faults=self.faults)
-        self._desk = RequestDesk(journal=journal, requests=requests, faults=self.faults, clock=time, wake=self._wake)
+        self._desk = RequestDesk(
+            journal=journal, requests=requests, faults=self.faults, clock=time, wake=self._wake, announce=told.announce
+        )
         self._jobs = JobTasks(
             settings,
             runner=runner,

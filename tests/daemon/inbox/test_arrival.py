@@ -293,3 +293,20 @@ def test_pairs_of_all_endings_are_ready_together(scanner, inbox):
     scanner.scan(0.0)
     expected = (Pair("a.CSV", "a.YML"), Pair("b.csv.gz", "b.YML"), Pair("c.tsv", "c.YML"))
     assert expected == scanner.scan(2.0).pairs.ready
+
+
+def test_a_share_that_says_twice_that_the_original_is_gone_has_not_lost_it(tmp_path, elsewhere, monkeypatch):
+    """Its answer was lost and it was asked again: then the copy is all there is, and stays."""
+    source, target = tmp_path / "a.csv", elsewhere / "a.csv"
+    source.write_text(CSV)
+    seen, unlink = file_sightings.look(source), Path.unlink
+
+    def unlinked(path, missing_ok=False):
+        if path == source:
+            unlink(path)
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlinked)
+        take(source, target, seen)
+    assert (CSV, False) == (target.read_text(), source.exists())

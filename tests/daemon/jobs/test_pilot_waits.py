@@ -14,10 +14,13 @@ from daemon.inbox.claim_pair import Intake
 from daemon.jobs.cancel_and_retry import GO, RETRY, Requests, ask, go_where_told
 from daemon.jobs.finish_job import PUBLISHING, Endings
 from daemon.jobs.training_request import training_request
+from daemon.journal import job_json_file
+from daemon.journal.job_history import History
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
+from daemon.processes.message_protocol import Failure
 from freeal.spec.job_spec import Spec
 
 SPEC = Spec(name="a", description="d", labels=["x", "y"], pilot=20)
@@ -109,3 +112,39 @@ def test_a_pilot_goes_when_its_job_is_over(place):
     endings.wait_for_owner(_publishing(journal))
     Shelf(settings.models, "a").discard_pilot("a-1")
     assert not (settings.models / "a" / "pilots").exists()
+
+
+@pytest.mark.parametrize(("description", "is_kept"), [("d", True), ("something else entirely", False)])
+def test_a_pilot_of_another_question_counts_no_more(place, description, is_kept):
+    """A spec that was mended before the retry asks its pilot anew; the same one goes on behind it."""
+    settings, journal, endings = place
+    text = "name: a\ndescription: {}\nlabels: [x, y]\npilot: 20\n"
+    endings.wait_for_owner(_publishing(journal))
+    work = Workplace(settings, "a-1")
+    work.inputs.mkdir(parents=True, exist_ok=True)
+    (work.inputs / "a.csv").write_text("text\nq\n")
+    (work.inputs / "a.yaml").write_text(text.format("d"))
+    job = endings.fail(journal.move("a-1", State.CLAIMED, past_pilot=True), Failure("X", "broke"))
+    (work.failed / "a.yaml").write_text(text.format(description))
+    ask(journal, job.id, RETRY)
+    Requests(journal, Intake(settings, journal, Clock()), endings)._obey(journal.job(job.id))
+    assert (State.CLAIMED, is_kept) == (journal.job(job.id).state, journal.job(job.id).past_pilot)
+
+
+def test_the_story_begins_anew_behind_the_pilot(place):
+    """Its rounds are no rounds of the whole job."""
+    settings, journal, endings = place
+    History(journal, Clock()).add("a-1", "round", {"round": 1})
+    job = endings.wait_for_owner(_publishing(journal))
+    ask(journal, job.id, GO)
+    Requests(journal, Intake(settings, journal, Clock()), endings)._obey(journal.job(job.id))
+    with journal.transaction() as connection:
+        assert 0 == connection.execute("SELECT COUNT(*) FROM job_events").fetchone()[0]
+
+
+def test_the_rest_is_no_pilot_when_the_journal_is_lost_before_it_is_published(place):
+    """job.json tells that the pilot is over: what lies ready is the whole result."""
+    settings, journal, _ = place
+    output = Workplace(settings, "a-1").output
+    job_json_file.write(output, journal.move("a-1", State.ANNOTATING, past_pilot=True))
+    assert job_json_file.read(output).past_pilot

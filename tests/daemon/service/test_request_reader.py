@@ -38,7 +38,7 @@ def test_a_cancel_at_a_provider_that_hangs_keeps_nobody_waiting(settings, journa
     job is not started meanwhile."""
 
     async def run():
-        provider, carried_out = Provider(), anyio.Event()
+        provider, carried_out, told = Provider(), anyio.Event(), []
         endings = Endings(settings, journal, hands.clock, batches=provider)
         desk = RequestDesk(
             journal=journal,
@@ -46,6 +46,7 @@ def test_a_cancel_at_a_provider_that_hangs_keeps_nobody_waiting(settings, journa
             faults=FaultRegister(),
             clock=hands.clock,
             wake=carried_out.set,
+            announce=told.append,
         )
         async with anyio.create_task_group() as tasks:
             _claimed(journal, "slow")
@@ -59,6 +60,7 @@ def test_a_cancel_at_a_provider_that_hangs_keeps_nobody_waiting(settings, journa
             provider.hangs.set()
         assert ["slow", "quick"] == provider.asked
         assert (State.CANCELLED, set()) == (journal.job("slow").state, desk.under_way)
+        assert [("quick", State.CANCELLED), ("slow", State.CANCELLED)] == [(job.id, job.state) for job in told]
 
     anyio.run(run)
 
