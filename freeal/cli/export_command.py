@@ -129,7 +129,10 @@ def _hub(arguments: argparse.Namespace) -> int:
         print_json(upload.as_dict() | {"sent_to": sent_to})
         return EXIT_OK
     print_pairs([(name, f"{size:,} bytes") for name, size in upload.files.items()])
-    texts = "the texts of all rows, with their labels" if upload.holds_texts else "no text of any row"
+    texts = "no text of any row"
+    if upload.holds_texts:
+        own = "the student of your own, in whose pickle words or texts of rows may be"
+        texts = "the texts of all rows, with their labels" if upload.kind == "dataset" else own
     seen = "only you and those you let in see it" if upload.private else "everybody sees it"
     said = f"sent to {sent_to}" if sent_to else f"nothing was sent; --send would send it to {upload.repo} ({kind})"
     print_pairs([("holds", texts), ("a new repository", seen), ("", said)])

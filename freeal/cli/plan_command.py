@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -85,9 +86,14 @@ def _plan(arguments: argparse.Namespace) -> int:
     ).effective()
     order = Order(texts=_texts(job), rows=1, spec=spec, student=job.student, loop=job.loop)
     rates = _rates(order, arguments.rates)
-    sample = anyio.run(lambda: estimate(job, environ=os.environ))
     annotate = min(arguments.rows, arguments.annotate or ANNOTATED_AT_MOST)
-    found = stages(Wanted(arguments.rows, annotate, arguments.workers), rates, sample, job.llm)
+    # the sample is priced as the whole will be: in batches, if that will be large enough for them
+    batch_from_rows = max(1, math.ceil(job.llm.batch_from_rows * len(order.texts) / annotate))
+    priced = job.model_copy(update={"llm": job.llm.model_copy(update={"batch_from_rows": batch_from_rows})})
+    sample = anyio.run(lambda: estimate(priced, environ=os.environ))
+    found = stages(
+        Wanted(arguments.rows, annotate, arguments.workers, rounds=job.loop.iterations), rates, sample, job.llm
+    )
     checks = [_checked(order, rates, rows) for rows in arguments.check or ()]
     if arguments.json:
         print_json({"stages": [dataclasses.asdict(stage) for stage in found], "checks": checks})
@@ -114,10 +120,10 @@ def _rates(order: Order, kept: Path | None) -> Rates:
     if kept is not None and kept.is_file():
         try:
             small, large = (Measured(**one) for one in json.loads(kept.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as cause:
+            return Rates.of(small, large)
+        except (ValueError, TypeError, KeyError) as cause:
             hint = "name another file: what is measured is written there"
             raise ConfigError(f"holds no rates: {cause}", where=Where(file=kept, key="--rates"), hint=hint) from cause
-        return Rates.of(small, large)
     found: list[Measured] = []
     for rows in SIZES:
         print(f"measuring a job of {rows:,} rows on this machine", file=sys.stderr)

@@ -28,8 +28,8 @@ class CallGroup:
 
     def usd(self, price: Price) -> Span:
         """At best everything cacheable is read from the cache and a batch is used, at worst neither."""
-        lowest = Usage(0, round(self.read.low), round(self.cached.low), round(self.written.low))
-        highest = Usage(0, round(self.read.high), 0, round(self.written.high))
+        lowest = Usage(round(self.calls.low), round(self.read.low), round(self.cached.low), round(self.written.low))
+        highest = Usage(round(self.calls.high), round(self.read.high), 0, round(self.written.high))
         low_share = BATCH_SHARE if self.in_batch.high else 1.0
         high_share = BATCH_SHARE if self.in_batch.low else 1.0
         return Span(cost_usd(lowest, price, share=low_share), cost_usd(highest, price, share=high_share))

@@ -107,11 +107,12 @@ class Stage:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
     """`rows` in all, `annotate` of them by the language model, the rest by the student over `workers`, each like one
-    process here."""
+    process here. Each of the `rounds` waits for a batch, where batches are used."""
 
     rows: int
     annotate: int
     workers: int
+    rounds: int = 1
 
 
 def stages(wanted: Wanted, rates: Rates, sample: Estimate, llm: LlmSettings) -> list[Stage]:
@@ -144,7 +145,7 @@ def _annotation(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings
     share = wanted.annotate / max(1, sample.rows)
     calls = sample.calls * share
     own = rates.seconds["annotate"].at(wanted.annotate)
-    seconds = None if sample.seconds is None else _waiting(sample, share, llm) + _exactly(own)
+    seconds = None if sample.seconds is None else _waiting(sample, share, llm, rounds=wanted.rounds) + _exactly(own)
     distinct = f"{sample.distinct_rows / max(1, sample.rows):.0%} of the rows are distinct texts, as in the sample"
     return Stage(
         f"annotate ({sample.provider}, {sample.model})",
@@ -158,12 +159,12 @@ def _annotation(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings
     )
 
 
-def _waiting(sample: Estimate, share: float, llm: LlmSettings) -> Span:
+def _waiting(sample: Estimate, share: float, llm: LlmSettings, *, rounds: int) -> Span:
     """For answers: as batches take, whatever is in them; else in proportion to the sample's, or as the limits that are
     set allow."""
     in_batches = llm.mode == "batch" or (llm.mode == "auto" and sample.calls.low * share >= llm.batch_from_rows)
     if sample.provider == "anthropic" and in_batches:
-        return BATCH_SECONDS
+        return Span(BATCH_SECONDS.low, BATCH_SECONDS.high * rounds)
     waiting = (sample.seconds or _exactly(0.0)) * share
     limits = (
         (llm.requests_per_minute, sample.calls),

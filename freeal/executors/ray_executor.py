@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import queue
@@ -81,8 +82,9 @@ class _Child:
             start_new_session=True,
         )
         assert self._process.stdin is not None  # noqa: S101 - asked for above
-        self._process.stdin.write(f"{len(order)}\n".encode() + order)
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it ended before it had read all: how, is told where its end is met
+            self._process.stdin.write(f"{len(order)}\n".encode() + order)
+            self._process.stdin.flush()
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._read, daemon=True, name="ray messages").start()
 
@@ -110,7 +112,8 @@ class _Child:
         """Ask it to end (its stdin closes, it is told), and see to it."""
         process = self._process
         if process.stdin is not None:
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         try:
             process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:

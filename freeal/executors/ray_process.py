@@ -27,7 +27,7 @@ from freeal.settings import RaySettings
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """What the parent wants done; `paths` are its places for modules, so that a task of any of them can be read."""
+    """What the parent wants done."""
 
     task: ShardTask
     folder: Path

@@ -34,18 +34,15 @@ class Upload:
     kind: Kind
     private: bool
     files: dict[str, int]
-
-    @property
-    def holds_texts(self) -> bool:
-        """Whether rows of the table are among it: a classifier has none, a dataset is made of them."""
-        return self.kind == "dataset"
+    holds_texts: bool
+    """Whether words or texts of rows may be among it: a dataset is made of them, and the pickle of a caller's own
+    student may hold any; a classifier of ours has none."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return dataclasses.asdict(self) | {
             "folder": str(self.folder),
             "bytes": sum(self.files.values()),
-            "holds_texts": self.holds_texts,
         }
 
 
@@ -58,16 +55,18 @@ def planned(folder: Path, repo: str, *, kind: Kind = "model", private: bool = Tr
         raise ConfigError(f"{repo!r} is no repository", where=Where(key="--repo"), hint="write owner/name")
     if kind == "model":
         folder = classifier_folder(folder)
-        student_metadata.read(folder)
+        holds_texts = student_metadata.read(folder).mode == student_metadata.OWN
     elif not (folder / "README.md").is_file():
         hint = "write it first: freeal export dataset"
         raise ConfigError("is no dataset folder: it has no README.md", where=Where(file=folder), hint=hint)
+    else:
+        holds_texts = True
     files = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }
-    return Upload(folder, repo, kind, private, files)
+    return Upload(folder, repo, kind, private, files, holds_texts)
 
 
 def push(upload: Upload, *, api: HubApi | None = None) -> str:

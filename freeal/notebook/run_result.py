@@ -11,7 +11,7 @@ from freeal.notebook import notebook_html_table, round_report, trained_model
 from freeal.notebook.round_report import RoundReport
 from freeal.notebook.trained_model import Model
 from freeal.results import metrics_summary
-from freeal.results.output_tables import ANNOTATED_COLUMNS
+from freeal.results.output_tables import annotated_columns
 from freeal.student.protocols import Student
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat
@@ -95,19 +95,21 @@ class RunResult:
         return f"{figures}{round_report.html_of(self.rounds)}{head}"
 
 
-def labelled_rows(folder: Path, given: pd.DataFrame | None) -> pd.DataFrame:
-    """The rows of annotated.csv; of `given` rows, themselves with our columns behind."""
+def labelled_rows(folder: Path, given: pd.DataFrame | None, *, language_models: int = 1) -> pd.DataFrame:
+    """The rows of annotated.csv, which so many language models answered; of `given` rows, themselves with our columns
+    behind."""
     import pandas as pd
 
     annotated = _as_frame(folder / "annotated.csv")
-    ours = annotated.iloc[:, -len(ANNOTATED_COLUMNS) :].copy()
-    for name, kind in zip(list(ours.columns), ANNOTATED_COLUMNS, strict=True):
+    columns = annotated_columns(language_models)
+    ours = annotated.iloc[:, -len(columns) :].copy()
+    for name, kind in zip(list(ours.columns), columns, strict=True):
         if kind in _NUMBERS:
             ours[name] = pd.to_numeric(ours[name], errors="coerce")
         elif kind != "freeal_status":
             ours[name] = ours[name].where(ours[name] != "", None)
     if given is None:
-        return pd.concat([annotated.iloc[:, : -len(ANNOTATED_COLUMNS)], ours], axis=1)
+        return pd.concat([annotated.iloc[:, : -len(columns)], ours], axis=1)
     return pd.concat([given, ours.set_index(given.index)], axis=1)
 
 

@@ -197,7 +197,9 @@ class _Prepared:
         own = trainer.load(outcome.folder / "model") if isinstance(trainer, LoadsStudents) else None
         return RunResult(
             folder=outcome.folder,
-            frame=labelled_rows(outcome.folder, self.table.frame),
+            frame=labelled_rows(
+                outcome.folder, self.table.frame, language_models=len(outcome.metrics.get("annotators", (1,)))
+            ),
             metrics=outcome.metrics,
             budget_reached=outcome.budget_reached,
             student=own,

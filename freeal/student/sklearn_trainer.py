@@ -79,12 +79,15 @@ class SklearnTrainer:
     """
 
     def __init__(self, classifier: Any, *, metadata: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        from sklearn import get_config
+
         if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
             what = type(classifier).__name__
             hint = "a classifier without it can be wrapped: sklearn.calibration.CalibratedClassifierCV"
             raise ConfigError(f"student: {what} has no fit and predict_proba", hint=hint)
         self.classifier = classifier
         self.metadata = metadata or {}
+        self._config = get_config()  # the caller's; the job trains in threads of its own, which begin with the defaults
 
     @property
     def description(self) -> dict[str, str]:
@@ -145,6 +148,12 @@ class SklearnTrainer:
 
     def _fitted(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
         """A copy, taught `targets` [texts, labels]."""
+        from sklearn import config_context
+
+        with config_context(**self._config):
+            return self._taught(texts, targets, labels)
+
+    def _taught(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
         from sklearn.base import clone
         from sklearn.dummy import DummyClassifier
 

@@ -12,7 +12,8 @@ Param = str | int | float | bool
 class Tracker(Protocol):
     """Hears of one run: `begin`, then `log_round` for each round, then `finish` or `fail`. Raising ends the run.
 
-    Values are numbers and short texts; no text of a row is ever told.
+    Values are numbers and short texts, never a text of a row; of the files `card` holds the user's words and `report`
+    texts of rows.
     """
 
     def begin(self, name: str, params: Mapping[str, Param]) -> None:

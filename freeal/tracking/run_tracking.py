@@ -11,7 +11,7 @@ from freeal.events import Emit, Event, RoundFinished
 from freeal.tracking.protocols import Param, Tracker
 
 ARTIFACTS = {"card": "model/README.md", "metrics": "metrics.json", "report": "report.html"}
-"""Files of a results folder by what they are. The report shows texts of rows; `texts=False` leaves it out."""
+"""Files of a results folder by what they are. The card holds the user's words, the report texts of rows too."""
 _TOLD = ("final", "cost", "baselines")
 
 
@@ -51,7 +51,8 @@ def tracked(trackers: Sequence[Tracker], *, name: str, params: Mapping[str, Para
         yield Tracked(begun)
     except BaseException as error:
         for tracker in begun:
-            tracker.fail(error)
+            with contextlib.suppress(Exception):  # what ended the run is what is raised, and each tracker hears of it
+                tracker.fail(error)
         raise
 
 
