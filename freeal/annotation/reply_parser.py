@@ -178,7 +178,7 @@ def _probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] |
     total = sum(found.values())
     if total <= 0.0:
         return None
-    if total > 1.5:  # percent
+    if max(found.values()) > 1.0:  # percent
         found, total = {label: value / 100.0 for label, value in found.items()}, total / 100.0
     others = max(0.0, 1.0 - total) / max(1, len(labels) - len(found))
     shares = [found.get(label, others) for label in labels]

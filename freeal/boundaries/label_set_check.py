@@ -25,6 +25,7 @@ labels there, and one of 8 to 12 % with any of the four taken out (features of M
 UNSURE = 0.6
 """Below this confidence no voice is sure. With many labels it is the rule, so the least sure third is the most."""
 _NEIGHBOURS = 5
+_ROWS_AT_ONCE = 512
 """A text is near to so many others: those most like it."""
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _UNANSWERED = {Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR}
@@ -113,16 +114,12 @@ def _uncovered(
         return []
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     unit = embeddings / np.where(lengths > 0.0, lengths, 1.0)
-    likeness = unit @ unit.T
-    np.fill_diagonal(likeness, -1.0)
     is_unsure = np.zeros(len(pool), dtype=bool)
     is_unsure[unsure] = True
-    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    nearest = _nearest(unit)
     lonely = [int(index) for index in unsure if is_unsure[nearest[index]].mean() > 0.5]
-    are_near = np.zeros_like(likeness, dtype=bool)
-    np.put_along_axis(are_near, nearest, values=True, axis=1)
     found = []
-    for group in _groups(lonely, are_near | are_near.T):
+    for group in _groups(lonely, nearest):
         if len(group) < least:
             continue
         words = _words(group, pool)
@@ -136,8 +133,24 @@ def _uncovered(
     return sorted(found, key=lambda one: -one.share)
 
 
-def _groups(members: Sequence[int], are_near: np.ndarray) -> list[list[int]]:
-    """Connected parts, each in order."""
+def _nearest(unit: np.ndarray) -> np.ndarray:
+    """The most alike other texts of each, int64 [texts, neighbours], from vectors of unit length; some rows at a time,
+    since all pairs of a large pilot would not fit into memory."""
+    found = []
+    for start in range(0, len(unit), _ROWS_AT_ONCE):
+        likeness = unit[start : start + _ROWS_AT_ONCE] @ unit.T
+        likeness[np.arange(len(likeness)), np.arange(start, start + len(likeness))] = -1.0
+        found.append(np.argsort(-likeness, axis=1, kind="stable")[:, :_NEIGHBOURS])
+    return np.concatenate(found)
+
+
+def _groups(members: Sequence[int], nearest: np.ndarray) -> list[list[int]]:
+    """Parts that hang together, each in order: of two texts one is among the other's nearest."""
+    near_to: dict[int, set[int]] = {index: set() for index in members}
+    for index in members:
+        for other in near_to.keys() & set(nearest[index].tolist()):
+            near_to[index].add(other)
+            near_to[other].add(index)
     left, found = set(members), []
     while left:
         part, ahead = [], [min(left)]
@@ -145,7 +158,7 @@ def _groups(members: Sequence[int], are_near: np.ndarray) -> list[list[int]]:
         while ahead:
             index = ahead.pop()
             part.append(index)
-            near = [other for other in left if are_near[index, other]]
+            near = sorted(near_to[index] & left)
             left.difference_update(near)
             ahead += near
         found.append(sorted(part))

@@ -46,8 +46,9 @@ def first_rows(checked: Checked, spec: Spec, count: int) -> tuple[Checked, Whole
 def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emit: Emit) -> Known:
     """What is known of the whole once its pilot is over: the pilot's answers, and the demonstrations its student chose.
 
-    The rest of the texts is open. A language model in this machine's memory is asked anew: it costs nothing, and weighs
-    its answers over all texts. Raises `CorruptModelError`.
+    The rest of the texts is open, but for those whose answer is `given` since an earlier version. A language model in
+    this machine's memory is asked anew: it costs nothing, and weighs its answers over all texts. Raises
+    `CorruptModelError`.
     """
     earlier = previous_version.read(pilot)
     if earlier.llm.provider == LOCAL or earlier.spec.task.names != labels:
@@ -61,6 +62,8 @@ def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emi
     annotations = tuple(
         dataclasses.replace(answered[index], index=index, from_store=True)
         if index in answered
+        else given.annotations[index]
+        if given.annotations
         else Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0)
         for index in range(len(pool))
     )
@@ -70,7 +73,8 @@ def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emi
         index = None if text is None else place.get(text)
         if text is None or (index is not None and index not in pool.held_out):
             shown.append(dataclasses.replace(demo, index=index))
-    open_texts = frozenset(range(len(pool))) - answered.keys() - given.confirmed.keys()
+    was_open = given.open_texts if given.annotations else frozenset(range(len(pool)))
+    open_texts = was_open - answered.keys() - given.confirmed.keys()
     emit(Notice(f"{len(answered):,} texts keep the pilot's answers, {len(open_texts):,} are asked"))
     return dataclasses.replace(given, annotations=annotations, demonstrations=tuple(shown), open_texts=open_texts)
 

@@ -35,6 +35,8 @@ def round_question(job: Mapping[str, Any], given: Given, models: Sequence[ChatMo
         [sorted(known.confirmed.items()), sorted(known.open_texts)],
         [dataclasses.asdict(note) for note in known.annotations],
     ]
-    if len(models) > 1:
-        parts.append([job["spec"]["llm_use"], *(one.fingerprint for one in models[1:])])
+    if job["spec"]["kind"] != "single":
+        parts.append(job["spec"]["kind"])
+    if len(models) > 1:  # the looks of a cascade are numbered behind its rounds
+        parts.append([job["spec"]["llm_use"], job["loop"]["iterations"], *(one.fingerprint for one in models[1:])])
     return json.dumps(parts)

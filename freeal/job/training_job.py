@@ -78,16 +78,16 @@ async def train(
     pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)
     known = Known(confirmed=taught | confirmed, taught=taught)
     given = Given(checked.table, pool, checked.warnings, known, said, pilot_of=whole)
-    if job.pilot is not None:
-        known = pilot_job.known(job.pilot, pool, known, labels=job.spec.task.names, emit=emit)
-        given = dataclasses.replace(given, known=known)
-    elif job.previous_model is not None:
+    if job.previous_model is not None:
         provider: str = chat_model.provider if chat_model else ""
         if not provider:
             provider, _ = resolve_provider(job.llm, api_key=api_key, environ=environ, key_folder=job.key_folder)
         given = label_change_job.applied(
             given, job.spec, previous_model=job.previous_model, provider=provider, llm=job.llm, loop=job.loop, emit=emit
         )
+    if job.pilot is not None:
+        known = pilot_job.known(job.pilot, pool, given.known, labels=job.spec.task.names, emit=emit)
+        given = dataclasses.replace(given, known=known)
     resources = JobResources(
         emit=emit,
         api_key=api_key,

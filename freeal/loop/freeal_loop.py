@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.aggregation import answer_ensemble
+from freeal.aggregation import answer_ensemble, label_choice
 from freeal.aggregation.label_posterior import Evidence
 from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
 from freeal.annotation.annotator import Annotator
@@ -184,7 +184,7 @@ class Loop:
         rest = [index for index in asked_for if index not in set(pilot)]
         left = query_selection.left_open(proba, rest, threshold=self.settings.clean_threshold)
         left = left[: max(0, most - len(pilot))]
-        agreed = _agreed(previous.posterior, answers, self.task.names)
+        agreed = _agreed(previous.posterior, answers, self.task)
         self.emit(
             Notice(
                 f"cascade: {questions.annotator.model_name} gives {agreed} of {len(pilot)} texts drawn by chance the "
@@ -296,5 +296,5 @@ def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
     return [dataclasses.replace(note, annotator=place) for note in notes]
 
 
-def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], names: tuple[str, ...]) -> int:
-    return sum(note.label == names[int(posterior[note.index].argmax())] for note in answers)
+def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], task: Task) -> int:
+    return sum(note.label == task.names[label_choice.chosen(posterior, task.kind)[note.index]] for note in answers)

@@ -33,11 +33,10 @@ class Known:
         return {index: label for index, label in self.confirmed.items() if self.taught.get(index) != label}
 
     def settle(self, annotations: Sequence[Annotation], labels: Sequence[str]) -> list[Annotation]:
-        """The annotations of the whole pool, with what a person said in its place. Of a text that is asked about again
-        only the new answer counts: its question is another one than before."""
-        fresh = (dataclasses.replace(one, earlier=()) if one.index in self.open_texts else one for one in annotations)
+        """The annotations of the whole pool, with what a person said in its place."""
         return [
-            note if (label := self.confirmed.get(note.index)) is None else _said(note, label, labels) for note in fresh
+            note if (label := self.confirmed.get(note.index)) is None else _said(note, label, labels)
+            for note in annotations
         ]
 
     def mask(self, size: int) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from freeal.aggregation import answer_ensemble
@@ -23,8 +24,13 @@ def opinions(
     models: int,
 ) -> list[list[Annotation]]:
     """With the new `answers` of any of the `models`, after the round `previous`; at first, after what is `known`."""
-    before: Opinions = (known.annotations,) if previous is None else previous.opinions or (previous.annotations,)
-    return [
+    if previous is None:
+        before: Opinions = [
+            [note for note in known.annotations if min(note.annotator, models - 1) == place] for place in range(models)
+        ]
+    else:
+        before = previous.opinions or (previous.annotations,)
+    found = [
         merged(
             before[place] if place < len(before) else (),
             [note for note in answers if note.annotator == place],
@@ -34,6 +40,12 @@ def opinions(
         )
         for place in range(models)
     ]
+    return found if previous is not None else [[_of_its_question(note, known) for note in notes] for notes in found]
+
+
+def _of_its_question(note: Annotation, known: Known) -> Annotation:
+    """Of a text that is asked about again only the new answer counts: what is known of it answered another question."""
+    return dataclasses.replace(note, earlier=()) if note.index in known.open_texts else note
 
 
 def merged(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from freeal.aggregation import label_choice
 from freeal.aggregation.label_posterior import LabelPosterior
 from freeal.annotation.round_annotation import Questions
 from freeal.evaluation.metrics import Evaluation, round_metrics
@@ -32,7 +33,7 @@ def state(
     pool, settings, names = questions.pool, questions.settings, questions.task.names
     ids = label_ids(annotations, names)
     clean_probability = posterior.of(ids)
-    agree = (training.proba.argmax(axis=1) == ids) & (ids != NO_LABEL)
+    agree = (label_choice.chosen(training.proba, questions.task.kind) == ids) & (ids != NO_LABEL)
     agree[list(pool.held_out)] = False
     chosen = choose.representatives(
         training.embeddings,

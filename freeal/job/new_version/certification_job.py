@@ -128,8 +128,10 @@ def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
-    if known is None or run.label_changes is not None:  # its answers are about labels that meant something else
-        return {}
+    if previous_model is None or known is None or run.label_changes is not None:
+        return {}  # its answers are about labels that meant something else
+    if set(previous_version.record(previous_model.parent)["spec"]["labels"]) != set(run.spec.labels):
+        return {}  # also where all was asked again
     certified_json_file.write(folder, known)
     found = certificate.for_version(
         known, run.pool, run.decisions, labels=run.spec.task.names, said=run.said, version=run.job_id

@@ -225,6 +225,7 @@ def test_any_text_is_read_for_texts(text, outcome):
         ({"positive": 0.6, "very negative": 0.4}, (0.6, 0.0, 0.4)),
         ([{"label": "NEGATIVE", "probability": 80}, {"label": "positive", "probability": 20}], (0.2, 0.8, 0.0)),
         ([{"label": "negative", "probability": 0.8}], (0.1, 0.8, 0.1)),
+        ({"positive": 0.9, "negative": 0.8}, (0.9 / 1.7, 0.8 / 1.7, 0.0)),  # each for itself
         ([{"label": "no such", "probability": 1.0}], None),
         ([{"label": "positive", "probability": "high"}, "negative"], None),
         ([{"label": "positive", "probability": float("nan")}], None),

@@ -47,12 +47,12 @@ def _places(folder, name):
     }  # fmt: skip
 
 
-def _train(folder, name, encoder, *, previous=None):
+def _train(folder, name, encoder, *, previous=None, labels=("yes", "no"), **more):
     path = folder / f"{name}.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("id", "body"), *((f"{one:03}", _text(one)) for one in range(COUNT))])
     spec = Spec(
-        name="t", description="Is it good?", labels=["yes", "no"], text_columns=["body"], id_column="id",
+        name="t", description="Is it good?", labels=list(labels), **more, text_columns=["body"], id_column="id",
         student={"model": str(encoder), "mode": "frozen"}, llm={"provider": "anthropic"},
     )  # fmt: skip
     with MessagesServer(answer=_said) as server:
@@ -288,3 +288,11 @@ def test_a_promise_needs_texts_that_nobody_looked_at(versions, capsys):
     assert 1 == main(["certify", str(version), "--promise", "0.9", "--output-model", str(versions / "x")])
     assert "a person looked at every text" in capsys.readouterr().err
     assert not (versions / "x").exists()
+
+
+def test_a_figure_about_other_labels_is_not_carried_over(versions, encoder_folder):
+    """Whatever of the new version was asked: the sheet speaks of labels that are called otherwise now."""
+    certification_job.certify(versions / "one", _fill(certification_job.draw_sheet(versions / "one", rows=40).path))
+    assert "certified" in _train(versions, "same", encoder_folder, previous="one", force=True)
+    renamed = _train(versions, "renamed", encoder_folder, previous="one", labels=("yes", "nope"), force=True)
+    assert "certified" not in renamed

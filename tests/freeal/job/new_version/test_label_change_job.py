@@ -39,7 +39,7 @@ class Things:
         with (folder / "things.csv").open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows([("id", "text"), *((one, _text(one)) for one in range(COUNT))])
 
-    def job(self, name, labels, *, previous=None, address="http://127.0.0.1:9", **spec):
+    def job(self, name, labels, *, previous=None, address="http://127.0.0.1:9", pilot_rows=None, pilot=None, **spec):
         spec = {"description": "What is it?"} | spec
         made = Spec(
             name="things", labels=labels, text_columns=["text"], id_column="id", llm={"provider": "anthropic"},
@@ -49,7 +49,7 @@ class Things:
             job_id=name, csv=self.folder / "things.csv", spec=made, output=self.folder / name,
             work=self.folder / f"{name}-work", cache=self.folder, answers=self.folder / f"{name}.sqlite",
             key_folder=self.folder, llm={"base_url": address}, loop={"iterations": 1},
-            previous_model=previous and self.folder / previous / "model",
+            previous_model=previous and self.folder / previous / "model", pilot_rows=pilot_rows, pilot=pilot,
         )  # fmt: skip
 
     def train(self, name, labels, **more):
@@ -125,3 +125,13 @@ def test_a_change_that_leads_nowhere_is_refused():
     with pytest.raises(ValueError, match="became 'refunds', which is none of the labels; did you mean 'refund'"):
         Spec(**fields, label_changes={"money": "refunds"})
     assert {"money": ("refund",)} == Spec(**fields, label_changes={"money": "refund"}).label_changes
+
+
+def test_a_pilot_of_changed_labels_keeps_what_it_can(things):
+    """Neither the pilot nor the rest behind it asks what an earlier version answered, and the change is told."""
+    renamed = {"beast": "lives and moves", "plant": "has leaves", "tool": "made by people"}
+    _, asked = things.train("pilot", renamed, previous="one", pilot_rows=24)
+    assert set() == asked
+    metrics, asked = things.train("rest", renamed, previous="one", pilot=things.folder / "pilot")
+    assert set() == asked
+    assert {"animal": "beast"} == metrics["label_changes"]["moved"]

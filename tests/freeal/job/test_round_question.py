@@ -1,0 +1,43 @@
+"""What a finished round depends on (freeal/job/round_question.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from freeal.job.round_question import round_question
+from freeal.job.run_inputs import Given
+from freeal.job.training_settings import TrainingJob
+from freeal.pool.text_pool import Pool
+from freeal.spec.job_spec import Spec
+
+
+@dataclasses.dataclass
+class _Model:
+    fingerprint: str
+
+
+class _Trainer:
+    def __init__(self):
+        self.description = {"model": "m"}
+
+
+def _question(*, models=1, iterations=3, **spec):
+    made = Spec(name="t", description="d", labels=["a", "b", "c"], **spec)
+    places = dict.fromkeys(("csv", "output", "work", "answers", "cache", "key_folder"), Path("x"))
+    job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, **places)
+    given = Given(None, Pool(("x",), (0,), (0,), ("text",)), ())
+    return round_question(job.model_dump(mode="json"), given, [_Model(f"m{n}") for n in range(models)], _Trainer())
+
+
+def test_an_order_of_labels_is_another_question():
+    """Prompt and choice are others then; a spec without a kind keeps its rounds."""
+    assert _question() == _question(kind="single") != _question(kind="ordinal")
+
+
+@pytest.mark.parametrize(("models", "is_the_same"), [(1, True), (2, False)])
+def test_how_many_rounds_there_are_matters_to_a_cascade_alone(models, is_the_same):
+    """Its looks are numbered behind the rounds: with fewer of these, a round would be taken for a look."""
+    assert is_the_same == (_question(models=models, iterations=3) == _question(models=models, iterations=1))
