@@ -8,11 +8,15 @@ import json
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
 
 from freeal.cli.command_line import main
 from freeal.errors import ConfigError, FreealError
 from freeal.export import hub_upload
 from freeal.export.dataset_folder import export_dataset
+from freeal.student.sklearn_trainer import SklearnStudent
 
 
 class Hub:
@@ -85,3 +89,14 @@ def test_the_hubs_refusal_is_told_in_our_words(classifier):
         hub_upload.push(hub_upload.planned(classifier, "me/reviews"), api=Hub(refusal))
     with pytest.raises(ConfigError, match="is no dataset folder"):
         hub_upload.planned(classifier / "nowhere", "me/reviews", kind="dataset")
+
+
+def test_a_pickle_of_another_s_student_may_hold_words_of_the_rows(tmp_path, capsys):
+    """A classifier of the caller's own is not said to be free of them."""
+    SklearnStudent(make_pipeline(CountVectorizer(), MultinomialNB()).fit(["zebulon", "b"], [0, 1]), ("x", "y")).save(
+        tmp_path
+    )
+    assert b"zebulon" in (tmp_path / "classifier.joblib").read_bytes()
+    assert hub_upload.planned(tmp_path, "me/reviews").holds_texts
+    assert 0 == main(["export", "hub", str(tmp_path), "--repo", "me/reviews"])
+    assert "may be" in capsys.readouterr().out

@@ -20,6 +20,7 @@ from freeal.notebook import input_table
 from freeal.notebook.job_thread import StoppedError
 from freeal.table import read_table
 from freeal.testing.scripted_model import ScriptedModel
+from freeal.testing.server import MessagesServer
 
 
 def texts(number):
@@ -244,3 +245,20 @@ def test_numbers_and_missing_values_as_text():
     header, rows = input_table.cells(frame)
     assert ["a", "b", "c", "d"] == header
     assert [["1", "0.5", "True", ""], ["2", "", "", "2026-01-02 00:00:00"]] == list(rows)
+
+
+def test_columns_of_several_language_models_stand_behind_the_others(start, spec, monkeypatch):
+    """Each column is what it says, for rows of the caller's own too."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
+    rows = pd.DataFrame({"text": [f"a {'good' if row % 2 else 'bad'} thing, number {row}" for row in range(40)]})
+    with MessagesServer(answer=lambda text: "yes" if "good" in text else "no") as server:
+        two = (
+            {"provider": "anthropic", "model": "claude-haiku-5-5"},
+            {"provider": "anthropic", "model": "claude-opus-5"},
+        )
+        several = spec | {"llm": list(two), "llm_use": "side_by_side", "iterations": 1}
+        frame = start(rows, several, llm={"base_url": server.base_url}).wait().frame
+    assert {"yes", "no"} == set(frame["freeal_llm_label_1"]) == set(frame["freeal_llm_label_2"])
+    assert {"ok"} == set(frame["freeal_status"])
+    assert frame["freeal_confidence"].between(0.5, 1.0).all()
+    assert list(frame["freeal_label"]) == ["yes" if row % 2 else "no" for row in range(40)]

@@ -194,6 +194,15 @@ def test_a_weighing_student_in_a_pipeline_keeps_its_weights_under_routing():
             assert fitted.score(TEXTS, TRUTH) == 1.0
 
 
+def test_weights_reach_a_pipeline_that_requested_them_though_the_job_has_threads_of_its_own():
+    """The caller's configuration of scikit-learn holds there too."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        student = make_pipeline(CountVectorizer(), MultinomialNB().set_fit_request(sample_weight=True))
+        fitted = _classifier(student=student)
+        fitted.fit(TEXTS, sample_weight=np.ones(len(TEXTS)))
+    assert fitted.score(TEXTS, TRUTH) == 1.0
+
+
 def test_what_it_cannot_know_is_told():
     """No labels from anywhere, and a spec with a mistake in it."""
     with pytest.raises(ValueError, match="give a spec, or y"):

@@ -148,3 +148,19 @@ def test_a_tracker_that_is_not_installed_says_what_to_install(module, name, monk
     tracker = getattr(importlib.import_module(f"freeal.tracking.{module}_tracker"), name)
     with pytest.raises(ConfigError, match=rf"{module} is not installed .*freeal-daemon\[track\]"):
         tracker()
+
+
+def test_each_tracker_hears_of_the_end_and_the_cause_is_raised(run):
+    """One that fails, and fails again when it is told of that, hides neither what ended the run nor the end."""
+
+    class Broken(Notes):
+        def log_round(self, *_):
+            raise RuntimeError("the cause")
+
+        def fail(self, *_):
+            raise RuntimeError("another")
+
+    notes = Notes()
+    with pytest.raises(RuntimeError, match="the cause"):
+        run(Broken(), notes)
+    assert ("fail", "RuntimeError") == notes.heard[-1]
