@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -109,11 +110,12 @@ class ReviewDesk:
         if about is None or about.mark != mark:
             request: dict[str, Any] = {"task": "index", "version": os.fspath(folder), "target": os.fspath(index.path)}
             request["previous"] = os.fspath(previous) if previous else None
-            if await self.errands.result(f"index {version} {mark}", request) is None:
+            key = f"index {version} {mark}"
+            if await self.errands.result(key, request) is None:
                 raise NotReadyError("The rows of this version are being read")
-            about = await anyio.to_thread.run_sync(index.about)
-            if about.mark != mark:
-                self.errands.forget(f"index {version} {mark}")
+            self.errands.forget(key)  # the file is what is kept, and it may be taken away
+            about = await anyio.to_thread.run_sync(_about, index)
+            if about is None or about.mark != mark:
                 raise NotReadyError("The rows of this version changed and are read anew")
         return Edition(shelf, version, folder, index, about)
 
@@ -124,8 +126,10 @@ class ReviewDesk:
         older = names[names.index(version) + 1 :]
         previous = shelf.version(older[0]) if older else None
         rows = make_folder(self.site.settings.state / "rows")
-        _keep_few(rows)
         target, folder = rows / f"{version}.sqlite", shelf.version(version)
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(target)  # those that were looked at last are kept
+        _keep_few(rows)
         return folder, RowIndex(target), mark_of(folder, previous), previous
 
     async def sheet(self, edition: Edition) -> list[SheetLine]:
