@@ -81,16 +81,16 @@ class Labelling:
         """The cards of a kind. A row of the sheet is none of the queue: who corrects it tells the models."""
         log = self._desk.log(edition.shelf)
         said = await anyio.to_thread.run_sync(log.said, kind)
-        handed_in = await anyio.to_thread.run_sync(log.handed_in_keys, kind)
+        open_no_more = await anyio.to_thread.run_sync(log.handed_in_keys, kind) - said.keys()
         lines = await self._desk.sheet(edition)
         if kind == "sheet":
             cards = [Card(key_of(line.text), line.number) for line in lines]
-            over = {key_of(line.text) for line in lines if line.answer is not None} | handed_in
+            over = {key_of(line.text) for line in lines if line.answer is not None} | open_no_more
         else:
             cards = await anyio.to_thread.run_sync(_queue, edition)
             drawn = {key_of(line.text) for line in lines}
             cards = [card for card in cards if card.key not in drawn]
-            over = handed_in
+            over = open_no_more
         waiting = [card for card in cards if card.key not in over]
         return Stack(edition, waiting, said, len(cards) - len(waiting))
 

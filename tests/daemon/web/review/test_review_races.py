@@ -10,6 +10,8 @@ import pytest
 
 from daemon.host.clock import Clock
 from daemon.review.review_log import Person, ReviewLog
+from daemon.web.review import review_page
+from daemon.web.uploads import place_in_inbox
 
 REVIEW = "/models/reviews/review"
 QUEUE, SHEET, BOUNDARIES = f"{REVIEW}/queue", f"{REVIEW}/sheet", f"{REVIEW}/boundaries"
@@ -66,3 +68,49 @@ def test_the_index_that_is_looked_at_is_not_the_one_that_goes(visitor, reviewed)
     inode = used.stat().st_ino
     assert 200 == visitor.get(QUEUE).status_code
     assert (12, inode) == (len(list(used.parent.glob("*.sqlite"))), used.stat().st_ino)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something between the making of a file and its line in the log."""
+
+    def at_placing(act):
+        def placed(files, folder):
+            act()
+            place_in_inbox.place(files, folder)
+
+        monkeypatch.setattr(review_page, "place", placed)
+
+    return at_placing
+
+
+def test_a_correction_given_while_a_file_is_made_stays_open(visitor, reviewed, log, meanwhile):
+    """It is not in the file, so nobody has counted it."""
+    _say(visitor, QUEUE, label="bad")
+    [key] = log.said("queue")
+    about = log.said("queue")[key].about
+    meanwhile(lambda: log.add("queue", key, BEN, said="good", about=about))
+    assert 303 == visitor.post(QUEUE + "/hand-in").status_code
+    assert ["bad"] == [row["freeal_corrected"] for row in _table(reviewed.dropped()[0])]
+    assert {key: "good"} == {key: one.said for key, one in log.said("queue").items()}
+    assert "this correction" in visitor.get(REVIEW).text
+
+
+def test_a_line_answered_anew_while_the_sheet_is_handed_in_can_be_counted(visitor, log, meanwhile):
+    """It stands among those that wait to be counted."""
+    visitor.post(SHEET + "/draw", {"rows": "40"})
+    _say(visitor, SHEET, label="good")
+    [key] = log.said("sheet")
+    about = log.said("sheet")[key].about
+    meanwhile(lambda: log.add("sheet", key, BEN, said="bad", about=about))
+    assert 303 == visitor.post(SHEET + "/hand-in").status_code
+    assert "Count 1 answer<" in visitor.get(REVIEW).text
+
+
+def test_a_boundary_answered_anew_while_the_answers_are_handed_in_stays_open(visitor, log, meanwhile):
+    """The page asks what to do with it."""
+    _say(visitor, BOUNDARIES, is0="praise")
+    [(key, one)] = log.said("boundary").items()
+    meanwhile(lambda: log.add("boundary", key, BEN, said=one.said | {"bad": {"is": "blame"}}, about=one.about))
+    assert 303 == visitor.post(BOUNDARIES + "/hand-in").status_code
+    assert ["Ben"] == [one.person.name for one in log.said("boundary").values()]
