@@ -253,9 +253,11 @@ def _meanwhile(earlier: Said) -> str:
 
 
 def lines_of(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:
-    """A sheet as it is filled in: (row number, what was said or "", comment), in its order."""
+    """A sheet as it is filled in: (row number, what was said or "", comment), in its order. A skip says CANNOT_SAY:
+    its line is open no longer, so it must count."""
     found = []
     for line in lines:
         one = said.get(key_of(line.text))
-        found.append((line.number, "" if one is None or one.said is None else str(one.said), one.note if one else ""))
+        answer = "" if one is None else CANNOT_SAY if one.said is None else str(one.said)
+        found.append((line.number, answer, one.note if one else ""))
     return found
