@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from daemon.review.review_log import Said
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine
+from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, told_meanwhile
 from freeal.row_index.row_search import IndexedRow, Queued
 from freeal.row_index.text_digest import digest_of
 
@@ -169,9 +169,8 @@ class Labelling:
             raise HTTPException(409, detail=text)
         said = _said(form, kind, stack.edition)
         person, earlier = self._desk.person(request), stack.said.get(card.key)
-        is_news = earlier is not None and earlier.person.id != person.id and f"{earlier.at}" != text_of(form, "seen")
-        if earlier is not None and is_news:
-            return await self._show(request, kind, stack, problem=_meanwhile(earlier), number=card.number)
+        if news := told_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="row"):
+            return await self._show(request, kind, stack, problem=news, number=card.number)
         row = await anyio.to_thread.run_sync(_row, stack.edition, card.number)
         if row is None:
             raise HTTPException(404, detail="There is no such row here.")
@@ -244,12 +243,6 @@ def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
     if label not in edition.about.labels:
         raise HTTPException(400, detail="Choose one of the labels.")
     return label
-
-
-def _meanwhile(earlier: Said) -> str:
-    who = earlier.person.name or "Somebody else"
-    what = "skipped this row" if earlier.said is None else f"said {earlier.said!r} here"
-    return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
 
 
 def lines_of(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:

@@ -22,7 +22,7 @@ from daemon.host.clock import Clock
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
 from daemon.review.questions_for_a_worker import Errands
-from daemon.review.review_log import Person, ReviewLog
+from daemon.review.review_log import Person, ReviewLog, Said
 from daemon.review.row_takers import RowTakers
 from daemon.web.pages.page_context import Site
 from freeal.errors import CorruptModelError
@@ -161,6 +161,27 @@ class ReviewDesk:
     def scratch(self, name: str) -> Path:
         """A file of ours that is only on its way somewhere."""
         return make_folder(self.site.settings.state / "review") / name
+
+
+def told_meanwhile(earlier: Said | None, person: Person, *, seen: str, thing: str) -> str:
+    """What another person said since the form was made (`seen`: when what it showed was said); "" where nothing."""
+    if earlier is None or earlier.person.id == person.id or f"{earlier.at}" == seen:
+        return ""
+    who = earlier.person.name or "Somebody else"
+    what = f"skipped this {thing}" if earlier.said is None else f"said {_in_words(earlier.said)!r} here"
+    return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
+
+
+def _in_words(said: Any) -> str:
+    """A label as it is; of a boundary answer (label -> is, is_not) what was filled in."""
+    if isinstance(said, str):
+        return said
+    return "; ".join(
+        f"{label} {word.replace('_', ' ')} {side[word]}"
+        for label, side in said.items()
+        for word in ("is", "is_not")
+        if side.get(word)
+    )
 
 
 def _about(index: RowIndex) -> About | None:

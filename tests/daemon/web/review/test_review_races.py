@@ -114,3 +114,32 @@ def test_a_boundary_answered_anew_while_the_answers_are_handed_in_stays_open(vis
     meanwhile(lambda: log.add("boundary", key, BEN, said=one.said | {"bad": {"is": "blame"}}, about=one.about))
     assert 303 == visitor.post(BOUNDARIES + "/hand-in").status_code
     assert ["Ben"] == [one.person.name for one in log.said("boundary").values()]
+
+
+def test_a_boundary_that_another_answered_meanwhile_is_told_before_it_is_answered_anew(visitor, log):
+    """As a row is; what was typed stays in the form, and who sends it again has the last word."""
+    stale = _fields(visitor.get(BOUNDARIES).text)
+    key, theirs = stale["key"], {"good": {"is": "praise", "is_not": "", "goes_to": ""}}
+    log.add("boundary", key, BEN, said=theirs)
+    told = visitor.post(BOUNDARIES + "/say", {**stale, "is0": "applause"})
+    assert (409, True, True) == (
+        told.status_code,
+        "Ben said &#39;good is praise&#39; here meanwhile" in told.text,
+        ">applause</textarea>" in told.text,
+    )
+    assert theirs == log.said("boundary")[key].said
+    assert 303 == visitor.post(BOUNDARIES + "/say", {**_fields(told.text), "is0": "applause"}).status_code
+    assert "applause" == log.said("boundary")[key].said["good"]["is"]
+
+
+@pytest.mark.parametrize("is_theirs", [True, False], ids=["another's", "one's own"])
+def test_a_skip_leaves_a_boundary_answer_as_it_stands(visitor, log, is_theirs):
+    """To look at it once more and go on is no wish to lose it."""
+    stale = _fields(visitor.get(BOUNDARIES).text)
+    if is_theirs:
+        log.add("boundary", stale["key"], BEN, said={"good": {"is": "praise"}})
+        assert 303 == visitor.post(BOUNDARIES + "/say", {**stale, "do": "skip"}).status_code
+    else:
+        _say(visitor, BOUNDARIES, is0="praise")
+        _say(visitor, BOUNDARIES + "?pair=0", do="skip")
+    assert "praise" == log.said("boundary")[stale["key"]].said["good"]["is"]
