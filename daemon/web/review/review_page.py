@@ -90,6 +90,7 @@ class Review:
         edition = await self._desk.current(request)
         queue, sheet = await self._labelling.stack(edition, "queue"), await self._labelling.stack(edition, "sheet")
         jobs = await anyio.to_thread.run_sync(self._jobs, edition.shelf.name)
+        batches = await anyio.to_thread.run_sync(self._batches, edition.shelf, jobs)
         content = {
             "model": edition.shelf.name,
             "edition": edition,
@@ -98,7 +99,7 @@ class Review:
             "sheet": sheet,
             "pairs": await self._boundaries.pairs(edition),
             "certified": await anyio.to_thread.run_sync(_certified, edition.folder),
-            "batches": await anyio.to_thread.run_sync(self._batches, edition.shelf, jobs),
+            "batches": batches[:BATCHES_SHOWN],
             "jobs": [job for job in jobs if job.state not in FINISHED][:JOBS_SHOWN],
             "asks": self._site.settings.loop.ask_after_corrections,
             "folder": edition.shelf.folder,
@@ -110,9 +111,7 @@ class Review:
 
     def _jobs(self, model: str) -> list[Job]:
         """What people handed in about a model, as jobs, newest first."""
-        records = self._site.records
-        known = [*records.unfinished(), *records.finished(200)]
-        return [job for job in known if job.name == model and is_correction(job.id)]
+        return [job for job in self._site.records.of_model(model) if is_correction(job.id)]
 
     def _batches(self, shelf: Shelf, jobs: Sequence[Job]) -> list[Batch]:
         """Files made of answers whose job did not come to a good end, or is under way."""
@@ -123,7 +122,7 @@ class Review:
                 job, waits = by_name.get(one.file), os.path.lexists(shelf.folder / "corrections" / one.file)
                 if job is None or job.state is not State.DONE:
                     found.append(Batch(kind, one, job, waits))
-        return sorted(found, key=lambda batch: -batch.file.at)[:BATCHES_SHOWN]
+        return sorted(found, key=lambda batch: -batch.file.at)
 
     async def name(self, request: Request) -> Response:
         """What a person wants to be called."""

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from daemon.host.clock import Clock
+from daemon.journal.job_record import State
 from daemon.review.review_log import Person, ReviewLog
 from daemon.web.review import review_page
 from daemon.web.uploads import place_in_inbox
@@ -143,3 +144,30 @@ def test_a_skip_leaves_a_boundary_answer_as_it_stands(visitor, log, is_theirs):
         _say(visitor, BOUNDARIES, is0="praise")
         _say(visitor, BOUNDARIES + "?pair=0", do="skip")
     assert "praise" == log.said("boundary")[stale["key"]].said["good"]["is"]
+
+
+def test_jobs_of_other_models_do_not_hide_what_became_of_a_file(visitor, reviewed):
+    """However many have ended since: a version was made of these answers, and they are not to be taken back."""
+    _say(visitor, QUEUE, label="bad")
+    visitor.post(QUEUE + "/hand-in")
+    [file] = reviewed.dropped()
+    file.unlink()
+    done = {"state": State.DONE, "csv_name": file.name, "updated_at": 3.0}
+    reviewed.stage.job(id="reviews-20251122-120000-000001-corrections", **done)
+    for number in range(201):
+        reviewed.stage.job("other", id=f"other-{number}", state=State.DONE, updated_at=9.0)
+    assert "is not there any more" not in visitor.get(REVIEW).text
+    assert 409 == visitor.post(f"{REVIEW}/take-back", {"file": file.name}).status_code
+
+
+def test_files_beyond_those_shown_can_be_taken_back_and_hold_a_draw_up(visitor, reviewed, log):
+    """The list on the page is cut, what is asked of it is not."""
+    corrections = reviewed.folder / "corrections"
+    for number in range(12):
+        log.add("queue", f"k{number}", BEN, said="bad", about={"text": "elsewhere"})
+        log.hand_in("queue", BEN, {f"k{number}": log.said("queue")[f"k{number}"].at}, file=f"{number}.csv")
+    (corrections / "0.csv").touch()
+    assert 10 == visitor.get(REVIEW).text.count("<li><code>corrections/")
+    assert 409 == visitor.post(SHEET + "/draw", {"rows": "40"}).status_code
+    (corrections / "0.csv").unlink()
+    assert 303 == visitor.post(f"{REVIEW}/take-back", {"file": "0.csv"}).status_code
