@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -162,16 +164,25 @@ class Boundaries:
 
     async def quote(self, found: Pairs) -> dict[str, Any]:
         """What the answers change and cost, by the library's own reckoning."""
-        path = self._desk.scratch(f"{found.edition.shelf.name}-boundaries.yaml")
-        await anyio.to_thread.run_sync(self.write, found, path)
-        digest = hashlib.sha256(await anyio.to_thread.run_sync(path.read_bytes)).hexdigest()
+        digest, path = await anyio.to_thread.run_sync(self._kept_for_child, found)
         request = {"task": "quote", "version": os.fspath(found.edition.folder), "answers": os.fspath(path)}
         quote = await self._desk.errands.result(f"quote {found.edition.version} {digest}", request)
         if quote is None:
             raise NotReadyError("It is counted which rows can change")
+        await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
         return quote
 
+    def _kept_for_child(self, found: Pairs) -> tuple[str, Path]:
+        """The answers in a file named by its content: a child reads it later, when others may be there already."""
+        scratch = self._desk.scratch(f"{secrets.token_hex(8)}-boundaries.yaml")
+        try:
+            self.write(found, scratch)
+            digest = hashlib.sha256(scratch.read_bytes()).hexdigest()
+            return digest, scratch.replace(self._desk.scratch(f"{digest}-boundaries.yaml"))
+        finally:
+            scratch.unlink(missing_ok=True)
+
     @staticmethod
-    def write(found: Pairs, path: Any) -> None:
+    def write(found: Pairs, path: Path) -> None:
         """The answers as a file."""
         write_boundaries(path, found.edition.version, found.pairs, found.answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -171,3 +172,44 @@ def test_files_beyond_those_shown_can_be_taken_back_and_hold_a_draw_up(visitor, 
     assert 409 == visitor.post(SHEET + "/draw", {"rows": "40"}).status_code
     (corrections / "0.csv").unlink()
     assert 303 == visitor.post(f"{REVIEW}/take-back", {"file": "0.csv"}).status_code
+
+
+def test_answers_to_be_quoted_lie_in_a_file_of_their_own_until_a_child_has_read_them(visitor, reviewed, log):
+    """Others that come while it waits do not end up in its figures."""
+    errands, asked = reviewed.stage.live.errands, []
+    _say(visitor, BOUNDARIES, is0="praise")
+    [(key, one)] = log.said("boundary").items()
+
+    async def not_yet(_, request):
+        asked.append(Path(request["answers"]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(errands, "result", _but_quotes(errands.result, not_yet))
+        assert 202 == visitor.get(BOUNDARIES + "/changes").status_code
+        log.add("boundary", key, BEN, said={"good": {"is": "applause", "is_not": "", "goes_to": ""}}, about=one.about)
+        assert 202 == visitor.get(BOUNDARIES + "/changes").status_code
+    first, second = asked
+    assert ("praise" in first.read_text(), "applause" in second.read_text()) == (True, True)
+    assert "<ins>is applause</ins>" in visitor.get(BOUNDARIES + "/changes").text
+    assert [first] == list(first.parent.iterdir())
+
+
+def _but_quotes(result, instead):
+    async def found(key, request):
+        return await (instead if request["task"] == "quote" else result)(key, request)
+
+    return found
+
+
+def test_a_sheet_drawn_after_its_figure_was_withdrawn_asks_again_for_what_was_handed_in(visitor, reviewed):
+    """The certificate counts no line then, so no answer that it counted stands for one."""
+    path = reviewed.version / "to_draw.json"
+    content = path.read_bytes()
+    visitor.post(SHEET + "/draw", {"rows": "40"})
+    _say(visitor, SHEET, label="good")
+    visitor.post(SHEET + "/hand-in")
+    reviewed.dropped()[0].unlink()
+    assert "0 of 3 done" in visitor.get(SHEET).text
+    path.write_bytes(content)
+    assert 303 == visitor.post(SHEET + "/draw", {"rows": "40"}).status_code
+    assert "0 of 4 done" in visitor.get(SHEET).text
