@@ -149,7 +149,7 @@ def test_a_busy_page_reads_well(stage, served, browser, scheme):
 def test_an_empty_page_explains_itself(served, browser):
     """The first thing a first-time user sees."""
     page = _open(browser, served())
-    assert page.get_by_text("To label a table").is_visible()
+    assert page.get_by_text("Nothing runs. Drop a table").is_visible()
     assert page.get_by_label("Drop a table here").is_visible()
     assert not page.get_by_text("Done lately").is_visible()
     _shoot(page, "empty")
