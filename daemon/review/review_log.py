@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,9 +116,9 @@ class ReviewLog:
         """The answers in that file hold again as if it had never been made: its job came to nothing."""
         self._write({"do": "take back", "kind": kind, **_by(person), "file": file})
 
-    def hand_in(self, kind: Kind, person: Person, keys: Iterable[str], *, file: str) -> None:
-        """These answers became a file."""
-        self._write({"do": "hand in", "kind": kind, **_by(person), "keys": sorted(keys), "file": file})
+    def hand_in(self, kind: Kind, person: Person, given: Mapping[str, float], *, file: str) -> None:
+        """These answers (key -> when it was said) became a file; what was said since stays open."""
+        self._write({"do": "hand in", "kind": kind, **_by(person), "keys": dict(sorted(given.items())), "file": file})
 
     def forget(self, kind: Kind, person: Person) -> None:
         """Nothing that was said of this kind holds any longer: another sheet is begun."""
@@ -192,7 +192,7 @@ def _obey(event: dict[str, Any], kept: _Kept) -> None:
         if told := kept.by_key.get(str(event["key"])):
             told.pop()
     elif wish == "hand in":
-        given = {key: told[-1] for key in event["keys"] if (told := kept.by_key.pop(key, []))}
+        given = {key: gone for key, at in event["keys"].items() if (gone := _give(kept, key, at))}
         kept.handed_in.append(HandedIn(str(event["file"]), float(event["at"]), given))
     elif wish == "take back":
         for batch in [one for one in kept.handed_in if one.file == event["file"]]:
@@ -204,6 +204,16 @@ def _obey(event: dict[str, Any], kept: _Kept) -> None:
     elif wish == "forget":
         kept.by_key.clear()
         kept.handed_in.clear()
+
+
+def _give(kept: _Kept, key: str, at: float) -> Said | None:
+    """Take out what was said then, and what it outdid; None where it was undone meanwhile."""
+    told = kept.by_key.get(key, [])
+    last = max((place for place, one in enumerate(told) if one.at == at), default=None)
+    if last is None:
+        return None
+    kept.by_key[key] = told[last + 1 :]
+    return told[last]
 
 
 def _by(person: Person) -> dict[str, str]:

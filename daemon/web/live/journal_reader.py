@@ -64,6 +64,10 @@ class Records:
         clause = f"WHERE state IN ({marks}) ORDER BY updated_at DESC, id LIMIT ? OFFSET ?"
         return self._jobs(clause, *sorted(states), limit, skip)
 
+    def of_model(self, name: str) -> tuple[Job, ...]:
+        """Every job of a model, the newest first."""
+        return self._jobs("WHERE name = ? ORDER BY created_at DESC, id", name)
+
     def failed(self, limit: int) -> tuple[Job, ...]:
         """Jobs that failed and were not dismissed, the newest first."""
         return self._jobs("WHERE state = 'failed' AND dismissed = 0 ORDER BY updated_at DESC, id LIMIT ?", limit)

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import anyio
 import anyio.to_thread
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -42,7 +41,6 @@ class JobPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._one_survey_at_a_time = anyio.CapacityLimiter(1)
 
     def routes(self) -> list[Route]:
         """Where it is."""
@@ -93,7 +91,7 @@ class JobPage:
         job, inputs, text = await self._changed(request)
         try:
             with changed_spec.read(text, inputs, self._site.settings) as (spec, folder):
-                async with self._one_survey_at_a_time:
+                async with self._site.one_survey_at_a_time:
                     loaded = dataclasses.replace(self._site.loaded, settings=self._site.settings)
                     found = await survey(loaded, spec, csv=inputs.csv, folder=folder / "work")
         except FreealError as error:

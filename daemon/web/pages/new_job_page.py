@@ -61,7 +61,6 @@ class NewJob:
     def __init__(self, site: Site, uploads: Uploads) -> None:
         self._site = site
         self._uploads = uploads
-        self._one_survey_at_a_time = anyio.CapacityLimiter(1)
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -154,7 +153,7 @@ class NewJob:
         return self._page(request, upload, shown | done) if isinstance(done, dict) else done
 
     async def _look(self, upload: Upload, spec: Spec) -> dict[str, Any]:
-        async with self._one_survey_at_a_time:
+        async with self._site.one_survey_at_a_time:
             loaded = dataclasses.replace(self._site.loaded, settings=self._site.settings)
             found = await survey(loaded, spec, csv=upload.data, folder=upload.folder / "work")
         return {"figures": found["figures"], "first_prompt": found["first_prompt"]}

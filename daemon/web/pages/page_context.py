@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -41,6 +42,8 @@ class Site:
     pages: Pages
     access: Access
     clock: Clock
+    one_survey_at_a_time: anyio.CapacityLimiter = dataclasses.field(default_factory=lambda: anyio.CapacityLimiter(1))
+    """A survey reads a whole table: over all pages, the second waits for the first."""
 
     @property
     def settings(self) -> Settings:

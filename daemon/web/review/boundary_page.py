@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -17,7 +19,7 @@ from starlette.routing import Route
 from daemon.review.hand_in_files import key_of_pair, write_boundaries
 from daemon.review.review_log import Kind, Said
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route
+from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, told_meanwhile
 
 FORM_BYTES = 100_000
 MOST_CHARACTERS = 1_000
@@ -76,11 +78,21 @@ class Boundaries:
     async def pair(self, request: Request) -> Response:
         """One pair: the one that is asked for, or the first that nobody answered."""
         edition = await self._desk.current(request)
-        asks = self._desk.site.may_act(request)
-        found = await self.pairs(edition, ask=asks)
+        return await self._show(request, edition, await self.pairs(edition, ask=self._desk.site.may_act(request)))
+
+    async def _show(
+        self,
+        request: Request,
+        edition: Edition,
+        found: Pairs | None,
+        *,
+        problem: str = "",
+        place: int | None = None,
+        typed: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Response:
+        """`typed` is what a form brought that could not be kept."""
         person, model = self._desk.person(request), edition.shelf.name
-        place: int | None = None
-        if found is not None and found.pairs:
+        if place is None and found is not None and found.pairs:
             asked = request.query_params.get("pair", "")
             if asked.isdecimal() and len(asked) < 4 and int(asked) < len(found.pairs):
                 place = int(asked)
@@ -93,7 +105,7 @@ class Boundaries:
         taken = None
         if found is not None and place is not None:
             taken = self._desk.takers.other(model, KIND, found.key(place), person)
-            if taken is None and asks:
+            if taken is None and self._desk.site.may_act(request):
                 self._desk.takers.take(model, KIND, found.key(place), person)
         if found is not None and place is None and found.answers:
             return see_other(f"/models/{model}/review/boundaries/changes")
@@ -104,9 +116,10 @@ class Boundaries:
             "place": place,
             "earlier": found.said.get(found.key(place)) if found is not None and place is not None else None,
             "taken": taken,
-            "me": person,
+            "problem": problem,
+            "typed": typed,
         }
-        return self._desk.site.page(request, "boundary.html.j2", content)
+        return self._desk.site.page(request, "boundary.html.j2", content, status=409 if problem else 200)
 
     async def say(self, request: Request) -> Response:
         """What a person says of one pair."""
@@ -129,9 +142,13 @@ class Boundaries:
         if text_of(form, "do") != "skip" and not is_said:
             raise HTTPException(400, detail="Nothing was filled in. Say what one of the two is, or skip the question.")
         said = answer if is_said and text_of(form, "do") != "skip" else None
-        log, person = self._desk.log(edition.shelf), self._desk.person(request)
+        log, person, earlier = self._desk.log(edition.shelf), self._desk.person(request), found.said.get(key)
+        news = told_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="question")
+        if news and said is not None:
+            return await self._show(request, edition, found, problem=news, place=int(place), typed=answer)
         about = {"version": edition.version, "between": between}
-        await anyio.to_thread.run_sync(lambda: log.add(KIND, key, person, said=said, about=about))
+        if said is not None or earlier is None or earlier.said is None:  # a skip leaves an answer as it stands
+            await anyio.to_thread.run_sync(lambda: log.add(KIND, key, person, said=said, about=about))
         self._desk.takers.release(edition.shelf.name, KIND, person)
         return see_other(f"/models/{edition.shelf.name}/review/boundaries")
 
@@ -147,16 +164,25 @@ class Boundaries:
 
     async def quote(self, found: Pairs) -> dict[str, Any]:
         """What the answers change and cost, by the library's own reckoning."""
-        path = self._desk.scratch(f"{found.edition.shelf.name}-boundaries.yaml")
-        await anyio.to_thread.run_sync(self.write, found, path)
-        digest = hashlib.sha256(await anyio.to_thread.run_sync(path.read_bytes)).hexdigest()
+        digest, path = await anyio.to_thread.run_sync(self._kept_for_child, found)
         request = {"task": "quote", "version": os.fspath(found.edition.folder), "answers": os.fspath(path)}
         quote = await self._desk.errands.result(f"quote {found.edition.version} {digest}", request)
         if quote is None:
             raise NotReadyError("It is counted which rows can change")
+        await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
         return quote
 
+    def _kept_for_child(self, found: Pairs) -> tuple[str, Path]:
+        """The answers in a file named by its content: a child reads it later, when others may be there already."""
+        scratch = self._desk.scratch(f"{secrets.token_hex(8)}-boundaries.yaml")
+        try:
+            self.write(found, scratch)
+            digest = hashlib.sha256(scratch.read_bytes()).hexdigest()
+            return digest, scratch.replace(self._desk.scratch(f"{digest}-boundaries.yaml"))
+        finally:
+            scratch.unlink(missing_ok=True)
+
     @staticmethod
-    def write(found: Pairs, path: Any) -> None:
+    def write(found: Pairs, path: Path) -> None:
         """The answers as a file."""
         write_boundaries(path, found.edition.version, found.pairs, found.answers)

@@ -14,15 +14,15 @@ from daemon.web.review.review_desk import Edition
 from freeal.row_index.row_search import IndexedRow
 
 
-def write_corrections(edition: Edition, said: dict[str, Said], path: Path, drawn: Container[str]) -> list[str]:
-    """The corrections of texts that the version holds, without those of the sheet; which they are."""
-    filled, keys = [], []
+def write_corrections(edition: Edition, said: dict[str, Said], path: Path, drawn: Container[str]) -> dict[str, float]:
+    """The corrections of texts that the version holds, without those of the sheet; which they are, and when said."""
+    filled, given = [], {}
     for key, one, row, _ in _answers(edition, said, drawn):
         filled.append((row.number, row.cells, str(one.said), one.note))
-        keys.append(key)
+        given[key] = one.at
     rows: list[Filled] = list(filled)
     hand_in_files.write_table(path, edition.about.text_columns, rows, column=hand_in_files.CORRECTED)
-    return keys
+    return given
 
 
 def _answers(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> list[tuple[str, Said, IndexedRow, int]]:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from daemon.review.review_log import Said
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine
+from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, told_meanwhile
 from freeal.row_index.row_search import IndexedRow, Queued
 from freeal.row_index.text_digest import digest_of
 
@@ -81,16 +81,16 @@ class Labelling:
         """The cards of a kind. A row of the sheet is none of the queue: who corrects it tells the models."""
         log = self._desk.log(edition.shelf)
         said = await anyio.to_thread.run_sync(log.said, kind)
-        handed_in = await anyio.to_thread.run_sync(log.handed_in_keys, kind)
+        open_no_more = await anyio.to_thread.run_sync(log.handed_in_keys, kind) - said.keys()
         lines = await self._desk.sheet(edition)
         if kind == "sheet":
             cards = [Card(key_of(line.text), line.number) for line in lines]
-            over = {key_of(line.text) for line in lines if line.answer is not None} | handed_in
+            over = {key_of(line.text) for line in lines if line.answer is not None} | open_no_more
         else:
             cards = await anyio.to_thread.run_sync(_queue, edition)
             drawn = {key_of(line.text) for line in lines}
             cards = [card for card in cards if card.key not in drawn]
-            over = handed_in
+            over = open_no_more
         waiting = [card for card in cards if card.key not in over]
         return Stack(edition, waiting, said, len(cards) - len(waiting))
 
@@ -169,9 +169,8 @@ class Labelling:
             raise HTTPException(409, detail=text)
         said = _said(form, kind, stack.edition)
         person, earlier = self._desk.person(request), stack.said.get(card.key)
-        is_news = earlier is not None and earlier.person.id != person.id and f"{earlier.at}" != text_of(form, "seen")
-        if earlier is not None and is_news:
-            return await self._show(request, kind, stack, problem=_meanwhile(earlier), number=card.number)
+        if news := told_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="row"):
+            return await self._show(request, kind, stack, problem=news, number=card.number)
         row = await anyio.to_thread.run_sync(_row, stack.edition, card.number)
         if row is None:
             raise HTTPException(404, detail="There is no such row here.")
@@ -246,16 +245,12 @@ def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
     return label
 
 
-def _meanwhile(earlier: Said) -> str:
-    who = earlier.person.name or "Somebody else"
-    what = "skipped this row" if earlier.said is None else f"said {earlier.said!r} here"
-    return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
-
-
 def lines_of(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:
-    """A sheet as it is filled in: (row number, what was said or "", comment), in its order."""
+    """A sheet as it is filled in: (row number, what was said or "", comment), in its order. A skip says CANNOT_SAY:
+    its line is open no longer, so it must count."""
     found = []
     for line in lines:
         one = said.get(key_of(line.text))
-        found.append((line.number, "" if one is None or one.said is None else str(one.said), one.note if one else ""))
+        answer = "" if one is None else CANNOT_SAY if one.said is None else str(one.said)
+        found.append((line.number, answer, one.note if one else ""))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -21,7 +22,7 @@ from daemon.host.clock import Clock
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
 from daemon.review.questions_for_a_worker import Errands
-from daemon.review.review_log import Person, ReviewLog
+from daemon.review.review_log import Person, ReviewLog, Said
 from daemon.review.row_takers import RowTakers
 from daemon.web.pages.page_context import Site
 from freeal.errors import CorruptModelError
@@ -109,11 +110,12 @@ class ReviewDesk:
         if about is None or about.mark != mark:
             request: dict[str, Any] = {"task": "index", "version": os.fspath(folder), "target": os.fspath(index.path)}
             request["previous"] = os.fspath(previous) if previous else None
-            if await self.errands.result(f"index {version} {mark}", request) is None:
+            key = f"index {version} {mark}"
+            if await self.errands.result(key, request) is None:
                 raise NotReadyError("The rows of this version are being read")
-            about = await anyio.to_thread.run_sync(index.about)
-            if about.mark != mark:
-                self.errands.forget(f"index {version} {mark}")
+            self.errands.forget(key)  # the file is what is kept, and it may be taken away
+            about = await anyio.to_thread.run_sync(_about, index)
+            if about is None or about.mark != mark:
                 raise NotReadyError("The rows of this version changed and are read anew")
         return Edition(shelf, version, folder, index, about)
 
@@ -124,8 +126,10 @@ class ReviewDesk:
         older = names[names.index(version) + 1 :]
         previous = shelf.version(older[0]) if older else None
         rows = make_folder(self.site.settings.state / "rows")
-        _keep_few(rows)
         target, folder = rows / f"{version}.sqlite", shelf.version(version)
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(target)  # those that were looked at last are kept
+        _keep_few(rows)
         return folder, RowIndex(target), mark_of(folder, previous), previous
 
     async def sheet(self, edition: Edition) -> list[SheetLine]:
@@ -157,6 +161,27 @@ class ReviewDesk:
     def scratch(self, name: str) -> Path:
         """A file of ours that is only on its way somewhere."""
         return make_folder(self.site.settings.state / "review") / name
+
+
+def told_meanwhile(earlier: Said | None, person: Person, *, seen: str, thing: str) -> str:
+    """What another person said since the form was made (`seen`: when what it showed was said); "" where nothing."""
+    if earlier is None or earlier.person.id == person.id or f"{earlier.at}" == seen:
+        return ""
+    who = earlier.person.name or "Somebody else"
+    what = f"skipped this {thing}" if earlier.said is None else f"said {_in_words(earlier.said)!r} here"
+    return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
+
+
+def _in_words(said: Any) -> str:
+    """A label as it is; of a boundary answer (label -> is, is_not) what was filled in."""
+    if isinstance(said, str):
+        return said
+    return "; ".join(
+        f"{label} {word.replace('_', ' ')} {side[word]}"
+        for label, side in said.items()
+        for word in ("is", "is_not")
+        if side.get(word)
+    )
 
 
 def _about(index: RowIndex) -> About | None:

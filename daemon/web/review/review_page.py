@@ -25,7 +25,7 @@ from daemon.outbox.model_shelf import Shelf
 from daemon.review import hand_in_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
-from daemon.web.review.boundary_page import Boundaries, Pairs
+from daemon.web.review.boundary_page import Boundaries
 from daemon.web.review.corrections_summary import summary, write_corrections
 from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
@@ -90,6 +90,7 @@ class Review:
         edition = await self._desk.current(request)
         queue, sheet = await self._labelling.stack(edition, "queue"), await self._labelling.stack(edition, "sheet")
         jobs = await anyio.to_thread.run_sync(self._jobs, edition.shelf.name)
+        batches = await anyio.to_thread.run_sync(self._batches, edition.shelf, jobs)
         content = {
             "model": edition.shelf.name,
             "edition": edition,
@@ -98,7 +99,7 @@ class Review:
             "sheet": sheet,
             "pairs": await self._boundaries.pairs(edition),
             "certified": await anyio.to_thread.run_sync(_certified, edition.folder),
-            "batches": await anyio.to_thread.run_sync(self._batches, edition.shelf, jobs),
+            "batches": batches[:BATCHES_SHOWN],
             "jobs": [job for job in jobs if job.state not in FINISHED][:JOBS_SHOWN],
             "asks": self._site.settings.loop.ask_after_corrections,
             "folder": edition.shelf.folder,
@@ -110,9 +111,7 @@ class Review:
 
     def _jobs(self, model: str) -> list[Job]:
         """What people handed in about a model, as jobs, newest first."""
-        records = self._site.records
-        known = [*records.unfinished(), *records.finished(200)]
-        return [job for job in known if job.name == model and is_correction(job.id)]
+        return [job for job in self._site.records.of_model(model) if is_correction(job.id)]
 
     def _batches(self, shelf: Shelf, jobs: Sequence[Job]) -> list[Batch]:
         """Files made of answers whose job did not come to a good end, or is under way."""
@@ -123,7 +122,7 @@ class Review:
                 job, waits = by_name.get(one.file), os.path.lexists(shelf.folder / "corrections" / one.file)
                 if job is None or job.state is not State.DONE:
                     found.append(Batch(kind, one, job, waits))
-        return sorted(found, key=lambda batch: -batch.file.at)[:BATCHES_SHOWN]
+        return sorted(found, key=lambda batch: -batch.file.at)
 
     async def name(self, request: Request) -> Response:
         """What a person wants to be called."""
@@ -155,11 +154,11 @@ class Review:
         edition = await self._desk.current(request)
         stack, lines = await self._labelling.stack(edition, "sheet"), await self._desk.sheet(edition)
 
-        def write(path: Path) -> list[str]:
+        def write(path: Path) -> dict[str, float]:
             rows = edition.index.rows([line.number for line in lines])
             filled = [(number, rows[number].cells, said, note) for number, said, note in lines_of(lines, stack.said)]
             hand_in_files.write_table(path, edition.about.text_columns, filled, column=hand_in_files.CERTIFIED)
-            return [card.key for card in stack.cards if card.key in stack.said]
+            return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
 
         return await self._hand_in(request, edition, "sheet", write)
 
@@ -171,16 +170,17 @@ class Review:
         if found is None:
             raise HTTPException(409, detail="There are no questions yet.")
 
-        def write(path: Path) -> list[str]:
-            return _write_boundaries(found, path)
+        def write(path: Path) -> dict[str, float]:
+            Boundaries.write(found, path)
+            return {key: found.said[key].at for key in found.answers}
 
         return await self._hand_in(request, edition, "boundary", write)
 
     async def _hand_in(
-        self, request: Request, edition: Edition, kind: Kind, write: Callable[[Path], list[str]]
+        self, request: Request, edition: Edition, kind: Kind, write: Callable[[Path], dict[str, float]]
     ) -> Response:
         """The file first, then the line in the log: after a crash in between, the answers are handed in once more, and
-        that changes nothing."""
+        that changes nothing. `write` says which answers (key -> when) are in the file: others may come meanwhile."""
         ending = "boundaries.yaml" if kind == "boundary" else "sheet.csv" if kind == "sheet" else "corrections.csv"
         name = f"{clock.stamp(self._desk.now())}-{secrets.token_hex(2)}-{ending}"
         log, person = self._desk.log(edition.shelf), self._desk.person(request)
@@ -188,14 +188,14 @@ class Review:
         def do() -> int:
             scratch = self._desk.scratch(name)
             try:
-                keys = write(scratch)
-                if keys:
+                given = write(scratch)
+                if given:
                     folder = edition.shelf.folder / "corrections"
                     if folder.is_symlink():
                         raise CorruptModelError(f"{folder} is a link")
                     place({name: scratch}, make_folder(folder))
-                    log.hand_in(kind, person, keys, file=name)
-                return len(keys)
+                    log.hand_in(kind, person, given, file=name)
+                return len(given)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -235,11 +235,6 @@ class Review:
         elif not any(line.answer for line in await self._desk.sheet(edition)):
             await anyio.to_thread.run_sync(log.forget_handed_in, "sheet", person)
         return see_other(f"/models/{edition.shelf.name}/review/sheet")
-
-
-def _write_boundaries(found: Pairs, path: Path) -> list[str]:
-    Boundaries.write(found, path)
-    return list(found.answers)
 
 
 def _certified(version: Path) -> list[tuple[str, str]]:

@@ -95,8 +95,15 @@ function keepTyped() {
     form.addEventListener("input", () => {
       sessionStorage.setItem(place, JSON.stringify({ asShown, values: valuesOf(fields()) }));
     });
-    form.addEventListener("submit", () => sessionStorage.removeItem(place));
+    form.addEventListener("submit", () => sessionStorage.setItem("sent", place));
   }
+}
+
+// A form has done its work once the page after it is no error: back from one, what was typed is there again.
+function forgetSent() {
+  const sent = sessionStorage.getItem("sent");
+  sessionStorage.removeItem("sent");
+  if (sent && !document.querySelector("[data-error]")) sessionStorage.removeItem(sent);
 }
 
 const ticks = (one) => one.type === "checkbox" || one.type === "radio";
@@ -140,6 +147,8 @@ async function loadAgain() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   fill(document.querySelector("main"), fresh.querySelector("main").innerHTML);
   rememberStates();
+  offerToTell(); // both stood in what was replaced
+  keepTyped();
   if (!fresh.body.dataset.events) stopListening();
 }
 
@@ -203,6 +212,7 @@ function showBusy() {
 }
 
 showTimes(document);
+forgetSent();
 keepTyped();
 offerLabels();
 rememberStates();

@@ -54,6 +54,11 @@ async function send(form, button) {
   form.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(form.action, { method: "POST", body: data, headers: { Accept: "text/html" } });
+    if (!answer.ok && answer.redirected) { // it is saved: the page after it is what fails, and says why
+      dropDrafts(form);
+      location.assign(answer.url);
+      return;
+    }
     const html = await answer.text();
     const main = new DOMParser().parseFromString(html, "text/html").querySelector("main");
     if (!answer.ok && !(main && main.querySelector("form[data-swap][data-row]"))) {
@@ -81,10 +86,10 @@ function prepare(root) {
   if (moving) setTimeout(follow, Number(moving.dataset.refresh));
 }
 
-// A page with something under way follows it, unless somebody types.
+// A page with something under way follows it, unless somebody types, or reads what they opened.
 async function follow() {
   const here = document.activeElement || document.body;
-  if (!inField(here)) {
+  if (!inField(here) && !document.querySelector("main details[open]")) {
     await loadAgain().catch(() => {});
     prepare(document.querySelector("main"));
   } else setTimeout(follow, 3000);

@@ -31,6 +31,10 @@ def _holds(log, kind="queue"):
     return {key: one.said for key, one in log.said(kind).items()}
 
 
+def _given(log, kind, *keys):
+    return {key: log.said(kind)[key].at for key in keys}
+
+
 def test_the_last_word_counts_and_kinds_are_apart(log):
     """Who said it, when and why stand with it."""
     log.add("queue", "k", ANNA, said="good", note="why", about={"row": 3})
@@ -57,7 +61,7 @@ def test_what_was_handed_in_is_open_no_longer_and_may_be_taken_back(log):
     """With the file it went into; taken back, it does not outdo what was said since."""
     log.add("queue", "k", ANNA, said="good")
     log.add("queue", "l", ANNA, said="bad")
-    log.hand_in("queue", ANNA, ["k"], file="1.csv")
+    log.hand_in("queue", ANNA, _given(log, "queue", "k"), file="1.csv")
     assert {"l": "bad"} == _holds(log)
     assert ([("1.csv", ["k"])], {"k"}) == (
         [(one.file, list(one.said)) for one in log.handed_in("queue")],
@@ -66,6 +70,22 @@ def test_what_was_handed_in_is_open_no_longer_and_may_be_taken_back(log):
     log.add("queue", "k", BEN, said="bad")
     log.take_back("queue", ANNA, file="1.csv")
     assert ({"l": "bad", "k": "bad"}, []) == (_holds(log), log.handed_in("queue"))
+
+
+def test_what_is_said_while_a_file_is_made_is_not_handed_in_with_it(log, tmp_path, clock):
+    """Nor is what was undone meanwhile: what it outdid holds again. Whoever reads the log anew finds the same."""
+    for key in ("k", "l", "m"):
+        log.add("queue", key, ANNA, said="first")
+        log.add("queue", key, ANNA, said="second")
+    given = _given(log, "queue", "k", "l", "m")
+    log.add("queue", "k", BEN, said="third")
+    log.undo("queue", ANNA)
+    log.hand_in("queue", ANNA, given, file="1.csv")
+    for one in (log, ReviewLog(tmp_path, clock)):
+        assert {"k": "third", "m": "first"} == _holds(one)
+        assert {"k": "second", "l": "second"} == {
+            key: said.said for key, said in one.handed_in("queue")[0].said.items()
+        }
 
 
 def test_another_sheet_forgets_the_answers_to_the_last(log):
@@ -79,7 +99,7 @@ def test_another_sheet_forgets_the_answers_to_the_last(log):
 def test_a_sheet_drawn_after_a_withdrawal_keeps_what_is_open_alone(log):
     """Answers that a withdrawn figure counted are asked for again."""
     log.add("sheet", "k", ANNA, said="good")
-    log.hand_in("sheet", ANNA, ["k"], file="1.csv")
+    log.hand_in("sheet", ANNA, _given(log, "sheet", "k"), file="1.csv")
     log.add("sheet", "l", ANNA, said="good")
     log.forget_handed_in("sheet", ANNA)
     assert ({"l": "good"}, set()) == (_holds(log, "sheet"), log.handed_in_keys("sheet"))

@@ -149,7 +149,7 @@ def test_a_busy_page_reads_well(stage, served, browser, scheme):
 def test_an_empty_page_explains_itself(served, browser):
     """The first thing a first-time user sees."""
     page = _open(browser, served())
-    assert page.get_by_text("To label a table").is_visible()
+    assert page.get_by_text("Nothing runs. Drop a table").is_visible()
     assert page.get_by_label("Drop a table here").is_visible()
     assert not page.get_by_text("Done lately").is_visible()
     _shoot(page, "empty")
@@ -243,6 +243,37 @@ def test_files_are_dropped_on_the_page(stage, served, browser):
     page.get_by_role("heading", name="Overview").wait_for()
     assert ["my-reviews.csv", "my-reviews.yaml"] == sorted(path.name for path in stage.settings.inbox.iterdir())
     assert [] == [fault for fault in page.faults if "422" not in fault], "the browser notes the form that was refused"
+
+
+def test_what_was_typed_outlives_an_error(stage, served, browser):
+    """A form of before a restart is refused: its page, loaded again, holds what was typed."""
+    page = _open(browser, served() + "new")
+    page.get_by_label("Drop a table here").set_input_files({"name": "a.csv", "mimeType": "", "buffer": b"text\nx\n"})
+    page.get_by_role("button", name="Go on").click()
+    task = page.get_by_label("The task, in your own words")
+    task.fill("Is it fine?")
+    page.locator("#labels").fill("good, bad")
+    address = page.url
+    page.evaluate("for (const one of document.querySelectorAll('[name=form_token]')) one.value = 'of before'")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("heading", name="Not allowed").wait_for()
+    page.goto(address)
+    assert "Is it fine?" == task.input_value()
+
+
+def test_a_page_that_loads_itself_again_still_offers_to_tell_of_the_end(stage, served, browser):
+    """Where nobody has answered that yet."""
+    job = stage.job("moves", state=State.TRAINING, stage="training", done=1, total=9)
+    url = served()
+    context = browser.new_context()
+    context.add_init_script("Object.defineProperty(Notification, 'permission', { get: () => 'default' })")
+    page = context.new_page()
+    page.goto(f"{url}jobs/{job.id}")
+    offer = page.get_by_role("button", name="Tell me when it is over")
+    offer.wait_for()
+    stage.journal.note(job.id, done=5)
+    page.get_by_text("5 of 9").first.wait_for()
+    assert offer.is_visible()
 
 
 def test_no_serious_fault_of_accessibility(stage, served, browser, axe, tmp_path):

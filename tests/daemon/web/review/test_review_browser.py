@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from daemon.host.clock import Clock
+from daemon.journal.job_record import State
 from daemon.review.review_log import ReviewLog
+from daemon.web.review import label_page
+from freeal.errors import CorruptModelError
 
 CHROMIUM = "/usr/bin/chromium"
 QUEUE = "models/reviews/review/queue"
@@ -76,3 +79,37 @@ def test_what_cannot_be_saved_stays_on_the_screen(url, browser):
     page.get_by_role("button", name="bad").click()
     _row(page, 2)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_what_is_saved_is_not_called_unsaved_because_the_next_page_fails(url, browser, reviewed, monkeypatch):
+    """The page that fails says why itself."""
+    page = browser.new_page()
+    page.goto(url + QUEUE)
+    _row(page, 5)
+
+    async def fail(*_, **__):
+        raise CorruptModelError("its rows are damaged")
+
+    monkeypatch.setattr(label_page.Labelling, "_show", fail)
+    page.get_by_role("button", name="bad").click()
+    page.get_by_role("heading", name="Not now").wait_for()
+    assert page.get_by_text("its rows are damaged").is_visible()
+    assert ["bad"] == [one.said for one in ReviewLog(reviewed.folder, Clock()).said("queue").values()]
+
+
+def test_a_page_that_follows_a_job_closes_nothing_that_was_opened(url, browser, reviewed):
+    """It goes on once that is closed."""
+    reviewed.stage.job(id="reviews-20251122-120000-000008-corrections", state=State.TRAINING)
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(url + "models/reviews/review")
+    details = page.locator("details.by-hand").first
+    details.locator("summary").click()
+    reviewed.stage.job("reviews", csv_name="another.csv", id="reviews-20251122-120000-000009-corrections")
+    page.clock.run_for(10_000)
+    page.wait_for_timeout(300)
+    assert details.get_attribute("open") is not None
+    assert not page.get_by_text("another.csv").is_visible()
+    details.locator("summary").click()
+    page.clock.run_for(4_000)
+    page.get_by_text("another.csv").wait_for()
