@@ -10,8 +10,10 @@ import dataclasses
 import enum
 from typing import Literal
 
-Kind = Literal["single", "ordinal"]
-"""What the labels are to each other: names alone, or an order from the first to the last."""
+Kind = Literal["single", "multi", "ordinal"]
+"""What the labels are to each other and to a text: names of which it has one, names of which it may have several or
+none, or an order from the first to the last. Of several, what stands for a text's label everywhere is their names as
+one string, in the labels' order (freeal/text/joined_labels.py)."""
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
@@ -98,7 +100,7 @@ class Prompt:
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
     `open_labels`: the answer may name further labels that could be right as well; `ranked`: it gives a probability for
-    each that could.
+    each that could; `several`: it names every label that is right, or none.
     """
 
     system: str
@@ -107,6 +109,7 @@ class Prompt:
     labels: tuple[str, ...]
     open_labels: bool = False
     ranked: bool = False
+    several: bool = False
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""
@@ -178,7 +181,7 @@ class Annotation:
     statuses: tuple[Status, ...]
     round: int
     distribution: tuple[float, ...] | None = None
-    """Probability per label where the model gave one."""
+    """Probability per label where the model gave one; of several labels each by itself, so their sum is not 1."""
     alternatives: tuple[str, ...] = ()
     """Labels it might be as well, where the model was asked for them."""
     from_store: bool = False

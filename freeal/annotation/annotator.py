@@ -18,7 +18,7 @@ from freeal.events import Emit, Notice, Progress
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
-from freeal.text import long_text_shortening
+from freeal.text import joined_labels, long_text_shortening
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ class Annotator:
     async def write_demonstrations(
         self, task: Task, *, prototypes: Sequence[str], per_label: int
     ) -> list[Demonstration]:
-        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order.
+        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order; of several labels
+        also of neighbouring pairs and of none.
 
         `prototypes` show the style; copies of them and repetitions are dropped. Empty for a model that does not write.
         """
@@ -153,7 +154,7 @@ class Annotator:
             return []
         samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
         prompts = {
-            label.name: writing_prompt(task, label, prototypes=samples, count=per_label) for label in task.labels
+            label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in _to_write_for(task)
         }
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
@@ -268,6 +269,16 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
+
+
+def _to_write_for(task: Task) -> list[str]:
+    """The labels that texts are written for. Of several, each alone, each with the one after it, so that all stand in
+    two combinations, and none: all pairs would be as many calls as labels squared."""
+    names = task.names
+    if task.kind != "multi":
+        return list(names)
+    pairs = [joined_labels.in_order(pair, names) for pair in zip(names, (*names[1:], names[0]), strict=True)]
+    return list(dict.fromkeys([*(joined_labels.joined([name]) for name in names), *pairs, joined_labels.NONE]))
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

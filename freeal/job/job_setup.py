@@ -35,7 +35,7 @@ from freeal.preflight.preflight_check import Checked
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
-from freeal.types import Annotation, Task
+from freeal.types import Annotation, Kind, Task
 
 
 def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
@@ -72,13 +72,19 @@ def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict
     if found:
         measured = sum(label is not None for label in pool.truth or ())
         figure = f"{measured:,} rows measure" if measured else "none is left to measure with, so no accuracy is shown"
-        teach = f"{len(found):,} texts teach their label in {spec.label_column!r}"
+        teach = f"{len(found):,} texts teach their label in {spec.label_column or 'label_columns'!r}"
         emit(Notice(f"label_use {spec.label_use}: {teach}; {figure}"))
     return pool, found
 
 
 def trainer_for(
-    settings: StudentSettings, *, texts: int, previous: Path | None, most_at_once: int | None, emit: Emit
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None,
+    most_at_once: int | None,
+    emit: Emit,
+    kind: Kind = "single",
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
     `previous`, if it can."""
@@ -93,6 +99,7 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        kind=kind,
     )
     if not settings.warm_start:
         return opened()
@@ -121,7 +128,8 @@ async def plain_accuracy(
         anyio.from_thread.check_cancelled()
         emit(Progress("training", 0, done, total, "steps"))
 
-    trainer = open_trainer(plain_distillation.plain(settings), texts=len(pool), most_at_once=most_at_once)
+    plain = plain_distillation.plain(settings)
+    trainer = open_trainer(plain, texts=len(pool), most_at_once=most_at_once, kind=task.kind)
     return await plain_distillation.plain_distillation(
         pool, first, trainer, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
     )

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def answer_schema(labels: Sequence[str], *, open_labels: bool = False, ranked: bool = False) -> dict[str, Any]:
-    """One of `labels` with a confidence, with `open_labels` the others that could be right, with `ranked` each that
-    could with its probability; without labels, a list of written texts."""
-    if labels:
+def answer_schema(
+    labels: Sequence[str], *, open_labels: bool = False, ranked: bool = False, several: bool = False
+) -> dict[str, Any]:
+    """With `several` any number of `labels` with a confidence. Else one of `labels` with a confidence, with
+    `open_labels` the others that could be right, with `ranked` each that could with its probability; without labels, a
+    list of written texts."""
+    if labels and several:
         properties: dict[str, Any] = {
+            "labels": {"type": "array", "items": {"type": "string", "enum": list(labels)}},
+            "confidence": {"type": "number", "description": "probability between 0 and 1 that the list is right"},
+        }
+    elif labels:
+        properties = {
             "label": {"type": "string", "enum": list(labels)},
             "confidence": {"type": "number", "description": "probability between 0 and 1 that the label is right"},
         }

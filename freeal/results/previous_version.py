@@ -93,7 +93,7 @@ def read(folder: Path) -> Earlier:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect, language_models=content.get("language_models", 1))
+        table, given = _rows(path, dialect, spec, language_models=content.get("language_models", 1))
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
@@ -167,13 +167,13 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect, *, language_models: int) -> tuple[Table, list[Row]]:
+def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> tuple[Table, list[Row]]:
     """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
     table = read_table(path, written)
-    columns = annotated_columns(language_models)
+    columns = annotated_columns(language_models, spec.task.names if spec.kind == "multi" else ())
     ours = len(columns)
     names = table.header[-ours:]
     if len(names) < ours or not all(map(str.startswith, names, columns)):

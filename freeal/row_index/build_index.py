@@ -14,7 +14,7 @@ from typing import Any
 
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.files.atomic_write import sync
-from freeal.pool.text_pool import known_truth
+from freeal.pool import true_labels
 from freeal.row_index.text_digest import digest_of
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata
@@ -148,7 +148,7 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
         numbered = enumerate((row for _, row in reader), start=1)
         while chunk := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
             given = ["" if truth_at is None else row[truth_at] for _, row in chunk]
-            truths = known_truth(given, spec)
+            truths = true_labels.known(given, spec)
             has_truth = has_truth or any(truths)
             database.executemany(
                 "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",

@@ -25,6 +25,7 @@ from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.protocols import ReadText
 
 SCORING_BATCH = 64
+SEVERAL_LABELS = "multi_label_classification"
 
 
 class Encoder:
@@ -122,6 +123,15 @@ class Encoder:
         with torch.no_grad():
             self.head.weight.copy_(torch.as_tensor(weight))
             self.head.bias.copy_(torch.as_tensor(bias))
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether each label has a probability of its own: transformers then takes a sigmoid of each logit."""
+        return bool(self.model.config.problem_type == SEVERAL_LABELS)
+
+    def give_several_labels(self) -> None:
+        """From now on a text may have several labels, or none."""
+        self.model.config.problem_type = SEVERAL_LABELS
 
     def cool(self, temperature: float) -> None:
         """Divide the logits by `temperature` for good, so that whoever loads the model gets calibrated scores."""
