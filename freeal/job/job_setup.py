@@ -15,7 +15,7 @@ from freeal.annotation.annotator import Annotator
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener
-from freeal.errors import ModelFolderError
+from freeal.errors import ConfigError, ModelFolderError, Where
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
 from freeal.job import expected_duration
@@ -23,6 +23,7 @@ from freeal.job.choose_implementations import open_batches, open_trainer
 from freeal.job.new_version import certification_job
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.run_inputs import Given
+from freeal.job.training_settings import TrainingJob
 from freeal.llm.batches import batch_journal
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
@@ -46,6 +47,36 @@ def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
         emit(Notice(warning))
     emit(Progress("reading", 0, 1, 1, "files"))
     return checked
+
+
+def check_kind(job: TrainingJob, trainer: Trainer | None) -> None:
+    """Raises `ConfigError` where settings or a caller's own trainer do not go with `kind: multi`; what is wrong with
+    the spec itself is said when it is read."""
+    if job.spec.kind != "multi":
+        return
+    if job.loop.candidates != "off":
+        raise ConfigError(
+            f"{job.loop.candidates} is for texts of one label, not for kind: multi",
+            where=Where(key="loop.candidates"),
+            hint="set it to off: with several labels the language model names all that apply anyway",
+        )
+    if job.student.mode == "finetune":
+        raise ConfigError(
+            "finetune is for texts of one label, not for kind: multi",
+            where=Where(key="student.mode"),
+            hint="set it to auto or frozen",
+        )
+    if job.pilot_rows is not None:
+        raise ConfigError(
+            "a pilot is for texts of one label, not for kind: multi",
+            where=Where(key="pilot"),
+            hint="take the first rows as a file of their own: answers that are stored are not paid for twice",
+        )
+    if trainer is not None and not getattr(trainer, "gives_several_labels", False):
+        raise ConfigError(
+            f"{trainer!r} learns one label per text: kind: multi has a student of its own",
+            hint="leave the trainer out, or give it `gives_several_labels = True` and several ids per text",
+        )
 
 
 def divided(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | None, emit: Emit) -> Pool:

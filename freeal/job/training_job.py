@@ -67,12 +67,14 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
+    job_setup.check_kind(job, trainer)
     checked, whole = job_setup.read(job.csv, job.spec, emit=emit), None
     if job.pilot_rows is not None:
         checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
     pool = job_setup.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
-    confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
+    names, kind = job.spec.task.names, job.spec.kind
+    confirmed = corrections_file.by_index(said, pool, names, kind) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
     pool, taught = job_setup.taught(pool, job.spec, seed=job.student.seed, emit=emit)

@@ -52,7 +52,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     )
     output_tables.write_demonstrations(folder, run.result)
     output_tables.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
-    queue = review_queue.review_queue(run.result.best, run.pool, run.decisions)
+    queue = review_queue.review_queue(run.result.best, run.pool, run.decisions, run.spec.kind)
     queue = certification_job.not_certified(queue, run.pool, previous_model)
     review_queue.write_review_queue(
         folder / "review_queue.csv", queue, table=run.table, pool=run.pool, decisions=run.decisions, spec=run.spec

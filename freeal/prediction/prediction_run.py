@@ -76,7 +76,7 @@ class PredictionRun:
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
         state = self._part.state or {}
         labels = classifier.student.labels
-        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels)
+        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels, kind=classifier.kind)
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
@@ -110,7 +110,8 @@ class PredictionRun:
             self._is_read = True
             return False
         if self._scores is None:
-            scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+            model = self._classifier
+            scores = score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
         else:
             scores = self._scores.take(window)
         profile = self._classifier.profile
@@ -216,7 +217,8 @@ class PredictionRun:
         header = list(names)
         labels = self._classifier.student.labels
         status = [] if self._promised is None else [STATUS_COLUMN]
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        own = "freeal_labels" if self._classifier.kind == "multi" else "freeal_label"
+        for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""

@@ -12,7 +12,7 @@ from freeal.prediction.promised_labels import BELOW, KEPT, STATUS_COLUMN, Promis
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
-from freeal.types import Status
+from freeal.types import Kind, Status
 
 COMPARED_ROWS = 2_000
 """Rows whose texts are compared with the training texts, spread evenly over the table: more would find differences too
@@ -23,11 +23,13 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given;
-    `below` counts rows that the model's promise leaves without one; `compared` rows have their vectors summed in
-    `vector_sum`; `no_rows` counts those that repeat the header or hold a survey's ids."""
+    """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given, of
+    texts that may have several (`kind`) by each of them; `below` counts rows that the model's promise leaves without
+    one; `compared` rows have their vectors summed in `vector_sum`; `no_rows` counts those that repeat the header or
+    hold a survey's ids."""
 
     labels: tuple[str, ...]
+    kind: Kind = "single"
     rows: int = 0
     line: int = 1
     empty: int = 0
@@ -55,9 +57,10 @@ class Tally:
     ) -> None:
         """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate."""
         places = window.places[window.places != NO_TEXT]
-        best = scores.chosen
-        kept = np.ones(len(best), dtype=bool) if promised is None else promised.keeps(best, scores.confidence)
-        counts = np.bincount(best[places][kept[places]], minlength=len(self.labels))
+        kept = np.ones(len(scores.proba), dtype=bool)
+        if promised is not None:
+            kept = promised.keeps(scores.chosen, scores.confidence)
+        counts = (scores.members & kept[:, None])[places].sum(axis=0)
         self.below += int((~kept[places]).sum())
         self.counts = [before + int(now) for before, now in zip(self.counts, counts, strict=True)]
         self.confidence += float(scores.confidence[places].sum(dtype=np.float64)) if len(places) else 0.0
@@ -102,6 +105,8 @@ class Tally:
 PREDICTION_COLUMNS = {
     "freeal_label": "the label the student gives; empty in a row without text",
     "freeal_confidence": "its probability, 0 to 1",
+    "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the labels that reach their threshold, joined by "
+    "`;` (within a name `\\;`), `(none)` where none does; `freeal_confidence` is the probability of exactly these",
     "freeal_p_<label>": "the probability of each label, one column per label",
     STATUS_COLUMN: "only of a model with a promise: `ok`, `empty_text`, or `below_promise` where the label is withheld",
 }
@@ -115,6 +120,8 @@ def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: Promis
         return [""] * (2 + len(labels)) + ([] if promised is None else [Status.EMPTY_TEXT])
     values = scores.proba[place].tolist()
     shown = [f"{value:.4f}" for value in values]
+    if scores.kind == "multi":
+        return [scores.label(place, labels), f"{float(scores.confidence[place]):.4f}", *shown]
     best = int(scores.chosen[place])
     if promised is None:
         return [labels[best], shown[best], *shown]

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from freeal.corrections import corrections_file
-from freeal.errors import CorruptModelError, InputError, Where
+from freeal.errors import ConfigError, CorruptModelError, InputError, Where
 from freeal.files import atomic_write
 from freeal.loop.annotation_columns import annotations_of, columns_of
 from freeal.loop.round_state import RoundState
@@ -59,6 +59,12 @@ class Earlier:
     def labels(self) -> tuple[str | None, ...]:
         """The final label of each text."""
         return tuple(one.label for one in self.decisions)
+
+    def refuse_several_labels(self, what: str, hint: str) -> None:
+        """Raises `ConfigError` where a text may have several labels and `what` is made for one alone."""
+        if self.spec.kind == "multi":
+            problem = f"{what} is for texts of one label; this model's may have several (kind: multi)"
+            raise ConfigError(problem, where=Where(file=self.folder), hint=hint)
 
 
 def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answerer]) -> None:

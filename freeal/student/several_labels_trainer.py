@@ -38,6 +38,8 @@ class _Head:
 class SeveralLabelsTrainer(FrozenTrainer):
     """Fits as many heads as there are labels; features are computed once per text and kept between rounds."""
 
+    gives_several_labels = True
+
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy memberships. Raises `TrainingError` when nothing is known of any text."""
         said = checked(data.label_ids, texts=len(data.texts), labels=len(labels))
