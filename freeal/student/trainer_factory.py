@@ -12,7 +12,7 @@ from freeal.student.protocols import Trainer
 from freeal.types import Kind
 
 if TYPE_CHECKING:
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
 FROZEN_FROM_TEXTS = 20_000
 """On a CPU, two epochs over this many texts take half an hour per round at 25 texts a second (two cores, bf16, 22 M
@@ -40,7 +40,7 @@ def make_trainer(
     `ModelFolderError` for a folder that cannot be gone on from.
     """
     from freeal.compute import device
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
