@@ -16,7 +16,7 @@ from daemon.processes.message_protocol import Failure, Result
 from freeal.job.choose_implementations import resolve_annotators
 from freeal.spec.job_spec import Spec
 
-SURVEY = "daemon.processes.estimate_job"
+SURVEY = "daemon.processes.entry_points.estimate_job"
 
 
 async def survey(

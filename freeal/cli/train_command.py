@@ -24,7 +24,7 @@ from freeal.settings import LoopSettings, Provider
 from freeal.types import LabelUse
 
 if TYPE_CHECKING:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec.job_spec import Spec
 
 _FLAGS = {
@@ -133,7 +133,7 @@ def _add_models(train: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job.training_job import train
+    from freeal.job.run_training_job import train
 
     places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
     job = _job(arguments, places.results)
@@ -151,7 +151,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
     answers = work_folder.answers_path()
     spec = _spec(arguments)

@@ -22,7 +22,7 @@ UNITS = {
         "daemon.jobs.schedule",
         "daemon.limits.",
         "daemon.outbox.model_shelf",
-        "daemon.outbox.archive_inputs",
+        "daemon.outbox.move_to_done_or_failed",
     ),
     "a prediction": ("daemon.predictions.", "daemon.outbox.publish_prediction"),
     "a correction": ("daemon.jobs.correction_request",),
