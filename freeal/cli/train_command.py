@@ -189,7 +189,7 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.choose_implementations import resolve_annotators
+    from freeal.job.resolve_provider import resolve_annotators
 
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)

@@ -25,8 +25,9 @@ from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
 from freeal.job import stage_durations
-from freeal.job.choose_implementations import foreseen_annotators, open_chat_model
+from freeal.job.choose_implementations import open_chat_model
 from freeal.job.new_version import label_change_job
+from freeal.job.resolve_provider import foreseen_annotators
 from freeal.job.run_loop import run_loop
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel
@@ -46,16 +47,12 @@ from freeal.types import Demonstration, Prompt
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
-
 REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
-
 MACHINES = Span(0.5, 2.5)
 """How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
-
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
-
 PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 
 _SAMPLED_TEXTS = 200

@@ -15,10 +15,10 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup, pilot_job, prepare_pool, write_output_folder
-from freeal.job.choose_implementations import resolve_annotators, resolve_provider
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.remaining_time import RemainingTime
+from freeal.job.resolve_provider import resolve_annotators, resolve_provider
 from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import run_loop
