@@ -23,7 +23,7 @@ from typing import Any
 import place
 
 STAGES = {
-    "reading, checks": [("freeal.job.job_setup", "read")],
+    "reading, checks": [("freeal.job.prepare_pool", "read")],
     "loading models": [
         ("freeal.llm.local.local_model", "locate"),
         ("freeal.llm.local.local_model", "_read"),

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
 Clock = Callable[[], float]
 
 
