@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from freeal.annotation.form_choice import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.events import Emit, Notice, Progress, ignore
@@ -26,8 +27,8 @@ from freeal.job.training_settings import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
-from freeal.loop.freeal_loop import LoopResult
 from freeal.loop.known_labels import Known
+from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
@@ -207,8 +208,14 @@ async def _ask_and_train(
                 emit=emit,
                 turn=resources.turn,
             )
-        answerers = tuple(Answerer(one.provider, one.model, one.style) for one in models)
+        answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
         return _Asked(result, rounds, answerers, annotators[0].ledger)
+
+
+def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
+    if model.style != "completion" or asked_as is None:
+        return Answerer(model.provider, model.model, model.style)
+    return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
 
 
 def _finished(

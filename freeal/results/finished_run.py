@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from freeal.annotation.prompts import label_prompt
+from freeal.annotation.form_choice import Tried
+from freeal.annotation.prompts import in_full, label_prompt
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.evaluation.metrics import Evaluation, final_metrics
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
@@ -39,6 +41,10 @@ class Answerer:
     provider: str
     model: str
     style: PromptStyle
+    form: str | None = None
+    """In which form it was asked (llm.form), where it scores labels."""
+    forms_tried: tuple[Tried, ...] = ()
+    """What that was chosen from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +120,7 @@ class FinishedRun:
             "rows": len(self.table.rows),
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
-            "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
             **self._annotators(),
             "student": self.student,
             "rounds": [state.metrics for state in self.result.rounds],
@@ -147,6 +153,7 @@ class FinishedRun:
             entry = {
                 "provider": one.provider,
                 "model": one.model,
+                **_asked_as(one),
                 "asked": sum(part["asked"] for part in own),
                 "answered": sum(note.label is not None and Status.CORRECTED not in note.statuses for note in notes),
                 "usd": round(sum(part["usd"] for part in own), 6),
@@ -199,5 +206,13 @@ class FinishedRun:
         return {"input": dict(self.earlier_input), "corrections": read}
 
     def _first_prompt(self) -> str:
-        prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)
-        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
+        form = PLAIN if self.llm.form is None else QuestionForm(self.llm.form)
+        return in_full(label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style, form=form))
+
+
+def _asked_as(one: Answerer) -> dict[str, Any]:
+    """The form of a model that scores labels, and what it was chosen from; nothing for others."""
+    if one.form is None:
+        return {}
+    tried = [dataclasses.asdict(form) for form in one.forms_tried]
+    return {"form": one.form} | ({"forms_tried": tried} if tried else {})

@@ -69,7 +69,7 @@ def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answe
     content = {
         "format": FORMAT,
         "texts_sha256": _fingerprint(pool.texts),
-        "llm": dataclasses.asdict(answerers[0]),
+        "llm": _answerer(answerers[0]),
         "language_models": len(answerers),
         "held_out": sorted(pool.held_out),
         "demonstrations": [dataclasses.asdict(demo) for demo in state.representatives],
@@ -197,6 +197,11 @@ def _decision(cells: dict[str, str]) -> Decision:
         clean=float(cells["freeal_clean"]),
         round=int(cells["freeal_round"]),
     )
+
+
+def _answerer(one: Answerer) -> dict[str, str]:
+    told = {"provider": one.provider, "model": one.model, "style": one.style}
+    return told if one.form is None else told | {"form": one.form}
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

@@ -113,6 +113,7 @@ async def apply(
         confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
         taught=taught,
         open_texts=frozenset(again),
+        form=earlier.llm.form,
     )
     given = Given(
         table=earlier.table, pool=pool, warnings=earlier.warnings, known=known, said=earlier.said, earlier=earlier

@@ -134,6 +134,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         demonstrations=before.demonstrations,
         confirmed=taught | corrections_file.by_index(said, pool, names),
         taught=taught,
+        form=before.llm.form,
     )
     return Given(
         table=checked.table,
