@@ -33,7 +33,7 @@ def make_trainer(
     from.
     """
     from freeal.compute import device
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
