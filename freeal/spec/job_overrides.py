@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
-from freeal.spec import annotator_list
+from freeal.spec import annotator_list, student_list
 from freeal.spec.validation_messages import ONE, SEVERAL
 
 
@@ -38,7 +38,7 @@ OneOrSeveral = Annotated[
 class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
-    model: str | None = None
+    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked)] = None
     mode: StudentMode | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None
