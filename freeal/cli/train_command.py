@@ -24,7 +24,7 @@ from freeal.settings import LoopSettings, Provider
 from freeal.types import LabelUse
 
 if TYPE_CHECKING:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec.job_spec import Spec
 
 _FLAGS = {
@@ -137,7 +137,7 @@ def _add_models(train: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job.training_job import train
+    from freeal.job.run_training_job import train
 
     places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
     job = _job(arguments, places.results)
@@ -155,7 +155,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
     answers = work_folder.answers_path()
     spec = _spec(arguments)
@@ -193,7 +193,7 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.choose_implementations import resolve_annotators
+    from freeal.job.resolve_provider import resolve_annotators
 
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)

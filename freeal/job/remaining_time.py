@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from freeal.events import BatchProgress, Emit, Event, Progress, RoundFinished
-from freeal.job.expected_duration import LATER_ROUND_SHARE, Part
+from freeal.job.stage_durations import LATER_ROUND_SHARE, Part
 
 LEAST_SECONDS = 1.0
 """Less of a stage than this says nothing about its pace."""

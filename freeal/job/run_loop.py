@@ -8,7 +8,7 @@ from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.loop.freeal_loop import Loop, LoopResult
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.round_store import RoundStore

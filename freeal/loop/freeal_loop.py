@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.aggregation import answer_ensemble, label_choice
+from freeal.aggregation import label_choice, several_annotators
 from freeal.aggregation.label_posterior import Evidence
 from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
 from freeal.annotation.annotator import Annotator
@@ -29,7 +29,7 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
-from freeal.loop.opinions import Opinions, opinions
+from freeal.loop.merge_annotations import Opinions, opinions
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
@@ -141,7 +141,7 @@ class Loop:
             answers += _of_annotator(place, found)
             cost.charge(place, asked=len(found))
         said = self._opinions(previous, answers)
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         earlier = previous.annotations if previous else self.known.annotations
         changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
@@ -194,7 +194,7 @@ class Loop:
         answers += await ask(left) if not questions.annotator.budget_reached else []
         cost.charge(place, asked=len(answers))
         said = self._opinions(previous, answers)
-        changed = changed_labels(previous.annotations, answer_ensemble.believed(said))
+        changed = changed_labels(previous.annotations, several_annotators.believed(said))
         return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
 
     async def _trained(
@@ -207,7 +207,7 @@ class Loop:
         cost: RoundCost,
         changed: int,
     ) -> RoundState:
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(

@@ -16,7 +16,7 @@ import numpy as np
 
 from freeal.evaluation import confidence_intervals
 from freeal.preflight import preflight_check
-from freeal.report import certified_section, first_screen
+from freeal.report import certified_section, key_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
@@ -119,7 +119,7 @@ def _labels(run: FinishedRun) -> str:
 
 
 def _annotated_by(run: FinishedRun) -> str:
-    said = [f"`{_code(one.model)}`, {first_screen.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
+    said = [f"`{_code(one.model)}`, {key_facts.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
     if len(said) == 1:
         return said[0]
     how = "each about every text" if run.spec.llm_use == "side_by_side" else "each about what was left open before it"
@@ -190,7 +190,7 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
 
 def _weak(run: FinishedRun, rows: Rows) -> str:
     few = preflight_check.too_few_texts(len(run.pool), labels=len(rows.labels))
-    found = [*([few] if few else []), *run.outcome_warnings, *first_screen.weak_classes(rows)]
+    found = [*([few] if few else []), *run.outcome_warnings, *key_facts.weak_classes(rows)]
     weak = found or ["none stands out"]
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from freeal.compute import device, device_errors
-from freeal.compute.device_errors import Room
+from freeal.compute.batch_halving import Room
 from freeal.compute.listener import OnStep, unwatched
 from freeal.errors import ModelFolderError
 from freeal.selection import clean_split

@@ -43,7 +43,7 @@ def make_trainer(
 
         return TfidfTrainer()
     from freeal.compute import device
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)

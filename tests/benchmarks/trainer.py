@@ -142,7 +142,7 @@ def in_short(found: Found) -> str:
             theirs = found.get((data, error, TRAINER), [])
             if which != way or not ours or len(ours) != len(theirs):
                 continue
-            gap = 100 * float(np.mean(ours) - np.mean(theirs))
+            gap = round(100 * float(np.mean(ours) - np.mean(theirs)), 2)
             gaps["many" if error >= MANY_ERRORS else "few"].append(gap)
             if gap < (LEAST_ABOVE if error >= MANY_ERRORS else -MOST_BELOW):
                 missed.append(f"{data}, {error} % wrong: {gap:+.1f}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freeal.executors.protocols import ShardFunction
 from freeal.executors.shard_folder import ROW_ID, arrow
+from freeal.executors.shard_task import ShardFunction
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.published_model import identity_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.pool.text_pool import Pool
 from freeal.spec.job_spec import Spec
 
