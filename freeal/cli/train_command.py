@@ -113,7 +113,11 @@ def _add_task(train: argparse.ArgumentParser) -> None:
 
 def _add_models(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--model-name", default="auto", metavar="MODEL", help="the student: auto, minilm, a Hugging Face id or a folder"
+        "--model-name",
+        default="auto",
+        metavar="MODEL",
+        help="the student: auto, minilm, tfidf, a Hugging Face id or a folder; several with commas, or compare: the "
+        "one that foretells the first labels best",
     )
     train.add_argument(
         "--provider",
@@ -205,6 +209,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
     from freeal.spec import examples_file, validation_messages
     from freeal.spec.job_spec import Spec
     from freeal.spec.model_name import plain_name
+    from freeal.spec.student_list import one_or_several
 
     content = {
         "name": plain_name(arguments.input_csv.name),
@@ -217,7 +222,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
         "iterations": arguments.iterations,
         "budget_usd": arguments.budget_usd,
         "llm": {"provider": arguments.provider, "model": arguments.llm_model},
-        "student": {"model": arguments.model_name, "seed": arguments.seed},
+        "student": {"model": one_or_several(arguments.model_name), "seed": arguments.seed},
     }
     try:
         return Spec.model_validate(content)
@@ -229,7 +234,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
 def _flag(key_path: tuple[str | int, ...], arguments: argparse.Namespace) -> Where:
     if key_path[0] == "examples" and len(key_path) > 1:
         return Where(file=arguments.examples, key=f"entry {int(key_path[1]) + 1}")
-    key = ".".join(str(part) for part in key_path)
+    key = ".".join(part for part in key_path if isinstance(part, str))
     return Where(key=_FLAGS.get(key) or "--" + str(key_path[0]).replace("_", "-"))
 
 

@@ -278,10 +278,10 @@ def _price_source(llm: LlmSettings, model: ChatModel) -> str:
 
 def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
     """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
-    one = stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
-    plain = int(job.loop.compare_plain)
-    rounds = Span(1 + plain, job.loop.iterations + plain)
-    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS
+    one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
+    rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
+    comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
+    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
     return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
 
 

@@ -29,7 +29,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.pool.text_pool import Pool
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 from freeal.types import Annotation, Task
 
 
@@ -59,6 +59,12 @@ def trainer_for(
     except ModelFolderError as error:
         emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
         return opened()
+
+
+def settled(settings: StudentSettings, trainer: Trainer) -> StudentSettings:
+    """The same settings with the student that `trainer` has chosen, where it had to choose."""
+    chosen = trainer.chosen_name if isinstance(trainer, ComparesStudents) else None
+    return settings if chosen is None else settings.model_copy(update={"model": chosen})
 
 
 async def plain_accuracy(
@@ -144,8 +150,9 @@ def foresee(
         zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
-        training=stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu),
+        training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
         trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )
     computes = frozenset({"training"} if first.writes else {"training", "selecting", "annotating"})

@@ -34,7 +34,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings
 from freeal.student.encoder import text_truncation
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,7 +134,13 @@ async def carry_out(
     if job.loop.compare_plain:
         first = result.rounds[0].annotations
         plain_accuracy = await job_setup.plain_accuracy(
-            pool, first, job.student, task=job.spec.task, most_at_once=job.most_at_once, emit=emit, turn=turn
+            pool,
+            first,
+            job_setup.settled(job.student, trainer),
+            task=job.spec.task,
+            most_at_once=job.most_at_once,
+            emit=emit,
+            turn=turn,
         )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = asked.rounds.model_folder(result.best.round)
@@ -144,6 +150,7 @@ async def carry_out(
         result,
         answerers=(llm,) if llm else asked.answerers,
         student=dict(trainer.description),
+        student_comparison=trainer.comparison if isinstance(trainer, ComparesStudents) else None,
         ledger=asked.ledger,
         started=started,
         plain_accuracy=plain_accuracy,
@@ -187,6 +194,8 @@ async def _ask_and_train(
         ]
         emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
+        if isinstance(trainer, ComparesStudents):
+            trainer.remember_in(rounds.folder)
         with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
             job_setup.foresee(
                 emit,
@@ -225,6 +234,7 @@ def _finished(
     *,
     answerers: tuple[Answerer, ...],
     student: dict[str, str],
+    student_comparison: dict[str, Any] | None,
     ledger: Ledger,
     started: str,
     plain_accuracy: float | None,
@@ -241,6 +251,7 @@ def _finished(
         pool=given.pool,
         answerers=answerers,
         student=student,
+        student_comparison=student_comparison,
         ledger=ledger,
         result=result,
         decisions=decisions,

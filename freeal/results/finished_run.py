@@ -56,7 +56,7 @@ class FinishedRun:
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
     corrections of them. `page` is where the model is on a live page, `label_changes` says what
-    became of the labels of the version before."""
+    became of the labels of the version before, `student_comparison` how students did that were chosen from."""
 
     job_id: str
     csv: Path
@@ -78,6 +78,7 @@ class FinishedRun:
     earlier_input: Mapping[str, Any] | None = None
     page: str | None = None
     label_changes: Mapping[str, Any] | None = None
+    student_comparison: Mapping[str, Any] | None = None
 
     @property
     def llm(self) -> Answerer:
@@ -111,6 +112,7 @@ class FinishedRun:
         used = self.ledger.usage
         corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
         changes = {} if self.label_changes is None else {"label_changes": dict(self.label_changes)}
+        compared = {} if self.student_comparison is None else {"student_comparison": dict(self.student_comparison)}
         return {
             **corrections,
             **changes,
@@ -123,6 +125,7 @@ class FinishedRun:
             "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
             **self._annotators(),
             "student": self.student,
+            **compared,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
             "final": final_metrics(self.decisions, self.pool, self.spec.task.names, kind=self.spec.kind)

@@ -28,7 +28,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
-from freeal.results import previous_version
+from freeal.results import previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
@@ -68,7 +68,12 @@ class CorrectionJob(BaseModel):
         own = self.model_dump(exclude={"version"})
         job = TrainingJob(**own, spec=spec, previous_model=self.version / "model").effective()
         rounds = max(LEAST_ROUNDS_TO_ASK, job.loop.iterations) if job.loop.ask_after_corrections else 1
-        return job.model_copy(update={"loop": job.loop.model_copy(update={"iterations": rounds})})
+        return job.model_copy(
+            update={
+                "loop": job.loop.model_copy(update={"iterations": rounds}),
+                "student": student_of_version.settled(job.student, self.version),
+            }
+        )
 
 
 async def correct(
