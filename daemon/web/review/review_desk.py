@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import json
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -143,20 +144,22 @@ class ReviewDesk:
             raise NotReadyError("The blind sheet is being read")
         return [SheetLine(**line) for line in found["lines"]]
 
-    async def questions(self, edition: Edition, *, ask: bool) -> list[dict[str, Any]] | None:
-        """The boundary questions of a version; None where nobody asked for them yet and `ask` is not set."""
+    async def questions(self, edition: Edition, *, ask: bool, proposals: dict[str, Any]) -> dict[str, Any] | None:
+        """The boundary questions of a version (`pairs`, `proposed_by`) and what proposals for them would cost
+        (`forecast`), by what a child is told of `proposals`; None where nobody asked for them yet and `ask` is not set.
+        """
         mark = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
         if mark is None and not ask:
             return None
-        request = {"task": "questions", "version": os.fspath(edition.folder)}
-        found = await self.errands.result(f"questions {edition.version} {mark}", request)
+        request = {"task": "questions", "version": os.fspath(edition.folder), "proposals": proposals}
+        told = hashlib.sha256(json.dumps(proposals, sort_keys=True).encode()).hexdigest()
+        found = await self.errands.result(f"questions {edition.version} {told} {mark}", request)
         if found is None:
             raise NotReadyError("The model looks for the labels that compete most")
         if mark is None:
             written = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
-            self.errands.remember(f"questions {edition.version} {written}", found)
-        pairs: list[dict[str, Any]] = found["pairs"]
-        return pairs
+            self.errands.remember(f"questions {edition.version} {told} {written}", found)
+        return found
 
     def scratch(self, name: str) -> Path:
         """A file of ours that is only on its way somewhere."""
