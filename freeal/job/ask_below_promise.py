@@ -51,7 +51,9 @@ class BelowPromise:
         api_key: str | None = None,
         environ: Mapping[str, str] = os.environ,
         chat_model: ChatModel | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._told, self._version, self._task, self._shown = told, version, spec.task, shown
         self._settings = spec.llm_settings(told.llm).model_copy(update={"budget_usd": told.llm.budget_usd})
         self._emit, self._api_key, self._environ, self._chat_model = emit, api_key, environ, chat_model
@@ -59,7 +61,7 @@ class BelowPromise:
         self._opened = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
         self._annotator: Annotator | None = None
-        self._ledger: Ledger | None = None
+        self._by = ""
         self._answers: dict[str, Opinion] = {}
         self._to_keep: list[AskedText] = []
         self._gave_up = ""
@@ -98,7 +100,7 @@ class BelowPromise:
     def ask(self, rows: Sequence[AskedRow], go_on: Callable[[], bool]) -> list[Opinion] | None:
         """What it says of each row; None where `go_on` said no before all were asked: the same rows again go on."""
         missing = [row for row in rows if row.text not in self._answers]
-        size = AT_ONCE * self._settings.concurrency
+        size = self._at_once * self._settings.concurrency
         for part in (missing[start : start + size] for start in range(0, len(missing), size)):
             if not go_on():
                 return None
@@ -111,18 +113,21 @@ class BelowPromise:
         ]
         return found
 
-    def done(self) -> None:
-        """They are written: keep what was said of them for the next version."""
+    def keep(self) -> None:
+        """What was said last goes beside the version, for the next one."""
         asked_texts.add(self._version, self._to_keep)
         self._to_keep = []
         self._answers.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Who was asked and what that cost, over all runs of the prediction."""
-        if self._ledger is None or self._chat_model is None:
+        """Who was asked and what that cost, over all runs of the prediction; empty where nobody was."""
+        if not self._told.answers.exists():
             return {}
-        by = f"{self._chat_model.provider}/{self._chat_model.model}"
-        return {"asked_of": by, "asked_usd": round(self._ledger.usd, 6), "asked_calls": self._ledger.usage.calls}
+        with contextlib.closing(SqliteStore(self._told.answers, job=self._told.payer)) as store:
+            bill = store.billed()
+        if not bill.usage.calls and not self._by:
+            return {}
+        return {"asked_of": self._by, "asked_usd": round(bill.usd, 6), "asked_calls": bill.usage.calls}
 
     def close(self) -> None:
         """Let go of model and store."""
@@ -160,8 +165,9 @@ class BelowPromise:
             store = SqliteStore(self._told.answers, job=self._told.payer, asked_of=f"{model.provider}/{model.model}")
             self._opened.callback(store.close)
             price = price_of(model.provider, model.model, self._settings.prices)
-            self._ledger = Ledger(price, self._settings.budget_usd, model=model.model, spent=store.begin())
-            self._annotator = Annotator(model, store, self._ledger, self._heard, self._settings.calibration)
+            ledger = Ledger(price, self._settings.budget_usd, model=model.model, spent=store.begin())
+            self._by = f"{model.provider}/{model.model}"
+            self._annotator = Annotator(model, store, ledger, self._heard, self._settings.calibration)
             self._portal = portal
         return self._annotator, self._portal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ from freeal.prediction.promised_labels import (
     Opinion,
     PromisedLabels,
     SecondOpinion,
-    rows_below,
+    ask_below,
 )
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
@@ -125,20 +126,13 @@ class PredictionRun:
         if (opinions := self._asked(window, scores)) is None:
             return True
         self._pending = None
-        profile = self._classifier.profile
+        profile, total = self._classifier.profile, self.progress.total
         longest = None if profile is None else profile.longest
-        self._tally.add(
-            window,
-            scores,
-            longest=longest,
-            total_rows=self.progress.total,
-            promised=self._promised,
-            opinions=opinions,
-        )
+        self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
-        self._part.append(self._rendered(window, scores, opinions), self._state())
         if self._ask is not None:
-            self._ask.done()
+            self._ask.keep()  # first: what a kill lets it keep twice counts once
+        self._part.append(self._rendered(window, scores, opinions), self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
 
@@ -151,12 +145,10 @@ class PredictionRun:
         """By place; None where asking is to stop before all was asked."""
         if self._ask is None or self._promised is None or self._reader is None or not window.texts:
             return {}
-        columns = list(zip(self._columns, self._positions(self._reader), strict=True))
         kept = self._promised.keeps(scores.chosen, scores.confidence)
         said = [self._classifier.student.labels[int(one)] for one in scores.chosen]
-        rows = rows_below(window, kept, columns, said=said)
-        answers = self._ask.ask(list(rows.values()), self._go_on)
-        return None if answers is None else dict(zip(rows, answers, strict=True))
+        columns = zip(self._columns, self._positions(self._reader), strict=True)
+        return ask_below(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
 
     def ask_while(self, go_on: Callable[[], bool]) -> None:
         """Where `go_on` says no, a `step` that asks comes back without having written; the next one goes on."""
@@ -274,11 +266,9 @@ class PredictionRun:
 
     def _rendered(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion]) -> str:
         labels, places = self._classifier.student.labels, window.places.tolist()
-        said = None if self._ask is None else opinions
-        return self._lines(
-            [*row, *row_cells(scores, place, labels, promised=self._promised, opinions=said)]
-            for row, place in zip(window.rows, places, strict=True)
-        )
+        told = None if self._ask is None else opinions
+        ours = functools.partial(row_cells, scores, labels=labels, promised=self._promised, opinions=told)
+        return self._lines([*row, *ours(place)] for row, place in zip(window.rows, places, strict=True))
 
     def _lines(self, rows: Any) -> str:
         assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open

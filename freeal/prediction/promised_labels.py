@@ -49,8 +49,8 @@ class SecondOpinion(Protocol):
     def ask(self, rows: Sequence[AskedRow], go_on: Callable[[], bool]) -> list[Opinion] | None:
         """An opinion for each row, in order; None where `go_on` said no first: the same rows again go on."""
 
-    def done(self) -> None:
-        """What was said last is in the output."""
+    def keep(self) -> None:
+        """What was said last is about to be written: keep what comes of it; may be told twice."""
 
     def summary(self) -> dict[str, Any]:
         """Who was asked and what it cost, for the summary of the table."""
@@ -84,13 +84,21 @@ class PromisedLabels:
         return np.asarray(confidence >= np.array(self.thresholds)[chosen_ids])
 
 
-def rows_below(
-    window: Window, kept: np.ndarray, columns: Sequence[tuple[str, int]], *, said: Sequence[str]
-) -> dict[int, AskedRow]:
-    """The texts of a window that are not `kept`, bool [texts], by place; `columns` are name and position of the text
-    columns, `said` is the student's label of each text."""
+def ask_below(
+    second: SecondOpinion,
+    window: Window,
+    kept: np.ndarray,
+    columns: Sequence[tuple[str, int]],
+    *,
+    said: Sequence[str],
+    go_on: Callable[[], bool],
+) -> dict[int, Opinion] | None:
+    """What `second` says of the texts of a window that are not `kept`, bool [texts], by place; None where `go_on` said
+    no first. `columns` are name and position of the text columns, `said` is the student's label of each text."""
     first = dict(zip(window.places.tolist()[::-1], window.rows[::-1], strict=True))
-    return {
+    rows = {
         place: AskedRow(window.texts[place], {name: first[place][at] for name, at in columns}, said[place])
         for place in np.flatnonzero(~kept).tolist()
     }
+    opinions = second.ask(list(rows.values()), go_on)
+    return None if opinions is None else dict(zip(rows, opinions, strict=True))
