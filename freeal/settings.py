@@ -270,6 +270,11 @@ class PredictSettings(Section):
     ray_from_rows: PositiveInt = Field(
         200_000, description="with engine auto and a ray.address: rows from which ray is used"
     )
+    ask_below_promise_usd: NonNegativeFloat | None = Field(
+        None,
+        description="US dollars at most, for each table, for asking the language model about rows that a model's "
+        "promise leaves without a label; 0 = only one that costs nothing; null = none is asked",
+    )
 
 
 class RaySettings(Section):

@@ -99,7 +99,7 @@ class Prompt:
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
     `open_labels`: the answer may name further labels that could be right as well; `ranked`: it gives a probability for
-    each that could.
+    each that could. `rules`: the free text is rules that tell two labels apart.
     """
 
     system: str
@@ -108,6 +108,7 @@ class Prompt:
     labels: tuple[str, ...]
     open_labels: bool = False
     ranked: bool = False
+    rules: bool = False
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""

@@ -123,6 +123,15 @@ def annotations_alone(folder: Path) -> tuple[Annotation, ...]:
     return _annotations(_json(folder / FILE_NAME))
 
 
+def demonstrations_alone(folder: Path) -> tuple[Demonstration, ...]:
+    """Those that the version's student chose. Raises `CorruptModelError`."""
+    path = folder / FILE_NAME
+    try:
+        return tuple(Demonstration(**item) for item in _json(path)["demonstrations"])
+    except (KeyError, TypeError) as cause:
+        raise CorruptModelError(f"holds no demonstrations: {cause!r}", where=Where(file=path)) from cause
+
+
 def record(folder: Path) -> dict[str, Any]:
     """run.json of a version: how it was made. Raises `CorruptModelError`."""
     return _json(folder / "run.json")

@@ -20,7 +20,7 @@ from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
 from freeal.job.training_job import TrainingJob
@@ -95,7 +95,7 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = previous_version.read(job.version)
+    before = asked_rows.joined(previous_version.read(job.version), emit=emit)
     training = job.training(before.spec)
     given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
