@@ -65,6 +65,7 @@ class RoundTraining:
             confirmed=self.known.mask(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=None if isinstance(evidence, SeveralLabelsEvidence) else evidence.targets,
+            weigh_of=None if isinstance(evidence, SeveralLabelsEvidence) else lambda rows: evidence.part(rows).targets,
             weigh_each=evidence.weigh_each if isinstance(evidence, SeveralLabelsEvidence) else None,
         )
         return await questions.on_device(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from freeal.files import atomic_write
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Row, Table, free_name, write_rows
 from freeal.text import joined_labels
@@ -180,7 +179,7 @@ def _write_memberships(path: Path, left: Sequence[str], right: Sequence[str], la
     rows: list[Row] = []
     for label in labels:
         cells = Counter((label in one, label in other) for one, other in pairs)
-        rows.append([label, *(str(cells[cell]) for cell in itertools.product((True, False), repeat=2))])
+        rows.append([label, *(str(cells[in_one, in_other]) for in_one in (True, False) for in_other in (True, False))])
     with atomic_write.writing(path) as stream:
         header = ["", "both", f"only {names[0]}", f"only {names[1]}", "neither"]
         write_rows(stream, header, rows, delimiter=",")
