@@ -74,7 +74,7 @@ class Place:
             "output": self.folder / name,
             "work": self.folder / f"{name}-work",
             "answers": self.folder / "answers.sqlite",
-            "cache": self.folder,
+            "cache": ROOT / ".bench" / "cache",
             "key_folder": self.folder,
         }
 

@@ -283,7 +283,7 @@ def test_proposals_are_asked_for_after_their_cost_was_shown_and_taken_with_a_key
         page = visitor.get(base).text
         assert ("Let openai/m propose answers" in page, "at most" in page, []) == (True, True, server.requests)
         page = _follow(visitor, visitor.post(base + "/propose"))
-        for said in ("Proposed by openai/m", "is rule 1", 'data-key="2"', "Or in your own words"):
+        for said in ("Proposed by openai/m", "is rule 1", 'data-key="2"', "Or in your own words:"):
             assert said in page, said
         purse = Purse(reviewed.stage.journal, reviewed.stage.clock)
         assert (1, True, {}) == (len(server.requests), 0.0 < purse.spent_today_usd() < 0.05, purse.reserved())
