@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from freeal.errors import CorruptModelError, Where
-from freeal.job.choose_implementations import resolve_annotators
+from freeal.job.resolve_provider import resolve_annotators
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 

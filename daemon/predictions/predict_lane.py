@@ -40,7 +40,7 @@ from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
 
-MODULE = "daemon.processes.predict_worker"
+MODULE = "daemon.processes.entry_points.predict_worker"
 IDLE_SECONDS = 300.0
 """How long the process stays warm without work."""
 SLICE_SECONDS = 15.0

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from freeal.annotation.prompt_injection import harmless, one_line
+from freeal.annotation.question_form import MEANINGS, PLAIN, QuestionForm
 from freeal.types import Demonstration, Label, Prompt, PromptStyle, Task
 
 _SYSTEM = (
@@ -55,6 +56,7 @@ def label_prompt(
     shortlist: Sequence[str] | None = None,
     open_labels: bool = False,
     ranked: bool = False,
+    form: QuestionForm = PLAIN,
 ) -> Prompt:
     """Ask for the label of `text`; `shared` demonstrations are common to many rows, `own` ones chosen for this row.
 
@@ -62,15 +64,11 @@ def label_prompt(
     stand in the row's part, and none in the shared one. A chat prompt still takes any label of the task, so that one
     schema serves all rows; a completion prompt takes those of the shortlist only. A shortlist of all labels is none.
     Raises ValueError for an empty one, a name that is no label, or one that stands twice. With `open_labels` a chat
-    prompt asks for every label that could be right, with `ranked` for the probability of each."""
+    prompt asks for every label that could be right, with `ranked` for the probability of each. `form` is that of a
+    completion prompt."""
     nearest = _named(task, shortlist)
     if style == "completion":
-        head = f"{task.description}\n\n" + ("" if nearest else _meanings(task.labels))
-        head += "".join(_completion_pair(demo) for demo in shared)
-        body = _meanings(nearest) + "".join(_completion_pair(demo) for demo in own)
-        body += f"Input: {one_line(text)}\nOutput:"
-        labels = tuple(label.name for label in nearest or task.labels)
-        return Prompt(system="", shared=head, specific=body, labels=labels)
+        return _completion(task, text, form, shared=shared, own=own, nearest=nearest)
     head = f"Task: {task.description}\n\nLabels:\n{_label_list(_bare(task.labels) if nearest else task.labels)}\n"
     head += _SHORTLIST_NOTE if nearest else ""
     if task.kind == "ordinal":
@@ -80,6 +78,33 @@ def label_prompt(
     body += "".join(_chat_pair(demo) for demo in own) + f"\n<text>{harmless(text)}</text>\nLabel of this text:"
     system = _SYSTEM + (_OPEN_LABELS if open_labels else "") + (_RANKED if ranked else "")
     return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked)
+
+
+def _completion(
+    task: Task,
+    text: str,
+    form: QuestionForm,
+    *,
+    shared: Sequence[Demonstration],
+    own: Sequence[Demonstration],
+    nearest: Sequence[Label],
+) -> Prompt:
+    # Of a row's own labels the meanings are the row's: they move behind what all rows share.
+    is_explained = MEANINGS in form.paragraphs
+    head = "".join(
+        ("" if nearest else _meanings(task.labels))
+        if paragraph == MEANINGS
+        else form.filled(paragraph, {"description": task.description}) + "\n\n"
+        for paragraph in form.paragraphs
+    )
+
+    def pair(demo: Demonstration) -> str:
+        return form.demonstration(one_line(demo.text), demo.label, task.description)
+
+    head += "".join(map(pair, shared))
+    body = (_meanings(nearest) if is_explained else "") + "".join(map(pair, own))
+    body += form.question(one_line(text), task.description)
+    return Prompt("", head, body, labels=tuple(label.name for label in nearest or task.labels))
 
 
 def writing_prompt(task: Task, label: Label, *, prototypes: Sequence[str], count: int) -> Prompt:
@@ -93,6 +118,11 @@ def writing_prompt(task: Task, label: Label, *, prototypes: Sequence[str], count
         f'"{label.name}". Copy none of the texts above.'
     )
     return Prompt(system=_WRITING_SYSTEM, shared=shared, specific=specific, labels=())
+
+
+def in_full(prompt: Prompt) -> str:
+    """All that a prompt says, for a person to read."""
+    return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
 
 
 def rules_prompt(task: Task, between: tuple[str, str], *, texts: Sequence[tuple[str, str]]) -> Prompt:
@@ -145,8 +175,3 @@ def _meanings(labels: Sequence[Label]) -> str:
     # without one stands there by its name: left out among others, it is chosen too seldom.
     lines = "".join(f"{label.name}: {label.description}".removesuffix(": ") + "\n" for label in labels)
     return f"{lines}\n" if lines else ""
-
-
-def _completion_pair(demo: Demonstration) -> str:
-    # Measured on four data sets, with and without demonstrations: better on average than Text/Label or a chat template
-    return f"Input: {one_line(demo.text)}\nOutput: {demo.label}\n\n"

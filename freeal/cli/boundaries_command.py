@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli.correct_command import version_in
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
+from freeal.results.find_version import version_in
 
 if TYPE_CHECKING:
     from freeal.boundaries.boundaries_file import Boundaries
@@ -230,7 +230,7 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.new_version import boundary_job
-    from freeal.results.metrics_summary import read_metrics
+    from freeal.results.metrics_as_text import read_metrics
 
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")

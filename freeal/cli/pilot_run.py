@@ -17,7 +17,7 @@ from freeal.job import work_folder
 from freeal.results import pilot_json_file
 
 if TYPE_CHECKING:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
 SUFFIX = "-pilot"
 
@@ -69,7 +69,7 @@ def run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     """The first rows. Their bill stays open: the rest is paid within the same cap."""
     import anyio
 
-    from freeal.job.training_job import train
+    from freeal.job.run_training_job import train
 
     model = Path(arguments.output_model)
     folder = empty_folder_check.free_folder(folder_of(model), key="--output-model", ours=work_folder.OURS)

@@ -83,9 +83,9 @@ def _positive(text: str) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    from freeal.cli.prediction_progress import shown
     from freeal.files.output_file import output_file
     from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
-    from freeal.prediction.progress_bar import shown
     from freeal.prediction.run_by_engine import open_run
 
     output = output_file(arguments.output_csv, key="--output-csv", inputs=[arguments.input_csv])

@@ -24,7 +24,7 @@ from freeal.settings import LoopSettings, Provider
 from freeal.types import LabelUse
 
 if TYPE_CHECKING:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec.job_spec import Spec
 
 _FLAGS = {
@@ -114,7 +114,11 @@ def _add_task(train: argparse.ArgumentParser) -> None:
 
 def _add_models(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--model-name", default="auto", metavar="MODEL", help="the student: auto, minilm, a Hugging Face id or a folder"
+        "--model-name",
+        default="auto",
+        metavar="MODEL",
+        help="the student: auto, minilm, tfidf, a Hugging Face id or a folder; several with commas, or compare: the "
+        "one that foretells the first labels best",
     )
     train.add_argument(
         "--provider",
@@ -134,7 +138,7 @@ def _add_models(train: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job.training_job import train
+    from freeal.job.run_training_job import train
 
     if arguments.go and arguments.pilot is not None:
         raise ConfigError("goes on with a pilot that is over", where=Where(key="--go"), hint="leave out --pilot")
@@ -162,7 +166,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
     answers = work_folder.answers_path()
     spec = _spec(arguments)
@@ -200,7 +204,7 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.choose_implementations import resolve_annotators
+    from freeal.job.resolve_provider import resolve_annotators
 
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
@@ -216,6 +220,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
     from freeal.spec import examples_file, validation_messages
     from freeal.spec.job_spec import Spec
     from freeal.spec.model_name import plain_name
+    from freeal.spec.student_list import one_or_several
 
     content = {
         "name": plain_name(arguments.input_csv.name),
@@ -229,7 +234,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
         "budget_usd": arguments.budget_usd,
         "pilot": arguments.pilot,
         "llm": {"provider": arguments.provider, "model": arguments.llm_model},
-        "student": {"model": arguments.model_name, "seed": arguments.seed},
+        "student": {"model": one_or_several(arguments.model_name), "seed": arguments.seed},
     }
     try:
         return Spec.model_validate(content)
@@ -241,7 +246,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
 def _flag(key_path: tuple[str | int, ...], arguments: argparse.Namespace) -> Where:
     if key_path[0] == "examples" and len(key_path) > 1:
         return Where(file=arguments.examples, key=f"entry {int(key_path[1]) + 1}")
-    key = ".".join(str(part) for part in key_path)
+    key = ".".join(part for part in key_path if isinstance(part, str))
     return Where(key=_FLAGS.get(key) or "--" + str(key_path[0]).replace("_", "-"))
 
 

@@ -16,6 +16,7 @@ from freeal.events import Progress
 from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
+from freeal.prediction.output_cells import row_cells
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.promised_labels import (
     SOURCE_COLUMN,
@@ -27,7 +28,7 @@ from freeal.prediction.promised_labels import (
 )
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
-from freeal.prediction.summary_counts import Tally, row_cells
+from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
 from freeal.table import Row, RowReader, TableWriter, find_column, free_name
 from freeal.table.column_names import IMPORT_ID, repeats_header

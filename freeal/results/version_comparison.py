@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from freeal.errors import CorruptModelError, Where
-from freeal.results.metrics_summary import read_metrics
+from freeal.results.metrics_as_text import read_metrics
 
 V = TypeVar("V")
 NOT_SAID = "-"

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from daemon.journal.job_record import RUNNING
 from daemon.limits.provider_of_version import provider_of
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
-from daemon.review.questions_for_a_worker import Errands
+from daemon.review.review_in_child import Errands
 from daemon.web.pages.page_context import Site
 from daemon.web.review.review_desk import Edition
 from freeal.errors import FreealError

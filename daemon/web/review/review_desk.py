@@ -22,7 +22,7 @@ from starlette.routing import Route
 from daemon.host.clock import Clock
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review.questions_for_a_worker import Errands
+from daemon.review.review_in_child import Errands
 from daemon.review.review_log import Person, ReviewLog, Said
 from daemon.review.row_takers import RowTakers
 from daemon.web.pages.page_context import Site

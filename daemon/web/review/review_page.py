@@ -22,7 +22,7 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review import hand_in_files
+from daemon.review import write_correction_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
@@ -33,7 +33,7 @@ from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edi
 from daemon.web.review.rows_page import Rows
 from daemon.web.uploads.place_in_inbox import place
 from freeal.errors import CorruptModelError
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 FORM_BYTES = 20_000
 FEWEST_ROWS, MOST_ROWS, USUAL_ROWS = 40, 200, 100
@@ -160,7 +160,9 @@ class Review:
         def write(path: Path) -> dict[str, float]:
             rows = edition.index.rows([line.number for line in lines])
             filled = [(number, rows[number].cells, said, note) for number, said, note in lines_of(lines, stack.said)]
-            hand_in_files.write_table(path, edition.about.text_columns, filled, column=hand_in_files.CERTIFIED)
+            write_correction_files.write_table(
+                path, edition.about.text_columns, filled, column=write_correction_files.CERTIFIED
+            )
             return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
 
         return await self._hand_in(request, edition, "sheet", write)
@@ -243,7 +245,7 @@ class Review:
 def _certified(version: Path) -> list[tuple[str, str]]:
     """The certified figures of a version, in words; nothing where nobody measured it."""
     try:
-        said = metrics_summary.certified(metrics_summary.read_metrics(version).get("certified"))
+        said = metrics_as_text.certified(metrics_as_text.read_metrics(version).get("certified"))
         return said if any("certified" in what for what, _ in said) else []  # every line may have been "cannot say"
     except (CorruptModelError, KeyError, TypeError):
         return []  # the model's page says what is wrong with its figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from freeal.executors import ray_cluster
-from freeal.executors.protocols import Engine
+from freeal.executors.shard_task import Engine
 from freeal.settings import PredictSettings, RaySettings
 
 
