@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal.annotation.annotator import Annotator
+from freeal.annotation.send_prompts import Asker
 from freeal.boundaries import boundaries_file, rule_proposals
 from freeal.boundaries.boundaries_file import Boundaries
 from freeal.errors import ConfigError, CredentialsError
@@ -133,7 +133,8 @@ async def propose(
         with contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=by)) as store:
             price = price_of(model.provider, model.model, settings.prices)
             ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
-            said = await Annotator(model, store, ledger, emit).write_rules(prompts)
+            asker = Asker(model, store, ledger, emit)
+            said = await rule_proposals.ask(prompts, asker, fingerprint=model.fingerprint)
             bill = store.billed()
     if unanswered := sum(not one for one in said.values()):
         emit(Notice(f"{unanswered:,} of {len(said):,} questions got no proposal that can be used"))
