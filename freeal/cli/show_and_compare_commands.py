@@ -18,7 +18,7 @@ from freeal.cli.print_results import add_json, print_figures, print_json, print_
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import ConfigError, Where
 from freeal.files import model_folders
-from freeal.results.metrics_summary import read_metrics
+from freeal.results.metrics_as_text import read_metrics
 from freeal.results.version_comparison import NOT_SAID, Comparison
 from freeal.row_index.row_search import Move, RowIndex
 from freeal.text.closest_name import nearest
