@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
-from freeal.annotation.reply_parser import Side, read_rules, read_texts
+from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.annotation.verdict import Verdict, annotation_of, judge_stated, verdict_of
@@ -174,14 +174,6 @@ class Annotator:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
         return written
-
-    async def write_rules(self, prompts: Mapping[int, Prompt]) -> dict[int, list[tuple[Side, Side]]]:
-        """What the model proposes to each of these prompts (`prompts.rules_prompt`), by their keys; none where it gave
-        no usable answer, or money did not suffice. Raises as `annotate`, but for `BudgetReachedError`."""
-        keys = {place: request_key(prompt, self._model.fingerprint) for place, prompt in prompts.items()}
-        asked = await self._asker.ask({keys[place]: prompt for place, prompt in prompts.items()}, lambda _: None)
-        replies = {place: asked.replies.get(key) for place, key in keys.items()}
-        return {place: [] if reply is None else read_rules(reply) for place, reply in replies.items()}
 
     def _prompt(
         self,

@@ -105,9 +105,8 @@ class PredictionRun:
     @property
     def progress(self) -> Progress:
         """Rows done, and how many there will be in all: exact where no value has a line break within it."""
-        total = self._extent.rows(rows_read=self._tally.rows, line=self._tally.line)
-        if self._is_read:
-            total = self._tally.rows
+        done = self._tally
+        total = done.rows if self._is_read else self._extent.rows(rows_read=done.rows, line=done.line)
         return Progress("deciding", 0, self._tally.rows, total)
 
     def step(self) -> bool:
