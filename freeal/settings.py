@@ -83,7 +83,7 @@ class LlmSettings(Section):
     form: str = Field(
         "auto",
         description="what a local model is asked: auto = the best of several, found on a sample; plain = Input and "
-        "Output; or a template of your own such as 'Review: {text}\\nSentiment: {label}'",
+        'Output; or a template of your own such as "Review: {text}\\nSentiment: {label}"',
     )
     prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
 

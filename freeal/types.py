@@ -238,9 +238,14 @@ def checked_form(value: str) -> str:
         raise ValueError(f"has {{{unknown[0]}}}: a form is auto, plain, or a template with {known}")
     paragraphs = form.split("\n\n")
     question, _, answer = paragraphs[-1].partition("\n")
-    if [places.count("text"), places.count("label")] != [1, 1] or not answer.endswith(" {label}"):
+    if [places.count("text"), places.count("label")] != [1, 1] or not form.endswith(" {label}"):
         raise ValueError("is auto, plain, or a template with one {text} and, at its very end, a space and {label}")
-    if "{text}" not in question or "\n" in answer or any(not one.strip() for one in paragraphs):
+    if (
+        "{text}" not in question
+        or "{label}" in question
+        or "\n" in answer
+        or any(not one.strip() for one in paragraphs)
+    ):
         raise ValueError("ends with two lines: one with {text}, and right below it one that {label} ends")
     if places.count("meanings") != paragraphs[:-1].count("{meanings}"):
         raise ValueError("has {meanings}, a line for each label, as a paragraph of its own before the text")
