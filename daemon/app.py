@@ -45,7 +45,7 @@ from daemon.terminal.progress_bars import TerminalView
 from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.web_enabled import opened
-from freeal.job.choose_implementations import network_provider, resolve_annotators
+from freeal.job.resolve_provider import network_provider, resolve_annotators
 from freeal.settings import LlmSettings
 
 _log = structlog.get_logger(__name__)
@@ -176,7 +176,7 @@ def build(
         runner=job_runner,
         recovery=Recovery(settings, journal, purse=Purse(journal, time), time=time),
         requests=Requests(journal, intake, endings),
-        lane=PredictLane(settings, journal, time, view, module=programs.predict),
+        lane=PredictLane(settings, journal, time, view, module=programs.predict, key_folder=loaded.base),
         notifier=Notifier(),
         told=JobNotifier(settings),
         view=view,

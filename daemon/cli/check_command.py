@@ -23,7 +23,7 @@ from daemon.processes.message_protocol import Failure, Result
 from daemon.service.service_folders import prepare_folders
 from daemon.web.web_enabled import outlook
 from freeal.errors import ConfigError, FreealError
-from freeal.job.choose_implementations import resolve_provider
+from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.endpoint_url import ADDRESSES
 from freeal.llm.network_route import route_to
 

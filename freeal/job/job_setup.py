@@ -11,6 +11,7 @@ import anyio.from_thread
 
 from freeal.aggregation.several_annotators import Use
 from freeal.annotation.annotator import Annotator
+from freeal.annotation.form_choice import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener
@@ -28,7 +29,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.pool.text_pool import Pool
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 from freeal.types import Annotation, Task
 
 
@@ -58,6 +59,12 @@ def trainer_for(
     except ModelFolderError as error:
         emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
         return opened()
+
+
+def settled(settings: StudentSettings, trainer: Trainer) -> StudentSettings:
+    """The same settings with the student that `trainer` has chosen, where it had to choose."""
+    chosen = trainer.chosen_name if isinstance(trainer, ComparesStudents) else None
+    return settings if chosen is None else settings.model_copy(update={"model": chosen})
 
 
 async def plain_accuracy(
@@ -110,9 +117,9 @@ def annotating(
             )
         )
         yield (
-            Annotator(first, stores[0], ledger, emit, settings.calibration, batches=batches),
+            Annotator(first, stores[0], ledger, emit, settings.calibration, batches=batches, form=settings.form),
             *(
-                Annotator(model, store, ledger.beside(price, model=model.model), emit, one.calibration)
+                Annotator(model, store, ledger.beside(price, model=model.model), emit, one.calibration, form=one.form)
                 for model, store, price, one in zip(models[1:], stores[1:], prices[1:], several[1:], strict=True)
             ),
         )
@@ -135,17 +142,20 @@ def foresee(
     first = annotators[0]
     answers = [_answer_seconds(one, texts, concurrency=llm.concurrency, on_gpu=on_gpu) for one in annotators]
     side_by_side = llm_use == "side_by_side"
+    asked = max(1, round(loop.annotate_share * len(texts)))
     parts = stage_durations.parts(
         loop=loop,
-        asked=max(1, round(loop.annotate_share * len(texts))),
+        asked=asked,
         sets=loop.demonstration_sets or (FREE_SETS if first.free else 1),
         zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
-        training=stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu),
+        training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
+        trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )
-    computes = frozenset({"training"} if first.writes else {"training", "annotating"})
+    computes = frozenset({"training"} if first.writes else {"training", "selecting", "annotating"})
     ahead.expect(parts, texts=len(texts), computes=computes)
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import anyio.to_thread
 
+from freeal.annotation.form_choice import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import job_setup, pilot_job, prepare_pool, write_output_folder
-from freeal.job.choose_implementations import resolve_annotators, resolve_provider
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.remaining_time import RemainingTime
+from freeal.job.resolve_provider import resolve_annotators, resolve_provider
 from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import run_loop
@@ -26,14 +27,14 @@ from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
-from freeal.loop.freeal_loop import LoopResult
 from freeal.loop.known_labels import Known
+from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings
 from freeal.student.encoder import text_truncation
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +134,13 @@ async def carry_out(
     if job.loop.compare_plain:
         first = result.rounds[0].annotations
         plain_accuracy = await job_setup.plain_accuracy(
-            pool, first, job.student, task=job.spec.task, most_at_once=job.most_at_once, emit=emit, turn=turn
+            pool,
+            first,
+            job_setup.settled(job.student, trainer),
+            task=job.spec.task,
+            most_at_once=job.most_at_once,
+            emit=emit,
+            turn=turn,
         )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = asked.rounds.model_folder(result.best.round)
@@ -143,6 +150,7 @@ async def carry_out(
         result,
         answerers=(llm,) if llm else asked.answerers,
         student=dict(trainer.description),
+        student_comparison=trainer.comparison if isinstance(trainer, ComparesStudents) else None,
         ledger=asked.ledger,
         started=started,
         plain_accuracy=plain_accuracy,
@@ -186,6 +194,8 @@ async def _ask_and_train(
         ]
         emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
+        if isinstance(trainer, ComparesStudents):
+            trainer.remember_in(rounds.folder)
         with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
             job_setup.foresee(
                 emit,
@@ -207,8 +217,14 @@ async def _ask_and_train(
                 emit=emit,
                 turn=resources.turn,
             )
-        answerers = tuple(Answerer(one.provider, one.model, one.style) for one in models)
+        answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
         return _Asked(result, rounds, answerers, annotators[0].ledger)
+
+
+def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
+    if model.style != "completion" or asked_as is None:
+        return Answerer(model.provider, model.model, model.style)
+    return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
 
 
 def _finished(
@@ -218,6 +234,7 @@ def _finished(
     *,
     answerers: tuple[Answerer, ...],
     student: dict[str, str],
+    student_comparison: dict[str, Any] | None,
     ledger: Ledger,
     started: str,
     plain_accuracy: float | None,
@@ -234,6 +251,7 @@ def _finished(
         pool=given.pool,
         answerers=answerers,
         student=student,
+        student_comparison=student_comparison,
         ledger=ledger,
         result=result,
         decisions=decisions,

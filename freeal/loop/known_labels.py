@@ -26,6 +26,8 @@ class Known:
     taught: Mapping[int, str] = dataclasses.field(default_factory=dict)
     open_texts: frozenset[int] = frozenset()
     """Texts whose annotation is asked for again in the first round."""
+    form: str | None = None
+    """The form (llm.form) in which the earlier version's language model was asked, where it scores labels."""
 
     @property
     def corrected(self) -> dict[int, str]:

@@ -14,6 +14,11 @@ Opinions = Sequence[Sequence[Annotation]]
 """Of each language model, in their order, one annotation per pool text."""
 
 
+def of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
+    """Answers of the language model at `place`."""
+    return [dataclasses.replace(note, annotator=place) for note in notes]
+
+
 def opinions(
     previous: RoundState | None,
     answers: Sequence[Annotation],

@@ -59,6 +59,7 @@ class RoundTraining:
             confirmed=self.known.mask(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=evidence.targets,
+            weigh_of=lambda rows: evidence.part(rows).targets,
         )
         return await questions.on_device(
             lambda: questions.trainer.fit(

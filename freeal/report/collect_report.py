@@ -56,6 +56,7 @@ def collect(
         spending=round_chart_data.spending(run),
         rounds=report_tables.rounds(run),
         annotators=report_tables.annotators(metrics),
+        students=report_tables.students(metrics),
         per_class=report_tables.per_class(run, rows),
         demonstrations=report_tables.demonstrations(run),
         suspicious=report_tables.suspicious(run, queue),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from freeal.annotation.question_form import QuestionForm
 from freeal.corrections.review_queue import Look
 from freeal.evaluation import confidence_intervals
 from freeal.evaluation.confidence_intervals import spelled
@@ -40,8 +41,10 @@ def answered_by(run: FinishedRun) -> Facts:
     rounds = plural(len(result.rounds), "round")
     if result.best.round != result.rounds[-1].round:
         rounds += f", of which round {result.best.round} is kept"
+    forms = [str(QuestionForm(one.form)) for one in run.answerers if one.form is not None]
     return (
         ("language model" if len(named) == 1 else "language models", "; ".join(named)),
+        *([("asked as", "; ".join(forms))] if forms else []),
         ("student", f"{student['model']}, {student['mode']}, on {student['device']}"),
         ("rounds", rounds),
     )

@@ -64,6 +64,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
         *_annotators(metrics),
+        *_students(metrics.get("student_comparison")),
         *certified(metrics.get("certified")),
         *corrections(metrics.get("corrections")),
         ("labels", counts),
@@ -131,6 +132,14 @@ def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         )
         for place, one in enumerate(metrics.get("annotators", ()), start=1)
     ]
+
+
+def _students(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Among which students the one that was trained was chosen; nothing where one was named."""
+    if not found:
+        return []
+    told = ", ".join(f"{one['model']} {one['log_likelihood']:.3f}" for one in found["candidates"])
+    return [("student chosen by log likelihood per text", told)]
 
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:

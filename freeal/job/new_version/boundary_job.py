@@ -17,7 +17,7 @@ from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.new_version.correction_job import CorrectionJob
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
@@ -64,7 +64,7 @@ def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries,
 
 def quote(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
-    earlier = previous_version.read(version)
+    earlier = asked_rows.joined(previous_version.read(version))
     meanings, open_texts = _changes(earlier, answers)
     metrics = metrics_as_text.read_metrics(version)
     asked = sum(one["asked"] for one in metrics["rounds"])
@@ -93,7 +93,7 @@ async def apply(
     """
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
-    earlier = previous_version.read(job.version)
+    earlier = asked_rows.joined(previous_version.read(job.version), emit=emit)
     meanings, open_texts = _changes(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
     training = job.training(spec)
@@ -113,6 +113,7 @@ async def apply(
         confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
         taught=taught,
         open_texts=frozenset(again),
+        form=earlier.llm.form,
     )
     given = Given(
         table=earlier.table, pool=pool, warnings=earlier.warnings, known=known, said=earlier.said, earlier=earlier

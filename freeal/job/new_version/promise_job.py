@@ -31,7 +31,7 @@ from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.prediction import text_profile
-from freeal.results import metrics_as_text, previous_version
+from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import student_metadata
@@ -87,6 +87,7 @@ def _trained(
     names = earlier.spec.task.names
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
+    settings = student_of_version.settled(settings, version)
     taught = prepare_pool.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
     notes = Known(confirmed=confirmed).settle(earlier.annotations, names)

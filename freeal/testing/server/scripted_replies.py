@@ -68,6 +68,10 @@ class Voice:
             found = _ASKED_LABEL.search(prompt)
             label = found.group(1) if found else "text"
             return json.dumps({"texts": [self._write(label, number) for number in range(1, 6)]})
+        if "proposals" in schema:
+            side = {"is": "what the rule says", "is_not": "what only looks like it"}
+            proposals = [{"first": side | {"is": f"rule {number}"}, "second": side} for number in (1, 2)]
+            return json.dumps({"proposals": proposals})
         label = self._answer(text_of(prompt))
         match kind:
             case "refusal":

@@ -17,7 +17,7 @@ from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import shelves
-from daemon.recovery import rebuild_journal_from_folders
+from daemon.recovery import rebuild_finished_jobs
 from freeal.errors import FreealError
 
 _log = structlog.get_logger(__name__)
@@ -29,18 +29,18 @@ def claimed(settings: Settings, folder: Path) -> Job | Prediction | None:
     Spec and CSV say all that is needed; rounds and paid answers are found again by the run. Raises `OSError`.
     """
     place = Workplace(settings, folder.name)
-    if (one := rebuild_journal_from_folders.prediction(folder, place.inputs, state="claimed")) is not None:
+    if (one := rebuild_finished_jobs.prediction(folder, place.inputs, state="claimed")) is not None:
         return one
     if (job := _finished_run(settings, place)) is not None:
         return job
-    if not rebuild_journal_from_folders.visible(place.inputs):
+    if not rebuild_finished_jobs.visible(place.inputs):
         return None
-    for name in rebuild_journal_from_folders.visible(place.done):
+    for name in rebuild_finished_jobs.visible(place.done):
         durable_file_moves.move(
             place.done / name, place.inputs / name
         )  # half archived, and nothing says as what: taken back
-    job = rebuild_journal_from_folders.job_of(
-        folder, *rebuild_journal_from_folders.visible(place.inputs), *rebuild_journal_from_folders.visible(place.failed)
+    job = rebuild_finished_jobs.job_of(
+        folder, *rebuild_finished_jobs.visible(place.inputs), *rebuild_finished_jobs.visible(place.failed)
     )
     return job and _described(job, place)
 
