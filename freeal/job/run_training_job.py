@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import run_loop
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.llm.protocols import ChatModel
+from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.final_label import decide
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
@@ -223,6 +224,7 @@ async def _ask_and_train(
                 known=given.known,
                 emit=emit,
                 turn=resources.turn,
+                before_training=functools.partial(_release_memory, models),
             )
         answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
         return _Asked(result, rounds, answerers, annotators[0].ledger)
@@ -232,6 +234,13 @@ def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
     if model.style != "completion" or asked_as is None:
         return Answerer(model.provider, model.model, model.style)
     return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
+
+
+async def _release_memory(models: Sequence[ChatModel]) -> None:
+    """A language model in this machine's memory and a student that trains would be a job's peak together."""
+    for model in models:
+        if isinstance(model, ReleasesMemory):
+            await model.release_memory()
 
 
 def _finished(

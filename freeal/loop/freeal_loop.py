@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class Loop:
     turn: DeviceTurn = always
     further: tuple[Annotator, ...] = ()
     llm_use: Use = "cascade"
+    before_training: Callable[[], Awaitable[None]] | None = None
 
     @property
     def annotators(self) -> tuple[Annotator, ...]:
@@ -206,6 +207,8 @@ class Loop:
     ) -> RoundState:
         annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
+        if self.before_training is not None:
+            await self.before_training()
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
