@@ -67,8 +67,9 @@ def label_prompt(
     nearest = _named(task, shortlist)
     if style == "completion":
         head = f"{task.description}\n\n" + ("" if nearest else _meanings(task.labels))
-        head += "".join(_completion_pair(demo) for demo in shared)
-        body = _meanings(nearest) + "".join(_completion_pair(demo) for demo in own)
+        pair = _completion_pairs if task.kind == "multi" else _completion_pair
+        head += "".join(pair(demo) for demo in shared)
+        body = _meanings(nearest) + "".join(pair(demo) for demo in own)
         body += f"Input: {one_line(text)}\nOutput:"
         labels = tuple(label.name for label in nearest or task.labels)
         return Prompt(system="", shared=head, specific=body, labels=labels)
@@ -165,3 +166,8 @@ def _meanings(labels: Sequence[Label]) -> str:
 def _completion_pair(demo: Demonstration) -> str:
     # Measured on four data sets, with and without demonstrations: better on average than Text/Label or a chat template
     return f"Input: {one_line(demo.text)}\nOutput: {demo.label}\n\n"
+
+
+def _completion_pairs(demo: Demonstration) -> str:
+    """Of several labels each in turn, for each is scored right behind the text; of none nothing can be shown."""
+    return "".join(_completion_pair(dataclasses.replace(demo, label=name)) for name in joined_labels.split(demo.label))
