@@ -113,7 +113,9 @@ def _completion(
     )
 
     def pair(demo: Demonstration) -> str:
-        return form.demonstration(one_line(demo.text), demo.label, task.description)
+        # of several labels each in turn, for each is scored right behind the text; of none nothing can be shown
+        said = joined_labels.split(demo.label) if task.kind == "multi" else (demo.label,)
+        return "".join(form.demonstration(one_line(demo.text), name, task.description) for name in said)
 
     head += "".join(map(pair, shared))
     body = (_meanings(nearest) if is_explained else "") + "".join(map(pair, own))

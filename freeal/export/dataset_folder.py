@@ -23,8 +23,7 @@ def export_dataset(version: Path, output: Path) -> dict[str, Any]:
     """Write `annotated.csv` and `README.md` into `output`, which is made; rows, columns and labels for JSON.
 
     Labels are `class_label`s in the order of the spec, several of a row are one text; what is empty is null. Raises
-    `CorruptModelError` for the
-    version and `InputError` where two columns have one name.
+    `CorruptModelError` for the version and `InputError` where two columns have one name.
     """
     earlier, rows = read(version)
     header = list(earlier.table.header)
