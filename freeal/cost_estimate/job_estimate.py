@@ -1,9 +1,8 @@
 """What a job will ask, cost and take, before anything is asked: `--dry-run` and `python -m freeal estimate`.
 
-The real loop runs up to its first training, with a model that counts the prompts it is given instead of answering them
-and an answer store that is only read. So the prompts are the real ones, and what is paid for already is known. Only
-demonstrations the model has yet to write are stood in for, by texts of the pool, and what later rounds ask is a share
-of the first.
+The real loop runs up to its first training, with a model that counts its prompts instead of answering them and a store
+that is only read. So the prompts are the real ones, and what is paid for already is known. Demonstrations the model has
+yet to write are stood in for, by texts of the pool, and what later rounds ask is a share of the first.
 """
 
 from __future__ import annotations
@@ -285,8 +284,8 @@ def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
     one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
     rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
     comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
-    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
-    return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
+    once = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
+    return (rounds * one + Span(once, once)) * MACHINES * _busy()
 
 
 def _on_gpu(job: TrainingJob) -> bool:

@@ -72,7 +72,7 @@ class Loop:
     @functools.cached_property
     def questions(self) -> Questions:
         """What asks the first language model."""
-        return self._questions_to(0)
+        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
 
     @functools.cached_property
     def forms(self) -> QuestionForms:
@@ -235,8 +235,7 @@ class Loop:
         state.metrics.update(
             changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
         )
-        cut_off = any(annotator.budget_reached for annotator in self.annotators)
-        state = dataclasses.replace(state, cut_off=cut_off)
+        state = dataclasses.replace(state, cut_off=any(one.budget_reached for one in self.annotators))
         if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
@@ -245,12 +244,9 @@ class Loop:
         self.store.save(state, student)
         return state
 
-    def _questions_to(self, place: int) -> Questions:
-        annotator = self.annotators[place]
-        return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
-
     async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
-        return await self.forms.applied(place, self._questions_to(place), indices)
+        asking = dataclasses.replace(self.questions, annotator=self.annotators[place])
+        return await self.forms.applied(place, asking, indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""

@@ -16,16 +16,9 @@ from freeal.events import Progress
 from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import row_cells
+from freeal.prediction.output_cells import our_columns, row_cells
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import (
-    SOURCE_COLUMN,
-    STATUS_COLUMN,
-    Opinion,
-    PromisedLabels,
-    SecondOpinion,
-    ask_below,
-)
+from freeal.prediction.promised_labels import Opinion, PromisedLabels, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
@@ -251,12 +244,9 @@ class PredictionRun:
         return reader
 
     def _header(self, names: Row) -> str:
-        header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        own = "freeal_labels" if self._classifier.kind == "multi" else "freeal_label"
-        status += [] if self._ask is None else [SOURCE_COLUMN]
-        for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        header, labels = list(names), self._classifier.student.labels
+        is_promised, may_ask = self._promised is not None, self._ask is not None
+        for name in our_columns(labels, self._classifier.kind, is_promised=is_promised, may_ask=may_ask):
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
