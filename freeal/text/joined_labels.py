@@ -46,7 +46,7 @@ def in_order(names: Iterable[str], labels: Iterable[str]) -> str:
 
 
 def few_combinations(labels: Sequence[str]) -> tuple[str, ...]:
-    """Each of the `labels` alone, each with the one after it, so that all stand in two combinations, and NONE: all pairs
-    would be as many as labels squared. Each as `joined` makes it."""
+    """Each of the `labels` alone, each with the one after it, so that all stand in two combinations, and NONE: all
+    pairs would be as many as labels squared. Each as `joined` makes it."""
     pairs = (in_order(pair, labels) for pair in zip(labels, (*labels[1:], labels[0]), strict=True))
     return tuple(dict.fromkeys([*(joined([name]) for name in labels), *pairs, NONE]))
