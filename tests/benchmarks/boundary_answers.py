@@ -30,8 +30,8 @@ from data_sets import DATA_SETS, LABEL_COLUMN, DataSet, draw, missing
 from place import ROOT
 
 from freeal.job.new_version import boundary_job, correction_job
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.prediction.predict_rows import predict_rows
 from freeal.prediction.published_model import Classifier
 from freeal.spec.job_spec import Spec
