@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
+from freeal.types import checked_form
+
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
 LongTexts = Literal["head", "head_tail"]
@@ -78,7 +80,17 @@ class LlmSettings(Section):
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )
+    form: str = Field(
+        "auto",
+        description="what a local model is asked: auto = the best of several, found on a sample; plain = Input and "
+        'Output; or a template of your own such as "Review: {text}\\nSentiment: {label}"',
+    )
     prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
+
+    @field_validator("form")
+    @classmethod
+    def _is_a_form(cls, value: str) -> str:
+        return checked_form(value)
 
     @property
     def base_urls(self) -> tuple[str, ...]:
@@ -257,6 +269,11 @@ class PredictSettings(Section):
     shard_rows: PositiveInt = Field(50_000, description="with engine ray: rows of a shard, the unit that is done again")
     ray_from_rows: PositiveInt = Field(
         200_000, description="with engine auto and a ray.address: rows from which ray is used"
+    )
+    ask_below_promise_usd: NonNegativeFloat | None = Field(
+        None,
+        description="US dollars at most, for each table, for asking the language model about rows that a model's "
+        "promise leaves without a label; 0 = only one that costs nothing; null = none is asked",
     )
 
 

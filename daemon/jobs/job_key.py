@@ -9,6 +9,7 @@ from daemon.config import Settings
 from daemon.jobs.correction_request import correction_key, said_about
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job
+from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 from freeal.spec.model_name import plain_name
 
@@ -36,11 +37,14 @@ def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str, c
     """
     if spec.name == plain_name(csv_name):
         spec = spec.model_copy(update={"name": ""})
+    llm = spec.llm_settings(settings.llm)
+    # came with a later version: jobs from before keep their key
+    matters = _LLM_THAT_MATTERS | ({"form"} if llm.form != LlmSettings().form else set())
     parts = {
         "csv": csv_sha256,
         "spec": spec.digest(),
         "provider": provider,
-        "llm": spec.llm_settings(settings.llm).model_dump(mode="json", include=_LLM_THAT_MATTERS),
+        "llm": llm.model_dump(mode="json", include=matters),
         "student": spec.student_settings(settings.student).model_dump(mode="json", exclude={"device"}),
         "loop": spec.loop_settings(settings.loop).model_dump(mode="json", exclude=_ABOUT_CORRECTIONS),
     } | ({"said": said} if said else {})

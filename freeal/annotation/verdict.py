@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from freeal.annotation.reply_parser import read
+from freeal.annotation.prompt_reply import reading_of
 from freeal.text import long_text_shortening
 from freeal.types import Annotation, Prompt, Reply, Status
 
@@ -37,7 +37,7 @@ def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
     """The verdict of a reply; where it holds scores, they are judged together with all others'."""
     if reply.scores is not None:
         return Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
-    reading = read(reply, prompt.labels)
+    reading = reading_of(reply, prompt)
     verdict = Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
     # A refusal is meant, and what was cut off was asked again already, with more room.
     verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.prompts import label_prompt
+from freeal.annotation.form_choice import trial_answers
+from freeal.annotation.prompts import in_full, label_prompt
+from freeal.annotation.question_form import PLAIN, form_of
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
 from freeal.cost_estimate.call_cost_range import CallGroup
@@ -43,16 +45,20 @@ from freeal.preflight.preflight_check import Checked
 from freeal.selection.query_selection import PILOT_TEXTS
 from freeal.settings import LlmSettings
 from freeal.text import long_text_shortening
-from freeal.types import Demonstration, Prompt
+from freeal.types import Demonstration
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
+
 REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
+
 MACHINES = Span(0.5, 2.5)
 """How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
+
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
+
 PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 
 _SAMPLED_TEXTS = 200
@@ -168,10 +174,12 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share)
+    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share))
+    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share) + Span(trial, trial)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
-    prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
+    form, shown = form_of(job.llm.form) or PLAIN, job.spec.demonstrations
+    prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=shown, form=form)
     return Estimate(
         provider="local",
         model=job.llm.model or PACKAGED_MODEL,
@@ -190,7 +198,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         training_seconds=_training(job, pool, on_gpu=on_gpu),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
-        first_prompt=_whole(prompt),
+        first_prompt=in_full(prompt),
     )
 
 
@@ -238,7 +246,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         training_seconds=_training(job, pool, on_gpu=_on_gpu(job)),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
-        first_prompt=_whole(counter.first_prompt),
+        first_prompt=in_full(counter.first_prompt),
     )
 
 
@@ -291,7 +299,3 @@ def _busy() -> Span:
     """How much longer everything takes at most while others use the cores as they do now."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return Span(1.0, 1.0 + load / cpu_threads.cores())
-
-
-def _whole(prompt: Prompt) -> str:
-    return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)

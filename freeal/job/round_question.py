@@ -35,6 +35,8 @@ def round_question(job: Mapping[str, Any], given: Given, models: Sequence[ChatMo
         [sorted(known.confirmed.items()), sorted(known.open_texts)],
         [dataclasses.asdict(note) for note in known.annotations],
     ]
+    if models[0].style == "completion":
+        parts.append([job["llm"]["form"], known.form])
     if job["spec"]["kind"] != "single":
         parts.append(job["spec"]["kind"])
     if len(models) > 1:  # the looks of a cascade are numbered behind its rounds

@@ -98,17 +98,19 @@ def parts(
     from_round: int,
     answer: float,
     training: float,
+    trial: int = 0,
     comparing: float = 0.0,
     looks: Sequence[float] = (),
 ) -> list[Part]:
     """A job's parts in their order, once its models are loaded.
 
-    `asked` texts are asked about in the first round, each `sets` times, and before it where `zero_shot`; nothing is
-    asked before round `from_round`. `answer` and `training` are the seconds of one answer and of one round's training,
-    `comparing` those of choosing a student before the first; `looks` those of an answer of each further language model,
-    which has a round of its own.
+    `trial` answers find the form of the question; `asked` texts are asked about in the first round, each `sets` times,
+    and before it where `zero_shot`; nothing is asked before round `from_round`. `answer` and `training` are the seconds
+    of one answer and of one round's training, `comparing` those of choosing a student before the first; `looks` those
+    of an answer of each further language model, which has a round of its own.
     """
-    found = [Part("annotating", 0, asked * answer)] if zero_shot and from_round == 1 else []
+    found = [Part("selecting", 0, trial * answer)] if trial else []
+    found += [Part("annotating", 0, asked * answer)] if zero_shot and from_round == 1 else []
     for number in range(1, loop.iterations + 1):
         share = 1.0 if number == 1 else LATER_ROUND_SHARE
         found += [Part("annotating", number, share * asked * sets * answer)] if number >= from_round else []

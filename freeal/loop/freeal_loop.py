@@ -14,13 +14,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from freeal.aggregation import label_choice, several_annotators
-from freeal.aggregation.label_posterior import Evidence
-from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
+from freeal.aggregation.several_annotators import Use, estimated_errors
+from freeal.aggregation.several_labels_posterior import SeveralLabelsEvidence
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.first_demonstrations import InitialDemonstrations, starting_demonstrations
 from freeal.annotation.round_annotation import Questions
@@ -29,27 +29,19 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
-from freeal.loop.merge_annotations import Opinions, opinions
+from freeal.loop.loop_result import LoopResult
+from freeal.loop.merge_annotations import Opinions, of_annotator, opinions
+from freeal.loop.question_forms import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
-from freeal.loop.round_training import RoundTraining
+from freeal.loop.round_training import RoundTraining, Weighed
 from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import query_selection
 from freeal.settings import LoopSettings
 from freeal.student.protocols import Student, Trainer
 from freeal.types import Annotation, Demonstration, Task
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoopResult:
-    """All finished rounds, the one that is kept, and the answers given before the first (empty unless asked for)."""
-
-    rounds: tuple[RoundState, ...]
-    best: RoundState
-    zero_shot: tuple[Annotation, ...]
-    budget_reached: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +62,7 @@ class Loop:
     turn: DeviceTurn = always
     further: tuple[Annotator, ...] = ()
     llm_use: Use = "cascade"
+    before_training: Callable[[], Awaitable[None]] | None = None
 
     @property
     def annotators(self) -> tuple[Annotator, ...]:
@@ -80,6 +73,11 @@ class Loop:
     def questions(self) -> Questions:
         """What asks the first language model."""
         return self._questions_to(0)
+
+    @functools.cached_property
+    def forms(self) -> QuestionForms:
+        """The form that each language model is asked in."""
+        return QuestionForms(self.store, self.emit, before=self.known.form)
 
     @functools.cached_property
     def training(self) -> RoundTraining:
@@ -98,7 +96,7 @@ class Loop:
         else:
             indices = await self._to_ask(None)
             initial = await starting_demonstrations(
-                self.questions, user_demonstrations, indices=indices, taught=self.known.taught
+                await self._asking(0, indices), user_demonstrations, indices=indices, taught=self.known.taught
             )
         rounds: list[RoundState] = []
         while len(rounds) < self.settings.iterations and not (rounds and (rounds[-1].cut_off or rounds[-1].settled)):
@@ -110,7 +108,7 @@ class Loop:
             if rounds[-1].cut_off:
                 break
             self._add(rounds, self.store.load(len(rounds) + 1) or await self._look(place, initial, rounds))
-        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off)
+        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off, self.forms.chosen)
 
     def _add(self, rounds: list[RoundState], state: RoundState) -> None:
         rounds.append(state)
@@ -130,7 +128,7 @@ class Loop:
             indices = await self._to_ask(previous)
         answers: list[Annotation] = []
         for place in range(len(self.annotators) if self.llm_use == "side_by_side" else 1):
-            questions = self._questions_to(place)
+            questions = await self._asking(place, indices)
             if previous is not None:
                 found = await questions.again(
                     number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
@@ -138,7 +136,7 @@ class Loop:
             else:
                 zero_shot = initial.annotations if place == 0 else ()
                 found = await questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
-            answers += _of_annotator(place, found)
+            answers += of_annotator(place, found)
             cost.charge(place, asked=len(found))
         said = self._opinions(previous, answers)
         annotations = several_annotators.believed(said)
@@ -168,15 +166,15 @@ class Loop:
         the confidence so far can be believed, then what is left open, the most open first."""
         number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
         previous = best_round(rounds)
-        candidates, questions = self._candidates(previous, initial), self._questions_to(place)
+        asked_for, most = self._askable()
+        candidates, questions = self._candidates(previous, initial), await self._asking(place, asked_for)
 
         async def ask(indices: Sequence[int]) -> list[Annotation]:
             found = await questions.again(
                 number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
             )
-            return _of_annotator(place, found)
+            return of_annotator(place, found)
 
-        asked_for, most = self._askable()
         pilot = query_selection.by_chance(asked_for, query_selection.PILOT_TEXTS, seed=self.seed + number)
         answers = await ask(pilot)
         evidence = await self.training.evidence(self._opinions(previous, answers))
@@ -209,6 +207,8 @@ class Loop:
     ) -> RoundState:
         annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
+        if self.before_training is not None:
+            await self.before_training()
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
@@ -226,7 +226,7 @@ class Loop:
         self,
         state: RoundState,
         said: Opinions,
-        evidence: Evidence | SeveralVoices,
+        evidence: Weighed,
         *,
         cost: RoundCost,
         changed: int,
@@ -237,7 +237,7 @@ class Loop:
         )
         cut_off = any(annotator.budget_reached for annotator in self.annotators)
         state = dataclasses.replace(state, cut_off=cut_off)
-        if self.further:
+        if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
@@ -248,6 +248,9 @@ class Loop:
     def _questions_to(self, place: int) -> Questions:
         annotator = self.annotators[place]
         return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+
+    async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
+        return await self.forms.applied(place, self._questions_to(place), indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""
@@ -269,7 +272,8 @@ class Loop:
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
             return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
         unclean = self._left_open(previous)
-        return unclean if len(unclean) <= most else query_selection.most_open(previous.posterior, unclean, most)
+        posterior = label_choice.alternatives(previous.posterior, self.task.kind)
+        return unclean if len(unclean) <= most else query_selection.most_open(posterior, unclean, most)
 
     def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
         return opinions(
@@ -277,6 +281,7 @@ class Loop:
             answers,
             self.known,
             labels=self.task.names,
+            kind=self.task.kind,
             pool_size=len(self.pool),
             models=len(self.annotators),
         )
@@ -284,7 +289,7 @@ class Loop:
     def _left_open(self, state: RoundState) -> list[int]:
         """The texts that the first language model would be asked about again after this round."""
         return query_selection.can_change(
-            state.posterior,
+            label_choice.alternatives(state.posterior, self.task.kind),
             self._askable()[0],
             clean=state.clean_probability,
             threshold=self.settings.clean_threshold,
@@ -292,9 +297,6 @@ class Loop:
         )
 
 
-def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
-    return [dataclasses.replace(note, annotator=place) for note in notes]
-
-
 def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], task: Task) -> int:
-    return sum(note.label == task.names[label_choice.chosen(posterior, task.kind)[note.index]] for note in answers)
+    given, _ = label_choice.labels_of(posterior, task.names, task.kind)
+    return sum(note.label == given[note.index] for note in answers)

@@ -9,17 +9,23 @@ import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freeal.annotation.prompts import label_prompt
+from freeal.annotation.form_choice import Tried
+from freeal.annotation.prompts import in_full, label_prompt
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.evaluation.metrics import Evaluation, final_metrics
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
+from freeal.spec import several_labels
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.types import Annotation, Decision, PromptStyle, Status
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 """Of metrics.json and run.json."""
@@ -39,6 +45,10 @@ class Answerer:
     provider: str
     model: str
     style: PromptStyle
+    form: str | None = None
+    """In which form it was asked (llm.form), where it scores labels."""
+    forms_tried: tuple[Tried, ...] = ()
+    """What that was chosen from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +99,19 @@ class FinishedRun:
         unasked = tuple(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool)))
         return (*told, *[unasked] * (len(self.answerers) - len(told)))
 
+    @property
+    def label_probabilities(self) -> dict[str, np.ndarray]:
+        """Where a text may have several labels, the probability of each by itself, [texts]; else nothing."""
+        if self.spec.kind != "multi":
+            return {}
+        return dict(zip(self.spec.task.names, self.result.best.posterior.T, strict=True))
+
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
         """What a person should know about how it ended."""
         annotations = self.result.best.annotations
-        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=self.spec.task.names)
+        names, kind = self.spec.task.names, self.spec.kind
+        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=names, kind=kind)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -116,7 +134,7 @@ class FinishedRun:
             "rows": len(self.table.rows),
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
-            "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
             **self._annotators(),
             "student": self.student,
             **compared,
@@ -150,6 +168,7 @@ class FinishedRun:
             entry = {
                 "provider": one.provider,
                 "model": one.model,
+                **_asked_as(one),
                 "asked": sum(part["asked"] for part in own),
                 "answered": sum(note.label is not None and Status.CORRECTED not in note.statuses for note in notes),
                 "usd": round(sum(part["usd"] for part in own), 6),
@@ -183,7 +202,7 @@ class FinishedRun:
             "started": self.started,
             "finished": now(),
             **self._sources(),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json", exclude=several_labels.unsaid(self.spec)),
             "settings": self.settings,
             "warnings": list(self.warnings),
             "first_prompt": self._first_prompt(),
@@ -202,5 +221,13 @@ class FinishedRun:
         return {"input": dict(self.earlier_input), "corrections": read}
 
     def _first_prompt(self) -> str:
-        prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)
-        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
+        form = PLAIN if self.llm.form is None else QuestionForm(self.llm.form)
+        return in_full(label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style, form=form))
+
+
+def _asked_as(one: Answerer) -> dict[str, Any]:
+    """The form of a model that scores labels, and what it was chosen from; nothing for others."""
+    if one.form is None:
+        return {}
+    tried = [dataclasses.asdict(form) for form in one.forms_tried]
+    return {"form": one.form} | ({"forms_tried": tried} if tried else {})

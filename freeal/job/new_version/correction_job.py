@@ -20,7 +20,7 @@ from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
 from freeal.job.training_job import TrainingJob
@@ -95,7 +95,7 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = previous_version.read(job.version)
+    before = asked_rows.joined(previous_version.read(job.version), emit=emit)
     training = job.training(before.spec)
     given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
@@ -114,13 +114,14 @@ async def correct(
 
 def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
-    names = before.spec.task.names
+    names, kind = before.spec.task.names, before.spec.kind
     id_column = before.spec.id_column
     found = corrections_file.read(
         path,
         CsvFormat(),
         text_columns=before.pool.text_columns,
         labels=names,
+        kind=kind,
         place_columns=[row_matching.ROW_COLUMN, *([id_column] if id_column else [])],
     )
     found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
@@ -137,8 +138,9 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
     known = Known(
         annotations=(*before.annotations, *_unanswered(range(len(before.pool), len(pool)))),
         demonstrations=before.demonstrations,
-        confirmed=taught | corrections_file.by_index(said, pool, names),
+        confirmed=taught | corrections_file.by_index(said, pool, names, kind),
         taught=taught,
+        form=before.llm.form,
     )
     return Given(
         table=checked.table,
@@ -147,7 +149,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         known=known,
         said=said,
         earlier=before,
-        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names),
+        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names, kind),
     )
 
 

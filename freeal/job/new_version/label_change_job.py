@@ -69,6 +69,8 @@ def kept(
         earlier = previous_version.read(previous_model.parent)
     except CorruptModelError:  # a version that cannot be gone on from: all is asked, as it always was
         return None
+    if "multi" in (spec.kind, earlier.spec.kind):  # what one label becomes says nothing of the others beside it
+        return None
     changes = label_changes.found(earlier.spec.labels, spec.labels, spec.label_changes)
     if changes.is_nothing or not _is_same_question(earlier, spec, pool, provider=provider, llm=llm):
         return None
@@ -103,7 +105,11 @@ def kept(
         for index in range(len(pool))
     )
     known = dataclasses.replace(
-        given, annotations=annotations, demonstrations=_shown(earlier, changes, pool, again), open_texts=again
+        given,
+        annotations=annotations,
+        demonstrations=_shown(earlier, changes, pool, again),
+        open_texts=again,
+        form=earlier.llm.form,
     )
     emit(Notice(f"labels changed: {changes.in_words()}"))
     emit(Notice(f"{len(again):,} of {len(pool):,} texts can get another label and are asked, the others keep theirs"))

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from freeal.loop.final_label import decide
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.pool.text_pool import build_pool
 from freeal.results import output_csv_files
 from freeal.spec.job_spec import Spec
