@@ -176,7 +176,7 @@ def build(
         runner=job_runner,
         recovery=Recovery(settings, journal, purse=Purse(journal, time), time=time),
         requests=Requests(journal, intake, endings),
-        lane=PredictLane(settings, journal, time, view, module=programs.predict),
+        lane=PredictLane(settings, journal, time, view, module=programs.predict, key_folder=loaded.base),
         notifier=Notifier(),
         told=JobNotifier(settings),
         view=view,

@@ -27,6 +27,7 @@ from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
+from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf, shelves
 from daemon.recovery import rebuild_finished_jobs, rebuild_unfinished_jobs, set_aside_work
@@ -93,6 +94,8 @@ class Recovery:
         for job in self._journal.unfinished():
             with self._item("resuming a job", job.id):
                 self._resume(job)
+        with self._item("booking what was asked beside jobs", "the answer store"):
+            SpendBesideJobs(self._journal, self._clock).settle_all(self._settings.answers)
         with self._item("giving money back", "all jobs that ended"):
             self._purse.release_finished()
         with self._item("booking what was not reported", "the answer store"):

@@ -62,6 +62,7 @@ class Version:
     moved: tuple[tuple[str, int, int], ...] = ()
     """Against the version before: (label, rows gained, rows lost)."""
     warnings: tuple[str, ...] = ()
+    has_promise: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ def _read(shelf: Shelf, name: str) -> Version:
             confidence_counts=tuple(final.get("confidence_counts", ())),
             moved=tuple((label, one["gained"], one["lost"]) for label, one in flipped.items()),
             warnings=tuple(map(str, metrics.get("warnings", ()))),
+            has_promise=metrics.get("promise") is not None,
         )
     except (CorruptModelError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as problem:
         _log.warning("the figures of a model cannot be read", model=shelf.name, version=name, problem=repr(problem))

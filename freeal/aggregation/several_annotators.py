@@ -55,6 +55,10 @@ class SeveralVoices:
         """The same as what a student is to be taught, float [n, labels]."""
         return self.posterior(logits).proba
 
+    def part(self, rows: np.ndarray) -> SeveralVoices:
+        """What is said about the texts at `rows`, int [m], alone."""
+        return SeveralVoices(tuple(voice.part(rows) for voice in self.voices), self.use)
+
 
 def estimated_errors(evidence: Evidence | SeveralVoices, logits: np.ndarray) -> list[float]:
     """How often each language model is wrong about the texts it answered, by what all voices say together; in order."""

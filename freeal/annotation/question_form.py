@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from freeal.annotation.prompt_injection import one_line
-from freeal.settings import PLAIN_FORM
-from freeal.types import Task
+from freeal.types import PLAIN_FORM, Task
 
 MEANINGS = "{meanings}"
 """The paragraph in whose place the labels stand, each on a line with its meaning."""
@@ -39,7 +38,7 @@ _SAY_NOTHING = frozenset({"text", "texts", "body", "content", "data", "value", "
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QuestionForm:
-    """A template as `settings.checked_form` lets it pass.
+    """A template as `checked_form` lets it pass.
 
     Its last paragraph, two lines, is a demonstration, and without ` {label}` at its end the question; those before come
     once, ahead of all demonstrations. In the last one `{description}` is put on one line.

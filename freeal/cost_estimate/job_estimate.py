@@ -49,12 +49,16 @@ from freeal.types import Demonstration
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
+
 REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
+
 MACHINES = Span(0.5, 2.5)
 """How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
+
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
+
 PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 
 _SAMPLED_TEXTS = 200
@@ -278,10 +282,10 @@ def _price_source(llm: LlmSettings, model: ChatModel) -> str:
 
 def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
     """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
-    one = stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
-    plain = int(job.loop.compare_plain)
-    rounds = Span(1 + plain, job.loop.iterations + plain)
-    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS
+    one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
+    rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
+    comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
+    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
     return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
 
 

@@ -21,6 +21,7 @@ from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
 from freeal.settings import LlmSettings, StudentSettings
 from freeal.student.protocols import Trainer
+from freeal.types import Kind
 
 _CANCEL_TRIES = 3
 
@@ -185,6 +186,7 @@ def open_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
 
@@ -192,4 +194,6 @@ def open_trainer(
     """
     from freeal.student.trainer_factory import make_trainer
 
-    return make_trainer(settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once)
+    return make_trainer(
+        settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, kind=kind
+    )

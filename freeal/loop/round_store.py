@@ -45,6 +45,11 @@ class RoundStore:
                     shutil.rmtree(other)
         self._folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def folder(self) -> Path:
+        """Where everything of this question lies: gone once another one is asked."""
+        return self._folder
+
     def model_folder(self, round_number: int) -> Path:
         """The student of a finished round."""
         return self._folder / f"round_{round_number}" / "model"

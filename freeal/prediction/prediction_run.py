@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from freeal.errors import CorruptModelError, Where
 from freeal.events import Progress
-from freeal.files import atomic_write
 from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import cells
+from freeal.prediction.output_cells import row_cells
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import (
+    SOURCE_COLUMN,
+    STATUS_COLUMN,
+    Opinion,
+    PromisedLabels,
+    SecondOpinion,
+    ask_below,
+)
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
@@ -62,14 +68,19 @@ class PredictionRun:
         *,
         extent: Extent | None = None,
         scores: Callable[[int], ScoreSource] | None = None,
+        ask: SecondOpinion | None = None,
         patience_seconds: float = PREDECESSOR_SECONDS,
     ) -> None:
         """Waits for `patience_seconds` for another process at the same output to end. `extent` is that of the input,
-        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked."""
+        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked. `ask` is
+        asked about rows below the model's promise, and closed with the run."""
         self._job = job
         self._classifier = classifier
-        self._columns = _columns(job, classifier)
+        self._columns = job.columns_beside(classifier.text_columns)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
+        self._ask = None if self._promised is None else ask
+        self._pending: tuple[Window, Scores] | None = None
+        self._go_on: Callable[[], bool] = lambda: True
         self._extent: Extent = extent or measure(job.input_csv)
         self._scores_from = scores
         self._scores: ScoreSource | None = None
@@ -77,7 +88,7 @@ class PredictionRun:
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
         state = self._part.state or {}
         labels = classifier.student.labels
-        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels)
+        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels, kind=classifier.kind)
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
@@ -94,9 +105,8 @@ class PredictionRun:
     @property
     def progress(self) -> Progress:
         """Rows done, and how many there will be in all: exact where no value has a line break within it."""
-        total = self._extent.rows(rows_read=self._tally.rows, line=self._tally.line)
-        if self._is_read:
-            total = self._tally.rows
+        done = self._tally
+        total = done.rows if self._is_read else self._extent.rows(rows_read=done.rows, line=done.line)
         return Progress("deciding", 0, self._tally.rows, total)
 
     def step(self) -> bool:
@@ -106,21 +116,44 @@ class PredictionRun:
         if self._left is None:
             self._left = self._open()
         began = time.monotonic()
-        window = next(self._left, None)
-        if window is None:
-            self._is_read = True
-            return False
-        if self._scores is None:
-            scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
-        else:
-            scores = self._scores.take(window)
-        profile = self._classifier.profile
+        if self._pending is None:
+            window = next(self._left, None)
+            if window is None:
+                self._is_read = True
+                return False
+            self._pending = window, self._scored(window)
+        window, scores = self._pending
+        if (opinions := self._asked(window, scores)) is None:
+            return True
+        self._pending = None
+        profile, total = self._classifier.profile, self.progress.total
         longest = None if profile is None else profile.longest
-        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
+        self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
-        self._part.append(self._rendered(window, scores), self._state())
+        if self._ask is not None:
+            self._ask.keep()  # first: what a kill lets it keep twice counts once
+        self._part.append(self._rendered(window, scores, opinions), self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
+
+    def _scored(self, window: Window) -> Scores:
+        if self._scores is not None:
+            return self._scores.take(window)
+        model = self._classifier
+        return score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
+
+    def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
+        """By place; None where asking is to stop before all was asked."""
+        if self._ask is None or self._promised is None or self._reader is None or not window.texts:
+            return {}
+        kept = self._promised.keeps(scores.chosen, scores.confidence)
+        said = [self._classifier.student.labels[int(one)] for one in scores.chosen]
+        columns = zip(self._columns, self._positions(self._reader), strict=True)
+        return ask_below(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
+
+    def ask_while(self, go_on: Callable[[], bool]) -> None:
+        """Where `go_on` says no, a `step` that asks comes back without having written; the next one goes on."""
+        self._go_on = go_on
 
     def finish(self) -> dict[str, Any]:
         """Give the output its name; the summary. May be called again, by another process too."""
@@ -133,6 +166,7 @@ class PredictionRun:
             "seconds": round(self._clock.seconds, 3),
             "drift": drift.compare(self._tally, self._classifier.profile),
         }
+        summary |= {} if self._ask is None else self._ask.summary()
         if self._tally.no_rows:
             said = (
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
@@ -153,6 +187,9 @@ class PredictionRun:
     def close(self) -> None:
         """Stop reading and let go of the files; the work can be gone on with."""
         self._open_files.close()
+        self._pending = None
+        if self._ask is not None:
+            self._ask.close()
         self._left = self._reader = self._windows = None
         self._part.close()
 
@@ -217,7 +254,9 @@ class PredictionRun:
         header = list(names)
         labels = self._classifier.student.labels
         status = [] if self._promised is None else [STATUS_COLUMN]
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        own = "freeal_labels" if self._classifier.kind == "multi" else "freeal_label"
+        status += [] if self._ask is None else [SOURCE_COLUMN]
+        for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
@@ -227,13 +266,11 @@ class PredictionRun:
         assert self._reader is not None  # noqa: S101 - the row is one of its
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
 
-    def _rendered(self, window: Window, scores: Scores) -> str:
-        labels = self._classifier.student.labels
-        places = window.places.tolist()
-        return self._lines(
-            [*row, *cells(scores, place, labels, promised=self._promised)]
-            for row, place in zip(window.rows, places, strict=True)
-        )
+    def _rendered(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion]) -> str:
+        labels, places = self._classifier.student.labels, window.places.tolist()
+        told = None if self._ask is None else opinions
+        ours = functools.partial(row_cells, scores, labels=labels, promised=self._promised, opinions=told)
+        return self._lines([*row, *ours(place)] for row, place in zip(window.rows, places, strict=True))
 
     def _lines(self, rows: Any) -> str:
         assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
@@ -260,20 +297,6 @@ class PredictionRun:
             self._columns,
             self._job.csv.model_dump(mode="json"),
             *(["sharded"] if self._scores_from else []),
+            *(["asked"] if self._ask is not None else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _columns(job: PredictionJob, classifier: Classifier) -> tuple[str, ...]:
-    columns = job.text_columns or classifier.text_columns
-    if columns is None:
-        raise CorruptModelError(
-            "the model does not say which columns it reads", where=Where(file=job.model), hint="name text columns"
-        )
-    return columns
-
-
-def write_summary(job: PredictionJob, summary: dict[str, Any]) -> None:
-    """The summary beside the output, where the job names a place for it."""
-    if job.summary_json is not None:
-        atomic_write.write_json(job.summary_json, summary)

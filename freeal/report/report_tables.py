@@ -79,17 +79,43 @@ def annotators(metrics: Mapping[str, Any]) -> Table | None:
     return Table("Language models", columns, rows, frozenset(range(1, len(columns))), note)
 
 
+def students(metrics: Mapping[str, Any]) -> Table | None:
+    """The students that were compared, and why one of them was trained; None where one was named."""
+    found = metrics.get("student_comparison")
+    if found is None:
+        return None
+    rows = tuple(
+        (
+            f"{one['model']}{' (trained on)' if one['chosen'] else ''}",
+            f"{one['log_likelihood']:.3f}",
+            MISSING if one["chosen"] else f"{one['difference']:+.3f} ± {one['standard_error']:.3f}",
+            percent(one["agreement"]),
+            f"{one['texts_per_second']:,.0f}",
+            f"{one['size_mb']:,.0f}",
+            duration(one["seconds"]),
+        )
+        for one in found["candidates"]
+    )
+    columns = ("student", "log likelihood", "less the winner's", "agrees", "texts/s", "MB", "time")
+    price = found["price_per_doubling"]
+    worth = f", and by {price:g} for each doubling of its work (there was no GPU)" if price else ""
+    note = (
+        f"Out of fold on {found['texts']} texts: how probable each finds what all voices say of them, the log per "
+        "text; `agrees`: how often its label is theirs, which is no accuracy. A student that takes more work must be "
+        f"better by more than a standard error{worth}."
+    )
+    return Table("Students compared after the first annotation", columns, rows, frozenset(range(1, len(columns))), note)
+
+
 def per_class(run: FinishedRun, rows: Rows) -> Table:
     """Precision and recall of the final labels with their 95 % intervals; without ground truth, agreement per label."""
     if rows.known.any():
         return _scores_per_class(run, rows)
     found = []
     for position, label in enumerate(run.spec.task.labels):
-        said = rows.llm == position
-        counts = [count(int((ids == position).sum())) for ids in (rows.llm, rows.student, rows.final)]
-        found.append(
-            (label.name, short(label.description, 120), *counts, *_share(rows.student == position, rows, of=said))
-        )
+        said, learned = rows.has(rows.llm, position), rows.has(rows.student, position)
+        counts = [count(int(rows.has(ids, position).sum())) for ids in (rows.llm, rows.student, rows.final)]
+        found.append((label.name, short(label.description, 120), *counts, *_share(learned, rows, of=said)))
     columns = ("label", "meaning", "LLM", "student", "final", "student agrees with the LLM", "95 % interval")
     return Table("Labels, counted in rows (no ground truth)", columns, tuple(found), frozenset(range(2, len(columns))))
 
@@ -97,10 +123,10 @@ def per_class(run: FinishedRun, rows: Rows) -> Table:
 def _scores_per_class(run: FinishedRun, rows: Rows) -> Table:
     found = []
     for position, label in enumerate(run.spec.task.labels):
-        given, there = (rows.final == position) & rows.known, rows.truth == position
+        given, there = rows.has(rows.final, position) & rows.known, rows.has(rows.truth, position)
         hits, either = int((given & there).sum()), int(given.sum() + there.sum())
         f1 = percent(2 * hits / either) if either else percent(None)
-        counts = (count(int((rows.final == position).sum())), count(int(there.sum())))
+        counts = (count(int(rows.has(rows.final, position).sum())), count(int(there.sum())))
         precision, recall = _share(there, rows, of=given), _share(given, rows, of=there)
         found.append((label.name, short(label.description, 120), *counts, *precision, *recall, f1))
     columns = ("label", "meaning", "final rows", "true rows", "precision", "95 %", "recall", "95 %", "F1")

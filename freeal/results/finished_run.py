@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freeal.annotation.form_choice import Tried
 from freeal.annotation.prompts import in_full, label_prompt
@@ -19,9 +19,13 @@ from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
+from freeal.spec import several_labels
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.types import Annotation, Decision, PromptStyle, Status
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 """Of metrics.json and run.json."""
@@ -56,7 +60,7 @@ class FinishedRun:
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
     corrections of them. `page` is where the model is on a live page, `label_changes` says what
-    became of the labels of the version before."""
+    became of the labels of the version before, `student_comparison` how students did that were chosen from."""
 
     job_id: str
     csv: Path
@@ -78,6 +82,7 @@ class FinishedRun:
     earlier_input: Mapping[str, Any] | None = None
     page: str | None = None
     label_changes: Mapping[str, Any] | None = None
+    student_comparison: Mapping[str, Any] | None = None
 
     @property
     def llm(self) -> Answerer:
@@ -94,11 +99,19 @@ class FinishedRun:
         unasked = tuple(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool)))
         return (*told, *[unasked] * (len(self.answerers) - len(told)))
 
+    @property
+    def label_probabilities(self) -> dict[str, np.ndarray]:
+        """Where a text may have several labels, the probability of each by itself, [texts]; else nothing."""
+        if self.spec.kind != "multi":
+            return {}
+        return dict(zip(self.spec.task.names, self.result.best.posterior.T, strict=True))
+
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
         """What a person should know about how it ended."""
         annotations = self.result.best.annotations
-        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=self.spec.task.names)
+        names, kind = self.spec.task.names, self.spec.kind
+        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=names, kind=kind)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -111,6 +124,7 @@ class FinishedRun:
         used = self.ledger.usage
         corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
         changes = {} if self.label_changes is None else {"label_changes": dict(self.label_changes)}
+        compared = {} if self.student_comparison is None else {"student_comparison": dict(self.student_comparison)}
         return {
             **corrections,
             **changes,
@@ -124,6 +138,7 @@ class FinishedRun:
             **self._forms_tried(),
             **self._annotators(),
             "student": self.student,
+            **compared,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
             "final": final_metrics(self.decisions, self.pool, self.spec.task.names, kind=self.spec.kind)
@@ -192,7 +207,7 @@ class FinishedRun:
             "started": self.started,
             "finished": now(),
             **self._sources(),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json", exclude=several_labels.unsaid(self.spec)),
             "settings": self.settings,
             "warnings": list(self.warnings),
             "first_prompt": self._first_prompt(),

@@ -50,7 +50,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
     lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
-    lines += [*_final(metrics), *order(final)]
+    lines += [*_final(metrics), *order(final), *several_labels(final)]
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
@@ -64,6 +64,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
         *_annotators(metrics),
+        *_students(metrics.get("student_comparison")),
         *certified(metrics.get("certified")),
         *corrections(metrics.get("corrections")),
         ("labels", counts),
@@ -120,6 +121,25 @@ def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("steps from the truth, on average", steps), ("quadratic kappa", kappa or "none: all labels are one")]
 
 
+def several_labels(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How right several labels per row are; nothing for others, and without ground truth."""
+    found = {who: one for who, one in final.get("several_labels", {}).items() if one}
+    if not found:
+        return []
+    names = {"final": "final labels", "llm": "LLM", "student": "student"}
+
+    def line(key: str) -> str:
+        return ", ".join(f"{names[who]} {one[key]:.1%}" for who, one in found.items())
+
+    counts = f"{found['final']['labels_per_row']:.2f}, in truth {found['final']['true_labels_per_row']:.2f}"
+    return [
+        ("micro F1", line("micro_f1")),
+        ("macro F1 over labels", line("macro_f1")),
+        ("all labels of a row right", line("subset_accuracy")),
+        ("labels per row", counts),
+    ]
+
+
 def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """What each of several language models was asked, cost and is worth; nothing where there is one."""
     return [
@@ -131,6 +151,14 @@ def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         )
         for place, one in enumerate(metrics.get("annotators", ()), start=1)
     ]
+
+
+def _students(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Among which students the one that was trained was chosen; nothing where one was named."""
+    if not found:
+        return []
+    told = ", ".join(f"{one['model']} {one['log_likelihood']:.3f}" for one in found["candidates"])
+    return [("student chosen by log likelihood per text", told)]
 
 
 def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:

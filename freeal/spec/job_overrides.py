@@ -18,9 +18,10 @@ from pydantic import (
     model_serializer,
 )
 
-from freeal.settings import LongTexts, Mode, Provider, StudentMode, checked_form
-from freeal.spec import annotator_list
+from freeal.settings import LongTexts, Mode, Provider, StudentMode
+from freeal.spec import annotator_list, student_list
 from freeal.spec.validation_messages import ONE, SEVERAL
+from freeal.types import checked_form
 
 
 class Overrides(BaseModel):
@@ -58,7 +59,7 @@ OneOrSeveral = Annotated[
 class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
-    model: str | None = None
+    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked)] = None
     mode: StudentMode | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None

@@ -35,7 +35,7 @@ class Start:
     def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
         self.settings = settings
         self.room = room or Room()
-        self.weights = resolve(settings.model)
+        self.weights = resolve(str(settings.model))
         self.previous = None if previous is None else _checked(previous, self.weights, settings)
         self.compute = device.choose(settings)
         self._cache = FeatureCache()

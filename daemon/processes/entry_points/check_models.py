@@ -18,11 +18,13 @@ def probe(line: str) -> Answer:
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         from freeal.compute import device
-        from freeal.settings import StudentSettings
+        from freeal.settings import TFIDF, StudentSettings
+        from freeal.student.comparison import candidates
         from freeal.student.encoder import encoder_weights
 
         settings = StudentSettings.model_validate_json(line)
-        return Result({"encoder": encoder_weights.resolve(settings.model).name, "device": str(device.choose(settings))})
+        names = [encoder_weights.resolve(name).name if name != TFIDF else name for name in candidates.named(settings)]
+        return Result({"encoder": ", ".join(names), "device": str(device.choose(settings))})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

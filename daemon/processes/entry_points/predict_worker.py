@@ -20,6 +20,7 @@ from daemon.processes.message_protocol import Answer, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError, Where
 from freeal.events import Emit
+from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import Classifier
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.run_by_engine import open_run
@@ -61,19 +62,28 @@ class Runs:
         self._models = models
         self._kept = kept
         self._open: OrderedDict[Path, PredictionRun | ShardedRun] = OrderedDict()
+        self._asking: dict[Path, BelowPromise] = {}
 
     def get(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
         """The run, as it was left; `emit` hears of the engine where it is opened."""
         if wanted.output_csv not in self._open:
             while len(self._open) >= self._kept:
-                self._open.popitem(last=False)[1].close()
-            run = open_run(wanted, self._models.get(wanted.model, wanted.settings), emit=emit)
-            self._open[wanted.output_csv] = run
+                self.close(next(iter(self._open)))
+            classifier = self._models.get(wanted.model, wanted.settings)
+            ask = None
+            if wanted.ask is not None:
+                ask = BelowPromise.of(wanted.ask, classifier, wanted.model, emit=emit)
+            self._open[wanted.output_csv] = open_run(wanted, classifier, emit=emit, ask=ask)
+            if ask is not None:
+                self._asking[wanted.output_csv] = ask
+        if wanted.ask is not None and (ask := self._asking.get(wanted.output_csv)) is not None:
+            ask.take_share(wanted.ask.share)
         self._open.move_to_end(wanted.output_csv)
         return self._open[wanted.output_csv]
 
     def close(self, output: Path) -> None:
         """This one is over, well or not."""
+        self._asking.pop(output, None)
         if (run := self._open.pop(output, None)) is not None:
             run.close()
 
@@ -107,6 +117,12 @@ def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
         output = wanted.output_csv
         run = runs.get(wanted, channel.emit)
         channel.emit(run.progress)
+
+        def go_on() -> bool:
+            channel.emit(run.progress)  # a long silence is taken for a fault
+            return not stop.is_asked and time.monotonic() < end
+
+        run.ask_while(go_on)
         while run.step():
             channel.emit(run.progress)
             if stop.is_asked or time.monotonic() >= end:

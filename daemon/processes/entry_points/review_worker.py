@@ -1,12 +1,13 @@
 """Entry point for what the review pages need: `python -m daemon.processes.entry_points.review_worker`.
 
 One line of JSON in, one answer out. `task` says what: `index` (the rows of a version, into a SQLite file), `draw` (a
-blind sheet), `sheet` (the one that was drawn), `questions` (where labels compete), `quote`
-(what an answered boundaries.yaml would change and cost).
+blind sheet), `sheet` (the one that was drawn), `questions` (where labels compete, and what proposals would cost),
+`propose` (ask the language model for them), `quote` (what an answered boundaries.yaml would change and cost).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -46,13 +47,36 @@ def _sheet(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _questions(request: dict[str, Any]) -> dict[str, Any]:
+    import anyio
+
     from freeal.boundaries import boundaries_file
-    from freeal.job.new_version import boundary_job
+    from freeal.job.new_version import boundary_job, proposal_job
 
     version = Path(request["version"])
     path = version / boundaries_file.FILE_NAME
     questions = boundaries_file.read_questions(path) if path.is_file() else boundary_job.ask(version)[1]
-    return questions.model_dump(mode="json", by_alias=True)
+    content = questions.model_dump(mode="json", by_alias=True)
+    if (told := request.get("proposals")) is not None:
+        job = proposal_job.ProposalJob(version=version, questions=path, **told)
+        forecast = anyio.run(lambda: proposal_job.forecast(job, provider=request["provider"]))
+        content["forecast"] = dataclasses.asdict(forecast)
+    return content
+
+
+def _propose(request: dict[str, Any]) -> dict[str, Any]:
+    import anyio
+
+    from freeal.boundaries import boundaries_file
+    from freeal.job.new_version import proposal_job
+    from freeal.llm.limits.rate_limiter import Limiter
+
+    version = Path(request["version"])
+    path = version / boundaries_file.FILE_NAME
+    job = proposal_job.ProposalJob(version=version, questions=path, **request["proposals"])
+    limiter = Limiter.of(job.llm)
+    limiter.take_share(float(request["share"]))
+    anyio.run(lambda: proposal_job.propose(job, limiter=limiter))
+    return {}
 
 
 def _quote(request: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +93,7 @@ TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "draw": _draw,
     "sheet": _sheet,
     "questions": _questions,
+    "propose": _propose,
     "quote": _quote,
 }
 

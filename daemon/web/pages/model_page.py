@@ -134,6 +134,7 @@ class Models:
             "descriptions": VERSION_FILES,
             "columns": self._columns(model, shelf),
             "folder": shelf.folder,
+            "asks_usd": self._site.settings.predict.ask_below_promise_usd if model.current.has_promise else None,
             "opinion": opinion,
             "problem": problem,
             "typed": typed or {},

@@ -180,7 +180,9 @@ class NewJob:
             "provider": settings.llm.provider,
             "iterations": settings.loop.iterations,
             "student_mode": settings.student.mode,
-            "student_model": settings.student.model,
+            "student_model": settings.student.model
+            if isinstance(settings.student.model, str)
+            else ", ".join(settings.student.model),
         }
         blank = {"problem": "", "figures": (), "first_prompt": "", "upload": upload, "defaults": defaults}
         return self._site.page(request, "describe.html.j2", blank | content, status=status)

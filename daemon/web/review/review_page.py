@@ -26,6 +26,7 @@ from daemon.review import write_correction_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
+from daemon.web.review.compare_page import Compare
 from daemon.web.review.corrections_summary import summary, write_corrections
 from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
@@ -63,7 +64,8 @@ class Review:
 
     def __init__(self, site: Site, desk: ReviewDesk) -> None:
         self._site, self._desk = site, desk
-        self._labelling, self._boundaries, self._rows = Labelling(desk), Boundaries(desk), Rows(desk)
+        self._labelling, self._boundaries = Labelling(desk), Boundaries(desk)
+        self._rows, self._compare = Rows(desk), Compare(desk)
 
     def routes(self) -> list[Route]:
         """Where they are; the first that fits counts."""
@@ -76,7 +78,8 @@ class Review:
             form_route("/models/{model}/review/sheet/hand-in", self.hand_in_sheet, most_bytes=FORM_BYTES),
             form_route("/models/{model}/review/boundaries/hand-in", self.hand_in_boundaries, most_bytes=FORM_BYTES),
         ]
-        return [*own, *self._boundaries.routes(), *self._labelling.routes(), *self._rows.routes()]
+        parts = (self._boundaries, self._labelling, self._rows, self._compare)
+        return [*own, *(route for part in parts for route in part.routes())]
 
     async def on_wait(self, request: Request, error: Exception) -> Response:
         """Say what is being prepared; a page looks again by itself."""

@@ -17,7 +17,7 @@ from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.new_version.correction_job import CorrectionJob
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
@@ -30,6 +30,8 @@ from freeal.results.previous_version import Earlier
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
 from freeal.student.protocols import Trainer
+
+NO_BOUNDARIES = "of several labels each is decided by itself: explain in its meaning what it takes"
 
 
 class BoundaryJob(CorrectionJob):
@@ -51,6 +53,7 @@ class Quote:
 def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries, list[Competition]]:
     """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
     earlier = previous_version.read(version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
     proba = load_student.load(version / "model").predict_proba(pool.texts)
     names = earlier.spec.task.names
@@ -65,6 +68,8 @@ def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries,
 def quote(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
     earlier = previous_version.read(version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier)
     meanings, open_texts = _changes(earlier, answers)
     metrics = metrics_as_text.read_metrics(version)
     asked = sum(one["asked"] for one in metrics["rounds"])
@@ -94,6 +99,8 @@ async def apply(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
     earlier = previous_version.read(job.version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier, emit=emit)
     meanings, open_texts = _changes(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
     training = job.training(spec)

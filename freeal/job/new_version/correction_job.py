@@ -20,7 +20,7 @@ from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
 from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
 from freeal.job.training_job import TrainingJob
@@ -28,7 +28,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
-from freeal.results import previous_version
+from freeal.results import previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
@@ -68,7 +68,12 @@ class CorrectionJob(BaseModel):
         own = self.model_dump(exclude={"version"})
         job = TrainingJob(**own, spec=spec, previous_model=self.version / "model").effective()
         rounds = max(LEAST_ROUNDS_TO_ASK, job.loop.iterations) if job.loop.ask_after_corrections else 1
-        return job.model_copy(update={"loop": job.loop.model_copy(update={"iterations": rounds})})
+        return job.model_copy(
+            update={
+                "loop": job.loop.model_copy(update={"iterations": rounds}),
+                "student": student_of_version.settled(job.student, self.version),
+            }
+        )
 
 
 async def correct(
@@ -90,7 +95,7 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = previous_version.read(job.version)
+    before = asked_rows.joined(previous_version.read(job.version), emit=emit)
     training = job.training(before.spec)
     given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
@@ -109,13 +114,14 @@ async def correct(
 
 def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
-    names = before.spec.task.names
+    names, kind = before.spec.task.names, before.spec.kind
     id_column = before.spec.id_column
     found = corrections_file.read(
         path,
         CsvFormat(),
         text_columns=before.pool.text_columns,
         labels=names,
+        kind=kind,
         place_columns=[row_matching.ROW_COLUMN, *([id_column] if id_column else [])],
     )
     found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
@@ -132,7 +138,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
     known = Known(
         annotations=(*before.annotations, *_unanswered(range(len(before.pool), len(pool)))),
         demonstrations=before.demonstrations,
-        confirmed=taught | corrections_file.by_index(said, pool, names),
+        confirmed=taught | corrections_file.by_index(said, pool, names, kind),
         taught=taught,
         form=before.llm.form,
     )
@@ -143,7 +149,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         known=known,
         said=said,
         earlier=before,
-        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names),
+        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names, kind),
     )
 
 

@@ -31,7 +31,7 @@ from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.prediction import text_profile
-from freeal.results import metrics_as_text, previous_version
+from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import student_metadata
@@ -48,6 +48,7 @@ def promised(
     `CorruptModelError` for the version.
     """
     earlier, known = previous_version.read(version), certified_json_file.read(version)
+    earlier.refuse_several_labels("a promise", certification_job.MEASURE_OTHERWISE)
     if known is None or not known.answers or not known.is_of(earlier.pool) or known.told(earlier.said):
         hint = f"fill in a sheet first: python -m freeal certify {version}"
         raise InputError("nothing was certified that a promise could rest on", where=Where(file=version), hint=hint)
@@ -87,6 +88,7 @@ def _trained(
     names = earlier.spec.task.names
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
+    settings = student_of_version.settled(settings, version)
     taught = prepare_pool.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
     notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
