@@ -207,6 +207,11 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
+    output: Literal["csv", "parquet"] = Field(
+        "csv",
+        description="what a dropped table's rows are published as; parquet (extra `parquet`) = smaller, typed, with "
+        "the number of each row",
+    )
     engine: Literal["auto", "local", "ray"] = Field(
         "auto",
         description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "

@@ -27,7 +27,7 @@ from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from daemon.predictions import claim_csv
 from daemon.predictions.cancel_requests import LOOK_SECONDS, CancelRequests
-from daemon.predictions.finish_prediction import OUTPUT, PredictionEndings
+from daemon.predictions.finish_prediction import OUTPUTS, PredictionEndings
 from daemon.predictions.lane_rotation import Rotation
 from daemon.predictions.prediction_progress import Pace
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
@@ -286,7 +286,7 @@ class PredictLane:
         return Slice(
             model=shelf.version(prediction.version) / "model" if prediction.version else shelf.model,
             input_csv=place.inputs / prediction.csv_name,
-            output_csv=place.folder / OUTPUT,
+            output_csv=place.folder / OUTPUTS[settings.output],
             settings=settings.model_copy(update=smaller),
             ray=self._settings.ray,
             slice_seconds=self._slice_seconds,

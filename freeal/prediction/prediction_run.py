@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -15,15 +14,17 @@ from freeal.errors import CorruptModelError, Where
 from freeal.events import Progress
 from freeal.files import atomic_write
 from freeal.prediction import drift
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
+from freeal.prediction.output import form_choice
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
-from freeal.prediction.summary_counts import Tally, cells
-from freeal.prediction.window_scoring import Scores, ScoreSource, score
-from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+from freeal.prediction.summary_counts import Tally
+from freeal.prediction.window_scoring import ScoreSource, score
+from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
@@ -68,6 +69,7 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = _columns(job, classifier)
+        form_choice.check(job.output_csv)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
         self._extent: Extent = extent or measure(job.input_csv)
         self._scores_from = scores
@@ -80,6 +82,7 @@ class PredictionRun:
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
+        self._form: OutputForm | None = None
         self._windows: WindowReader | None = None
         self._left: Iterator[Window] | None = None
         self._is_read = self._part.is_whole
@@ -117,7 +120,9 @@ class PredictionRun:
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
-        self._part.append(self._rendered(window, scores), self._state())
+        assert self._form is not None  # noqa: S101 - it is opened with the table
+        first_row = self._tally.rows - len(window.rows)
+        self._part.append(self._form.window(window, scores, first_row=first_row), self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
 
@@ -137,7 +142,9 @@ class PredictionRun:
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
             )
             summary["drift"]["warnings"].append(said)
-        self._part.complete(self._state() | {"summary": summary})
+        assert self._form is not None  # noqa: S101 - all windows came out of it
+        pack = self._form.pack
+        self._part.complete(self._state() | {"summary": summary}, pack=pack)
         return summary
 
     def forget(self) -> None:
@@ -152,14 +159,21 @@ class PredictionRun:
     def close(self) -> None:
         """Stop reading and let go of the files; the work can be gone on with."""
         self._open_files.close()
-        self._left = self._reader = self._windows = None
+        self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
+        self._form = form_choice.make(
+            self._job.output_csv,
+            header=self._reader.header,
+            dialect=self._reader.dialect,
+            labels=self._classifier.student.labels,
+            promised=self._promised,
+        )
         if self._part.state is None:
-            self._part.append(self._header(self._reader.header), self._state())
+            self._part.append(self._form.header(), self._state())
         self._windows = WindowReader(
             self._reader,
             list(zip(self._columns, positions, strict=True)),
@@ -212,35 +226,9 @@ class PredictionRun:
             reader = RowReader(self._job.input_csv, CsvFormat(**(told.model_dump() | {"header": said["header"]})))
         return reader
 
-    def _header(self, names: Row) -> str:
-        header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
-            header.append(free_name(name, header))
-        assert self._reader is not None  # noqa: S101 - its names were just read
-        mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
-        return mark + self._lines([header])
-
     def _is_no_row(self, row: Row) -> bool:
         assert self._reader is not None  # noqa: S101 - the row is one of its
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
-
-    def _rendered(self, window: Window, scores: Scores) -> str:
-        labels = self._classifier.student.labels
-        places = window.places.tolist()
-        return self._lines(
-            [*row, *cells(scores, place, labels, promised=self._promised)]
-            for row, place in zip(window.rows, places, strict=True)
-        )
-
-    def _lines(self, rows: Any) -> str:
-        assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
-        text = io.StringIO(newline="")
-        writer = TableWriter(text, self._reader.dialect.output_delimiter)
-        for row in rows:
-            writer.write(row)
-        return text.getvalue()
 
     def _pace(self, rows: int, seconds: float) -> None:
         assert self._windows is not None  # noqa: S101 - a window of it has just been written

@@ -100,6 +100,7 @@ class Tally:
 
 
 PREDICTION_COLUMNS = {
+    "freeal_row": "only in Parquet: the row's place in the input, from 0",
     "freeal_label": "the label the student gives; empty in a row without text",
     "freeal_confidence": "its probability, 0 to 1",
     "freeal_p_<label>": "the probability of each label, one column per label",

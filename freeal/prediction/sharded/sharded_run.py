@@ -14,8 +14,8 @@ from typing import Any, Literal, Self
 from freeal.events import Progress
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder, ShardWriter
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.input_size import Extent
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.published_model import Classifier

@@ -1,0 +1,47 @@
+"""A prediction as CSV: the input's delimiter, the probabilities with four digits."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from freeal.prediction.output.output_form import Pack, added_columns
+from freeal.prediction.promised_labels import PromisedLabels
+from freeal.prediction.row_windows import Window
+from freeal.prediction.summary_counts import cells
+from freeal.prediction.window_scoring import Scores
+from freeal.table import TableWriter
+from freeal.table.csv_parsing.dialect import Dialect
+
+
+class CsvForm:
+    """See `OutputForm`."""
+
+    pack: Pack | None = None
+
+    def __init__(
+        self, header: Sequence[str], *, dialect: Dialect, labels: Sequence[str], promised: PromisedLabels | None
+    ) -> None:
+        self._names = [*header, *added_columns(header, labels, promised)]
+        self._dialect, self._labels, self._promised = dialect, labels, promised
+
+    def header(self) -> bytes:
+        """The names, behind a byte-order mark where the table had one."""
+        mark = "\ufeff" if self._dialect.output_encoding == "utf-8-sig" else ""
+        return mark.encode() + self._lines([self._names])
+
+    def window(self, window: Window, scores: Scores, *, first_row: int) -> bytes:
+        """A line for each row."""
+        del first_row  # a CSV's rows are counted by whoever reads it
+        places = window.places.tolist()
+        return self._lines(
+            [*row, *cells(scores, place, self._labels, promised=self._promised)]
+            for row, place in zip(window.rows, places, strict=True)
+        )
+
+    def _lines(self, rows: Iterable[Sequence[str]]) -> bytes:
+        text = io.StringIO(newline="")
+        writer = TableWriter(text, self._dialect.output_delimiter)
+        for row in rows:
+            writer.write(row)
+        return text.getvalue().encode("utf-8")

@@ -1,0 +1,38 @@
+"""What the rows of a prediction become, whichever form it is, and what our columns are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.row_windows import Window
+from freeal.prediction.window_scoring import Scores
+from freeal.table import free_name
+
+Pack = Callable[[Path, Path], None]
+"""From what was appended, the first file, to the form that was asked for, the second."""
+
+
+class OutputForm(Protocol):
+    """Renders one table. What it gives is appended to a file, piece by piece."""
+
+    @property
+    def pack(self) -> Pack | None:
+        """What makes the output of that file; None where it is the output."""
+
+    def header(self) -> bytes:
+        """What stands before all rows."""
+
+    def window(self, window: Window, scores: Scores, *, first_row: int) -> bytes:
+        """The next rows, the first of which is row `first_row` of the table (0 is the first one)."""
+
+
+def added_columns(header: Sequence[str], labels: Sequence[str], promised: PromisedLabels | None) -> list[str]:
+    """The names of our columns, none of which is in `header`."""
+    status = [] if promised is None else [STATUS_COLUMN]
+    names = list(header)
+    for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        names.append(free_name(name, names))
+    return names[len(header) :]
