@@ -70,6 +70,14 @@ class LlmSettings(Section):
         None, description="hard cap per job; a spec's budget_usd can only lower it"
     )
     daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto",
+        description="of a local model: local = this machine's one process; ray = its prompts in shards over a Ray "
+        "cluster; auto = ray where ray.address is set and ray_from_texts are to be asked about, else local",
+    )
+    ray_from_texts: PositiveInt = Field(
+        5_000, description="with engine auto and a ray.address: texts from which ray is used"
+    )
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )

@@ -142,10 +142,10 @@ def _run(order: Order, folder: Path) -> Measured:
 
 
 def _predict(table: Path, folder: Path, meter: _Meter, *, count: int) -> dict[str, int]:
+    from freeal.executors.engine_choice import EngineChoice
     from freeal.executors.local_executor import LocalExecutor
     from freeal.prediction.prediction_job import PredictionJob
     from freeal.prediction.published_model import Classifier
-    from freeal.prediction.sharded.engine_choice import EngineChoice
     from freeal.prediction.sharded.sharded_run import ShardedRun
 
     meter.turn_to("start")

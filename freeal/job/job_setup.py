@@ -78,10 +78,16 @@ def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict
 
 
 def trainer_for(
-    settings: StudentSettings, *, texts: int, previous: Path | None, most_at_once: int | None, emit: Emit
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None,
+    most_at_once: int | None,
+    emit: Emit,
+    scratch: Path | None = None,
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -93,6 +99,7 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        scratch=scratch,
     )
     if not settings.warm_start:
         return opened()

@@ -124,7 +124,12 @@ async def carry_out(
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
     trainer = resources.trainer or job_setup.trainer_for(
-        job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
+        job.student,
+        texts=len(pool),
+        previous=job.previous_model,
+        most_at_once=job.most_at_once,
+        emit=emit,
+        scratch=job.work,
     )
     emit(Progress("loading", 0, 1, 2, "models"))
     asked = await _ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
@@ -180,7 +185,14 @@ async def _ask_and_train(
     async with contextlib.AsyncExitStack() as opened:
         models = [
             await opened.enter_async_context(
-                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
+                resources.open_chat_model(
+                    one,
+                    cache=job.cache,
+                    key_folder=job.key_folder,
+                    device=job.student.device,
+                    ray=job.ray,
+                    texts=len(given.pool),
+                )
             )
             for one in several
         ]

@@ -24,10 +24,12 @@ def make_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    scratch: Path | None = None,
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
 
     `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
+    `scratch` is a folder for arrays that are too large for memory.
 
     Raises `ConfigError` where model or device are not there and `ModelFolderError` for a folder that cannot be gone on
     from.
@@ -46,10 +48,10 @@ def make_trainer(
                 f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
                 "student.mode: finetune uses them"
             )
-        return FrozenTrainer(settings, previous, room=room)
+        return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
-    return TransformerTrainer(settings, previous, room=room)
+    return TransformerTrainer(settings, previous, room=room, scratch=scratch)
 
 
 def _without_effect(settings: StudentSettings) -> list[str]:
