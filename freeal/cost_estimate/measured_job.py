@@ -29,7 +29,8 @@ from freeal.spec.job_spec import Spec
 MODULE = "freeal.cost_estimate.measured_job"
 STEPS = ("start", "read", "annotate", "train", "write", "cut", "predict", "join")
 _STEP_OF = {"reading": "read", "loading": "start", "annotating": "annotate", "writing": "write", "deciding": "write"}
-_SHARDS = 10
+_SHARDS = 4
+"""Large enough for batches of texts of like length, as shards of a large table are."""
 _RIGHT_OF_TEN = 8
 """Answers of ten that name the label a text's hash stands for: no annotator is right always."""
 
@@ -133,7 +134,7 @@ def _run(order: Order, folder: Path) -> Measured:
         loop=order.loop,
     )
     meter.turn_to("read")
-    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=ScriptedModel(answered), environ={}))
+    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=ScriptedModel(answered, remembers=False), environ={}))
     disk = {"answers": _bytes(folder / "answers.sqlite*"), "rounds": _bytes(folder / "work" / "**" / "*")}
     disk["output"] = _bytes(folder / "output" / "**" / "*")
     disk |= _predict(table, folder, meter, count=order.rows)

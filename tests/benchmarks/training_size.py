@@ -140,14 +140,7 @@ def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
     from freeal.settings import LoopSettings, StudentSettings
     from freeal.spec.job_spec import Spec
     from freeal.testing.scripted_model import ScriptedModel, text_of
-    from freeal.types import Prompt, Reply
-
-    class Annotator(ScriptedModel):
-        """Forgets what it was asked."""
-
-        async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
-            await anyio.lowlevel.checkpoint()
-            return [self._reply(prompt) for prompt in prompts]
+    from freeal.types import Prompt
 
     def answered(prompt: Prompt) -> str:
         code = zlib.crc32(text_of(prompt.specific).encode())
@@ -181,10 +174,10 @@ def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
         cache=folder / "cache",
         key_folder=folder,
         student=StudentSettings(model=str(_encoder(folder / "encoder", dimensions)), mode="frozen", device="cpu"),
-        loop=LoopSettings(iterations=ROUNDS, demonstration_sets=1),
+        loop=LoopSettings(iterations=ROUNDS, demonstration_sets=1, zero_shot="never"),
     )
     meter = _Meter()
-    model = Annotator(answered, rows_per_call=_ROWS_PER_CALL, concurrency=1)
+    model = ScriptedModel(answered, rows_per_call=_ROWS_PER_CALL, concurrency=1, remembers=False)
     anyio.run(lambda: train(job, emit=meter.on_event, chat_model=model, environ={}))
     meter.turn_to("writing")
     on_disk = sum(file.stat().st_size for file in (folder / "work").rglob("*") if file.is_file())
