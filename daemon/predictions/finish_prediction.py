@@ -19,7 +19,7 @@ from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs, durable_file_moves
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions import taken_file
@@ -73,7 +73,7 @@ class PredictionEndings:
         says so."""
         inputs, shelf = Workplace(self._settings, prediction.id).inputs, Shelf(self._settings.models, prediction.model)
         hint = f"its file lies in {inputs}: move it to {shelf.folder / 'predict'} to have it labelled"
-        report = archive_inputs.report_of(
+        report = move_to_done_or_failed.report_of(
             dataclasses.replace(failure, hint=hint), subject=prediction.id, now=self._clock.wall()
         )
         state = "cancelled" if failure.kind == CANCELLED else "failed"
@@ -97,7 +97,7 @@ class PredictionEndings:
         labelled = made or place.folder / OUTPUTS[self._settings.predict.output]
         where = publish_prediction(shelf, labelled, summary, stem=stem, prediction_id=prediction.id)
         with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
-            archive_inputs.to_done(place.inputs, shelf.folder / "done" / prediction.id)
+            move_to_done_or_failed.to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
         self._journal.finish_prediction(
@@ -110,7 +110,7 @@ class PredictionEndings:
 
     def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
         place, shelf = self._places(prediction)
-        report = archive_inputs.to_failed(
+        report = move_to_done_or_failed.to_failed(
             place.inputs,
             shelf.folder / "failed" / prediction.id,
             failure,

@@ -12,6 +12,7 @@ import numpy as np
 
 from freeal.aggregation import answer_ensemble, label_similarity, learnability
 from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.pool.text_pool import Pool
 from freeal.selection import demonstration_retrieval, label_shortlist
@@ -37,6 +38,7 @@ class Questions:
     settings: LoopSettings
     seed: int
     turn: DeviceTurn = always
+    form: QuestionForm = PLAIN
 
     async def on_device(self, work: Callable[[], T]) -> T:
         """The result of `work`, done in a thread while it is our turn on the device."""
@@ -173,6 +175,7 @@ class Questions:
             prior=prior,
             open_labels=self.settings.candidates == "resolve",
             ranked=self.settings.candidates == "ranked",
+            form=self.form,
             done_before=done_before,
             total=total,
         )

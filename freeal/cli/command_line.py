@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from freeal.cli import (
     boundaries_command,
     certify_command,
+    compare_command,
     correct_command,
     estimate_and_cache_commands,
     export_command,
@@ -73,6 +74,7 @@ def argument_parser() -> argparse.ArgumentParser:
     estimate_and_cache_commands.add_parsers(commands)
     certify_command.add_parser(commands)
     boundaries_command.add_parser(commands)
+    compare_command.add_parser(commands)
     export_command.add_parser(commands)
     plan_command.add_parser(commands)
     return parser

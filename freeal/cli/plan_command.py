@@ -20,7 +20,7 @@ from freeal.errors import ConfigError, Where
 if TYPE_CHECKING:
     from freeal.cost_estimate.measured_job import Measured, Order
     from freeal.cost_estimate.scale_plan import Rates, Stage
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
 ANNOTATED_AT_MOST = 50_000
 """Rows the language model is planned for where nobody says: more seldom make the student better."""
@@ -69,7 +69,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from freeal.cost_estimate.measured_job import Order
     from freeal.cost_estimate.scale_plan import Wanted, stages
     from freeal.job import work_folder
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
 
     work = Path.cwd()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from freeal.cli.print_results import add_json, print_figures, print_json
 from freeal.cli.training_progress import EXIT_OK
-from freeal.results.metrics_summary import read_metrics
+from freeal.results.metrics_as_text import read_metrics
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

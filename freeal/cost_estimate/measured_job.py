@@ -105,8 +105,8 @@ def _rows(order: Order) -> Iterator[tuple[str, str]]:
 
 
 def _run(order: Order, folder: Path) -> Measured:
-    from freeal.job.training_job import train
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.run_training_job import train
+    from freeal.job.training_job import TrainingJob
     from freeal.testing.scripted_model import ScriptedModel, text_of
     from freeal.types import Prompt
 

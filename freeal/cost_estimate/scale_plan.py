@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from freeal.cost_estimate.call_group import BATCH_SECONDS
+from freeal.cost_estimate.call_cost_range import BATCH_SECONDS
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.measured_job import STEPS, Measured
 from freeal.cost_estimate.token_count_range import Span

@@ -7,7 +7,7 @@ from typing import Literal
 
 from freeal.errors import Where
 from freeal.executors import ray_cluster
-from freeal.executors.protocols import Engine
+from freeal.executors.shard_task import Engine
 from freeal.settings import RaySettings
 
 

@@ -8,9 +8,10 @@ from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit
-from freeal.job.training_settings import TrainingJob
-from freeal.loop.freeal_loop import Loop, LoopResult
+from freeal.job.training_job import TrainingJob
+from freeal.loop.freeal_loop import Loop
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
+from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_store import RoundStore
 from freeal.pool.text_pool import Pool
 from freeal.student.protocols import Trainer

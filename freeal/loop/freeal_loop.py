@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.aggregation import answer_ensemble, label_choice
+from freeal.aggregation import label_choice, several_annotators
 from freeal.aggregation.label_posterior import Evidence
 from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
 from freeal.annotation.annotator import Annotator
@@ -29,7 +29,9 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
-from freeal.loop.opinions import Opinions, opinions
+from freeal.loop.loop_result import LoopResult
+from freeal.loop.merge_annotations import Opinions, of_annotator, opinions
+from freeal.loop.question_forms import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
@@ -40,16 +42,6 @@ from freeal.selection import query_selection
 from freeal.settings import LoopSettings
 from freeal.student.protocols import Student, Trainer
 from freeal.types import Annotation, Demonstration, Task
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoopResult:
-    """All finished rounds, the one that is kept, and the answers given before the first (empty unless asked for)."""
-
-    rounds: tuple[RoundState, ...]
-    best: RoundState
-    zero_shot: tuple[Annotation, ...]
-    budget_reached: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +74,11 @@ class Loop:
         return self._questions_to(0)
 
     @functools.cached_property
+    def forms(self) -> QuestionForms:
+        """The form that each language model is asked in."""
+        return QuestionForms(self.store, self.emit, before=self.known.form)
+
+    @functools.cached_property
     def training(self) -> RoundTraining:
         """What weighs the answers and teaches a student."""
         return RoundTraining(self.questions, self.known, self.llm_use, self.emit)
@@ -98,7 +95,7 @@ class Loop:
         else:
             indices = await self._to_ask(None)
             initial = await starting_demonstrations(
-                self.questions, user_demonstrations, indices=indices, taught=self.known.taught
+                await self._asking(0, indices), user_demonstrations, indices=indices, taught=self.known.taught
             )
         rounds: list[RoundState] = []
         while len(rounds) < self.settings.iterations and not (rounds and (rounds[-1].cut_off or rounds[-1].settled)):
@@ -110,7 +107,7 @@ class Loop:
             if rounds[-1].cut_off:
                 break
             self._add(rounds, self.store.load(len(rounds) + 1) or await self._look(place, initial, rounds))
-        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off)
+        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off, self.forms.chosen)
 
     def _add(self, rounds: list[RoundState], state: RoundState) -> None:
         rounds.append(state)
@@ -130,7 +127,7 @@ class Loop:
             indices = await self._to_ask(previous)
         answers: list[Annotation] = []
         for place in range(len(self.annotators) if self.llm_use == "side_by_side" else 1):
-            questions = self._questions_to(place)
+            questions = await self._asking(place, indices)
             if previous is not None:
                 found = await questions.again(
                     number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
@@ -138,10 +135,10 @@ class Loop:
             else:
                 zero_shot = initial.annotations if place == 0 else ()
                 found = await questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
-            answers += _of_annotator(place, found)
+            answers += of_annotator(place, found)
             cost.charge(place, asked=len(found))
         said = self._opinions(previous, answers)
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         earlier = previous.annotations if previous else self.known.annotations
         changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
@@ -168,15 +165,15 @@ class Loop:
         the confidence so far can be believed, then what is left open, the most open first."""
         number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
         previous = best_round(rounds)
-        candidates, questions = self._candidates(previous, initial), self._questions_to(place)
+        asked_for, most = self._askable()
+        candidates, questions = self._candidates(previous, initial), await self._asking(place, asked_for)
 
         async def ask(indices: Sequence[int]) -> list[Annotation]:
             found = await questions.again(
                 number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
             )
-            return _of_annotator(place, found)
+            return of_annotator(place, found)
 
-        asked_for, most = self._askable()
         pilot = query_selection.by_chance(asked_for, query_selection.PILOT_TEXTS, seed=self.seed + number)
         answers = await ask(pilot)
         evidence = await self.training.evidence(self._opinions(previous, answers))
@@ -194,7 +191,7 @@ class Loop:
         answers += await ask(left) if not questions.annotator.budget_reached else []
         cost.charge(place, asked=len(answers))
         said = self._opinions(previous, answers)
-        changed = changed_labels(previous.annotations, answer_ensemble.believed(said))
+        changed = changed_labels(previous.annotations, several_annotators.believed(said))
         return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
 
     async def _trained(
@@ -207,7 +204,7 @@ class Loop:
         cost: RoundCost,
         changed: int,
     ) -> RoundState:
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
@@ -247,6 +244,9 @@ class Loop:
     def _questions_to(self, place: int) -> Questions:
         annotator = self.annotators[place]
         return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+
+    async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
+        return await self.forms.applied(place, self._questions_to(place), indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""
@@ -289,10 +289,6 @@ class Loop:
             threshold=self.settings.clean_threshold,
             scored=np.array([note.distribution is not None for note in state.annotations]),
         )
-
-
-def _of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
-    return [dataclasses.replace(note, annotator=place) for note in notes]
 
 
 def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], task: Task) -> int:

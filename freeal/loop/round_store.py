@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from freeal.annotation.form_choice import FormChoice, Tried
 from freeal.files import atomic_write
 from freeal.loop.annotation_columns import NUMBERS, annotations_of, columns_of
 from freeal.loop.round_state import RoundState
@@ -45,9 +46,26 @@ class RoundStore:
                     shutil.rmtree(other)
         self._folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def folder(self) -> Path:
+        """Where everything of this question lies: gone once another one is asked."""
+        return self._folder
+
     def model_folder(self, round_number: int) -> Path:
         """The student of a finished round."""
         return self._folder / f"round_{round_number}" / "model"
+
+    def form(self, place: int) -> FormChoice | None:
+        """The form that the language model at `place` is asked in, where that was found out."""
+        path = self._folder / f"form_{place}.json"
+        if not path.exists():
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return FormChoice(content["template"], tuple(Tried(**one) for one in content["tried"]), content["texts"])
+
+    def keep_form(self, place: int, choice: FormChoice) -> None:
+        """Remember it."""
+        atomic_write.write_json(self._folder / f"form_{place}.json", dataclasses.asdict(choice))
 
     def load(self, round_number: int) -> RoundState | None:
         """A finished round, or None; one that a budget cut off is not finished."""

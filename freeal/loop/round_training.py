@@ -16,7 +16,7 @@ from freeal.annotation.round_annotation import Questions
 from freeal.errors import TrainingError
 from freeal.events import Emit, Progress
 from freeal.loop.known_labels import Known
-from freeal.loop.opinions import Opinions
+from freeal.loop.merge_annotations import Opinions
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.types import Annotation, Status
 
@@ -59,6 +59,7 @@ class RoundTraining:
             confirmed=self.known.mask(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=evidence.targets,
+            weigh_of=lambda rows: evidence.part(rows).targets,
         )
         return await questions.on_device(
             lambda: questions.trainer.fit(

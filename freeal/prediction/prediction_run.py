@@ -7,23 +7,21 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from freeal.errors import CorruptModelError, Where
 from freeal.events import Progress
-from freeal.files import atomic_write
 from freeal.prediction import drift
 from freeal.prediction.input_size import Extent, measure
 from freeal.prediction.output import form_choice
 from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import PromisedLabels
+from freeal.prediction.promised_labels import Opinion, PromisedLabels, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
-from freeal.prediction.window_scoring import ScoreSource, score
+from freeal.prediction.window_scoring import Scores, ScoreSource, score
 from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
@@ -62,15 +60,20 @@ class PredictionRun:
         *,
         extent: Extent | None = None,
         scores: Callable[[int], ScoreSource] | None = None,
+        ask: SecondOpinion | None = None,
         patience_seconds: float = PREDECESSOR_SECONDS,
     ) -> None:
         """Waits for `patience_seconds` for another process at the same output to end. `extent` is that of the input,
-        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked."""
+        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked. `ask` is
+        asked about rows below the model's promise, and closed with the run."""
         self._job = job
         self._classifier = classifier
-        self._columns = _columns(job, classifier)
+        self._columns = job.columns_beside(classifier.text_columns)
         form_choice.check(job.output_csv)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
+        self._ask = None if self._promised is None else ask
+        self._pending: tuple[Window, Scores] | None = None
+        self._go_on: Callable[[], bool] = lambda: True
         self._extent: Extent = extent or measure(job.input_csv)
         self._scores_from = scores
         self._scores: ScoreSource | None = None
@@ -108,23 +111,46 @@ class PredictionRun:
         if self._left is None:
             self._left = self._open()
         began = time.monotonic()
-        window = next(self._left, None)
-        if window is None:
-            self._is_read = True
-            return False
-        if self._scores is None:
-            scores = score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
-        else:
-            scores = self._scores.take(window)
-        profile = self._classifier.profile
+        if self._pending is None:
+            window = next(self._left, None)
+            if window is None:
+                self._is_read = True
+                return False
+            self._pending = window, self._scored(window)
+        window, scores = self._pending
+        if (opinions := self._asked(window, scores)) is None:
+            return True
+        self._pending = None
+        profile, total = self._classifier.profile, self.progress.total
         longest = None if profile is None else profile.longest
-        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
+        self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
         assert self._form is not None  # noqa: S101 - it is opened with the table
         first_row = self._tally.rows - len(window.rows)
-        self._part.append(self._form.window(window, scores, first_row=first_row), self._state())
+        rendered = self._form.window(window, scores, opinions, first_row=first_row)
+        if self._ask is not None:
+            self._ask.keep()  # first: what a kill lets it keep twice counts once
+        self._part.append(rendered, self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
+
+    def _scored(self, window: Window) -> Scores:
+        if self._scores is not None:
+            return self._scores.take(window)
+        return score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+
+    def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
+        """By place; None where asking is to stop before all was asked."""
+        if self._ask is None or self._promised is None or self._reader is None or not window.texts:
+            return {}
+        kept = self._promised.keeps(scores.chosen, scores.confidence)
+        said = [self._classifier.student.labels[int(one)] for one in scores.chosen]
+        columns = zip(self._columns, self._positions(self._reader), strict=True)
+        return ask_below(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
+
+    def ask_while(self, go_on: Callable[[], bool]) -> None:
+        """Where `go_on` says no, a `step` that asks comes back without having written; the next one goes on."""
+        self._go_on = go_on
 
     def finish(self) -> dict[str, Any]:
         """Give the output its name; the summary. May be called again, by another process too."""
@@ -137,6 +163,7 @@ class PredictionRun:
             "seconds": round(self._clock.seconds, 3),
             "drift": drift.compare(self._tally, self._classifier.profile),
         }
+        summary |= {} if self._ask is None else self._ask.summary()
         if self._tally.no_rows:
             said = (
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
@@ -159,6 +186,9 @@ class PredictionRun:
     def close(self) -> None:
         """Stop reading and let go of the files; the work can be gone on with."""
         self._open_files.close()
+        self._pending = None
+        if self._ask is not None:
+            self._ask.close()
         self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
@@ -171,6 +201,7 @@ class PredictionRun:
             dialect=self._reader.dialect,
             labels=self._classifier.student.labels,
             promised=self._promised,
+            may_ask=self._ask is not None,
         )
         if self._part.state is None:
             self._part.append(self._form.header(), self._state())
@@ -247,20 +278,6 @@ class PredictionRun:
             self._columns,
             self._job.csv.model_dump(mode="json"),
             *(["sharded"] if self._scores_from else []),
+            *(["asked"] if self._ask is not None else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _columns(job: PredictionJob, classifier: Classifier) -> tuple[str, ...]:
-    columns = job.text_columns or classifier.text_columns
-    if columns is None:
-        raise CorruptModelError(
-            "the model does not say which columns it reads", where=Where(file=job.model), hint="name text columns"
-        )
-    return columns
-
-
-def write_summary(job: PredictionJob, summary: dict[str, Any]) -> None:
-    """The summary beside the output, where the job names a place for it."""
-    if job.summary_json is not None:
-        atomic_write.write_json(job.summary_json, summary)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from freeal.compute.listener import OnStep
 
@@ -31,7 +31,8 @@ class LabelledTexts:
     (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
     `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
-    `weigh` says what is taught in the place of labels; None: the labels as they are.
+    `weigh` says what is taught in the place of labels; None: the labels as they are. `weigh_of` gives the same for
+    the texts at some rows alone, int [m].
     """
 
     texts: Sequence[str]
@@ -41,6 +42,20 @@ class LabelledTexts:
     confirmed: np.ndarray | None = None
     groups: np.ndarray | None = None
     weigh: Weigh | None = None
+    weigh_of: Callable[[np.ndarray], Weigh] | None = None
+
+    def part(self, rows: np.ndarray) -> LabelledTexts:
+        """The texts at `rows`, int [m], in that order, as if there were no others. Without `weigh_of` they are taught
+        their labels as they are."""
+        return LabelledTexts(
+            [self.texts[row] for row in rows],
+            [self.label_ids[row] for row in rows],
+            candidates=None if self.candidates is None else self.candidates[rows],
+            paraphrases=None if self.paraphrases is None else [self.paraphrases[row] for row in rows],
+            confirmed=None if self.confirmed is None else self.confirmed[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weigh=None if self.weigh_of is None else self.weigh_of(rows),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,6 +119,26 @@ class Trainer(Protocol):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train a fresh student over `labels`. Raises `TrainingError` when no text has a label."""
+
+
+@runtime_checkable
+class ComparesStudents(Protocol):
+    """A trainer that chooses among several students at its first fit (freeal/student/comparison/)."""
+
+    @property
+    def candidates(self) -> list[dict[str, str]]:
+        """What is known of each before the first fit, and the same after it."""
+
+    @property
+    def comparison(self) -> dict[str, Any] | None:
+        """How each did, for metrics.json; None before the first fit, and where there was too little to tell."""
+
+    @property
+    def chosen_name(self) -> str | None:
+        """The one that is trained, by its name in `student.model`; None before the first fit."""
+
+    def remember_in(self, folder: Path) -> None:
+        """Keep what is found below `folder`, and go on with what is there."""
 
 
 @runtime_checkable

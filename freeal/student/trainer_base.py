@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from freeal.compute import device, device_errors
-from freeal.compute.device_errors import Room
+from freeal.compute.batch_halving import Room
 from freeal.compute.listener import OnStep, unwatched
 from freeal.errors import ModelFolderError
 from freeal.selection import clean_split
@@ -43,7 +43,7 @@ class Start:
         self.settings = settings
         self.room = room or Room()
         self.scratch = scratch
-        self.weights = resolve(settings.model)
+        self.weights = resolve(str(settings.model))
         self.previous = None if previous is None else _checked(previous, self.weights, settings)
         self.compute = device.choose(settings)
         self._cache = FeatureCache(scratch=scratch)

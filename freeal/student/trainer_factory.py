@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from freeal.compute.listener import Listener
-from freeal.settings import StudentSettings
+from freeal.errors import ConfigError, Where
+from freeal.settings import COMPARE, TFIDF, StudentSettings
 from freeal.student.protocols import Trainer
 
 FROZEN_FROM_TEXTS = 20_000
@@ -34,8 +38,14 @@ def make_trainer(
     Raises `ConfigError` where model or device are not there and `ModelFolderError` for a folder that cannot be gone on
     from.
     """
+    if settings.model == COMPARE or not isinstance(settings.model, str):
+        return _one_of_several(settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once)
+    if settings.model == TFIDF:
+        from freeal.student.tfidf_trainer import TfidfTrainer
+
+        return TfidfTrainer()
     from freeal.compute import device
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
@@ -52,6 +62,50 @@ def make_trainer(
     from freeal.student.finetune_trainer import TransformerTrainer
 
     return TransformerTrainer(settings, previous, room=room, scratch=scratch)
+
+
+def _one_of_several(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None,
+    listener: Listener | None,
+    most_at_once: int | None,
+) -> Trainer:
+    """A trainer that chooses among the students that `settings` name, or the only one that is at hand."""
+    from freeal.compute import device
+    from freeal.student.comparison import candidates
+    from freeal.student.comparison.comparing_trainer import ComparingTrainer, Entrant
+
+    if settings.warm_start:
+        raise ConfigError(
+            "student.warm_start goes on from one encoder, and student.model names several",
+            where=Where(key="student.warm_start"),
+            hint="name one student, or set warm_start to false",
+        )
+    told = set[str]()
+    quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
+    makes = functools.partial(make_trainer, texts=texts, previous=previous, most_at_once=most_at_once)
+    names = candidates.named(settings)
+    trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
+    if len(names) == 1:
+        if quiet is not None:
+            quiet.on_notice(f"student.model: compare: {names[0]} alone is at hand")
+        return trainers[0]
+    entrants = [Entrant(candidates.candidate(name), trainer) for name, trainer in zip(names, trainers, strict=True)]
+    on_cpu = device.choose(settings).device.type == "cpu"
+    return ComparingTrainer(entrants, on_cpu=on_cpu, listener=quiet)
+
+
+def _once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None]:
+    """What several trainers say alike is said once."""
+
+    def say(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            notice(message)
+
+    return say
 
 
 def _without_effect(settings: StudentSettings) -> list[str]:

@@ -19,8 +19,8 @@ from cells import Cell
 from place import Folders
 
 from freeal.events import Event, Progress
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.student.model_folder import load_student
 
 _EARLIER = 1000

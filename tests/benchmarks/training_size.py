@@ -135,8 +135,8 @@ def _encoder(folder: Path, dimensions: int) -> Path:
 def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
     import anyio
 
-    from freeal.job.training_job import train
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.run_training_job import train
+    from freeal.job.training_job import TrainingJob
     from freeal.settings import LoopSettings, StudentSettings
     from freeal.spec.job_spec import Spec
     from freeal.testing.scripted_model import ScriptedModel, text_of

@@ -19,7 +19,7 @@ from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
 from freeal.files import home_folder
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_language_model import PACKAGE, converted, smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import PACKAGE, converted, smollm2_gguf
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
 from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings

@@ -14,7 +14,7 @@ from freeal.settings import LlmSettings, RaySettings
 
 async def open_local_model(
     settings: LlmSettings,
-    ray: RaySettings,
+    ray: RaySettings | None,
     *,
     texts: int,
     cache: Path,
@@ -22,8 +22,11 @@ async def open_local_model(
     turn: DeviceTurn,
     notice: Callable[[str], None],
 ) -> ChatModel:
-    """The one that `settings` name, for a job of so many `texts`; `notice` hears which engine it is, and why, where
+    """The one that `settings` name, for a job of so many `texts`, over the cluster `ray` where that is wanted (None: a
+    few questions beside a job, which no cluster is started for); `notice` hears which engine it is, and why, where
     there is a choice. Raises `ConfigError` where model or engine cannot be had."""
+    if ray is None:
+        return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
     rule = EngineRule("llm", settings.engine, "texts", settings.ray_from_texts, "ray_from_texts")
     choice = rule.choose(ray, count=texts)
     if ray.address is not None or choice.engine == "ray":

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from freeal.errors import ExecutorError
-from freeal.executors.protocols import ShardFunction
 from freeal.executors.shard_folder import ROW_ID, arrow
+from freeal.executors.shard_task import ShardFunction
 from freeal.types import Prompt, Reply, Usage
 
 if TYPE_CHECKING:

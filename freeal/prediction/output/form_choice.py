@@ -26,8 +26,9 @@ def make(
     dialect: Dialect,
     labels: Sequence[str],
     promised: PromisedLabels | None,
+    may_ask: bool = False,
 ) -> OutputForm:
     """The form for `output`, of a table with that header. Raises `ConfigError` as `check` does."""
     if form_of(output.name) == "parquet":
-        return parquet_form.ParquetForm(output, header=header, labels=labels, promised=promised)
-    return CsvForm(header, dialect=dialect, labels=labels, promised=promised)
+        return parquet_form.ParquetForm(output, header=header, labels=labels, promised=promised, may_ask=may_ask)
+    return CsvForm(header, dialect=dialect, labels=labels, promised=promised, may_ask=may_ask)

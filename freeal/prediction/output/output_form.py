@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import SOURCE_COLUMN, STATUS_COLUMN, Opinion, PromisedLabels
 from freeal.prediction.row_windows import Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
@@ -25,13 +25,18 @@ class OutputForm(Protocol):
     def header(self) -> bytes:
         """What stands before all rows."""
 
-    def window(self, window: Window, scores: Scores, *, first_row: int) -> bytes:
-        """The next rows, the first of which is row `first_row` of the table (0 is the first one)."""
+    def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
+        """The next rows, the first of which is row `first_row` of the table (0 is the first one); `opinions` are those
+        of the language model, by place."""
 
 
-def added_columns(header: Sequence[str], labels: Sequence[str], promised: PromisedLabels | None) -> list[str]:
-    """The names of our columns, none of which is in `header`."""
+def added_columns(
+    header: Sequence[str], labels: Sequence[str], promised: PromisedLabels | None, *, may_ask: bool
+) -> list[str]:
+    """The names of our columns, none of which is in `header`; `may_ask`: a language model, about rows below what is
+    `promised`."""
     status = [] if promised is None else [STATUS_COLUMN]
+    status += [SOURCE_COLUMN] if may_ask else []
     names = list(header)
     for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
         names.append(free_name(name, names))

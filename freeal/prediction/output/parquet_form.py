@@ -7,9 +7,10 @@ alone, so that the file has the same bytes wherever it was cut off before.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from freeal.errors import ConfigError, Where
 from freeal.prediction.output.output_form import added_columns
-from freeal.prediction.promised_labels import BELOW, KEPT, PromisedLabels
+from freeal.prediction.promised_labels import BELOW, KEPT, Opinion, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
@@ -41,6 +42,17 @@ def arrow(output: Path, module: str = "pyarrow") -> Any:
         ) from cause
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Said:
+    """By text: the label, its probability, whether it is given, and why, and by whom."""
+
+    label_ids: np.ndarray
+    confidence: np.ndarray
+    named: np.ndarray
+    status: list[str]
+    source: list[str | None]
+
+
 class ParquetForm:
     """See `OutputForm`. A column's name that comes twice gets `_2`: readers of Parquet tell columns by their names."""
 
@@ -51,6 +63,7 @@ class ParquetForm:
         header: Sequence[str],
         labels: Sequence[str],
         promised: PromisedLabels | None,
+        may_ask: bool = False,
         group_rows: int = GROUP_ROWS,
         group_bytes: int = GROUP_BYTES,
         block_rows: int = _BLOCK_ROWS,
@@ -61,14 +74,15 @@ class ParquetForm:
         given: list[str] = []
         for name in header:
             given.append(free_name(name, given))
-        label, *numbers = added_columns(given, labels, promised)
-        status = [] if promised is None else [numbers.pop()]
+        self._may_ask = may_ask
+        label, *others = added_columns(given, labels, promised, may_ask=may_ask)
+        numbers, words = others[: 1 + len(labels)], others[1 + len(labels) :]
         self._schema = pa.schema(
             [
-                (free_name(ROW_COLUMN, [*given, label, *numbers, *status]), pa.int64()),
+                (free_name(ROW_COLUMN, [*given, label, *numbers, *words]), pa.int64()),
                 *((name, pa.string()) for name in (*given, label)),
                 *((name, pa.float32()) for name in numbers),
-                *((name, pa.string()) for name in status),
+                *((name, pa.string()) for name in words),
             ]
         )
 
@@ -76,28 +90,43 @@ class ParquetForm:
         """The schema."""
         return bytes(self._schema.serialize())
 
-    def window(self, window: Window, scores: Scores, *, first_row: int) -> bytes:
+    def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
         """One batch."""
-        pa, rows = self._pa, len(window.rows)
-        has_text = window.places != NO_TEXT
+        pa, rows, has_text = self._pa, len(window.rows), window.places != NO_TEXT
+        said = self._said(scores, opinions)
+        places = window.places[has_text]
         columns = [pa.array(np.arange(first_row, first_row + rows, dtype=np.int64))]
         columns += [pa.array(values, pa.string()) for values in zip(*window.rows, strict=True)]
-        named = has_text.copy()
-        chosen, confidence = scores.chosen[window.places[has_text]], scores.confidence[window.places[has_text]]
+        named, label_ids = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=np.int64)
+        named[has_text], label_ids[has_text] = said.named[places], said.label_ids[places]
+        named_ids = pa.array(label_ids, mask=~named)
+        columns.append(pa.DictionaryArray.from_arrays(named_ids, list(self._labels)).cast(pa.string()))
+        numbers = np.zeros((rows, 1 + len(self._labels)), dtype=np.float32)
+        numbers[has_text, 0], numbers[has_text, 1:] = said.confidence[places], scores.proba[places]
+        columns += [pa.array(values, pa.float32(), mask=~has_text) for values in np.ascontiguousarray(numbers.T)]
+        at = window.places.tolist()
         if self._promised is not None:
-            named[has_text] = self._promised.keeps(chosen, confidence)
-        label_ids = np.zeros(rows, dtype=np.int64)
-        label_ids[has_text] = chosen
-        columns.append(
-            pa.DictionaryArray.from_arrays(pa.array(label_ids, mask=~named), list(self._labels)).cast("string")
-        )
-        proba = np.zeros((rows, 1 + len(self._labels)), dtype=np.float32)
-        proba[has_text, 0], proba[has_text, 1:] = confidence, scores.proba[window.places[has_text]]
-        columns += [pa.array(values, pa.float32(), mask=~has_text) for values in np.ascontiguousarray(proba.T)]
-        if self._promised is not None:
-            said = np.where(named, KEPT, np.where(has_text, BELOW, str(Status.EMPTY_TEXT)))
-            columns.append(pa.array(said.tolist(), pa.string()))
+            empty = str(Status.EMPTY_TEXT)
+            columns.append(pa.array([empty if place == NO_TEXT else said.status[place] for place in at], pa.string()))
+        if self._may_ask:
+            columns.append(pa.array([None if place == NO_TEXT else said.source[place] for place in at], pa.string()))
         return bytes(pa.record_batch(columns, schema=self._schema).serialize())
+
+    def _said(self, scores: Scores, opinions: Mapping[int, Opinion]) -> _Said:
+        """Of each text: as `output_cells` says it in words."""
+        label_ids, confidence = scores.chosen.copy(), scores.confidence.copy()
+        named = np.ones(len(label_ids), dtype=bool)
+        if self._promised is not None:
+            named = self._promised.keeps(label_ids, confidence)
+        status = [KEPT if kept else BELOW for kept in named.tolist()]
+        source: list[str | None] = ["student" if kept else None for kept in named.tolist()]
+        for place, opinion in opinions.items() if self._may_ask else ():
+            status[place] = f"{BELOW};{opinion.status}"
+            if opinion.label is not None:
+                label_ids[place] = list(self._labels).index(opinion.label)
+                confidence[place] = scores.proba[place, label_ids[place]]
+                named[place], source[place] = True, "llm"
+        return _Said(label_ids, confidence, named, status, source)
 
     def pack(self, part: Path, packed: Path) -> None:
         """Write the stream in `part` as Parquet."""

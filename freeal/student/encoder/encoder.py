@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from freeal.compute import scratch_arrays
+from freeal.compute.batch_halving import Room
 from freeal.compute.device import Compute
-from freeal.compute.device_errors import Room
 from freeal.compute.listener import OnStep, unwatched
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError

@@ -12,7 +12,7 @@ from typing import Any
 
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
-from freeal.settings import LongTexts
+from freeal.settings import TFIDF, LongTexts
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import ReadText
 
@@ -87,13 +87,13 @@ class Reader:
 
 
 def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
-    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; of a
-    student of another kind nothing is known, and none is named.
+    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; one
+    of words reads all; of a student of another kind nothing is known, and none is named.
 
     Raises `ModelFolderError` where the folder is damaged.
     """
     known = student_metadata.read(folder)
-    if known.mode == student_metadata.OWN:
+    if known.mode in (student_metadata.OWN, TFIDF):
         return frozenset()
     from transformers import AutoTokenizer
 

@@ -13,7 +13,7 @@ from daemon.inbox.claim_pair import Intake, csv_digest, load_spec
 from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.jobs.finish_job import Endings
-from daemon.jobs.training_request import job_key
+from daemon.jobs.job_key import job_key
 from daemon.journal.job_record import State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace

@@ -10,8 +10,8 @@ import pytest
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.job_estimate import estimate, estimate_with
 from freeal.cost_estimate.token_count_range import Span
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer

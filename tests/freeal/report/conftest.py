@@ -12,7 +12,7 @@ from freeal.annotation.annotator import Annotator
 from freeal.events import ignore
 from freeal.job import write_output_folder
 from freeal.job.run_loop import run_loop
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide
 from freeal.loop.round_store import RoundStore

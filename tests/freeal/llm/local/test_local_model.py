@@ -15,7 +15,7 @@ from freeal.annotation.prompts import label_prompt
 from freeal.errors import AccountError, ConfigError, LlmError, RowRejectedError
 from freeal.llm.local.label_scoring import LabelTrie, Scorer
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.packaged_language_model import quiet_transformers, smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import quiet_transformers, smollm2_gguf
 from freeal.llm.protocols import ChatModel
 from freeal.types import Demonstration, Label, Prompt, Task
 

@@ -13,8 +13,8 @@ from freeal.compute.listener import unheard
 from freeal.errors import ConfigError, ExecutorError
 from freeal.executors.local_executor import LocalExecutor
 from freeal.executors.ray_cluster import is_installed
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.llm.local.local_model import LocalModel
 from freeal.llm.local.open_local_model import open_local_model
 from freeal.llm.local.score_shard import ScoreShard

@@ -76,7 +76,7 @@ def test_row_groups_end_where_the_rows_say(tmp_path, windows, limits, expected):
         stream.write(form.header())
         for rows in windows:
             window = Window([["a text"]] * rows, 0, np.zeros(rows, dtype=np.int64), ["a text"], [], {})
-            stream.write(form.window(window, SCORES, first_row=first))
+            stream.write(form.window(window, SCORES, {}, first_row=first))
             first += rows
     form.pack(part, packed)
     found = parquet.ParquetFile(packed)

@@ -1,0 +1,68 @@
+"""What each language model of a job said so far about each text, round by round."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from freeal.aggregation import answer_ensemble
+from freeal.loop.known_labels import Known
+from freeal.loop.round_state import RoundState
+from freeal.types import Annotation, Status
+
+Opinions = Sequence[Sequence[Annotation]]
+"""Of each language model, in their order, one annotation per pool text."""
+
+
+def of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
+    """Answers of the language model at `place`."""
+    return [dataclasses.replace(note, annotator=place) for note in notes]
+
+
+def opinions(
+    previous: RoundState | None,
+    answers: Sequence[Annotation],
+    known: Known,
+    *,
+    labels: tuple[str, ...],
+    pool_size: int,
+    models: int,
+) -> list[list[Annotation]]:
+    """With the new `answers` of any of the `models`, after the round `previous`; at first, after what is `known`."""
+    if previous is None:
+        before: Opinions = [
+            [note for note in known.annotations if min(note.annotator, models - 1) == place] for place in range(models)
+        ]
+    else:
+        before = previous.opinions or (previous.annotations,)
+    found = [
+        merged(
+            before[place] if place < len(before) else (),
+            [note for note in answers if note.annotator == place],
+            known,
+            labels=labels,
+            pool_size=pool_size,
+        )
+        for place in range(models)
+    ]
+    return found if previous is not None else [[_of_its_question(note, known) for note in notes] for notes in found]
+
+
+def _of_its_question(note: Annotation, known: Known) -> Annotation:
+    """Of a text that is asked about again only the new answer counts: what is known of it answered another question."""
+    return dataclasses.replace(note, earlier=()) if note.index in known.open_texts else note
+
+
+def merged(
+    before: Sequence[Annotation],
+    answers: Sequence[Annotation],
+    known: Known,
+    *,
+    labels: tuple[str, ...],
+    pool_size: int,
+) -> list[Annotation]:
+    """One model's annotations, one per pool text, with new answers and what a person said in their place; a text it was
+    not asked about is NOT_ASKED."""
+    unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(pool_size)}
+    told = list((unasked | {note.index: note for note in before}).values())
+    return known.settle(answer_ensemble.merge(told, answers, labels=labels, pool_size=pool_size), labels)
