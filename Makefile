@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
+.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-boundary-answers bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,6 +62,10 @@ bench-certify: setup  ## whether the intervals of blind sheets hold, and how wid
 # ARGS='--seeds 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-boundaries: setup  ## whether the pairs that boundary questions name hold the errors: minutes, data in ../shared/data
 	$(BIN)/python tests/benchmarks/boundaries.py $(ARGS)
+
+# ARGS='--data mr --seeds 0' for a part; done cells are skipped; ARGS='--write docs/benchmarks.md' keeps the table.
+bench-boundary-answers: setup  ## answers to boundary questions beside corrected rows: half an hour, data in ../shared/data
+	$(BIN)/python tests/benchmarks/boundary_answers.py $(ARGS)
 
 # ARGS='--part predict' measures predictions; ARGS='--rows 10000' is a first look.
 bench-data: setup  ## tables and predictions as they grow, beside what others use: minutes

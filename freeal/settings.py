@@ -78,20 +78,16 @@ class LlmSettings(Section):
     )
     daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
     engine: Literal["auto", "local", "ray"] = Field(
-        "auto",
-        description="of a local model: local = this machine's one process; ray = its prompts in shards over a Ray "
-        "cluster; auto = ray where ray.address is set and ray_from_texts are to be asked about, else local",
+        "auto", description="of a local model: local = this process; ray = a Ray cluster; auto = as ray_from_texts says"
     )
-    ray_from_texts: PositiveInt = Field(
-        5_000, description="with engine auto and a ray.address: texts from which ray is used"
-    )
+    ray_from_texts: PositiveInt = Field(5_000, description="with engine auto and a ray.address: texts from which ray")
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )
     form: str = Field(
         "auto",
         description="what a local model is asked: auto = the best of several, found on a sample; plain = Input and "
-        "Output; or a template of your own such as 'Review: {text}\\nSentiment: {label}'",
+        'Output; or a template of your own such as "Review: {text}\\nSentiment: {label}"',
     )
     prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
 
@@ -269,11 +265,7 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
-    output: Literal["csv", "parquet"] = Field(
-        "csv",
-        description="what a dropped table's rows are published as; parquet (extra `parquet`) = smaller, typed, with "
-        "the number of each row",
-    )
+    output: Literal["csv", "parquet"] = Field("csv", description="form of a dropped table's labelled rows")
     engine: Literal["auto", "local", "ray"] = Field(
         "auto",
         description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "

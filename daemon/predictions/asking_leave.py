@@ -15,6 +15,7 @@ from daemon.host.clock import Clock
 from daemon.journal.job_record import RUNNING
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
+from daemon.limits.provider_of_version import provider_of
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.outbox.model_shelf import Shelf
 from freeal.errors import BudgetReachedError, FreealError
@@ -31,6 +32,16 @@ class AskingLeave:
         self._journal, self._key_folder = journal, key_folder
         self._spend = SpendBesideJobs(journal, clock)
         self._granted: dict[str, float | None] = {}
+
+    def provider_of(self, prediction: Prediction, settings: Settings) -> str | None:
+        """Who is asked about a prediction's rows, for its process to have that one's key; None where nobody is."""
+        if settings.predict.ask_below_promise_usd is None or not _promises(prediction, settings):
+            return None
+        try:
+            folder = _folder(prediction, settings).resolve().parent
+            return provider_of(folder, settings.llm, key_folder=self._key_folder)
+        except FreealError:
+            return None  # its process finds that out too, and says so
 
     def of(self, prediction: Prediction, settings: Settings) -> AskBelowPromise | None:
         """What the process of a prediction is told; None where nobody may be asked, or the model promises nothing."""
@@ -69,9 +80,12 @@ class AskingLeave:
 
 
 def _promises(prediction: Prediction, settings: Settings) -> bool:
-    shelf = Shelf(settings.models, prediction.model)
-    folder = shelf.version(prediction.version) / "model" if prediction.version else shelf.model
     try:
-        return student_metadata.read(folder).extra.get("promise") is not None
+        return student_metadata.read(_folder(prediction, settings)).extra.get("promise") is not None
     except FreealError:
         return False  # its process says what is wrong with the folder
+
+
+def _folder(prediction: Prediction, settings: Settings) -> Path:
+    shelf = Shelf(settings.models, prediction.model)
+    return shelf.version(prediction.version) / "model" if prediction.version else shelf.model

@@ -7,6 +7,7 @@ more than the end of a window of rows, and what was written is gone on with afte
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from daemon.predictions.slice_request import slice_of
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_log import LogView, View
+from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
 
@@ -140,11 +142,12 @@ class PredictLane:
         prediction, the others have their turns, with another process."""
         while not self._stop.is_set():
             with Guard("the predict lane") as guard:
-                self._current = await self._next()
+                self._current = self._current or await self._next()
                 if self._current is not None:
-                    async with child(self._module) as process:
+                    provider = await self._asked(self._current)
+                    async with child(self._module, environment=environment_for(provider, os.environ)) as process:
                         _log.info("the predict process runs", pid=process.pid)
-                        await self._serve(process, on_finished)
+                        await self._serve(process, provider, on_finished)
             if guard.fault is None:
                 continue
             if (prediction := self._current) is not None:
@@ -156,10 +159,14 @@ class PredictLane:
                 with anyio.move_on_after(LOOK_SECONDS):
                     await self._stop.wait()
 
-    async def _serve(self, process: Child, on_finished: Callable[[], None]) -> None:
-        """Turns of one process, until it ends, is idle for long, or there is a stop."""
+    async def _asked(self, prediction: Prediction) -> str | None:
+        """The provider whose key its process needs, for rows below a promise."""
+        return await anyio.to_thread.run_sync(self._asking.provider_of, prediction, self._settings)
+
+    async def _serve(self, process: Child, provider: str | None, on_finished: Callable[[], None]) -> None:
+        """Turns of one process, until it ends, is idle for long, lacks the next one's key, or there is a stop."""
         alive = True
-        while alive and self._current is not None:
+        while alive and self._current is not None and await self._asked(self._current) in {None, provider}:
             alive = await self._turn(process, self._current)
             self._current = None
             on_finished()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -25,6 +26,7 @@ AT_ONCE = 2
 @dataclasses.dataclass(slots=True)
 class _Errand:
     request: dict[str, Any]
+    environment: Mapping[str, str] | None = None
     over: anyio.Event = dataclasses.field(default_factory=anyio.Event)
     answer: Answer | None = None
 
@@ -63,9 +65,10 @@ class Errands:
         errand.over.set()
         self._known[key] = errand
 
-    async def finish(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Do it, however long it takes, and however often it was done. Raises `FreealError`."""
-        errand = _Errand(request)
+    async def finish(self, request: dict[str, Any], *, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Do it, however long it takes, and however often it was done; in an `environment` that may hold a key, by
+        default without any. Raises `FreealError`."""
+        errand = _Errand(request, environment)
         self._waiting.append(errand)
         self._more.release()
         await errand.over.wait()
@@ -87,7 +90,8 @@ class Errands:
             errand = self._waiting.popleft()
             try:
                 with Guard("preparing a page") as guard:
-                    errand.answer = await ask_once(self._module, json.dumps(errand.request))
+                    line = json.dumps(errand.request)
+                    errand.answer = await ask_once(self._module, line, environment=errand.environment)
                 if guard.fault is not None:
                     errand.answer = Failure.of_fault(guard.fault)
             finally:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
-from freeal.annotation.reply_parser import Side, read_rules, read_texts
+from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
-from freeal.annotation.verdict import Verdict, annotation_of, judge_stated, verdict_of
+from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
 from freeal.events import Emit, Notice, Progress, Stage
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
-from freeal.text import long_text_shortening
+from freeal.text import joined_labels, long_text_shortening
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Annotator:
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
         verdicts = await self._verdicts(asked, by_key)
-        self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
+        self._judge_scores(verdicts, asked, by_key, task=task, prior=prior)
         return [
             annotation_of(
                 verdicts.get(keys.get(position, "")), index=request.index, text=request.text, round_number=round_number
@@ -152,7 +152,8 @@ class Annotator:
     async def write_demonstrations(
         self, task: Task, *, prototypes: Sequence[str], per_label: int
     ) -> list[Demonstration]:
-        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order.
+        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order; of several labels
+        also of neighbouring pairs and of none.
 
         `prototypes` show the style; copies of them and repetitions are dropped. Empty for a model that does not write.
         """
@@ -160,7 +161,7 @@ class Annotator:
             return []
         samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
         prompts = {
-            label.name: writing_prompt(task, label, prototypes=samples, count=per_label) for label in task.labels
+            label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in _to_write_for(task)
         }
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
@@ -173,14 +174,6 @@ class Annotator:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
         return written
-
-    async def write_rules(self, prompts: Mapping[int, Prompt]) -> dict[int, list[tuple[Side, Side]]]:
-        """What the model proposes to each of these prompts (`prompts.rules_prompt`), by their keys; none where it gave
-        no usable answer, or money did not suffice. Raises as `annotate`, but for `BudgetReachedError`."""
-        keys = {place: request_key(prompt, self._model.fingerprint) for place, prompt in prompts.items()}
-        asked = await self._asker.ask({keys[place]: prompt for place, prompt in prompts.items()}, lambda _: None)
-        replies = {place: asked.replies.get(key) for place, key in keys.items()}
-        return {place: [] if reply is None else read_rules(reply) for place, reply in replies.items()}
 
     def _prompt(
         self,
@@ -249,31 +242,26 @@ class Annotator:
         asked: Asked,
         prompts: Mapping[str, Prompt],
         *,
-        names: tuple[str, ...],
+        task: Task,
         prior: Sequence[float] | np.ndarray | None,
     ) -> None:
-        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores, or a written one
+        """Fill in label, confidence and a distribution over all labels where a reply holds scores, or a written one
         gives probabilities."""
+        names = task.names
         judge_stated(verdicts, names=names, prior=prior, calibrated=self._calibration != "none")
         scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
         if not scored:
             return
         import numpy as np
 
-        from freeal.llm.local.score_calibration import calibrate, uncalibrated
-
         place = {name: position for position, name in enumerate(names)}
         scores = np.full((len(scored), len(names)), np.nan)
         for position, (key, found) in enumerate(scored.items()):
             scores[position, [place[label] for label in prompts[key].labels]] = found
-        if self._calibration == "none":
-            probabilities = uncalibrated(scores)
-        else:
-            probabilities = calibrate(scores, prior=None if prior is None else np.asarray(prior, dtype=np.float64))
-        for key, row in zip(scored, probabilities.tolist(), strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            verdict = verdicts[key]
-            verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
+        shares = None if prior is None else np.asarray(prior, dtype=np.float64)
+        judge_scores(
+            [verdicts[key] for key in scored], scores, task=task, prior=shares, calibrated=self._calibration != "none"
+        )
 
     def _progress(
         self, stage: Stage, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
@@ -291,6 +279,16 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
+
+
+def _to_write_for(task: Task) -> list[str]:
+    """The labels that texts are written for. Of several, each alone, each with the one after it, so that all stand in
+    two combinations, and none: all pairs would be as many calls as labels squared."""
+    names = task.names
+    if task.kind != "multi":
+        return list(names)
+    pairs = [joined_labels.in_order(pair, names) for pair in zip(names, (*names[1:], names[0]), strict=True)]
+    return list(dict.fromkeys([*(joined_labels.joined([name]) for name in names), *pairs, joined_labels.NONE]))
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

@@ -11,6 +11,7 @@ import anyio.to_thread
 import numpy as np
 
 from freeal.aggregation import answer_ensemble, label_similarity, learnability
+from freeal.aggregation.label_membership import class_ids
 from freeal.annotation.annotator import Annotator, LabelRequest
 from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.compute.device_turn import DeviceTurn, always
@@ -93,7 +94,7 @@ class Questions:
     async def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
         """A small model's answers joined with the nearness of each text to the labels' meanings."""
         scored = any(note.distribution for note in notes)
-        if self.settings.label_meanings == "off" or self.annotator.writes or not scored:
+        if self.settings.label_meanings == "off" or self.annotator.writes or not scored or self._is_multi:
             return list(notes)
         near = await self.nearness([note.index for note in notes])
         return label_similarity.joined(notes, near, self.task.names)
@@ -184,7 +185,7 @@ class Questions:
         self, answers: Sequence[Sequence[Annotation]], indices: Sequence[int]
     ) -> list[list[Annotation]]:
         """Answers to the same texts, zero-shot ones first, each weighed by how well it can be told from the texts."""
-        if not answers[0] or len(answers) == 1:
+        if not answers[0] or len(answers) == 1 or self._is_multi:
             return [list(notes) for notes in answers]
         place = {index: position for position, index in enumerate(indices)}
         ids = []
@@ -208,14 +209,14 @@ class Questions:
         for notes in answers:
             for note in notes:
                 by_index.setdefault(note.index, []).append(note)
-        return [answer_ensemble.pool(by_index[index], self.task.names) for index in sorted(by_index)]
+        return [answer_ensemble.pool(by_index[index], self.task.names, self.task.kind) for index in sorted(by_index)]
 
     def _demonstration_sets(self, candidates: Sequence[Demonstration]) -> list[tuple[Demonstration, ...]]:
         """The sets every text is shown; one empty set when there are no candidates."""
         if not candidates:
             return [()]
         count = self.settings.demonstration_sets or (FREE_SETS if self.annotator.free else 1)
-        label_ids = np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int)
+        label_ids = self._classes(candidates)
         drawn = (
             demonstration_retrieval.shared(label_ids, shots=self.settings.shots, seed=self.seed + number)
             for number in range(count)
@@ -235,7 +236,7 @@ class Questions:
         chosen = demonstration_retrieval.nearest(
             vectors,
             shown,
-            np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int),
+            self._classes(candidates),
             shots=self.settings.shots,
             exclude=[self.pool.group(index) for index in indices],
             groups=np.array([-1 if demo.index is None else self.pool.group(demo.index) for demo in candidates]),
@@ -253,9 +254,18 @@ class Questions:
         texts = [self.pool.texts[index] for index in indices]
         return await self.embed(texts), None, await self.embed([demo.text for demo in candidates])
 
+    def _classes(self, candidates: Sequence[Demonstration]) -> np.ndarray:
+        """What demonstrations are balanced over: their labels, or the combinations of several."""
+        return class_ids([demo.label for demo in candidates], self.task.names, self.task.kind)
+
+    @property
+    def _is_multi(self) -> bool:
+        return self.task.kind == "multi"
+
     @property
     def _many_labels(self) -> bool:
-        return len(self.task.labels) > label_shortlist.MANY_LABELS
+        """Whether texts are asked about the nearest labels only; of several labels the right ones may lie apart."""
+        return len(self.task.labels) > label_shortlist.MANY_LABELS and not self._is_multi
 
     @property
     def _retrieval(self) -> str:

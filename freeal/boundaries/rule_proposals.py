@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from freeal.annotation.prompts import rules_prompt
-from freeal.annotation.reply_parser import Side
+from freeal.annotation.reply_parser import Side, read_rules
+from freeal.annotation.send_prompts import Asker
 from freeal.boundaries.boundaries_file import Boundaries, Pair, Rule
+from freeal.llm.store.answer_store import request_key
 from freeal.types import Prompt, Task
 
 PROPOSALS = 2
@@ -20,6 +22,15 @@ def prompts(boundaries: Boundaries, task: Task) -> dict[int, Prompt]:
         for place, pair in enumerate(boundaries.pairs)
         if not pair.proposals
     }
+
+
+async def ask(prompts: Mapping[int, Prompt], asker: Asker, *, fingerprint: str) -> dict[int, list[tuple[Side, Side]]]:
+    """What is proposed to each of these prompts, by their keys; none where no usable answer came, or money did not
+    suffice. `fingerprint` is that of the language model. Raises the classes of `LlmError`."""
+    keys = {place: request_key(prompt, fingerprint) for place, prompt in prompts.items()}
+    asked = await asker.ask({keys[place]: prompt for place, prompt in prompts.items()}, lambda _: None)
+    replies = {place: asked.replies.get(key) for place, key in keys.items()}
+    return {place: [] if reply is None else read_rules(reply) for place, reply in replies.items()}
 
 
 def added(boundaries: Boundaries, said: Mapping[int, Sequence[tuple[Side, Side]]], *, by: str) -> Boundaries:

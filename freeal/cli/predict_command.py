@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "predict",
         help="label a CSV with a trained student",
         description="One prediction run: rows of any number labelled by the student alone. No language model, no "
-        "network, no cost.",
+        "network, no cost, unless --ask-below-promise-usd allows it.",
     )
     predict.set_defaults(run=_predict)
     predict.add_argument("--model-dir", type=Path, required=True, metavar="FOLDER", help="any folder that show takes")

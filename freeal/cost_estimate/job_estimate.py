@@ -49,12 +49,16 @@ from freeal.types import Demonstration
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
+
 REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
+
 MACHINES = Span(0.5, 2.5)
 """How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
+
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
+
 PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 
 _SAMPLED_TEXTS = 200

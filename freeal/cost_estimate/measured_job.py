@@ -124,7 +124,9 @@ def _run(order: Order, folder: Path) -> Measured:
     job = TrainingJob(
         job_id="measured",
         csv=table,
-        spec=order.spec.model_copy(update={"text_columns": ("text",), "label_column": None, "id_column": "number"}),
+        spec=order.spec.model_copy(
+            update={"text_columns": ("text",), "label_column": None, "label_columns": None, "id_column": "number"}
+        ),
         output=folder / "output",
         work=folder / "work",
         answers=folder / "answers.sqlite",

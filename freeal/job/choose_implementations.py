@@ -21,6 +21,7 @@ from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
 from freeal.settings import LlmSettings, RaySettings, StudentSettings
 from freeal.student.protocols import Trainer
+from freeal.types import Kind
 
 _CANCEL_TRIES = 3
 
@@ -189,6 +190,7 @@ def open_trainer(
     listener: Listener | None = None,
     most_at_once: int | None = None,
     scratch: Path | None = None,
+    kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
 
@@ -197,5 +199,11 @@ def open_trainer(
     from freeal.student.trainer_factory import make_trainer
 
     return make_trainer(
-        settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, scratch=scratch
+        settings,
+        texts=texts,
+        previous=previous,
+        listener=listener,
+        most_at_once=most_at_once,
+        scratch=scratch,
+        kind=kind,
     )

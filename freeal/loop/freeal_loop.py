@@ -14,13 +14,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from freeal.aggregation import label_choice, several_annotators
-from freeal.aggregation.label_posterior import Evidence
-from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
+from freeal.aggregation.several_annotators import Use, estimated_errors
+from freeal.aggregation.several_labels_posterior import SeveralLabelsEvidence
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.first_demonstrations import InitialDemonstrations, starting_demonstrations
 from freeal.annotation.round_annotation import Questions
@@ -35,7 +35,7 @@ from freeal.loop.question_forms import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
-from freeal.loop.round_training import RoundTraining
+from freeal.loop.round_training import RoundTraining, Weighed
 from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import query_selection
@@ -62,6 +62,7 @@ class Loop:
     turn: DeviceTurn = always
     further: tuple[Annotator, ...] = ()
     llm_use: Use = "cascade"
+    before_training: Callable[[], Awaitable[None]] | None = None
 
     @property
     def annotators(self) -> tuple[Annotator, ...]:
@@ -206,6 +207,8 @@ class Loop:
     ) -> RoundState:
         annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
+        if self.before_training is not None:
+            await self.before_training()
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
@@ -223,7 +226,7 @@ class Loop:
         self,
         state: RoundState,
         said: Opinions,
-        evidence: Evidence | SeveralVoices,
+        evidence: Weighed,
         *,
         cost: RoundCost,
         changed: int,
@@ -234,7 +237,7 @@ class Loop:
         )
         cut_off = any(annotator.budget_reached for annotator in self.annotators)
         state = dataclasses.replace(state, cut_off=cut_off)
-        if self.further:
+        if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
@@ -268,7 +271,8 @@ class Loop:
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
             return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
         unclean = self._left_open(previous)
-        return unclean if len(unclean) <= most else query_selection.most_open(previous.posterior, unclean, most)
+        posterior = label_choice.alternatives(previous.posterior, self.task.kind)
+        return unclean if len(unclean) <= most else query_selection.most_open(posterior, unclean, most)
 
     def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
         return opinions(
@@ -276,6 +280,7 @@ class Loop:
             answers,
             self.known,
             labels=self.task.names,
+            kind=self.task.kind,
             pool_size=len(self.pool),
             models=len(self.annotators),
         )
@@ -283,7 +288,7 @@ class Loop:
     def _left_open(self, state: RoundState) -> list[int]:
         """The texts that the first language model would be asked about again after this round."""
         return query_selection.can_change(
-            state.posterior,
+            label_choice.alternatives(state.posterior, self.task.kind),
             self._askable()[0],
             clean=state.clean_probability,
             threshold=self.settings.clean_threshold,
@@ -292,4 +297,5 @@ class Loop:
 
 
 def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], task: Task) -> int:
-    return sum(note.label == task.names[label_choice.chosen(posterior, task.kind)[note.index]] for note in answers)
+    given, _ = label_choice.labels_of(posterior, task.names, task.kind)
+    return sum(note.label == given[note.index] for note in answers)

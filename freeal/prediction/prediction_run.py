@@ -81,7 +81,7 @@ class PredictionRun:
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
         state = self._part.state or {}
         labels = classifier.student.labels
-        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels)
+        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels, kind=classifier.kind)
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
@@ -99,9 +99,8 @@ class PredictionRun:
     @property
     def progress(self) -> Progress:
         """Rows done, and how many there will be in all: exact where no value has a line break within it."""
-        total = self._extent.rows(rows_read=self._tally.rows, line=self._tally.line)
-        if self._is_read:
-            total = self._tally.rows
+        done = self._tally
+        total = done.rows if self._is_read else self._extent.rows(rows_read=done.rows, line=done.line)
         return Progress("deciding", 0, self._tally.rows, total)
 
     def step(self) -> bool:
@@ -137,7 +136,8 @@ class PredictionRun:
     def _scored(self, window: Window) -> Scores:
         if self._scores is not None:
             return self._scores.take(window)
-        return score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+        model = self._classifier
+        return score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
 
     def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
         """By place; None where asking is to stop before all was asked."""
@@ -202,6 +202,7 @@ class PredictionRun:
             labels=self._classifier.student.labels,
             promised=self._promised,
             may_ask=self._ask is not None,
+            kind=self._classifier.kind,
         )
         if self._part.state is None:
             self._part.append(self._form.header(), self._state())

@@ -58,7 +58,8 @@ def _questions(request: dict[str, Any]) -> dict[str, Any]:
     content = questions.model_dump(mode="json", by_alias=True)
     if (told := request.get("proposals")) is not None:
         job = proposal_job.ProposalJob(version=version, questions=path, **told)
-        content["forecast"] = dataclasses.asdict(anyio.run(lambda: proposal_job.forecast(job)))
+        forecast = anyio.run(lambda: proposal_job.forecast(job, provider=request["provider"]))
+        content["forecast"] = dataclasses.asdict(forecast)
     return content
 
 

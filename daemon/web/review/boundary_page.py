@@ -73,14 +73,23 @@ class Boundaries:
 
     async def pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
         """The questions; None where nobody asked for them yet."""
-        found = await self._desk.questions(edition, ask=ask, proposals=self._proposals.told())
+        provider, why_not = await anyio.to_thread.run_sync(self._proposals.provider, edition.folder)
+        asked = {"provider": provider, "proposals": None if provider is None else self._proposals.told()}
+        found = await self._desk.questions(edition, ask=ask, told=asked)
         if found is None:
             return None
         log = self._desk.log(edition.shelf)
         said, batches = await anyio.to_thread.run_sync(lambda: (log.said(KIND), log.handed_in(KIND)))
         told = {key: one for batch in batches for key, one in batch.said.items()}
         handed_in = frozenset(key for key, one in told.items() if one.about.get("version") == edition.version)
-        return Pairs(edition, found["pairs"], said, handed_in, found.get("proposed_by", ""), found.get("forecast", {}))
+        return Pairs(
+            edition,
+            found["pairs"],
+            said,
+            handed_in,
+            found.get("proposed_by", ""),
+            found.get("forecast", {"why_not": why_not}),
+        )
 
     async def propose(self, request: Request) -> Response:
         """Have the language model propose answers."""

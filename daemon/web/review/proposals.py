@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
 from starlette.exceptions import HTTPException
 
 from daemon.journal.job_record import RUNNING
+from daemon.limits.provider_of_version import provider_of
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.review.review_in_child import Errands
 from daemon.web.pages.page_context import Site
 from daemon.web.review.review_desk import Edition
+from freeal.errors import FreealError
+from freeal.llm.credentials import environment_for
 
 SUFFIX = "-proposals"
 """Behind a version's name: whose bill it is (freeal/job/new_version/proposal_job.py)."""
@@ -45,11 +49,21 @@ class Proposals:
                 edition.version + SUFFIX, answers=settings.answers, cap_usd=cap, daily_usd=settings.llm.daily_budget_usd
             ) as most_usd,
         ):
+            provider = provider_of(edition.folder, settings.llm, key_folder=self._site.loaded.base)
             told = self.told()
             told["llm"]["budget_usd"] = most_usd
             running = sum(job.state in RUNNING for job in self._site.records.unfinished())
             request = {"task": "propose", "version": os.fspath(edition.folder), "proposals": told}
-            await self._errands.finish(request | {"share": 1.0 / (1 + running)})
+            await self._errands.finish(
+                request | {"share": 1.0 / (1 + running)}, environment=environment_for(provider, os.environ)
+            )
+
+    def provider(self, version: Path) -> tuple[str | None, str]:
+        """Who would be asked about a version, and why nobody can be."""
+        try:
+            return provider_of(version, self._site.settings.llm, key_folder=self._site.loaded.base), ""
+        except FreealError as problem:
+            return None, str(problem)
 
     def told(self) -> dict[str, Any]:
         """What a `ProposalJob` takes beside version and file, ready for JSON."""

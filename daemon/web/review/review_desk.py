@@ -147,21 +147,20 @@ class ReviewDesk:
             raise NotReadyError("The blind sheet is being read")
         return [SheetLine(**line) for line in found["lines"]]
 
-    async def questions(self, edition: Edition, *, ask: bool, proposals: dict[str, Any]) -> dict[str, Any] | None:
+    async def questions(self, edition: Edition, *, ask: bool, told: dict[str, Any]) -> dict[str, Any] | None:
         """The boundary questions of a version (`pairs`, `proposed_by`) and what proposals for them would cost
-        (`forecast`), by what a child is told of `proposals`; None where nobody asked for them yet and `ask` is not set.
-        """
+        (`forecast`), by what a child is `told` of who is asked; None where nobody asked yet and `ask` is not set."""
         mark = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
         if mark is None and not ask:
             return None
-        request = {"task": "questions", "version": os.fspath(edition.folder), "proposals": proposals}
-        told = hashlib.sha256(json.dumps(proposals, sort_keys=True).encode()).hexdigest()
-        found = await self.errands.result(f"questions {edition.version} {told} {mark}", request)
+        request = {"task": "questions", "version": os.fspath(edition.folder), **told}
+        about = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        found = await self.errands.result(f"questions {edition.version} {about} {mark}", request)
         if found is None:
             raise NotReadyError("The model looks for the labels that compete most")
         if mark is None:
             written = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
-            self.errands.remember(f"questions {edition.version} {told} {written}", found)
+            self.errands.remember(f"questions {edition.version} {about} {written}", found)
         return found
 
     def scratch(self, name: str) -> Path:

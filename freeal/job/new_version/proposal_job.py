@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal.annotation.annotator import Annotator
+from freeal.annotation.send_prompts import Asker
 from freeal.boundaries import boundaries_file, rule_proposals
 from freeal.boundaries.boundaries_file import Boundaries
 from freeal.errors import ConfigError, CredentialsError
@@ -27,7 +27,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import ceiling
 from freeal.money.prices import cost_usd, price_of
 from freeal.results import previous_version
-from freeal.settings import LlmSettings
+from freeal.settings import LlmSettings, Provider
 from freeal.spec.job_spec import Spec
 from freeal.types import Bill
 
@@ -72,16 +72,21 @@ class Forecast:
 
 
 async def forecast(
-    job: ProposalJob, *, api_key: str | None = None, environ: Mapping[str, str] = os.environ
+    job: ProposalJob,
+    *,
+    provider: Provider | None = None,
+    api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Forecast:
-    """What `propose` would ask and cost at most; asks nobody. What is stored already costs nothing."""
+    """What `propose` would ask and cost at most; asks nobody. What is stored already costs nothing. Where it is known
+    already which `provider` it is, no key is needed."""
     questions = boundaries_file.read_questions(job.questions)
     spec = _spec(job)
     prompts = rule_proposals.prompts(questions, spec.task)
     if not prompts:
         return Forecast(why_not="each question has its proposals")
     try:
-        async with _opened(job, spec, api_key=api_key, environ=environ) as model:
+        async with _opened(job, spec, provider=provider, api_key=api_key, environ=environ) as model:
             if model is None:
                 return Forecast(why_not=_WHY_NOT_LOCAL)
             keys = {place: request_key(prompt, model.fingerprint) for place, prompt in prompts.items()}
@@ -128,7 +133,8 @@ async def propose(
         with contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=by)) as store:
             price = price_of(model.provider, model.model, settings.prices)
             ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
-            said = await Annotator(model, store, ledger, emit).write_rules(prompts)
+            asker = Asker(model, store, ledger, emit)
+            said = await rule_proposals.ask(prompts, asker, fingerprint=model.fingerprint)
             bill = store.billed()
     if unanswered := sum(not one for one in said.values()):
         emit(Notice(f"{unanswered:,} of {len(said):,} questions got no proposal that can be used"))
@@ -147,6 +153,7 @@ async def _opened(
     job: ProposalJob,
     spec: Spec,
     *,
+    provider: Provider | None = None,
     emit: Emit = ignore,
     api_key: str | None,
     environ: Mapping[str, str],
@@ -158,8 +165,10 @@ async def _opened(
         yield chat_model if chat_model.writes else None
         return
     settings = spec.llm_settings(job.llm)
-    provider, _ = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=job.key_folder)
-    if provider == "local":
+    if provider is not None:
+        settings, api_key = settings.model_copy(update={"provider": provider}), "no-key-is-needed"
+    found, _ = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=job.key_folder)
+    if found == "local":
         yield None
         return
     opened = await open_chat_model(

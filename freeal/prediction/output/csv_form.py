@@ -13,6 +13,7 @@ from freeal.prediction.row_windows import Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import TableWriter
 from freeal.table.csv_parsing.dialect import Dialect
+from freeal.types import Kind
 
 
 class CsvForm:
@@ -28,8 +29,9 @@ class CsvForm:
         labels: Sequence[str],
         promised: PromisedLabels | None,
         may_ask: bool = False,
+        kind: Kind = "single",
     ) -> None:
-        self._names = [*header, *added_columns(header, labels, promised, may_ask=may_ask)]
+        self._names = [*header, *added_columns(header, labels, promised, may_ask=may_ask, kind=kind)]
         self._dialect, self._labels, self._promised, self._may_ask = dialect, labels, promised, may_ask
 
     def header(self) -> bytes:

@@ -11,6 +11,7 @@ from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.promised_labels import PromisedLabels
 from freeal.table.csv_parsing.dialect import Dialect
 from freeal.table.file_formats import form_of
+from freeal.types import Kind
 
 
 def check(output: Path) -> None:
@@ -27,8 +28,11 @@ def make(
     labels: Sequence[str],
     promised: PromisedLabels | None,
     may_ask: bool = False,
+    kind: Kind = "single",
 ) -> OutputForm:
     """The form for `output`, of a table with that header. Raises `ConfigError` as `check` does."""
     if form_of(output.name) == "parquet":
-        return parquet_form.ParquetForm(output, header=header, labels=labels, promised=promised, may_ask=may_ask)
-    return CsvForm(header, dialect=dialect, labels=labels, promised=promised, may_ask=may_ask)
+        return parquet_form.ParquetForm(
+            output, header=header, labels=labels, promised=promised, may_ask=may_ask, kind=kind
+        )
+    return CsvForm(header, dialect=dialect, labels=labels, promised=promised, may_ask=may_ask, kind=kind)

@@ -10,6 +10,7 @@ from freeal.prediction.promised_labels import SOURCE_COLUMN, STATUS_COLUMN, Opin
 from freeal.prediction.row_windows import Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
+from freeal.types import Kind
 
 Pack = Callable[[Path, Path], None]
 """From what was appended, the first file, to the form that was asked for, the second."""
@@ -31,13 +32,19 @@ class OutputForm(Protocol):
 
 
 def added_columns(
-    header: Sequence[str], labels: Sequence[str], promised: PromisedLabels | None, *, may_ask: bool
+    header: Sequence[str],
+    labels: Sequence[str],
+    promised: PromisedLabels | None,
+    *,
+    may_ask: bool = False,
+    kind: Kind = "single",
 ) -> list[str]:
     """The names of our columns, none of which is in `header`; `may_ask`: a language model, about rows below what is
     `promised`."""
+    own = "freeal_labels" if kind == "multi" else "freeal_label"
     status = [] if promised is None else [STATUS_COLUMN]
     status += [SOURCE_COLUMN] if may_ask else []
     names = list(header)
-    for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+    for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
         names.append(free_name(name, names))
     return names[len(header) :]

@@ -12,7 +12,7 @@ import importlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from freeal.prediction.promised_labels import BELOW, KEPT, Opinion, PromisedLabe
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
-from freeal.types import Status
+from freeal.types import Kind, Status
 
 ROW_COLUMN = "freeal_row"
 GROUP_ROWS, GROUP_BYTES = 100_000, 64_000_000
@@ -44,11 +44,10 @@ def arrow(output: Path, module: str = "pyarrow") -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Said:
-    """By text: the label, its probability, whether it is given, and why, and by whom."""
+    """By text: the label, None where it is not given; its probability; why, and by whom."""
 
-    label_ids: np.ndarray
+    label: list[str | None]
     confidence: np.ndarray
-    named: np.ndarray
     status: list[str]
     source: list[str | None]
 
@@ -64,6 +63,7 @@ class ParquetForm:
         labels: Sequence[str],
         promised: PromisedLabels | None,
         may_ask: bool = False,
+        kind: Kind = "single",
         group_rows: int = GROUP_ROWS,
         group_bytes: int = GROUP_BYTES,
         block_rows: int = _BLOCK_ROWS,
@@ -75,7 +75,7 @@ class ParquetForm:
         for name in header:
             given.append(free_name(name, given))
         self._may_ask = may_ask
-        label, *others = added_columns(given, labels, promised, may_ask=may_ask)
+        label, *others = added_columns(given, labels, promised, may_ask=may_ask, kind=kind)
         numbers, words = others[: 1 + len(labels)], others[1 + len(labels) :]
         self._schema = pa.schema(
             [
@@ -94,39 +94,37 @@ class ParquetForm:
         """One batch."""
         pa, rows, has_text = self._pa, len(window.rows), window.places != NO_TEXT
         said = self._said(scores, opinions)
-        places = window.places[has_text]
+        places, at = window.places[has_text], window.places.tolist()
+
+        def words(values: Sequence[str | None], without_text: str | None = None) -> Any:
+            return pa.array([without_text if place == NO_TEXT else values[place] for place in at], pa.string())
+
         columns = [pa.array(np.arange(first_row, first_row + rows, dtype=np.int64))]
         columns += [pa.array(values, pa.string()) for values in zip(*window.rows, strict=True)]
-        named, label_ids = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=np.int64)
-        named[has_text], label_ids[has_text] = said.named[places], said.label_ids[places]
-        named_ids = pa.array(label_ids, mask=~named)
-        columns.append(pa.DictionaryArray.from_arrays(named_ids, list(self._labels)).cast(pa.string()))
+        columns.append(words(said.label))
         numbers = np.zeros((rows, 1 + len(self._labels)), dtype=np.float32)
         numbers[has_text, 0], numbers[has_text, 1:] = said.confidence[places], scores.proba[places]
         columns += [pa.array(values, pa.float32(), mask=~has_text) for values in np.ascontiguousarray(numbers.T)]
-        at = window.places.tolist()
         if self._promised is not None:
-            empty = str(Status.EMPTY_TEXT)
-            columns.append(pa.array([empty if place == NO_TEXT else said.status[place] for place in at], pa.string()))
+            columns.append(words(said.status, str(Status.EMPTY_TEXT)))
         if self._may_ask:
-            columns.append(pa.array([None if place == NO_TEXT else said.source[place] for place in at], pa.string()))
+            columns.append(words(said.source))
         return bytes(pa.record_batch(columns, schema=self._schema).serialize())
 
     def _said(self, scores: Scores, opinions: Mapping[int, Opinion]) -> _Said:
-        """Of each text: as `output_cells` says it in words."""
-        label_ids, confidence = scores.chosen.copy(), scores.confidence.copy()
-        named = np.ones(len(label_ids), dtype=bool)
+        """What `output_cells` says, as values."""
+        count, confidence = len(scores.proba), np.array(scores.confidence, dtype=np.float32)
+        label: list[str | None] = [scores.label(place, self._labels) for place in range(count)]
+        status, source = [KEPT] * count, cast("list[str | None]", ["student"] * count)
         if self._promised is not None:
-            named = self._promised.keeps(label_ids, confidence)
-        status = [KEPT if kept else BELOW for kept in named.tolist()]
-        source: list[str | None] = ["student" if kept else None for kept in named.tolist()]
+            for place in np.flatnonzero(~self._promised.keeps(scores.chosen, scores.confidence)).tolist():
+                label[place], status[place], source[place] = None, BELOW, None
         for place, opinion in opinions.items() if self._may_ask else ():
             status[place] = f"{BELOW};{opinion.status}"
             if opinion.label is not None:
-                label_ids[place] = list(self._labels).index(opinion.label)
-                confidence[place] = scores.proba[place, label_ids[place]]
-                named[place], source[place] = True, "llm"
-        return _Said(label_ids, confidence, named, status, source)
+                label[place], source[place] = opinion.label, "llm"
+                confidence[place] = scores.proba[place, list(self._labels).index(opinion.label)]
+        return _Said(label, confidence, status, source)
 
     def pack(self, part: Path, packed: Path) -> None:
         """Write the stream in `part` as Parquet."""

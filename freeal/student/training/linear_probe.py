@@ -118,6 +118,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """The probability of yes from logits of yes against no, of any shape, float32."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))), dtype=np.float32)
+
+
 def folds_of(label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """Fold number per text: each label is spread evenly, in an order the seed decides; a group has one fold, as if it
     were a text with the label of its first one."""

@@ -1,4 +1,4 @@
-"""Two versions side by side (freeal/results/version_comparison.py, freeal/cli/compare_command.py)."""
+"""Two versions side by side (freeal/results/version_comparison.py, freeal/cli/show_and_compare_commands.py)."""
 
 from __future__ import annotations
 

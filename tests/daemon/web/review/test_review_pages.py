@@ -276,17 +276,21 @@ def _with_language_model(reviewed, **llm):
             yield visitor, server
 
 
-def test_proposals_are_asked_for_after_their_cost_was_shown_and_taken_with_a_key(reviewed):
-    """Nobody is asked by a look; the bill stands in the books of the day; a rule taken is the answer."""
+def test_proposals_are_asked_for_after_their_cost_was_shown_and_taken_with_a_key(reviewed, monkeypatch):
+    """Nobody is asked by a look; the bill stands in the books of the day; a rule taken is the answer. The process that
+    asks is told the provider's key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
     base = "/models/reviews/review/boundaries"
     with _with_language_model(reviewed, daily_budget_usd=1.0) as (visitor, server):
         page = visitor.get(base).text
         assert ("Let openai/m propose answers" in page, "at most" in page, []) == (True, True, server.requests)
         page = _follow(visitor, visitor.post(base + "/propose"))
-        for said in ("Proposed by openai/m", "is rule 1", 'data-key="2"', "Or in your own words"):
+        for said in ("Proposed by openai/m", "is rule 1", 'data-key="2"', "Or in your own words:"):
             assert said in page, said
         purse = Purse(reviewed.stage.journal, reviewed.stage.clock)
-        assert (1, True, {}) == (len(server.requests), 0.0 < purse.spent_today_usd() < 0.05, purse.reserved())
+        [request] = server.requests
+        assert "Bearer sk-planted" in request.headers.values()
+        assert (True, {}) == (0.0 < purse.spent_today_usd() < 0.05, purse.reserved())
         assert 409 == visitor.post(base + "/propose").status_code  # every question has its proposals
         fields = {key: value.replace("&#34;", '"') for key, value in _fields(page).items()}
         assert 404 == visitor.post(base + "/say", {**fields, "do": "take 3"}).status_code

@@ -1,5 +1,7 @@
-"""`python -m freeal compare`: two versions of a model side by side.
+"""The commands that look at finished models: `show`, how good one is and what it cost, and `compare`, two versions side
+by side.
 
+python -m freeal show models/reviews
 python -m freeal compare models/reviews                  the current version and the one before it
 python -m freeal compare models/reviews OLDER            an older one and the current one
 python -m freeal compare models/reviews OLDER NEWER      any two; a version's name, or any folder that show takes
@@ -12,18 +14,28 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from freeal.cli.print_results import add_json, print_json, print_pairs
+from freeal.cli.print_results import add_json, print_figures, print_json, print_pairs
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import ConfigError, Where
 from freeal.files import model_folders
+from freeal.results.metrics_as_text import read_metrics
 from freeal.results.version_comparison import NOT_SAID, Comparison
 from freeal.row_index.row_search import Move, RowIndex
 from freeal.text.closest_name import nearest
 from freeal.text.printable_text import visible
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command, with `run`."""
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The two commands, each with `run`."""
+    show = commands.add_parser(
+        "show",
+        help="how good a finished model is and what it cost",
+        description="Rows, accuracies where true labels are known (else the agreement), label counts and cost of a "
+        "finished model.",
+    )
+    show.set_defaults(run=_show)
+    show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")
+    add_json(show, "metrics.json as it stands")
     compare = commands.add_parser(
         "compare",
         help="two versions of a model side by side",
@@ -40,6 +52,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "current one, and that",
     )
     add_json(compare, "all of it")
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    metrics = read_metrics(arguments.folder)
+    if arguments.json:
+        print_json(metrics)
+    else:
+        print_figures(metrics)
+    return EXIT_OK
 
 
 def _compare(arguments: argparse.Namespace) -> int:
