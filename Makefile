@@ -87,8 +87,9 @@ bench-llm: setup  ## calls to a language model against a server's limits and fau
 bench-service: setup  ## the service while idle, how soon it takes a file, small predictions a minute: ten minutes
 	$(BIN)/python tests/benchmarks/service.py $(ARGS)
 
-# ARGS='--rows 10000' for a first look; ARGS='--write docs/benchmarks.md' keeps the table. Needs the extra `ray`.
-bench-scale: setup  ## labelling over Ray beside one process, on fixed work: minutes
+# ARGS='--part training --training-rows 10000' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables. The
+# part `ray` needs that extra.
+bench-scale: setup  ## Ray beside one process, memory as predictions and training jobs grow, the plan's forecast: an hour
 	$(BIN)/python tests/benchmarks/scale.py $(ARGS)
 
 # ARGS='--times 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.

@@ -77,6 +77,10 @@ class LlmSettings(Section):
         None, description="hard cap per job; a spec's budget_usd can only lower it"
     )
     daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto", description="of a local model: local = this process; ray = a Ray cluster; auto = as ray_from_texts says"
+    )
+    ray_from_texts: PositiveInt = Field(5_000, description="with engine auto and a ray.address: texts from which ray")
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )
@@ -261,6 +265,7 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
+    output: Literal["csv", "parquet"] = Field("csv", description="form of a dropped table's labelled rows")
     engine: Literal["auto", "local", "ray"] = Field(
         "auto",
         description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "

@@ -71,10 +71,11 @@ def trainer_for(
     previous: Path | None,
     most_at_once: int | None,
     emit: Emit,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -86,6 +87,7 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        scratch=scratch,
         kind=kind,
     )
     if not settings.warm_start:

@@ -241,8 +241,7 @@ class Loop:
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
             state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
-        self.store.save(state, student)
-        return state
+        return self.store.save(state, student)
 
     async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
         asking = dataclasses.replace(self.questions, annotator=self.annotators[place])

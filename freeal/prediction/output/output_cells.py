@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from freeal.prediction.promised_labels import BELOW, KEPT, SOURCE_COLUMN, STATUS_COLUMN, Opinion, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT
 from freeal.prediction.window_scoring import Scores
-from freeal.types import Kind, Status
+from freeal.types import Status
 
 PREDICTION_COLUMNS = {
+    "freeal_row": "only in Parquet: the row's place in the input, from 0",
     "freeal_label": "the label the student gives; empty in a row without text",
     "freeal_confidence": "its probability, 0 to 1",
     "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the labels that reach their threshold, joined by "
@@ -21,13 +22,6 @@ PREDICTION_COLUMNS = {
     SOURCE_COLUMN: "only where rows below a promise may be asked: `student`, `llm`, or empty where there is no label",
 }
 """Our columns of a prediction, in order, each in words for a user (docs/reference/columns.md)."""
-
-
-def our_columns(labels: Sequence[str], kind: Kind, *, is_promised: bool, may_ask: bool) -> list[str]:
-    """The names of our columns of a prediction, in order."""
-    first = "freeal_labels" if kind == "multi" else "freeal_label"
-    found = [first, "freeal_confidence", *(f"freeal_p_{label}" for label in labels)]
-    return found + [STATUS_COLUMN] * is_promised + [SOURCE_COLUMN] * may_ask
 
 
 def row_cells(
