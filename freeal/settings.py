@@ -1,8 +1,7 @@
 """Settings of the library: what the language model, the student and the loop may be told.
 
-All frozen, all with defaults, all described: `freeal.yaml` shows the same keys with the same words. Nothing here reads
-a file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these objects
-down."""
+All frozen, with defaults, and described: `freeal.yaml` shows the same keys with the same words. Nothing here reads a
+file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these down."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ Mode = Literal["auto", "live", "batch"]
 
 TFIDF, COMPARE = "tfidf", "compare"
 """Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
-MOST_STUDENTS = 4
-"""Each one that is compared is trained twice."""
+MOST_STUDENTS = 4  # each one that is compared is trained twice
 
 
 class Section(BaseModel):
