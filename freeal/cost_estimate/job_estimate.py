@@ -173,7 +173,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share))
+    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share), job.spec.kind)
     answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share) + Span(trial, trial)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
