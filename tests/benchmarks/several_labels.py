@@ -161,7 +161,7 @@ def measured(
         "test: FreeAL, student": (truth, [scores.label(place, NAMES) for place in range(len(new))]),
         "test: FreeAL, thresholds of one half": (truth, [even.label(place, NAMES) for place in range(len(new))]),
         "test: plain one-vs-rest on the answers": (truth, one_vs_rest(features, answered, judged)),
-        "test: one-vs-rest on the answers, thresholds tuned": (
+        "test: on the answers, thresholds tuned": (
             truth,
             one_vs_rest(features, answered, judged, tuned=True),
         ),
