@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ import structlog
 from rich.console import Console
 
 from daemon import config
-from daemon.config import Loaded, Settings
+from daemon.config import Loaded
 from daemon.errors import DamagedJournalError, StateLostError
 from daemon.host import disk_errors, instance_lock
 from daemon.host.clock import Clock
@@ -35,19 +34,19 @@ from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
-from daemon.outbox.durable_file_moves import make_folder
 from daemon.predictions import predict_lane
+from daemon.predictions.finish_prediction import require_output
 from daemon.predictions.predict_lane import PredictLane
 from daemon.recovery import damaged_journal
 from daemon.recovery.restart_recovery import Recovery
 from daemon.service.config_reload import Reload
+from daemon.service.service_folders import prepare_folders
 from daemon.service.service_loop import Service
 from daemon.terminal.progress_bars import TerminalView
 from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.web_enabled import opened
-from freeal.errors import ConfigError, Where
-from freeal.job.choose_implementations import network_provider, resolve_annotators
+from freeal.job.resolve_provider import network_provider, resolve_annotators
 from freeal.settings import LlmSettings
 
 _log = structlog.get_logger(__name__)
@@ -74,6 +73,7 @@ def serve(
     that was removed or replaced likewise, after the lock of the one that is there now was had.
     """
     time = clock or Clock()
+    require_output(loaded.settings)
     with _view(console, once=once) as view:
         while True:
             prepare_folders(loaded.settings)
@@ -178,7 +178,7 @@ def build(
         runner=job_runner,
         recovery=Recovery(settings, journal, purse=Purse(journal, time), time=time),
         requests=Requests(journal, intake, endings),
-        lane=PredictLane(settings, journal, time, view, module=programs.predict),
+        lane=PredictLane(settings, journal, time, view, module=programs.predict, key_folder=loaded.base),
         notifier=Notifier(),
         told=JobNotifier(settings),
         view=view,
@@ -189,22 +189,6 @@ def build(
 
 def _provider(several: Sequence[LlmSettings], key_folder: Path) -> str:
     return network_provider(resolve_annotators(several, api_key=None, environ=os.environ, key_folder=key_folder))
-
-
-def prepare_folders(settings: Settings) -> None:
-    """Make what is missing. Raises `ConfigError` naming the key of a folder that cannot be made."""
-    for key, folder in {"inbox": settings.inbox, "models": settings.models, "state": settings.work}.items():
-        try:
-            make_folder(folder)
-            if key == "state":
-                settings.state.chmod(0o700)  # claimed texts and answers are nobody else's business
-        except OSError as cause:
-            if trouble := disk_errors.trouble_of(cause):
-                raise trouble from cause
-            taken = cause.errno in {errno.EEXIST, errno.ENOTDIR}
-            problem = "is not a folder" if taken else f"cannot be made or used: {cause.strerror}"
-            hint = "choose another folder, or mend the permissions"
-            raise ConfigError(problem, where=Where(file=folder, key=key), hint=hint) from cause
 
 
 @contextlib.contextmanager

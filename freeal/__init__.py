@@ -17,8 +17,8 @@ from freeal.compute import cpu_threads as _cpu_threads
 
 if TYPE_CHECKING:
     from freeal.errors import FreealError
-    from freeal.job.training_job import Outcome, train
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.run_training_job import Outcome, train
+    from freeal.job.training_job import TrainingJob
     from freeal.notebook.round_report import RoundReport
     from freeal.notebook.run_result import RunResult
     from freeal.notebook.start_run import run

@@ -6,14 +6,21 @@ down."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+
+from freeal.types import checked_form
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
 LongTexts = Literal["head", "head_tail"]
 Mode = Literal["auto", "live", "batch"]
+
+TFIDF, COMPARE = "tfidf", "compare"
+"""Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
+MOST_STUDENTS = 4
+"""Each one that is compared is trained twice."""
 
 
 class Section(BaseModel):
@@ -70,10 +77,24 @@ class LlmSettings(Section):
         None, description="hard cap per job; a spec's budget_usd can only lower it"
     )
     daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto", description="of a local model: local = this process; ray = a Ray cluster; auto = as ray_from_texts says"
+    )
+    ray_from_texts: PositiveInt = Field(5_000, description="with engine auto and a ray.address: texts from which ray")
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )
+    form: str = Field(
+        "auto",
+        description="what a local model is asked: auto = the best of several, found on a sample; plain = Input and "
+        'Output; or a template of your own such as "Review: {text}\\nSentiment: {label}"',
+    )
     prices: dict[str, Price] = Field(default_factory=dict, description="US dollars per million tokens, by model")
+
+    @field_validator("form")
+    @classmethod
+    def _is_a_form(cls, value: str) -> str:
+        return checked_form(value)
 
     @property
     def base_urls(self) -> tuple[str, ...]:
@@ -93,9 +114,11 @@ class LlmSettings(Section):
 class StudentSettings(Section):
     """The small classifier and how it is trained."""
 
-    model: str = Field(
+    model: str | tuple[str, ...] = Field(
         "auto",
-        description="auto = distilroberta-base where at hand, else minilm (packaged); or a Hugging Face id or folder",
+        description="auto = distilroberta-base where at hand, else minilm (packaged); or a Hugging Face id or folder; "
+        "tfidf = a linear model of the words. A list of these: the one that foretells the first labels best; compare = "
+        "the same among what is at hand",
     )
     mode: StudentMode = Field(
         "auto", description="finetune = train the encoder; frozen = linear head on its features, seconds on CPU"
@@ -134,6 +157,41 @@ class StudentSettings(Section):
         default=False, description="start from the encoder of the model's last version, not from the base model"
     )
     seed: int = Field(0, ge=0, description="everything random derives from it")
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _students(cls, value: Any) -> Any:
+        if faults := student_faults(value):
+            raise ValueError("; ".join(f"{problem} ({hint})" for _, problem, hint in faults))
+        return one_or_several_students(value)
+
+
+def one_or_several_students(value: Any) -> Any:
+    """A list of one student is that student, and of several a tuple."""
+    if isinstance(value, list | tuple):
+        return value[0] if len(value) == 1 else tuple(value)
+    return value
+
+
+def student_faults(value: Any) -> list[tuple[int | None, str, str]]:
+    """What is wrong with a value of `student.model`: the position of an entry, None for all of it; the problem; what to
+    write."""
+    form = "write one name, or a list such as [minilm, tfidf]"
+    if isinstance(value, str):
+        return [] if value.strip() else [(None, "names no student", form)]
+    if not isinstance(value, list | tuple):
+        return [(None, f"must be a name or a list of names, found {value!r}", form)]
+    if not 1 <= len(value) <= MOST_STUDENTS:
+        return [(None, f"names {len(value)} students; at most {MOST_STUDENTS} can be compared", form)]
+    faults: list[tuple[int | None, str, str]] = []
+    for place, one in enumerate(value):
+        if not isinstance(one, str) or not one.strip():
+            faults.append((place, f"must be the name of a student, found {one!r}", form))
+        elif one == COMPARE:
+            faults.append((place, "compare stands for a list of its own", "write model: compare, or leave it out"))
+        elif one in value[:place]:
+            faults.append((place, f"names {one!r} twice", "name another one, or leave it out"))
+    return faults
 
 
 class LoopSettings(Section):
@@ -207,6 +265,7 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
+    output: Literal["csv", "parquet"] = Field("csv", description="form of a dropped table's labelled rows")
     engine: Literal["auto", "local", "ray"] = Field(
         "auto",
         description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "
@@ -215,6 +274,11 @@ class PredictSettings(Section):
     shard_rows: PositiveInt = Field(50_000, description="with engine ray: rows of a shard, the unit that is done again")
     ray_from_rows: PositiveInt = Field(
         200_000, description="with engine auto and a ray.address: rows from which ray is used"
+    )
+    ask_below_promise_usd: NonNegativeFloat | None = Field(
+        None,
+        description="US dollars at most, for each table, for asking the language model about rows that a model's "
+        "promise leaves without a label; 0 = only one that costs nothing; null = none is asked",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 from typing import Literal
 
 Kind = Literal["single", "multi", "ordinal"]
@@ -100,7 +101,8 @@ class Prompt:
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
     `open_labels`: the answer may name further labels that could be right as well; `ranked`: it gives a probability for
-    each that could; `several`: it names every label that is right, or none.
+    each that could; `several`: it names every label that is right, or none; `rules`: the free text is rules that tell
+    two labels apart.
     """
 
     system: str
@@ -110,6 +112,7 @@ class Prompt:
     open_labels: bool = False
     ranked: bool = False
     several: bool = False
+    rules: bool = False
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""
@@ -216,3 +219,34 @@ class Decision:
     def likeliest(self) -> str:
         """The label that `confidence` speaks of."""
         return self.label or self.held_back or self.student_label
+
+
+PLAIN_FORM = "{description}\n\n{meanings}\n\nInput: {text}\nOutput: {label}"
+"""What `llm.form: plain` stands for, as a template (freeal/annotation/question_form.py)."""
+_NAMED_FORMS = ("auto", "plain")
+_PLACES_OF_A_FORM = frozenset({"description", "meanings", "text", "label"})
+
+
+def checked_form(value: str) -> str:
+    """`llm.form`, its ends trimmed. Raises ValueError for a template that a label cannot be read behind."""
+    form = value.strip()
+    if form in _NAMED_FORMS:
+        return form
+    places = re.findall(r"\{([^{}]*)\}", form)
+    if unknown := [one for one in places if one not in _PLACES_OF_A_FORM]:
+        known = ", ".join(f"{{{one}}}" for one in ("text", "label", "description", "meanings"))
+        raise ValueError(f"has {{{unknown[0]}}}: a form is auto, plain, or a template with {known}")
+    paragraphs = form.split("\n\n")
+    question, _, answer = paragraphs[-1].partition("\n")
+    if [places.count("text"), places.count("label")] != [1, 1] or not form.endswith(" {label}"):
+        raise ValueError("is auto, plain, or a template with one {text} and, at its very end, a space and {label}")
+    if (
+        "{text}" not in question
+        or "{label}" in question
+        or "\n" in answer
+        or any(not one.strip() for one in paragraphs)
+    ):
+        raise ValueError("ends with two lines: one with {text}, and right below it one that {label} ends")
+    if places.count("meanings") != paragraphs[:-1].count("{meanings}"):
+        raise ValueError("has {meanings}, a line for each label, as a paragraph of its own before the text")
+    return form

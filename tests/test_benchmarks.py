@@ -16,6 +16,7 @@ import noisy_annotators
 import numpy as np
 import sections
 import tables
+import trainer
 import voices
 from cells import ABSENT, RECORDED, Cell, Selection, plan
 from data_sets import DATA_SETS
@@ -298,3 +299,41 @@ def test_the_grid_of_voices_measures_both_rules_and_three_students():
     assert found.annotator + 0.05 < found.final
     assert "| made |" in voices.table({"made": [found]})
     assert "of 1 cells" in voices.in_short({"made": [found]}).splitlines()[1]
+
+
+def test_students_of_noisy_labels_are_shown_beside_the_trainer():
+    """A cell per data set and share of errors, the difference to the Trainer, and which cells miss the goal."""
+    found = {
+        ("mr", 5, "trainer"): [0.70, 0.72],
+        ("mr", 5, "finetune"): [0.70, 0.71],
+        ("mr", 5, "frozen"): [0.69, 0.71],
+        ("mr", 35, "trainer"): [0.60, 0.60],
+        ("mr", 35, "finetune"): [0.64, 0.63],
+        ("mr", 35, "frozen"): [0.62],
+    }
+    lines = trainer.table(found).splitlines()
+    assert "| mr, 5 | 2 | 71.0 | 70.5 | -0.5 | 70.0 | -1.0 |" == lines[2]
+    assert "| mr, 35 | 2 | 60.0 | 63.5 | +3.5 | 62.0 |  |" == lines[3]
+    finetuned, frozen = trainer.in_short(found).splitlines()
+    assert finetuned.endswith("misses the goal: nowhere")
+    assert frozen.endswith("misses the goal: mr, 5 % wrong: -1.0")
+
+
+def test_a_measured_student_of_noisy_labels_is_not_measured_again(tmp_path, monkeypatch, capsys):
+    """A long table may be stopped and gone on with."""
+    measured = []
+
+    def measure(way, rows, *, student, seed):
+        measured.append((way, seed, len(rows.texts), float((rows.given != 0).mean())))
+        return 0.5
+
+    monkeypatch.setattr(trainer, "measure", measure)
+    for split in ("train", "test"):
+        (tmp_path / "mr").mkdir(exist_ok=True)
+        lines = [f"text {number},{'positive' if number % 2 else 'negative'}" for number in range(40)]
+        (tmp_path / "mr" / f"{split}.csv").write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
+    words = ["--data", "mr", "--errors", "20", "--seeds", "1", "--ways", "trainer,frozen", "--rows", "30"]
+    words += ["--data-folder", str(tmp_path), "--results", str(tmp_path / "kept.jsonl")]
+    assert 0 == trainer.main(words) == trainer.main(words)
+    assert [("trainer", 1, 30), ("frozen", 1, 30)] == [one[:3] for one in measured]
+    assert "| mr, 20 | 1 | 50.0 |  |  | 50.0 | +0.0 |" in capsys.readouterr().out

@@ -66,6 +66,8 @@ _COMMANDS = {
     },
 }
 """Each with what its help says."""
+_REQUESTS = {"retry", "cancel", "go", "dismiss"}
+"""Those that write a wish about a job into the journal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +131,7 @@ def argument_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands; without one, the service runs")
     for name, texts in _COMMANDS.items():
         command = commands.add_parser(name, parents=[common], help=texts["help"], description=texts["description"])
-        if name in {"retry", "cancel", "go", "dismiss"}:
+        if name in _REQUESTS:
             command.add_argument("job", metavar="JOB", help="its id, as status shows it")
         if name == "use":
             command.add_argument("job", metavar="JOB", help="the id of the job it came from: its folder in versions/")
@@ -155,8 +157,11 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
     console = Console()
     if options.command == "status":
         return _status(loaded, console, as_json=options.json)
-    if options.command in {"retry", "cancel", "go", "dismiss"}:
-        return _request(loaded, options.command, options.job, as_json=options.json)
+    if options.command in _REQUESTS:
+        from daemon.cli.job_request_command import request
+
+        request(loaded.settings, options.command, options.job, as_json=options.json)
+        return 0
     if options.command == "use":
         from daemon.cli.use_command import use
 
@@ -178,8 +183,9 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
 
 
 def _serve(loaded: config.Loaded, console: Console, *, once: bool, as_json: bool) -> int:
-    from daemon.app import prepare_folders, serve
+    from daemon.app import serve
     from daemon.cli.once_summary import as_content, show
+    from daemon.service.service_folders import prepare_folders
     from daemon.terminal.service_greeting import farewell, greet
 
     said_to = Console(stderr=True)
@@ -207,28 +213,6 @@ def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
     else:
         show(status, console)
     return 0 if status.healthy else 1
-
-
-def _request(loaded: config.Loaded, request: str, job_id: str, *, as_json: bool) -> int:
-    from daemon.host import instance_lock
-    from daemon.jobs.cancel_and_retry import ask
-    from daemon.journal import job_ids
-    from daemon.journal.journal import FILE_NAME, Journal
-
-    state = loaded.settings.state
-    if not (state / FILE_NAME).is_file():
-        raise UnknownJobError(f"there is no job {job_id!r}: no daemon ever ran on {state}")
-    is_running = instance_lock.is_held(state)
-    with Journal(state, Clock(), may_convert=not is_running) as journal:
-        job_id = job_ids.meant(job_id, journal.ids_newest_first())
-        ask(journal, job_id, request)
-    when = "the running service does it within moments" if is_running else "done when the service runs next"
-    when = "done" if request == "dismiss" else when
-    if as_json:
-        print_json({"request": request, "job": job_id, "running": is_running})
-    else:
-        print(f"{request} {job_id}: {when}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from daemon.journal import job_ids
 from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import error_report
+from daemon.outbox import error_json_in_words
 from daemon.outbox.model_shelf import Shelf
 from daemon.terminal.folded_lines import say
 from freeal.errors import CorruptModelError
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 
 def show(report: Report, settings: Settings, console: Console) -> None:
@@ -86,7 +86,7 @@ def _prediction_lines(prediction: Prediction, settings: Settings) -> Iterator[st
         yield _short(_prediction_folder(prediction, settings))
         yield from (f"look at them: {warning}" for warning in prediction.warnings.splitlines())
     else:
-        yield f"{prediction.state}: {error_report.in_words(prediction.error)}"
+        yield f"{prediction.state}: {error_json_in_words.in_words(prediction.error)}"
         yield _short(_prediction_folder(prediction, settings))
 
 
@@ -95,7 +95,7 @@ def _figures(job: Job, settings: Settings) -> list[str]:
     metrics = _metrics(job, settings)
     if metrics is None:
         return []
-    figures = metrics_summary.figures(metrics)
+    figures = metrics_as_text.figures(metrics)
     width = max(len(what) for what, _ in figures)
     return ["", job.id, *(f"  {what:<{width}}  {value}" for what, value in figures)]
 
@@ -104,7 +104,7 @@ def _metrics(job: Job, settings: Settings) -> dict[str, Any] | None:
     if job.state is not State.DONE or job.reason:
         return None
     try:
-        return metrics_summary.read_metrics(Shelf(settings.models, job.name).version(job.id))
+        return metrics_as_text.read_metrics(Shelf(settings.models, job.name).version(job.id))
     except CorruptModelError:
         return None
 
@@ -114,7 +114,7 @@ def _outcome(job: Job) -> str:
     if job.state is State.DONE:
         return (f"done: {job.reason}" if job.reason else "stopped at its budget" if job.partial else "done") + spent
     if job.state is State.FAILED:
-        return f"failed: {error_report.in_words(job.error)}{spent}"
+        return f"failed: {error_json_in_words.in_words(job.error)}{spent}"
     return f"{job.state}: {job.reason}{spent}" if job.reason else f"{job.state}{spent}"
 
 

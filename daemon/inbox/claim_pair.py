@@ -28,7 +28,7 @@ from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs, durable_file_moves
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import twin_of
 from freeal.errors import FreealError, SpecError, Where
 from freeal.files import regular_file
@@ -224,8 +224,8 @@ class Intake:
                     "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
                 )
         durable_file_moves.make_folder(place.inputs)
-        for entry in archive_inputs.own_entries(place.failed):
-            if entry.name in {archive_inputs.REPORT, archive_inputs.PROSE}:
+        for entry in move_to_done_or_failed.own_entries(place.failed):
+            if entry.name in {move_to_done_or_failed.REPORT, move_to_done_or_failed.PROSE}:
                 entry.unlink()
             elif entry.is_file() and not entry.is_symlink():
                 durable_file_moves.move(entry, place.inputs / entry.name)

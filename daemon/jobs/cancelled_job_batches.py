@@ -22,7 +22,7 @@ from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
 
-MODULE = "daemon.processes.cancel_batches"
+MODULE = "daemon.processes.entry_points.cancel_batches"
 TIMEOUT_SECONDS = 300.0
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 
 def found_in(output: Path) -> str | None:
     """The figures in the output of a finished run, in words; None where it is a version, or there is none."""
     try:
-        found = json.loads((output / metrics_summary.CERTIFICATE).read_text(encoding="utf-8"))
-        said = metrics_summary.certified(found)
+        found = json.loads((output / metrics_as_text.CERTIFICATE).read_text(encoding="utf-8"))
+        said = metrics_as_text.certified(found)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):  # cut off or not ours: the sheet is read again

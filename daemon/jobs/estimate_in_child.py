@@ -13,10 +13,10 @@ from daemon.errors import ChildError
 from daemon.jobs.training_request import job_content
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from freeal.job.choose_implementations import resolve_annotators
+from freeal.job.resolve_provider import resolve_annotators
 from freeal.spec.job_spec import Spec
 
-SURVEY = "daemon.processes.estimate_job"
+SURVEY = "daemon.processes.entry_points.estimate_job"
 
 
 async def survey(

@@ -26,7 +26,7 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs, durable_file_moves
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
 from freeal.results import pilot_json_file
@@ -109,7 +109,7 @@ class Endings:
     @staticmethod
     def _archive(place: Workplace, what_is_done: str) -> None:
         with durable_file_moves.waiting_for_folder(f"{what_is_done} its inputs cannot be put in done/"):
-            archive_inputs.to_done(place.inputs, place.done)
+            move_to_done_or_failed.to_done(place.inputs, place.done)
 
     def _written_since(self, job: Job) -> str:
         """What to say of inputs that somebody went on writing after they had stood still and were taken; else empty."""
@@ -123,9 +123,9 @@ class Endings:
     def finish(self, job: Job) -> Job | None:
         """The rest of an ending that a kill or a full disk cut off; None for a job that has not come to its end."""
         place = Workplace(self._settings, job.id)
-        report = archive_inputs.report_in(place.failed)
+        report = move_to_done_or_failed.report_in(place.failed)
         if report is not None:
-            archive_inputs.finish_failed(place.inputs, place.failed, report, then=_then(job, self._config_file))
+            move_to_done_or_failed.finish_failed(place.inputs, place.failed, report, then=_then(job, self._config_file))
             return self._close(job, report)
         if PUBLISHING not in {job.stage, str(job.state)} or not self.has_output(job):
             return None
@@ -206,7 +206,7 @@ class Endings:
         inputs = Workplace(self._settings, job.id).inputs
         hint = f"its files lie in {inputs}; `python -m daemon retry {job.id}` takes them from there"
         failure = dataclasses.replace(failure, hint=hint)
-        return self._ended(job, archive_inputs.report_of(failure, subject=job.id, now=self._clock.wall()))
+        return self._ended(job, move_to_done_or_failed.report_of(failure, subject=job.id, now=self._clock.wall()))
 
     def _ended(self, job: Job, report: dict[str, Any]) -> Job:
         state = State.CANCELLED if report["kind"] == CANCELLED else State.FAILED
@@ -215,7 +215,7 @@ class Endings:
     def _set_aside(self, job: Job, failure: Failure) -> Job:
         place = Workplace(self._settings, job.id)
         now = self._clock.wall()
-        report = archive_inputs.to_failed(
+        report = move_to_done_or_failed.to_failed(
             place.inputs, place.failed, failure, subject=job.id, then=_then(job, self._config_file), now=now
         )
         return self._close(job, report)

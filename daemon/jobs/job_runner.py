@@ -21,10 +21,11 @@ from daemon.inbox.claim_pair import Intake, load_spec
 from daemon.jobs import failure_policy
 from daemon.jobs.correction_request import asks, spec_of
 from daemon.jobs.device_turns import Lanes
-from daemon.jobs.disk_pause import Standstill
 from daemon.jobs.finish_job import PUBLISHING, Endings
+from daemon.jobs.job_key import key_of
 from daemon.jobs.job_progress import ProgressBook
-from daemon.jobs.training_request import key_of, training_request
+from daemon.jobs.resource_pause import Standstill
+from daemon.jobs.training_request import training_request
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job, Pause, State
 from daemon.journal.journal import Journal
@@ -45,7 +46,7 @@ from freeal.types import Bill
 
 _log = structlog.get_logger(__name__)
 
-MODULE = "daemon.processes.train_job"
+MODULE = "daemon.processes.entry_points.train_job"
 GRACE_SECONDS = 25.0
 """From SIGTERM to SIGKILL for a job that calls nobody: time to come to where it can be resumed."""
 KEEPING_SECONDS = 15.0

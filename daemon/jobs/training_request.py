@@ -1,4 +1,4 @@
-"""What a training job's process is told, and the key that says when two jobs would give the same result.
+"""What a training job's process is told.
 
 The process reads it as `TrainingJob` or `CorrectionJob` of the library; these are not imported here, because their
 modules load numpy.
@@ -6,52 +6,18 @@ modules load numpy.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from daemon.config import Settings
-from daemon.jobs.correction_request import as_correction, correction_key, said_about
+from daemon.jobs.correction_request import as_correction
 from daemon.jobs.failure_policy import Setback
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from freeal.spec.job_spec import Spec
-from freeal.spec.model_name import plain_name
-
-_LLM_THAT_MATTERS = {"model", "base_url", "calibration"}
-"""How fast, how often tried and how dear a call may be changes no answer."""
-_ABOUT_CORRECTIONS = {"keep_corrections", "ask_after_corrections"}
-"""What was said is in a key itself, and whether corrections ask matters to those only."""
-
-
-def key_of(job: Job, spec: Spec, settings: Settings, *, provider: str) -> str:
-    """The key of a job of either kind. Raises `OSError`."""
-    said = "" if is_correction(job.id) else said_about(spec.name, settings)
-    key = job_key(job.csv_sha256, spec, settings, provider=provider, csv_name=job.csv_name, said=said)
-    return correction_key(job, key, settings) if is_correction(job.id) else key
-
-
-def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str, csv_name: str, said: str = "") -> str:
-    """SHA-256 of everything the result depends on: CSV bytes, spec, and the settings that change it.
-
-    `provider` is what `llm.provider` means here and now: `auto` with a key is another job than `auto` without one. A
-    model that is merely called after its file (`csv_name`) is no other model when the file has another name. `said`
-    stands for what a person said about earlier versions.
-    """
-    if spec.name == plain_name(csv_name):
-        spec = spec.model_copy(update={"name": ""})
-    parts = {
-        "csv": csv_sha256,
-        "spec": spec.digest(),
-        "provider": provider,
-        "llm": spec.llm_settings(settings.llm).model_dump(mode="json", include=_LLM_THAT_MATTERS),
-        "student": spec.student_settings(settings.student).model_dump(mode="json", exclude={"device"}),
-        "loop": spec.loop_settings(settings.loop).model_dump(mode="json", exclude=_ABOUT_CORRECTIONS),
-    } | ({"said": said} if said else {})
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Path, budget_usd: float | None) -> str:
@@ -97,4 +63,5 @@ def job_content(
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),
         "loop": settings.loop.model_dump(mode="json"),
+        "ray": settings.ray.model_dump(mode="json"),
     }

@@ -105,6 +105,11 @@ class Purse:
         with self._journal.transaction() as connection:
             return dict(connection.execute("SELECT job, usd FROM reservations WHERE usd > 0.0").fetchall())
 
+    def payers(self) -> set[str]:
+        """All for whom something was set aside, be it nothing."""
+        with self._journal.transaction() as connection:
+            return {payer for (payer,) in connection.execute("SELECT job FROM reservations")}
+
     def release_finished(self) -> None:
         """Give back what jobs hold that have ended: a kill came between their end and this."""
         with self._journal.transaction() as connection:

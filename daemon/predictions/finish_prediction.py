@@ -6,6 +6,7 @@ Each may be repeated after a crash; the row is finished only after the renames.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shutil
 
 import structlog
@@ -18,17 +19,28 @@ from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import archive_inputs, durable_file_moves
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions import taken_file
 from daemon.processes.message_protocol import Failure, Result
+from freeal.errors import ConfigError, Where
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
 
-OUTPUT = "output.csv"
-"""In the work folder, until it is published."""
+OUTPUTS = {"csv": "output.csv", "parquet": "output.parquet"}
+"""In the work folder, until it is published, by `predict.output`."""
+
+
+def require_output(settings: Settings) -> None:
+    """Raises `ConfigError` where what predictions are to be published as cannot be written here."""
+    if settings.predict.output == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise ConfigError(
+            "what writes Parquet is not installed",
+            where=Where(key="predict.output"),
+            hint="pip install 'freeal-daemon[parquet]', or set it to csv",
+        )
 
 
 class PredictionEndings:
@@ -61,7 +73,7 @@ class PredictionEndings:
         says so."""
         inputs, shelf = Workplace(self._settings, prediction.id).inputs, Shelf(self._settings.models, prediction.model)
         hint = f"its file lies in {inputs}: move it to {shelf.folder / 'predict'} to have it labelled"
-        report = archive_inputs.report_of(
+        report = move_to_done_or_failed.report_of(
             dataclasses.replace(failure, hint=hint), subject=prediction.id, now=self._clock.wall()
         )
         state = "cancelled" if failure.kind == CANCELLED else "failed"
@@ -80,9 +92,12 @@ class PredictionEndings:
         if (late := taken_file.written_since(place.folder, place.inputs / prediction.csv_name)) is not None:
             _log.warning(late, prediction=prediction.id, file=prediction.csv_name)
             summary = summary | {"input_changed": late}
-        where = publish_prediction(shelf, place.folder / OUTPUT, summary, stem=stem, prediction_id=prediction.id)
+        # the settings may have changed since: what is there was made, or published before a crash
+        made = next((path for name in OUTPUTS.values() if (path := place.folder / name).is_file()), None)
+        labelled = made or place.folder / OUTPUTS[self._settings.predict.output]
+        where = publish_prediction(shelf, labelled, summary, stem=stem, prediction_id=prediction.id)
         with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
-            archive_inputs.to_done(place.inputs, shelf.folder / "done" / prediction.id)
+            move_to_done_or_failed.to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
         self._journal.finish_prediction(
@@ -95,7 +110,7 @@ class PredictionEndings:
 
     def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
         place, shelf = self._places(prediction)
-        report = archive_inputs.to_failed(
+        report = move_to_done_or_failed.to_failed(
             place.inputs,
             shelf.folder / "failed" / prediction.id,
             failure,

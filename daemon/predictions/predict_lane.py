@@ -7,7 +7,9 @@ more than the end of a window of rows, and what was written is gone on with afte
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -23,22 +25,22 @@ from daemon.inbox.pairing import Waiting
 from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
-from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from daemon.predictions import claim_csv
+from daemon.predictions.asking_leave import AskingLeave
 from daemon.predictions.cancel_requests import LOOK_SECONDS, CancelRequests
-from daemon.predictions.finish_prediction import OUTPUT, PredictionEndings
+from daemon.predictions.finish_prediction import PredictionEndings
 from daemon.predictions.lane_rotation import Rotation
 from daemon.predictions.prediction_progress import Pace
+from daemon.predictions.slice_request import slice_of
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
-from daemon.processes.prediction_slice import Slice
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_log import LogView, View
-from freeal.settings import PredictSettings
+from freeal.llm.credentials import environment_for
 
 _log = structlog.get_logger(__name__)
 
-MODULE = "daemon.processes.predict_worker"
+MODULE = "daemon.processes.entry_points.predict_worker"
 IDLE_SECONDS = 300.0
 """How long the process stays warm without work."""
 SLICE_SECONDS = 15.0
@@ -57,6 +59,7 @@ class PredictLane:
         view: View | None = None,
         *,
         module: str = MODULE,
+        key_folder: Path = Path(),
         idle_seconds: float = IDLE_SECONDS,
         slice_seconds: float = SLICE_SECONDS,
     ) -> None:
@@ -66,6 +69,7 @@ class PredictLane:
         self._idle_seconds, self._slice_seconds = idle_seconds, slice_seconds
         self._endings = PredictionEndings(settings, journal, time)
         self._rotation = Rotation()
+        self._asking = AskingLeave(journal, time, key_folder=key_folder)
         self._paces: dict[str, Pace] = {}
         self._more = anyio.Event()
         self._stop = anyio.Event()
@@ -138,11 +142,12 @@ class PredictLane:
         prediction, the others have their turns, with another process."""
         while not self._stop.is_set():
             with Guard("the predict lane") as guard:
-                self._current = await self._next()
+                self._current = self._current or await self._next()
                 if self._current is not None:
-                    async with child(self._module) as process:
+                    provider = await self._asked(self._current)
+                    async with child(self._module, environment=environment_for(provider, os.environ)) as process:
                         _log.info("the predict process runs", pid=process.pid)
-                        await self._serve(process, on_finished)
+                        await self._serve(process, provider, on_finished)
             if guard.fault is None:
                 continue
             if (prediction := self._current) is not None:
@@ -154,10 +159,14 @@ class PredictLane:
                 with anyio.move_on_after(LOOK_SECONDS):
                     await self._stop.wait()
 
-    async def _serve(self, process: Child, on_finished: Callable[[], None]) -> None:
-        """Turns of one process, until it ends, is idle for long, or there is a stop."""
+    async def _asked(self, prediction: Prediction) -> str | None:
+        """The provider whose key its process needs, for rows below a promise."""
+        return await anyio.to_thread.run_sync(self._asking.provider_of, prediction, self._settings)
+
+    async def _serve(self, process: Child, provider: str | None, on_finished: Callable[[], None]) -> None:
+        """Turns of one process, until it ends, is idle for long, lacks the next one's key, or there is a stop."""
         alive = True
-        while alive and self._current is not None:
+        while alive and self._current is not None and await self._asked(self._current) in {None, provider}:
             alive = await self._turn(process, self._current)
             self._current = None
             on_finished()
@@ -230,15 +239,23 @@ class PredictLane:
             prediction, journal=self._journal, clock=self._clock, view=self._view
         )
         self._paces[prediction.id] = pace
+        ask = await anyio.to_thread.run_sync(self._asking.of, prediction, self._settings)
         answer = await converse(
             process,
-            self._slice(prediction).model_dump_json(),
+            slice_of(
+                prediction,
+                self._settings,
+                divisor=self._rotation.divisor(prediction.id),
+                slice_seconds=self._slice_seconds,
+                ask=ask,
+            ).model_dump_json(),
             on_event=pace.on_event,
             stop=self._stop,
             silence_seconds=self._settings.jobs.stall_minutes * 60,
             grace_seconds=GRACE_SECONDS,
         )
         pace.flush()
+        await anyio.to_thread.run_sync(self._asking.book, prediction.id, self._settings)
         alive = answer is not None and not (isinstance(answer, Failure) and answer.kind == ChildError.__name__)
         ending = answer if answer is not None else await self._death(process, prediction)
         if isinstance(ending, Stopped):
@@ -274,26 +291,10 @@ class PredictLane:
         self._journal.note_prediction(prediction.id, version=version)
         return dataclasses.replace(prediction, version=version)
 
-    def _slice(self, prediction: Prediction) -> Slice:
-        place = Workplace(self._settings, prediction.id)
-        shelf = Shelf(self._settings.models, prediction.model)
-        divisor = self._rotation.divisor(prediction.id)
-        settings: PredictSettings = self._settings.predict
-        smaller = {
-            "batch_size": max(1, settings.batch_size // divisor),
-            "chunk_rows": max(1, settings.chunk_rows // divisor),
-        }
-        return Slice(
-            model=shelf.version(prediction.version) / "model" if prediction.version else shelf.model,
-            input_csv=place.inputs / prediction.csv_name,
-            output_csv=place.folder / OUTPUT,
-            settings=settings.model_copy(update=smaller),
-            ray=self._settings.ray,
-            slice_seconds=self._slice_seconds,
-        )
-
     def _is_over(self, prediction: Prediction) -> None:
         self._rotation.forget(prediction.id)
+        with Guard("giving back what a prediction did not spend", prediction=prediction.id):
+            self._asking.over(prediction.id, self._settings)
         self._paces.pop(prediction.id, None)
         with Guard("showing a prediction's end", prediction=prediction.id):
             self._view.predicted(prediction)

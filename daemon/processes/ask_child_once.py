@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import anyio
 
 from daemon.processes.message_protocol import Answer, Failure
@@ -11,9 +13,9 @@ from freeal.events import Event
 TIMEOUT_SECONDS = 3600.0
 
 
-async def ask_once(module: str, request: str) -> Answer:
-    """One question to a process of its own."""
-    async with child(module) as process:
+async def ask_once(module: str, request: str, *, environment: Mapping[str, str] | None = None) -> Answer:
+    """One question to a process of its own; `environment` default: ours without any key."""
+    async with child(module, environment=environment) as process:
         answer = await converse(
             process,
             request,

@@ -27,9 +27,10 @@ from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
-from daemon.outbox import archive_inputs, durable_file_moves
+from daemon.limits.spend_beside_jobs import SpendBesideJobs
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf, shelves
-from daemon.recovery import rebuild_from_folders, set_aside_work, work_without_journal
+from daemon.recovery import rebuild_finished_jobs, rebuild_unfinished_jobs, set_aside_work
 
 _log = structlog.get_logger(__name__)
 
@@ -93,6 +94,8 @@ class Recovery:
         for job in self._journal.unfinished():
             with self._item("resuming a job", job.id):
                 self._resume(job)
+        with self._item("booking what was asked beside jobs", "the answer store"):
+            SpendBesideJobs(self._journal, self._clock).settle_all(self._settings.answers)
         with self._item("giving money back", "all jobs that ended"):
             self._purse.release_finished()
         with self._item("booking what was not reported", "the answer store"):
@@ -123,12 +126,12 @@ class Recovery:
         """Fill a journal that is new: beside a fresh start, one that was lost. All at once, so it may be cut off."""
         open_ = {
             folder.name
-            for folder in rebuild_from_folders.folders(self._settings.work)
-            if rebuild_from_folders.visible(folder / "input")
+            for folder in rebuild_finished_jobs.folders(self._settings.work)
+            if rebuild_finished_jobs.visible(folder / "input")
         }
-        jobs = [job for job in rebuild_from_folders.jobs(self._settings) if job.id not in open_]
-        predictions = [one for one in rebuild_from_folders.predictions(self._settings) if one.id not in open_]
-        spend = rebuild_from_folders.spend(self._settings.answers, day=clock.day(self._clock.wall()))
+        jobs = [job for job in rebuild_finished_jobs.jobs(self._settings) if job.id not in open_]
+        predictions = [one for one in rebuild_finished_jobs.predictions(self._settings) if one.id not in open_]
+        spend = rebuild_finished_jobs.spend(self._settings.answers, day=clock.day(self._clock.wall()))
         self._journal.fill(jobs, predictions, spend=spend)
         if jobs or predictions or spend:
             usd = round(sum(entry[2] for entry in spend), 6)
@@ -142,7 +145,7 @@ class Recovery:
 
     def _adopt_work(self) -> None:
         claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
-        for name in rebuild_from_folders.visible(self._settings.work):
+        for name in rebuild_finished_jobs.visible(self._settings.work):
             if name in claimed or self._journal.has_job(name) or self._journal.has_prediction(name):
                 continue
             folder = self._settings.work / name
@@ -158,7 +161,7 @@ class Recovery:
             _log.error("work that cannot be read is set aside", folder=str(kept), problem=str(guard.fault.error))
 
     def _adopt(self, folder: Path) -> None:
-        begun = work_without_journal.claimed(self._settings, folder)
+        begun = rebuild_unfinished_jobs.claimed(self._settings, folder)
         if isinstance(begun, Job):
             self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
         elif begun is not None:
@@ -204,10 +207,10 @@ class Recovery:
         """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
         inputs = Workplace(self._settings, prediction.id).inputs
         failed = names.find(prediction.model, "failed", prediction.id)
-        report = archive_inputs.report_in(failed) if failed is not None else None
+        report = move_to_done_or_failed.report_in(failed) if failed is not None else None
         if failed is not None and report is not None:
             then = f"mend it and drop it in {failed.parents[1] / PREDICT} again"
-            archive_inputs.finish_failed(inputs, failed, report, then=then)
+            move_to_done_or_failed.finish_failed(inputs, failed, report, then=then)
             state = "cancelled" if report["kind"] == CANCELLED else "failed"
             self._journal.finish_prediction(prediction.id, state=state, error=report)
         elif (taken := inputs / prediction.csv_name).exists():
@@ -215,7 +218,7 @@ class Recovery:
             if source is not None and claim_file.is_copy(taken, of=source):
                 source.unlink()  # a copy across file systems was cut off before its end
         elif (done := names.find(prediction.model, "done", prediction.id)) and (done / prediction.csv_name).exists():
-            rows = rebuild_from_folders.rows_of(Shelf(self._settings.models, prediction.model), prediction.id)
+            rows = rebuild_finished_jobs.rows_of(Shelf(self._settings.models, prediction.model), prediction.id)
             self._journal.finish_prediction(prediction.id, state="done", rows=rows)
         else:
             self._journal.forget_prediction(prediction.id)
@@ -248,7 +251,7 @@ class Recovery:
         if is_known and self._journal.job(folder.name).state not in {State.DONE, State.CANCELLED}:
             return True
         inputs = Workplace(self._settings, folder.name).inputs
-        if rebuild_from_folders.visible(inputs):
+        if rebuild_finished_jobs.visible(inputs):
             _log.warning("inputs that belong to no job are left where they are", folder=str(inputs))
             return True
         return False

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from daemon.journal import job_ids
-from daemon.outbox import error_report
+from daemon.outbox import error_json_in_words
 from daemon.status.status_snapshot import Status
 from daemon.terminal.duration_words import duration
 from daemon.terminal.folded_lines import say
@@ -121,7 +121,7 @@ def _bar(share: float) -> str:
 
 def _notes(job: dict[str, Any]) -> list[str]:
     asked = f"asked: {job['request']}" if job["request"] else None
-    parts = [job["reason"], asked, error_report.in_words(job["error"])]
+    parts = [job["reason"], asked, error_json_in_words.in_words(job["error"])]
     parts += ["stopped at a budget"] if job["partial"] else []
     parts += [f"until {job['until']}"] if job["until"] else []
     parts += [f"tried again after: {', '.join(job['setbacks'])}"] if job["setbacks"] else []

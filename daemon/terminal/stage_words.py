@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_WORDS = {"loading": "loading the models"}
+_WORDS = {"loading": "loading the models", "selecting": "finding the form of the question"}
 
 
 def in_words(stage: str, *, round_number: int, rounds: int) -> str:

@@ -20,7 +20,7 @@ from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.errors import CorruptModelError
 from freeal.report import report_headline
 from freeal.report.report_headline import Headline
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 from freeal.spec.model_name import NAME_PATTERN
 
 _log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class Version:
     moved: tuple[tuple[str, int, int], ...] = ()
     """Against the version before: (label, rows gained, rows lost)."""
     warnings: tuple[str, ...] = ()
+    has_promise: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _written_ns(path: Path) -> int:
 def _read(shelf: Shelf, name: str) -> Version:
     folder = shelf.version(name)
     try:
-        metrics: dict[str, Any] = metrics_summary.read_metrics(folder)
+        metrics: dict[str, Any] = metrics_as_text.read_metrics(folder)
         record = _record(folder)
         spec = record.get("spec", {})
         final = metrics["final"]
@@ -174,7 +175,7 @@ def _read(shelf: Shelf, name: str) -> Version:
         flipped = metrics.get("corrections", {}).get("flipped", {}).get("labels", {})
         return Version(
             name,
-            figures=tuple(metrics_summary.figures(metrics)),
+            figures=tuple(metrics_as_text.figures(metrics)),
             headline=report_headline.of_metrics(metrics),
             rows=int(metrics["rows"]),
             texts=int(metrics["distinct_rows"]),
@@ -185,6 +186,7 @@ def _read(shelf: Shelf, name: str) -> Version:
             confidence_counts=tuple(final.get("confidence_counts", ())),
             moved=tuple((label, one["gained"], one["lost"]) for label, one in flipped.items()),
             warnings=tuple(map(str, metrics.get("warnings", ()))),
+            has_promise=metrics.get("promise") is not None,
         )
     except (CorruptModelError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as problem:
         _log.warning("the figures of a model cannot be read", model=shelf.name, version=name, problem=repr(problem))

@@ -20,11 +20,12 @@ from daemon.config import Loaded
 from daemon.host import fault_guard
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
-from daemon.review import questions_for_a_worker
-from daemon.review.questions_for_a_worker import Errands
-from daemon.web import warm_classifier
+from daemon.journal.journal_reader import Records
+from daemon.review import review_in_child
+from daemon.review.review_in_child import Errands
+from daemon.web import classify_in_child
+from daemon.web.classify_in_child import Trial
 from daemon.web.finished_models import Gallery
-from daemon.web.live.journal_reader import Records
 from daemon.web.live.live_feed import Feed
 from daemon.web.live.page_snapshot import Looks, Observer
 from daemon.web.pages.api_endpoints import Machine
@@ -42,7 +43,6 @@ from daemon.web.security.access_token import Access, find_token
 from daemon.web.security.connection_limits import LimitedProtocol
 from daemon.web.security.request_guard import Guard
 from daemon.web.uploads.upload_folders import Uploads
-from daemon.web.warm_classifier import Trial
 from freeal.errors import FreealError
 
 _log = structlog.get_logger(__name__)
@@ -62,8 +62,8 @@ class LivePage:
         journal: Journal,
         clock: Clock,
         looks: Looks,
-        trial_module: str = warm_classifier.MODULE,
-        review_module: str = questions_for_a_worker.MODULE,
+        trial_module: str = classify_in_child.MODULE,
+        review_module: str = review_in_child.MODULE,
     ) -> None:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]

@@ -73,12 +73,3 @@ def merge(
         old = merged.get(note.index)
         merged[note.index] = note if old is None else pool([old, note], labels, kind)
     return [merged[index] for index in range(pool_size)]
-
-
-def believed(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
-    """Of several language models in the order in which they are asked, one annotation per pool text: the last usable
-    one, else the first model's. `opinions[k][index]` is what model k said."""
-    return [
-        next((note for note in reversed(notes) if note.label is not None), notes[0])
-        for notes in zip(*opinions, strict=True)
-    ]

@@ -70,6 +70,17 @@ class Evidence:
         """The same as what a student is to be taught, float [n, labels]."""
         return label_posterior(self, logits).proba
 
+    def part(self, rows: np.ndarray) -> Evidence:
+        """What is said about the texts at `rows`, int [m], alone."""
+        return Evidence(
+            self.label_ids[rows],
+            self.distributions[rows],
+            self.confirmed[rows],
+            None if self.nearness is None else self.nearness[rows],
+            None if self.candidates is None else self.candidates[rows],
+            None if self.earlier is None else self.earlier[rows],
+        )
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelPosterior:

@@ -22,6 +22,7 @@ import numpy as np
 
 from freeal.aggregation.label_posterior import Evidence, LabelPosterior, label_posterior
 from freeal.student.protocols import NO_LABEL
+from freeal.types import Annotation
 
 LAST_DOUBT = 1 / 3
 """Of a later answer, what is left to the voices before it: of the texts on which two models differ, the better one is
@@ -53,6 +54,10 @@ class SeveralVoices:
     def targets(self, logits: np.ndarray) -> np.ndarray:
         """The same as what a student is to be taught, float [n, labels]."""
         return self.posterior(logits).proba
+
+    def part(self, rows: np.ndarray) -> SeveralVoices:
+        """What is said about the texts at `rows`, int [m], alone."""
+        return SeveralVoices(tuple(voice.part(rows) for voice in self.voices), self.use)
 
 
 def estimated_errors(evidence: Evidence | SeveralVoices, logits: np.ndarray) -> list[float]:
@@ -115,3 +120,12 @@ def as_sure_as_it_agrees(proba: np.ndarray, asked: np.ndarray, label_ids: np.nda
     found = share * (1.0 - confidence)[:, None]
     found[own] = confidence
     return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def believed(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
+    """Of several language models in the order in which they are asked, one annotation per pool text: the last usable
+    one, else the first model's. `opinions[k][index]` is what model k said."""
+    return [
+        next((note for note in reversed(notes) if note.label is not None), notes[0])
+        for notes in zip(*opinions, strict=True)
+    ]

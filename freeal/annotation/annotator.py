@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
+from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
-from freeal.events import Emit, Notice, Progress
+from freeal.events import Emit, Notice, Progress, Stage
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
@@ -47,6 +48,7 @@ class Annotator:
 
     `calibration` says what happens to label scores: `batch` removes the model's prior over all texts of one call,
     `none` takes them as they are. Written answers state their own confidence. `batches` takes what is many enough.
+    `form` is how a model that scores labels is asked, as `llm.form` says it.
     """
 
     def __init__(
@@ -58,9 +60,15 @@ class Annotator:
         calibration: Literal["batch", "none"] = "batch",
         *,
         batches: BatchSender | None = None,
+        form: str = "plain",
     ) -> None:
         self._model = model
-        self._ledger = ledger
+        self.ledger = ledger
+        """What was spent."""
+        self.scores = model.style == "completion"
+        """Whether it scores the labels behind a text, and writes nothing."""
+        self.fixed_form: QuestionForm | None = form_of(form) if self.scores else PLAIN
+        """The form it is asked in; None where that is to be found out."""
         self._emit = emit
         self._calibration = calibration
         self._ever_answered = False
@@ -71,7 +79,7 @@ class Annotator:
     @property
     def free(self) -> bool:
         """Whether calls are known to cost nothing."""
-        return self._ledger.free
+        return self.ledger.free
 
     @property
     def budget_reached(self) -> bool:
@@ -88,11 +96,6 @@ class Annotator:
         """The language model, as records call it."""
         return self._model.model
 
-    @property
-    def ledger(self) -> Ledger:
-        """What was spent."""
-        return self._ledger
-
     async def annotate(
         self,
         requests: Sequence[LabelRequest],
@@ -103,12 +106,15 @@ class Annotator:
         prior: Sequence[float] | np.ndarray | None = None,
         open_labels: bool = False,
         ranked: bool = False,
+        form: QuestionForm = PLAIN,
+        stage: Stage = "annotating",
         done_before: int = 0,
         total: int | None = None,
     ) -> list[Annotation]:
         """One annotation per request, in order; equal requests are asked once.
 
-        Progress is told as part of `total` requests of which `done_before` are answered; default: of these alone.
+        Progress of `stage` is told as part of `total` requests of which `done_before` are answered; default: of these
+        alone. `form` is how a model that scores labels is asked.
 
         `prior` [labels] is the expected share of each label among these texts, for calibrated scores; `open_labels`
         asks a writing model for all labels that could be right, `ranked` for the probability of each. Texts that could
@@ -117,13 +123,14 @@ class Annotator:
         every call fails.
         """
         prompts = {
-            position: self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked)
+            position: self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
             for position, request in enumerate(requests)
             if request.text.strip()
         }
         keys = {position: request_key(prompt, self._model.fingerprint) for position, prompt in prompts.items()}
         by_key = {keys[position]: prompt for position, prompt in prompts.items()}
         report = self._progress(
+            stage,
             round_number,
             collections.Counter(keys.values()),
             done=done_before + len(requests) - len(keys),
@@ -153,9 +160,8 @@ class Annotator:
         if not self._model.writes:
             return []
         samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
-        prompts = {
-            label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in _to_write_for(task)
-        }
+        labels = joined_labels.few_combinations(task.names) if task.kind == "multi" else task.names
+        prompts = {label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in labels}
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
         seen = {_normal(text) for text in samples}
@@ -169,7 +175,14 @@ class Annotator:
         return written
 
     def _prompt(
-        self, request: LabelRequest, task: Task, shared: Sequence[Demonstration], *, open_labels: bool, ranked: bool
+        self,
+        request: LabelRequest,
+        task: Task,
+        shared: Sequence[Demonstration],
+        *,
+        open_labels: bool,
+        ranked: bool,
+        form: QuestionForm,
     ) -> Prompt:
         shown = long_text_shortening.fitted(request.text, shared=shared, own=request.own)
         return label_prompt(
@@ -181,6 +194,7 @@ class Annotator:
             shortlist=request.labels,
             open_labels=open_labels,
             ranked=ranked,
+            form=form,
         )
 
     async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
@@ -249,7 +263,7 @@ class Annotator:
         )
 
     def _progress(
-        self, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
+        self, stage: Stage, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
     ) -> Callable[[Sequence[str]], None]:
         told, told_at = -1, time.monotonic()
         step = max(1, total // _PROGRESS_REPORTS)
@@ -260,20 +274,10 @@ class Annotator:
             now = time.monotonic()
             if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
                 told, told_at = done, now
-                self._emit(Progress("annotating", round_number, done, total))
+                self._emit(Progress(stage, round_number, done, total))
                 self._asker.report_spend()
 
         return report
-
-
-def _to_write_for(task: Task) -> list[str]:
-    """The labels that texts are written for. Of several, each alone, each with the one after it, so that all stand in
-    two combinations, and none: all pairs would be as many calls as labels squared."""
-    names = task.names
-    if task.kind != "multi":
-        return list(names)
-    pairs = [joined_labels.in_order(pair, names) for pair in zip(names, (*names[1:], names[0]), strict=True)]
-    return list(dict.fromkeys([*(joined_labels.joined([name]) for name in names), *pairs, joined_labels.NONE]))
 
 
 def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freeal.annotation import several_labels_parser
-from freeal.annotation.reply_parser import Reading, read, read_texts
+from freeal.annotation.reply_parser import Reading, read, read_rules, read_texts
 from freeal.types import Prompt, Reply
 
 
@@ -16,4 +16,6 @@ def usable(reply: Reply, prompt: Prompt) -> bool:
     """Whether a reply answers its prompt: with scores, with what it has labels for, or with a text. Never raises."""
     if reply.scores is not None:
         return True
-    return reading_of(reply, prompt).label is not None if prompt.labels else bool(read_texts(reply))
+    if prompt.labels:
+        return reading_of(reply, prompt).label is not None
+    return bool(read_rules(reply) if prompt.rules else read_texts(reply))

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from freeal.annotation.prompt_injection import one_line
 from freeal.llm.replies.model_thoughts import answer_in
 from freeal.types import Reply, Status
 
@@ -18,6 +19,7 @@ UNSTATED_CONFIDENCE = 0.5
 
 MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
+_MOST_RULE_CHARACTERS = 400
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE)
 EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
@@ -34,6 +36,10 @@ _ANOTHER_ROW = re.compile(r"<text>|\n(?:Input|Label of this text):")
 _WRAPPERS = frozenset({"answer", "response", "result", "output", "parameters", "arguments", "input", "data", "json"})
 _FEWEST_WORDS_BETWEEN = 3
 """Between a draft and the answer that takes its place; with less, two labels are offered side by side."""
+
+
+Side = tuple[str, str]
+"""Of a proposed rule, for one label: what it is, and what it is not; "" where it says nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +100,26 @@ def read_texts(reply: Reply) -> list[str]:
     return [line for line in lines if line and not line.endswith(":")]
 
 
+def read_rules(reply: Reply) -> list[tuple[Side, Side]]:
+    """The proposals of a rule that a reply holds, two at most: for the first and the second label what it is and what
+    it is not. Each on one line, shortened, without what could pass for a prompt's own tags. Never raises."""
+    if reply.outcome == "refused":
+        return []
+    for _, _, answer in objects_in(answer_in(reply.text[:MOST_CHARACTERS])):
+        proposals = answer.get("proposals")
+        if isinstance(proposals, list):
+            said = [(_side(one.get("first")), _side(one.get("second"))) for one in proposals if isinstance(one, dict)]
+            return list(dict.fromkeys(one for one in said if any((*one[0], *one[1]))))[:2]
+    return []
+
+
+def _side(stated: object) -> Side:
+    said = stated if isinstance(stated, dict) else {}
+    words = [one_line(value) if isinstance(value := said.get(key), str) else "" for key in ("is", "is_not")]
+    seen = ["".join(letter for letter in word if letter.isprintable()) for word in words]
+    return seen[0][:_MOST_RULE_CHARACTERS], seen[1][:_MOST_RULE_CHARACTERS]
+
+
 def _last_word(text: str) -> dict[str, Any] | None:
     """The last object with a label; one without a usable `label` where two are offered side by side."""
     found = None
@@ -136,7 +162,7 @@ def objects_in(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
 
 def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
     """A call of a tool, or an answer in an envelope, as what it holds."""
-    if not found.keys() & {"label", "labels", "texts"}:
+    if not found.keys() & {"label", "labels", "texts", "proposals"}:
         for name in found.keys() & _WRAPPERS:
             if isinstance(found[name], dict):
                 return dict(found[name])

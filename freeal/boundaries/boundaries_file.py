@@ -7,12 +7,15 @@ pairs:
   answer:
     entity: {is: "", is_not: "", goes_to: description}
     description: {is: "", is_not: "", goes_to: entity}
+
+Where a language model proposed rules (rule_proposals.py), a pair has `proposals`, each like an answer, and `pick`: the
+number of the one that is taken; own words for a label stand in its place.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +36,9 @@ _HEAD = """\
 # Where the labels compete most. Answer in your own words what decides, as you would tell a new colleague:
 # `is` and `is_not` go into the label's meaning; what it is not goes to the label of `goes_to` instead.
 # Leave empty what you do not want to say. Then: python -m freeal boundaries FOLDER --answers this_file.yaml
+"""
+_HEAD_OF_PROPOSALS = """\
+# `proposals` are a language model's: `pick: 1` or `pick: 2` takes one as it is; your own words go before it.
 """
 
 
@@ -68,19 +74,30 @@ class Pair(_Part):
     question: str = ""
     share: float | None = None
     texts: tuple[Text, ...] = ()
+    proposals: tuple[dict[str, Rule], ...] = ()
+    pick: int | None = None
     answer: dict[str, Rule] = {}
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """What was answered, by label: own words, else those of the proposal that was picked."""
+        picked = self.proposals[self.pick - 1] if self.pick is not None else {}
+        own = {label: rule for label, rule in self.answer.items() if rule.says_something}
+        return {label: rule for label, rule in (picked | own).items() if rule.says_something}
 
 
 class Boundaries(_Part):
     """The whole file."""
 
     version: str = ""
+    proposed_by: str = ""
+    """Which language model, as `provider/model`."""
     pairs: tuple[Pair, ...]
 
     @property
     def rules(self) -> list[tuple[str, Rule]]:
         """(label, rule) of every answer that says something, in order."""
-        return [(label, rule) for pair in self.pairs for label, rule in pair.answer.items() if rule.says_something]
+        return [one for pair in self.pairs for one in pair.rules.items()]
 
 
 def asked(pairs: Sequence[Competition], pool: Pool, decisions: Sequence[Decision], *, version: str) -> Boundaries:
@@ -111,8 +128,15 @@ def _short(text: str) -> str:
 def write(path: Path, boundaries: Boundaries) -> None:
     """The file to be answered."""
     content = boundaries.model_dump(mode="json", by_alias=True)
+    if not boundaries.proposed_by:
+        del content["proposed_by"]
+    for pair in content["pairs"]:
+        if not pair["proposals"]:  # nothing to pick from
+            del pair["proposals"], pair["pick"]
     with atomic_write.writing(path) as stream:
         stream.write(_HEAD)
+        if boundaries.proposed_by:
+            stream.write(_HEAD_OF_PROPOSALS)
         yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -126,22 +150,50 @@ def read(path: Path, *, labels: Sequence[str]) -> Boundaries:
     are none, an answer for a label that is not of the pair; and where nothing was answered."""
     document = yaml_reader.load(path, SpecError)
     found = yaml_reader.validate(Boundaries, document, SpecError)
-    problems = []
+    problems: list[Problem] = []
     for number, pair in enumerate(found.pairs):
+        if pair.pick is not None and not 1 <= pair.pick <= len(pair.proposals):
+            where = document.where(("pairs", number, "pick"))
+            hint = f"1 to {len(pair.proposals)}" if pair.proposals else "nothing was proposed here: use `answer`"
+            problems.append(Problem(f"there is no proposal {pair.pick}", where, hint))
         for label, rule in pair.answer.items():
             where = document.where(("pairs", number, "answer", label))
-            if label not in pair.between:
-                hint = f"the pair is {' and '.join(pair.between)}"
-                problems.append(Problem(f"{label!r} is not of this pair", where, hint))
-            for name in {label, rule.goes_to} - {"", *labels}:
-                guess = nearest(name, labels)
-                hint = f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
-                problems.append(Problem(f"{name!r} is not a label", where, hint))
+            problems += _faults(label, rule, pair, where, labels)
+        for place, proposal in enumerate(pair.proposals):
+            for label, rule in proposal.items():
+                where = document.where(("pairs", number, "proposals", place, label))
+                problems += _faults(label, rule, pair, where, labels)
     if problems:
         raise SpecError.of(problems)
     if not found.rules:
-        raise SpecError("answers no question", where=Where(file=path), hint="fill in `is` or `is_not` of a label")
+        hint = "fill in `is` or `is_not` of a label"
+        if any(pair.proposals for pair in found.pairs):
+            hint += ", or `pick` a proposal"
+        raise SpecError("answers no question", where=Where(file=path), hint=hint)
     return found
+
+
+def _faults(label: str, rule: Rule, pair: Pair, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
+    if label not in pair.between:
+        yield Problem(f"{label!r} is not of this pair", where, f"the pair is {' and '.join(pair.between)}")
+    for name in {label, rule.goes_to} - {"", *labels}:
+        guess = nearest(name, labels)
+        yield Problem(
+            f"{name!r} is not a label", where, f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
+        )
+
+
+def with_picks(boundaries: Boundaries, picks: Mapping[int, int]) -> Boundaries:
+    """The file with proposals picked: number of the pair (from 1) -> number of the proposal. Raises `SpecError`."""
+    pairs = list(boundaries.pairs)
+    for number, pick in picks.items():
+        if not 1 <= number <= len(pairs):
+            raise SpecError(f"there is no question {number}", where=Where(key="--pick"), hint=f"1 to {len(pairs)}")
+        if not 1 <= pick <= (most := len(pairs[number - 1].proposals)):
+            hint = f"1 to {most}" if most else "nothing was proposed for it: --propose asks a language model"
+            raise SpecError(f"question {number} has no proposal {pick}", where=Where(key="--pick"), hint=hint)
+        pairs[number - 1] = pairs[number - 1].model_copy(update={"pick": pick})
+    return boundaries.model_copy(update={"pairs": tuple(pairs)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """`python -m freeal boundaries`: where a model's labels compete, and a new version from what a person says about that.
 
 python -m freeal boundaries models/reviews                                   writes boundaries.yaml, to be answered
+python -m freeal boundaries models/reviews --propose                         a language model proposes two answers each
+python -m freeal boundaries models/reviews --pick 1=2 2=1                    takes proposals: of question 1 the second
 python -m freeal boundaries models/reviews --answers boundaries.yaml         what would change, and what it costs
 python -m freeal boundaries models/reviews --answers boundaries.yaml --apply makes the new version
 """
@@ -8,20 +10,25 @@ python -m freeal boundaries models/reviews --answers boundaries.yaml --apply mak
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli.correct_command import version_in
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
+from freeal.results.find_version import version_in
 
 if TYPE_CHECKING:
+    from freeal.boundaries.boundaries_file import Boundaries
+    from freeal.boundaries.competing_labels import Competition
     from freeal.job.new_version.boundary_job import Quote
+    from freeal.job.new_version.proposal_job import Forecast, ProposalJob
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,6 +44,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "folder", type=Path, help="models/NAME, one of its versions, or what train wrote: FOLDER or FOLDER-results"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: boundaries.yaml in the version's folder")
+    parser.add_argument(
+        "--propose",
+        action="store_true",
+        help="ask the language model for two answers to each question; without it the most that can cost is told",
+    )
+    parser.add_argument(
+        "--budget-usd", type=float, metavar="USD", help="hard cap of --propose; default: the most it was said to cost"
+    )
+    parser.add_argument(
+        "--pick",
+        nargs="+",
+        type=_pick,
+        metavar="QUESTION=PROPOSAL",
+        help="take proposals, such as 1=2: of the first question the second; then as --answers",
+    )
     parser.add_argument("--answers", type=Path, metavar="FILE", help="the file, answered: show what it would change")
     parser.add_argument("--apply", action="store_true", help="with --answers: ask what can change again, train anew")
     parser.add_argument(
@@ -49,13 +71,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_json(parser, "pairs, or what changes and costs, or what moved")
 
 
+def _pick(text: str) -> tuple[int, int]:
+    question, _, proposal = text.partition("=")
+    if not (question.isdecimal() and proposal.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}: QUESTION=PROPOSAL is expected, such as 1=2")
+    return int(question), int(proposal)
+
+
 def _boundaries(arguments: argparse.Namespace) -> int:
+    from freeal.boundaries import boundaries_file
     from freeal.job.new_version import boundary_job
 
     version = version_in(arguments.folder)
+    if arguments.pick is not None:
+        path = arguments.answers or arguments.output or version / boundaries_file.FILE_NAME
+        picked = boundaries_file.with_picks(boundaries_file.read_questions(path), dict(arguments.pick))
+        boundaries_file.write(path, picked)
+        arguments.answers = path
     if arguments.answers is None:
         if arguments.apply:
-            raise ConfigError("needs --answers", where=Where(key="--apply"))
+            raise ConfigError("needs --answers or --pick", where=Where(key="--apply"))
         return _ask(version, arguments)
     quote = boundary_job.quote(version, arguments.answers)
     if not arguments.apply:
@@ -65,22 +100,110 @@ def _boundaries(arguments: argparse.Namespace) -> int:
 
 
 def _ask(version: Path, arguments: argparse.Namespace) -> int:
-    from freeal.job.new_version import boundary_job
+    """The questions; those that stand there already are kept where proposals are asked for them."""
+    import anyio
 
-    path, questions, pairs = boundary_job.ask(version, output=arguments.output)
-    found = {"file": str(path), "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs]}
+    from freeal.boundaries import boundaries_file
+    from freeal.boundaries.competing_labels import Competition
+    from freeal.job.new_version import boundary_job, proposal_job
+
+    path, competing = arguments.output or version / boundaries_file.FILE_NAME, list[Competition]()
+    if arguments.propose and path.is_file():
+        questions = boundaries_file.read_questions(path)
+    else:
+        path, questions, competing = boundary_job.ask(version, output=arguments.output)
+    job = _proposals(version, path, arguments)
+    foreseen = anyio.run(lambda: proposal_job.forecast(job, api_key=arguments.api_key))
+    paid_usd = 0.0
+    if arguments.propose:
+        if all(pair.proposals for pair in questions.pairs):
+            print("note: each question has its proposals", file=sys.stderr)
+        elif foreseen.why_not:
+            raise ConfigError(f"nothing can be proposed: {foreseen.why_not}", where=Where(key="--propose"))
+        else:
+            questions, paid_usd = _propose(job, foreseen, arguments)
+    found = {
+        "file": str(path),
+        "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs],
+        "proposed_by": questions.proposed_by,
+        "paid_usd": paid_usd,
+        "to_propose": None if arguments.propose else dataclasses.asdict(foreseen),
+    }
 
     def words() -> None:
-        for one, pair in zip(pairs, questions.pairs, strict=True):
-            known = "" if one.confused is None else f", {one.confused} rows confused"
-            print(f"\n{' / '.join(one.labels)}: {one.share:.0%} of the doubt, {one.disagreed} disagreements{known}")
-            print(f"  {pair.question}")
-            for text in pair.texts:
-                print(f"  row {text.row} ({text.given}): {text.text}")
-        print(f"\nanswer in {path}\nthen: python -m freeal boundaries {arguments.folder} --answers {path}")
+        _say_questions(questions, competing)
+        _say_next(questions, path, foreseen, arguments)
 
     _print(found, arguments, words=words)
     return EXIT_OK
+
+
+def _proposals(version: Path, questions: Path, arguments: argparse.Namespace) -> ProposalJob:
+    from freeal.job.new_version.proposal_job import ProposalJob
+
+    answers = work_folder.answers_path()
+    return ProposalJob(
+        version=version,
+        questions=questions,
+        answers=answers,
+        cache=answers.parent,
+        key_folder=Path.cwd(),
+        llm={"base_url": arguments.llm_url, "budget_usd": arguments.budget_usd},
+    )
+
+
+def _propose(job: ProposalJob, foreseen: Forecast, arguments: argparse.Namespace) -> tuple[Boundaries, float]:
+    """The questions with proposals, and what this run paid for them: at most what it was said to cost."""
+    import anyio
+
+    from freeal.job.new_version import proposal_job
+    from freeal.llm.store.answer_store import SqliteStore
+
+    if arguments.budget_usd is None:
+        job = job.model_copy(update={"llm": job.llm.model_copy(update={"budget_usd": foreseen.cap_usd})})
+    print(f"note: {_cost_of(foreseen)}", file=sys.stderr)
+    with shown(sys.stderr) as emit:
+        questions, bill = anyio.run(lambda: proposal_job.propose(job, emit=emit, api_key=arguments.api_key))
+    with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
+        store.forget_bill()
+    return questions, bill.usd
+
+
+def _cost_of(foreseen: Forecast) -> str:
+    if not foreseen.calls:
+        return "the proposals are paid for already"
+    most = "at a price that is not known" if foreseen.most_usd is None else f"for {foreseen.most_usd:.4f} USD at most"
+    return f"{foreseen.by} is asked {foreseen.calls} questions, {most}"
+
+
+def _say_questions(questions: Boundaries, competing: Sequence[Competition]) -> None:
+    for number, pair in enumerate(questions.pairs, start=1):
+        about = [] if pair.share is None else [f"{pair.share:.0%} of the doubt"]
+        for one in competing[number - 1 : number]:
+            about.append(f"{one.disagreed} disagreements")
+            about += [] if one.confused is None else [f"{one.confused} rows confused"]
+        print(f"\n{number}. {' / '.join(pair.between)}: {', '.join(about)}\n  {pair.question}")
+        for text in pair.texts:
+            print(f"  row {text.row} ({text.given}): {text.text}")
+        for place, proposal in enumerate(pair.proposals, start=1):
+            said = "; ".join(
+                f"{label} {word} {words}"
+                for label, rule in proposal.items()
+                for word, words in (("is", rule.is_), ("is not", rule.is_not))
+                if words
+            )
+            print(f"  proposal {place}: {said}")
+
+
+def _say_next(questions: Boundaries, path: Path, foreseen: Forecast, arguments: argparse.Namespace) -> None:
+    here = arguments.folder
+    print(f"\nanswer in {path}\nthen: python -m freeal boundaries {here} --answers {path}")
+    if any(pair.proposals for pair in questions.pairs):
+        print(f"or take proposals of {questions.proposed_by}: python -m freeal boundaries {here} --pick 1=1 2=2")
+    elif foreseen.why_not:
+        print(f"no answers are proposed: {foreseen.why_not}")
+    elif questions.pairs:
+        print(f"two proposals for each: python -m freeal boundaries {here} --propose ({_cost_of(foreseen)})")
 
 
 def _quoted(quote: Quote) -> dict[str, Any]:
@@ -107,7 +230,7 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.new_version import boundary_job
-    from freeal.results.metrics_summary import read_metrics
+    from freeal.results.metrics_as_text import read_metrics
 
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from freeal.cli.correct_command import version_in
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.training_progress import EXIT_OK, shown
 from freeal.errors import ConfigError, Where
+from freeal.results.find_version import version_in
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,7 +62,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     if arguments.sheet is None:
         return _draw(version, arguments) if arguments.promise is None else _promise(version, arguments)
     from freeal.job.new_version import certification_job
-    from freeal.results import metrics_summary
+    from freeal.results import metrics_as_text
 
     found = certification_job.certify(version, arguments.sheet, copies=[arguments.folder])
     if arguments.promise is not None:
@@ -70,7 +70,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
         return EXIT_OK
-    for what, value in metrics_summary.certified(found):
+    for what, value in metrics_as_text.certified(found):
         print(f"{what:<44} {value}")
     if "withdrawn" not in found:
         _print_parts(found)

@@ -20,7 +20,7 @@ from freeal.cli import (
     export_command,
     plan_command,
     predict_command,
-    show_command,
+    show_and_compare_commands,
     train_command,
 )
 from freeal.cli.print_results import print_json
@@ -68,8 +68,9 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"freeal {importlib.metadata.version('freeal-daemon')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (train_command, predict_command, show_command, correct_command):
+    for command in (train_command, predict_command, correct_command):
         command.add_parser(commands)
+    show_and_compare_commands.add_parsers(commands)
     estimate_and_cache_commands.add_parsers(commands)
     certify_command.add_parser(commands)
     boundaries_command.add_parser(commands)

@@ -12,10 +12,8 @@ from pathlib import Path
 from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
-from freeal.errors import CorruptModelError, Where
 from freeal.job import work_folder
-
-_ANSWERS = "answers.json"
+from freeal.results.find_version import version_in
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,7 +62,7 @@ def _correct(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.new_version.correction_job import CorrectionJob, correct
-    from freeal.results.metrics_summary import read_metrics
+    from freeal.results.metrics_as_text import read_metrics
 
     version = version_in(arguments.model_dir)
     name = read_metrics(version)["name"]
@@ -89,19 +87,3 @@ def _correct(arguments: argparse.Namespace) -> int:
         work_folder.close(job)
     places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
-
-
-def version_in(folder: Path) -> Path:
-    """The version a folder stands for: itself, the newest of a model, or the results beside a classifier.
-
-    Raises `CorruptModelError` where there is none.
-    """
-    candidates = (folder, (folder / "model").resolve().parent, folder.with_name(folder.name + "-results"))
-    for found in (*candidates, folder.resolve().parent):
-        if (found / _ANSWERS).is_file():
-            return found
-    raise CorruptModelError(
-        f"holds no version that can be corrected: there is no {_ANSWERS}",
-        where=Where(file=folder),
-        hint="name models/NAME, one of its versions, or a folder that `freeal train` wrote",
-    )

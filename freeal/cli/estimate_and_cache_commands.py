@@ -70,7 +70,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
 
     answers = arguments.path or work_folder.answers_path()

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from freeal.cli.correct_command import version_in
 from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import CorruptModelError
 from freeal.files import empty_folder_check
+from freeal.results.find_version import version_in
 
 _MEASURED_TEXTS = 500
 _FORMS = {

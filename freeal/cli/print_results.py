@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.results.metrics_summary import figures
+from freeal.results.metrics_as_text import figures
 from freeal.text.printable_text import visible
 
 

@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from freeal.cli import estimate_and_cache_commands
+from freeal.cli import estimate_and_cache_commands, pilot_run
 from freeal.cli.name_lists import names
 from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
-from freeal.errors import SpecError, Where
+from freeal.errors import ConfigError, SpecError, Where
 from freeal.job import work_folder
 from freeal.settings import LoopSettings, Provider
 from freeal.types import LabelUse
 
 if TYPE_CHECKING:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
     from freeal.spec.job_spec import Spec
 
 _FLAGS = {
@@ -51,6 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     rounds = LoopSettings().iterations
     train.add_argument("--iterations", type=int, default=rounds, metavar="N", help=f"rounds at most (default {rounds})")
     train.add_argument("--seed", type=int, default=0, metavar="N", help="everything random derives from it (default 0)")
+    pilot_run.add_options(train)
     train.add_argument("--dry-run", action="store_true", help="what it would ask, cost and take; asks nobody")
     train.add_argument(
         "--resume",
@@ -113,7 +114,11 @@ def _add_task(train: argparse.ArgumentParser) -> None:
 
 def _add_models(train: argparse.ArgumentParser) -> None:
     train.add_argument(
-        "--model-name", default="auto", metavar="MODEL", help="the student: auto, minilm, a Hugging Face id or a folder"
+        "--model-name",
+        default="auto",
+        metavar="MODEL",
+        help="the student: auto, minilm, tfidf, a Hugging Face id or a folder; several with commas, or compare: the "
+        "one that foretells the first labels best",
     )
     train.add_argument(
         "--provider",
@@ -128,30 +133,47 @@ def _add_models(train: argparse.ArgumentParser) -> None:
         "--api-key", metavar="KEY", help="Anthropic; better in ANTHROPIC_API_KEY: others see command lines"
     )
     train.add_argument("--budget-usd", type=float, metavar="USD", help="hard cap")
+    train.add_argument(
+        "--llm-engine",
+        choices=["auto", "local", "ray"],
+        default="auto",
+        help="ray = a local language model over a Ray cluster; default: auto, by --ray-address and size",
+    )
+    train.add_argument("--ray-address", metavar="HEAD:PORT", help="a cluster this machine is part of, or auto")
 
 
 def _train(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.job.training_job import train
+    from freeal.job.run_training_job import train
 
+    if arguments.go and arguments.pilot is not None:
+        raise ConfigError("goes on with a pilot that is over", where=Where(key="--go"), hint="leave out --pilot")
     places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
     job = _job(arguments, places.results)
     _say_what_is_not_read(job, arguments)
     if arguments.dry_run:
         return _estimate(job, arguments)
+    if arguments.pilot is not None:
+        if not pilot_run.is_whole(job, arguments.pilot):
+            return pilot_run.run(job, arguments)
+        print("note: the table has no more rows than its pilot; all of it is done", file=sys.stderr)
+    if arguments.go:
+        job = pilot_run.with_pilot(job, arguments.output_model)
     with places.held():
         _go_on_or_begin(job.work, resume=arguments.resume)
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
         work_folder.close(job)
+    if arguments.go:
+        pilot_run.forget(arguments.output_model)
     places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
 def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
     answers = work_folder.answers_path()
     spec = _spec(arguments)
@@ -164,7 +186,8 @@ def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
-        llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
+        llm={"engine": arguments.llm_engine} | ({"base_url": arguments.llm_url} if arguments.llm_url else {}),
+        ray={"address": arguments.ray_address},
     )
 
 
@@ -189,7 +212,7 @@ def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with
-    from freeal.job.choose_implementations import resolve_annotators
+    from freeal.job.resolve_provider import resolve_annotators
 
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
@@ -205,6 +228,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
     from freeal.spec import examples_file, validation_messages
     from freeal.spec.job_spec import Spec
     from freeal.spec.model_name import plain_name
+    from freeal.spec.student_list import one_or_several
 
     content = {
         "name": plain_name(arguments.input_csv.name),
@@ -216,8 +240,9 @@ def _spec(arguments: argparse.Namespace) -> Spec:
         "examples": examples_file.read(arguments.examples, Where(key="--examples")) if arguments.examples else (),
         "iterations": arguments.iterations,
         "budget_usd": arguments.budget_usd,
+        "pilot": arguments.pilot,
         "llm": {"provider": arguments.provider, "model": arguments.llm_model},
-        "student": {"model": arguments.model_name, "seed": arguments.seed},
+        "student": {"model": one_or_several(arguments.model_name), "seed": arguments.seed},
     }
     try:
         return Spec.model_validate(content)
@@ -229,7 +254,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
 def _flag(key_path: tuple[str | int, ...], arguments: argparse.Namespace) -> Where:
     if key_path[0] == "examples" and len(key_path) > 1:
         return Where(file=arguments.examples, key=f"entry {int(key_path[1]) + 1}")
-    key = ".".join(str(part) for part in key_path)
+    key = ".".join(part for part in key_path if isinstance(part, str))
     return Where(key=_FLAGS.get(key) or "--" + str(key_path[0]).replace("_", "-"))
 
 

@@ -1,9 +1,8 @@
 """What a job will ask, cost and take, before anything is asked: `--dry-run` and `python -m freeal estimate`.
 
-The real loop runs up to its first training, with a model that counts the prompts it is given instead of answering them
-and an answer store that is only read. So the prompts are the real ones, and what is paid for already is known. Only
-demonstrations the model has yet to write are stood in for, by texts of the pool, and what later rounds ask is a share
-of the first.
+The real loop runs up to its first training, with a model that counts its prompts instead of answering them and a store
+that is only read. So the prompts are the real ones, and what is paid for already is known. Demonstrations the model has
+yet to write are stood in for, by texts of the pool, and what later rounds ask is a share of the first.
 """
 
 from __future__ import annotations
@@ -15,34 +14,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.prompts import label_prompt
+from freeal.annotation.form_choice import trial_answers
+from freeal.annotation.prompts import in_full, label_prompt
+from freeal.annotation.question_form import PLAIN, form_of
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
-from freeal.cost_estimate.call_group import CallGroup
+from freeal.cost_estimate.call_cost_range import CallGroup
 from freeal.cost_estimate.counting_model import CountingModel, FirstRoundOverError, NoTrainer
 from freeal.cost_estimate.estimate_figures import AnnotatorEstimate, Estimate
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
-from freeal.job import expected_duration
-from freeal.job.choose_implementations import foreseen_annotators, open_chat_model
+from freeal.job import stage_durations
+from freeal.job.choose_implementations import open_chat_model
 from freeal.job.new_version import label_change_job
+from freeal.job.resolve_provider import foreseen_annotators
 from freeal.job.run_loop import run_loop
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.store_maintenance import StoredAnswers
 from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import PRICES_AS_OF, price_of
-from freeal.pool import given_labels
+from freeal.pool import teach_evaluate_split
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.preflight.preflight_check import Checked
 from freeal.selection.query_selection import PILOT_TEXTS
 from freeal.settings import LlmSettings
 from freeal.text import long_text_shortening
-from freeal.types import Demonstration, Prompt
+from freeal.types import Demonstration
 
 LATER_ROUND_SHARE = Span(0.05, 0.6)
 """Share of the distinct texts that a round after the first asks about again."""
@@ -51,7 +53,7 @@ REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
 
 MACHINES = Span(0.5, 2.5)
-"""How much faster or slower a machine may be than those of freeal/job/expected_duration.py, core by core."""
+"""How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
 
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""
@@ -165,16 +167,18 @@ def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
 
 
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
-    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
     known = _known(job, pool, taught, provider="local")
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
     sets = job.loop.demonstration_sets or FREE_SETS
     first = sets + (job.loop.zero_shot != "never")
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share)
+    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share))
+    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share) + Span(trial, trial)
     on_gpu = _on_gpu(job)
-    one_answer = MACHINES * expected_duration.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
-    prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=job.spec.demonstrations)
+    one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
+    form, shown = form_of(job.llm.form) or PLAIN, job.spec.demonstrations
+    prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=shown, form=form)
     return Estimate(
         provider="local",
         model=job.llm.model or PACKAGED_MODEL,
@@ -193,12 +197,12 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         training_seconds=_training(job, pool, on_gpu=on_gpu),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
-        first_prompt=_whole(prompt),
+        first_prompt=in_full(prompt),
     )
 
 
 async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
-    pool, taught = given_labels.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
     known = _known(job, pool, taught, provider=model.provider)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
@@ -241,7 +245,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         training_seconds=_training(job, pool, on_gpu=_on_gpu(job)),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
-        first_prompt=_whole(counter.first_prompt),
+        first_prompt=in_full(counter.first_prompt),
     )
 
 
@@ -277,11 +281,11 @@ def _price_source(llm: LlmSettings, model: ChatModel) -> str:
 
 def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
     """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
-    one = expected_duration.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
-    plain = int(job.loop.compare_plain)
-    rounds = Span(1 + plain, job.loop.iterations + plain)
-    beside = expected_duration.LOADING_SECONDS + expected_duration.WRITING_SECONDS
-    return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
+    one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
+    rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
+    comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
+    once = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
+    return (rounds * one + Span(once, once)) * MACHINES * _busy()
 
 
 def _on_gpu(job: TrainingJob) -> bool:
@@ -294,7 +298,3 @@ def _busy() -> Span:
     """How much longer everything takes at most while others use the cores as they do now."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return Span(1.0, 1.0 + load / cpu_threads.cores())
-
-
-def _whole(prompt: Prompt) -> str:
-    return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from freeal.executors.protocols import Engine, ShardTask
 from freeal.executors.shard_folder import ShardFolder
+from freeal.executors.shard_task import Engine, ShardTask
 
 
 class Executor(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freeal.executors.protocols import Engine, ShardTask
 from freeal.executors.shard_folder import ShardFolder, encoded
+from freeal.executors.shard_task import Engine, ShardTask
 
 
 class LocalExecutor:

@@ -17,12 +17,12 @@ from freeal.compute.listener import unheard
 from freeal.errors import ExecutorError
 from freeal.executors import ray_cluster
 from freeal.executors.error_messages import raised_again
-from freeal.executors.protocols import Engine, ShardTask
-from freeal.executors.ray_process import Order
+from freeal.executors.ray_child_process import Order
 from freeal.executors.shard_folder import ShardFolder
+from freeal.executors.shard_task import Engine, ShardTask
 from freeal.settings import RaySettings
 
-MODULE = "freeal.executors.ray_process"
+MODULE = "freeal.executors.ray_child_process"
 BEAT_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """For a cluster of our own to end in."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ConfigError, InputError, Where
-from freeal.executors.protocols import ShardTask
+from freeal.executors.shard_task import ShardTask
 from freeal.files import atomic_write
 
 SHARD_ROWS = 50_000

@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from freeal.errors import ConfigError, CorruptModelError, Where
+from freeal.errors import ConfigError, CorruptModelError, ModelFolderError, Where
 from freeal.export.onnx_classifier import CARD, INSTALL, MODEL, TOKENIZER, OnnxClassifier
 from freeal.files import atomic_write
 from freeal.files.model_folders import classifier_folder
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import load_student
 from freeal.student.model_folder.student_metadata import Card
+from freeal.student.model_folder.text_classifier import TextClassifier
 
 TOLERANCE = 1e-4
 """The most by which a probability may differ from that of the original."""
@@ -68,6 +69,11 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
     _check_packages()
     folder = classifier_folder(model)
     student = load_student.load(folder, settings=StudentSettings(device="cpu", precision="fp32"))
+    if not isinstance(student, TextClassifier):
+        problem = f"holds a student of words ({student.card.mode}), which is no network"
+        raise ModelFolderError(
+            problem, where=Where(file=folder), hint="train with student.model: minilm, and export that"
+        )
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".export-") as scratch:
         whole = Path(scratch) / "whole"

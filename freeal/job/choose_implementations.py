@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import Listener
-from freeal.errors import ConfigError, CredentialsError, Where
+from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
-from freeal.llm import credentials
+from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.batches.batch_journal import BatchBook
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
@@ -19,83 +19,11 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
-from freeal.settings import LlmSettings, StudentSettings
+from freeal.settings import LlmSettings, RaySettings, StudentSettings
 from freeal.student.protocols import Trainer
 from freeal.types import Kind
 
 _CANCEL_TRIES = 3
-NO_KEY_HINT = "put it into ANTHROPIC_API_KEY, into the file ANTHROPIC_API_KEY_FILE names, or use llm.provider: local"
-
-
-def resolve_provider(
-    settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
-) -> tuple[str, credentials.ApiKey | None]:
-    """What `auto` means here, and the key that goes with it.
-
-    Raises `CredentialsError` when a needed key is missing and `ConfigError` for batches of a provider without them.
-    """
-    provider, key = _provider_and_key(settings, api_key=api_key, environ=environ, key_folder=key_folder)
-    if settings.mode == "batch" and provider != "anthropic":
-        raise ConfigError(
-            f"batch needs the batch service of Anthropic; the provider here is {provider}",
-            where=Where(key="llm.mode"),
-            hint="set llm.mode to auto or live, or llm.provider to anthropic",
-        )
-    return provider, key
-
-
-def _provider_and_key(
-    settings: LlmSettings, *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
-) -> tuple[str, credentials.ApiKey | None]:
-    if settings.provider == "local":
-        return "local", None
-    if settings.provider == "openai":
-        return "openai", credentials.find_openai_key(api_key, environ=environ)
-    key = credentials.find_anthropic_key(api_key, environ=environ, folder=key_folder)
-    if key is not None:
-        return "anthropic", key
-    if settings.provider == "auto":
-        return "local", None
-    raise CredentialsError("no Anthropic key found", hint=NO_KEY_HINT)
-
-
-def resolve_annotators(
-    several: Sequence[LlmSettings], *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
-) -> tuple[str, ...]:
-    """The provider of each of a job's language models, in their order. Raises as `resolve_provider`, and `ConfigError`
-    where they are of two providers over a network: a job has one key and one set of limits."""
-    return _of_one_network(
-        [resolve_provider(one, api_key=api_key, environ=environ, key_folder=key_folder)[0] for one in several]
-    )
-
-
-def foreseen_annotators(
-    several: Sequence[LlmSettings], *, environ: Mapping[str, str], key_folder: Path
-) -> tuple[str, ...]:
-    """The same for who only wants to know: a key that is missing is no error."""
-    return _of_one_network(
-        [
-            resolve_provider(one, api_key=None, environ=environ, key_folder=key_folder)[0]
-            if one.provider == "auto"
-            else one.provider
-            for one in several
-        ]
-    )
-
-
-def _of_one_network(providers: Sequence[str]) -> tuple[str, ...]:
-    if len(networks := sorted({*providers} - {"local"})) > 1:
-        raise ConfigError(
-            f"names language models of {' and '.join(networks)}; those of one job are of one provider, or local",
-            where=Where(key="llm"),
-            hint="an OpenAI-compatible gateway serves models of many makers under one address (llm.base_url)",
-        )
-    return tuple(providers)
-
-
-def network_provider(providers: Sequence[str]) -> str:
-    """The one of them that is no model in this machine's memory, else `local`."""
-    return next((one for one in providers if one != "local"), "local")
 
 
 async def open_chat_model(
@@ -109,10 +37,13 @@ async def open_chat_model(
     environ: Mapping[str, str],
     limiter: Limiter | None = None,
     turn: DeviceTurn = always,
+    ray: RaySettings | None = None,
+    texts: int = 0,
 ) -> ChatModel:
     """The language model the settings ask for, ready to answer.
 
-    `limiter` default: one that keeps to the settings; a local model computes in its `turn`.
+    `limiter` default: one that keeps to the settings; a local model computes in its `turn`, or over the cluster `ray`
+    where the settings want that for so many `texts`.
 
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
@@ -124,9 +55,9 @@ async def open_chat_model(
     if provider == "local":
         if settings.provider == "auto":
             emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
-        from freeal.llm.local.local_model import LocalModel
+        from freeal.llm.local.open_local_model import open_local_model
 
-        return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
+        return await open_local_model(settings, ray, texts=texts, cache=cache, device=device, turn=turn, notice=notice)
     if settings.model is not None and provider == "anthropic" and (remark := current_models.remark(settings.model)):
         emit(Notice(remark))
     return _remote_model(
@@ -258,6 +189,7 @@ def open_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
@@ -267,5 +199,11 @@ def open_trainer(
     from freeal.student.trainer_factory import make_trainer
 
     return make_trainer(
-        settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, kind=kind
+        settings,
+        texts=texts,
+        previous=previous,
+        listener=listener,
+        most_at_once=most_at_once,
+        scratch=scratch,
+        kind=kind,
     )

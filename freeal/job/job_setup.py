@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,41 +11,27 @@ import anyio.from_thread
 
 from freeal.aggregation.several_annotators import Use
 from freeal.annotation.annotator import Annotator
+from freeal.annotation.form_choice import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener
 from freeal.errors import ConfigError, ModelFolderError, Where
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
-from freeal.job import expected_duration
+from freeal.job import stage_durations
 from freeal.job.choose_implementations import open_batches, open_trainer
-from freeal.job.new_version import certification_job
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.run_inputs import Given
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.llm.batches import batch_journal
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
-from freeal.pool import given_labels, holdout, near_duplicates
 from freeal.pool.text_pool import Pool
-from freeal.preflight import preflight_check
-from freeal.preflight.preflight_check import Checked
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec.job_spec import Spec
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 from freeal.types import Annotation, Kind, Task
-
-
-def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
-    """The table, held against its spec. Raises `InputError`."""
-    emit(Progress("reading", 0, 0, 1, "files"))
-    checked = preflight_check.read(csv, spec)
-    for warning in (*checked.table.dialect.notices, *checked.warnings):
-        emit(Notice(warning))
-    emit(Progress("reading", 0, 1, 1, "files"))
-    return checked
 
 
 def check_kind(job: TrainingJob, trainer: Trainer | None) -> None:
@@ -79,35 +64,6 @@ def check_kind(job: TrainingJob, trainer: Trainer | None) -> None:
         )
 
 
-def divided(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | None, emit: Emit) -> Pool:
-    """The pool with its near duplicates found and its share that is never shown drawn, where that is wanted, and with
-    what was drawn to certify the version of the student `previous`: that is never shown either."""
-    pool = grouped(pool, settings, emit=emit)
-    held_out = holdout.drawn(len(pool), share=settings.holdout_share, seed=seed, groups=pool.groups)
-    return certification_job.kept_out(dataclasses.replace(pool, held_out=held_out), previous)
-
-
-def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
-    """The pool with its near duplicates found, where that is wanted."""
-    if settings.near_duplicates != "group":
-        return pool
-    groups = near_duplicates.groups(pool.texts)
-    alike = sum(leader != index for index, leader in enumerate(groups))
-    emit(Notice(f"near duplicates: {alike:,} of {len(pool):,} distinct texts are nearly the same as another one"))
-    return dataclasses.replace(pool, groups=groups)
-
-
-def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
-    """The pool whose truth is what may be measured with, and the labels that its table teaches, by pool index."""
-    pool, found = given_labels.divided(pool, spec.label_use, seed=seed)
-    if found:
-        measured = sum(label is not None for label in pool.truth or ())
-        figure = f"{measured:,} rows measure" if measured else "none is left to measure with, so no accuracy is shown"
-        teach = f"{len(found):,} texts teach their label in {spec.label_column or 'label_columns'!r}"
-        emit(Notice(f"label_use {spec.label_use}: {teach}; {figure}"))
-    return pool, found
-
-
 def trainer_for(
     settings: StudentSettings,
     *,
@@ -115,10 +71,11 @@ def trainer_for(
     previous: Path | None,
     most_at_once: int | None,
     emit: Emit,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -130,6 +87,7 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        scratch=scratch,
         kind=kind,
     )
     if not settings.warm_start:
@@ -141,6 +99,12 @@ def trainer_for(
     except ModelFolderError as error:
         emit(Notice(f"warm_start: {error}; the student starts from the base encoder"))
         return opened()
+
+
+def settled(settings: StudentSettings, trainer: Trainer) -> StudentSettings:
+    """The same settings with the student that `trainer` has chosen, where it had to choose."""
+    chosen = trainer.chosen_name if isinstance(trainer, ComparesStudents) else None
+    return settings if chosen is None else settings.model_copy(update={"model": chosen})
 
 
 async def plain_accuracy(
@@ -194,9 +158,9 @@ def annotating(
             )
         )
         yield (
-            Annotator(first, stores[0], ledger, emit, settings.calibration, batches=batches),
+            Annotator(first, stores[0], ledger, emit, settings.calibration, batches=batches, form=settings.form),
             *(
-                Annotator(model, store, ledger.beside(price, model=model.model), emit, one.calibration)
+                Annotator(model, store, ledger.beside(price, model=model.model), emit, one.calibration, form=one.form)
                 for model, store, price, one in zip(models[1:], stores[1:], prices[1:], several[1:], strict=True)
             ),
         )
@@ -219,21 +183,24 @@ def foresee(
     first = annotators[0]
     answers = [_answer_seconds(one, texts, concurrency=llm.concurrency, on_gpu=on_gpu) for one in annotators]
     side_by_side = llm_use == "side_by_side"
-    parts = expected_duration.parts(
+    asked = max(1, round(loop.annotate_share * len(texts)))
+    parts = stage_durations.parts(
         loop=loop,
-        asked=max(1, round(loop.annotate_share * len(texts))),
+        asked=asked,
         sets=loop.demonstration_sets or (FREE_SETS if first.free else 1),
         zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
-        training=expected_duration.training_seconds(student, texts=len(texts), on_gpu=on_gpu),
+        training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
+        trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )
-    computes = frozenset({"training"} if first.writes else {"training", "annotating"})
+    computes = frozenset({"training"} if first.writes else {"training", "selecting", "annotating"})
     ahead.expect(parts, texts=len(texts), computes=computes)
 
 
 def _answer_seconds(annotator: Annotator, texts: Sequence[str], *, concurrency: int, on_gpu: bool) -> float:
     if annotator.writes:
-        return expected_duration.NETWORK_SECONDS_PER_ANSWER / concurrency
-    return expected_duration.answer_seconds(texts, on_gpu=on_gpu)
+        return stage_durations.NETWORK_SECONDS_PER_ANSWER / concurrency
+    return stage_durations.answer_seconds(texts, on_gpu=on_gpu)

@@ -76,7 +76,13 @@ def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emi
     was_open = given.open_texts if given.annotations else frozenset(range(len(pool)))
     open_texts = was_open - answered.keys() - given.confirmed.keys()
     emit(Notice(f"{len(answered):,} texts keep the pilot's answers, {len(open_texts):,} are asked"))
-    return dataclasses.replace(given, annotations=annotations, demonstrations=tuple(shown), open_texts=open_texts)
+    return dataclasses.replace(
+        given,
+        annotations=annotations,
+        demonstrations=tuple(shown),
+        open_texts=open_texts,
+        form=earlier.llm.form,
+    )
 
 
 def write(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:

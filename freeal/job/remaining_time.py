@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from freeal.events import BatchProgress, Emit, Event, Progress, RoundFinished
-from freeal.job.expected_duration import LATER_ROUND_SHARE, Part
+from freeal.job.stage_durations import LATER_ROUND_SHARE, Part
 
 LEAST_SECONDS = 1.0
 """Less of a stage than this says nothing about its pace."""
@@ -80,7 +80,7 @@ class RemainingTime:
         """Its parts are over, and who will be asked again in the next one is known."""
         asked_share = min(self._texts, event.metrics.get("left_open", self._texts)) / max(1, self._texts)
         for place, part in enumerate(self._parts):
-            if 0 < part.round <= event.round or (part.stage, part.round) == ("annotating", 0):
+            if 0 < part.round <= event.round or (part.round == 0 and part.stage in {"selecting", "annotating"}):
                 self._shares[place] = 1.0
             elif part.stage == "annotating" and part.round == event.round + 1:
                 seconds = part.seconds / LATER_ROUND_SHARE * asked_share

@@ -9,7 +9,7 @@ from typing import Any
 
 from freeal.job.run_inputs import Given
 from freeal.llm.protocols import ChatModel
-from freeal.student.protocols import Trainer
+from freeal.student.protocols import ComparesStudents, Trainer
 
 _OF_THE_SPEC = ("description", "labels", "examples")
 _OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_corrections", "ask_after_corrections"}
@@ -30,11 +30,13 @@ def round_question(job: Mapping[str, Any], given: Given, models: Sequence[ChatMo
         {key: value for key, value in job["loop"].items() if key not in _OF_NO_ROUND},
         job["llm"]["calibration"],
         models[0].fingerprint,
-        trainer.description,
+        trainer.candidates if isinstance(trainer, ComparesStudents) else trainer.description,
         str(job["previous_model"]) if job["student"]["warm_start"] else None,
         [sorted(known.confirmed.items()), sorted(known.open_texts)],
         [dataclasses.asdict(note) for note in known.annotations],
     ]
+    if models[0].style == "completion":
+        parts.append([job["llm"]["form"], known.form])
     if job["spec"]["kind"] != "single":
         parts.append(job["spec"]["kind"])
     if len(models) > 1:  # the looks of a cascade are numbered behind its rounds

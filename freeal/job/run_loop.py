@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit
-from freeal.job.training_settings import TrainingJob
-from freeal.loop.freeal_loop import Loop, LoopResult
+from freeal.job.training_job import TrainingJob
+from freeal.loop.freeal_loop import Loop
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
+from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_store import RoundStore
 from freeal.pool.text_pool import Pool
 from freeal.student.protocols import Trainer
@@ -26,8 +27,9 @@ async def run_loop(
     emit: Emit,
     known: Known = NOTHING_KNOWN,
     turn: DeviceTurn = always,
+    before_training: Callable[[], Awaitable[None]] | None = None,
 ) -> LoopResult:
-    """The rounds of `job`, whose settings are the effective ones."""
+    """The rounds of `job`, whose settings are the effective ones; `before_training` is awaited in each of them."""
     loop = Loop(
         task=job.spec.task,
         pool=pool,
@@ -40,6 +42,7 @@ async def run_loop(
         emit=emit,
         known=known,
         turn=turn,
+        before_training=before_training,
         further=tuple(annotators[1:]),
         llm_use=job.llm_use,
     )

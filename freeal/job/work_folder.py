@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from freeal.job.new_version.correction_job import CorrectionJob
-    from freeal.job.training_settings import TrainingJob
+    from freeal.job.training_job import TrainingJob
 
 FOLDER_NAME = ".work"
 OURS = ("run.json", FOLDER_NAME)

@@ -18,7 +18,7 @@ from freeal.report import eval_results
 from freeal.report.collect_report import collect
 from freeal.report.model_card import model_card
 from freeal.report.report_page import render
-from freeal.results import metrics_summary, output_tables, previous_version
+from freeal.results import metrics_as_text, output_csv_files, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
 from freeal.table.workbook_writer import write_workbook
@@ -37,7 +37,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
         extra["kind"] = run.spec.kind
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
-    output_tables.write_annotated(
+    output_csv_files.write_annotated(
         folder / "annotated.csv",
         run.table,
         run.pool,
@@ -47,11 +47,11 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
         cut=run.cut,
         probabilities=run.label_probabilities,
     )
-    output_tables.write_audit(
+    output_csv_files.write_audit(
         folder / "audit.jsonl", run.result, run.pool, models=[(one.provider, one.model) for one in run.answerers]
     )
-    output_tables.write_demonstrations(folder, run.result)
-    output_tables.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
+    output_csv_files.write_demonstrations(folder, run.result)
+    output_csv_files.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
     queue = review_queue.review_queue(run.result.best, run.pool, run.decisions, run.spec.kind)
     queue = certification_job.not_certified(queue, run.pool, previous_model)
     review_queue.write_review_queue(
@@ -97,6 +97,6 @@ def _metrics_beside(model: Path | None) -> dict[str, Any] | None:
     if model is None:
         return None
     try:
-        return metrics_summary.read_metrics(model.parent)
+        return metrics_as_text.read_metrics(model.parent)
     except CorruptModelError:
         return None

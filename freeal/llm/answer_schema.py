@@ -7,13 +7,21 @@ from typing import Any
 
 
 def answer_schema(
-    labels: Sequence[str], *, open_labels: bool = False, ranked: bool = False, several: bool = False
+    labels: Sequence[str],
+    *,
+    open_labels: bool = False,
+    ranked: bool = False,
+    several: bool = False,
+    rules: bool = False,
 ) -> dict[str, Any]:
     """With `several` any number of `labels` with a confidence. Else one of `labels` with a confidence, with
     `open_labels` the others that could be right, with `ranked` each that could with its probability; without labels, a
-    list of written texts."""
-    if labels and several:
-        properties: dict[str, Any] = {
+    list of written texts, or with `rules` proposals of a rule between two labels."""
+    properties: dict[str, Any]
+    if rules:
+        properties = {"proposals": {"type": "array", "items": _object({"first": _SIDE, "second": _SIDE})}}
+    elif labels and several:
+        properties = {
             "labels": {"type": "array", "items": {"type": "string", "enum": list(labels)}},
             "confidence": {"type": "number", "description": "probability between 0 and 1 that the list is right"},
         }
@@ -27,21 +35,22 @@ def answer_schema(
         if ranked:
             properties["probabilities"] = {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "label": {"type": "string", "enum": list(labels)},
-                        "probability": {"type": "number"},
-                    },
-                    "required": ["label", "probability"],
-                    "additionalProperties": False,
-                },
+                "items": _object(
+                    {"label": {"type": "string", "enum": list(labels)}, "probability": {"type": "number"}}
+                ),
             }
     else:
         properties = {"texts": {"type": "array", "items": {"type": "string"}}}
+    return _object(properties)
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+_SIDE = _object({"is": {"type": "string"}, "is_not": {"type": "string"}})

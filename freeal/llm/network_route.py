@@ -17,9 +17,6 @@ from pathlib import Path
 
 from freeal.errors import ConfigError, Where
 
-ADDRESSES: Mapping[str, str] = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
-"""Where the providers over a network are, unless `llm.base_url` says otherwise."""
-
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 """In order of precedence; the second and third are what other tools of a company's machine go by."""
 
@@ -115,16 +112,6 @@ def is_this_machine(host: str) -> bool:
     except ValueError:
         return False
     return found.is_loopback or found.is_unspecified
-
-
-def endpoint(base_url: str, path: str) -> str:
-    """The address of `path` below a base address: a query stays at the end, and a path that is there already is not
-    added again."""
-    url = urllib.parse.urlsplit(base_url.strip())
-    below = url.path.rstrip("/")
-    if not below.endswith(path):
-        below += path
-    return urllib.parse.urlunsplit((url.scheme, url.netloc, below, url.query, ""))
 
 
 def _parsed(address: str) -> urllib.parse.SplitResult:

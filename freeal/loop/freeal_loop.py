@@ -14,11 +14,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from freeal.aggregation import answer_ensemble, label_choice
+from freeal.aggregation import label_choice, several_annotators
 from freeal.aggregation.several_annotators import Use, estimated_errors
 from freeal.aggregation.several_labels_posterior import SeveralLabelsEvidence
 from freeal.annotation.annotator import Annotator
@@ -29,7 +29,9 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
-from freeal.loop.opinions import Opinions, of_annotator, opinions
+from freeal.loop.loop_result import LoopResult
+from freeal.loop.merge_annotations import Opinions, of_annotator, opinions
+from freeal.loop.question_forms import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
@@ -40,16 +42,6 @@ from freeal.selection import query_selection
 from freeal.settings import LoopSettings
 from freeal.student.protocols import Student, Trainer
 from freeal.types import Annotation, Demonstration, Task
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoopResult:
-    """All finished rounds, the one that is kept, and the answers given before the first (empty unless asked for)."""
-
-    rounds: tuple[RoundState, ...]
-    best: RoundState
-    zero_shot: tuple[Annotation, ...]
-    budget_reached: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +62,7 @@ class Loop:
     turn: DeviceTurn = always
     further: tuple[Annotator, ...] = ()
     llm_use: Use = "cascade"
+    before_training: Callable[[], Awaitable[None]] | None = None
 
     @property
     def annotators(self) -> tuple[Annotator, ...]:
@@ -79,7 +72,12 @@ class Loop:
     @functools.cached_property
     def questions(self) -> Questions:
         """What asks the first language model."""
-        return self._questions_to(0)
+        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
+
+    @functools.cached_property
+    def forms(self) -> QuestionForms:
+        """The form that each language model is asked in."""
+        return QuestionForms(self.store, self.emit, before=self.known.form)
 
     @functools.cached_property
     def training(self) -> RoundTraining:
@@ -98,7 +96,7 @@ class Loop:
         else:
             indices = await self._to_ask(None)
             initial = await starting_demonstrations(
-                self.questions, user_demonstrations, indices=indices, taught=self.known.taught
+                await self._asking(0, indices), user_demonstrations, indices=indices, taught=self.known.taught
             )
         rounds: list[RoundState] = []
         while len(rounds) < self.settings.iterations and not (rounds and (rounds[-1].cut_off or rounds[-1].settled)):
@@ -110,7 +108,7 @@ class Loop:
             if rounds[-1].cut_off:
                 break
             self._add(rounds, self.store.load(len(rounds) + 1) or await self._look(place, initial, rounds))
-        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off)
+        return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off, self.forms.chosen)
 
     def _add(self, rounds: list[RoundState], state: RoundState) -> None:
         rounds.append(state)
@@ -130,7 +128,7 @@ class Loop:
             indices = await self._to_ask(previous)
         answers: list[Annotation] = []
         for place in range(len(self.annotators) if self.llm_use == "side_by_side" else 1):
-            questions = self._questions_to(place)
+            questions = await self._asking(place, indices)
             if previous is not None:
                 found = await questions.again(
                     number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
@@ -141,7 +139,7 @@ class Loop:
             answers += of_annotator(place, found)
             cost.charge(place, asked=len(found))
         said = self._opinions(previous, answers)
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         earlier = previous.annotations if previous else self.known.annotations
         changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
@@ -168,7 +166,8 @@ class Loop:
         the confidence so far can be believed, then what is left open, the most open first."""
         number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
         previous = best_round(rounds)
-        candidates, questions = self._candidates(previous, initial), self._questions_to(place)
+        asked_for, most = self._askable()
+        candidates, questions = self._candidates(previous, initial), await self._asking(place, asked_for)
 
         async def ask(indices: Sequence[int]) -> list[Annotation]:
             found = await questions.again(
@@ -176,7 +175,6 @@ class Loop:
             )
             return of_annotator(place, found)
 
-        asked_for, most = self._askable()
         pilot = query_selection.by_chance(asked_for, query_selection.PILOT_TEXTS, seed=self.seed + number)
         answers = await ask(pilot)
         evidence = await self.training.evidence(self._opinions(previous, answers))
@@ -194,7 +192,7 @@ class Loop:
         answers += await ask(left) if not questions.annotator.budget_reached else []
         cost.charge(place, asked=len(answers))
         said = self._opinions(previous, answers)
-        changed = changed_labels(previous.annotations, answer_ensemble.believed(said))
+        changed = changed_labels(previous.annotations, several_annotators.believed(said))
         return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
 
     async def _trained(
@@ -207,8 +205,10 @@ class Loop:
         cost: RoundCost,
         changed: int,
     ) -> RoundState:
-        annotations = answer_ensemble.believed(said)
+        annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
+        if self.before_training is not None:
+            await self.before_training()
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
@@ -235,19 +235,17 @@ class Loop:
         state.metrics.update(
             changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
         )
-        cut_off = any(annotator.budget_reached for annotator in self.annotators)
-        state = dataclasses.replace(state, cut_off=cut_off)
+        state = dataclasses.replace(state, cut_off=any(one.budget_reached for one in self.annotators))
         if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
             state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
-        self.store.save(state, student)
-        return state
+        return self.store.save(state, student)
 
-    def _questions_to(self, place: int) -> Questions:
-        annotator = self.annotators[place]
-        return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+    async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
+        asking = dataclasses.replace(self.questions, annotator=self.annotators[place])
+        return await self.forms.applied(place, asking, indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""

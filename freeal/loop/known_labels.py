@@ -17,8 +17,8 @@ class Known:
 
     `annotations` are an earlier version's, one per pool index (a text added since has Status.NOT_ASKED), and
     `demonstrations` those its student chose; `confirmed` maps a pool index to the label a person gave, `taught` are
-    those of them that the table held already (freeal/pool/given_labels.py). A confirmed text is never asked about,
-    always learned from, and its label is final.
+    those of them that the table held already (freeal/pool/teach_evaluate_split.py). A confirmed text is never asked
+    about, always learned from, and its label is final.
     """
 
     annotations: Sequence[Annotation] = ()
@@ -27,6 +27,8 @@ class Known:
     taught: Mapping[int, str] = dataclasses.field(default_factory=dict)
     open_texts: frozenset[int] = frozenset()
     """Texts whose annotation is asked for again in the first round."""
+    form: str | None = None
+    """The form (llm.form) in which the earlier version's language model was asked, where it scores labels."""
 
     @property
     def corrected(self) -> dict[int, str]:

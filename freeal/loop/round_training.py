@@ -19,7 +19,7 @@ from freeal.annotation.round_annotation import Questions
 from freeal.errors import TrainingError
 from freeal.events import Emit, Progress
 from freeal.loop.known_labels import Known
-from freeal.loop.opinions import Opinions
+from freeal.loop.merge_annotations import Opinions
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.types import Annotation, Kind, Status
 
@@ -65,6 +65,7 @@ class RoundTraining:
             confirmed=self.known.mask(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=None if isinstance(evidence, SeveralLabelsEvidence) else evidence.targets,
+            weigh_of=None if isinstance(evidence, SeveralLabelsEvidence) else lambda rows: evidence.part(rows).targets,
             weigh_each=evidence.weigh_each if isinstance(evidence, SeveralLabelsEvidence) else None,
         )
         return await questions.on_device(

@@ -10,6 +10,9 @@ LABEL_OUTPUT_TOKENS = 1_024
 WRITING_OUTPUT_TOKENS = 8_192
 """Most tokens an answer with written demonstrations may take."""
 
+RULES_OUTPUT_TOKENS = 2_048
+"""Most tokens two proposals of a rule may take: four short sentences need 200, the rest is for thinking first."""
+
 _FRAME_TOKENS = 600
 """Room for what a provider adds around a prompt: roles, the schema and its instructions."""
 
@@ -18,6 +21,8 @@ def output_ceiling(prompt: Prompt) -> int:
     """Most output tokens a network model is allowed for this prompt (its `max_tokens`)."""
     if prompt.output_tokens is not None:
         return prompt.output_tokens
+    if prompt.rules:
+        return RULES_OUTPUT_TOKENS
     return LABEL_OUTPUT_TOKENS if prompt.labels else WRITING_OUTPUT_TOKENS
 
 

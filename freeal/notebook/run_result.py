@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from freeal.notebook import notebook_html_table, round_report, trained_model
 from freeal.notebook.round_report import RoundReport
 from freeal.notebook.trained_model import Model
-from freeal.results import metrics_summary
-from freeal.results.output_tables import annotated_columns
+from freeal.results import metrics_as_text
+from freeal.results.output_csv_files import annotated_columns
 from freeal.student.protocols import Student
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat
@@ -88,7 +88,7 @@ class RunResult:
         return f"<freeal run: {len(self.frame)} rows, {right}, {self.usd:.4f} USD, in {self.folder}{partial}>"
 
     def _repr_html_(self) -> str:
-        lines = [*metrics_summary.figures(self.metrics), *(("note", one) for one in self.warnings)]
+        lines = [*metrics_as_text.figures(self.metrics), *(("note", one) for one in self.warnings)]
         if self.budget_reached:
             lines.append(("partial", "the budget is used up: the same again goes on"))
         figures = notebook_html_table.pairs([*lines, ("report", str(self.report))])

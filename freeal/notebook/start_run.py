@@ -13,8 +13,8 @@ import anyio.to_thread
 from freeal.errors import ConfigError
 from freeal.events import Emit, Event, RoundFinished, ignore
 from freeal.files import empty_folder_check
-from freeal.job import training_job, work_folder
-from freeal.job.training_settings import TrainingJob
+from freeal.job import run_training_job, work_folder
+from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel
 from freeal.notebook.input_table import InputTable, input_table
 from freeal.notebook.job_thread import JobThread
@@ -184,7 +184,7 @@ class _Prepared:
             told = job.effective().model_dump(mode="json", include=_TRACKED)
             params = run_tracking.params_of(told) | {"spec.labels": ", ".join(job.spec.labels)}
             with run_tracking.tracked(self.trackers, name=job.spec.name, params=params) as tracked:
-                outcome = await training_job.train(
+                outcome = await run_training_job.train(
                     job,
                     emit=tracked.listening(emit),
                     api_key=self.api_key,

@@ -12,7 +12,7 @@ from pathlib import Path
 from freeal.errors import InputError, Where
 from freeal.table.file_formats import form_of
 from freeal.table.packed_stream import GzipStream
-from freeal.table.workbook import row_count
+from freeal.table.workbook_reader import row_count
 
 BLOCK_BYTES = 1 << 20
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from freeal.errors import CorruptModelError, Where
 from freeal.events import Progress
-from freeal.files import atomic_write
 from freeal.prediction import drift
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
+from freeal.prediction.output import form_choice
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import Opinion, PromisedLabels, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
-from freeal.prediction.summary_counts import Tally, cells
+from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
-from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
@@ -61,14 +60,20 @@ class PredictionRun:
         *,
         extent: Extent | None = None,
         scores: Callable[[int], ScoreSource] | None = None,
+        ask: SecondOpinion | None = None,
         patience_seconds: float = PREDECESSOR_SECONDS,
     ) -> None:
         """Waits for `patience_seconds` for another process at the same output to end. `extent` is that of the input,
-        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked."""
+        where it is known. `scores` gives what others have computed, from a row on; None: the student is asked. `ask` is
+        asked about rows below the model's promise, and closed with the run."""
         self._job = job
         self._classifier = classifier
-        self._columns = _columns(job, classifier)
+        self._columns = job.columns_beside(classifier.text_columns)
+        form_choice.check(job.output_csv)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
+        self._ask = None if self._promised is None else ask
+        self._pending: tuple[Window, Scores] | None = None
+        self._go_on: Callable[[], bool] = lambda: True
         self._extent: Extent = extent or measure(job.input_csv)
         self._scores_from = scores
         self._scores: ScoreSource | None = None
@@ -80,6 +85,7 @@ class PredictionRun:
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
+        self._form: OutputForm | None = None
         self._windows: WindowReader | None = None
         self._left: Iterator[Window] | None = None
         self._is_read = self._part.is_whole
@@ -93,9 +99,8 @@ class PredictionRun:
     @property
     def progress(self) -> Progress:
         """Rows done, and how many there will be in all: exact where no value has a line break within it."""
-        total = self._extent.rows(rows_read=self._tally.rows, line=self._tally.line)
-        if self._is_read:
-            total = self._tally.rows
+        done = self._tally
+        total = done.rows if self._is_read else self._extent.rows(rows_read=done.rows, line=done.line)
         return Progress("deciding", 0, self._tally.rows, total)
 
     def step(self) -> bool:
@@ -105,22 +110,47 @@ class PredictionRun:
         if self._left is None:
             self._left = self._open()
         began = time.monotonic()
-        window = next(self._left, None)
-        if window is None:
-            self._is_read = True
-            return False
-        if self._scores is None:
-            model = self._classifier
-            scores = score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
-        else:
-            scores = self._scores.take(window)
-        profile = self._classifier.profile
+        if self._pending is None:
+            window = next(self._left, None)
+            if window is None:
+                self._is_read = True
+                return False
+            self._pending = window, self._scored(window)
+        window, scores = self._pending
+        if (opinions := self._asked(window, scores)) is None:
+            return True
+        self._pending = None
+        profile, total = self._classifier.profile, self.progress.total
         longest = None if profile is None else profile.longest
-        self._tally.add(window, scores, longest=longest, total_rows=self.progress.total, promised=self._promised)
+        self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
-        self._part.append(self._rendered(window, scores), self._state())
+        assert self._form is not None  # noqa: S101 - it is opened with the table
+        first_row = self._tally.rows - len(window.rows)
+        rendered = self._form.window(window, scores, opinions, first_row=first_row)
+        if self._ask is not None:
+            self._ask.keep()  # first: what a kill lets it keep twice counts once
+        self._part.append(rendered, self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
+
+    def _scored(self, window: Window) -> Scores:
+        if self._scores is not None:
+            return self._scores.take(window)
+        model = self._classifier
+        return score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
+
+    def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
+        """By place; None where asking is to stop before all was asked."""
+        if self._ask is None or self._promised is None or self._reader is None or not window.texts:
+            return {}
+        kept = self._promised.keeps(scores.chosen, scores.confidence)
+        said = [self._classifier.student.labels[int(one)] for one in scores.chosen]
+        columns = zip(self._columns, self._positions(self._reader), strict=True)
+        return ask_below(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
+
+    def ask_while(self, go_on: Callable[[], bool]) -> None:
+        """Where `go_on` says no, a `step` that asks comes back without having written; the next one goes on."""
+        self._go_on = go_on
 
     def finish(self) -> dict[str, Any]:
         """Give the output its name; the summary. May be called again, by another process too."""
@@ -133,12 +163,15 @@ class PredictionRun:
             "seconds": round(self._clock.seconds, 3),
             "drift": drift.compare(self._tally, self._classifier.profile),
         }
+        summary |= {} if self._ask is None else self._ask.summary()
         if self._tally.no_rows:
             said = (
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
             )
             summary["drift"]["warnings"].append(said)
-        self._part.complete(self._state() | {"summary": summary})
+        assert self._form is not None  # noqa: S101 - all windows came out of it
+        pack = self._form.pack
+        self._part.complete(self._state() | {"summary": summary}, pack=pack)
         return summary
 
     def forget(self) -> None:
@@ -153,14 +186,26 @@ class PredictionRun:
     def close(self) -> None:
         """Stop reading and let go of the files; the work can be gone on with."""
         self._open_files.close()
-        self._left = self._reader = self._windows = None
+        self._pending = None
+        if self._ask is not None:
+            self._ask.close()
+        self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
+        self._form = form_choice.make(
+            self._job.output_csv,
+            header=self._reader.header,
+            dialect=self._reader.dialect,
+            labels=self._classifier.student.labels,
+            promised=self._promised,
+            may_ask=self._ask is not None,
+            kind=self._classifier.kind,
+        )
         if self._part.state is None:
-            self._part.append(self._header(self._reader.header), self._state())
+            self._part.append(self._form.header(), self._state())
         self._windows = WindowReader(
             self._reader,
             list(zip(self._columns, positions, strict=True)),
@@ -213,36 +258,9 @@ class PredictionRun:
             reader = RowReader(self._job.input_csv, CsvFormat(**(told.model_dump() | {"header": said["header"]})))
         return reader
 
-    def _header(self, names: Row) -> str:
-        header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        own = "freeal_labels" if self._classifier.kind == "multi" else "freeal_label"
-        for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
-            header.append(free_name(name, header))
-        assert self._reader is not None  # noqa: S101 - its names were just read
-        mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
-        return mark + self._lines([header])
-
     def _is_no_row(self, row: Row) -> bool:
         assert self._reader is not None  # noqa: S101 - the row is one of its
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
-
-    def _rendered(self, window: Window, scores: Scores) -> str:
-        labels = self._classifier.student.labels
-        places = window.places.tolist()
-        return self._lines(
-            [*row, *cells(scores, place, labels, promised=self._promised)]
-            for row, place in zip(window.rows, places, strict=True)
-        )
-
-    def _lines(self, rows: Any) -> str:
-        assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
-        text = io.StringIO(newline="")
-        writer = TableWriter(text, self._reader.dialect.output_delimiter)
-        for row in rows:
-            writer.write(row)
-        return text.getvalue()
 
     def _pace(self, rows: int, seconds: float) -> None:
         assert self._windows is not None  # noqa: S101 - a window of it has just been written
@@ -261,20 +279,6 @@ class PredictionRun:
             self._columns,
             self._job.csv.model_dump(mode="json"),
             *(["sharded"] if self._scores_from else []),
+            *(["asked"] if self._ask is not None else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _columns(job: PredictionJob, classifier: Classifier) -> tuple[str, ...]:
-    columns = job.text_columns or classifier.text_columns
-    if columns is None:
-        raise CorruptModelError(
-            "the model does not say which columns it reads", where=Where(file=job.model), hint="name text columns"
-        )
-    return columns
-
-
-def write_summary(job: PredictionJob, summary: dict[str, Any]) -> None:
-    """The summary beside the output, where the job names a place for it."""
-    if job.summary_json is not None:
-        atomic_write.write_json(job.summary_json, summary)

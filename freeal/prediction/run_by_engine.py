@@ -6,13 +6,17 @@ from freeal.events import Emit, Notice, ignore
 from freeal.prediction.input_size import measure
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.sharded.engine_choice import choose_engine
 from freeal.prediction.sharded.sharded_run import ShardedRun
 
 
-def open_run(job: PredictionJob, classifier: Classifier, *, emit: Emit = ignore) -> PredictionRun | ShardedRun:
-    """The run, where it was left before; `emit` hears which engine it is and why, where there is a choice.
+def open_run(
+    job: PredictionJob, classifier: Classifier, *, emit: Emit = ignore, ask: SecondOpinion | None = None
+) -> PredictionRun | ShardedRun:
+    """The run, where it was left before; `emit` hears which engine it is and why, where there is a choice. `ask` is
+    asked about rows below the model's promise.
 
     Raises what `predict_csv` raises, and `ConfigError` where the engine cannot be had.
     """
@@ -21,9 +25,9 @@ def open_run(job: PredictionJob, classifier: Classifier, *, emit: Emit = ignore)
     if choice.engine == "local":
         if job.ray.address is not None:
             emit(Notice(str(choice)))
-        return PredictionRun(job, classifier, extent=extent)
+        return PredictionRun(job, classifier, extent=extent, ask=ask)
     from freeal.executors.ray_executor import RayExecutor
 
     emit(Notice(str(choice)))
     executor = RayExecutor(job.ray, on_notice=lambda words: emit(Notice(words)))
-    return ShardedRun(job, classifier, executor, choice, extent=extent)
+    return ShardedRun(job, classifier, executor, choice, extent=extent, ask=ask)

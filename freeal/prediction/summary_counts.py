@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from freeal.prediction.promised_labels import BELOW, KEPT, STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import Opinion, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
-from freeal.types import Kind, Status
+from freeal.types import Kind
 
 COMPARED_ROWS = 2_000
 """Rows whose texts are compared with the training texts, spread evenly over the table: more would find differences too
 small to matter, and cost time."""
+_NONE: Mapping[int, Opinion] = MappingProxyType({})
 _STRIDE, _CYCLE = 2_654_435_761, 2**32
 """Multiplying by this (Knuth's multiplicative hash) spreads row numbers evenly, whatever period the table has."""
 
@@ -25,8 +27,8 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 class Tally:
     """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given, of
     texts that may have several (`kind`) by each of them; `below` counts rows that the model's promise leaves without
-    one; `compared` rows have their vectors summed in `vector_sum`; `no_rows` counts those that repeat the header or
-    hold a survey's ids."""
+    one, `asked` those that then have one of the language model; `compared` rows have their vectors summed in
+    `vector_sum`; `no_rows` counts those that repeat the header or hold a survey's ids."""
 
     labels: tuple[str, ...]
     kind: Kind = "single"
@@ -34,6 +36,7 @@ class Tally:
     line: int = 1
     empty: int = 0
     below: int = 0
+    asked: int = 0
     cut: int = 0
     longer: int = 0
     no_rows: int = 0
@@ -54,14 +57,21 @@ class Tally:
         longest: int | None,
         total_rows: int,
         promised: PromisedLabels | None = None,
+        opinions: Mapping[int, Opinion] = _NONE,
     ) -> None:
-        """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate."""
+        """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate;
+        `opinions` are those of the language model, by place."""
         places = window.places[window.places != NO_TEXT]
         kept = np.ones(len(scores.proba), dtype=bool)
         if promised is not None:
             kept = promised.keeps(scores.chosen, scores.confidence)
         counts = (scores.members & kept[:, None])[places].sum(axis=0)
-        self.below += int((~kept[places]).sum())
+        said = {place: one.label for place, one in opinions.items() if one.label is not None}
+        has_said = np.isin(places, list(said))
+        for place in places[has_said].tolist():
+            counts[self.labels.index(said[place])] += 1
+        self.asked += int(has_said.sum())
+        self.below += int((~kept[places] & ~has_said).sum())
         self.counts = [before + int(now) for before, now in zip(self.counts, counts, strict=True)]
         self.confidence += float(scores.confidence[places].sum(dtype=np.float64)) if len(places) else 0.0
         self.cut += int(scores.cut[places].sum())
@@ -93,6 +103,7 @@ class Tally:
     def summary(self) -> dict[str, Any]:
         """The part of the summary that is counted."""
         below = {"below_promise": self.below} if self.below else {}
+        below |= {"asked": self.asked} if self.asked else {}
         return below | {
             "rows": self.rows,
             "empty_text": self.empty,
@@ -100,31 +111,3 @@ class Tally:
             "label_counts": dict(zip(self.labels, self.counts, strict=True)),
             "mean_confidence": round(self.confidence / self.with_text, 4) if self.with_text else None,
         }
-
-
-PREDICTION_COLUMNS = {
-    "freeal_label": "the label the student gives; empty in a row without text",
-    "freeal_confidence": "its probability, 0 to 1",
-    "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the labels that reach their threshold, joined by "
-    "`;` (within a name `\\;`), `(none)` where none does; `freeal_confidence` is the probability of exactly these",
-    "freeal_p_<label>": "the probability of each label, one column per label",
-    STATUS_COLUMN: "only of a model with a promise: `ok`, `empty_text`, or `below_promise` where the label is withheld",
-}
-"""Our columns of a prediction, in order, each in words for a user (docs/reference/columns.md)."""
-
-
-def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: PromisedLabels | None = None) -> list[str]:
-    """Label, confidence and probabilities of a text; all empty for NO_TEXT. Where something is `promised`, a status
-    behind them, and no label below it."""
-    if place == NO_TEXT:
-        return [""] * (2 + len(labels)) + ([] if promised is None else [Status.EMPTY_TEXT])
-    values = scores.proba[place].tolist()
-    shown = [f"{value:.4f}" for value in values]
-    if scores.kind == "multi":
-        return [scores.label(place, labels), f"{float(scores.confidence[place]):.4f}", *shown]
-    best = int(scores.chosen[place])
-    if promised is None:
-        return [labels[best], shown[best], *shown]
-    if promised.keeps(scores.chosen[place : place + 1], scores.confidence[place : place + 1])[0]:
-        return [labels[best], shown[best], *shown, KEPT]
-    return ["", shown[best], *shown, BELOW]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from freeal.report.markup_elements import element
 from freeal.report.number_format import MISSING, count, percent, plural
 from freeal.report.report_data import Facts, Table
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 BEGIN, END = "<!-- certified:begin -->", "<!-- certified:end -->"
 _BLOCK = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
@@ -61,7 +61,7 @@ def _put(content: str, block: str, *, before: str) -> str:
 
 def facts(certified: Mapping[str, Any]) -> Facts:
     """The figures in words."""
-    return tuple(metrics_summary.certified(certified))
+    return tuple(metrics_as_text.certified(certified))
 
 
 def note(certified: Mapping[str, Any]) -> str:

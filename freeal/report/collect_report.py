@@ -8,7 +8,7 @@ from typing import Any
 from freeal.corrections.review_queue import Look
 from freeal.report import (
     corrections_section,
-    first_screen,
+    key_facts,
     report_headline,
     report_tables,
     round_chart_data,
@@ -30,7 +30,7 @@ def collect(
 ) -> ReportData:
     """`metrics` and `record` are metrics.json and run.json of the run, `previous` the metrics of the version before."""
     rows = Rows.of(run)
-    quality, note = first_screen.quality(run, rows, metrics)
+    quality, note = key_facts.quality(run, rows, metrics)
     return ReportData(
         name=run.spec.name,
         job=run.job_id,
@@ -39,12 +39,12 @@ def collect(
         headline=report_headline.of_metrics(metrics),
         task=run.spec.description,
         labels=tuple(run.spec.labels.items()),
-        asked=(*first_screen.asked(run), *corrections_section.facts(metrics)),
-        answered_by=first_screen.answered_by(run),
+        asked=(*key_facts.asked(run), *corrections_section.facts(metrics)),
+        answered_by=key_facts.answered_by(run),
         quality=quality,
         quality_note=f"{note} {corrections_section.note(metrics)}".strip(),
-        cost=first_screen.cost(run, metrics),
-        look_at=first_screen.look_at(run, metrics, queue, first_screen.weak_classes(rows)),
+        cost=key_facts.cost(run, metrics),
+        look_at=key_facts.look_at(run, metrics, queue, key_facts.weak_classes(rows)),
         scores=round_chart_data.scores(run, metrics),
         shares=round_chart_data.shares(run, rows),
         losses=round_chart_data.losses(run),
@@ -56,6 +56,7 @@ def collect(
         spending=round_chart_data.spending(run),
         rounds=report_tables.rounds(run),
         annotators=report_tables.annotators(metrics),
+        students=report_tables.students(metrics),
         per_class=report_tables.per_class(run, rows),
         demonstrations=report_tables.demonstrations(run),
         suspicious=report_tables.suspicious(run, queue),

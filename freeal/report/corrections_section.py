@@ -7,14 +7,14 @@ from typing import Any
 
 from freeal.report.number_format import count
 from freeal.report.report_data import Facts, Table
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 MOST_MOVES = 30
 
 
 def facts(metrics: Mapping[str, Any]) -> Facts:
     """How many, what they changed and how right the labels were before; nothing without any."""
-    return tuple(metrics_summary.corrections(metrics.get("corrections")))
+    return tuple(metrics_as_text.corrections(metrics.get("corrections")))
 
 
 def note(metrics: Mapping[str, Any]) -> str:

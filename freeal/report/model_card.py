@@ -17,10 +17,11 @@ import numpy as np
 from freeal.aggregation.label_membership import parts
 from freeal.evaluation import confidence_intervals
 from freeal.preflight import preflight_check
-from freeal.report import certified_section, first_screen
+from freeal.report import certified_section, key_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
+from freeal.settings import TFIDF
 from freeal.student.model_folder.student_metadata import OWN, Card
 from freeal.types import Status
 
@@ -83,8 +84,8 @@ def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
         for kind, name, value in _student_scores(rows)
     ]
     return ModelCardData(
-        base_model=None if student.mode == OWN else _on_the_hub(student.base_model),
-        library_name=None if student.mode == OWN else "transformers",
+        base_model=None if student.mode in (OWN, TFIDF) else _on_the_hub(student.base_model),
+        library_name=None if student.mode in (OWN, TFIDF) else "transformers",
         pipeline_tag="text-classification",
         tags=["text-classification", "freeal", "llm-annotated"],
         metrics=[result.metric_type for result in results] or None,
@@ -130,7 +131,7 @@ def _labels(run: FinishedRun) -> str:
 
 
 def _annotated_by(run: FinishedRun) -> str:
-    said = [f"`{_code(one.model)}`, {first_screen.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
+    said = [f"`{_code(one.model)}`, {key_facts.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
     if len(said) == 1:
         return said[0]
     how = "each about every text" if run.spec.llm_use == "side_by_side" else "each about what was left open before it"
@@ -159,6 +160,8 @@ def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: 
 def _student(student: Card) -> str:
     if student.mode == OWN:
         return f"`{_code(student.base_model)}`, of its maker's own kind: no Hugging Face model"
+    if student.mode == TFIDF:
+        return "logistic regression on tf-idf of words and pairs of words: no Hugging Face model"
     base = _on_the_hub(student.base_model) or "an encoder that is not on the Hugging Face hub"
     return f"`{_code(base)}`, {student.mode}, first {student.max_length} tokens of a text"
 
@@ -198,7 +201,7 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
 
 def _weak(run: FinishedRun, rows: Rows) -> str:
     few = preflight_check.too_few_texts(len(run.pool), labels=len(rows.names))
-    found = [*([few] if few else []), *run.outcome_warnings, *first_screen.weak_classes(rows)]
+    found = [*([few] if few else []), *run.outcome_warnings, *key_facts.weak_classes(rows)]
     weak = found or ["none stands out"]
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
 
@@ -225,6 +228,10 @@ def _in_code(run: FinishedRun, student: Card) -> str:
     if student.mode == OWN:
         lines = ["import freeal", "", "model = freeal.load(folder, student=...)  # loaded by whoever made its kind"]
         return "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
+    if student.mode == TFIDF:
+        lines = ["import freeal", "", "model = freeal.load(folder)", "model.predict([text])"]
+        words = "`terms.json` holds words of the texts it was trained on: mind that before you pass it on."
+        return "## Use\n\n```python\n" + "\n".join(lines) + f"\n```\n\n{words}\n\n"
     columns = run.pool.text_columns
     text = "the text" if len(columns) == 1 else ", ".join(f"{' '.join(name.split())}: ..." for name in columns[:3])
     lines = [
@@ -269,6 +276,8 @@ def _in_order(run: FinishedRun, student: Card) -> str:
 def _read(student: Card) -> str:
     if student.mode == OWN:
         return "what its kind reads"
+    if student.mode == TFIDF:
+        return "all words"
     if student.long_texts == "head_tail":
         return f"{student.max_length} tokens, three quarters of them from the beginning and the rest from the end,"
     return f"the first {student.max_length} tokens"

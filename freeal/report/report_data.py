@@ -164,6 +164,8 @@ class ReportData:
     rounds: Table
     annotators: Table | None
     """What each of several language models said, cost and is worth."""
+    students: Table | None
+    """The students that were compared before one was trained."""
     per_class: Table
     demonstrations: Table
     suspicious: Table

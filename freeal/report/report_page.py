@@ -71,7 +71,7 @@ def sections(data: ReportData) -> tuple[Section, ...]:
     answers = (*([data.annotators] if data.annotators else []), data.statuses)
     answers += (data.unanswered,) if data.unanswered else ()
     return (
-        Section("rounds", "Rounds", (_scores(data), _shares(data)), (data.rounds,)),
+        Section("rounds", "Rounds", (_scores(data), _shares(data)), tuple(filter(None, (data.rounds, data.students)))),
         Section("classes", "Labels", _confusions(data), (data.per_class,)),
         Section("confidence", "Confidence", _confidence(data)),
         Section("review", "Rows to look at", tables=(*([data.wrong] if data.wrong else []), data.suspicious)),

@@ -79,6 +79,34 @@ def annotators(metrics: Mapping[str, Any]) -> Table | None:
     return Table("Language models", columns, rows, frozenset(range(1, len(columns))), note)
 
 
+def students(metrics: Mapping[str, Any]) -> Table | None:
+    """The students that were compared, and why one of them was trained; None where one was named."""
+    found = metrics.get("student_comparison")
+    if found is None:
+        return None
+    rows = tuple(
+        (
+            f"{one['model']}{' (trained on)' if one['chosen'] else ''}",
+            f"{one['log_likelihood']:.3f}",
+            MISSING if one["chosen"] else f"{one['difference']:+.3f} ± {one['standard_error']:.3f}",
+            percent(one["agreement"]),
+            f"{one['texts_per_second']:,.0f}",
+            f"{one['size_mb']:,.0f}",
+            duration(one["seconds"]),
+        )
+        for one in found["candidates"]
+    )
+    columns = ("student", "log likelihood", "less the winner's", "agrees", "texts/s", "MB", "time")
+    price = found["price_per_doubling"]
+    worth = f", and by {price:g} for each doubling of its work (there was no GPU)" if price else ""
+    note = (
+        f"Out of fold on {found['texts']} texts: how probable each finds what all voices say of them, the log per "
+        "text; `agrees`: how often its label is theirs, which is no accuracy. A student that takes more work must be "
+        f"better by more than a standard error{worth}."
+    )
+    return Table("Students compared after the first annotation", columns, rows, frozenset(range(1, len(columns))), note)
+
+
 def per_class(run: FinishedRun, rows: Rows) -> Table:
     """Precision and recall of the final labels with their 95 % intervals; without ground truth, agreement per label."""
     if rows.known.any():

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.annotation.prompts import label_prompt
+from freeal.annotation.form_choice import Tried
+from freeal.annotation.prompts import in_full, label_prompt
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.evaluation.metrics import Evaluation, final_metrics
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
@@ -43,6 +45,10 @@ class Answerer:
     provider: str
     model: str
     style: PromptStyle
+    form: str | None = None
+    """In which form it was asked (llm.form), where it scores labels."""
+    forms_tried: tuple[Tried, ...] = ()
+    """What that was chosen from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +60,7 @@ class FinishedRun:
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
     corrections of them. `page` is where the model is on a live page, `label_changes` says what
-    became of the labels of the version before."""
+    became of the labels of the version before, `student_comparison` how students did that were chosen from."""
 
     job_id: str
     csv: Path
@@ -76,6 +82,7 @@ class FinishedRun:
     earlier_input: Mapping[str, Any] | None = None
     page: str | None = None
     label_changes: Mapping[str, Any] | None = None
+    student_comparison: Mapping[str, Any] | None = None
 
     @property
     def llm(self) -> Answerer:
@@ -117,6 +124,7 @@ class FinishedRun:
         used = self.ledger.usage
         corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
         changes = {} if self.label_changes is None else {"label_changes": dict(self.label_changes)}
+        compared = {} if self.student_comparison is None else {"student_comparison": dict(self.student_comparison)}
         return {
             **corrections,
             **changes,
@@ -126,9 +134,11 @@ class FinishedRun:
             "rows": len(self.table.rows),
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
-            "llm": {"provider": self.llm.provider, "model": self.llm.model},
+            "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
+            **self._forms_tried(),
             **self._annotators(),
             "student": self.student,
+            **compared,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
             "final": final_metrics(self.decisions, self.pool, self.spec.task.names, kind=self.spec.kind)
@@ -142,6 +152,10 @@ class FinishedRun:
                 "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
             },
         }
+
+    def _forms_tried(self) -> dict[str, Any]:
+        tried = [dataclasses.asdict(form) for form in self.llm.forms_tried]
+        return {"forms_tried": tried} if tried else {}
 
     def _annotators(self) -> dict[str, Any]:
         """Of several language models, what each was asked, cost and is worth; nothing where there is one.
@@ -159,6 +173,7 @@ class FinishedRun:
             entry = {
                 "provider": one.provider,
                 "model": one.model,
+                **_asked_as(one),
                 "asked": sum(part["asked"] for part in own),
                 "answered": sum(note.label is not None and Status.CORRECTED not in note.statuses for note in notes),
                 "usd": round(sum(part["usd"] for part in own), 6),
@@ -211,5 +226,10 @@ class FinishedRun:
         return {"input": dict(self.earlier_input), "corrections": read}
 
     def _first_prompt(self) -> str:
-        prompt = label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style)
-        return "\n\n".join(part for part in (prompt.system, prompt.shared + prompt.specific) if part)
+        form = PLAIN if self.llm.form is None else QuestionForm(self.llm.form)
+        return in_full(label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style, form=form))
+
+
+def _asked_as(one: Answerer) -> dict[str, str]:
+    """The form of a model that scores labels; nothing for others."""
+    return {} if one.form is None else {"form": one.form}

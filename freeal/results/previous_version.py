@@ -24,7 +24,7 @@ from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
-from freeal.results.output_tables import ANNOTATED_COLUMNS, annotated_columns
+from freeal.results.output_csv_files import ANNOTATED_COLUMNS, annotated_columns
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
@@ -75,7 +75,7 @@ def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answe
     content = {
         "format": FORMAT,
         "texts_sha256": _fingerprint(pool.texts),
-        "llm": dataclasses.asdict(answerers[0]),
+        "llm": _answerer(answerers[0]),
         "language_models": len(answerers),
         "held_out": sorted(pool.held_out),
         "demonstrations": [dataclasses.asdict(demo) for demo in state.representatives],
@@ -127,6 +127,15 @@ def read(folder: Path) -> Earlier:
 def annotations_alone(folder: Path) -> tuple[Annotation, ...]:
     """Those of answers.json alone. Raises `CorruptModelError`, or what `read` makes one of."""
     return _annotations(_json(folder / FILE_NAME))
+
+
+def demonstrations_alone(folder: Path) -> tuple[Demonstration, ...]:
+    """Those that the version's student chose. Raises `CorruptModelError`."""
+    path = folder / FILE_NAME
+    try:
+        return tuple(Demonstration(**item) for item in _json(path)["demonstrations"])
+    except (KeyError, TypeError) as cause:
+        raise CorruptModelError(f"holds no demonstrations: {cause!r}", where=Where(file=path)) from cause
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -203,6 +212,11 @@ def _decision(cells: dict[str, str]) -> Decision:
         clean=float(cells["freeal_clean"]),
         round=int(cells["freeal_round"]),
     )
+
+
+def _answerer(one: Answerer) -> dict[str, str]:
+    told = {"provider": one.provider, "model": one.model, "style": one.style}
+    return told if one.form is None else told | {"form": one.form}
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

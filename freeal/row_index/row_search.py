@@ -105,6 +105,15 @@ class Queued:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Move:
+    """How many rows got another label than in the version before; "" stands for no label."""
+
+    before: str
+    after: str
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class About:
     """What a row index says of its version. `mark` tells which files it was made from."""
 
@@ -159,6 +168,17 @@ class RowIndex:
         with self._open() as database:
             found = database.execute(f"SELECT {column}, count(*) FROM rows GROUP BY 1 ORDER BY 2 DESC, 1")  # noqa: S608
             return {str(value): int(count) for value, count in found}
+
+    def moves(self) -> tuple[list[Move], int]:
+        """From which label to which rows moved since the version before, the most first; and how many rows have a text
+        that both hold."""
+        with self._open() as database:
+            [(compared,)] = database.execute("SELECT count(*) FROM rows WHERE before IS NOT NULL")
+            found = database.execute(
+                "SELECT before, label, count(*) FROM rows WHERE before IS NOT NULL AND before <> label "
+                "GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+            )
+            return [Move(*row) for row in found], int(compared)
 
     def rows(self, numbers: list[int]) -> dict[int, IndexedRow]:
         """Those of these rows that there are, by number."""

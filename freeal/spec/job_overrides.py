@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveFloat, PositiveInt, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
 
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
-from freeal.spec import annotator_list
+from freeal.spec import annotator_list, student_list
 from freeal.spec.validation_messages import ONE, SEVERAL
+from freeal.types import checked_form
 
 
 class Overrides(BaseModel):
@@ -24,6 +37,14 @@ class LlmOverrides(Overrides):
     model: str | None = None
     mode: Mode | None = None
     concurrency: PositiveInt | None = None
+    form: Annotated[str, AfterValidator(checked_form)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_were_forms(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        if self.form is None:  # specs that do not name one keep their digest
+            found.pop("form", None)
+        return found
 
 
 _Llm = Annotated[LlmOverrides, BeforeValidator(annotator_list.as_overrides)]
@@ -38,7 +59,7 @@ OneOrSeveral = Annotated[
 class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
-    model: str | None = None
+    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked)] = None
     mode: StudentMode | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from freeal.compute.listener import OnStep
 
@@ -31,7 +31,8 @@ class LabelledTexts:
     (partial-label learning). `paraphrases` [n]: the same in other words, for consistency; "" where there is none.
     `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
-    `weigh` says what is taught in the place of labels; None: the labels as they are.
+    `weigh` says what is taught in the place of labels; None: the labels as they are. `weigh_of` gives the same for
+    the texts at some rows alone, int [m].
 
     Where a text may have several labels, `label_ids` is an int array [n, labels] of 0 and 1, rows of NO_LABEL where
     nothing is known, and `weigh_each` weighs each label by itself, from logits [n, 2] of no and yes; None: as they are.
@@ -44,6 +45,7 @@ class LabelledTexts:
     confirmed: np.ndarray | None = None
     groups: np.ndarray | None = None
     weigh: Weigh | None = None
+    weigh_of: Callable[[np.ndarray], Weigh] | None = None
     weigh_each: Sequence[Weigh] | None = None
 
     def question(self, label: int) -> LabelledTexts:
@@ -53,6 +55,19 @@ class LabelledTexts:
         ids = np.asarray(self.label_ids)[:, label]
         weigh = None if self.weigh_each is None else self.weigh_each[label]
         return dataclasses.replace(self, label_ids=ids.tolist(), weigh=weigh, weigh_each=None)
+
+    def part(self, rows: np.ndarray) -> LabelledTexts:
+        """The texts at `rows`, int [m], in that order, as if there were no others. Without `weigh_of` they are taught
+        their labels as they are."""
+        return LabelledTexts(
+            [self.texts[row] for row in rows],
+            [self.label_ids[row] for row in rows],
+            candidates=None if self.candidates is None else self.candidates[rows],
+            paraphrases=None if self.paraphrases is None else [self.paraphrases[row] for row in rows],
+            confirmed=None if self.confirmed is None else self.confirmed[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            weigh=None if self.weigh_of is None else self.weigh_of(rows),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class Training:
 
     `held_out` float32 [n, labels]: logits of each text under a classifier that has not learned its label.
     `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
-    `embeddings` float32 [n, d]: unit length, for selection and retrieval.
+    `embeddings` float32 [n, d], float16 of very many: unit length, for selection and retrieval.
     `losses` float32 [n]: cross entropy of each label under `held_out`; nan where there was no label.
 
     Of several labels each column of `held_out` holds the logits of yes against no, each of `proba` a probability of
@@ -120,6 +135,26 @@ class Trainer(Protocol):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train a fresh student over `labels`. Raises `TrainingError` when no text has a label."""
+
+
+@runtime_checkable
+class ComparesStudents(Protocol):
+    """A trainer that chooses among several students at its first fit (freeal/student/comparison/)."""
+
+    @property
+    def candidates(self) -> list[dict[str, str]]:
+        """What is known of each before the first fit, and the same after it."""
+
+    @property
+    def comparison(self) -> dict[str, Any] | None:
+        """How each did, for metrics.json; None before the first fit, and where there was too little to tell."""
+
+    @property
+    def chosen_name(self) -> str | None:
+        """The one that is trained, by its name in `student.model`; None before the first fit."""
+
+    def remember_in(self, folder: Path) -> None:
+        """Keep what is found below `folder`, and go on with what is there."""
 
 
 @runtime_checkable

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from freeal.compute.listener import Listener
 from freeal.errors import ConfigError, Where
-from freeal.settings import StudentSettings
+from freeal.settings import COMPARE, TFIDF, StudentSettings
 from freeal.student.protocols import Trainer
 from freeal.types import Kind
 
 if TYPE_CHECKING:
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
 FROZEN_FROM_TEXTS = 20_000
 """On a CPU, two epochs over this many texts take half an hour per round at 25 texts a second (two cores, bf16, 22 M
@@ -29,23 +32,33 @@ def make_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
 
-    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated. A
-    student of several labels (`kind`) is always frozen.
+    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
+    `scratch` is a folder for arrays that are too large for memory. A student of several labels (`kind`) is always
+    frozen.
 
     Raises `ConfigError` where model or device are not there, and for several labels where `student.mode` is finetune;
     `ModelFolderError` for a folder that cannot be gone on from.
     """
+    if settings.model == COMPARE or not isinstance(settings.model, str):
+        return _one_of_several(
+            settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, scratch=scratch
+        )
+    if settings.model == TFIDF:
+        from freeal.student.tfidf_trainer import TfidfTrainer
+
+        return TfidfTrainer()
     from freeal.compute import device
-    from freeal.compute.device_errors import Room
+    from freeal.compute.batch_halving import Room
 
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
     if kind == "multi":
-        return _of_several_labels(settings, previous, room=room, listener=listener)
+        return _of_several_labels(settings, previous, room=room, listener=listener, scratch=scratch)
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen_trainer import FrozenTrainer
 
@@ -55,14 +68,14 @@ def make_trainer(
                 f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
                 "student.mode: finetune uses them"
             )
-        return FrozenTrainer(settings, previous, room=room)
+        return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
-    return TransformerTrainer(settings, previous, room=room)
+    return TransformerTrainer(settings, previous, room=room, scratch=scratch)
 
 
 def _of_several_labels(
-    settings: StudentSettings, previous: Path | None, *, room: Room, listener: Listener | None
+    settings: StudentSettings, previous: Path | None, *, room: Room, listener: Listener | None, scratch: Path | None
 ) -> Trainer:
     from freeal.student.several_labels_trainer import SeveralLabelsTrainer
 
@@ -74,7 +87,52 @@ def _of_several_labels(
         )
     if listener is not None and (unused := _without_effect(settings)):
         listener.on_notice(f"kind: multi has a frozen student: {', '.join(unused)} without effect")
-    return SeveralLabelsTrainer(settings, previous, room=room)
+    return SeveralLabelsTrainer(settings, previous, room=room, scratch=scratch)
+
+
+def _one_of_several(
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None,
+    listener: Listener | None,
+    most_at_once: int | None,
+    scratch: Path | None,
+) -> Trainer:
+    """A trainer that chooses among the students that `settings` name, or the only one that is at hand."""
+    from freeal.compute import device
+    from freeal.student.comparison import candidates
+    from freeal.student.comparison.comparing_trainer import ComparingTrainer, Entrant
+
+    if settings.warm_start:
+        raise ConfigError(
+            "student.warm_start goes on from one encoder, and student.model names several",
+            where=Where(key="student.warm_start"),
+            hint="name one student, or set warm_start to false",
+        )
+    told = set[str]()
+    quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
+    makes = functools.partial(make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch)
+    names = candidates.named(settings)
+    trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
+    if len(names) == 1:
+        if quiet is not None:
+            quiet.on_notice(f"student.model: compare: {names[0]} alone is at hand")
+        return trainers[0]
+    entrants = [Entrant(candidates.candidate(name), trainer) for name, trainer in zip(names, trainers, strict=True)]
+    on_cpu = device.choose(settings).device.type == "cpu"
+    return ComparingTrainer(entrants, on_cpu=on_cpu, listener=quiet)
+
+
+def _once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None]:
+    """What several trainers say alike is said once."""
+
+    def say(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            notice(message)
+
+    return say
 
 
 def _without_effect(settings: StudentSettings) -> list[str]:

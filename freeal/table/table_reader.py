@@ -17,7 +17,7 @@ from freeal.table.csv_writer import Row
 from freeal.table.file_formats import form_of
 from freeal.table.json_lines import JsonRows
 from freeal.table.parquet import ParquetRows
-from freeal.table.workbook import WorkbookRows
+from freeal.table.workbook_reader import WorkbookRows
 
 _OF_ANY_TABLE = {"skip_rows_after_header", "repeated_header", "output_encoding"}
 _HEARD = {

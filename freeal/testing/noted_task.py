@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from freeal.executors.protocols import ShardFunction
 from freeal.executors.shard_folder import ROW_ID
+from freeal.executors.shard_task import ShardFunction
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from place import ROOT
 
 from freeal.aggregation.label_membership import joined_names, membership
 from freeal.evaluation.several_labels_metrics import several_labels_metrics
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.window_scoring import Scores
 from freeal.settings import StudentSettings

@@ -87,7 +87,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     from freeal.pool.text_pool import build_pool
     from freeal.report.collect_report import collect
     from freeal.report.report_page import render
-    from freeal.results import output_tables, previous_version
+    from freeal.results import output_csv_files, previous_version
     from freeal.selection import clean_split, demonstration_retrieval, demonstration_selection, query_selection
     from freeal.table import read_table
 
@@ -146,11 +146,11 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     )
     yield (
         "audit.jsonl",
-        lambda: output_tables.write_audit(folder / "audit.jsonl", run.result, pool, models=[("p", "m")]),
+        lambda: output_csv_files.write_audit(folder / "audit.jsonl", run.result, pool, models=[("p", "m")]),
     )
     yield (
         "annotated.csv",
-        lambda: output_tables.write_annotated(
+        lambda: output_csv_files.write_annotated(
             folder / "annotated.csv", run.table, pool, run.decisions, state.annotations
         ),
     )

@@ -23,7 +23,7 @@ from typing import Any
 import place
 
 STAGES = {
-    "reading, checks": [("freeal.job.job_setup", "read")],
+    "reading, checks": [("freeal.job.prepare_pool", "read")],
     "loading models": [
         ("freeal.llm.local.local_model", "locate"),
         ("freeal.llm.local.local_model", "_read"),
@@ -158,14 +158,14 @@ def main(arguments: Sequence[str]) -> None:
     with watch.stage(IMPORTS):
         import anyio
 
-        from freeal.job import training_job, training_settings
+        from freeal.job import run_training_job, training_job
         from freeal.settings import LlmSettings
         from freeal.spec import job_spec
 
         for stage, functions in STAGES.items():
             for module, path in functions:
                 watch.wrap(stage, module, path)
-    job = training_settings.TrainingJob(
+    job = training_job.TrainingJob(
         job_id="speed-1",
         csv=csv,
         spec=job_spec.load(spec),
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str]) -> None:
         llm=LlmSettings(provider="local"),
     )
     job.output.mkdir(parents=True)
-    done = anyio.run(functools.partial(training_job.train, job, environ={}))
+    done = anyio.run(functools.partial(run_training_job.train, job, environ={}))
     watch.settle()
     stages = {name: dataclasses.asdict(spent) for name, spent in watch.spent.items()}
     accuracy = 100.0 * done.metrics["final"].get("accuracy", float("nan"))

@@ -27,7 +27,7 @@ from speed_training import rows_of
 
 from freeal.annotation.prompts import label_prompt
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.packaged_language_model import converted, smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import converted, smollm2_gguf
 from freeal.types import Demonstration, Label, Prompt, Task
 
 OURS, GENERATE, LLAMA = "FreeAL", "`generate`, row by row", "llama.cpp, labels by a grammar"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from freeal.loop.final_label import decide
-from freeal.loop.freeal_loop import LoopResult
+from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_state import RoundState
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool, build_pool

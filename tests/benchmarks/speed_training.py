@@ -9,10 +9,10 @@ import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import data_sets
 import numpy as np
+import plain_trainer
 import speed_timing
 from speed_timing import Way
 
@@ -28,8 +28,6 @@ _SETTINGS = {
     PLAIN: {"clean_split": "none", "mixup": False},
     ROBUST: {"clean_split": "mixture", "mixup": True},
 }
-_BATCH, _MAX_LENGTH = 32, 128
-_PRETRAINED_RATE = 5e-5
 _WARM_UP_ROWS = 16
 SETFIT_ROWS = 32
 """setfit's recipe takes all pairs of rows, so it is meant for few: it is timed on these, its accuracy is of them."""
@@ -100,7 +98,7 @@ def _operations(texts: list[str], *, epochs: int) -> float:
     folder = _folder()
     model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     weights = sum(weight.numel() for weight in model.encoder.parameters())
-    tokens = sum(map(len, tokenizer(texts, truncation=True, max_length=_MAX_LENGTH).input_ids))
+    tokens = sum(map(len, tokenizer(texts, truncation=True, max_length=plain_trainer.MAX_LENGTH).input_ids))
     return 6.0 * weights * tokens * epochs
 
 
@@ -123,48 +121,7 @@ def _robust(rows: Rows, *, names: Sequence[str], epochs: int, seed: int) -> Call
 
 
 def _trainer(rows: Rows, *, names: Sequence[str], epochs: int, seed: int) -> Callable[[list[str]], np.ndarray]:
-    import torch
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        DataCollatorWithPadding,
-        Trainer,
-        TrainingArguments,
-        logging,
-    )
-
-    logging.set_verbosity_error()
-    torch.manual_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(_folder())
-    model = AutoModelForSequenceClassification.from_pretrained(_folder(), num_labels=len(names))
-    data: Any = [
-        {**tokenizer(text, truncation=True, max_length=_MAX_LENGTH), "labels": int(label)}
-        for text, label in zip(*rows, strict=True)
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            output_dir=folder, num_train_epochs=epochs, per_device_train_batch_size=_BATCH, seed=seed, use_cpu=True,
-            learning_rate=_PRETRAINED_RATE, save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True,
-        )  # fmt: skip
-        with contextlib.redirect_stdout(io.StringIO()):
-            Trainer(model, arguments, train_dataset=data, data_collator=DataCollatorWithPadding(tokenizer)).train()
-
-    def predict(texts: list[str]) -> np.ndarray:
-        model.eval()
-        found: list[int] = []
-        with torch.inference_mode():
-            for start in range(0, len(texts), 64):
-                batch = tokenizer(
-                    texts[start : start + 64],
-                    truncation=True,
-                    max_length=_MAX_LENGTH,
-                    padding=True,
-                    return_tensors="pt",
-                )
-                found += model(**batch).logits.argmax(1).tolist()
-        return np.array(found)
-
-    return predict
+    return plain_trainer.train(_folder(), *rows, labels=len(names), seed=seed, epochs=epochs)
 
 
 def _setfit(rows: Rows, *, names: Sequence[str], epochs: int, seed: int) -> Callable[[list[str]], np.ndarray]:

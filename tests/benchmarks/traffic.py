@@ -12,7 +12,8 @@ from freeal.llm.providers.anthropic import request_body
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import Fault, FaultKind, Limits
 from freeal.testing.server.message_service import counted_tokens
-from freeal.testing.server.scripted_replies import asked_of, prompt_of
+from freeal.testing.server.scripted_replies import prompt_of
+from freeal.testing.server.token_usage import asked_of
 from freeal.types import Label, Prompt, Task
 
 LATENCY_SECONDS = 0.2

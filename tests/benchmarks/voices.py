@@ -230,20 +230,20 @@ def _heading(given: argparse.Namespace) -> str:
     )
 
 
-def _words(value: str) -> tuple[str, ...]:
+def words(value: str) -> tuple[str, ...]:
     return tuple(filter(None, value.split(",")))
 
 
 def numbers(value: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in _words(value))
+    return tuple(int(word) for word in words(value))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voices.py", description=__doc__)
     parser.add_argument("--table", default="", help="voices: this one")
-    parser.add_argument("--data", type=_words, default=("mr", "cr", "trec", "agnews"))
+    parser.add_argument("--data", type=words, default=("mr", "cr", "trec", "agnews"))
     parser.add_argument(
-        "--recorded", type=_words, default=noisy_annotators.RECORDED, help="models whose answers we have"
+        "--recorded", type=words, default=noisy_annotators.RECORDED, help="models whose answers we have"
     )
     parser.add_argument("--errors", type=numbers, default=(4, 15, 30), help="percent of made annotators' answers")
     parser.add_argument("--rows", type=int, default=800)

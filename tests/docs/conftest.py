@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from freeal.testing.tiny_encoder import tiny_encoder
-from freeal.testing.tiny_language_model import tiny_language_model
+from freeal.testing.tiny_gguf_model import tiny_language_model
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))  # prose.py is shared by the tests beside it

@@ -91,6 +91,7 @@ def open_loop(tmp_path: Path) -> Callable[..., Loop]:
         annotator=Annotator,
         free=False,
         budget_usd=None,
+        form="plain",
         description="Is the customer happy?",
     ):
         rows = tuple(range(len(texts)))
@@ -101,7 +102,7 @@ def open_loop(tmp_path: Path) -> Callable[..., Loop]:
         return Loop(
             task=Task(description, tuple(label if isinstance(label, Label) else Label(label) for label in labels)),
             pool=pool,
-            annotator=annotator(model, store or MemoryStore(), ledger, emit),
+            annotator=annotator(model, MemoryStore() if store is None else store, ledger, emit, form=form),
             trainer=trainer or TinyTrainer(),
             settings=settings or LoopSettings(iterations=2, shots=4),
             store=RoundStore(tmp_path / folder, question="q"),

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from freeal.llm.local.packaged_language_model import smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import smollm2_gguf
 
 pytestmark = [
     pytest.mark.slow,

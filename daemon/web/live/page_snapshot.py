@@ -12,10 +12,10 @@ from daemon.inbox.file_events import WatchState
 from daemon.inbox.pairing import Waiting
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
+from daemon.journal.journal_reader import Day, Records
 from daemon.journal.prediction_record import Prediction
 from daemon.status.status_snapshot import snapshot
 from daemon.web.finished_models import Gallery, Model
-from daemon.web.live.journal_reader import Day, Records
 
 FINISHED_SHOWN = 20
 FAILED_SHOWN = 20

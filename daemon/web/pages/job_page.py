@@ -22,7 +22,7 @@ from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
 from daemon.web.finished_models import is_plain
 from daemon.web.pages import job_story, page_charts
-from daemon.web.pages.error_sentences import explained
+from daemon.web.pages.error_in_page_words import explained
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads import changed_spec

@@ -12,7 +12,9 @@ from starlette.routing import Route
 
 from daemon.inbox.inbox_scan import LANES
 from daemon.journal.job_ids import CORRECTIONS
+from daemon.journal.journal_reader import Records
 from daemon.outbox.model_shelf import Shelf
+from daemon.web.classify_in_child import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from daemon.web.finished_models import (
     VERSION_FILES,
     Gallery,
@@ -23,7 +25,6 @@ from daemon.web.finished_models import (
     labelled_files,
     version_files,
 )
-from daemon.web.live.journal_reader import Records
 from daemon.web.pages import page_charts
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.review.report_links import with_row_links
@@ -32,7 +33,6 @@ from daemon.web.uploads.multipart_form import File, receive
 from daemon.web.uploads.place_in_inbox import place
 from daemon.web.uploads.upload_folders import MEGABYTE, Uploads, plain_file_name
 from daemon.web.uploads.zip_stream import zipped
-from daemon.web.warm_classifier import MOST_CHARACTERS, Opinion, Trial, TrialBusyError
 from freeal.errors import FreealError
 from freeal.table.file_formats import DATA_SUFFIXES, is_data, is_yaml
 
@@ -134,6 +134,7 @@ class Models:
             "descriptions": VERSION_FILES,
             "columns": self._columns(model, shelf),
             "folder": shelf.folder,
+            "asks_usd": self._site.settings.predict.ask_below_promise_usd if model.current.has_promise else None,
             "opinion": opinion,
             "problem": problem,
             "typed": typed or {},

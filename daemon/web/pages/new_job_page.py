@@ -23,7 +23,7 @@ from daemon.jobs.estimate_in_child import survey
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.web.pages import spec_form
-from daemon.web.pages.error_sentences import explained
+from daemon.web.pages.error_in_page_words import explained
 from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
 from daemon.web.pages.spec_form import SpecForm
 from daemon.web.uploads.multipart_form import File, receive
@@ -34,7 +34,7 @@ from freeal.files import atomic_write
 from freeal.spec.job_spec import Spec
 from freeal.table.file_formats import DATA_SUFFIXES, data_stem
 
-PEEK = "daemon.processes.preview_table"
+PEEK = "daemon.processes.entry_points.preview_table"
 ROWS_READ = 30
 """To guess from what a column is; the page shows the first four."""
 CHARACTERS_SHOWN = 300
@@ -180,7 +180,9 @@ class NewJob:
             "provider": settings.llm.provider,
             "iterations": settings.loop.iterations,
             "student_mode": settings.student.mode,
-            "student_model": settings.student.model,
+            "student_model": settings.student.model
+            if isinstance(settings.student.model, str)
+            else ", ".join(settings.student.model),
         }
         blank = {"problem": "", "figures": (), "first_prompt": "", "upload": upload, "defaults": defaults}
         return self._site.page(request, "describe.html.j2", blank | content, status=status)

@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from daemon.config import Loaded, Settings
 from daemon.host.clock import Clock
 from daemon.journal.journal import Journal
+from daemon.journal.journal_reader import Records
 from daemon.web.finished_models import Gallery
-from daemon.web.live.journal_reader import Records
 from daemon.web.live.live_feed import Feed
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.pages.html_rendering import STATIC, Pages

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from daemon.web.classify_in_child import Trial, TrialBusyError
 from daemon.web.pages import openapi_document
 from daemon.web.pages.openapi_document import MOST_BODY_BYTES, MOST_ROWS, MOST_TEXT_CHARACTERS
 from daemon.web.pages.page_context import Site
-from daemon.web.warm_classifier import Trial, TrialBusyError
 from freeal.errors import FreealError
 from freeal.student.model_folder import student_metadata
 

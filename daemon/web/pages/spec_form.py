@@ -11,6 +11,7 @@ import yaml
 from starlette.datastructures import FormData
 
 from daemon.web.pages.page_context import text_of
+from freeal.spec.student_list import one_or_several
 from freeal.table import column_roles
 
 _TYPED = ("budget_usd", "pilot", "iterations", "llm_provider", "llm_model", "student_mode", "student_model")
@@ -46,10 +47,15 @@ class SpecForm:
             "iterations": _number(self.iterations),
             "budget_usd": _number(self.budget_usd),
             "llm": _given(provider=self.llm_provider, model=self.llm_model),
-            "student": _given(mode=self.student_mode, model=self.student_model),
+            "student": _given(mode=self.student_mode, model=_students(self.student_model)),
         }
         content |= {key: value for key, value in optional.items() if value}
         return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+
+
+def _students(words: str) -> str | list[str]:
+    found = one_or_several(words)
+    return found if isinstance(found, str) else list(found)
 
 
 def blank(
@@ -111,5 +117,5 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _given(**values: str) -> dict[str, str]:
+def _given(**values: str | list[str]) -> dict[str, str | list[str]]:
     return {key: value for key, value in values.items() if value}

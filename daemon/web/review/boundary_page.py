@@ -6,19 +6,21 @@ import dataclasses
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.review.hand_in_files import key_of_pair, write_boundaries
 from daemon.review.review_log import Kind, Said
+from daemon.review.write_correction_files import key_of_pair, write_boundaries
 from daemon.web.pages.page_context import see_other, text_of
+from daemon.web.review.proposals import Proposals
 from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, told_meanwhile
 
 FORM_BYTES = 100_000
@@ -35,6 +37,9 @@ class Pairs:
     said: Mapping[str, Said]
     handed_in: frozenset[str] = frozenset()
     """Keys of pairs whose answers about this version were handed in."""
+    proposed_by: str = ""
+    forecast: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What proposals would cost (freeal/job/new_version/proposal_job.py: `Forecast`)."""
 
     def key(self, place: int) -> str:
         """What stands for the pair at this place."""
@@ -55,25 +60,45 @@ class Boundaries:
 
     def __init__(self, desk: ReviewDesk) -> None:
         self._desk = desk
+        self._proposals = Proposals(desk.site, desk.errands)
 
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
             Route("/models/{model}/review/boundaries", self.pair),
             form_route("/models/{model}/review/boundaries/say", self.say, most_bytes=FORM_BYTES),
+            form_route("/models/{model}/review/boundaries/propose", self.propose, most_bytes=FORM_BYTES),
             Route("/models/{model}/review/boundaries/changes", self.changes),
         ]
 
     async def pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
         """The questions; None where nobody asked for them yet."""
-        found = await self._desk.questions(edition, ask=ask)
+        provider, why_not = await anyio.to_thread.run_sync(self._proposals.provider, edition.folder)
+        asked = {"provider": provider, "proposals": None if provider is None else self._proposals.told()}
+        found = await self._desk.questions(edition, ask=ask, told=asked)
         if found is None:
             return None
         log = self._desk.log(edition.shelf)
         said, batches = await anyio.to_thread.run_sync(lambda: (log.said(KIND), log.handed_in(KIND)))
         told = {key: one for batch in batches for key, one in batch.said.items()}
         handed_in = frozenset(key for key, one in told.items() if one.about.get("version") == edition.version)
-        return Pairs(edition, found, said, handed_in)
+        return Pairs(
+            edition,
+            found["pairs"],
+            said,
+            handed_in,
+            found.get("proposed_by", ""),
+            found.get("forecast", {"why_not": why_not}),
+        )
+
+    async def propose(self, request: Request) -> Response:
+        """Have the language model propose answers."""
+        await self._desk.site.form(request)
+        edition = await self._desk.current(request)
+        if (found := await self.pairs(edition)) is None:
+            raise HTTPException(409, detail="There are no questions yet.")
+        await self._proposals.ask(edition, found.forecast)
+        return see_other(f"/models/{edition.shelf.name}/review/boundaries")
 
     async def pair(self, request: Request) -> Response:
         """One pair: the one that is asked for, or the first that nobody answered."""
@@ -133,12 +158,8 @@ class Boundaries:
         if key != text_of(form, "key"):
             raise HTTPException(409, detail="The questions are others by now. Load the page again.")
         between: list[str] = list(found.pairs[int(place)]["between"])
-        answer: dict[str, dict[str, str]] = {}
-        for side, label in enumerate(between):
-            fields = {name: text_of(form, f"{name}{side}").strip()[:MOST_CHARACTERS] for name in ("is", "is_not")}
-            goes_to = text_of(form, f"goes_to{side}")
-            answer[label] = fields | {"goes_to": goes_to if goes_to in edition.about.labels else ""}
-        is_said = any(one["is"] or one["is_not"] for one in answer.values())
+        answer = _taken(found.pairs[int(place)], text_of(form, "do")) or _typed(form, between, edition.about.labels)
+        is_said = any(one["is"].strip() or one["is_not"].strip() for one in answer.values())
         if text_of(form, "do") != "skip" and not is_said:
             raise HTTPException(400, detail="Nothing was filled in. Say what one of the two is, or skip the question.")
         said = answer if is_said and text_of(form, "do") != "skip" else None
@@ -186,3 +207,25 @@ class Boundaries:
     def write(found: Pairs, path: Path) -> None:
         """The answers as a file."""
         write_boundaries(path, found.edition.version, found.pairs, found.answers)
+
+
+def _typed(form: FormData, between: Sequence[str], labels: Container[str]) -> dict[str, dict[str, str]]:
+    """What was filled in, by label."""
+    answer: dict[str, dict[str, str]] = {}
+    for side, label in enumerate(between):
+        fields = {name: text_of(form, f"{name}{side}").strip()[:MOST_CHARACTERS] for name in ("is", "is_not")}
+        goes_to = text_of(form, f"goes_to{side}")
+        answer[label] = fields | {"goes_to": goes_to if goes_to in labels else ""}
+    return answer
+
+
+def _taken(pair: Mapping[str, Any], wish: str) -> dict[str, dict[str, str]] | None:
+    """The proposal that `take 1` or `take 2` asks for; None for another wish. Raises 404 where there is none."""
+    word, _, number = wish.partition(" ")
+    if word != "take":
+        return None
+    proposals = pair.get("proposals", ())
+    if not number.isdecimal() or not 1 <= int(number[:3]) <= len(proposals):
+        raise HTTPException(404, detail="There is no such proposal.")
+    taken: dict[str, dict[str, str]] = proposals[int(number) - 1]
+    return taken

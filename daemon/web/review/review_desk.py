@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import json
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from starlette.routing import Route
 from daemon.host.clock import Clock
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review.questions_for_a_worker import Errands
+from daemon.review.review_in_child import Errands
 from daemon.review.review_log import Person, ReviewLog, Said
 from daemon.review.row_takers import RowTakers
 from daemon.web.pages.page_context import Site
@@ -44,13 +45,15 @@ class NotReadyError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Edition:
-    """A version of a model, with its rows to be searched."""
+    """A version of a model, with its rows to be searched; `against` is the one they are compared with, None for the
+    version before it."""
 
     shelf: Shelf
     version: str
     folder: Path
     index: RowIndex
     about: About
+    against: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ class ReviewDesk:
             raise HTTPException(409, detail="This model has no finished version yet.")
         return await self.edition(shelf, shelf.current)
 
-    async def edition(self, shelf: Shelf, version: str) -> Edition:
-        """One version that stands on the shelf."""
-        folder, index, mark, previous = await anyio.to_thread.run_sync(self._looked_at, shelf, version)
+    async def edition(self, shelf: Shelf, version: str, *, against: str | None = None) -> Edition:
+        """One version that stands on the shelf, its rows compared with the version before it, or with `against`."""
+        folder, index, mark, previous = await anyio.to_thread.run_sync(self._looked_at, shelf, version, against)
         about = await anyio.to_thread.run_sync(_about, index)
         if about is None or about.mark != mark:
             request: dict[str, Any] = {"task": "index", "version": os.fspath(folder), "target": os.fspath(index.path)}
@@ -117,16 +120,17 @@ class ReviewDesk:
             about = await anyio.to_thread.run_sync(_about, index)
             if about is None or about.mark != mark:
                 raise NotReadyError("The rows of this version changed and are read anew")
-        return Edition(shelf, version, folder, index, about)
+        return Edition(shelf, version, folder, index, about, against)
 
-    def _looked_at(self, shelf: Shelf, version: str) -> tuple[Path, RowIndex, str, Path | None]:
+    def _looked_at(self, shelf: Shelf, version: str, against: str | None) -> tuple[Path, RowIndex, str, Path | None]:
         names = shelf.version_names()
-        if version not in names:
+        if version not in names or (against is not None and against not in names):
             raise HTTPException(404, detail="There is no such version.")
-        older = names[names.index(version) + 1 :]
+        older = names[names.index(version) + 1 :] if against is None else [against]
         previous = shelf.version(older[0]) if older else None
         rows = make_folder(self.site.settings.state / "rows")
-        target, folder = rows / f"{version}.sqlite", shelf.version(version)
+        name = version if against is None else f"{version} {hashlib.sha256(against.encode()).hexdigest()[:16]}"
+        target, folder = rows / f"{name}.sqlite", shelf.version(version)
         with contextlib.suppress(FileNotFoundError):
             os.utime(target)  # those that were looked at last are kept
         _keep_few(rows)
@@ -143,20 +147,21 @@ class ReviewDesk:
             raise NotReadyError("The blind sheet is being read")
         return [SheetLine(**line) for line in found["lines"]]
 
-    async def questions(self, edition: Edition, *, ask: bool) -> list[dict[str, Any]] | None:
-        """The boundary questions of a version; None where nobody asked for them yet and `ask` is not set."""
+    async def questions(self, edition: Edition, *, ask: bool, told: dict[str, Any]) -> dict[str, Any] | None:
+        """The boundary questions of a version (`pairs`, `proposed_by`) and what proposals for them would cost
+        (`forecast`), by what a child is `told` of who is asked; None where nobody asked yet and `ask` is not set."""
         mark = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
         if mark is None and not ask:
             return None
-        request = {"task": "questions", "version": os.fspath(edition.folder)}
-        found = await self.errands.result(f"questions {edition.version} {mark}", request)
+        request = {"task": "questions", "version": os.fspath(edition.folder), **told}
+        about = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        found = await self.errands.result(f"questions {edition.version} {about} {mark}", request)
         if found is None:
             raise NotReadyError("The model looks for the labels that compete most")
         if mark is None:
             written = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
-            self.errands.remember(f"questions {edition.version} {written}", found)
-        pairs: list[dict[str, Any]] = found["pairs"]
-        return pairs
+            self.errands.remember(f"questions {edition.version} {about} {written}", found)
+        return found
 
     def scratch(self, name: str) -> Path:
         """A file of ours that is only on its way somewhere."""

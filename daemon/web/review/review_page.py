@@ -22,17 +22,18 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review import hand_in_files
+from daemon.review import write_correction_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
+from daemon.web.review.compare_page import Compare
 from daemon.web.review.corrections_summary import summary, write_corrections
 from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows
 from daemon.web.uploads.place_in_inbox import place
 from freeal.errors import CorruptModelError
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 
 FORM_BYTES = 20_000
 FEWEST_ROWS, MOST_ROWS, USUAL_ROWS = 40, 200, 100
@@ -63,7 +64,8 @@ class Review:
 
     def __init__(self, site: Site, desk: ReviewDesk) -> None:
         self._site, self._desk = site, desk
-        self._labelling, self._boundaries, self._rows = Labelling(desk), Boundaries(desk), Rows(desk)
+        self._labelling, self._boundaries = Labelling(desk), Boundaries(desk)
+        self._rows, self._compare = Rows(desk), Compare(desk)
 
     def routes(self) -> list[Route]:
         """Where they are; the first that fits counts."""
@@ -76,7 +78,8 @@ class Review:
             form_route("/models/{model}/review/sheet/hand-in", self.hand_in_sheet, most_bytes=FORM_BYTES),
             form_route("/models/{model}/review/boundaries/hand-in", self.hand_in_boundaries, most_bytes=FORM_BYTES),
         ]
-        return [*own, *self._boundaries.routes(), *self._labelling.routes(), *self._rows.routes()]
+        parts = (self._boundaries, self._labelling, self._rows, self._compare)
+        return [*own, *(route for part in parts for route in part.routes())]
 
     async def on_wait(self, request: Request, error: Exception) -> Response:
         """Say what is being prepared; a page looks again by itself."""
@@ -157,7 +160,9 @@ class Review:
         def write(path: Path) -> dict[str, float]:
             rows = edition.index.rows([line.number for line in lines])
             filled = [(number, rows[number].cells, said, note) for number, said, note in lines_of(lines, stack.said)]
-            hand_in_files.write_table(path, edition.about.text_columns, filled, column=hand_in_files.CERTIFIED)
+            write_correction_files.write_table(
+                path, edition.about.text_columns, filled, column=write_correction_files.CERTIFIED
+            )
             return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
 
         return await self._hand_in(request, edition, "sheet", write)
@@ -240,7 +245,7 @@ class Review:
 def _certified(version: Path) -> list[tuple[str, str]]:
     """The certified figures of a version, in words; nothing where nobody measured it."""
     try:
-        said = metrics_summary.certified(metrics_summary.read_metrics(version).get("certified"))
+        said = metrics_as_text.certified(metrics_as_text.read_metrics(version).get("certified"))
         return said if any("certified" in what for what, _ in said) else []  # every line may have been "cannot say"
     except (CorruptModelError, KeyError, TypeError):
         return []  # the model's page says what is wrong with its figures

@@ -37,7 +37,10 @@ class Rows:
         query = request.query_params
         shelf = self._desk.shelf(request)
         version = query.get("version") or shelf.current
-        edition = await (self._desk.edition(shelf, version) if version else self._desk.current(request))
+        against = query.get("against") or None
+        edition = await (
+            self._desk.edition(shelf, version, against=against) if version else self._desk.current(request)
+        )
         wanted, order = read_filter(query), query.get("order", "row")
         order = order if order in ORDERS else "row"
         asked = query.get("page", "1")
@@ -90,5 +93,6 @@ def as_query(wanted: RowFilter, order: str) -> dict[str, str]:
 
 
 def _link(edition: Edition, wanted: RowFilter, order: str, changes: Mapping[str, object]) -> str:
-    query = {"version": edition.version, **as_query(wanted, order)} | {key: str(one) for key, one in changes.items()}
+    place = {"version": edition.version} | ({"against": edition.against} if edition.against else {})
+    query = {**place, **as_query(wanted, order)} | {key: str(one) for key, one in changes.items()}
     return f"/models/{edition.shelf.name}/rows?{urlencode({key: one for key, one in query.items() if one})}"

@@ -11,8 +11,8 @@ import freeal.report
 from docs.generator.reference.markdown_tables import table
 from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
-from freeal.prediction.summary_counts import PREDICTION_COLUMNS
-from freeal.results.output_tables import COLUMN_MEANINGS, SEVERAL_LABELS_MEANINGS, SEVERAL_MEANINGS
+from freeal.prediction.output.output_cells import PREDICTION_COLUMNS
+from freeal.results.output_csv_files import COLUMN_MEANINGS, SEVERAL_LABELS_MEANINGS, SEVERAL_MEANINGS
 from freeal.types import STATUS_MEANINGS
 
 COLUMNS = """\

@@ -15,17 +15,17 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
-from freeal.job import job_setup
+from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.new_version.correction_job import CorrectionJob
 from freeal.job.run_inputs import Given
-from freeal.job.training_job import Outcome, carry_out
+from freeal.job.run_training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
-from freeal.results import metrics_summary, previous_version
+from freeal.results import metrics_as_text, previous_version
 from freeal.results.previous_version import Earlier
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
@@ -58,7 +58,7 @@ def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries,
     proba = load_student.load(version / "model").predict_proba(pool.texts)
     names = earlier.spec.task.names
     pairs = competing_labels.competing(pool, earlier.annotations, earlier.decisions, labels=names, proba=proba)
-    job = metrics_summary.read_metrics(version)["job"]
+    job = metrics_as_text.read_metrics(version)["job"]
     questions = boundaries_file.asked(pairs, pool, earlier.decisions, version=job)
     path = output or version / boundaries_file.FILE_NAME
     boundaries_file.write(path, questions)
@@ -69,8 +69,9 @@ def quote(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
     earlier = previous_version.read(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier)
     meanings, open_texts = _changes(earlier, answers)
-    metrics = metrics_summary.read_metrics(version)
+    metrics = metrics_as_text.read_metrics(version)
     asked = sum(one["asked"] for one in metrics["rounds"])
     is_free = metrics["llm"]["provider"] == "local"
     each = metrics["cost"]["usd"] / asked if asked and metrics["cost"]["usd"] else None
@@ -99,14 +100,15 @@ async def apply(
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
     earlier = previous_version.read(job.version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier, emit=emit)
     meanings, open_texts = _changes(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
     training = job.training(spec)
     again = set(open_texts)
     emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
-    pool = job_setup.grouped(earlier.pool, training.loop, emit=emit)
+    pool = prepare_pool.grouped(earlier.pool, training.loop, emit=emit)
     pool = certification_job.kept_out(pool, earlier.folder / "model")
-    pool, taught = job_setup.taught(pool, spec, seed=training.student.seed, emit=emit)
+    pool, taught = prepare_pool.taught(pool, spec, seed=training.student.seed, emit=emit)
     known = Known(
         # without its distribution an old answer gives way to the new one, and stays where there is none
         annotations=tuple(
@@ -118,6 +120,7 @@ async def apply(
         confirmed=taught | corrections_file.by_index(earlier.said, pool, spec.task.names),
         taught=taught,
         open_texts=frozenset(again),
+        form=earlier.llm.form,
     )
     given = Given(
         table=earlier.table, pool=pool, warnings=earlier.warnings, known=known, said=earlier.said, earlier=earlier

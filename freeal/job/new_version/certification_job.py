@@ -23,7 +23,7 @@ from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.report import certified_section, eval_results, report_headline
 from freeal.report.report_headline import Headline
-from freeal.results import metrics_summary, previous_version
+from freeal.results import metrics_as_text, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.results.previous_version import Earlier
 
@@ -91,7 +91,7 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
     answers = blind_sheet.read(sheet, known.draw, pool=earlier.pool, labels=earlier.spec.task.names)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     known = dataclasses.replace(known, answers={**known.answers, **answers}, day=today)
-    found = _figures(known, earlier, version=metrics_summary.read_metrics(version)["job"])
+    found = _figures(known, earlier, version=metrics_as_text.read_metrics(version)["job"])
     certified_json_file.write(version, known)
     publish(version, found, copies=copies)
     return found or {}
@@ -100,11 +100,11 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
 def publish(version: Path, certified: dict[str, Any] | None, *, copies: Sequence[Path] = ()) -> None:
     """Put figures into the files of a finished version, each whole or as it was; into its `copies` as far as they hold
     files of the same job."""
-    metrics = metrics_summary.read_metrics(version)
+    metrics = metrics_as_text.read_metrics(version)
     folders = [version, *(folder for folder in copies if folder.resolve() != version.resolve())]
     for folder in folders:
         if _job_of(folder / "metrics.json") == metrics["job"]:
-            content = metrics_summary.read_metrics(folder) | {"certified": certified}
+            content = metrics_as_text.read_metrics(folder) | {"certified": certified}
             content = {key: value for key, value in content.items() if value is not None}
             _renew(folder / "report.html", certified, headline=report_headline.of_metrics(content))
             atomic_write.write_json(folder / "metrics.json", content)

@@ -18,19 +18,19 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup
+from freeal.job import prepare_pool
 from freeal.job.job_resources import JobResources
-from freeal.job.new_version import certification_job
+from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.run_inputs import Given
-from freeal.job.training_job import Outcome, carry_out
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import Outcome, carry_out
+from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
-from freeal.results import previous_version
+from freeal.results import previous_version, student_of_version
 from freeal.results.previous_version import Earlier
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
 from freeal.table.csv_format import CsvFormat
@@ -62,13 +62,19 @@ class CorrectionJob(BaseModel):
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
+    ray: RaySettings = RaySettings()
 
     def training(self, spec: Spec) -> TrainingJob:
         """The same as a training job of `spec`, with its effective settings."""
         own = self.model_dump(exclude={"version"})
         job = TrainingJob(**own, spec=spec, previous_model=self.version / "model").effective()
         rounds = max(LEAST_ROUNDS_TO_ASK, job.loop.iterations) if job.loop.ask_after_corrections else 1
-        return job.model_copy(update={"loop": job.loop.model_copy(update={"iterations": rounds})})
+        return job.model_copy(
+            update={
+                "loop": job.loop.model_copy(update={"iterations": rounds}),
+                "student": student_of_version.settled(job.student, self.version),
+            }
+        )
 
 
 async def correct(
@@ -90,7 +96,7 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = previous_version.read(job.version)
+    before = asked_rows.joined(previous_version.read(job.version), emit=emit)
     training = job.training(before.spec)
     given = given_by(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
@@ -124,9 +130,9 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         what = "correction" if changed == 1 else "corrections"
         emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
-    pool = job_setup.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
+    pool = prepare_pool.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
     pool = certification_job.kept_out(pool, before.folder / "model")
-    pool, taught = job_setup.taught(pool, before.spec, seed=job.student.seed, emit=emit)
+    pool, taught = prepare_pool.taught(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)
     emit(Notice(f"{len(found):,} texts are corrected" + (f", {added:,} of them new: added as rows" if added else "")))
@@ -135,6 +141,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         demonstrations=before.demonstrations,
         confirmed=taught | corrections_file.by_index(said, pool, names, kind),
         taught=taught,
+        form=before.llm.form,
     )
     return Given(
         table=checked.table,

@@ -19,9 +19,9 @@ from freeal.files import atomic_write
 from freeal.job.new_version import boundary_job, certification_job
 from freeal.job.new_version.boundary_job import BoundaryJob
 from freeal.job.new_version.correction_job import CorrectionJob, correct
-from freeal.job.training_job import Outcome
+from freeal.job.run_training_job import Outcome
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.results import metrics_summary
+from freeal.results import metrics_as_text
 from freeal.table import RowReader
 from freeal.table.csv_format import CsvFormat
 from freeal.table.file_formats import is_yaml
@@ -72,5 +72,5 @@ def _certified(job: CorrectionJob) -> dict[str, Any]:
     is_shelf = job.version.parent.name == "versions"
     found = certification_job.certify(job.version, job.csv, copies=[job.version.parent.parent] if is_shelf else [])
     job.output.mkdir(parents=True, exist_ok=True)
-    atomic_write.write_json(job.output / metrics_summary.CERTIFICATE, found)
+    atomic_write.write_json(job.output / metrics_as_text.CERTIFICATE, found)
     return found

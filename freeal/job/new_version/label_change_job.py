@@ -105,7 +105,11 @@ def kept(
         for index in range(len(pool))
     )
     known = dataclasses.replace(
-        given, annotations=annotations, demonstrations=_shown(earlier, changes, pool, again), open_texts=again
+        given,
+        annotations=annotations,
+        demonstrations=_shown(earlier, changes, pool, again),
+        open_texts=again,
+        form=earlier.llm.form,
     )
     emit(Notice(f"labels changed: {changes.in_words()}"))
     emit(Notice(f"{len(again):,} of {len(pool):,} texts can get another label and are asked, the others keep theirs"))

@@ -25,13 +25,13 @@ from freeal.corrections import corrections_file
 from freeal.errors import InputError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.files import atomic_write
-from freeal.job import job_setup
+from freeal.job import job_setup, prepare_pool
 from freeal.job.new_version import certification_job
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.prediction import text_profile
-from freeal.results import metrics_summary, previous_version
+from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import student_metadata
@@ -55,7 +55,7 @@ def promised(
     if target.exists():
         raise InputError("is there already", where=Where(file=target), hint="name another folder, or delete it")
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
-    metrics = metrics_summary.read_metrics(version)
+    metrics = metrics_as_text.read_metrics(version)
     student = _trained(earlier, pool, known, version=version, seed_of_round=metrics["kept_round"], emit=emit)
     proba = student.predict_proba(pool.texts)
     best_ids = chosen(proba, earlier.spec.kind)
@@ -88,7 +88,8 @@ def _trained(
     names = earlier.spec.task.names
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
-    taught = job_setup.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
+    settings = student_of_version.settled(settings, version)
+    taught = prepare_pool.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
     notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
     ids = [NO_LABEL if note.label is None else names.index(note.label) for note in notes]

@@ -18,7 +18,7 @@ from anthropic.types.messages import MessageBatch, MessageBatchIndividualRespons
 
 from freeal.errors import RowRejectedError, TransientError
 from freeal.llm.batches.batch_service import Batch, Outcome
-from freeal.llm.provider_errors import error_for_status
+from freeal.llm.errors_from_responses import error_for_status
 from freeal.llm.providers.anthropic import AnthropicModel, reply_of, translated
 from freeal.llm.replies.error_body import is_filter_refusal
 from freeal.llm.replies.reply_or_error import refusal_of

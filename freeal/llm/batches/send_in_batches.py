@@ -19,9 +19,9 @@ import anyio.to_thread
 from freeal.errors import AccountError, BudgetReachedError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Emit, Notice
 from freeal.llm.batches.batch_journal import KEPT_SECONDS, Entry
-from freeal.llm.batches.batch_results import Collector
 from freeal.llm.batches.batch_service import Batch, BatchService, Outcome
 from freeal.llm.batches.batch_tracking import Track
+from freeal.llm.batches.book_batch_results import Collector
 from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import OnAnswered, Sent, TryLive
 from freeal.llm.store.answer_store import AnswerStore

@@ -14,8 +14,8 @@ import anyio
 
 from freeal.errors import AccountError, LlmError, SpendCapError, TransientError
 from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
+from freeal.llm.limits.pause_gate import Clock, PauseGate
 from freeal.llm.limits.rate_limit_headers import RateLimits, announced
-from freeal.llm.limits.retry import Clock, PauseGate
 from freeal.settings import LlmSettings
 
 _OUTAGE_SECONDS = 60.0

@@ -20,10 +20,11 @@ from anthropic.types import Message
 from freeal.errors import AccountError, LlmError, TransientError
 from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
+from freeal.llm.endpoint_url import ADDRESSES
+from freeal.llm.errors_from_responses import error_for_connection, shortened
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.network_route import ADDRESSES, Route, route_to
-from freeal.llm.provider_errors import error_for_connection, shortened
+from freeal.llm.network_route import Route, route_to
 from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.provider_base import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.messages_api import read_message
@@ -181,7 +182,11 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
     output_config: dict[str, Any] = {}
     if "format" not in without:
         schema = answer_schema(
-            prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked, several=prompt.several
+            prompt.labels,
+            open_labels=prompt.open_labels,
+            ranked=prompt.ranked,
+            several=prompt.several,
+            rules=prompt.rules,
         )
         output_config["format"] = {"type": "json_schema", "schema": schema}
     if "effort" not in without:

@@ -13,10 +13,11 @@ import httpx
 
 from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
+from freeal.llm.endpoint_url import ADDRESSES, endpoint
+from freeal.llm.errors_from_responses import error_for_connection
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.network_route import ADDRESSES, endpoint, route_to
-from freeal.llm.provider_errors import error_for_connection
+from freeal.llm.network_route import route_to
 from freeal.llm.providers.optional_features import Feature
 from freeal.llm.providers.provider_base import OnNotice, RemoteModel, no_notice
 from freeal.llm.replies.label_logprobs import MOST_ALTERNATIVES
@@ -137,7 +138,11 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
             "name": "answer",
             "strict": True,
             "schema": answer_schema(
-                prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked, several=prompt.several
+                prompt.labels,
+                open_labels=prompt.open_labels,
+                ranked=prompt.ranked,
+                several=prompt.several,
+                rules=prompt.rules,
             ),
         }
         body["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from freeal.errors import LlmError, SpendCapError, TransientError
-from freeal.llm.provider_errors import shortened
+from freeal.llm.errors_from_responses import shortened
 
 _STATUSES = frozenset({400, 403, 404, 405, 406, 415, 422, 500, 501})
 """What servers have been seen to refuse an unknown part of a request with."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from freeal.errors import TransientError
-from freeal.llm.provider_errors import error_for_answer, shortened
+from freeal.llm.errors_from_responses import error_for_answer, shortened
 from freeal.llm.replies.body_as_json import UnreadableBodyError, plain_words, values
 from freeal.llm.replies.chat_completion import is_chat_completion, read_chat_completion
 from freeal.llm.replies.error_body import ErrorBody, error_in, is_filter_refusal

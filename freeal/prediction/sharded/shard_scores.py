@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from freeal.executors.protocols import ShardTask
 from freeal.executors.shard_folder import ShardFolder
+from freeal.executors.shard_task import ShardTask
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.sharded.shard_tasks import SCORE, TRUNCATED
 from freeal.prediction.window_scoring import Scores

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freeal.executors.protocols import ShardFunction
 from freeal.executors.shard_folder import ROW_ID, arrow
+from freeal.executors.shard_task import ShardFunction
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.published_model import identity_of
 
 if TYPE_CHECKING:
-    from freeal.student.model_folder.text_classifier import TextClassifier
+    from freeal.student.protocols import Student
 
 TEXT = "text"
 TRUNCATED, EMBEDDING = "freeal_truncated", "embedding"
@@ -45,7 +45,7 @@ class _StudentTask:
         """The kind of task and the model: how many texts are computed together is no part of a result."""
         return f"{type(self).__name__} {_FORMAT} {self.model_identity}"
 
-    def _student(self, folder: Path | None) -> TextClassifier:
+    def _student(self, folder: Path | None) -> Student:
         from freeal.student.model_folder import load_student
 
         return load_student.load(folder or self.folder, batch_size=self.batch_size)

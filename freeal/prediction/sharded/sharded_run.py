@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, Self
 
 from freeal.events import Progress
+from freeal.executors.engine_choice import EngineChoice
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder, ShardWriter
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.input_size import Extent
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
-from freeal.prediction.sharded.engine_choice import EngineChoice
 from freeal.prediction.sharded.shard_scores import ShardScores
 from freeal.prediction.sharded.shard_tasks import PredictShard, shard_tables
 
@@ -37,6 +38,7 @@ class ShardedRun:
         choice: EngineChoice,
         *,
         extent: Extent | None = None,
+        ask: SecondOpinion | None = None,
         patience_seconds: float = PREDECESSOR_SECONDS,
     ) -> None:
         """Raises what `PredictionRun` raises; waits like it."""
@@ -45,7 +47,7 @@ class ShardedRun:
         self._task = PredictShard.of(job.model, batch_size=job.settings.batch_size)
         self._folder = job.output_csv.with_name(f".{job.output_csv.name}{SHARDS_SUFFIX}")
         self._joined = PredictionRun(
-            job, classifier, extent=extent, patience_seconds=patience_seconds, scores=self._scores
+            job, classifier, extent=extent, patience_seconds=patience_seconds, scores=self._scores, ask=ask
         )
         cutting = [self._joined.rows_origin, job.settings.shard_rows]
         self._origin = hashlib.sha256(json.dumps(cutting).encode()).hexdigest()
@@ -66,6 +68,10 @@ class ShardedRun:
         """Rows of finished shards, and how many there will be in all."""
         total = self._joined.progress.total if self._shards is None else self._shards.rows
         return Progress("deciding", 0, total if self._is_computed else self._rows_done, total)
+
+    def ask_while(self, go_on: Callable[[], bool]) -> None:
+        """See `PredictionRun.ask_while`."""
+        self._joined.ask_while(go_on)
 
     @property
     def phase(self) -> Literal["cut", "compute", "join"]:

@@ -49,6 +49,26 @@ def resolve(model: str) -> Weights:
     return _from_hub(model)
 
 
+def on_disk(model: str) -> Weights | None:
+    """The same of what is on this machine already; None for a hub id that is not. Nothing is fetched."""
+    if model == PACKAGED:
+        return packaged()
+    folder = home_folder.expanded(Path(model), Where(key="student.model"))
+    return Weights(folder.resolve().name, _checked(folder)) if folder.is_dir() else _cached(model)
+
+
+def cached_repositories() -> list[str]:
+    """Ids of all models in the Hugging Face cache, by name; some may be no encoders, or not whole."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        found = scan_cache_dir()
+    except CacheNotFound:
+        return []
+    return sorted(repo.repo_id for repo in found.repos if repo.repo_type == "model")
+
+
 def packaged() -> Weights | None:
     """The encoder that comes as a Python package, or None where that package is not installed."""
     found = importlib.util.find_spec(PACKAGE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
-from freeal.settings import LongTexts
+from freeal.settings import TFIDF, LongTexts
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import ReadText
 
@@ -87,20 +87,25 @@ class Reader:
 
 
 def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
-    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; of a
-    student of another kind nothing is known, and none is named.
+    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; one
+    of words reads all; of a student of another kind nothing is known, and none is named.
 
     Raises `ModelFolderError` where the folder is damaged.
     """
     known = student_metadata.read(folder)
-    if known.mode == student_metadata.OWN:
+    if known.mode in (student_metadata.OWN, TFIDF):
         return frozenset()
     from transformers import AutoTokenizer
 
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
     reader = Reader(tokenizer, max_length=known.max_length, long_texts=known.long_texts)
-    return frozenset(position for position, one in enumerate(reader.read(texts)) if one.cut)
+    found: set[int] = set()
+    for first in range(0, len(texts), _CHUNK_TEXTS):  # the tokens of a large pool take more than its texts
+        found.update(
+            first + place for place, one in enumerate(reader.read(texts[first : first + _CHUNK_TEXTS])) if one.cut
+        )
+    return frozenset(found)
 
 
 def _until_blank(text: str) -> str:

@@ -1,20 +1,23 @@
-"""Reading a saved student back. What is written, `TextClassifier.save` says."""
+"""Reading a saved student back. What is written, `save` of the two kinds says."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from freeal.errors import ConfigError, CorruptModelError, ModelFolderError, Where
-from freeal.settings import StudentSettings
+from freeal.settings import TFIDF, StudentSettings
 from freeal.student.model_folder import student_metadata as cards
 from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.model_folder.text_classifier import TextClassifier
+from freeal.student.model_folder.tfidf_classifier import TfidfClassifier
 
 _HINT = "train the model again, or restore its folder from a copy"
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
-def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: int = 64) -> TextClassifier:
+def load(
+    folder: Path, *, settings: StudentSettings | None = None, batch_size: int = 64
+) -> TextClassifier | TfidfClassifier:
     """The student of a model folder; of `settings`, only device and precision matter. `batch_size` texts are scored
     at a time.
 
@@ -28,6 +31,9 @@ def load(folder: Path, *, settings: StudentSettings | None = None, batch_size: i
             where=Where(file=folder),
             hint="load it yourself and hand it over: freeal.load(folder, student=...)",
         )
+    if card.mode == TFIDF:
+        untrusted_folder_check.check(folder)
+        return TfidfClassifier.load(folder, card)
     for name in _FILES:
         if not (folder / name).is_file():
             raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)

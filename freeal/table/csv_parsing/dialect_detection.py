@@ -16,9 +16,9 @@ from freeal.table import encoding_detection as encodings
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
-from freeal.table.decoded_lines import lines_of, open_bytes
 from freeal.table.file_formats import form_of, is_plain_csv
 from freeal.table.not_a_table import refuse_json
+from freeal.table.text_lines import lines_of, open_bytes
 
 SAMPLE_RECORDS = 200
 _SAMPLE_CHARACTERS = 2**18

@@ -16,15 +16,8 @@ from freeal.testing.server.batch_endpoints import Batches, BatchRules
 from freeal.testing.server.enforced_rate_limits import Limits, Meter
 from freeal.testing.server.faults import Fault, FaultOrKind, fault_of
 from freeal.testing.server.http_response import Form
-from freeal.testing.server.scripted_replies import (
-    Voice,
-    asked_of,
-    cacheable_prefix,
-    chat_completion,
-    counted_tokens,
-    message,
-    spanish,
-)
+from freeal.testing.server.scripted_replies import Voice, chat_completion, counted_tokens, message, spanish
+from freeal.testing.server.token_usage import asked_of, cacheable_prefix
 from freeal.types import Usage
 
 _BATCH_DISCOUNT = 0.5

@@ -6,17 +6,16 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server.faults import Fault
 from freeal.testing.server.http_response import Form
+from freeal.testing.server.token_usage import text_in
 from freeal.text import joined_labels
 from freeal.types import Usage
 
-_MINIMUM_CACHED_TOKENS = 512
-_FRAME_TOKENS = 20
 _ASKED_LABEL = re.compile(r'whose label is clearly "(.*?)"')
 _ASKED_LABELS = re.compile(r"to which clearly (?:the labels? (.*?) and no other applies|none)")
 _TOKEN = re.compile(r"\w+|\W")
@@ -70,6 +69,10 @@ class Voice:
         if "texts" in schema:
             label = _asked_for(prompt)
             return json.dumps({"texts": [self._write(label, number) for number in range(1, 6)]})
+        if "proposals" in schema:
+            side = {"is": "what the rule says", "is_not": "what only looks like it"}
+            proposals = [{"first": side | {"is": f"rule {number}"}, "second": side} for number in (1, 2)]
+            return json.dumps({"proposals": proposals})
         label = self._answer(text_of(prompt))
         match kind:
             case "refusal":
@@ -100,7 +103,7 @@ def _asked_for(prompt: str) -> str:
 
 def prompt_of(body: Body) -> str:
     """The text of the last turn."""
-    return _text_in(body["messages"][-1]["content"])
+    return text_in(body["messages"][-1]["content"])
 
 
 def schema_of(body: Body) -> Mapping[str, Any]:
@@ -110,30 +113,11 @@ def schema_of(body: Body) -> Mapping[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def asked_of(body: Body, cached_prefixes: Collection[str]) -> Usage:
-    """Input tokens of a request: a quarter of its characters, read from the cache where its prefix is known there."""
-    turns = "".join(_text_in(turn["content"]) for turn in body["messages"])
-    total = len(_text_in(body.get("system", "")) + turns) // 4 + _FRAME_TOKENS
-    prefix = cacheable_prefix(body)
-    tokens = len(prefix) // 4
-    read, written = (tokens, 0) if prefix in cached_prefixes else (0, tokens if prefix else 0)
-    return Usage(input_tokens=total, cached_tokens=read, cache_write_tokens=written)
-
-
 def counted_tokens(body: Body, asked: Usage, form: Form) -> int:
     """What a request takes from the limit of input tokens when it begins (`Limits`)."""
     if form == "anthropic":
         return asked.input_tokens - asked.cached_tokens
     return asked.input_tokens + int(body.get("max_tokens") or body.get("max_completion_tokens") or 0)
-
-
-def cacheable_prefix(body: Body) -> str:
-    """What stands up to the last `cache_control`; empty when that is too little to be cached."""
-    blocks = [block for block in body.get("system", []) if isinstance(block, dict)]
-    blocks += [block for block in body["messages"][-1]["content"] if isinstance(block, dict)]
-    marked = [position for position, block in enumerate(blocks) if "cache_control" in block]
-    prefix = _text_in(blocks[: marked[-1] + 1]) if marked else ""
-    return prefix if len(prefix) // 4 >= _MINIMUM_CACHED_TOKENS else ""
 
 
 def message(body: Body, said: Said, *, message_id: str, service_tier: str = "standard") -> dict[str, Any]:
@@ -203,7 +187,3 @@ def logprobs(body: Body, text: str) -> dict[str, Any]:
 
 def _told(token: str, logprob: float) -> dict[str, Any]:
     return {"token": token, "bytes": list(token.encode()), "logprob": logprob}
-
-
-def _text_in(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(str(block.get("text", "")) for block in content)

@@ -17,7 +17,7 @@ from daemon.config import Loaded
 from daemon.host import disk_errors
 from daemon.host.clock import Clock
 from daemon.jobs import failure_policy
-from daemon.jobs.disk_pause import Standstill
+from daemon.jobs.resource_pause import Standstill
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.processes.child_channel import failure_of

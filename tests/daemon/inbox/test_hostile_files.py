@@ -21,7 +21,7 @@ from daemon.inbox.inbox_scan import Drop, Scanner
 from daemon.inbox.pairing import Pair
 from daemon.inbox.unsafe_names import MOST_BYTES
 from daemon.journal.job_record import State
-from daemon.outbox import archive_inputs
+from daemon.outbox import move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf, shelves, twin_of
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions.predict_lane import PredictLane
@@ -251,8 +251,8 @@ def test_a_model_link_that_leads_elsewhere_is_no_model(settings, tmp_path, way):
 
 def test_a_pipe_in_the_place_of_a_report_or_of_facts_holds_nothing_up(settings, tmp_path):
     """The folders of results can be written to by the group, too."""
-    os.mkfifo(tmp_path / archive_inputs.REPORT)
-    assert None is archive_inputs.report_in(tmp_path)
+    os.mkfifo(tmp_path / move_to_done_or_failed.REPORT)
+    assert None is move_to_done_or_failed.report_in(tmp_path)
     shelf = Shelf(settings.models, "m")
     (shelf.folder / "predictions").mkdir(parents=True)
     os.mkfifo(shelf.folder / "predictions" / "a.json")
@@ -265,11 +265,11 @@ def test_a_report_never_holds_what_a_terminal_would_obey(tmp_path):
     """ERROR.txt shows escapes; error.json keeps what was said."""
     (tmp_path / "in").mkdir()
     failure = Failure("InputError", "no column '\x1b[2J\u202e'", {"column": "\x1b[2J"})
-    archive_inputs.to_failed(tmp_path / "in", tmp_path / "out", failure, subject="j", then="t", now=0.0)
-    prose = (tmp_path / "out" / archive_inputs.PROSE).read_text()
+    move_to_done_or_failed.to_failed(tmp_path / "in", tmp_path / "out", failure, subject="j", then="t", now=0.0)
+    prose = (tmp_path / "out" / move_to_done_or_failed.PROSE).read_text()
     assert all(line.isprintable() for line in prose.splitlines())
     assert r"no column '\x1b[2J\u202e'" in prose
-    assert failure.problem == json.loads((tmp_path / "out" / archive_inputs.REPORT).read_text())["problem"]
+    assert failure.problem == json.loads((tmp_path / "out" / move_to_done_or_failed.REPORT).read_text())["problem"]
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

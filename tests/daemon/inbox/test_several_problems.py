@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from daemon.outbox import archive_inputs
+from daemon.outbox import move_to_done_or_failed
 from daemon.processes.message_protocol import Failure, decode, encode
 from freeal.errors import InputError, Problem, Where
 
@@ -23,7 +23,9 @@ def inputs(tmp_path):
 
 def _failed(inputs, tmp_path, error):
     failure = decode(encode(Failure.of(error)))
-    report = archive_inputs.to_failed(inputs, tmp_path / "failed", failure, subject="job-1", then="mend it", now=0.0)
+    report = move_to_done_or_failed.to_failed(
+        inputs, tmp_path / "failed", failure, subject="job-1", then="mend it", now=0.0
+    )
     written = json.loads((tmp_path / "failed" / "error.json").read_text(encoding="utf-8"))
     assert report == written
     return written, (tmp_path / "failed" / "ERROR.txt").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from daemon.jobs.cancel_and_retry import ask
 from daemon.jobs.correction_request import asks
 from daemon.journal import job_ids
 from daemon.journal.job_record import State
-from daemon.recovery import rebuild_from_folders
+from daemon.recovery import rebuild_finished_jobs
 from freeal.corrections import corrections_file
 
 CSV = "text,freeal_corrected\nfine,good\n"
@@ -189,7 +189,7 @@ def test_a_lost_journal_is_built_anew_with_the_corrections(world, model):
     _lose_journal(world)
     world.run()
     assert before == {job.id: job.state for job in world.jobs()}
-    assert [] == list(rebuild_from_folders.predictions(world.settings))
+    assert [] == list(rebuild_finished_jobs.predictions(world.settings))
 
 
 def test_corrections_of_a_model_whose_name_begins_like_a_prediction_are_none(tmp_path):
@@ -197,8 +197,8 @@ def test_corrections_of_a_model_whose_name_begins_like_a_prediction_are_none(tmp
     folder = tmp_path / "predict-x-20260101-000000-abcdef-corrections"
     folder.mkdir()
     (folder / "queue.csv").write_text(CSV)
-    assert rebuild_from_folders.prediction(folder, folder, state="done") is None
-    assert "predict-x" == rebuild_from_folders.job_of(folder, "queue.csv").name
+    assert rebuild_finished_jobs.prediction(folder, folder, state="done") is None
+    assert "predict-x" == rebuild_finished_jobs.job_of(folder, "queue.csv").name
 
 
 def _lose_journal(world):
@@ -310,5 +310,5 @@ def test_without_a_journal_boundary_answers_are_known_from_their_folder(world, m
     _drop(world, csv="pairs: []\ncrash\n", name="boundaries.yaml")
     world.run()
     [job] = _corrections(world)
-    found = {one.id: one for one in rebuild_from_folders.jobs(world.settings)}
+    found = {one.id: one for one in rebuild_finished_jobs.jobs(world.settings)}
     assert ("boundaries.yaml", State.FAILED) == (found[job.id].csv_name, found[job.id].state)

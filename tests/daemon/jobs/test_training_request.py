@@ -7,7 +7,7 @@ import pytest
 from daemon.jobs.training_request import training_request
 from daemon.journal.job_record import Job
 from daemon.outbox.model_shelf import Shelf
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.spec.job_spec import Spec
 
 

@@ -100,7 +100,7 @@ _CHILD = """
 import sys
 from daemon.processes.child_channel import Channel
 from daemon.processes.child_device_turn import DeviceTurns
-from daemon.processes.train_job import Ears
+from daemon.processes.entry_points.train_job import Ears
 import anyio, anyio.lowlevel, threading
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.rate_limit_headers import RateLimits

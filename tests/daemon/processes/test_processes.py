@@ -13,8 +13,8 @@ import pytest
 from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
 from daemon.processes.child_channel import failure_of
+from daemon.processes.job_folder_lock import alone_with
 from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
-from daemon.processes.train_job import alone_with
 from freeal.errors import FreealError, OutputBusyError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 
@@ -223,7 +223,7 @@ def _is_gone(pid):
 
 def test_a_job_that_cannot_be_read_is_a_failure_not_a_crash():
     """The real entry point answers whatever it is sent."""
-    answer, status, _, _ = _talk("daemon.processes.estimate_job")
+    answer, status, _, _ = _talk("daemon.processes.entry_points.estimate_job")
     assert ("internal", 0) == (answer.kind, status)
 
 

@@ -22,7 +22,7 @@ UNITS = {
         "daemon.jobs.schedule",
         "daemon.limits.",
         "daemon.outbox.model_shelf",
-        "daemon.outbox.archive_inputs",
+        "daemon.outbox.move_to_done_or_failed",
     ),
     "a prediction": ("daemon.predictions.", "daemon.outbox.publish_prediction"),
     "a correction": ("daemon.jobs.correction_request",),
@@ -38,7 +38,7 @@ UNITS = {
     "a look": ("daemon.inbox.inbox_scan", "daemon.inbox.pairing", "daemon.inbox.folder_availability"),
     "a reload": ("daemon.service.config_reload",),
     "the heartbeat": ("daemon.service.watchdog_heartbeat", "daemon.service.health_report"),
-    "an item of a restart": ("daemon.recovery.restart_recovery", "daemon.recovery.work_without_journal"),
+    "an item of a restart": ("daemon.recovery.restart_recovery", "daemon.recovery.rebuild_unfinished_jobs"),
 }
 """Unit -> modules whose functions are its steps."""
 

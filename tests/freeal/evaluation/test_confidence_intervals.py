@@ -10,7 +10,7 @@ import pytest
 from freeal.evaluation.confidence_intervals import independent, of_rows, spelled, wilson
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.results.metrics_summary import figures
+from freeal.results.metrics_as_text import figures
 from freeal.types import Decision
 
 LABELS = ("yes", "no")

@@ -10,9 +10,9 @@ import pytest
 
 from freeal.cost_estimate.job_estimate import estimate
 from freeal.errors import ConfigError
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
-from freeal.results import metrics_summary, previous_version
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
+from freeal.results import metrics_as_text, previous_version
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer
 
@@ -85,7 +85,7 @@ def test_a_cascade_says_who_said_what_at_what_cost(job):
     assert {("cheap", 1): 80, ("dear", 2): models.count("dear")} == {
         key: sum((line["model"], line["round"]) == key for line in audit) for key in (("cheap", 1), ("dear", 2))
     }
-    said = dict(metrics_summary.figures(outcome.metrics))
+    said = dict(metrics_as_text.figures(outcome.metrics))
     assert said["language model 2 (dear)"].startswith(f"{dear['answered']} texts, {dear['usd']:.4f} USD")
     report = (outcome.folder / "report.html").read_text(encoding="utf-8")
     assert "Answers of the language models" in report

@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from freeal.errors import AccountError
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.money.prices import KNOWN_PRICES, cost_usd
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer

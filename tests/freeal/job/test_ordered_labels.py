@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from freeal.files import model_folders
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.spec.job_spec import Spec

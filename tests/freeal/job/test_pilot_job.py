@@ -7,8 +7,8 @@ import csv
 import anyio
 import pytest
 
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.results import pilot_json_file
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of

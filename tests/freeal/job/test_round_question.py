@@ -9,7 +9,7 @@ import pytest
 
 from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.pool.text_pool import Pool
 from freeal.spec.job_spec import Spec
 
@@ -17,6 +17,7 @@ from freeal.spec.job_spec import Spec
 @dataclasses.dataclass
 class _Model:
     fingerprint: str
+    style: str = "chat"
 
 
 class _Trainer:
@@ -24,12 +25,14 @@ class _Trainer:
         self.description = {"model": "m"}
 
 
-def _question(*, models=1, iterations=3, **spec):
+def _question(*, models=1, iterations=3, style="chat", llm=None, **spec):
     made = Spec(name="t", description="d", labels=["a", "b", "c"], **spec)
     places = dict.fromkeys(("csv", "output", "work", "answers", "cache", "key_folder"), Path("x"))
-    job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, **places)
+    job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, llm=llm or {}, **places)
     given = Given(None, Pool(("x",), (0,), (0,), ("text",)), ())
-    return round_question(job.model_dump(mode="json"), given, [_Model(f"m{n}") for n in range(models)], _Trainer())
+    return round_question(
+        job.model_dump(mode="json"), given, [_Model(f"m{n}", style) for n in range(models)], _Trainer()
+    )
 
 
 def test_an_order_of_labels_is_another_question():
@@ -41,3 +44,10 @@ def test_an_order_of_labels_is_another_question():
 def test_how_many_rounds_there_are_matters_to_a_cascade_alone(models, is_the_same):
     """Its looks are numbered behind the rounds: with fewer of these, a round would be taken for a look."""
     assert is_the_same == (_question(models=models, iterations=3) == _question(models=models, iterations=1))
+
+
+def test_the_form_of_the_question_matters_to_a_model_that_scores_labels():
+    """Rounds asked in one form are not gone on with in another; a model that follows instructions has no form."""
+    forms = ("auto", "plain", "Mail: {text}\nTeam: {label}")
+    assert 3 == len({_question(style="completion", llm={"form": form}) for form in forms})
+    assert 1 == len({_question(llm={"form": form}) for form in forms})

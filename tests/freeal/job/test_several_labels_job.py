@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from freeal.files import model_folders
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata
 from freeal.testing.server import MessagesServer

@@ -9,7 +9,8 @@ import pytest
 
 from freeal.annotation.prompts import label_prompt
 from freeal.llm.credentials import ApiKey
-from freeal.llm.limits.retry import PauseGate, Retry
+from freeal.llm.limits.pause_gate import PauseGate
+from freeal.llm.limits.retry import Retry
 from freeal.testing.tiny_causal import tiny_causal as tiny_causal_model
 from freeal.types import Label, Prompt, Task
 

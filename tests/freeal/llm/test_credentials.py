@@ -8,7 +8,7 @@ import pytest
 
 from freeal.errors import CredentialsError
 from freeal.llm.credentials import ApiKey, environment_for, find_anthropic_key, find_openai_key
-from freeal.llm.provider_errors import shortened
+from freeal.llm.errors_from_responses import shortened
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from freeal.errors import ConfigError
-from freeal.llm.network_route import Route, endpoint, route_to
+from freeal.llm.endpoint_url import endpoint
+from freeal.llm.network_route import Route, route_to
 
 HERE = "http://127.0.0.1:8000/v1"
 AWAY = "https://llm.example.com/v1"

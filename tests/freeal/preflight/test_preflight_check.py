@@ -11,8 +11,8 @@ from freeal.cli.command_line import main
 from freeal.cost_estimate.job_estimate import estimate
 from freeal.errors import InputError, SpecError
 from freeal.events import Notice
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.preflight import preflight_check
 from freeal.spec.job_spec import Spec
 from freeal.spec.job_spec import load as load_spec

@@ -12,7 +12,7 @@ from freeal.annotation.annotator import Annotator
 from freeal.events import ignore
 from freeal.job import write_output_folder
 from freeal.job.run_loop import run_loop
-from freeal.job.training_settings import TrainingJob
+from freeal.job.training_job import TrainingJob
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide
 from freeal.loop.round_store import RoundStore
@@ -103,11 +103,11 @@ def finish(tmp_path):
 def publish(tmp_path):
     """Write a finished run's folder as a job does; gives the folder."""
 
-    def publishing(run, *, folder="out", previous=None):
+    def publishing(run, *, folder="out", previous=None, mode="frozen"):
         model = tmp_path / f"student of {folder}"
         model.mkdir()
         made = student_metadata.Card(
-            labels=run.spec.task.names, base_model="minilm", mode="frozen", max_length=128, temperature=1.0
+            labels=run.spec.task.names, base_model="minilm", mode=mode, max_length=128, temperature=1.0
         )
         student_metadata.write(model, made)
         before = previous and tmp_path / previous / "model"

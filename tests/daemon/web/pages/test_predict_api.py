@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from daemon.outbox.model_shelf import Shelf
+from daemon.web.classify_in_child import MOST_WAITING
 from daemon.web.pages.openapi_document import MOST_ROWS
-from daemon.web.warm_classifier import MOST_WAITING
 from freeal.settings import PredictSettings
 
 PATH = "/api/models/reviews/predict"

@@ -19,7 +19,7 @@ OURS = ("label", "confidence", "source", "llm_label", "student_label", "round", 
 TEXTS = tuple(f"text number {number} <b>" for number in range(1, 13))
 WORKER = """
 import json, pathlib, sys
-from daemon.processes import review_worker
+from daemon.processes.entry_points import review_worker
 def draw(request):
     rows = pathlib.Path(request["version"]) / "to_draw.json"
     rows.rename(rows.with_name("certified.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -10,6 +11,9 @@ import pytest
 import yaml
 
 from daemon.journal.job_record import State
+from daemon.limits.daily_spend import Purse
+from freeal.settings import LlmSettings, Price
+from freeal.testing.server import MessagesServer
 
 QUEUE, SHEET = "/models/reviews/review/queue", "/models/reviews/review/sheet"
 
@@ -255,6 +259,66 @@ def test_boundary_answers_are_quoted_before_they_are_handed_in(visitor, reviewed
     assert {"is": "", "is_not": "x", "goes_to": "good"} == pair["answer"]["bad"]
     assert "handed in" in visitor.get("/models/reviews/review").text
     assert "Every question was answered" in visitor.get(base).text
+
+
+PRICES = {"m": Price(input=1.0, output=2.0)}
+
+
+@contextlib.contextmanager
+def _with_language_model(reviewed, **llm):
+    """The page beside a server that proposes; gives browser and server."""
+    with MessagesServer(answer=lambda _: "good") as server:
+        told = {"provider": "openai", "base_url": server.base_url + "/v1", "model": "m", "prices": PRICES, **llm}
+        settings = reviewed.stage.settings
+        reviewed.stage.settings = settings.model_copy(update={"llm": LlmSettings(**told)})
+        visitor = reviewed.stage.open()
+        with reviewed.stage.beside(reviewed.stage.live.errands.run):
+            yield visitor, server
+
+
+def test_proposals_are_asked_for_after_their_cost_was_shown_and_taken_with_a_key(reviewed, monkeypatch):
+    """Nobody is asked by a look; the bill stands in the books of the day; a rule taken is the answer. The process that
+    asks is told the provider's key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
+    base = "/models/reviews/review/boundaries"
+    with _with_language_model(reviewed, daily_budget_usd=1.0) as (visitor, server):
+        page = visitor.get(base).text
+        assert ("Let openai/m propose answers" in page, "at most" in page, []) == (True, True, server.requests)
+        page = _follow(visitor, visitor.post(base + "/propose"))
+        for said in ("Proposed by openai/m", "is rule 1", 'data-key="2"', "Or in your own words:"):
+            assert said in page, said
+        purse = Purse(reviewed.stage.journal, reviewed.stage.clock)
+        [request] = server.requests
+        assert "Bearer sk-planted" in request.headers.values()
+        assert (True, {}) == (0.0 < purse.spent_today_usd() < 0.05, purse.reserved())
+        assert 409 == visitor.post(base + "/propose").status_code  # every question has its proposals
+        fields = {key: value.replace("&#34;", '"') for key, value in _fields(page).items()}
+        assert 404 == visitor.post(base + "/say", {**fields, "do": "take 3"}).status_code
+        changes = _follow(
+            visitor, visitor.get(_follow_to(visitor, visitor.post(base + "/say", {**fields, "do": "take 2"})))
+        )
+        assert "<ins>is rule 2</ins>" in changes
+        visitor.post(base + "/hand-in")
+    [pair] = yaml.safe_load(reviewed.dropped()[0].read_text())["pairs"]
+    assert {"is": "rule 2", "is_not": "what only looks like it", "goes_to": "bad"} == pair["answer"]["good"]
+
+
+def test_no_proposal_is_bought_once_the_money_of_the_day_is_spent(reviewed):
+    """It says so, and nobody was asked."""
+    base = "/models/reviews/review/boundaries"
+    with _with_language_model(reviewed, daily_budget_usd=0.5) as (visitor, server):
+        Purse(reviewed.stage.journal, reviewed.stage.clock).book("reviews-1", 0.5)
+        visitor.get(base)
+        answer = visitor.post(base + "/propose")
+        assert (409, True) == (answer.status_code, "money of the day" in answer.text)
+        assert [] == server.requests
+
+
+def test_without_a_model_that_writes_the_page_says_why_nothing_is_proposed(visitor):
+    """And is otherwise what it was."""
+    page = visitor.get("/models/reviews/review/boundaries").text
+    assert ("writes no sentences" in page, "What decides?" in page) == (True, True)
+    assert 409 == visitor.post("/models/reviews/review/boundaries/propose").status_code
 
 
 def _follow_to(visitor, answer):

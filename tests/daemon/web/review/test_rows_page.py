@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import shutil
 
 import pytest
 
@@ -77,3 +79,32 @@ def test_a_link_from_a_report_keeps_the_visitors_cookies(visitor):
         re.search(r'content="0;url=[^"]*"', answer.text)[0],
     )
     assert "url=/elsewhere.example/" in visitor.stranger("//elsewhere.example/", sec_fetch_site="cross-site").text
+
+
+def test_two_versions_side_by_side_lead_to_the_rows_that_moved(reviewed):
+    """Any two; measured figures only where there are some; a click opens the rows, compared with that version."""
+    older = reviewed.version.with_name("reviews-20251121-120000-abcdef")
+    shutil.copytree(reviewed.version, older)
+    text = (older / "annotated.csv").read_text()
+    (older / "annotated.csv").write_text(text.replace("text number 3 <b>,good", "text number 3 <b>,bad"))
+    visitor = reviewed.stage.open()
+    with reviewed.stage.beside(reviewed.stage.live.errands.run):
+        assert "Lay two side by side" in visitor.get("/models/reviews").text
+        page = visitor.get("/models/reviews/compare").text
+        for said in ("Rows that moved", "of 12 rows", "bad <span", f"compare {reviewed.folder} {older.name}"):
+            assert said in page, said
+        [address] = re.findall(r'<li><a href="([^"]*)"><span class="n">1<', page)
+        rows = visitor.get(html.unescape(address)).text
+        assert ("<strong>1</strong> row" in rows, "text number 3" in rows, older.name in rows) == (True, True, True)
+        turned = f"/models/reviews/compare?before={reviewed.version.name}&after={older.name}"
+        assert "good <span" in visitor.get(turned).text
+        assert 404 == visitor.get("/models/reviews/compare?before=x").status_code
+        assert "one version twice" in visitor.get(turned.replace(reviewed.version.name, older.name)).text
+
+
+def test_a_model_with_one_version_has_nothing_to_lay_beside_it(reviewed):
+    """It says so, and the model's page offers nothing."""
+    visitor = reviewed.stage.open()
+    with reviewed.stage.beside(reviewed.stage.live.errands.run):
+        assert 409 == visitor.get("/models/reviews/compare").status_code
+        assert "Lay two side by side" not in visitor.get("/models/reviews").text

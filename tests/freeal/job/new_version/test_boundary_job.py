@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from freeal.cli.command_line import main
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import MessagesServer

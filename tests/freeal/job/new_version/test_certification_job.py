@@ -15,10 +15,10 @@ from freeal.cli.command_line import main
 from freeal.errors import CorruptModelError, InputError
 from freeal.job.new_version import certification_job
 from freeal.job.new_version.correction_job import CorrectionJob, correct
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.report import certified_section
-from freeal.results.metrics_summary import read_metrics
+from freeal.results.metrics_as_text import read_metrics
 from freeal.spec.job_spec import Spec
 from freeal.testing.server import MessagesServer
 

@@ -16,10 +16,10 @@ from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, CorruptModelError, InputError, LlmError
 from freeal.events import Notice
 from freeal.job.new_version.correction_job import CorrectionJob, correct
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.pool.text_pool import Pool
-from freeal.results import metrics_summary, previous_version
+from freeal.results import metrics_as_text, previous_version
 from freeal.results.finished_run import Answerer
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
@@ -217,7 +217,7 @@ def test_the_models_are_not_measured_on_what_they_were_told(model):
     assert (COUNT, 0.975) == (metrics["final"]["evaluated_rows"], metrics["final"]["accuracy"])
     rest = metrics["final"]["uncorrected"]
     assert (COUNT - 6, 1.0) == (rest["evaluated_rows"], rest["accuracy"])
-    told = dict(metrics_summary.figures(metrics))
+    told = dict(metrics_as_text.figures(metrics))
     assert (
         f"100.0 % of the {COUNT - 6} known rows that nobody corrected" == told["LLM as answered for the version before"]
     )

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from freeal.cost_estimate.job_estimate import estimate
-from freeal.job.training_job import train
-from freeal.job.training_settings import TrainingJob
+from freeal.job.run_training_job import train
+from freeal.job.training_job import TrainingJob
 from freeal.spec.job_spec import Spec
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import MessagesServer

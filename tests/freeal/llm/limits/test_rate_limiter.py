@@ -7,9 +7,10 @@ import pytest
 
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.limits.pacing_rules import Demand
+from freeal.llm.limits.pause_gate import PauseGate
 from freeal.llm.limits.rate_limit_headers import RateLimits
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.llm.limits.retry import PauseGate, Retry
+from freeal.llm.limits.retry import Retry
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.providers.openai import OpenAIModel
 from freeal.settings import LlmSettings

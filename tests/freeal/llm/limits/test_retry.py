@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 from freeal.errors import RowRejectedError, TransientError
-from freeal.llm.limits.retry import PauseGate, Retry
+from freeal.llm.limits.pause_gate import PauseGate
+from freeal.llm.limits.retry import Retry
 
 pytestmark = pytest.mark.anyio
 

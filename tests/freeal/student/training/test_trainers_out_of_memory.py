@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from freeal.compute.device_errors import Room, is_out_of_memory, named
+from freeal.compute.batch_halving import Room
+from freeal.compute.device_errors import is_out_of_memory, named
 from freeal.compute.listener import Listener
 from freeal.errors import DeviceError, TrainingError
 from freeal.student.encoder import encoder as encoders

@@ -1,0 +1,1 @@
+"""Programs of the processes that the daemon starts: `python -m daemon.processes.entry_points.NAME`, one each."""

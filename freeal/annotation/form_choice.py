@@ -1,0 +1,106 @@
+"""Which form of the question suits a task, found out on a sample of its texts, without ground truth.
+
+Each form is asked about the same texts. Of right labels more follows from the texts than of wrong ones, so the form
+whose labels a linear model predicts best (freeal/aggregation/learnability.py) is taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import anyio.to_thread
+import numpy as np
+
+from freeal.aggregation import learnability
+from freeal.annotation.annotator import LabelRequest
+from freeal.annotation.question_form import PLAIN, QuestionForm, forms_for
+from freeal.annotation.round_annotation import Questions
+from freeal.selection import query_selection
+from freeal.student.protocols import NO_LABEL
+
+TRIAL_TEXTS = 200
+"""Texts each form is tried on, drawn by chance; those of the form that is taken need not be asked again."""
+_MOST_FORMS = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tried:
+    """A form, and how well its labels can be told from the texts: Cohen's kappa, 1 at best, 0 by chance."""
+
+    template: str
+    kappa: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FormChoice:
+    """The form to ask in, and what it was chosen from, on how many texts; nothing where there was no choice."""
+
+    template: str = PLAIN.template
+    tried: tuple[Tried, ...] = ()
+    texts: int = 0
+
+    @property
+    def form(self) -> QuestionForm:
+        """The form itself."""
+        return QuestionForm(self.template)
+
+    def __str__(self) -> str:
+        """What happened, for a log."""
+        if not self.tried:
+            return f"asked as {self.form}"
+        return f"asked as {self.form}: the best of {len(self.tried)} forms, tried on {self.texts} texts"
+
+
+def trial_answers(setting: str, texts: int) -> int:
+    """How many answers a trial takes beside those that a job of so many texts needs anyway, at most."""
+    return (_MOST_FORMS - 1) * min(texts, TRIAL_TEXTS) if setting == "auto" and texts >= learnability.MIN_TEXTS else 0
+
+
+async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoice:
+    """The form in which to ask about the texts at `indices`: the one that is given, or that a trial finds.
+
+    Of fewer than `learnability.MIN_TEXTS` texts none is tried, and the plain form is taken.
+    """
+    fixed = questions.annotator.fixed_form
+    texts = [index for index in indices if questions.pool.texts[index].strip()]
+    if fixed is not None or len(texts) < learnability.MIN_TEXTS:
+        return FormChoice((fixed or PLAIN).template)
+    sample = query_selection.by_chance(texts, TRIAL_TEXTS, seed=questions.seed)
+    forms = forms_for(questions.task, questions.pool.text_columns)
+    embeddings = await questions.embed([questions.pool.texts[index] for index in sample])
+    tried = []
+    for number, form in enumerate(forms):
+        labels = await _labels(questions, sample, form, done_before=number * len(sample), forms=len(forms))
+        tried.append(Tried(form.template, round(await _kappa(questions, sample, embeddings, labels), 4)))
+    best = max(tried, key=lambda one: one.kappa)  # of equal ones the plainer
+    return FormChoice(best.template, tuple(tried), len(sample))
+
+
+async def _labels(
+    questions: Questions, sample: Sequence[int], form: QuestionForm, *, done_before: int, forms: int
+) -> np.ndarray:
+    """The label id of each text as this form gives it, int [n]."""
+    shortlists = await questions.shortlists(sample, None)
+    requests = [
+        LabelRequest(index, questions.pool.texts[index], labels=labels)
+        for index, labels in zip(sample, shortlists, strict=True)
+    ]
+    notes = await questions.annotator.annotate(
+        requests,
+        task=questions.task,
+        round_number=0,
+        form=form,
+        stage="selecting",
+        done_before=done_before,
+        total=forms * len(sample),
+    )
+    names = questions.task.names
+    return np.array([NO_LABEL if note.label is None else names.index(note.label) for note in notes])
+
+
+async def _kappa(questions: Questions, sample: Sequence[int], embeddings: np.ndarray, labels: np.ndarray) -> float:
+    groups = None if questions.pool.groups is None else np.array(questions.pool.groups)[list(sample)]
+    tell = functools.partial(learnability.kappa, labels=len(questions.task.names), seed=questions.seed, groups=groups)
+    return await anyio.to_thread.run_sync(tell, embeddings, labels)

@@ -1,0 +1,73 @@
+"""The process that joins the cluster: `python -m freeal.executors.ray_child_process`, started by `RayExecutor`.
+
+`ray.init` takes over SIGTERM and starts threads and processes; a service that has signals of its own cannot be the one
+to call it. Its parent's pickle on stdin says what to do; a JSON line on stdout tells of each shard, and of the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pickle
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from freeal.errors import FreealError
+from freeal.executors import ray_cluster, ray_shards
+from freeal.executors.error_messages import told_of
+from freeal.executors.shard_folder import ShardFolder
+from freeal.executors.shard_task import ShardTask
+from freeal.settings import RaySettings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What the parent wants done."""
+
+    task: ShardTask
+    folder: Path
+    names: tuple[str, ...]
+    rows: int
+    settings: RaySettings
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # not through the buffer: its lock would be held at the end
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _say(stream: BinaryIO, message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message).encode() + b"\n")
+    stream.flush()
+
+
+def main() -> int:
+    """Do what stdin asks."""
+    stdout = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints goes to the log
+    stdin = sys.stdin.buffer
+    size = int(stdin.readline())
+    order: Order = pickle.loads(stdin.read(size))  # noqa: S301 - of our own parent, through its pipe
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    shards = ShardFolder(order.folder, order.names, rows=order.rows)
+    try:
+        with ray_cluster.joined(order.settings) as ray:
+            _say(stdout, {"joined": {key: ray.cluster_resources().get(key, 0) for key in ("CPU", "GPU")}})
+            for name in ray_shards.run(ray, order.task, shards, order.settings):
+                _say(stdout, {"shard": name})
+    except FreealError as error:
+        _say(stdout, told_of(error))
+        return 1
+    with contextlib.suppress(BrokenPipeError):
+        _say(stdout, {"done": True})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,185 @@
+"""Rules between labels that compete, proposed by the language model that annotates: what that costs at most, then one
+call for each pair, stored like every answer, so that neither a kill nor a second run pays for it again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from freeal.annotation.send_prompts import Asker
+from freeal.boundaries import boundaries_file, rule_proposals
+from freeal.boundaries.boundaries_file import Boundaries
+from freeal.errors import ConfigError, CredentialsError
+from freeal.events import Emit, Notice, ignore
+from freeal.job.choose_implementations import open_chat_model
+from freeal.job.resolve_provider import resolve_provider
+from freeal.llm.limits.rate_limiter import Limiter
+from freeal.llm.protocols import ChatModel
+from freeal.llm.store import store_maintenance
+from freeal.llm.store.answer_store import SqliteStore, request_key
+from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.money.budget_ledger import Ledger
+from freeal.money.call_ceiling import ceiling
+from freeal.money.prices import cost_usd, price_of
+from freeal.results import previous_version
+from freeal.settings import LlmSettings, Provider
+from freeal.spec.job_spec import Spec
+from freeal.types import Bill
+
+SUFFIX = "-proposals"
+"""Behind a version's name: whose bill it is."""
+
+
+class ProposalJob(BaseModel):
+    """What asking for proposals needs, and nothing secret. `questions` is the boundaries.yaml that gets them; the other
+    fields are those of `TrainingJob`. `llm.budget_usd` caps what all runs for this version cost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Path
+    questions: Path
+    answers: Path
+    cache: Path
+    key_folder: Path
+    llm: LlmSettings = LlmSettings()
+
+    @property
+    def job_id(self) -> str:
+        """Whose bill it is."""
+        return self.version.resolve().name + SUFFIX
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forecast:
+    """Who would be asked (`provider/model`), how many calls that takes, the most they can cost (None where no price is
+    known), and what earlier runs came to. `why_not` says why nobody can be asked, "" where somebody can."""
+
+    by: str = ""
+    calls: int = 0
+    most_usd: float | None = 0.0
+    spent_usd: float = 0.0
+    why_not: str = ""
+
+    @property
+    def cap_usd(self) -> float | None:
+        """What all runs together come to at most; None where no price is known."""
+        return None if self.most_usd is None else self.spent_usd + self.most_usd
+
+
+async def forecast(
+    job: ProposalJob,
+    *,
+    provider: Provider | None = None,
+    api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Forecast:
+    """What `propose` would ask and cost at most; asks nobody. What is stored already costs nothing. Where it is known
+    already which `provider` it is, no key is needed."""
+    questions = boundaries_file.read_questions(job.questions)
+    spec = _spec(job)
+    prompts = rule_proposals.prompts(questions, spec.task)
+    if not prompts:
+        return Forecast(why_not="each question has its proposals")
+    try:
+        async with _opened(job, spec, provider=provider, api_key=api_key, environ=environ) as model:
+            if model is None:
+                return Forecast(why_not=_WHY_NOT_LOCAL)
+            keys = {place: request_key(prompt, model.fingerprint) for place, prompt in prompts.items()}
+            with StoredAnswers(job.answers) as store:
+                stored = store.get_many(keys.values())
+            calls = [prompts[place] for place, key in keys.items() if key not in stored]
+            settings = spec.llm_settings(job.llm)
+            price = price_of(model.provider, model.model, settings.prices)
+            most = None if price is None else sum(cost_usd(ceiling(prompt), price) for prompt in calls)
+            spent = store_maintenance.billed(job.answers).get(job.job_id, Bill())
+            by = f"{model.provider}/{model.model}"
+            return Forecast(by, len(calls), most, spent.usd + spent.unconfirmed_usd)
+    except (ConfigError, CredentialsError) as error:
+        return Forecast(why_not=str(error))
+
+
+_WHY_NOT_LOCAL = "the language model in this machine's memory weighs labels, it writes no sentences"
+
+
+async def propose(
+    job: ProposalJob,
+    *,
+    emit: Emit = ignore,
+    api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    limiter: Limiter | None = None,
+    chat_model: ChatModel | None = None,
+) -> tuple[Boundaries, Bill]:
+    """Ask for two proposals for each pair that has none, write them into the file of questions; what it holds then, and
+    what this and earlier runs came to. May be called again after a crash: what was answered is not asked again.
+
+    Raises `ConfigError` where the language model writes nothing, or no cap can be kept for want of a price, and the
+    classes of `LlmError`.
+    """
+    questions, spec = boundaries_file.read_questions(job.questions), _spec(job)
+    prompts = rule_proposals.prompts(questions, spec.task)
+    async with _opened(
+        job, spec, emit=emit, api_key=api_key, environ=environ, limiter=limiter, chat_model=chat_model
+    ) as model:
+        if model is None:
+            raise ConfigError(f"nothing can be proposed: {_WHY_NOT_LOCAL}", hint="name another with llm.provider")
+        by, settings = f"{model.provider}/{model.model}", spec.llm_settings(job.llm)
+        job.answers.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=by)) as store:
+            price = price_of(model.provider, model.model, settings.prices)
+            ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
+            asker = Asker(model, store, ledger, emit)
+            said = await rule_proposals.ask(prompts, asker, fingerprint=model.fingerprint)
+            bill = store.billed()
+    if unanswered := sum(not one for one in said.values()):
+        emit(Notice(f"{unanswered:,} of {len(said):,} questions got no proposal that can be used"))
+    found = rule_proposals.added(questions, said, by=by)
+    if found != questions:
+        boundaries_file.write(job.questions, found)
+    return found, bill
+
+
+def _spec(job: ProposalJob) -> Spec:
+    return Spec.model_validate(previous_version.record(job.version)["spec"])
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    job: ProposalJob,
+    spec: Spec,
+    *,
+    provider: Provider | None = None,
+    emit: Emit = ignore,
+    api_key: str | None,
+    environ: Mapping[str, str],
+    limiter: Limiter | None = None,
+    chat_model: ChatModel | None = None,
+) -> AsyncIterator[ChatModel | None]:
+    """The language model of the version's spec, None where it writes nothing. One in memory is not even loaded."""
+    if chat_model is not None:
+        yield chat_model if chat_model.writes else None
+        return
+    settings = spec.llm_settings(job.llm)
+    if provider is not None:
+        settings, api_key = settings.model_copy(update={"provider": provider}), "no-key-is-needed"
+    found, _ = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=job.key_folder)
+    if found == "local":
+        yield None
+        return
+    opened = await open_chat_model(
+        settings,
+        cache=job.cache,
+        key_folder=job.key_folder,
+        device="cpu",
+        emit=emit,
+        api_key=api_key,
+        environ=environ,
+        limiter=limiter,
+    )
+    async with contextlib.aclosing(opened):
+        yield opened if opened.writes else None

@@ -1,0 +1,188 @@
+"""The first screen: what was asked, who answered, how good it is, what it cost, what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from freeal.annotation.question_form import QuestionForm
+from freeal.corrections.review_queue import Look
+from freeal.evaluation import confidence_intervals
+from freeal.evaluation.confidence_intervals import spelled
+from freeal.report.number_format import count, dollars, duration, percent, plural
+from freeal.report.report_data import Advice, Facts
+from freeal.report.row_arrays import Rows
+from freeal.results import metrics_as_text
+from freeal.results.finished_run import FinishedRun
+
+OWN_WORDS = {
+    "local": "in this machine's memory",
+    "anthropic": "the Claude API",
+    "openai": "an OpenAI-compatible server",
+}
+
+_FEW_ROWS = 5
+_LOW_AGREEMENT = 0.7
+_LARGE_CALIBRATION_ERROR = 0.1
+
+
+def asked(run: FinishedRun) -> Facts:
+    """What there was to label."""
+    rows = f"{count(len(run.table.rows))} of {run.file}, {plural(len(run.pool), 'distinct text')}"
+    return (("rows", rows), ("text", ", ".join(run.pool.text_columns)), ("labels", count(len(run.spec.labels))))
+
+
+def answered_by(run: FinishedRun) -> Facts:
+    """Who labelled, and in how many rounds."""
+    student, result = run.student, run.result
+    named = [f"{one.model}, {OWN_WORDS.get(one.provider, one.provider)} ({one.provider})" for one in run.answerers]
+    rounds = plural(len(result.rounds), "round")
+    if result.best.round != result.rounds[-1].round:
+        rounds += f", of which round {result.best.round} is kept"
+    forms = [str(QuestionForm(one.form)) for one in run.answerers if one.form is not None]
+    return (
+        ("language model" if len(named) == 1 else "language models", "; ".join(named)),
+        *([("asked as", "; ".join(forms))] if forms else []),
+        ("student", f"{student['model']}, {student['mode']}, on {student['device']}"),
+        ("rounds", rounds),
+    )
+
+
+def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[Facts, str]:
+    """How good the labels are, and how to read that. Without ground truth: what can be said instead."""
+    best, final = run.result.best.metrics, metrics["final"]
+    if "accuracy" not in final:
+        sure = float(np.mean(rows.confidence[rows.with_text]))
+        instead = (
+            ("LLM and student agree on", percent(final["llm_student_agreement"])),
+            ("answers judged clean", percent(best["clean"] / len(run.pool))),
+            ("the models' own expectation", f"{percent(sure)} right (mean confidence)"),
+        )
+        note = (
+            "Accuracy unknown: no ground truth. Two models that agree may be wrong together, so none of these "
+            "figures is an accuracy. Name a label_column with true labels for a few hundred rows to measure it."
+        )
+        return instead, note
+    of = final["evaluated_rows"]
+    known = {
+        "LLM, kept round": best.get("llm_accuracy"),
+        "student alone, as published": best.get("student_accuracy"),
+        "LLM zero-shot": metrics["baselines"].get("llm_zero_shot"),
+        "plain distillation": metrics["baselines"].get("plain_distillation"),
+    }
+    facts = (
+        (_right(final), spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
+        *_held_out(metrics),
+        ("macro F1", percent(final["macro_f1"])),
+        *metrics_as_text.order(final),
+        *metrics_as_text.several_labels(final),
+        *((name, percent(value)) for name, value in known.items() if value is not None),
+    )
+    note = (
+        f"Measured on the {plural(of, 'row')} with a true label, with the 95 % interval, in which rows of one text "
+        "count as one. No model saw the true labels, but the student was trained on these texts: on new ones it may do "
+        "worse."
+    )
+    return facts, note
+
+
+def _right(final: Mapping[str, Any]) -> str:
+    return "rows whose labels are all right" if "several_labels" in final else "final labels right"
+
+
+def _held_out(metrics: Mapping[str, Any]) -> Facts:
+    found = metrics["final"].get("holdout", {})
+    if "accuracy" not in found:
+        return ()
+    rows = found["evaluated_rows"]
+    said = spelled(found["accuracy"], found["accuracy_interval"], rows=rows, of=metrics["rows"])
+    return (("never demonstrations", said),)
+
+
+def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
+    """What the answers cost, and how long the rounds took."""
+    bill = metrics["cost"]
+    paid = dollars(bill["usd"])
+    if all(one.provider == "local" for one in run.answerers):
+        paid = "nothing: no text left the machine"
+    elif bill["usd"] == 0.0 and not run.ledger.free and bill["calls"]:
+        paid = "unknown: no price is set for this model"
+    facts = [("paid", paid)]
+    if bill["unconfirmed_usd"]:
+        facts.append(("perhaps, for lost answers", f"up to {dollars(bill['unconfirmed_usd'])}"))
+    tokens = f"{count(bill['input_tokens'])} in, {count(bill['output_tokens'])} out"
+    facts += [("calls", count(bill["calls"])), ("tokens", tokens)]
+    facts.append(("time of the rounds", duration(sum(state.metrics["seconds"] for state in run.result.rounds))))
+    return tuple(facts)
+
+
+def look_at(
+    run: FinishedRun, metrics: Mapping[str, Any], queue: Sequence[Look], weak: Sequence[str]
+) -> tuple[Advice, ...]:
+    """What deserves a person's attention, the gravest first."""
+    advice = [Advice(f"{warning[:1].upper()}{warning[1:]}.", "classes") for warning in run.warnings]
+    advice += [*_about_the_rounds(run, metrics), *_about_labels(metrics, weak)]
+    if queue:
+        advice.append(Advice(f"{plural(len(queue), 'text')} worth a look first, in review_queue.csv.", "review"))
+    return tuple(advice)
+
+
+def _about_the_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[Advice]:
+    final = metrics["final"]
+    if run.result.budget_reached:
+        yield Advice("The budget was reached: later rows have no answer of the language model.", "answers")
+    zero = metrics["baselines"].get("llm_zero_shot")
+    # abstaining is no error of the labels: what was held back counts as what it would have been
+    accuracy = final["coverage_curve"][-1]["accuracy"] if "coverage_curve" in final else None
+    if zero is not None and accuracy is not None and zero >= accuracy:
+        yield Advice("The rounds gained nothing: without demonstrations the LLM was as good.", "rounds")
+    alone = run.result.best.metrics.get("llm_accuracy")
+    if alone is not None and accuracy is not None and alone > accuracy:
+        by = f"{(alone - accuracy) * 100:.1f} points"
+        yield Advice(f"The language model alone was right more often than the final labels, by {by}.", "rounds")
+    if final["llm_student_agreement"] < _LOW_AGREEMENT:
+        agreed = percent(final["llm_student_agreement"])
+        yield Advice(f"LLM and student agree on {agreed} only; the labels may be hard to tell.", "rounds")
+    if invalid := run.result.best.metrics["invalid"]:
+        yield Advice(f"{plural(invalid, 'text')} got no usable answer in the kept round.", "answers")
+
+
+def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
+    final = metrics["final"]
+    if weak:
+        yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
+    if final["abstained"]:
+        yield Advice(f"{plural(final['abstained'], 'row')} left without a label (abstain_below).", "confidence")
+    if final.get("calibration_error", 0.0) > _LARGE_CALIBRATION_ERROR:
+        yield Advice(confidence_error(final), "confidence")
+
+
+def confidence_error(final: Mapping[str, Any]) -> str:
+    """How far confidence is off, and in which direction where it has one."""
+    off = f"Confidence is off by {final['calibration_error'] * 100:.0f} points on average"
+    mean, right = final["mean_confidence"], final["coverage_curve"][-1]["accuracy"]  # of all rows, held back or not
+    if abs(mean - right) < final["calibration_error"] / 2:
+        return f"{off}, too high for some rows and too low for others."
+    direction = "too low" if mean < right else "too high"
+    return f"{off}, {direction}: {percent(mean)} on average where {percent(right)} are right."
+
+
+def weak_classes(rows: Rows) -> list[str]:
+    """At most three labels that are clearly worse than the rest, in words: by recall where the truth is known, else by
+    how often the student agrees with the language model; then those that are rare."""
+    truth = rows.truth if rows.known.any() else rows.llm
+    given = rows.final if rows.known.any() else rows.student
+    what = "found" if rows.known.any() else "agreed on"
+    each = [rows.has(given, place)[rows.has(truth, place)] for place in range(len(rows.names))]
+    overall = float(np.mean(np.concatenate(each))) if sum(map(len, each)) else 0.0
+    found = []
+    for position, label in enumerate(rows.names):
+        there, hit = rows.has(truth, position), rows.has(given, position)
+        of, hits = int(there.sum()), int(hit[there].sum())
+        if of >= _FEW_ROWS and confidence_intervals.of_rows(hit[there], rows.kinds[there])[1] < overall:
+            found.append((hits / of, f"{label}, {what} in {percent(hits / of)} of {plural(of, 'row')}"))
+        elif 0 < of < _FEW_ROWS:
+            found.append((1.0 + of, f"{label}, with only {plural(of, 'row')}"))
+    return [wording for _, wording in sorted(found)[:3]]

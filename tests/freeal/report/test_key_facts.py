@@ -1,0 +1,22 @@
+"""What the first screen of a report says in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from freeal.report.key_facts import confidence_error
+
+
+@pytest.mark.parametrize(
+    ("mean", "right", "error", "said"),
+    [
+        (0.71, 0.93, 0.22, "too low: 71.0 % on average where 93.0 % are right."),
+        (0.97, 0.80, 0.17, "too high: 97.0 % on average where 80.0 % are right."),
+        (0.81, 0.80, 0.15, "too high for some rows and too low for others."),
+    ],
+)
+def test_an_error_of_confidence_has_a_direction(mean, right, error, said):
+    """A reader learns whether to trust the figures more or less than they say."""
+    final = {"mean_confidence": mean, "calibration_error": error, "coverage_curve": [{"accuracy": right}]}
+    assert confidence_error(final).endswith(said)
+    assert confidence_error(final).startswith(f"Confidence is off by {error * 100:.0f} points on average")
