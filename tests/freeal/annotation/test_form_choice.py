@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from freeal.annotation.form_choice import TRIAL_TEXTS
+from freeal.annotation.question_form import PLAIN
 from freeal.events import Notice
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.settings import LoopSettings
@@ -62,6 +63,18 @@ def test_the_trial_is_part_of_the_zero_shot_pass(open_loop):
     model = _scorer()
     anyio.run(open_loop(TEXTS, model, settings=_settings(iterations=1), free=True, form="auto").run, ())
     assert len(model.prompts) == len(set(model.prompts))
+
+
+def test_a_form_that_is_not_clearly_better_is_not_taken(open_loop):
+    """Where every form gives the same labels the plain one stays, and all were tried."""
+    model = _scorer()
+    model.respond = lambda prompt: Reply(
+        scores=tuple(-1.0 if (name == "happy") == ("good" in prompt.specific) else -3.0 for name in prompt.labels)
+    )
+    loop = open_loop(TEXTS[:60], model, settings=_settings(iterations=1), free=True, form="auto")
+    choice = anyio.run(loop.run, ()).forms[0]
+    assert PLAIN.template == choice.template
+    assert 3 == len(choice.tried)
 
 
 class _KilledError(BaseException):
