@@ -11,8 +11,10 @@ import enum
 import re
 from typing import Literal
 
-Kind = Literal["single", "ordinal"]
-"""What the labels are to each other: names alone, or an order from the first to the last."""
+Kind = Literal["single", "multi", "ordinal"]
+"""What the labels are to each other and to a text: names of which it has one, names of which it may have several or
+none, or an order from the first to the last. Of several, what stands for a text's label everywhere is their names as
+one string, in the labels' order (freeal/text/joined_labels.py)."""
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
@@ -99,7 +101,8 @@ class Prompt:
     `system` and `shared` are the same for many rows (task, labels, a common set of demonstrations); `specific` is this
     row's (its own demonstrations, then the text, last). `labels` are the only acceptable answers; none means free text.
     `open_labels`: the answer may name further labels that could be right as well; `ranked`: it gives a probability for
-    each that could. `rules`: the free text is rules that tell two labels apart.
+    each that could; `several`: it names every label that is right, or none; `rules`: the free text is rules that tell
+    two labels apart.
     """
 
     system: str
@@ -108,6 +111,7 @@ class Prompt:
     labels: tuple[str, ...]
     open_labels: bool = False
     ranked: bool = False
+    several: bool = False
     rules: bool = False
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
@@ -180,7 +184,7 @@ class Annotation:
     statuses: tuple[Status, ...]
     round: int
     distribution: tuple[float, ...] | None = None
-    """Probability per label where the model gave one."""
+    """Probability per label where the model gave one; of several labels each by itself, so their sum is not 1."""
     alternatives: tuple[str, ...] = ()
     """Labels it might be as well, where the model was asked for them."""
     from_store: bool = False
@@ -234,9 +238,14 @@ def checked_form(value: str) -> str:
         raise ValueError(f"has {{{unknown[0]}}}: a form is auto, plain, or a template with {known}")
     paragraphs = form.split("\n\n")
     question, _, answer = paragraphs[-1].partition("\n")
-    if [places.count("text"), places.count("label")] != [1, 1] or not answer.endswith(" {label}"):
+    if [places.count("text"), places.count("label")] != [1, 1] or not form.endswith(" {label}"):
         raise ValueError("is auto, plain, or a template with one {text} and, at its very end, a space and {label}")
-    if "{text}" not in question or "\n" in answer or any(not one.strip() for one in paragraphs):
+    if (
+        "{text}" not in question
+        or "{label}" in question
+        or "\n" in answer
+        or any(not one.strip() for one in paragraphs)
+    ):
         raise ValueError("ends with two lines: one with {text}, and right below it one that {label} ends")
     if places.count("meanings") != paragraphs[:-1].count("{meanings}"):
         raise ValueError("has {meanings}, a line for each label, as a paragraph of its own before the text")

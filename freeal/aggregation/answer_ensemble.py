@@ -14,16 +14,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freeal.types import Annotation
+from freeal.aggregation import label_choice
+from freeal.types import Annotation, Kind
 
 _LEAST_PROBABILITY = 1e-9
 
 
-def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
+def pool(notes: Sequence[Annotation], labels: Sequence[str], kind: Kind = "single") -> Annotation:
     """One annotation of the same text from several, the newest last.
 
     Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs
-    as much as all of them. Else the newest usable one, which keeps the labels of those before it; else the newest.
+    as much as all of them; of several labels that of each one's yes and no. Else the newest usable one, which keeps
+    the labels of those before it; else the newest.
     """
     usable = [note for note in notes if note.label is not None]
     newest = (usable or list(notes))[-1]
@@ -36,12 +38,18 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
     weights = np.array([note.weight for note in usable])
     logs = np.log(np.maximum(np.array(distributions), _LEAST_PROBABILITY))
     mean = np.exp(weights @ logs / weights.sum())
-    mean /= mean.sum()
-    best = int(mean.argmax())
+    if kind == "multi":
+        against = np.log(np.maximum(1.0 - np.array(distributions), _LEAST_PROBABILITY))
+        mean /= mean + np.exp(weights @ against / weights.sum())
+        [label], [sure] = label_choice.labels_of(mean[None], labels, kind)
+    else:
+        mean /= mean.sum()
+        best = int(mean.argmax())
+        label, sure = labels[best], mean[best]
     return dataclasses.replace(
         newest,
-        label=labels[best],
-        confidence=float(mean[best]),
+        label=label,
+        confidence=float(sure),
         distribution=tuple(mean.tolist()),
         from_store=all(note.from_store for note in usable),
         weight=float(weights.sum()),
@@ -49,7 +57,12 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str]) -> Annotation:
 
 
 def merge(
-    known: Sequence[Annotation], asked: Sequence[Annotation], *, labels: Sequence[str], pool_size: int
+    known: Sequence[Annotation],
+    asked: Sequence[Annotation],
+    *,
+    labels: Sequence[str],
+    pool_size: int,
+    kind: Kind = "single",
 ) -> list[Annotation]:
     """The best annotation per pool index after new answers came in; an unusable answer never replaces a usable one.
 
@@ -58,5 +71,5 @@ def merge(
     merged = {note.index: note for note in known}
     for note in asked:
         old = merged.get(note.index)
-        merged[note.index] = note if old is None else pool([old, note], labels)
+        merged[note.index] = note if old is None else pool([old, note], labels, kind)
     return [merged[index] for index in range(pool_size)]

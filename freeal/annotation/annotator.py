@@ -14,12 +14,13 @@ from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
 from freeal.annotation.unusable_answers import UnusableAnswers
-from freeal.annotation.verdict import Verdict, annotation_of, judge_stated, verdict_of
+from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
 from freeal.events import Emit, Notice, Progress, Stage
 from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
-from freeal.text import long_text_shortening
+from freeal.text import joined_labels, long_text_shortening
+from freeal.text.repeated_text import new_texts, normal
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Annotator:
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
         verdicts = await self._verdicts(asked, by_key)
-        self._judge_scores(verdicts, asked, by_key, names=task.names, prior=prior)
+        self._judge_scores(verdicts, asked, by_key, task=task, prior=prior)
         return [
             annotation_of(
                 verdicts.get(keys.get(position, "")), index=request.index, text=request.text, round_number=round_number
@@ -152,23 +153,23 @@ class Annotator:
     async def write_demonstrations(
         self, task: Task, *, prototypes: Sequence[str], per_label: int
     ) -> list[Demonstration]:
-        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order.
+        """Demonstrations the model writes itself, up to `per_label` per label in the labels' order; of several labels
+        also of neighbouring pairs and of none.
 
         `prototypes` show the style; copies of them and repetitions are dropped. Empty for a model that does not write.
         """
         if not self._model.writes:
             return []
         samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
-        prompts = {
-            label.name: writing_prompt(task, label, prototypes=samples, count=per_label) for label in task.labels
-        }
+        labels = joined_labels.few_combinations(task.names) if task.kind == "multi" else task.names
+        prompts = {label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in labels}
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
-        seen = {_normal(text) for text in samples}
+        seen = {normal(text) for text in samples}
         written = []
         for name, key in keys.items():
             reply = asked.replies.get(key)
-            texts = _new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
+            texts = new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
             if not texts:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
@@ -241,31 +242,26 @@ class Annotator:
         asked: Asked,
         prompts: Mapping[str, Prompt],
         *,
-        names: tuple[str, ...],
+        task: Task,
         prior: Sequence[float] | np.ndarray | None,
     ) -> None:
-        """Fill in label, confidence and a distribution over all of `names` where a reply holds scores, or a written one
+        """Fill in label, confidence and a distribution over all labels where a reply holds scores, or a written one
         gives probabilities."""
+        names = task.names
         judge_stated(verdicts, names=names, prior=prior, calibrated=self._calibration != "none")
         scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
         if not scored:
             return
         import numpy as np
 
-        from freeal.llm.local.score_calibration import calibrate, uncalibrated
-
         place = {name: position for position, name in enumerate(names)}
         scores = np.full((len(scored), len(names)), np.nan)
         for position, (key, found) in enumerate(scored.items()):
             scores[position, [place[label] for label in prompts[key].labels]] = found
-        if self._calibration == "none":
-            probabilities = uncalibrated(scores)
-        else:
-            probabilities = calibrate(scores, prior=None if prior is None else np.asarray(prior, dtype=np.float64))
-        for key, row in zip(scored, probabilities.tolist(), strict=True):
-            best = max(range(len(row)), key=row.__getitem__)
-            verdict = verdicts[key]
-            verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
+        shares = None if prior is None else np.asarray(prior, dtype=np.float64)
+        judge_scores(
+            [verdicts[key] for key in scored], scores, task=task, prior=shares, calibrated=self._calibration != "none"
+        )
 
     def _progress(
         self, stage: Stage, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
@@ -283,17 +279,3 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
-
-
-def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
-    """Texts not yet in `seen`, which grows by them."""
-    new = []
-    for text in texts:
-        if _normal(text) not in seen:
-            seen.add(_normal(text))
-            new.append(text)
-    return new
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -13,10 +13,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from freeal.aggregation.label_membership import class_ids, parts
 from freeal.annotation.annotator import LabelRequest
 from freeal.annotation.round_annotation import Questions
 from freeal.selection import demonstration_selection as choose
 from freeal.student.protocols import NO_LABEL
+from freeal.text.repeated_text import normal
 from freeal.types import Annotation, Demonstration
 
 _PROTOTYPES = 10
@@ -52,14 +54,16 @@ async def starting_demonstrations(
     if wanted == "always" or (wanted == "auto" and questions.annotator.free):
         zero_shot = tuple(await questions.zero_shot(indices))
     known = [*user, *await _given(questions, taught)]
-    covered = {demo.label for demo in known}
+    kind = questions.task.kind
+    covered = {name for demo in known for name in parts(demo.label, kind)}
     if user or covered.issuperset(questions.task.names):
         return InitialDemonstrations(tuple(known), zero_shot)
     if questions.annotator.writes:
         found = await _written(questions)
     else:
         found = await _surest(questions, await questions.with_meanings(zero_shot))
-    return InitialDemonstrations((*known, *(demo for demo in found if demo.label not in covered)), zero_shot)
+    new = (demo for demo in found if not covered.issuperset(parts(demo.label, kind) or (demo.label,)))
+    return InitialDemonstrations((*known, *new), zero_shot)
 
 
 async def _written(questions: Questions) -> list[Demonstration]:
@@ -73,8 +77,8 @@ async def _written(questions: Questions) -> list[Demonstration]:
     written = await questions.annotator.write_demonstrations(
         questions.task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN
     )
-    in_pool = {_plain(text) for text in texts}
-    new = [demo for demo in written if _plain(demo.text) not in in_pool]
+    in_pool = {normal(text) for text in texts}
+    new = [demo for demo in written if normal(demo.text) not in in_pool]
     if 0 < len(new) <= _CHECKED_UP_TO * len(texts):
         new = await _checked(questions, new)
     return _balanced(new)
@@ -109,7 +113,7 @@ async def _given(questions: Questions, taught: Mapping[int, str]) -> list[Demons
         return []
     chosen = choose.representatives(
         await questions.embed([texts[index] for index in showable]),
-        np.array([names.index(taught[index]) for index in showable]),
+        class_ids([taught[index] for index in showable], names, questions.task.kind),
         np.ones(len(showable), dtype=bool),
         np.ones(len(showable)),
         per_class=questions.settings.demos_per_class,
@@ -126,7 +130,7 @@ async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list
     if not any(note.label is not None for note in zero_shot):
         return []
     names, texts = questions.task.names, questions.pool.texts
-    label_ids = np.array([NO_LABEL if note.label is None else names.index(note.label) for note in zero_shot])
+    label_ids = class_ids([note.label for note in zero_shot], names, questions.task.kind)
     held_out = np.array([note.index in questions.pool.held_out for note in zero_shot])
     chosen = choose.representatives(
         await questions.embed([texts[note.index] for note in zero_shot]),
@@ -137,9 +141,5 @@ async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list
         top_share=_SURE_SHARE,
         seed=questions.seed,
     )
-    found = [(zero_shot[position].index, names[label_ids[position]]) for position in chosen]
-    return [Demonstration(texts[index], name, "zero_shot", index) for index, name in found]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    found = [zero_shot[position] for position in chosen]
+    return [Demonstration(texts[note.index], str(note.label), "zero_shot", note.index) for note in found]

@@ -12,23 +12,23 @@ from typing import Any
 
 from freeal.annotation.prompt_injection import one_line
 from freeal.llm.replies.model_thoughts import answer_in
-from freeal.types import Prompt, Reply, Status
+from freeal.types import Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
 """Confidence of a usable answer that states none."""
 
-_MOST_CHARACTERS = 100_000
+MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
 _MOST_RULE_CHARACTERS = 400
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE)
-_EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
+EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _NEGATION = re.compile(
     r"(?:\bnot|\bno|\bnever|\bneither|\bnor|n't|n\u2019t|\brather than|\binstead of)\s+(?:an?\s+|the\s+)?[\"'`*]*$"
 )
 _SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _CAMEL_CASE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s+")
+BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s+")
 _TAG = re.compile(r"</?\s*text\s*>", re.IGNORECASE)
 _ANOTHER_ROW = re.compile(r"<text>|\n(?:Input|Label of this text):")
 """Where a model that does not know when to stop goes on with a row of its own making."""
@@ -66,29 +66,20 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     """
     if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
-    text = answer_in(reply.text[:_MOST_CHARACTERS])
+    text = answer_in(reply.text[:MOST_CHARACTERS])
     cut_off = reply.outcome == "cut_off"
     answer = _first_word(text) if cut_off else _last_word(text)
     if answer is not None:
-        label = _label_in(str(answer["label"]), labels)
+        label = label_in(str(answer["label"]), labels)
         if label is None:
             return Reading(None, 0.0, Status.INVALID_ANSWER)
         others = _alternatives(answer.get("alternatives"), labels, beside=label)
         stated = _probabilities(answer.get("probabilities"), labels)
-        return Reading(label, _confidence(reply, answer.get("confidence")), Status.OK, others, stated)
-    label = None if cut_off else _label_in(text, labels)
+        return Reading(label, confidence_in(reply, answer.get("confidence")), Status.OK, others, stated)
+    label = None if cut_off else label_in(text, labels)
     if label is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
     return Reading(label, UNSTATED_CONFIDENCE, Status.OK)
-
-
-def usable(reply: Reply, prompt: Prompt) -> bool:
-    """Whether a reply answers its prompt: with scores, one of its labels, or at least one text. Never raises."""
-    if reply.scores is not None:
-        return True
-    if prompt.labels:
-        return read(reply, prompt.labels).label is not None
-    return bool(read_rules(reply) if prompt.rules else read_texts(reply))
 
 
 def read_texts(reply: Reply) -> list[str]:
@@ -98,14 +89,14 @@ def read_texts(reply: Reply) -> list[str]:
     """
     if reply.outcome == "refused":
         return []
-    text = answer_in(reply.text[:_MOST_CHARACTERS])
-    for _, _, answer in _objects(text):
+    text = answer_in(reply.text[:MOST_CHARACTERS])
+    for _, _, answer in objects_in(text):
         texts = answer.get("texts")
         if isinstance(texts, list):
             return [item.strip() for item in texts if isinstance(item, str) and item.strip()]
     if text.lstrip().startswith(("{", "[", "```")):
         return []
-    lines = (_TAG.sub("", _BULLET.sub("", line)).strip().strip('"').strip() for line in text.splitlines())
+    lines = (_TAG.sub("", BULLET.sub("", line)).strip().strip('"').strip() for line in text.splitlines())
     return [line for line in lines if line and not line.endswith(":")]
 
 
@@ -114,7 +105,7 @@ def read_rules(reply: Reply) -> list[tuple[Side, Side]]:
     it is not. Each on one line, shortened, without what could pass for a prompt's own tags. Never raises."""
     if reply.outcome == "refused":
         return []
-    for _, _, answer in _objects(answer_in(reply.text[:_MOST_CHARACTERS])):
+    for _, _, answer in objects_in(answer_in(reply.text[:MOST_CHARACTERS])):
         proposals = answer.get("proposals")
         if isinstance(proposals, list):
             said = [(_side(one.get("first")), _side(one.get("second"))) for one in proposals if isinstance(one, dict)]
@@ -133,7 +124,7 @@ def _last_word(text: str) -> dict[str, Any] | None:
     """The last object with a label; one without a usable `label` where two are offered side by side."""
     found = None
     end = 0
-    for start, stop, answer in _objects(text):
+    for start, stop, answer in objects_in(text):
         if "label" not in answer:
             continue
         between = text[end:start]
@@ -148,11 +139,11 @@ def _last_word(text: str) -> dict[str, Any] | None:
 
 def _first_word(text: str) -> dict[str, Any] | None:
     """The object with a label that a text begins with: any later one may be a draft on the way to what was cut off."""
-    start, _, answer = next(iter(_objects(text)), (-1, 0, {}))
+    start, _, answer = next(iter(objects_in(text)), (-1, 0, {}))
     return answer if "label" in answer and not _FENCE.sub("", text[:start]).strip() else None
 
 
-def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def objects_in(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The JSON objects in a text and where they stand, in order; one that only wraps another is that other."""
     decoder = json.JSONDecoder()
     position = -1
@@ -171,7 +162,7 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
 
 def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
     """A call of a tool, or an answer in an envelope, as what it holds."""
-    if not found.keys() & {"label", "texts", "proposals"}:
+    if not found.keys() & {"label", "labels", "texts", "proposals"}:
         for name in found.keys() & _WRAPPERS:
             if isinstance(found[name], dict):
                 return dict(found[name])
@@ -180,7 +171,7 @@ def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
 
 def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tuple[str, ...]:
     said = stated[: len(labels)] if isinstance(stated, list) else []
-    found = (_label_in(item, labels) for item in said if isinstance(item, str))
+    found = (label_in(item, labels) for item in said if isinstance(item, str))
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
 
 
@@ -195,7 +186,7 @@ def _probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] |
         return None
     found: dict[str, float] = {}
     for name, value in pairs[: 2 * len(labels)]:
-        label = _label_in(name, labels) if isinstance(name, str) else None
+        label = label_in(name, labels) if isinstance(name, str) else None
         if (
             label is not None
             and isinstance(value, int | float)
@@ -213,7 +204,8 @@ def _probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] |
     return tuple(share / sum(shares) for share in shares)
 
 
-def _confidence(reply: Reply, stated: object) -> float:
+def confidence_in(reply: Reply, stated: object) -> float:
+    """What the server told of the label, else the confidence that the answer states, 0 to 1."""
     if reply.label_probability is not None:
         return reply.label_probability
     if isinstance(stated, bool) or not isinstance(stated, int | float | str):
@@ -227,14 +219,15 @@ def _confidence(reply: Reply, stated: object) -> float:
     return value if value <= 1.0 else value / 100.0
 
 
-def _label_in(text: str, labels: Sequence[str]) -> str | None:
+def label_in(text: str, labels: Sequence[str]) -> str | None:
+    """The one label that a text is, or names; None where it names none, several, or denies it."""
     if text in labels:
         return text
-    stripped = text.strip(_EDGES)
+    stripped = text.strip(EDGES)
     bare = _LEAD_IN.sub("", stripped)
-    for key_of in (_folded, _joined):
+    for key_of in (folded, _joined):
         by_key = _grouped(labels, key_of)
-        for said in (text, stripped, bare, bare.strip(_EDGES)):
+        for said in (text, stripped, bare, bare.strip(EDGES)):
             if found := by_key.get(key_of(said)):
                 return _only(found, text)
     return _mentioned(text, labels)
@@ -258,14 +251,14 @@ def _mentioned(text: str, labels: Sequence[str]) -> str | None:
     # Part of a longer word or number is no mention ("non-toxic", "-1", "C++"). Looked for at every place, for mentions
     # may overlap: "card payment fee" is not simply a mention of "card payment" where "payment fee" is a label, too.
     pattern = re.compile(rf"(?<![\w+-])(?=(?:{spellings})(?![\w+#])(?!-\w))")
-    folded = _folded(text)
+    plain = folded(text)
     end, said = 0, set()
-    for match in pattern.finditer(folded):
+    for match in pattern.finditer(plain):
         group = match.lastindex or 0
         if match.end(group) <= end:  # within a longer one
             continue
         end = match.end(group)
-        if _NEGATION.search(folded, max(0, match.start() - 30), match.start()):
+        if _NEGATION.search(plain, max(0, match.start() - 30), match.start()):
             return None
         said.add(group)
     return _only(groups[said.pop() - 1], text) if len(said) == 1 else None
@@ -275,7 +268,7 @@ def _spelling(label: str) -> str:
     """A pattern of the ways a label may be written in folded text."""
     words = _SEPARATORS.split(unicodedata.normalize("NFKC", label))
     return r"[\s_-]+".join(
-        r"[\s_-]*".join(re.escape(_folded(part)) for part in _CAMEL_CASE.split(word)) for word in words
+        r"[\s_-]*".join(re.escape(folded(part)) for part in _CAMEL_CASE.split(word)) for word in words
     )
 
 
@@ -287,10 +280,11 @@ def _only(candidates: list[str], text: str) -> str | None:
     return verbatim[0] if len(verbatim) == 1 else None
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Without case, compatibility forms and superfluous spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _joined(text: str) -> str:
     """Folded, without what sets words apart: a model may write `card_payment` as "Card Payment" or "cardPayment"."""
-    return _SEPARATORS.sub("", _folded(text))
+    return _SEPARATORS.sub("", folded(text))

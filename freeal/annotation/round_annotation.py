@@ -11,6 +11,7 @@ import anyio.to_thread
 import numpy as np
 
 from freeal.aggregation import answer_ensemble, label_similarity, learnability
+from freeal.aggregation.label_membership import class_ids
 from freeal.annotation.annotator import Annotator, LabelRequest
 from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.compute.device_turn import DeviceTurn, always
@@ -64,7 +65,7 @@ class Questions:
         shortlists = await self.shortlists(indices, None)
         if self._many_labels and candidates:
             rows = await self.embed([self.pool.texts[index] for index in indices])
-            own = self._nearest(indices, candidates, rows, await self.embed([demo.text for demo in candidates]))
+            own = self._nearest(indices, candidates, rows, None, await self.embed([demo.text for demo in candidates]))
             answers = [await self._each(1, indices, own, shortlists, prior=None)]
         else:
             answers = await self._with_sets(1, indices, candidates, shortlists, prior=None)
@@ -93,7 +94,7 @@ class Questions:
     async def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
         """A small model's answers joined with the nearness of each text to the labels' meanings."""
         scored = any(note.distribution for note in notes)
-        if self.settings.label_meanings == "off" or self.annotator.writes or not scored:
+        if self.settings.label_meanings == "off" or self.annotator.writes or not scored or self._is_multi:
             return list(notes)
         near = await self.nearness([note.index for note in notes])
         return label_similarity.joined(notes, near, self.task.names)
@@ -184,7 +185,7 @@ class Questions:
         self, answers: Sequence[Sequence[Annotation]], indices: Sequence[int]
     ) -> list[list[Annotation]]:
         """Answers to the same texts, zero-shot ones first, each weighed by how well it can be told from the texts."""
-        if not answers[0] or len(answers) == 1:
+        if not answers[0] or len(answers) == 1 or self._is_multi:
             return [list(notes) for notes in answers]
         place = {index: position for position, index in enumerate(indices)}
         ids = []
@@ -208,14 +209,14 @@ class Questions:
         for notes in answers:
             for note in notes:
                 by_index.setdefault(note.index, []).append(note)
-        return [answer_ensemble.pool(by_index[index], self.task.names) for index in sorted(by_index)]
+        return [answer_ensemble.pool(by_index[index], self.task.names, self.task.kind) for index in sorted(by_index)]
 
     def _demonstration_sets(self, candidates: Sequence[Demonstration]) -> list[tuple[Demonstration, ...]]:
         """The sets every text is shown; one empty set when there are no candidates."""
         if not candidates:
             return [()]
         count = self.settings.demonstration_sets or (FREE_SETS if self.annotator.free else 1)
-        label_ids = np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int)
+        label_ids = self._classes(candidates)
         drawn = (
             demonstration_retrieval.shared(label_ids, shots=self.settings.shots, seed=self.seed + number)
             for number in range(count)
@@ -223,32 +224,48 @@ class Questions:
         return list(dict.fromkeys(tuple(candidates[position] for position in chosen) for chosen in drawn))
 
     def _nearest(
-        self, indices: Sequence[int], candidates: Sequence[Demonstration], rows: np.ndarray, shown: np.ndarray
+        self,
+        indices: Sequence[int],
+        candidates: Sequence[Demonstration],
+        vectors: np.ndarray,
+        rows: np.ndarray | None,
+        shown: np.ndarray,
     ) -> list[tuple[Demonstration, ...]]:
-        """The closest candidates of each text, balanced over the labels; `rows` and `shown` are their embeddings."""
+        """The closest candidates of each text, balanced over the labels. The texts' embeddings are `vectors`, or those
+        at `rows` among them; `shown` are the candidates'."""
         chosen = demonstration_retrieval.nearest(
-            rows,
+            vectors,
             shown,
-            np.array([self.task.names.index(demo.label) for demo in candidates], dtype=int),
+            self._classes(candidates),
             shots=self.settings.shots,
             exclude=[self.pool.group(index) for index in indices],
             groups=np.array([-1 if demo.index is None else self.pool.group(demo.index) for demo in candidates]),
+            rows=rows,
         )
         return [tuple(candidates[position] for position in row) for row in chosen]
 
     async def _vectors(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], embeddings: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """The student's view of texts and candidates where both are of the pool, else the untrained encoder's."""
         places = [demo.index for demo in candidates if demo.index is not None]
         if len(places) == len(candidates):
-            return embeddings[list(indices)], embeddings[places]
+            return embeddings, np.array(indices, dtype=np.int64), embeddings[places]
         texts = [self.pool.texts[index] for index in indices]
-        return await self.embed(texts), await self.embed([demo.text for demo in candidates])
+        return await self.embed(texts), None, await self.embed([demo.text for demo in candidates])
+
+    def _classes(self, candidates: Sequence[Demonstration]) -> np.ndarray:
+        """What demonstrations are balanced over: their labels, or the combinations of several."""
+        return class_ids([demo.label for demo in candidates], self.task.names, self.task.kind)
+
+    @property
+    def _is_multi(self) -> bool:
+        return self.task.kind == "multi"
 
     @property
     def _many_labels(self) -> bool:
-        return len(self.task.labels) > label_shortlist.MANY_LABELS
+        """Whether texts are asked about the nearest labels only; of several labels the right ones may lie apart."""
+        return len(self.task.labels) > label_shortlist.MANY_LABELS and not self._is_multi
 
     @property
     def _retrieval(self) -> str:

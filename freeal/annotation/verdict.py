@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from freeal.annotation.reply_parser import read
+from freeal.aggregation import label_choice
+from freeal.annotation.prompt_reply import reading_of
 from freeal.text import long_text_shortening
-from freeal.types import Annotation, Prompt, Reply, Status
+from freeal.types import Annotation, Prompt, Reply, Status, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
     """The verdict of a reply; where it holds scores, they are judged together with all others'."""
     if reply.scores is not None:
         return Verdict(None, 0.0, Status.OK, reply.truncated, from_store)
-    reading = read(reply, prompt.labels)
+    reading = reading_of(reply, prompt)
     verdict = Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
     # A refusal is meant, and what was cut off was asked again already, with more room.
     verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}
@@ -73,6 +74,27 @@ def judge_stated(
     for verdict, row in zip(told, shares.tolist(), strict=True):
         best = max(range(len(row)), key=row.__getitem__)
         verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
+
+
+def judge_scores(
+    verdicts: Sequence[Verdict], scores: np.ndarray, *, task: Task, prior: np.ndarray | None, calibrated: bool
+) -> None:
+    """Fill in label, confidence and distribution of each verdict from its label scores [verdicts, labels], calibrated
+    over all of them or taken as they are; of several labels each by itself, which cannot be told without calibration:
+    a language model's scores have no zero of their own."""
+    from freeal.llm.local.score_calibration import calibrate, calibrate_each, uncalibrated
+
+    if task.kind == "multi":
+        probabilities = calibrate_each(scores, prior=prior)
+        labels, sure = label_choice.labels_of(probabilities, task.names, task.kind)
+    else:
+        probabilities = calibrate(scores, prior=prior) if calibrated else uncalibrated(scores)
+        best = probabilities.argmax(axis=1)
+        labels = [task.names[place] for place in best]
+        sure = label_choice.confidence(probabilities, best)
+    rows = zip(verdicts, labels, sure.tolist(), probabilities.tolist(), strict=True)
+    for verdict, label, confidence, row in rows:
+        verdict.label, verdict.confidence, verdict.distribution = label, confidence, tuple(row)
 
 
 def annotation_of(verdict: Verdict | None, *, index: int, text: str, round_number: int) -> Annotation:

@@ -13,16 +13,18 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from freeal.aggregation.label_membership import parts
 from freeal.corrections.spreadsheet_damage import only_match
 from freeal.errors import CorruptModelError, InputError, Problem, Where
 from freeal.files import atomic_write
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import RowReader, Table, find_column
 from freeal.table.csv_format import CsvFormat
-from freeal.text import label_names
+from freeal.text import joined_labels, label_names
 from freeal.text.blank_text import trimmed
 from freeal.text.closest_name import nearest
 from freeal.text.row_text import row_text
+from freeal.types import Kind
 
 COLUMN = "freeal_corrected"
 FILE_NAME = "corrected.json"
@@ -48,8 +50,10 @@ def read(
     text_columns: Sequence[str],
     labels: Sequence[str],
     place_columns: Sequence[str] = (),
+    kind: Kind = "single",
 ) -> list[Correction]:
-    """The corrected rows, in order. A label may be written in any case.
+    """The corrected rows, in order. A label may be written in any case; where a text may have several (`kind`), they
+    are joined by `;`, and `(none)` says that none applies.
 
     `place_columns` may say which row is meant: in a file that has one of them, texts may be missing or changed.
     Otherwise there is one correction per text.
@@ -68,11 +72,11 @@ def read(
                 continue
             text = row_text(there, [row[position] for position in positions]) if there else ""
             where = Where(file=path, line=line, column=COLUMN)
-            label = _label(said, labels)
+            label, unknown = _several(said, labels) if kind == "multi" else (_label(said, labels), said)
             if label is None:
-                guess = nearest(said[:200], labels)
+                guess = nearest(unknown[:200], labels)
                 hint = f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
-                problems.append(Problem(f"{label_names.quoted(said)} is not a label", where, hint))
+                problems.append(Problem(f"{label_names.quoted(unknown)} is not a label", where, hint))
             elif not text and not any(row[place].strip() for place in places):
                 problems.append(Problem("a label without a text", where, "empty the cell, or give the row its text"))
             else:
@@ -111,6 +115,18 @@ def _label(said: str, labels: Sequence[str]) -> str | None:
     )
 
 
+def _several(said: str, labels: Sequence[str]) -> tuple[str | None, str]:
+    """The joined labels of a cell, or None and the first part of it that is none."""
+    names = []
+    for part in joined_labels.split(said):
+        if (name := _label(part, labels)) is None:
+            return None, part
+        names.append(name)
+    if not names and said.casefold() != joined_labels.NONE:
+        return None, said
+    return joined_labels.in_order(names, labels), ""
+
+
 def torn(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
     """One correction per text, the first; and each that says another label than it."""
     first: dict[str, Correction] = {}
@@ -145,9 +161,11 @@ def added_to(table: Table, corrections: Sequence[Correction], pool: Pool) -> Tab
     return dataclasses.replace(table, rows=[*table.rows, *new], lines=lines)
 
 
-def by_index(said: Mapping[str, str], pool: Pool, labels: Sequence[str]) -> dict[int, str]:
-    """Pool index -> label, of what was said (text -> label) about texts of the pool with one of the `labels`."""
-    return {index: said[text] for index, text in enumerate(pool.texts) if said.get(text) in labels}
+def by_index(said: Mapping[str, str], pool: Pool, labels: Sequence[str], kind: Kind = "single") -> dict[int, str]:
+    """Pool index -> label, of what was said (text -> label) about texts of the pool with one of the `labels`, or with
+    several of them alone."""
+    known = ((index, said[text]) for index, text in enumerate(pool.texts) if text in said)
+    return {index: label for index, label in known if set(parts(label, kind)).issubset(labels)}
 
 
 def rows_with(indices: Mapping[int, str], pool: Pool) -> int:

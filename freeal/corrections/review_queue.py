@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+from freeal.aggregation import label_choice
+from freeal.compute import scratch_arrays
 from freeal.files import atomic_write
 from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.spec.job_spec import Spec
 from freeal.table import Row, Table, free_name, write_rows
-from freeal.types import Decision, Demonstration, Status
+from freeal.types import Decision, Demonstration, Kind, Status
 
 MOST_TEXTS = 500
 SHARE = 0.1
@@ -65,7 +67,7 @@ class Look:
     nearest: tuple[Demonstration, ...]
 
 
-def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -> list[Look]:
+def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision], kind: Kind = "single") -> list[Look]:
     """The texts worth most, at most a tenth of them and 500, by falling value; of equals the first row comes first.
 
     What a person has labelled already is not among them; texts whose true label the CSV holds come behind all others.
@@ -83,7 +85,7 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision]) -
             int(index),
             rows[int(index)],
             float(values[index]),
-            (*_why(state, decisions, int(index), rows), *((_IS_TOLD,) if known[index] else ())),
+            (*_why(state, decisions, int(index), rows, kind), *((_IS_TOLD,) if known[index] else ())),
             nearest[int(index)],
         )
         for index in order
@@ -97,7 +99,8 @@ def write_review_queue(
     shown = [*([spec.id_column] if spec.id_column else []), *pool.text_columns]
     header = list(shown)
     for column in REVIEW_COLUMNS:
-        header.append(free_name(column, header))
+        own = "freeal_labels" if column == "freeal_label" and spec.kind == "multi" else column
+        header.append(free_name(own, header))
     positions = [table.header.index(name) for name in shown]
     with atomic_write.writing(path, table.dialect.output_encoding) as stream:
         rows = _queue_rows(queue, positions, table=table, pool=pool, decisions=decisions)
@@ -148,7 +151,9 @@ def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np
     return np.asarray(doubt * rarity * reach)
 
 
-def _why(state: RoundState, decisions: Sequence[Decision], index: int, rows: Counter[int]) -> tuple[str, ...]:
+def _why(
+    state: RoundState, decisions: Sequence[Decision], index: int, rows: Counter[int], kind: Kind
+) -> tuple[str, ...]:
     decision, note = decisions[index], state.annotations[index]
     reasons = []
     if Status.NOT_ASKED in note.statuses:
@@ -159,7 +164,7 @@ def _why(state: RoundState, decisions: Sequence[Decision], index: int, rows: Cou
         reasons.append("language model and student differ")
     if decision.llm_label is not None and decision.clean < 0.5:
         reasons.append("answer looks wrong")
-    if _margins(state.proba[index : index + 1])[0] < 0.2:
+    if _margins(label_choice.alternatives(state.proba[index : index + 1], kind))[0] < 0.2:
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")
@@ -181,7 +186,7 @@ def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstrat
     places = np.array(sorted(known), dtype=np.int64)
     found: dict[int, tuple[Demonstration, ...]] = {}
     for index in order:
-        alike = state.embeddings[places] @ state.embeddings[index]
+        alike = scratch_arrays.widened(state.embeddings[places]) @ scratch_arrays.widened(state.embeddings[index])
         ranked = [int(place) for place in places[np.argsort(-alike, kind="stable")] if place != index]
         found[int(index)] = tuple(known[place] for place in ranked[:NEAREST])
     return found

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from freeal.aggregation.label_choice import chosen
+from freeal.aggregation.label_choice import labels_of
+from freeal.aggregation.label_membership import parts
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.evaluation.ordinal_metrics import ordinal_metrics
+from freeal.evaluation.several_labels_metrics import per_label, several_labels_metrics
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.types import Annotation, Decision, Kind, Status
 
@@ -92,13 +94,15 @@ def round_metrics(
     clean_threshold: float,
     evaluation: Evaluation,
     kind: Kind = "single",
+    thresholds: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """A round's entry of metrics.json (CONTRACT: rounds), without what only the loop knows (changed, seconds, usd).
 
-    `proba` [n, labels] is the student's, `clean_probability` [n] that of the annotations' labels.
+    `proba` [n, labels] is the student's, `clean_probability` [n] that of the annotations' labels; `thresholds` [labels]
+    are the student's, where a text may have several: an accuracy is then of exactly the right ones.
     """
     llm_labels = [None if Status.CORRECTED in note.statuses else note.label for note in annotations]
-    student_labels = [labels[label_id] for label_id in chosen(proba, kind)]
+    student_labels, _ = labels_of(proba, labels, kind, thresholds)
     clean = [
         note.label is not None and float(probability) > clean_threshold
         for note, probability in zip(annotations, clean_probability, strict=True)
@@ -111,6 +115,8 @@ def round_metrics(
         "clean": sum(clean),
         "agreement": _agreement(llm_labels, student_labels),
     }
+    if thresholds is not None:
+        entry["thresholds"] = dict(zip(labels, thresholds, strict=True))
     known = {
         "llm_accuracy": evaluation.annotation_accuracy(annotations),
         "student_accuracy": evaluation.accuracy(student_labels),
@@ -129,7 +135,8 @@ def final_metrics(
 ) -> dict[str, Any]:
     """The `final` part of metrics.json."""
     per_row = [None if index == EMPTY else decisions[index] for index in pool.row_index]
-    counts = Counter(decision.label for decision in per_row if decision is not None and decision.label is not None)
+    given_labels = [one.label for one in per_row if one is not None and one.label is not None]
+    counts = Counter(name for label in given_labels for name in parts(label, kind))
     final: dict[str, Any] = {
         "abstained": sum(decision is not None and decision.label is None for decision in per_row),
         "llm_student_agreement": _agreement(
@@ -151,7 +158,7 @@ def final_metrics(
     meant = np.array([a == b for a, b in zip(likeliest, truth, strict=True)])
     return (
         final
-        | _per_class(truth, given, labels)
+        | (_several(truth, judged, labels) if kind == "multi" else _per_class(truth, given, labels))
         | (_order(truth, judged, labels) if kind == "ordinal" else {})
         | _holdout(decisions, pool, evaluation)
         | _uncorrected(decisions, pool)
@@ -168,12 +175,23 @@ def final_metrics(
 
 def _order(truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]) -> dict[str, Any]:
     """How far off the final labels are, and those of either model alone."""
-    said = {
+    return {"order": {who: ordinal_metrics(truth, given, labels) for who, given in _said(judged).items()}}
+
+
+def _several(truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]) -> dict[str, Any]:
+    """Each label by itself, and all together: of the final labels, and of those of either model alone."""
+    said = _said(judged)
+    found = {who: several_labels_metrics(truth, given, labels) for who, given in said.items()}
+    own = per_label(truth, said["final"], labels)
+    return {"macro_f1": found["final"]["macro_f1"], "per_class": own, "several_labels": found}
+
+
+def _said(judged: Sequence[Decision | None]) -> dict[str, list[str | None]]:
+    return {
         "final": [None if one is None else one.label for one in judged],
         "llm": [None if one is None else one.llm_label for one in judged],
         "student": [None if one is None else one.student_label for one in judged],
     }
-    return {"order": {who: ordinal_metrics(truth, given, labels) for who, given in said.items()}}
 
 
 def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:

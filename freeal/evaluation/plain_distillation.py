@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import anyio.to_thread
 import numpy as np
 
-from freeal.aggregation.label_choice import chosen
+from freeal.aggregation.label_choice import labels_of
+from freeal.aggregation.label_membership import class_ids, membership
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import OnStep, unwatched
 from freeal.evaluation.metrics import Evaluation
 from freeal.pool.text_pool import Pool
 from freeal.settings import StudentSettings
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Trainer
+from freeal.student.protocols import LabelledTexts, Trainer
 from freeal.types import Annotation, Kind
 
 
@@ -38,8 +39,9 @@ async def plain_distillation(
     evaluation = Evaluation.of(pool)
     if not evaluation.pairs:
         return None
-    label_ids = [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
+    said = [note.label for note in annotations]
+    label_ids = membership(said, names) if kind == "multi" else class_ids(said, names, kind).tolist()
     data = LabelledTexts(pool.texts, label_ids, groups=None if pool.groups is None else np.array(pool.groups))
     async with turn():
         training = await anyio.to_thread.run_sync(lambda: trainer.fit(data, labels=names, seed=seed, on_step=on_step))
-    return evaluation.accuracy([names[label_id] for label_id in chosen(training.proba, kind)])
+    return evaluation.accuracy(labels_of(training.proba, names, kind)[0])

@@ -8,6 +8,7 @@ from typing import Any
 from freeal.export.labelled_rows import LabelledRow, read
 from freeal.files import atomic_write
 from freeal.spec.job_spec import Spec
+from freeal.types import Kind
 
 RECORDS, SETTINGS, DATASET = "records.json", ".argilla/settings.json", ".argilla/dataset.json"
 _TEXT, _LABEL, _AGENT = "text", "label", "freeal"
@@ -21,7 +22,7 @@ def export_records(version: Path, output: Path) -> dict[str, Any]:
     """
     earlier, rows = read(version)
     (output / ".argilla").mkdir(parents=True, exist_ok=True)
-    records = [_record(row) for row in rows if row.text]
+    records = [_record(row, earlier.spec.kind) for row in rows if row.text]
     atomic_write.write_json(output / DATASET, {"name": earlier.spec.name, "guidelines": earlier.spec.description})
     atomic_write.write_json(output / SETTINGS, settings(earlier.spec))
     atomic_write.write_json(output / RECORDS, records)
@@ -36,6 +37,7 @@ def export_records(version: Path, output: Path) -> dict[str, Any]:
 def settings(spec: Spec) -> dict[str, Any]:
     """Fields, the question with its labels and their meanings, and the metadata, as Argilla's `Settings` has them."""
     options = [{"value": name, "text": name, "description": meaning or None} for name, meaning in spec.labels.items()]
+    several = spec.kind == "multi"
     return {
         "guidelines": spec.description,
         "allow_extra_metadata": True,
@@ -46,8 +48,12 @@ def settings(spec: Spec) -> dict[str, Any]:
             {
                 "name": _LABEL,
                 "title": spec.description,
-                "required": True,
-                "settings": {"type": "label_selection", "options": options, "visible_options": max(3, len(options))},
+                "required": not several,  # with several labels none may be right
+                "settings": {
+                    "type": "multi_label_selection" if several else "label_selection",
+                    "options": options,
+                    "visible_options": max(3, len(options)),
+                },
             }
         ],
         "vectors": [],
@@ -59,7 +65,7 @@ def settings(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _record(row: LabelledRow) -> dict[str, Any]:
+def _record(row: LabelledRow, kind: Kind) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": str(row.number),
         "fields": {_TEXT: row.text},
@@ -71,10 +77,13 @@ def _record(row: LabelledRow) -> dict[str, Any]:
     }
     if row.decision is not None:
         found["metadata"] = {"confidence": round(row.decision.confidence, 4), "source": row.decision.source}
-        if row.label is not None:
-            found["suggestions"] = {
-                _LABEL: {"value": row.label, "score": round(row.decision.confidence, 4), "agent": _AGENT}
-            }
+        value = row.labels(kind) if kind == "multi" else row.label
+        if value:
+            score = round(row.decision.confidence, 4)
+            if isinstance(value, list):  # Argilla wants a score for each
+                found["suggestions"] = {_LABEL: {"value": value, "score": [score] * len(value), "agent": _AGENT}}
+            else:
+                found["suggestions"] = {_LABEL: {"value": value, "score": score, "agent": _AGENT}}
     if row.truth is not None:
         found["metadata"]["true_label"] = row.truth
     return found

@@ -22,15 +22,16 @@ _TYPES = {"freeal_confidence": "float64", "freeal_clean": "float64", "freeal_rou
 def export_dataset(version: Path, output: Path) -> dict[str, Any]:
     """Write `annotated.csv` and `README.md` into `output`, which is made; rows, columns and labels for JSON.
 
-    Labels are `class_label`s in the order of the spec; what is empty is null. Raises `CorruptModelError` for the
-    version and `InputError` where two columns have one name.
+    Labels are `class_label`s in the order of the spec, several of a row are one text; what is empty is null. Raises
+    `CorruptModelError` for the version and `InputError` where two columns have one name.
     """
     earlier, rows = read(version)
     header = list(earlier.table.header)
     if doubled := next((name for name in header if header.count(name) > 1), None):
         raise InputError(f"has two columns named {doubled!r}", where=Where(file=version / DATA))
     named: dict[str, str] = {}
-    for column in ANNOTATED_COLUMNS[:-1]:
+    several = earlier.spec.kind == "multi"
+    for column in ("freeal_labels" if several else ANNOTATED_COLUMNS[0], *ANNOTATED_COLUMNS[1:-1]):
         named[column] = free_name(column, [*header, *named.values()])
     output.mkdir(parents=True, exist_ok=True)
     with atomic_write.writing(output / DATA) as stream:
@@ -64,9 +65,10 @@ def _cells(row: LabelledRow) -> list[str]:
 
 def _card(earlier: Earlier, header: list[str], named: dict[str, str]) -> str:
     labels = {"class_label": {"names": {str(place): name for place, name in enumerate(earlier.spec.labels)}}}
+    several = earlier.spec.kind == "multi"
     features: list[dict[str, Any]] = [{"name": name, "dtype": "string"} for name in header]
     features += [
-        {"name": name, "dtype": labels if column in _LABELS else _TYPES.get(column, "string")}
+        {"name": name, "dtype": labels if column in _LABELS and not several else _TYPES.get(column, "string")}
         for column, name in named.items()
     ]
     content = {
@@ -88,6 +90,14 @@ def _card(earlier: Earlier, header: list[str], named: dict[str, str]) -> str:
     head = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     return (
         f"---\n{head}---\n\n# {earlier.spec.name}\n\n{earlier.spec.description}\n\n{meanings}\n\n"
-        f"Annotated by `{earlier.llm.model}` ({earlier.llm.provider}) with FreeAL: `freeal_label` is the final label "
-        "and `freeal_confidence` its probability.\n"
+        f"Annotated by `{earlier.llm.model}` ({earlier.llm.provider}) with FreeAL: {_own_columns(several)}\n"
     )
+
+
+def _own_columns(several: bool) -> str:  # noqa: FBT001 - named by who calls it
+    if several:
+        return (
+            "`freeal_labels` are the final labels, joined by `;` (within a name `\\;`), `(none)` for none, and "
+            "`freeal_confidence` the probability of exactly these."
+        )
+    return "`freeal_label` is the final label and `freeal_confidence` its probability."

@@ -51,6 +51,8 @@ def _of_config(config: dict[str, Any]) -> Iterator[str]:
         name: number for number, name in to_label.items()
     }:
         yield "label2id is not the reverse of id2label"
+    if config.get("problem_type") == "multi_label_classification":
+        yield "problem_type is multi_label_classification: the server makes one label of each text (softmax)"
     if config.get("model_type") not in _HEADS:
         yield f"model_type {config.get('model_type')!r} is none of {', '.join(_HEADS)}, of which alone this knows"
     if config.get("position_embedding_type", "absolute") != "absolute":

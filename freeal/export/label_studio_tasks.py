@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from freeal.export.labelled_rows import LabelledRow, read
 from freeal.files import atomic_write
 from freeal.report.number_format import printable
+from freeal.types import Kind
 
 TASKS, INTERFACE = "tasks.json", "labeling_config.xml"
 _TEXT, _LABEL = "text", "label"
@@ -22,10 +23,12 @@ def export_tasks(version: Path, output: Path) -> dict[str, Any]:
     earlier, rows = read(version)
     output.mkdir(parents=True, exist_ok=True)
     job = version.name
-    tasks = [_task(row, job=job) for row in rows if row.text]
+    kind = earlier.spec.kind
+    tasks = [_task(row, kind, job=job) for row in rows if row.text]
     atomic_write.write_json(output / TASKS, tasks)
     with atomic_write.writing(output / INTERFACE) as stream:
-        stream.write(interface(list(earlier.spec.labels), title=earlier.spec.description))
+        title = earlier.spec.description
+        stream.write(interface(list(earlier.spec.labels), title=title, several=kind == "multi"))
     return {
         "tasks": len(tasks),
         "without_text": len(rows) - len(tasks),
@@ -34,25 +37,26 @@ def export_tasks(version: Path, output: Path) -> dict[str, Any]:
     }
 
 
-def interface(labels: list[str], *, title: str) -> str:
-    """The labelling interface: one text, one choice among `labels`."""
+def interface(labels: list[str], *, title: str, several: bool = False) -> str:
+    """The labelling interface: one text, one choice among `labels`, or `several`."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value=printable(" ".join(title.split())))
     ElementTree.SubElement(view, "Text", name=_TEXT, value=f"${_TEXT}")
-    choices = ElementTree.SubElement(view, "Choices", name=_LABEL, toName=_TEXT, choice="single", showInline="true")
+    choice = "multiple" if several else "single"
+    choices = ElementTree.SubElement(view, "Choices", name=_LABEL, toName=_TEXT, choice=choice, showInline="true")
     for label in labels:
         ElementTree.SubElement(choices, "Choice", value=label)
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-def _task(row: LabelledRow, *, job: str) -> dict[str, Any]:
+def _task(row: LabelledRow, kind: Kind, *, job: str) -> dict[str, Any]:
     data = {_TEXT: row.text, "row_number": row.number, "row": row.values}
     if row.decision is None or row.label is None:
         return {"data": data}
     prediction = {
         "model_version": job,
         "score": round(row.decision.confidence, 4),
-        "result": [{"from_name": _LABEL, "to_name": _TEXT, "type": "choices", "value": {"choices": [row.label]}}],
+        "result": [{"from_name": _LABEL, "to_name": _TEXT, "type": "choices", "value": {"choices": row.labels(kind)}}],
     }
     return {"data": data, "predictions": [prediction]}

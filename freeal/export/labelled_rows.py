@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+from freeal.aggregation.label_membership import parts
 from freeal.pool.text_pool import EMPTY
 from freeal.results import previous_version
 from freeal.results.previous_version import Earlier
 from freeal.table import Row
-from freeal.types import Decision
+from freeal.types import Decision, Kind
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class LabelledRow:
     def label(self) -> str | None:
         """The final label, None where there is none."""
         return None if self.decision is None else self.decision.label
+
+    def labels(self, kind: Kind) -> list[str] | None:
+        """The final labels, one unless a text may have several; None where there is no answer."""
+        return None if self.label is None else list(parts(self.label, kind))
 
 
 def read(version: Path) -> tuple[Earlier, list[LabelledRow]]:

@@ -16,7 +16,8 @@ INSTALL = "install freeal-daemon[onnx]"
 
 
 class OnnxClassifier:
-    """The folder that `freeal export onnx` wrote, loaded. `labels` are in the order of the probabilities."""
+    """The folder that `freeal export onnx` wrote, loaded. `labels` are in the order of the probabilities; `thresholds`
+    are those of a classifier that gives several labels, else empty."""
 
     def __init__(self, folder: Path) -> None:
         """Raises `ConfigError` without onnxruntime and `CorruptModelError` for a folder that cannot be used."""
@@ -30,6 +31,7 @@ class OnnxClassifier:
                 raise CorruptModelError("is missing", where=Where(file=folder / name), hint="export the model again")
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         self.labels: tuple[str, ...] = tuple(card["labels"])
+        self.thresholds: tuple[float, ...] = tuple(card.get("thresholds", ()))
         self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

@@ -26,6 +26,7 @@ from freeal.files import atomic_write
 from freeal.files.model_folders import classifier_folder
 from freeal.settings import StudentSettings
 from freeal.student.model_folder import load_student
+from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 
 TOLERANCE = 1e-4
@@ -79,7 +80,9 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
         whole.mkdir()
         _write_graph(folder, whole / MODEL)
         _write_tokenizer(folder, whole / TOKENIZER, max_length=student.card.max_length)
-        atomic_write.write_json(whole / CARD, {"format": _FORMAT, "labels": list(student.labels), "int8": int8})
+        thresholds = student.card.thresholds
+        card = {"format": _FORMAT, "labels": list(student.labels), "int8": int8}
+        atomic_write.write_json(whole / CARD, card | ({"thresholds": list(thresholds)} if thresholds else {}))
         probes = [*_PROBES, *texts[:200]] if student.card.long_texts == "head" else [_PROBES[0], _PROBES[1]]
         difference = float(np.abs(OnnxClassifier(whole).predict_proba(probes) - student.predict_proba(probes)).max())
         if not difference <= TOLERANCE:
@@ -93,9 +96,9 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
             plain = OnnxClassifier(whole).predict_proba(texts) if texts else None
             _quantize(whole / MODEL)
             if plain is not None:
-                measured = _loss(plain, OnnxClassifier(whole).predict_proba(texts))
+                measured = _loss(plain, OnnxClassifier(whole).predict_proba(texts), thresholds)
         found = Export(output, student.labels, (whole / MODEL).stat().st_size, int8, difference, len(texts), measured)
-        (whole / "README.md").write_text(_readme(found, long_texts=student.card.long_texts), encoding="utf-8")
+        (whole / "README.md").write_text(_readme(found, student.card), encoding="utf-8")
         for path in sorted(whole.iterdir()):
             shutil.move(path, output / path.name)
     return found
@@ -122,6 +125,8 @@ def _write_graph(folder: Path, target: Path) -> None:
             dtype=torch.float32,
         ).eval()  # fmt: skip
 
+    several = model.config.problem_type == "multi_label_classification"
+
     class Probabilities(torch.nn.Module):
         """From token ids to probabilities."""
 
@@ -131,7 +136,7 @@ def _write_graph(folder: Path, target: Path) -> None:
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             logits = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-            return torch.softmax(logits, dim=-1)
+            return torch.sigmoid(logits) if several else torch.softmax(logits, dim=-1)
 
     longest = getattr(model.config, "max_position_embeddings", 512) - 2
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=longest)
@@ -199,16 +204,19 @@ def _quantize(path: Path) -> None:
     small.replace(path)
 
 
-def _loss(plain: np.ndarray, small: np.ndarray) -> dict[str, float]:
+def _loss(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
     difference = np.abs(plain - small)
+    changed = plain.argmax(axis=1) != small.argmax(axis=1)
+    if thresholds:
+        changed = ((plain >= np.array(thresholds)) != (small >= np.array(thresholds))).any(axis=1)
     return {
-        "labels_changed": round(float((plain.argmax(axis=1) != small.argmax(axis=1)).mean()), 6),
+        "labels_changed": round(float(changed.mean()), 6),
         "mean_difference": round(float(difference.mean()), 6),
         "largest_difference": round(float(difference.max()), 6),
     }
 
 
-def _readme(found: Export, *, long_texts: str) -> str:
+def _readme(found: Export, card: Card) -> str:
     labels = json.dumps(list(found.labels), ensure_ascii=False)
     said = f"Its probabilities differ from the original's by {found.difference:.1e} at most."
     if found.int8:
@@ -220,9 +228,17 @@ def _readme(found: Export, *, long_texts: str) -> str:
         )
     more = (
         " The original reads beginning and end of a long text, this the beginning alone."
-        if long_texts != "head"
+        if card.long_texts != "head"
         else ""
     )
+    shown = 'print([LABELS[row.argmax()] for row in classify(["a text", "another one"])])'
+    least = ""
+    if card.thresholds:
+        least = f"\nTHRESHOLDS = {json.dumps(list(card.thresholds))}  # a text has each label that reaches its own"
+        shown = (
+            'for row in classify(["a text", "another one"]):\n'
+            "    print([name for name, share, least in zip(LABELS, row, THRESHOLDS) if share >= least])"
+        )
     return f"""# A text classifier in ONNX
 
 Runs with `onnxruntime`, `tokenizers` and `numpy` alone. {said}{more}
@@ -232,7 +248,7 @@ import numpy
 import onnxruntime
 import tokenizers
 
-LABELS = {labels}
+LABELS = {labels}{least}
 tokenizer = tokenizers.Tokenizer.from_file("{TOKENIZER}")  # cuts long texts and pads short ones by itself
 session = onnxruntime.InferenceSession("{MODEL}")
 
@@ -243,6 +259,6 @@ def classify(texts):
     return session.run(None, {{"input_ids": ids, "attention_mask": mask}})[0]  # a probability per label
 
 
-print([LABELS[row.argmax()] for row in classify(["a text", "another one"])])
+{shown}
 ```
 """

@@ -15,13 +15,14 @@ from freeal.annotation.form_choice import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener
-from freeal.errors import ModelFolderError
+from freeal.errors import ConfigError, ModelFolderError, Where
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
 from freeal.job import stage_durations
 from freeal.job.choose_implementations import open_batches, open_trainer
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.run_inputs import Given
+from freeal.job.training_job import TrainingJob
 from freeal.llm.batches import batch_journal
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
@@ -30,14 +31,51 @@ from freeal.money.prices import price_of
 from freeal.pool.text_pool import Pool
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.student.protocols import ComparesStudents, Trainer
-from freeal.types import Annotation, Task
+from freeal.types import Annotation, Kind, Task
+
+
+def check_kind(job: TrainingJob, trainer: Trainer | None) -> None:
+    """Raises `ConfigError` where settings or a caller's own trainer do not go with `kind: multi`; what is wrong with
+    the spec itself is said when it is read."""
+    if job.spec.kind != "multi":
+        return
+    if job.loop.candidates != "off":
+        raise ConfigError(
+            f"{job.loop.candidates} is for texts of one label, not for kind: multi",
+            where=Where(key="loop.candidates"),
+            hint="set it to off: with several labels the language model names all that apply anyway",
+        )
+    if job.student.mode == "finetune":
+        raise ConfigError(
+            "finetune is for texts of one label, not for kind: multi",
+            where=Where(key="student.mode"),
+            hint="set it to auto or frozen",
+        )
+    if job.pilot_rows is not None:
+        raise ConfigError(
+            "a pilot is for texts of one label, not for kind: multi",
+            where=Where(key="pilot"),
+            hint="take the first rows as a file of their own: answers that are stored are not paid for twice",
+        )
+    if trainer is not None and not getattr(trainer, "gives_several_labels", False):
+        raise ConfigError(
+            f"{trainer!r} learns one label per text: kind: multi has a student of its own",
+            hint="leave the trainer out, or give it `gives_several_labels = True` and several ids per text",
+        )
 
 
 def trainer_for(
-    settings: StudentSettings, *, texts: int, previous: Path | None, most_at_once: int | None, emit: Emit
+    settings: StudentSettings,
+    *,
+    texts: int,
+    previous: Path | None,
+    most_at_once: int | None,
+    emit: Emit,
+    scratch: Path | None = None,
+    kind: Kind = "single",
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -49,6 +87,8 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        scratch=scratch,
+        kind=kind,
     )
     if not settings.warm_start:
         return opened()
@@ -83,7 +123,8 @@ async def plain_accuracy(
         anyio.from_thread.check_cancelled()
         emit(Progress("training", 0, done, total, "steps"))
 
-    trainer = open_trainer(plain_distillation.plain(settings), texts=len(pool), most_at_once=most_at_once)
+    plain = plain_distillation.plain(settings)
+    trainer = open_trainer(plain, texts=len(pool), most_at_once=most_at_once, kind=task.kind)
     return await plain_distillation.plain_distillation(
         pool, first, trainer, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
     )
@@ -135,6 +176,7 @@ def foresee(
     annotators: Sequence[Annotator],
     trainer: Trainer,
     given: Given,
+    kind: Kind,
 ) -> None:
     """Tell `ahead` what the job will do, from its settings and the models it has."""
     texts = given.pool.texts
@@ -151,7 +193,7 @@ def foresee(
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
         training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
-        trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
         comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )

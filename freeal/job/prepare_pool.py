@@ -49,6 +49,6 @@ def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict
     if found:
         measured = sum(label is not None for label in pool.truth or ())
         figure = f"{measured:,} rows measure" if measured else "none is left to measure with, so no accuracy is shown"
-        teach = f"{len(found):,} texts teach their label in {spec.label_column!r}"
+        teach = f"{len(found):,} texts teach their label in {spec.label_column or 'label_columns'!r}"
         emit(Notice(f"label_use {spec.label_use}: {teach}; {figure}"))
     return pool, found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from freeal.annotation.annotator import Annotator
 from freeal.compute.device_turn import DeviceTurn, always
@@ -27,8 +27,9 @@ async def run_loop(
     emit: Emit,
     known: Known = NOTHING_KNOWN,
     turn: DeviceTurn = always,
+    before_training: Callable[[], Awaitable[None]] | None = None,
 ) -> LoopResult:
-    """The rounds of `job`, whose settings are the effective ones."""
+    """The rounds of `job`, whose settings are the effective ones; `before_training` is awaited in each of them."""
     loop = Loop(
         task=job.spec.task,
         pool=pool,
@@ -41,6 +42,7 @@ async def run_loop(
         emit=emit,
         known=known,
         turn=turn,
+        before_training=before_training,
         further=tuple(annotators[1:]),
         llm_use=job.llm_use,
     )

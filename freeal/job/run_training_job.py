@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import run_loop
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.llm.protocols import ChatModel
+from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.final_label import decide
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
@@ -68,12 +69,14 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
+    job_setup.check_kind(job, trainer)
     checked, whole = prepare_pool.read(job.csv, job.spec, emit=emit), None
     if job.pilot_rows is not None:
         checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
     pool = prepare_pool.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
-    confirmed = corrections_file.by_index(said, pool, job.spec.task.names) if job.loop.keep_corrections else {}
+    names, kind = job.spec.task.names, job.spec.kind
+    confirmed = corrections_file.by_index(said, pool, names, kind) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
     pool, taught = prepare_pool.taught(pool, job.spec, seed=job.student.seed, emit=emit)
@@ -125,7 +128,13 @@ async def carry_out(
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
     trainer = resources.trainer or job_setup.trainer_for(
-        job.student, texts=len(pool), previous=job.previous_model, most_at_once=job.most_at_once, emit=emit
+        job.student,
+        texts=len(pool),
+        previous=job.previous_model,
+        most_at_once=job.most_at_once,
+        emit=emit,
+        scratch=job.work,
+        kind=job.spec.kind,
     )
     emit(Progress("loading", 0, 1, 2, "models"))
     asked = await _ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
@@ -188,7 +197,14 @@ async def _ask_and_train(
     async with contextlib.AsyncExitStack() as opened:
         models = [
             await opened.enter_async_context(
-                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
+                resources.open_chat_model(
+                    one,
+                    cache=job.cache,
+                    key_folder=job.key_folder,
+                    device=job.student.device,
+                    ray=job.ray,
+                    texts=len(given.pool),
+                )
             )
             for one in several
         ]
@@ -206,6 +222,7 @@ async def _ask_and_train(
                 annotators=annotators,
                 trainer=trainer,
                 given=given,
+                kind=job.spec.kind,
             )
             result = await run_loop(
                 job,
@@ -216,6 +233,7 @@ async def _ask_and_train(
                 known=given.known,
                 emit=emit,
                 turn=resources.turn,
+                before_training=functools.partial(_release_memory, models),
             )
         answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
         return _Asked(result, rounds, answerers, annotators[0].ledger)
@@ -225,6 +243,13 @@ def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
     if model.style != "completion" or asked_as is None:
         return Answerer(model.provider, model.model, model.style)
     return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
+
+
+async def _release_memory(models: Sequence[ChatModel]) -> None:
+    """A language model in this machine's memory and a student that trains would be a job's peak together."""
+    for model in models:
+        if isinstance(model, ReleasesMemory):
+            await model.release_memory()
 
 
 def _finished(

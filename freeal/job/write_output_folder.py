@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from freeal.aggregation.label_choice import chosen, confidence
+from freeal.aggregation.label_choice import labels_of
+from freeal.aggregation.label_membership import parts
 from freeal.corrections import corrections_file, review_queue
 from freeal.errors import CorruptModelError
 from freeal.files import atomic_write
@@ -44,13 +45,14 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
         run.result.best.annotations,
         opinions=run.opinions,
         cut=run.cut,
+        probabilities=run.label_probabilities,
     )
     output_csv_files.write_audit(
         folder / "audit.jsonl", run.result, run.pool, models=[(one.provider, one.model) for one in run.answerers]
     )
     output_csv_files.write_demonstrations(folder, run.result)
-    output_csv_files.write_confusions(folder, run.pool, run.decisions, run.spec.task.names)
-    queue = review_queue.review_queue(run.result.best, run.pool, run.decisions)
+    output_csv_files.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
+    queue = review_queue.review_queue(run.result.best, run.pool, run.decisions, run.spec.kind)
     queue = certification_job.not_certified(queue, run.pool, previous_model)
     review_queue.write_review_queue(
         folder / "review_queue.csv", queue, table=run.table, pool=run.pool, decisions=run.decisions, spec=run.spec
@@ -74,14 +76,14 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
 
 def _training_profile(run: FinishedRun) -> text_profile.TextProfile:
     """What later predictions are compared with: the rows' texts and what the kept student says of them."""
-    proba = run.result.best.proba
-    best = chosen(proba, run.spec.kind)
+    state, names, kind = run.result.best, run.spec.task.names, run.spec.kind
+    labels, sure = labels_of(state.proba, names, kind, state.thresholds)
     full = [index for index in run.pool.row_index if index != EMPTY]
     return text_profile.profile(
         [run.pool.texts[index] if index != EMPTY else "" for index in run.pool.row_index],
-        best[full],
-        confidence(proba, best)[full],
-        run.spec.task.names,
+        [parts(labels[index], kind) for index in full],
+        sure[full],
+        names,
     )
 
 

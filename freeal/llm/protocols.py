@@ -70,6 +70,14 @@ class LosesReplies(Protocol):
         """Tell `listener` of each lost reply, before its request is sent again."""
 
 
+@runtime_checkable
+class ReleasesMemory(Protocol):
+    """A model in this machine's memory that others need while it is not asked."""
+
+    async def release_memory(self) -> None:
+        """Let go of the weights until the next `answer`, which takes them again by itself."""
+
+
 @dataclasses.dataclass(slots=True)
 class Sent:
     """What became of prompts that were handed to a `BatchSender`, by request key. Replies are in the answer store."""

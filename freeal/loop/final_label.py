@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freeal.aggregation.label_choice import chosen
+from freeal.aggregation.label_choice import labels_of
 from freeal.loop.round_state import RoundState
 from freeal.types import Annotation, Decision, Kind, Source, Status
 
@@ -15,19 +15,18 @@ def decide(
     The label is the one that stands for the posterior (freeal/aggregation/label_choice.py) and its confidence the
     probability of it; below `abstain_below` there is none. What a person corrected stays as it is.
     """
-    final, student = chosen(state.posterior, kind), chosen(state.proba, kind)
+    final, sure = labels_of(state.posterior, labels, kind)
+    student, _ = labels_of(state.proba, labels, kind, state.thresholds)
     return [
-        _decision(index, state, labels[student[index]], labels, int(final[index]), abstain_below=abstain_below)
+        _decision(index, state, student[index], final[index], float(min(1.0, sure[index])), abstain_below=abstain_below)
         for index in range(len(state.annotations))
     ]
 
 
 def _decision(
-    index: int, state: RoundState, student_label: str, labels: tuple[str, ...], best: int, *, abstain_below: float
+    index: int, state: RoundState, student_label: str, label: str, confidence: float, *, abstain_below: float
 ) -> Decision:
     annotation = state.annotations[index]
-    label = labels[best]
-    confidence = float(min(1.0, state.posterior[index, best]))
     abstained = confidence < abstain_below
     return Decision(
         label=None if abstained else label,

@@ -2,8 +2,7 @@
 
     demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is left open -> ...
 
-The loop knows protocols only. It is resumable at every finished round and never looks at ground truth, except to report
-how good a round was when the user gave labels to compare with.
+The loop knows protocols only, is resumable at every finished round, and looks at ground truth to report on rounds only.
 
 Of several language models the first is asked in these rounds, and with `side_by_side` all the others beside it; in a
 cascade each later one has a round of its own afterwards, about what those before it left open.
@@ -14,13 +13,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from freeal.aggregation import label_choice, several_annotators
-from freeal.aggregation.label_posterior import Evidence
-from freeal.aggregation.several_annotators import SeveralVoices, Use, estimated_errors
+from freeal.aggregation.several_annotators import Use, estimated_errors
+from freeal.aggregation.several_labels_posterior import SeveralLabelsEvidence
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.first_demonstrations import InitialDemonstrations, starting_demonstrations
 from freeal.annotation.round_annotation import Questions
@@ -35,7 +34,7 @@ from freeal.loop.question_forms import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore
-from freeal.loop.round_training import RoundTraining
+from freeal.loop.round_training import RoundTraining, Weighed
 from freeal.loop.stopping_criteria import best_round, changed_labels, settled
 from freeal.pool.text_pool import Pool
 from freeal.selection import query_selection
@@ -46,8 +45,7 @@ from freeal.types import Annotation, Demonstration, Task
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """The parts of one job; `further` are its language models beside the first. After a crash `run` may be called again
-    with the same parts: it goes on where it was."""
+    """The parts of one job; `further` are its language models beside the first. `run` again after a crash goes on."""
 
     task: Task
     pool: Pool
@@ -62,6 +60,7 @@ class Loop:
     turn: DeviceTurn = always
     further: tuple[Annotator, ...] = ()
     llm_use: Use = "cascade"
+    before_training: Callable[[], Awaitable[None]] | None = None
 
     @property
     def annotators(self) -> tuple[Annotator, ...]:
@@ -71,11 +70,11 @@ class Loop:
     @functools.cached_property
     def questions(self) -> Questions:
         """What asks the first language model."""
-        return self._questions_to(0)
+        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
 
     @functools.cached_property
     def forms(self) -> QuestionForms:
-        """The form that each language model is asked in."""
+        """In which form each is asked."""
         return QuestionForms(self.store, self.emit, before=self.known.form)
 
     @functools.cached_property
@@ -206,6 +205,8 @@ class Loop:
     ) -> RoundState:
         annotations = several_annotators.believed(said)
         evidence = await self.training.evidence(said)
+        if self.before_training is not None:
+            await self.before_training()
         training = await self.training.train(number, annotations, evidence)
         state = trained_round.state(
             number,
@@ -223,7 +224,7 @@ class Loop:
         self,
         state: RoundState,
         said: Opinions,
-        evidence: Evidence | SeveralVoices,
+        evidence: Weighed,
         *,
         cost: RoundCost,
         changed: int,
@@ -232,22 +233,17 @@ class Loop:
         state.metrics.update(
             changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
         )
-        cut_off = any(annotator.budget_reached for annotator in self.annotators)
-        state = dataclasses.replace(state, cut_off=cut_off)
-        if self.further:
+        state = dataclasses.replace(state, cut_off=any(one.budget_reached for one in self.annotators))
+        if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
             state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
-        self.store.save(state, student)
-        return state
-
-    def _questions_to(self, place: int) -> Questions:
-        annotator = self.annotators[place]
-        return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+        return self.store.save(state, student)
 
     async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
-        return await self.forms.applied(place, self._questions_to(place), indices)
+        asking = dataclasses.replace(self.questions, annotator=self.annotators[place])
+        return await self.forms.applied(place, asking, indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""
@@ -269,7 +265,8 @@ class Loop:
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
             return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
         unclean = self._left_open(previous)
-        return unclean if len(unclean) <= most else query_selection.most_open(previous.posterior, unclean, most)
+        posterior = label_choice.alternatives(previous.posterior, self.task.kind)
+        return unclean if len(unclean) <= most else query_selection.most_open(posterior, unclean, most)
 
     def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
         return opinions(
@@ -277,6 +274,7 @@ class Loop:
             answers,
             self.known,
             labels=self.task.names,
+            kind=self.task.kind,
             pool_size=len(self.pool),
             models=len(self.annotators),
         )
@@ -284,7 +282,7 @@ class Loop:
     def _left_open(self, state: RoundState) -> list[int]:
         """The texts that the first language model would be asked about again after this round."""
         return query_selection.can_change(
-            state.posterior,
+            label_choice.alternatives(state.posterior, self.task.kind),
             self._askable()[0],
             clean=state.clean_probability,
             threshold=self.settings.clean_threshold,
@@ -293,4 +291,5 @@ class Loop:
 
 
 def _agreed(posterior: np.ndarray, answers: Sequence[Annotation], task: Task) -> int:
-    return sum(note.label == task.names[label_choice.chosen(posterior, task.kind)[note.index]] for note in answers)
+    given, _ = label_choice.labels_of(posterior, task.names, task.kind)
+    return sum(note.label == given[note.index] for note in answers)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from freeal.types import Annotation, Demonstration, Status
+from freeal.aggregation.label_membership import parts
+from freeal.types import Annotation, Demonstration, Kind, Status
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,10 +35,12 @@ class Known:
         """The confirmed labels that are a person's corrections, not the table's."""
         return {index: label for index, label in self.confirmed.items() if self.taught.get(index) != label}
 
-    def settle(self, annotations: Sequence[Annotation], labels: Sequence[str]) -> list[Annotation]:
+    def settle(
+        self, annotations: Sequence[Annotation], labels: Sequence[str], kind: Kind = "single"
+    ) -> list[Annotation]:
         """The annotations of the whole pool, with what a person said in its place."""
         return [
-            note if (label := self.confirmed.get(note.index)) is None else _said(note, label, labels)
+            note if (label := self.confirmed.get(note.index)) is None else _said(note, label, labels, kind)
             for note in annotations
         ]
 
@@ -53,6 +56,6 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
-def _said(note: Annotation, label: str, labels: Sequence[str]) -> Annotation:
-    certain = tuple(float(name == label) for name in labels)
+def _said(note: Annotation, label: str, labels: Sequence[str], kind: Kind) -> Annotation:
+    certain = tuple(float(name in parts(label, kind)) for name in labels)
     return Annotation(note.index, label, 1.0, (Status.CORRECTED,), note.round, distribution=certain)

@@ -8,15 +8,10 @@ from collections.abc import Sequence
 from freeal.aggregation import answer_ensemble
 from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundState
-from freeal.types import Annotation, Status
+from freeal.types import Annotation, Kind, Status
 
 Opinions = Sequence[Sequence[Annotation]]
 """Of each language model, in their order, one annotation per pool text."""
-
-
-def of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
-    """Answers of the language model at `place`."""
-    return [dataclasses.replace(note, annotator=place) for note in notes]
 
 
 def opinions(
@@ -25,6 +20,7 @@ def opinions(
     known: Known,
     *,
     labels: tuple[str, ...],
+    kind: Kind = "single",
     pool_size: int,
     models: int,
 ) -> list[list[Annotation]]:
@@ -41,11 +37,17 @@ def opinions(
             [note for note in answers if note.annotator == place],
             known,
             labels=labels,
+            kind=kind,
             pool_size=pool_size,
         )
         for place in range(models)
     ]
     return found if previous is not None else [[_of_its_question(note, known) for note in notes] for notes in found]
+
+
+def of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
+    """The same as said by the language model at this place in the job's order."""
+    return [dataclasses.replace(note, annotator=place) for note in notes]
 
 
 def _of_its_question(note: Annotation, known: Known) -> Annotation:
@@ -59,10 +61,12 @@ def merged(
     known: Known,
     *,
     labels: tuple[str, ...],
+    kind: Kind = "single",
     pool_size: int,
 ) -> list[Annotation]:
     """One model's annotations, one per pool text, with new answers and what a person said in their place; a text it was
     not asked about is NOT_ASKED."""
     unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(pool_size)}
     told = list((unasked | {note.index: note for note in before}).values())
-    return known.settle(answer_ensemble.merge(told, answers, labels=labels, pool_size=pool_size), labels)
+    best = answer_ensemble.merge(told, answers, labels=labels, pool_size=pool_size, kind=kind)
+    return known.settle(best, labels, kind)

@@ -19,6 +19,9 @@ class RoundState:
     `held_out` [n, labels] are the logits of heads that did not learn a text's label, `posterior` [n, labels] is what
     all voices say together, `clean_probability` [n] its probability of the annotation's label, 0 where there is none;
     `proba` [n, labels] is the student's.
+
+    Where a text may have several labels, `held_out` are logits of yes against no, and each of `posterior` and `proba`
+    is a probability of its own; `metrics` then holds the student's `thresholds`, by label.
     """
 
     round: int
@@ -39,3 +42,9 @@ class RoundState:
     """Its answers changed too little to train on: the student is that of the round before."""
     cut_off: bool = False
     """A budget left questions unsent, its own or those before the first round."""
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """From which probability the student gives each of several labels; None where a text has one."""
+        found: dict[str, float] | None = self.metrics.get("thresholds")
+        return None if found is None else tuple(found.values())

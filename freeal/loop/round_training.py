@@ -9,16 +9,22 @@ from collections.abc import Sequence
 import anyio.from_thread
 import numpy as np
 
+from freeal.aggregation import several_labels_posterior
 from freeal.aggregation.candidate_labels import candidates_of
+from freeal.aggregation.label_membership import class_ids, membership
 from freeal.aggregation.label_posterior import Evidence, evidence_of
 from freeal.aggregation.several_annotators import SeveralVoices, Use
+from freeal.aggregation.several_labels_posterior import SeveralLabelsEvidence
 from freeal.annotation.round_annotation import Questions
 from freeal.errors import TrainingError
 from freeal.events import Emit, Progress
 from freeal.loop.known_labels import Known
 from freeal.loop.merge_annotations import Opinions
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
-from freeal.types import Annotation, Status
+from freeal.types import Annotation, Kind, Status
+
+Weighed = Evidence | SeveralVoices | SeveralLabelsEvidence
+"""What is said about a pool beside the student, ready to be weighed with it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +37,19 @@ class RoundTraining:
     emit: Emit
     _found_nearness: list[np.ndarray] = dataclasses.field(default_factory=list, init=False, repr=False)
 
-    async def evidence(self, opinions: Opinions) -> Evidence | SeveralVoices:
-        """What is said about the pool beside the student."""
+    async def evidence(self, opinions: Opinions) -> Weighed:
+        """What is said about the pool beside the student. Of several labels only one language model can say it."""
+        if self.questions.task.kind == "multi":
+            return several_labels_posterior.evidence_of(opinions[0], self.questions.task.names)
         voices = [await self._voice(annotations) for annotations in opinions]
         return voices[0] if len(voices) == 1 else SeveralVoices(tuple(voices), self.use)
 
-    async def train(
-        self, number: int, annotations: Sequence[Annotation], evidence: Evidence | SeveralVoices
-    ) -> Training:
+    async def train(self, number: int, annotations: Sequence[Annotation], evidence: Weighed) -> Training:
         """A student of round `number`, on the labels of `annotations` as `evidence` weighs them. Raises `TrainingError`
         where there are none."""
         questions = self.questions
         pool = questions.pool
-        ids = label_ids(annotations, questions.task.names)
+        ids = label_ids(annotations, questions.task.names, questions.task.kind)
         if (ids == NO_LABEL).all():
             raise self._no_answer(annotations)
 
@@ -58,8 +64,9 @@ class RoundTraining:
             paraphrases=pool.paraphrases,
             confirmed=self.known.mask(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
-            weigh=evidence.targets,
-            weigh_of=lambda rows: evidence.part(rows).targets,
+            weigh=None if isinstance(evidence, SeveralLabelsEvidence) else evidence.targets,
+            weigh_of=None if isinstance(evidence, SeveralLabelsEvidence) else lambda rows: evidence.part(rows).targets,
+            weigh_each=evidence.weigh_each if isinstance(evidence, SeveralLabelsEvidence) else None,
         )
         return await questions.on_device(
             lambda: questions.trainer.fit(
@@ -96,7 +103,8 @@ class RoundTraining:
         )
 
 
-def label_ids(annotations: Sequence[Annotation], names: tuple[str, ...]) -> np.ndarray:
-    """The labels of annotations as ids, int64 [n]; NO_LABEL where there is none."""
-    ids = [NO_LABEL if note.label is None else names.index(note.label) for note in annotations]
-    return np.array(ids, dtype=np.int64)
+def label_ids(annotations: Sequence[Annotation], names: tuple[str, ...], kind: Kind) -> np.ndarray:
+    """The labels of annotations as ids, int64 [n], NO_LABEL where there is none; of several labels their membership,
+    [n, labels]."""
+    said = [note.label for note in annotations]
+    return membership(said, names) if kind == "multi" else class_ids(said, names, kind)

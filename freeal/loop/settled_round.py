@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.aggregation.label_posterior import LabelPosterior
+from freeal.aggregation.several_labels_posterior import SeveralLabelsPosterior
 from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.loop.round_state import RoundState
-from freeal.student.protocols import NO_LABEL
+from freeal.loop.round_training import label_ids
 from freeal.types import Annotation, Demonstration, Kind
 
 
@@ -22,7 +23,7 @@ def state(
     asked: Sequence[Annotation],
     annotations: Sequence[Annotation],
     shown: Sequence[Demonstration],
-    posterior: LabelPosterior,
+    posterior: LabelPosterior | SeveralLabelsPosterior,
     labels: tuple[str, ...],
     clean_threshold: float,
     evaluation: Evaluation,
@@ -31,8 +32,7 @@ def state(
     """The round after `previous`, without `changed`, `seconds` and money among its metrics; `posterior` weighs the new
     annotations with what the student of before says out of fold."""
     number = previous.round + 1
-    label_ids = np.array([NO_LABEL if note.label is None else labels.index(note.label) for note in annotations])
-    clean_probability = posterior.of(label_ids)
+    clean_probability = posterior.of(label_ids(annotations, labels, kind))
     metrics = round_metrics(
         number,
         asked=asked,
@@ -43,6 +43,7 @@ def state(
         clean_threshold=clean_threshold,
         evaluation=evaluation,
         kind=kind,
+        thresholds=previous.thresholds,
     )
     return dataclasses.replace(
         previous,

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation import label_choice
+from freeal.aggregation.label_membership import class_ids
 from freeal.aggregation.label_posterior import LabelPosterior
+from freeal.aggregation.several_labels_posterior import SeveralLabelsPosterior
 from freeal.annotation.round_annotation import Questions
 from freeal.evaluation.metrics import Evaluation, round_metrics
 from freeal.loop.round_state import RoundState
@@ -26,14 +28,17 @@ def state(
     annotations: Sequence[Annotation],
     shown: Sequence[Demonstration],
     training: Training,
-    posterior: LabelPosterior,
+    posterior: LabelPosterior | SeveralLabelsPosterior,
     evaluation: Evaluation,
 ) -> RoundState:
     """The round, without `changed`, `seconds` and money among its metrics."""
-    pool, settings, names = questions.pool, questions.settings, questions.task.names
-    ids = label_ids(annotations, names)
-    clean_probability = posterior.of(ids)
-    agree = (label_choice.chosen(training.proba, questions.task.kind) == ids) & (ids != NO_LABEL)
+    pool, settings, names, kind = questions.pool, questions.settings, questions.task.names, questions.task.kind
+    said = [note.label for note in annotations]
+    ids = class_ids(said, names, kind)
+    clean_probability = posterior.of(label_ids(annotations, names, kind))
+    thresholds = training.thresholds or None
+    student_labels, _ = label_choice.labels_of(training.proba, names, kind, thresholds)
+    agree = np.array([own == other for own, other in zip(student_labels, said, strict=True)]) & (ids != NO_LABEL)
     agree[list(pool.held_out)] = False
     chosen = choose.representatives(
         training.embeddings,
@@ -53,16 +58,15 @@ def state(
         labels=names,
         clean_threshold=settings.clean_threshold,
         evaluation=evaluation,
-        kind=questions.task.kind,
+        kind=kind,
+        thresholds=thresholds,
     )
     return RoundState(
         round=number,
         asked=tuple(asked),
         annotations=tuple(annotations),
         demonstrations=tuple(shown),
-        representatives=tuple(
-            Demonstration(pool.texts[index], names[ids[index]], "student", index) for index in chosen
-        ),
+        representatives=tuple(Demonstration(pool.texts[index], str(said[index]), "student", index) for index in chosen),
         held_out=training.held_out,
         posterior=posterior.proba.astype(np.float32),
         clean_probability=clean_probability,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,16 +96,18 @@ class RunResult:
         return f"{figures}{round_report.html_of(self.rounds)}{head}"
 
 
-def labelled_rows(folder: Path, given: pd.DataFrame | None, *, language_models: int = 1) -> pd.DataFrame:
+def labelled_rows(
+    folder: Path, given: pd.DataFrame | None, *, language_models: int = 1, several_labels: Sequence[str] = ()
+) -> pd.DataFrame:
     """The rows of annotated.csv, which so many language models answered; of `given` rows, themselves with our columns
     behind."""
     import pandas as pd
 
     annotated = _as_frame(folder / "annotated.csv")
-    columns = annotated_columns(language_models)
+    columns = annotated_columns(language_models, several_labels)
     ours = annotated.iloc[:, -len(columns) :].copy()
     for name, kind in zip(list(ours.columns), columns, strict=True):
-        if kind in _NUMBERS:
+        if kind in _NUMBERS or kind.startswith("freeal_p_"):
             ours[name] = pd.to_numeric(ours[name], errors="coerce")
         elif kind != "freeal_status":
             ours[name] = ours[name].where(ours[name] != "", None)

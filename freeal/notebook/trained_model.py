@@ -32,7 +32,8 @@ class Predictions:
     `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns;
     rows without text have none of them. `probabilities` float32 [rows, labels] are in the order of `classes`, nan for
     rows without text; `labels` are None there, and where the model promised more than it can keep; `confidence` float32
-    [rows] is the probability of the label.
+    [rows] is the probability of the label. Where a text may have several, `labels`, and `freeal_labels` of the frame,
+    are their names joined by `;`, `(none)` for none, and `confidence` is the probability of exactly these.
     """
 
     frame: pd.DataFrame
@@ -93,6 +94,14 @@ class Model:
         texts = [row_text(columns, row) for row in input_table.column_cells(frame, columns)]
         proba = self.predict_proba(texts)
         has_text = ~np.isnan(proba[:, 0])
+        if self.kind == "multi":
+            given, sure = label_choice.labels_of(
+                np.nan_to_num(proba), self.classes, self.kind, self._classifier.thresholds or None
+            )
+            several = [label if there else None for label, there in zip(given, has_text, strict=True)]
+            confidence = np.where(has_text, sure, np.nan).astype(np.float32)
+            labelled = self._labelled(frame, several, proba, confidence)
+            return Predictions(labelled, several, confidence, proba, self.classes)
         chosen = label_choice.chosen(np.where(has_text[:, None], proba, 0.0), self.kind)
         confidence = np.where(has_text, label_choice.confidence(proba, chosen), np.nan)
         promised = PromisedLabels.of(self._classifier.extra, self.classes)
@@ -128,7 +137,8 @@ class Model:
 
         header = [str(name) for name in frame.columns]
         added: dict[str, Any] = {}
-        columns = {"freeal_label": pd.array(labels, dtype="object"), "freeal_confidence": confidence}
+        own = "freeal_labels" if self.kind == "multi" else "freeal_label"
+        columns = {own: pd.array(labels, dtype="object"), "freeal_confidence": confidence}
         columns |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
         for name, values in columns.items():
             free = free_name(name, header)

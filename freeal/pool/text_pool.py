@@ -6,10 +6,10 @@ A text that stands in many rows is asked, trained and scored once and copied bac
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from freeal.errors import InputError, Where
+from freeal.pool import true_labels
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.text import label_names
@@ -24,11 +24,12 @@ class Pool:
     """Distinct texts in order of first appearance.
 
     `row_index[row]` is a row's pool index (EMPTY without text), `first_row[index]` the row a text appears in first.
-    `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels: for
-    evaluation only; None for the rows of the user's own examples, whose label was given away. `unknown_truth` counts
-    the values that are neither empty nor a label. `paraphrases[index]` is the same in other words, "" where there are
-    none; None where the spec names no paraphrase_column. `groups[index]` is the pool index of the text that stands for
-    its near duplicates (None: not looked for); texts at `held_out` are never demonstrations.
+    `truth[row]` is the user's label where the spec names a label_column and the value is one of the labels (of several
+    labels their joined names, where all are known): for evaluation only; None for the rows of the user's own examples,
+    whose label was given away. `unknown_truth` counts the values that are neither empty nor a label.
+    `paraphrases[index]` is the same in other words, "" where there are none; None where the spec names no
+    paraphrase_column. `groups[index]` is the pool index of the text that stands for its near duplicates (None: not
+    looked for); texts at `held_out` are never demonstrations.
     """
 
     texts: tuple[str, ...]
@@ -94,24 +95,13 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
     return tuple(table.rows[row][position].strip() for row in first_row)
 
 
-def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
-    """The label that each value of the label column names, in whatever case; None for any other value."""
-    by_spelling = {_spelling(name): name for name in spec.labels}
-    return [by_spelling.get(_spelling(value)) for value in values]
-
-
-def _spelling(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
 def _truth(
     table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
 ) -> tuple[tuple[str | None, ...] | None, int]:
-    if spec.label_column is None:
+    if not spec.has_truth:
         return None, 0
-    position = table.column(spec.label_column, role="label_column")
-    values = [row[position].strip() for row in table.rows]
-    truth = known_truth(values, spec)
+    values = true_labels.values(table, spec)
+    truth = true_labels.known(values, spec)
     unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
     examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}
     unseen = tuple(None if index in examples else label for index, label in zip(row_index, truth, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,20 @@ from freeal.types import Status
 class PredictedRow:
     """`label` is None where the row has no text, or the model's promise leaves it without; `probabilities` are by label
     and empty without a text. `status`: `ok`, `empty_text`, `below_promise`; `student_truncated` where the model read a
-    part of the text only."""
+    part of the text only. Where a text may have several, `labels` are they, and `label` the same joined."""
 
     label: str | None
     confidence: float | None
     probabilities: dict[str, float]
     status: str
+    labels: tuple[str, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `labels` only where there may be several."""
+        found = dataclasses.asdict(self)
+        if self.labels is None:
+            del found["labels"]
+        return found
 
 
 def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> list[PredictedRow]:
@@ -36,7 +45,8 @@ def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> l
     found = {"": PredictedRow(None, None, {}, str(Status.EMPTY_TEXT))}
     if distinct:
         tokens = student.read(distinct)
-        scores = Scores(student.score(tokens), np.array([one.cut for one in tokens]), classifier.kind)
+        cut = np.array([one.cut for one in tokens])
+        scores = Scores(student.score(tokens), cut, classifier.kind, classifier.thresholds)
         kept = np.ones(len(distinct), dtype=bool)
         if promised is not None:
             kept = promised.keeps(scores.chosen, scores.confidence)
@@ -48,8 +58,9 @@ def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> l
 def _row(scores: Scores, place: int, labels: Sequence[str], *, is_kept: bool) -> PredictedRow:
     status = str(Status.STUDENT_TRUNCATED) if scores.cut[place] else KEPT
     return PredictedRow(
-        labels[int(scores.chosen[place])] if is_kept else None,
+        scores.label(place, labels) if is_kept else None,
         float(scores.confidence[place]),
         {label: float(share) for label, share in zip(labels, scores.proba[place], strict=True)},
         status if is_kept else BELOW,
+        tuple(scores.names(place, labels)) if scores.kind == "multi" else None,
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,23 +12,17 @@ from typing import Any, Self
 
 from freeal.events import Progress
 from freeal.prediction import drift
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import row_cells
+from freeal.prediction.output import form_choice
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import (
-    SOURCE_COLUMN,
-    STATUS_COLUMN,
-    Opinion,
-    PromisedLabels,
-    SecondOpinion,
-    ask_below,
-)
+from freeal.prediction.promised_labels import Opinion, PromisedLabels, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
-from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
@@ -77,6 +69,7 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = job.columns_beside(classifier.text_columns)
+        form_choice.check(job.output_csv)
         self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
         self._ask = None if self._promised is None else ask
         self._pending: tuple[Window, Scores] | None = None
@@ -88,10 +81,11 @@ class PredictionRun:
         self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
         state = self._part.state or {}
         labels = classifier.student.labels
-        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels)
+        self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels, kind=classifier.kind)
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
+        self._form: OutputForm | None = None
         self._windows: WindowReader | None = None
         self._left: Iterator[Window] | None = None
         self._is_read = self._part.is_whole
@@ -130,16 +124,20 @@ class PredictionRun:
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
+        assert self._form is not None  # noqa: S101 - it is opened with the table
+        first_row = self._tally.rows - len(window.rows)
+        rendered = self._form.window(window, scores, opinions, first_row=first_row)
         if self._ask is not None:
             self._ask.keep()  # first: what a kill lets it keep twice counts once
-        self._part.append(self._rendered(window, scores, opinions), self._state())
+        self._part.append(rendered, self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
 
     def _scored(self, window: Window) -> Scores:
         if self._scores is not None:
             return self._scores.take(window)
-        return score(window, self._classifier.student, self._classifier.memory, kind=self._classifier.kind)
+        model = self._classifier
+        return score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
 
     def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
         """By place; None where asking is to stop before all was asked."""
@@ -171,7 +169,9 @@ class PredictionRun:
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
             )
             summary["drift"]["warnings"].append(said)
-        self._part.complete(self._state() | {"summary": summary})
+        assert self._form is not None  # noqa: S101 - all windows came out of it
+        pack = self._form.pack
+        self._part.complete(self._state() | {"summary": summary}, pack=pack)
         return summary
 
     def forget(self) -> None:
@@ -189,14 +189,23 @@ class PredictionRun:
         self._pending = None
         if self._ask is not None:
             self._ask.close()
-        self._left = self._reader = self._windows = None
+        self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
+        self._form = form_choice.make(
+            self._job.output_csv,
+            header=self._reader.header,
+            dialect=self._reader.dialect,
+            labels=self._classifier.student.labels,
+            promised=self._promised,
+            may_ask=self._ask is not None,
+            kind=self._classifier.kind,
+        )
         if self._part.state is None:
-            self._part.append(self._header(self._reader.header), self._state())
+            self._part.append(self._form.header(), self._state())
         self._windows = WindowReader(
             self._reader,
             list(zip(self._columns, positions, strict=True)),
@@ -249,34 +258,9 @@ class PredictionRun:
             reader = RowReader(self._job.input_csv, CsvFormat(**(told.model_dump() | {"header": said["header"]})))
         return reader
 
-    def _header(self, names: Row) -> str:
-        header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        status += [] if self._ask is None else [SOURCE_COLUMN]
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
-            header.append(free_name(name, header))
-        assert self._reader is not None  # noqa: S101 - its names were just read
-        mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
-        return mark + self._lines([header])
-
     def _is_no_row(self, row: Row) -> bool:
         assert self._reader is not None  # noqa: S101 - the row is one of its
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
-
-    def _rendered(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion]) -> str:
-        labels, places = self._classifier.student.labels, window.places.tolist()
-        told = None if self._ask is None else opinions
-        ours = functools.partial(row_cells, scores, labels=labels, promised=self._promised, opinions=told)
-        return self._lines([*row, *ours(place)] for row, place in zip(window.rows, places, strict=True))
-
-    def _lines(self, rows: Any) -> str:
-        assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
-        text = io.StringIO(newline="")
-        writer = TableWriter(text, self._reader.dialect.output_delimiter)
-        for row in rows:
-            writer.write(row)
-        return text.getvalue()
 
     def _pace(self, rows: int, seconds: float) -> None:
         assert self._windows is not None  # noqa: S101 - a window of it has just been written

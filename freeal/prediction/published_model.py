@@ -19,14 +19,22 @@ from freeal.types import Kind
 class Classifier:
     """The student, the columns it reads, what its training texts were like, and its answers so far.
 
-    `identity` is another one for another model, "" where there is no folder behind it. `memory` is shared by all that
+    `identity` is another one for another model, "" where there is no folder behind it. `thresholds` [labels] are those
+    of a student that gives several labels. `memory` is shared by all that
     is labelled with it, one thread at a time.
     """
 
     def __init__(
-        self, student: Student, extra: dict[str, Any], *, identity: str = "", profile: TextProfile | None = None
+        self,
+        student: Student,
+        extra: dict[str, Any],
+        *,
+        identity: str = "",
+        profile: TextProfile | None = None,
+        thresholds: tuple[float, ...] = (),
     ) -> None:
         self.student = student
+        self.thresholds = thresholds
         self.extra = extra
         self.identity = identity
         self.profile = profile
@@ -46,7 +54,8 @@ class Classifier:
             return cls(student, card.extra, profile=read_profile(folder))
         batch_size = (settings or PredictSettings()).batch_size
         student = load_student.load(folder, batch_size=batch_size)
-        return cls(student, card.extra, identity=identity_of(folder), profile=read_profile(folder))
+        profile = read_profile(folder)
+        return cls(student, card.extra, identity=identity_of(folder), profile=profile, thresholds=card.thresholds)
 
     @property
     def text_columns(self) -> tuple[str, ...] | None:

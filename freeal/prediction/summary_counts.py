@@ -13,6 +13,7 @@ from freeal.prediction.promised_labels import Opinion, PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
+from freeal.types import Kind
 
 COMPARED_ROWS = 2_000
 """Rows whose texts are compared with the training texts, spread evenly over the table: more would find differences too
@@ -24,12 +25,13 @@ _STRIDE, _CYCLE = 2_654_435_761, 2**32
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given;
-    `below` counts rows that the model's promise leaves without one, `asked` those that then have one of the language
-    model; `compared` rows have their vectors summed in
+    """Counts over the rows written so far. `line` is where the last of them begins; `counts` is by the label given, of
+    texts that may have several (`kind`) by each of them; `below` counts rows that the model's promise leaves without
+    one, `asked` those that then have one of the language model; `compared` rows have their vectors summed in
     `vector_sum`; `no_rows` counts those that repeat the header or hold a survey's ids."""
 
     labels: tuple[str, ...]
+    kind: Kind = "single"
     rows: int = 0
     line: int = 1
     empty: int = 0
@@ -60,9 +62,10 @@ class Tally:
         """Count a window in. `longest` is the longest training text, in characters; `total_rows` an estimate;
         `opinions` are those of the language model, by place."""
         places = window.places[window.places != NO_TEXT]
-        best = scores.chosen
-        kept = np.ones(len(best), dtype=bool) if promised is None else promised.keeps(best, scores.confidence)
-        counts = np.bincount(best[places][kept[places]], minlength=len(self.labels))
+        kept = np.ones(len(scores.proba), dtype=bool)
+        if promised is not None:
+            kept = promised.keeps(scores.chosen, scores.confidence)
+        counts = (scores.members & kept[:, None])[places].sum(axis=0)
         said = {place: one.label for place, one in opinions.items() if one.label is not None}
         has_said = np.isin(places, list(said))
         for place in places[has_said].tolist():

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,8 @@ _WORDS = re.compile(r"\w+|[^\w\s]")
 class TextProfile:
     """Of `rows` training rows: `center`, the mean vector; `spread`, the mean squared distance from it; `threshold`,
     what the squared distance of the mean of n of them stays below in 99 of 100 samples, times n; `longest`, characters
-    of the longest; `empty_share`; `label_shares` by label and `mean_confidence`, of the student on them."""
+    of the longest; `empty_share`; `label_shares` by label (of several their sum may be more than 1) and
+    `mean_confidence`, of the student on them."""
 
     rows: int
     center: tuple[float, ...]
@@ -62,14 +64,17 @@ def vectors(texts: Sequence[str]) -> np.ndarray:
     return np.asarray(found / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
-def profile(texts: Sequence[str], label_ids: np.ndarray, confidences: np.ndarray, labels: Sequence[str]) -> TextProfile:
+def profile(
+    texts: Sequence[str], given: Sequence[Sequence[str]], confidences: np.ndarray, labels: Sequence[str]
+) -> TextProfile:
     """Of the training rows: their texts ("" for an empty one), and of those with text, in the same order, what the
-    student says: ids into `labels` [rows with text], and its confidence [rows with text]."""
+    student says: the names it gives of the `labels`, one or several, and its confidence [rows with text]."""
     full = [text for text in texts if text]
     sample = full[:: max(1, -(-len(full) // SAMPLE_ROWS))]
     points = vectors(sample)
     center = points.mean(axis=0)
-    shares = np.bincount(label_ids, minlength=len(labels)) / max(1, len(label_ids))
+    counts = Counter(name for names in given for name in names)
+    shares = [counts[label] / max(1, len(given)) for label in labels]
     return TextProfile(
         rows=len(sample),
         center=tuple(round(float(value), 6) for value in center),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,27 +13,48 @@ from freeal.aggregation import label_choice
 from freeal.prediction.row_windows import Window
 from freeal.prediction.text_cache import Answer, Memory
 from freeal.student.protocols import Student
+from freeal.text import joined_labels
 from freeal.types import Kind
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
     """By distinct text of a window: `proba` float32 [texts, labels], `cut` bool [texts], and what `kind` of labels they
-    are makes of them: the position of the label, int [texts], and its probability."""
+    are makes of them: the position of the label, int [texts], and its probability. Of several labels a text has those
+    that reach their `thresholds` [labels], and the probability is that of exactly these."""
 
     proba: np.ndarray
     cut: np.ndarray
     kind: Kind = "single"
+    thresholds: tuple[float, ...] = ()
 
     @functools.cached_property
     def chosen(self) -> np.ndarray:
-        """int64 [texts]."""
+        """int64 [texts]. Raises ValueError where a text may have several labels: see `members`."""
         return label_choice.chosen(self.proba, self.kind)
 
     @functools.cached_property
+    def members(self) -> np.ndarray:
+        """Which labels each text has, bool [texts, labels]."""
+        if self.kind == "multi":
+            return label_choice.members(self.proba, self.thresholds or None)
+        return np.asarray(np.arange(self.proba.shape[1]) == self.chosen[:, None])
+
+    @functools.cached_property
     def confidence(self) -> np.ndarray:
-        """float32 [texts]."""
+        """float [texts]."""
+        if self.kind == "multi":
+            return label_choice.of_members(self.proba, self.members)
         return label_choice.confidence(self.proba, self.chosen)
+
+    def names(self, place: int, labels: Sequence[str]) -> list[str]:
+        """The labels of one text, one unless it may have several."""
+        return [name for name, own in zip(labels, self.members[place].tolist(), strict=True) if own]
+
+    def label(self, place: int, labels: Sequence[str]) -> str:
+        """The same as it stands in files."""
+        names = self.names(place, labels)
+        return joined_labels.joined(names) if self.kind == "multi" else names[0]
 
 
 class ScoreSource(Protocol):
@@ -42,7 +64,9 @@ class ScoreSource(Protocol):
         """Scores in the order of `window.texts`: those of the next rows."""
 
 
-def score(window: Window, student: Student, memory: Memory, *, kind: Kind = "single") -> Scores:
+def score(
+    window: Window, student: Student, memory: Memory, *, kind: Kind = "single", thresholds: tuple[float, ...] = ()
+) -> Scores:
     """Scores in the order of `window.texts`. The student sorts by token length and restores the order."""
     proba = np.empty((len(window.texts), len(student.labels)), dtype=np.float32)
     cut = np.zeros(len(window.texts), dtype=bool)
@@ -62,4 +86,4 @@ def score(window: Window, student: Student, memory: Memory, *, kind: Kind = "sin
         cut[missing] = [text.cut for text in tokens]
         for place in missing:
             memory.add(window.keys[place], Answer(proba[place], bool(cut[place])))
-    return Scores(proba, cut, kind)
+    return Scores(proba, cut, kind, thresholds)

@@ -7,17 +7,19 @@ in the log, in run.json and metrics.json and in the report.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Problem, Where
-from freeal.pool.text_pool import Pool, build_pool, known_truth
+from freeal.pool import true_labels
+from freeal.pool.text_pool import Pool, build_pool
 from freeal.preflight import header_check
 from freeal.preflight.label_leakage import leaks
 from freeal.spec.job_spec import Spec
 from freeal.table import Table, find_column, read_table
-from freeal.text import label_names
+from freeal.text import joined_labels, label_names
 from freeal.text.closest_name import nearest
 
 FEWEST_IN_ORDER = 3
@@ -77,35 +79,54 @@ def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
 
 def _truth_values(table: Table, spec: Spec) -> list[str]:
     """What stands in the label column, trimmed, row by row; empty without one."""
-    if spec.label_column is None:
-        return []
     try:
-        position = table.column(spec.label_column, role="label_column")
+        return true_labels.values(table, spec)
     except InputError:  # `_columns` says so
         return []
-    return [row[position].strip() for row in table.rows]
 
 
 def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
     values = _truth_values(table, spec)
-    if any(values) and not any(known_truth(values, spec)):
+    if any(values) and not any(true_labels.known(values, spec)):
         first = next(row for row, value in enumerate(values) if value)
         yield Problem(
-            f"none of the values of label_column is one of the labels: {_strange(table, values, spec)}",
+            f"none of the values of {_role(spec)} is one of the labels: {_strange(table, values, spec)}",
             Where(file=table.path, line=table.lines[first], column=spec.label_column),
-            "write labels and values alike, or leave label_column out",
+            _several_meant(values, spec) or f"write labels and values alike, or leave {_role(spec)} out",
         )
+
+
+def _role(spec: Spec) -> str:
+    return "label_column" if spec.label_columns is None else "label_columns"
+
+
+def _truth_name(spec: Spec) -> str:
+    return f"label_column {spec.label_column!r}" if spec.label_columns is None else "label_columns"
+
+
+def _several_meant(values: list[str], spec: Spec) -> str | None:
+    """What to write where values look as if a text had several labels, or were written with another sign between."""
+    unknown = [value for value, label in zip(values, true_labels.known(values, spec), strict=True) if label is None]
+    separator = true_labels.separator_in(unknown, spec)
+    if separator is None:
+        return None
+    sign = "" if separator == spec.label_separator else f"label_separator: {json.dumps(separator)}"
+    if spec.kind == "multi":
+        return f"the labels in a cell stand apart by {separator!r}: write {sign}" if sign else None
+    said = "a text seems to have several labels: write kind: multi into the spec"
+    return f"{said} and {sign}" if sign else said
 
 
 def _strange(table: Table, values: list[str], spec: Spec) -> str:
     """The values that are no labels, the most frequent first, with their first line and the label that may be meant."""
-    known = known_truth(values, spec)
+    known = true_labels.known(values, spec)
     first: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for row, (value, label) in enumerate(zip(values, known, strict=True)):
         if value and label is None:
-            first.setdefault(value, row)
-            counts[value] += 1
+            for part in true_labels.unknown_parts(value, spec):
+                first.setdefault(part, row)
+                counts[part] += 1
     said = []
     for value, count in counts.most_common(_MOST_NAMED):
         line = table.lines[first[value]]
@@ -161,11 +182,19 @@ def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
     if not values:
         return
     if not any(values):
-        yield f"label_column {spec.label_column!r} is empty in every row: nothing can be evaluated"
+        yield f"{_truth_name(spec)} is empty in every row: nothing can be evaluated"
     if pool.unknown_truth:
         yield (
-            f"{pool.unknown_truth:,} of {sum(map(bool, values)):,} values of label_column {spec.label_column!r} are "
+            f"{pool.unknown_truth:,} of {sum(map(bool, values)):,} values of {_truth_name(spec)} are "
             f"none of the labels and are not evaluated: {_strange(table, values, spec)}"
+        )
+        if meant := _several_meant(values, spec):
+            yield meant
+    empty = sum(not value for value in values)
+    if spec.kind == "multi" and spec.label_column is not None and empty and any(values):
+        yield (
+            f"{empty:,} of {len(values):,} cells of {_truth_name(spec)} are empty and are not evaluated: "
+            f"where no label applies write {joined_labels.NONE}"
         )
     given = {example.text.strip() for example in spec.examples}
     shown = {index for index, text in enumerate(pool.texts) if text in given}

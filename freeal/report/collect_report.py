@@ -52,7 +52,7 @@ def collect(
         reliability=row_chart_data.reliability(rows),
         coverage=row_chart_data.coverage(run, rows),
         confidence=row_chart_data.confidence(rows),
-        text_map=text_map(run),
+        text_map=text_map(run, rows.labels),
         spending=round_chart_data.spending(run),
         rounds=report_tables.rounds(run),
         annotators=report_tables.annotators(metrics),

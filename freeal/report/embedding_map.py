@@ -13,10 +13,10 @@ MOST_POINTS = 1500
 _HOVER_CHARACTERS = 120
 
 
-def text_map(run: FinishedRun) -> TextMap:
+def text_map(run: FinishedRun, labels: tuple[str, ...]) -> TextMap:
     """At most 1,500 texts, evenly taken from the pool, and all demonstrations of it within that number: their
-    embeddings [n, d] on the first two principal components."""
-    best, names = run.result.best, run.spec.task.names
+    embeddings [n, d] on the first two principal components. `labels` are all that any of them has."""
+    best = run.result.best
     shown = {demo.index for demo in (*best.demonstrations, *best.representatives) if demo.index is not None}
     demonstrations = sorted(shown)[: MOST_POINTS // 3]
     room = min(len(run.pool), MOST_POINTS - len(demonstrations))
@@ -30,9 +30,9 @@ def text_map(run: FinishedRun) -> TextMap:
     points = []
     for index, (x, y) in zip(taken.tolist(), flat.tolist(), strict=True):
         label = run.decisions[index].label
-        place = None if label is None else names.index(label)
+        place = None if label is None else labels.index(label)
         hover = short(run.pool.texts[index], _HOVER_CHARACTERS)
         points.append(Point(x, y, place, index in shown, hover))
     total = float((sizes**2).sum())
     explained = float((sizes[:2] ** 2).sum()) / total if total else 1.0
-    return TextMap(tuple(points), names, explained, len(run.pool))
+    return TextMap(tuple(points), labels, explained, len(run.pool))

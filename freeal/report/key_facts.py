@@ -73,10 +73,11 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         "plain distillation": metrics["baselines"].get("plain_distillation"),
     }
     facts = (
-        ("final labels right", spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
+        (_right(final), spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
         *_held_out(metrics),
         ("macro F1", percent(final["macro_f1"])),
         *metrics_as_text.order(final),
+        *metrics_as_text.several_labels(final),
         *((name, percent(value)) for name, value in known.items() if value is not None),
     )
     note = (
@@ -85,6 +86,10 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         "worse."
     )
     return facts, note
+
+
+def _right(final: Mapping[str, Any]) -> str:
+    return "rows whose labels are all right" if "several_labels" in final else "final labels right"
 
 
 def _held_out(metrics: Mapping[str, Any]) -> Facts:
@@ -170,12 +175,13 @@ def weak_classes(rows: Rows) -> list[str]:
     truth = rows.truth if rows.known.any() else rows.llm
     given = rows.final if rows.known.any() else rows.student
     what = "found" if rows.known.any() else "agreed on"
-    overall = float(np.mean((given == truth)[truth >= 0])) if (truth >= 0).any() else 0.0
+    each = [rows.has(given, place)[rows.has(truth, place)] for place in range(len(rows.names))]
+    overall = float(np.mean(np.concatenate(each))) if sum(map(len, each)) else 0.0
     found = []
-    for position, label in enumerate(rows.labels):
-        there = truth == position
-        of, hits = int(there.sum()), int((given[there] == position).sum())
-        if of >= _FEW_ROWS and confidence_intervals.of_rows((given == truth)[there], rows.kinds[there])[1] < overall:
+    for position, label in enumerate(rows.names):
+        there, hit = rows.has(truth, position), rows.has(given, position)
+        of, hits = int(there.sum()), int(hit[there].sum())
+        if of >= _FEW_ROWS and confidence_intervals.of_rows(hit[there], rows.kinds[there])[1] < overall:
             found.append((hits / of, f"{label}, {what} in {percent(hits / of)} of {plural(of, 'row')}"))
         elif 0 < of < _FEW_ROWS:
             found.append((1.0 + of, f"{label}, with only {plural(of, 'row')}"))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from freeal.aggregation.label_membership import parts
 from freeal.evaluation import confidence_intervals
 from freeal.preflight import preflight_check
 from freeal.report import certified_section, key_facts
@@ -58,9 +59,13 @@ def model_card(
 
 def _what(run: FinishedRun) -> str:
     return (
-        f"A text classifier with {plural(len(run.spec.labels), 'label')}, made by FreeAL: a language model annotated, "
-        "a small student learned from the annotations it could trust."
+        f"A text classifier with {plural(len(run.spec.labels), 'label')}{_several(run)}, made by FreeAL: a language "
+        "model annotated, a small student learned from the annotations it could trust."
     )
+
+
+def _several(run: FinishedRun) -> str:
+    return ", of which a text may have several or none" if run.spec.kind == "multi" else ""
 
 
 def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
@@ -106,11 +111,18 @@ def _student_scores(rows: Rows) -> list[tuple[str, str, float]]:
     truth, student = rows.truth[judged], rows.student[judged]
     if not len(truth):
         return []
-    f1 = []
-    for label in np.unique(truth):
-        hits = int(((truth == label) & (student == label)).sum())
-        f1.append(2 * hits / int((truth == label).sum() + (student == label).sum()))
-    return [("accuracy", "Accuracy", float((truth == student).mean())), ("f1", "Macro F1", float(np.mean(f1)))]
+    f1, counted = [], np.zeros(2)
+    for place in range(len(rows.names)):
+        there, given = rows.has(truth, place), rows.has(student, place)
+        hits, either = int((there & given).sum()), int(there.sum() + given.sum())
+        counted += (2 * hits, either)
+        if there.any():
+            f1.append(2 * hits / either)
+    known = ("accuracy", "Accuracy", float((truth == student).mean())), ("f1", "Macro F1", float(np.mean(f1 or [0.0])))
+    if rows.names == rows.labels:
+        return list(known)
+    micro = ("f1", "Micro F1", float(counted[0] / max(1.0, counted[1])))
+    return [("accuracy", "All labels of a row right", known[0][2]), known[1], micro]
 
 
 def _labels(run: FinishedRun) -> str:
@@ -160,12 +172,11 @@ def _agreement(rows: Rows) -> float:
 
 def _per_class_and_source(run: FinishedRun, rows: Rows) -> str:
     sources = ("llm+student", "student", "llm")
-    counts = Counter(
-        (run.decisions[index].label, run.decisions[index].source) for index in rows.index[rows.with_text].tolist()
-    )
+    found = [run.decisions[index] for index in rows.index[rows.with_text].tolist()]
+    named = [one for one in found if one.label is not None and one.source in sources]
+    counts = Counter((name, one.source) for one in named for name in parts(str(one.label), run.spec.kind))
     lines = [(_plain(name), *(count(counts[name, source]) for source in sources)) for name in run.spec.task.names]
-    given = sum(counts[name, source] for name in run.spec.task.names for source in sources)
-    note = f"\n\n{plural(len(rows.index) - given, 'row')} got no label."
+    note = f"\n\n{plural(len(rows.index) - len(named), 'row')} got no label."
     return "## Rows per label and source\n\n" + _table(("label", *sources), lines) + note
 
 
@@ -189,7 +200,7 @@ def _metrics(run: FinishedRun, rows: Rows) -> str:
 
 
 def _weak(run: FinishedRun, rows: Rows) -> str:
-    few = preflight_check.too_few_texts(len(run.pool), labels=len(rows.labels))
+    few = preflight_check.too_few_texts(len(run.pool), labels=len(rows.names))
     found = [*([few] if few else []), *run.outcome_warnings, *key_facts.weak_classes(rows)]
     weak = found or ["none stands out"]
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
@@ -204,7 +215,7 @@ def _use(run: FinishedRun, student: Card) -> str:
         "decide alone about people.\n\n"
         f"{_in_code(run, student)}"
         "## Limits\n\n"
-        f"- It reads {_read(student)} of a text and always answers with one of its labels.\n"
+        f"- It reads {_read(student)} of a text and {_answers(run)}.\n"
         "- It repeats the language model's errors and leanings where the training could not find them.\n"
         "- Other topics, languages or styles than in the data were not tried.\n\n"
         "## Terms\n\nSome providers of language models restrict training other models on their answers; so do some "
@@ -227,7 +238,7 @@ def _in_code(run: FinishedRun, student: Card) -> str:
         "from transformers import pipeline",
         "",
         f'classify = pipeline("text-classification", model=".", truncation=True, max_length={student.max_length})',
-        f"classify([{json.dumps(text, ensure_ascii=False)}])",
+        f"classify([{json.dumps(text, ensure_ascii=False)}]{', top_k=None' if student.thresholds else ''})",
     ]
     other = (
         " `python -m freeal predict` reads beginning and end, as in training; this reads the beginning alone."
@@ -238,11 +249,22 @@ def _in_code(run: FinishedRun, student: Card) -> str:
         "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
         f"Long texts need `truncation=True`: without it, one of more tokens than the encoder has places for fails. "
         f"Of a longer text it reads {_read(student)}; where what decides stands further on, cut the text into pieces "
-        f"and classify each.{other}{_in_order(run)}\n\n"
+        f"and classify each.{other}{_in_order(run, student)}\n\n"
     )
 
 
-def _in_order(run: FinishedRun) -> str:
+def _answers(run: FinishedRun) -> str:
+    return "knows no other labels than its own" if run.spec.kind == "multi" else "always answers with one of its labels"
+
+
+def _in_order(run: FinishedRun, student: Card) -> str:
+    if student.thresholds:
+        pairs = zip(student.labels, student.thresholds, strict=True)
+        least = ", ".join(f"`{_code(name)}` {value:.2f}" for name, value in pairs)
+        return (
+            " Each label has a probability of its own; a text has those that reach their threshold, which "
+            f"`python -m freeal predict` applies: {least}."
+        )
     if run.spec.kind != "ordinal":
         return ""
     return (

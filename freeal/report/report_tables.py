@@ -113,11 +113,9 @@ def per_class(run: FinishedRun, rows: Rows) -> Table:
         return _scores_per_class(run, rows)
     found = []
     for position, label in enumerate(run.spec.task.labels):
-        said = rows.llm == position
-        counts = [count(int((ids == position).sum())) for ids in (rows.llm, rows.student, rows.final)]
-        found.append(
-            (label.name, short(label.description, 120), *counts, *_share(rows.student == position, rows, of=said))
-        )
+        said, learned = rows.has(rows.llm, position), rows.has(rows.student, position)
+        counts = [count(int(rows.has(ids, position).sum())) for ids in (rows.llm, rows.student, rows.final)]
+        found.append((label.name, short(label.description, 120), *counts, *_share(learned, rows, of=said)))
     columns = ("label", "meaning", "LLM", "student", "final", "student agrees with the LLM", "95 % interval")
     return Table("Labels, counted in rows (no ground truth)", columns, tuple(found), frozenset(range(2, len(columns))))
 
@@ -125,10 +123,10 @@ def per_class(run: FinishedRun, rows: Rows) -> Table:
 def _scores_per_class(run: FinishedRun, rows: Rows) -> Table:
     found = []
     for position, label in enumerate(run.spec.task.labels):
-        given, there = (rows.final == position) & rows.known, rows.truth == position
+        given, there = rows.has(rows.final, position) & rows.known, rows.has(rows.truth, position)
         hits, either = int((given & there).sum()), int(given.sum() + there.sum())
         f1 = percent(2 * hits / either) if either else percent(None)
-        counts = (count(int((rows.final == position).sum())), count(int(there.sum())))
+        counts = (count(int(rows.has(rows.final, position).sum())), count(int(there.sum())))
         precision, recall = _share(there, rows, of=given), _share(given, rows, of=there)
         found.append((label.name, short(label.description, 120), *counts, *precision, *recall, f1))
     columns = ("label", "meaning", "final rows", "true rows", "precision", "95 %", "recall", "95 %", "F1")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from freeal.aggregation.label_choice import chosen
+from freeal.aggregation.label_choice import labels_of
+from freeal.aggregation.label_membership import parts
 from freeal.report.report_data import Histogram, Line, Scores, Shares, Spending
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
@@ -38,12 +40,16 @@ def scores(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:
 
 def shares(run: FinishedRun, rows: Rows) -> Shares:
     """What LLM and student said in each round, by text; the final labels and the truth, by row."""
-    names = run.spec.task.names
+    names, kind = run.spec.task.names, run.spec.kind
     bars: list[tuple[str, tuple[int, ...]]] = []
+
+    def bar(who: str, said: Sequence[str | None]) -> None:
+        counts = Counter(name for label in said if label is not None for name in parts(label, kind))
+        bars.append((who, tuple(counts[name] for name in names)))
+
     for state in run.result.rounds:
-        said = [note.label for note in state.annotations]
-        bars.append((f"LLM, round {state.round}", tuple(said.count(name) for name in names)))
-        bars.append((f"student, round {state.round}", rows.counts(chosen(state.proba, run.spec.kind))))
+        bar(f"LLM, round {state.round}", [note.label for note in state.annotations])
+        bar(f"student, round {state.round}", labels_of(state.proba, names, kind, state.thresholds)[0])
     bars.append(("final", rows.counts(rows.final)))
     if rows.known.any():
         bars.append(("truth", rows.counts(rows.truth)))

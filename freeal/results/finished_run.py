@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freeal.annotation.form_choice import Tried
 from freeal.annotation.prompts import in_full, label_prompt
@@ -19,9 +19,13 @@ from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
+from freeal.spec import several_labels
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.types import Annotation, Decision, PromptStyle, Status
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 """Of metrics.json and run.json."""
@@ -95,11 +99,19 @@ class FinishedRun:
         unasked = tuple(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(len(self.pool)))
         return (*told, *[unasked] * (len(self.answerers) - len(told)))
 
+    @property
+    def label_probabilities(self) -> dict[str, np.ndarray]:
+        """Where a text may have several labels, the probability of each by itself, [texts]; else nothing."""
+        if self.spec.kind != "multi":
+            return {}
+        return dict(zip(self.spec.task.names, self.result.best.posterior.T, strict=True))
+
     @functools.cached_property
     def outcome_warnings(self) -> tuple[str, ...]:
         """What a person should know about how it ended."""
         annotations = self.result.best.annotations
-        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=self.spec.task.names)
+        names, kind = self.spec.task.names, self.spec.kind
+        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=names, kind=kind)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -123,6 +135,7 @@ class FinishedRun:
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
             "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
+            **self._forms_tried(),
             **self._annotators(),
             "student": self.student,
             **compared,
@@ -139,6 +152,10 @@ class FinishedRun:
                 "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
             },
         }
+
+    def _forms_tried(self) -> dict[str, Any]:
+        tried = [dataclasses.asdict(form) for form in self.llm.forms_tried]
+        return {"forms_tried": tried} if tried else {}
 
     def _annotators(self) -> dict[str, Any]:
         """Of several language models, what each was asked, cost and is worth; nothing where there is one.
@@ -190,7 +207,7 @@ class FinishedRun:
             "started": self.started,
             "finished": now(),
             **self._sources(),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json", exclude=several_labels.unsaid(self.spec)),
             "settings": self.settings,
             "warnings": list(self.warnings),
             "first_prompt": self._first_prompt(),
@@ -213,9 +230,6 @@ class FinishedRun:
         return in_full(label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style, form=form))
 
 
-def _asked_as(one: Answerer) -> dict[str, Any]:
-    """The form of a model that scores labels, and what it was chosen from; nothing for others."""
-    if one.form is None:
-        return {}
-    tried = [dataclasses.asdict(form) for form in one.forms_tried]
-    return {"form": one.form} | ({"forms_tried": tried} if tried else {})
+def _asked_as(one: Answerer) -> dict[str, str]:
+    """The form of a model that scores labels; nothing for others."""
+    return {} if one.form is None else {"form": one.form}

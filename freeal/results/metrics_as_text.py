@@ -50,7 +50,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
     lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
-    lines += [*_final(metrics), *order(final)]
+    lines += [*_final(metrics), *order(final), *several_labels(final)]
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
@@ -119,6 +119,25 @@ def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     kappas = {who: one["quadratic_kappa"] for who, one in found.items() if "quadratic_kappa" in one}
     kappa = ", ".join(f"{names[who]} {value:.2f}" for who, value in kappas.items())
     return [("steps from the truth, on average", steps), ("quadratic kappa", kappa or "none: all labels are one")]
+
+
+def several_labels(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How right several labels per row are; nothing for others, and without ground truth."""
+    found = {who: one for who, one in final.get("several_labels", {}).items() if one}
+    if not found:
+        return []
+    names = {"final": "final labels", "llm": "LLM", "student": "student"}
+
+    def line(key: str) -> str:
+        return ", ".join(f"{names[who]} {one[key]:.1%}" for who, one in found.items())
+
+    counts = f"{found['final']['labels_per_row']:.2f}, in truth {found['final']['true_labels_per_row']:.2f}"
+    return [
+        ("micro F1", line("micro_f1")),
+        ("macro F1 over labels", line("macro_f1")),
+        ("all labels of a row right", line("subset_accuracy")),
+        ("labels per row", counts),
+    ]
 
 
 def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from freeal.aggregation.label_membership import parts
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.types import Annotation, Decision, Status
+from freeal.types import Annotation, Decision, Kind, Status
 
 _MOST_NAMED = 5
 _FEWEST_UNANSWERED = 3
@@ -22,17 +23,28 @@ _NO_FAILURE = frozenset({Status.NOT_ASKED, Status.CORRECTED, Status.EMPTY_TEXT, 
 
 
 def found(
-    decisions: Sequence[Decision], annotations: Sequence[Annotation], pool: Pool, *, labels: Sequence[str]
+    decisions: Sequence[Decision],
+    annotations: Sequence[Annotation],
+    pool: Pool,
+    *,
+    labels: Sequence[str],
+    kind: Kind = "single",
 ) -> tuple[str, ...]:
     """Warnings about decisions and the answers behind them, both by pool index; counted in rows."""
     indices = [index for index in pool.row_index if index != EMPTY]
-    return (*_never_given(decisions, annotations, indices, labels), *_unanswered(decisions, annotations, indices))
+    never = _never_given(decisions, annotations, indices, labels, kind)
+    return (*never, *_unanswered(decisions, annotations, indices))
 
 
 def _never_given(
-    decisions: Sequence[Decision], annotations: Sequence[Annotation], indices: Sequence[int], labels: Sequence[str]
+    decisions: Sequence[Decision],
+    annotations: Sequence[Annotation],
+    indices: Sequence[int],
+    labels: Sequence[str],
+    kind: Kind,
 ) -> Iterator[str]:
-    given = {decisions[index].label for index in indices}
+    said = {label for index in indices if (label := decisions[index].label) is not None}
+    given = {name for label in said for name in parts(label, kind)}
     answered = {annotations[index].label for index in indices} - {None}
     never = [label for label in labels if label not in given]
     if never and len(answered) == 1 and len(labels) > 1:

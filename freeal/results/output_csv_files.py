@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from freeal.files import atomic_write
 from freeal.loop.loop_result import LoopResult
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Row, Table, free_name, write_rows
-from freeal.types import Annotation, Decision, Status
+from freeal.text import joined_labels
+from freeal.types import Annotation, Decision, Kind, Status
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COLUMN_MEANINGS = {
     "freeal_label": "the final label; empty where none was given",
@@ -33,12 +40,23 @@ SEVERAL_MEANINGS = {
 }
 """The columns behind those of a job with several language models."""
 
+SEVERAL_LABELS_MEANINGS = {
+    "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the final labels joined by `;` (within a name "
+    "`\\;`), `(none)` where none applies; empty where nothing was given. `freeal_llm_label` and `freeal_student_label` "
+    "are written alike, and `freeal_confidence` is the probability that all of it is right",
+    "freeal_p_<label>": "with `kind: multi`, behind the others: the probability of each label by itself",
+}
+"""The columns of texts that may have several labels."""
+
 ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
 
 
-def annotated_columns(language_models: int) -> tuple[str, ...]:
-    """Our columns: with several language models, what each of them said stands behind the others."""
+def annotated_columns(language_models: int, several_labels: Sequence[str] = ()) -> tuple[str, ...]:
+    """Our columns: with several language models, what each of them said stands behind the others; with
+    `several_labels` (all of them, where a text may have several) the probability of each."""
     each = (f"freeal_llm_label_{number}" for number in range(1, language_models + 1)) if language_models > 1 else ()
+    if several_labels:
+        return ("freeal_labels", *ANNOTATED_COLUMNS[1:], *(f"freeal_p_{name}" for name in several_labels))
     return (*ANNOTATED_COLUMNS, *each)
 
 
@@ -51,14 +69,18 @@ def write_annotated(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    probabilities: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> None:
     """The input's rows, in order and unchanged, and what we found about each; of the texts at `cut` (pool indices) the
-    student read a part only. `opinions` are what each of several language models said of each text."""
+    student read a part only. `opinions` are what each of several language models said of each text, `probabilities`
+    [texts] those of each label, where a text may have several."""
     header = list(table.header)
-    for column in annotated_columns(len(opinions)):
+    for column in annotated_columns(len(opinions), tuple(probabilities)):
         header.append(free_name(column, header))
     with atomic_write.writing(path, table.dialect.output_encoding) as stream:
-        rows = _annotated_rows(table, pool, decisions, annotations, opinions=opinions, cut=cut)
+        rows = _annotated_rows(
+            table, pool, decisions, annotations, opinions=opinions, cut=cut, probabilities=probabilities
+        )
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
 
@@ -70,11 +92,13 @@ def _annotated_rows(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    probabilities: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> Iterator[Row]:
     several = opinions if len(opinions) > 1 else ()
     for number, (row, index) in enumerate(zip(table.rows, pool.row_index, strict=True)):
         if index == EMPTY:
-            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *("" for _ in several)]
+            empty = ("" for _ in (*several, *probabilities))
+            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *empty]
             continue
         decision = decisions[index]
         statuses = [str(status) for status in _statuses(annotations[index], is_cut=index in cut)]
@@ -91,6 +115,7 @@ def _annotated_rows(
             f"{decision.clean:z.4f}",
             ";".join(statuses),
             *(notes[index].label or "" for notes in several),
+            *(f"{float(own[index]):z.4f}" for own in probabilities.values()),
         ]
 
 
@@ -126,11 +151,15 @@ def write_demonstrations(folder: Path, result: LoopResult) -> None:
         atomic_write.write_json(folder / f"demonstrations_round_{state.round}.json", content)
 
 
-def write_confusions(folder: Path, pool: Pool, decisions: Sequence[Decision], labels: tuple[str, ...]) -> None:
-    """confusion_*.csv: rows are the first name's labels, columns the second's, counted over the CSV's rows."""
+def write_confusions(
+    folder: Path, pool: Pool, decisions: Sequence[Decision], labels: tuple[str, ...], kind: Kind = "single"
+) -> None:
+    """confusion_*.csv: rows are the first name's labels, columns the second's, counted over the CSV's rows. Of several
+    labels each by itself: a row per label with how often both, only the first, only the second or neither has it."""
+    writes = _write_memberships if kind == "multi" else _write_confusion
     found = [decisions[index] for index in pool.row_index if index != EMPTY]
     said = {"llm": [one.llm_label or "" for one in found], "student": [one.student_label for one in found]}
-    _write_confusion(folder / "confusion_llm_student.csv", said["llm"], said["student"], labels)
+    writes(folder / "confusion_llm_student.csv", said["llm"], said["student"], labels)
     if pool.truth is None:
         return
     known = [
@@ -139,9 +168,21 @@ def write_confusions(folder: Path, pool: Pool, decisions: Sequence[Decision], la
         if truth is not None and index != EMPTY
     ]
     truths = [truth for truth, _ in known]
-    _write_confusion(folder / "confusion_truth_llm.csv", truths, [one.llm_label or "" for _, one in known], labels)
-    _write_confusion(folder / "confusion_truth_student.csv", truths, [one.student_label for _, one in known], labels)
-    _write_confusion(folder / "confusion_truth_final.csv", truths, [one.label or "" for _, one in known], labels)
+    writes(folder / "confusion_truth_llm.csv", truths, [one.llm_label or "" for _, one in known], labels)
+    writes(folder / "confusion_truth_student.csv", truths, [one.student_label for _, one in known], labels)
+    writes(folder / "confusion_truth_final.csv", truths, [one.label or "" for _, one in known], labels)
+
+
+def _write_memberships(path: Path, left: Sequence[str], right: Sequence[str], labels: tuple[str, ...]) -> None:
+    pairs = [(joined_labels.split(one), joined_labels.split(other)) for one, other in zip(left, right, strict=True)]
+    names = path.stem.split("_")[1:]
+    rows: list[Row] = []
+    for label in labels:
+        cells = Counter((label in one, label in other) for one, other in pairs)
+        rows.append([label, *(str(cells[in_one, in_other]) for in_one in (True, False) for in_other in (True, False))])
+    with atomic_write.writing(path) as stream:
+        header = ["", "both", f"only {names[0]}", f"only {names[1]}", "neither"]
+        write_rows(stream, header, rows, delimiter=",")
 
 
 def _write_confusion(path: Path, left: Sequence[str], right: Sequence[str], labels: tuple[str, ...]) -> None:

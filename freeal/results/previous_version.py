@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from freeal.corrections import corrections_file
-from freeal.errors import CorruptModelError, InputError, Where
+from freeal.errors import ConfigError, CorruptModelError, InputError, Where
 from freeal.files import atomic_write
 from freeal.loop.annotation_columns import annotations_of, columns_of
 from freeal.loop.round_state import RoundState
@@ -60,6 +60,12 @@ class Earlier:
         """The final label of each text."""
         return tuple(one.label for one in self.decisions)
 
+    def refuse_several_labels(self, what: str, hint: str) -> None:
+        """Raises `ConfigError` where a text may have several labels and `what` is made for one alone."""
+        if self.spec.kind == "multi":
+            problem = f"{what} is for texts of one label; this model's may have several (kind: multi)"
+            raise ConfigError(problem, where=Where(file=self.folder), hint=hint)
+
 
 def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answerer]) -> None:
     """answers.json, from the round that is kept."""
@@ -93,7 +99,7 @@ def read(folder: Path) -> Earlier:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect, language_models=content.get("language_models", 1))
+        table, given = _rows(path, dialect, spec, language_models=content.get("language_models", 1))
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
@@ -176,13 +182,13 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect, *, language_models: int) -> tuple[Table, list[Row]]:
+def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> tuple[Table, list[Row]]:
     """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
     table = read_table(path, written)
-    columns = annotated_columns(language_models)
+    columns = annotated_columns(language_models, spec.task.names if spec.kind == "multi" else ())
     ours = len(columns)
     names = table.header[-ours:]
     if len(names) < ours or not all(map(str.startswith, names, columns)):

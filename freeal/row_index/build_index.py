@@ -4,9 +4,11 @@ before. Memory does not grow with the rows; the index is complete or absent."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +16,18 @@ from typing import Any
 
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.files.atomic_write import sync
-from freeal.pool.text_pool import known_truth
+from freeal.pool import true_labels
 from freeal.row_index.text_digest import digest_of
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata
-from freeal.table import Row, RowReader
+from freeal.table import Row, RowReader, Table
 from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
 
 FORMAT = 1
 OUR_COLUMNS = 8
-"""So many columns stand behind the input's own in annotated.csv."""
+"""So many columns stand behind the input's own in annotated.csv, before those of further models and of each label."""
+_FIRST = re.compile(r"freeal_labels?(_\d+)?")
 _ROWS_AT_ONCE = 2_000
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -77,6 +80,7 @@ def build(version: Path, target: Path, *, previous: Path | None = None) -> None:
                 "mark": mark,
                 "text_columns": list(columns),
                 "labels": spec.labels,
+                "kind": spec.kind,
                 "description": spec.description,
                 "id_column": spec.id_column,
                 "has_truth": has_truth,
@@ -123,11 +127,12 @@ def _opened(path: Path) -> Iterator[RowReader]:
         raise CorruptModelError(f"cannot be read: {cause}", where=Where(file=path)) from cause
 
 
-def _own(reader: RowReader, path: Path) -> list[str]:
-    names = list(reader.header[-OUR_COLUMNS:])
-    if len(reader.header) <= OUR_COLUMNS or not names[0].startswith("freeal_label"):
+def _own(reader: RowReader, path: Path) -> int:
+    """Where our columns begin: the input may have some of an earlier run."""
+    firsts = [place for place, name in enumerate(reader.header) if _FIRST.fullmatch(name)]
+    if not firsts or not 0 < firsts[-1] <= len(reader.header) - OUR_COLUMNS:
         raise CorruptModelError("does not end with our columns", where=Where(file=path))
-    return names
+    return firsts[-1]
 
 
 def _positions(reader: RowReader, columns: tuple[str, ...], path: Path) -> list[int]:
@@ -141,19 +146,22 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
     """Every row; whether any has a true label."""
     path, has_truth = version / "annotated.csv", False
     with _opened(path) as reader:
-        _own(reader, path)
+        own = _own(reader, path)
         places = _positions(reader, columns, path)
         id_at = reader.header.index(spec.id_column) if spec.id_column in reader.header else None
-        truth_at = reader.header.index(spec.label_column) if spec.label_column in reader.header else None
+        told = [name for role, name in spec.other_columns.items() if role.startswith("label_column")]
+        table = Table(path, reader.header, [], [], reader.dialect)
         numbered = enumerate((row for _, row in reader), start=1)
         while chunk := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
-            given = ["" if truth_at is None else row[truth_at] for _, row in chunk]
-            truths = known_truth(given, spec)
+            given = [""] * len(chunk)
+            if told and set(told) <= set(reader.header):
+                given = true_labels.values(dataclasses.replace(table, rows=[row for _, row in chunk]), spec)
+            truths = true_labels.known(given, spec)
             has_truth = has_truth or any(truths)
             database.executemany(
                 "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 [
-                    _row(number, row, columns, places, identity="" if id_at is None else row[id_at], truth=truth)
+                    _row(number, row, columns, places, own, identity="" if id_at is None else row[id_at], truth=truth)
                     for (number, row), truth in zip(chunk, truths, strict=True)
                 ],
             )
@@ -161,11 +169,11 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
 
 
 def _row(
-    number: int, row: Row, columns: tuple[str, ...], places: list[int], *, identity: str, truth: str | None
+    number: int, row: Row, columns: tuple[str, ...], places: list[int], own: int, *, identity: str, truth: str | None
 ) -> tuple[Any, ...]:
     cells = [row[place] for place in places]
     text = row_text(columns, cells)
-    label, confidence, source, llm, student, _round, _clean, status = row[-OUR_COLUMNS:]
+    label, confidence, source, llm, student, _round, _clean, status = row[own : own + OUR_COLUMNS]
     # a lone surrogate cannot be stored; such a character is shown as a question mark anyway
     plain = [value.encode(errors="replace").decode() for value in (identity, text, json.dumps(cells))]
     return (number, *plain, digest_of(text), label, float(confidence or 0.0), source, llm, student, status, truth)
@@ -177,11 +185,9 @@ def _add_earlier(database: sqlite3.Connection, previous: Path) -> bool:
     try:
         columns = _text_columns(previous)
         with _opened(path) as reader:
-            _own(reader, path)
+            own = _own(reader, path)
             places = _positions(reader, columns, path)
-            pairs = (
-                (digest_of(row_text(columns, [row[place] for place in places])), row[-OUR_COLUMNS]) for _, row in reader
-            )
+            pairs = ((digest_of(row_text(columns, [row[place] for place in places])), row[own]) for _, row in reader)
             database.executemany("INSERT OR IGNORE INTO earlier VALUES (?, ?)", pairs)
     except FreealError:
         database.execute("DELETE FROM earlier")

@@ -12,6 +12,8 @@ from typing import Any
 
 from freeal.errors import CorruptModelError, Where
 from freeal.row_index.text_digest import digest_of
+from freeal.text import joined_labels
+from freeal.types import Kind
 
 ORDERS = {
     "row": "number",
@@ -30,9 +32,9 @@ _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, sta
 class RowFilter:
     """Which rows are wanted; what is empty or None decides nothing.
 
-    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without); `disagree`: the language model and
-    the student gave two labels; `moved`: the label was another one in the version before; `wrong`: the true label is
-    known and another one than the final.
+    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without; where a row may have several, those
+    that have it among others); `disagree`: the language model and the student gave two labels; `moved`: the label was
+    another one in the version before; `wrong`: the true label is known and another one than the final.
     """
 
     words: str = ""
@@ -48,11 +50,16 @@ class RowFilter:
     moved: bool = False
     wrong: bool = False
 
-    def condition(self) -> tuple[str, list[Any]]:
-        """As SQL, and its values."""
+    def condition(self, *, several: bool = False) -> tuple[str, list[Any]]:
+        """As SQL, and its values; `several`: rows may have several labels, joined."""
         parts, values = ["1"], list[Any]()
         for column in ("label", "llm", "student", "truth", "before", "source"):
-            if said := getattr(self, column):
+            said = getattr(self, column)
+            if said and several and said != NONE and column != "source":
+                own = said if said == joined_labels.NONE else joined_labels.joined([said])
+                parts.append(f"instr(';' || {column} || ';', ?) > 0")
+                values.append(f";{own};")
+            elif said:
                 parts.append(f"{column} IS ?" if said != NONE else f"ifnull({column}, ?) = ''")
                 values.append(said if said != NONE else "")
         for word in self.words.split():
@@ -117,6 +124,13 @@ class About:
     id_column: str | None
     has_truth: bool
     has_earlier: bool
+    kind: Kind = "single"
+
+    def knows(self, label: str | None) -> bool:
+        """Whether this is one of the labels, or several of them where a text may have several."""
+        if label is None or self.kind != "multi":
+            return label in self.labels
+        return label != "" and set(joined_labels.split(label)).issubset(self.labels)
 
 
 class RowIndex:
@@ -138,7 +152,7 @@ class RowIndex:
         self, wanted: RowFilter, *, order: str = "row", skip: int = 0, limit: int = 50
     ) -> tuple[int, list[IndexedRow]]:
         """How many rows fit, and a page of them. `order` is one of ORDERS."""
-        condition, values = wanted.condition()
+        condition, values = wanted.condition(several=self.about().kind == "multi")
         with self._open() as database:
             [(total,)] = database.execute(f"SELECT count(*) FROM rows WHERE {condition}", values)  # noqa: S608
             rows = database.execute(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from freeal.text import label_names
+from freeal.spec import examples_file
+from freeal.text import joined_labels, label_names
 from freeal.text.closest_name import nearest
 
 
@@ -27,16 +29,38 @@ class Example(BaseModel):
         return text
 
 
+def as_fields(value: Any, info: ValidationInfo) -> Any:
+    """One entry as {text, label}; with several labels they may be a list. Raises `FaultyValueError`."""
+    found = examples_file.as_fields(value)
+    if info.data.get("kind") != "multi" or not isinstance(found, Mapping):
+        return found
+    label = found.get("label")
+    if isinstance(label, list | tuple) and all(isinstance(name, str) for name in label):
+        return {**found, "label": joined_labels.joined(unicodedata.normalize("NFC", name) for name in label)}
+    return found
+
+
 def of_the_labels(example: Example, info: ValidationInfo) -> Example:
-    """The example; raises `ValueError` for one whose label the spec does not know."""
+    """The example, several labels in their order; raises `ValueError` for one whose label the spec does not know."""
     labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
-    if labels is not None and example.label not in labels:
-        guess = nearest(example.label, labels)
-        raise ValueError(
-            f"the label {example.label!r} of an example is none of the labels"
-            + (f"; did you mean {guess!r}?" if guess else "")
-        )
-    return example
+    if labels is None:
+        return example
+    names = joined_labels.split(example.label) if info.data.get("kind") == "multi" else (example.label,)
+    for name in names:
+        if name not in labels:
+            guess = nearest(name, labels)
+            meant = f"; did you mean {guess!r}?" if guess else ""
+            raise ValueError(f"the label {name!r} of an example is none of the labels{meant}")
+    if info.data.get("kind") != "multi":
+        return example
+    return example.model_copy(update={"label": joined_labels.in_order(names, labels)})
+
+
+Examples = Annotated[
+    tuple[Annotated[Example, BeforeValidator(as_fields), AfterValidator(of_the_labels)], ...],
+    BeforeValidator(examples_file.as_entries),
+]
+"""What a spec holds: its examples in order."""
 
 
 def check_agreement(examples: Sequence[Example]) -> None:

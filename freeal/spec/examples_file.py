@@ -37,6 +37,15 @@ def read(path: Path, where: Where, *, links: Links = "follow") -> list[Any]:
     return examples
 
 
+def beside(folder: Path, name: str, where: Where, links: Links) -> list[Any]:
+    """The list in the JSON file `name` of a folder, which is all that a spec may name. Raises `SpecError`."""
+    if Path(name).name != name:
+        hint = FORM if "\n" in name or len(name) > 200 else None
+        problem = f"{name[:200]!r} is not the plain name of a file beside the spec"
+        raise SpecError(problem, where=where, hint=hint)
+    return read(folder / name, where, links=links)
+
+
 def _parsed(content: bytes, path: Path) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"))

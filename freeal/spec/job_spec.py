@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,13 +19,22 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from freeal.errors import SpecError, Where
+from freeal.errors import SpecError
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec import example_values, examples_file, label_change_values, label_values, model_name, yaml_reader
-from freeal.spec.example_values import Example
+from freeal.spec import (
+    column_values,
+    example_values,
+    examples_file,
+    label_change_values,
+    label_values,
+    model_name,
+    several_labels,
+    yaml_reader,
+)
 from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text.invisible_characters import made_visible
@@ -66,11 +74,12 @@ class Spec(BaseModel):
     )
     kind: Kind = Field(
         "single",
-        description="`single`, or `ordinal` where the labels are written in an order, such as 1 to 5 stars: models "
-        "that follow instructions are told so, a label is the one with the least expected distance in steps, and the "
-        "figures tell how far off labels are (`final.order` in metrics.json)",
+        description="`single`: each text has one of the labels. `multi`: several, or none; `freeal_labels` then holds "
+        "them joined by `;` (docs/how-to/several-labels.md). `ordinal`: one, and the labels are written in an order, "
+        "such as 1 to 5 stars: models that follow instructions are told so, a label is the one with the least "
+        "expected distance in steps, and the figures tell how far off labels are (`final.order` in metrics.json)",
     )
-    text_columns: tuple[str, ...] | None = Field(
+    text_columns: column_values.Columns = Field(
         None,
         description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
         "`paraphrase_column`",
@@ -80,6 +89,8 @@ class Spec(BaseModel):
         description="true labels where they are known. Compared with the result, never shown to a model and never "
         "trained on, unless `label_use` says otherwise",
     )
+    label_columns: several_labels.Columns = several_labels.COLUMNS
+    label_separator: several_labels.Separator = several_labels.SEPARATOR
     label_use: LabelUse = Field(
         "evaluate",
         description="what the values of `label_column` serve for: `evaluate` only measures; `teach` gives them to "
@@ -102,13 +113,7 @@ class Spec(BaseModel):
         description="each text in other words, where you have that (a back-translation, say): the student must judge "
         "both alike. Never part of the text, never sent to the language model; may be empty in some rows",
     )
-    examples: Annotated[
-        tuple[
-            Annotated[Example, BeforeValidator(examples_file.as_fields), AfterValidator(example_values.of_the_labels)],
-            ...,
-        ],
-        BeforeValidator(examples_file.as_entries),
-    ] = Field(
+    examples: example_values.Examples = Field(
         (),
         description="first demonstrations: a list of `[text, label]` or `{text: ..., label: ...}`, or the name of a "
         "JSON file beside the spec that holds such a list",
@@ -150,20 +155,6 @@ class Spec(BaseModel):
             raise ValueError("must say what is to be decided about each text")
         return description
 
-    @field_validator("text_columns", mode="before")
-    @classmethod
-    def _one_column_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("text_columns")
-    @classmethod
-    def _some_text(cls, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if columns is not None and not columns:
-            raise ValueError("names no column; leave the key out to use every column")
-        if doubled := [repr(name) for name, count in Counter(columns or ()).items() if count > 1]:
-            raise ValueError(f"names {', '.join(doubled)} twice")
-        return columns
-
     @field_validator(*_HARM)
     @classmethod
     def _one_role_each(cls, column: str | None, info: ValidationInfo) -> str | None:
@@ -178,7 +169,7 @@ class Spec(BaseModel):
     @field_validator("label_use")
     @classmethod
     def _labels_are_there(cls, use: LabelUse, info: ValidationInfo) -> LabelUse:
-        if use != "evaluate" and info.data.get("label_column", "") is None:
+        if use != "evaluate" and info.data.get("label_column", "") is None and not info.data.get("label_columns"):
             raise ValueError(f"{use} needs a label_column that holds true labels")
         return use
 
@@ -191,9 +182,14 @@ class Spec(BaseModel):
 
     @field_validator("examples")
     @classmethod
-    def _no_contradiction(cls, examples: tuple[Example, ...]) -> tuple[Example, ...]:
+    def _no_contradiction(cls, examples: example_values.Examples) -> example_values.Examples:
         example_values.check_agreement(examples)
         return examples
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Spec:
+        several_labels.check(self)
+        return self
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], *, default_name: str = "model") -> Spec:
@@ -223,7 +219,13 @@ class Spec(BaseModel):
             "id_column": self.id_column,
             "paraphrase_column": self.paraphrase_column,
         }
-        return {role: column for role, column in named.items() if column is not None}
+        each = {f"label_columns.{label}": column for label, column in (self.label_columns or {}).items()}
+        return {role: column for role, column in named.items() if column is not None} | each
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the table holds true labels."""
+        return self.label_column is not None or self.label_columns is not None
 
     @property
     def task(self) -> Task:
@@ -260,7 +262,7 @@ class Spec(BaseModel):
         fields = type(self).model_fields
         later = {
             name
-            for name in ("kind", "label_changes", "llm_use")
+            for name in ("kind", "label_changes", "label_columns", "label_separator", "llm_use")
             if getattr(self, name) == fields[name].get_default(call_default_factory=True)
         }
         canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *later}), sort_keys=True, ensure_ascii=False)
@@ -287,14 +289,8 @@ def _checked(document: yaml_reader.Document, *, default_name: str, links: Links 
     document.data.setdefault("name", default_name)
     examples = document.data.get("examples")
     if isinstance(examples, str):
-        document.data["examples"] = _examples_in(document.path.parent, examples, document.where(("examples",)), links)
+        document.data["examples"] = examples_file.beside(
+            document.path.parent, examples, document.where(("examples",)), links
+        )
     cut = yaml_reader.comment_faults(document, ("description", "labels", "examples"))
     return yaml_reader.validate(Spec, document, SpecError, also=cut)
-
-
-def _examples_in(folder: Path, name: str, where: Where, links: Links) -> Any:
-    if Path(name).name != name:
-        hint = examples_file.FORM if "\n" in name or len(name) > 200 else None
-        problem = f"{name[:200]!r} is not the plain name of a file beside the spec"
-        raise SpecError(problem, where=where, hint=hint)
-    return examples_file.read(folder / name, where, links=links)

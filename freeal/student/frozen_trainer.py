@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.student.encoder.encoder import unit
+from freeal.student.encoder.encoder import unit_rows
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import LabelledTexts, Training
@@ -35,14 +35,7 @@ class FrozenTrainer(EncoderTrainer):
         features = self._start.features(
             data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)
         )
-        everyone = np.ones(len(ids), dtype=bool)
-        fitted = cross_fit(features, ids, data, labels=len(labels), seed=seed, usable=everyone)
-        if self.settings.clean_split == "posterior":
-            head = taught_probe(features, fitted, ids, data, seed=seed, usable=everyone)
-            temperature = temperature_scaling.temperature_to(head.held_out[fitted.known], fitted.targets[fitted.known])
-        else:
-            head = self._head(features, ids, data, fitted, seed=seed, labels=len(labels))
-            temperature = temperature_scaling.temperature(head.held_out, ids[fitted.known])
+        fitted, head, temperature = self.fitted(features, ids, data, labels=len(labels), seed=seed)
         encoder.set_head(head.weight, head.bias)
         encoder.cool(temperature)
         card = Card(
@@ -58,9 +51,24 @@ class FrozenTrainer(EncoderTrainer):
             student=TextClassifier(encoder, card),
             held_out=fitted.logits.astype(np.float32),
             proba=softmax(head.logits(features) / temperature),
-            embeddings=unit(features),
+            embeddings=unit_rows(features, scratch=self._start.scratch),
             losses=label_losses(fitted.logits, ids),
         )
+
+    def fitted(
+        self, features: np.ndarray, ids: np.ndarray, data: LabelledTexts, *, labels: int, seed: int
+    ) -> tuple[CrossFit, Probe, float]:
+        """Cross-validated heads on `features` [n, d], the head that is kept, and the temperature of its logits. `ids`
+        int [n] are the labels of `data`, checked."""
+        everyone = np.ones(len(ids), dtype=bool)
+        fitted = cross_fit(features, ids, data, labels=labels, seed=seed, usable=everyone)
+        if self.settings.clean_split == "posterior":
+            head = taught_probe(features, fitted, ids, data, seed=seed, usable=everyone)
+            temperature = temperature_scaling.temperature_to(head.held_out[fitted.known], fitted.targets[fitted.known])
+        else:
+            head = self._head(features, ids, data, fitted, seed=seed, labels=labels)
+            temperature = temperature_scaling.temperature(head.held_out, ids[fitted.known])
+        return fitted, head, temperature
 
     def _head(
         self,

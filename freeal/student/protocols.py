@@ -33,16 +33,28 @@ class LabelledTexts:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
     `weigh` says what is taught in the place of labels; None: the labels as they are. `weigh_of` gives the same for
     the texts at some rows alone, int [m].
+
+    Where a text may have several labels, `label_ids` is an int array [n, labels] of 0 and 1, rows of NO_LABEL where
+    nothing is known, and `weigh_each` weighs each label by itself, from logits [n, 2] of no and yes; None: as they are.
     """
 
     texts: Sequence[str]
-    label_ids: Sequence[int]
+    label_ids: Sequence[int] | np.ndarray
     candidates: np.ndarray | None = None
     paraphrases: Sequence[str] | None = None
     confirmed: np.ndarray | None = None
     groups: np.ndarray | None = None
     weigh: Weigh | None = None
     weigh_of: Callable[[np.ndarray], Weigh] | None = None
+    weigh_each: Sequence[Weigh] | None = None
+
+    def question(self, label: int) -> LabelledTexts:
+        """Of several labels one alone: the same texts with the ids 0 (no) and 1 (yes)."""
+        import numpy as np
+
+        ids = np.asarray(self.label_ids)[:, label]
+        weigh = None if self.weigh_each is None else self.weigh_each[label]
+        return dataclasses.replace(self, label_ids=ids.tolist(), weigh=weigh, weigh_each=None)
 
     def part(self, rows: np.ndarray) -> LabelledTexts:
         """The texts at `rows`, int [m], in that order, as if there were no others. Without `weigh_of` they are taught
@@ -96,8 +108,11 @@ class Training:
 
     `held_out` float32 [n, labels]: logits of each text under a classifier that has not learned its label.
     `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
-    `embeddings` float32 [n, d]: unit length, for selection and retrieval.
+    `embeddings` float32 [n, d], float16 of very many: unit length, for selection and retrieval.
     `losses` float32 [n]: cross entropy of each label under `held_out`; nan where there was no label.
+
+    Of several labels each column of `held_out` holds the logits of yes against no, each of `proba` a probability of
+    its own, and `losses` is summed over labels; `thresholds` [labels] are those from which the student gives each.
     """
 
     student: Student
@@ -105,6 +120,7 @@ class Training:
     proba: np.ndarray
     embeddings: np.ndarray
     losses: np.ndarray
+    thresholds: tuple[float, ...] = ()
 
 
 class Trainer(Protocol):

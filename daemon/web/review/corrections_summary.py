@@ -28,7 +28,7 @@ def write_corrections(edition: Edition, said: dict[str, Said], path: Path, drawn
 def _answers(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> list[tuple[str, Said, IndexedRow, int]]:
     """(key, what was said, its row in this version, how many rows hold its text) of texts that the version holds and
     that are not on the sheet."""
-    given = {key: one for key, one in said.items() if one.said in edition.about.labels and key not in drawn}
+    given = {key: one for key, one in said.items() if edition.about.knows(one.said) and key not in drawn}
     places = edition.index.holding([str(one.about["text"]) for one in given.values()])
     rows = edition.index.rows([number for number, _ in places.values()])
     found = []

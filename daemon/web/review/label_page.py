@@ -18,6 +18,7 @@ from daemon.web.pages.page_context import see_other, text_of
 from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, told_meanwhile
 from freeal.row_index.row_search import IndexedRow, Queued
 from freeal.row_index.text_digest import digest_of
+from freeal.text import joined_labels
 
 Kind = Literal["queue", "sheet"]
 KINDS: dict[str, Kind] = {"queue": "queue", "sheet": "sheet"}
@@ -130,6 +131,8 @@ class Labelling:
             "row": row,
             "cells": () if row is None else _cells(stack.edition, row),
             "labels": list(stack.edition.about.labels.items()),
+            "several": stack.edition.about.kind == "multi",
+            "ticked": () if row is None else _ticked(stack, card, row),
             "keys": KEYS,
             "earlier": None if card is None else stack.said.get(card.key),
             "last": last,
@@ -233,6 +236,12 @@ def _cells(edition: Edition, row: IndexedRow) -> list[tuple[str, str]]:
     return list(zip(edition.about.text_columns, row.cells, strict=False))
 
 
+def _ticked(stack: Stack, card: Card | None, row: IndexedRow) -> tuple[str, ...]:
+    """With several labels, those of the last answer, or that the row has now."""
+    earlier = None if card is None else stack.said.get(card.key)
+    return joined_labels.split(str(earlier.said) if earlier is not None and earlier.said else row.label)
+
+
 def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
     """A label, for a sheet also NONE_FITS or CANNOT_SAY; None for a skip."""
     wish, label = text_of(form, "do"), text_of(form, "label")
@@ -240,6 +249,13 @@ def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
         return None
     if kind == "sheet" and wish in ("none", "unknown"):
         return NONE_FITS if wish == "none" else CANNOT_SAY
+    if edition.about.kind == "multi":
+        several = text_of(form, "joined") or joined_labels.in_order(
+            map(str, form.getlist("label")), edition.about.labels
+        )
+        if not edition.about.knows(several):
+            raise HTTPException(400, detail="Choose among the labels.")
+        return several
     if label not in edition.about.labels:
         raise HTTPException(400, detail="Choose one of the labels.")
     return label

@@ -1,7 +1,7 @@
 // Labelling with the keyboard, without a new page for each row. Without it the pages are plain forms.
 "use strict";
 
-const inField = (element) => element.matches("input, textarea, select");
+const inField = (element) => element.matches("input:not([type=checkbox]), textarea, select");
 const draftOf = (field) => `draft ${location.pathname} ${field.form.dataset.row} ${field.name}`;
 
 function keepDrafts(root) {
@@ -132,7 +132,7 @@ addEventListener("keydown", (event) => {
     field.focus();
     return;
   }
-  const button = [...document.querySelectorAll("button[data-key]")].find((one) => one.dataset.key === event.key);
+  const button = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === event.key);
   if (!button) return;
   event.preventDefault();
   button.click();

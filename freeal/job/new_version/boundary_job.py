@@ -31,6 +31,8 @@ from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
 from freeal.student.protocols import Trainer
 
+NO_BOUNDARIES = "of several labels each is decided by itself: explain in its meaning what it takes"
+
 
 class BoundaryJob(CorrectionJob):
     """A `CorrectionJob` whose `csv` is an answered boundaries.yaml."""
@@ -51,6 +53,7 @@ class Quote:
 def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries, list[Competition]]:
     """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
     earlier = previous_version.read(version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
     proba = load_student.load(version / "model").predict_proba(pool.texts)
     names = earlier.spec.task.names
@@ -64,7 +67,9 @@ def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries,
 
 def quote(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
-    earlier = asked_rows.joined(previous_version.read(version))
+    earlier = previous_version.read(version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier)
     meanings, open_texts = _changes(earlier, answers)
     metrics = metrics_as_text.read_metrics(version)
     asked = sum(one["asked"] for one in metrics["rounds"])
@@ -93,7 +98,9 @@ async def apply(
     """
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
-    earlier = asked_rows.joined(previous_version.read(job.version), emit=emit)
+    earlier = previous_version.read(job.version)
+    earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
+    earlier = asked_rows.joined(earlier, emit=emit)
     meanings, open_texts = _changes(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
     training = job.training(spec)

@@ -27,6 +27,8 @@ from freeal.results import metrics_as_text, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.results.previous_version import Earlier
 
+MEASURE_OTHERWISE = "give true labels of a few hundred rows (label_column): metrics.json then tells how right it is"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sheet:
@@ -50,6 +52,7 @@ def draw_sheet(
     for the version, `InputError` where there is nothing to draw.
     """
     earlier = previous_version.read(version)
+    earlier.refuse_several_labels("certify", MEASURE_OTHERWISE)
     known = None if anew else certified_json_file.read(version)
     if known is not None and (known.told(earlier.said) or not known.is_of(earlier.pool)):
         known = None
@@ -81,6 +84,7 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
     `CorruptModelError` for the version.
     """
     earlier, known = previous_version.read(version), certified_json_file.read(version)
+    earlier.refuse_several_labels("certify", MEASURE_OTHERWISE)
     if known is None or not known.is_of(earlier.pool):
         hint = f"draw one first: python -m freeal certify {version}"
         raise InputError("no sheet was drawn from this version's rows", where=Where(file=sheet), hint=hint)
@@ -128,7 +132,7 @@ def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None
 def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
-    if previous_model is None or known is None or run.label_changes is not None:
+    if previous_model is None or known is None or run.label_changes is not None or run.spec.kind == "multi":
         return {}  # its answers are about labels that meant something else
     if set(previous_version.record(previous_model.parent)["spec"]["labels"]) != set(run.spec.labels):
         return {}  # also where all was asked again

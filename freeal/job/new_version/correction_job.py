@@ -30,7 +30,7 @@ from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
 from freeal.results import previous_version, student_of_version
 from freeal.results.previous_version import Earlier
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
 from freeal.table.csv_format import CsvFormat
@@ -62,6 +62,7 @@ class CorrectionJob(BaseModel):
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
+    ray: RaySettings = RaySettings()
 
     def training(self, spec: Spec) -> TrainingJob:
         """The same as a training job of `spec`, with its effective settings."""
@@ -114,13 +115,14 @@ async def correct(
 
 def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
-    names = before.spec.task.names
+    names, kind = before.spec.task.names, before.spec.kind
     id_column = before.spec.id_column
     found = corrections_file.read(
         path,
         CsvFormat(),
         text_columns=before.pool.text_columns,
         labels=names,
+        kind=kind,
         place_columns=[row_matching.ROW_COLUMN, *([id_column] if id_column else [])],
     )
     found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
@@ -137,7 +139,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
     known = Known(
         annotations=(*before.annotations, *_unanswered(range(len(before.pool), len(pool)))),
         demonstrations=before.demonstrations,
-        confirmed=taught | corrections_file.by_index(said, pool, names),
+        confirmed=taught | corrections_file.by_index(said, pool, names, kind),
         taught=taught,
         form=before.llm.form,
     )
@@ -148,7 +150,7 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         known=known,
         said=said,
         earlier=before,
-        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names),
+        corrected=corrections_file.by_index({one.text: one.label for one in found}, pool, names, kind),
     )
 
 

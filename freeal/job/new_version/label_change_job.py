@@ -69,6 +69,8 @@ def kept(
         earlier = previous_version.read(previous_model.parent)
     except CorruptModelError:  # a version that cannot be gone on from: all is asked, as it always was
         return None
+    if "multi" in (spec.kind, earlier.spec.kind):  # what one label becomes says nothing of the others beside it
+        return None
     changes = label_changes.found(earlier.spec.labels, spec.labels, spec.label_changes)
     if changes.is_nothing or not _is_same_question(earlier, spec, pool, provider=provider, llm=llm):
         return None

@@ -48,6 +48,7 @@ def promised(
     `CorruptModelError` for the version.
     """
     earlier, known = previous_version.read(version), certified_json_file.read(version)
+    earlier.refuse_several_labels("a promise", certification_job.MEASURE_OTHERWISE)
     if known is None or not known.answers or not known.is_of(earlier.pool) or known.told(earlier.said):
         hint = f"fill in a sheet first: python -m freeal certify {version}"
         raise InputError("nothing was certified that a promise could rest on", where=Where(file=version), hint=hint)

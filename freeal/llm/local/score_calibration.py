@@ -15,6 +15,7 @@ TEMPERATURE = 1.25
 UNSCORED_SHARE = 0.05
 """Probability left to all labels of a row together that were not scored: how often a shortlist misses the right one."""
 _LEAST_SPREAD = 0.1
+_LEAST_SHARE = 0.01
 _MOST_SWEEPS = 50
 _SETTLED_NATS = 1e-9
 
@@ -50,6 +51,32 @@ def calibrate(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndar
     spread = np.maximum(_spreads(centred, own), _LEAST_SPREAD) * TEMPERATURE
     logits = centred / (1.0 + strength * (spread - 1.0))
     return _softmax(logits if prior is None else logits + _log_prior(prior, raw.shape[1]))
+
+
+EXPECTED_LABELS = 1.5
+"""How many of several labels a text is taken to have, before anything is known."""
+
+
+def calibrate_each(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
+    """Where a text may have several labels: a probability of each by itself, float64 [n, labels], from
+    log-probabilities [n, labels] of one batch of rows without nan.
+
+    What a row's score of a label says beside its scores of the others, and beside that label's scores in other rows, is
+    the evidence of yes against no; each label's is calibrated by itself as if yes and no were two labels. `prior`
+    [labels] are the expected shares of the rows that have each, EXPECTED_LABELS over all where None.
+    """
+    raw = _checked(scores)
+    if not raw.size:
+        return raw
+    labels = raw.shape[1]
+    shares = np.full(labels, min(0.5, EXPECTED_LABELS / labels)) if prior is None else np.asarray(prior)
+    shares = np.clip(shares, _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+    beside = raw - raw.mean(axis=1, keepdims=True)
+    found = np.empty(raw.shape)
+    for place in range(labels):
+        both = np.stack([np.zeros(len(raw)), beside[:, place]], axis=1)
+        found[:, place] = calibrate(both, prior=np.array([1.0 - shares[place], shares[place]]))[:, 1]
+    return found
 
 
 def uncalibrated(scores: np.ndarray) -> np.ndarray:

@@ -181,7 +181,13 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
     }
     output_config: dict[str, Any] = {}
     if "format" not in without:
-        schema = answer_schema(prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked, rules=prompt.rules)
+        schema = answer_schema(
+            prompt.labels,
+            open_labels=prompt.open_labels,
+            ranked=prompt.ranked,
+            several=prompt.several,
+            rules=prompt.rules,
+        )
         output_config["format"] = {"type": "json_schema", "schema": schema}
     if "effort" not in without:
         output_config["effort"] = "low"

@@ -138,7 +138,11 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
             "name": "answer",
             "strict": True,
             "schema": answer_schema(
-                prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked, rules=prompt.rules
+                prompt.labels,
+                open_labels=prompt.open_labels,
+                ranked=prompt.ranked,
+                several=prompt.several,
+                rules=prompt.rules,
             ),
         }
         body["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -18,9 +18,18 @@ from freeal.types import Kind
 class ShardScores:
     """Reads results in the order of the rows, a shard at a time."""
 
-    def __init__(self, shards: ShardFolder, task: ShardTask, *, labels: tuple[str, ...], kind: Kind, skip: int) -> None:
+    def __init__(
+        self,
+        shards: ShardFolder,
+        task: ShardTask,
+        *,
+        labels: tuple[str, ...],
+        kind: Kind,
+        skip: int,
+        thresholds: tuple[float, ...] = (),
+    ) -> None:
         """`skip` rows have been written already."""
-        self._labels, self._kind = labels, kind
+        self._labels, self._kind, self._thresholds = labels, kind, thresholds
         self._left = self._pieces(shards.results(task), skip)
         self._proba = np.empty((0, len(labels)), dtype=np.float32)
         self._cut = np.empty(0, dtype=bool)
@@ -31,7 +40,7 @@ class ShardScores:
             proba, cut = next(self._left)
             self._proba, self._cut = np.concatenate([self._proba, proba]), np.concatenate([self._cut, cut])
         rows, has_text = len(window.rows), window.places != NO_TEXT
-        scores = Scores(self._proba[:rows][has_text], self._cut[:rows][has_text], self._kind)
+        scores = Scores(self._proba[:rows][has_text], self._cut[:rows][has_text], self._kind, self._thresholds)
         self._proba, self._cut = self._proba[rows:], self._cut[rows:]
         return scores
 

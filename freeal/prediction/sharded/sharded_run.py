@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, Self
 
 from freeal.events import Progress
+from freeal.executors.engine_choice import EngineChoice
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder, ShardWriter
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.input_size import Extent
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
-from freeal.prediction.sharded.engine_choice import EngineChoice
 from freeal.prediction.sharded.shard_scores import ShardScores
 from freeal.prediction.sharded.shard_tasks import PredictShard, shard_tables
 
@@ -43,7 +43,7 @@ class ShardedRun:
     ) -> None:
         """Raises what `PredictionRun` raises; waits like it."""
         self._job, self._executor, self._choice = job, executor, choice
-        self._labels, self._kind = classifier.student.labels, classifier.kind
+        self._classifier = classifier
         self._task = PredictShard.of(job.model, batch_size=job.settings.batch_size)
         self._folder = job.output_csv.with_name(f".{job.output_csv.name}{SHARDS_SUFFIX}")
         self._joined = PredictionRun(
@@ -141,7 +141,9 @@ class ShardedRun:
 
     def _scores(self, skip: int) -> ShardScores:
         assert self._shards is not None  # noqa: S101 - nothing is joined before it is cut
-        return ShardScores(self._shards, self._task, labels=self._labels, kind=self._kind, skip=skip)
+        model = self._classifier
+        labels, kind, thresholds = model.student.labels, model.kind, model.thresholds
+        return ShardScores(self._shards, self._task, labels=labels, kind=kind, thresholds=thresholds, skip=skip)
 
     def _end_computing(self) -> None:
         computing, self._computing = self._computing, None

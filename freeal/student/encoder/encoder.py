@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from freeal.compute import scratch_arrays
 from freeal.compute.batch_halving import Room
 from freeal.compute.device import Compute
 from freeal.compute.listener import OnStep, unwatched
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
+from freeal.student.encoder import activation_memory
 from freeal.student.encoder.encoder_weights import Weights
 from freeal.student.encoder.last_layer_shortcut import shorten_last_layer
 from freeal.student.encoder.mean_pooling_layer import append_mean_layer
@@ -25,6 +27,7 @@ from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.protocols import ReadText
 
 SCORING_BATCH = 64
+SEVERAL_LABELS = "multi_label_classification"
 
 
 class Encoder:
@@ -57,6 +60,8 @@ class Encoder:
         self._reader = Reader(tokenizer, max_length=self.max_length, long_texts=long_texts)
         self.head = _head(model)
         shorten_last_layer(self.model)
+        # a GPU has its own way: a batch that does not fit is halved
+        self._bounded = activation_memory.bounded_layers(model) if compute.device.type == "cpu" else []
         self._head_inputs: list[torch.Tensor] = []
         self.head.register_forward_pre_hook(self._see)  # a method of ours: a lambda could not be pickled
 
@@ -78,6 +83,7 @@ class Encoder:
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features [batch, d] and logits [batch, labels] of one padded batch, in float32."""
+        activation_memory.bound(self._bounded, tokens=ids.numel())
         with self.compute.autocast():
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return self._head_inputs.pop().float(), logits.float()
@@ -123,6 +129,15 @@ class Encoder:
             self.head.weight.copy_(torch.as_tensor(weight))
             self.head.bias.copy_(torch.as_tensor(bias))
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether each label has a probability of its own: transformers then takes a sigmoid of each logit."""
+        return bool(self.model.config.problem_type == SEVERAL_LABELS)
+
+    def give_several_labels(self) -> None:
+        """From now on a text may have several labels, or none."""
+        self.model.config.problem_type = SEVERAL_LABELS
+
     def cool(self, temperature: float) -> None:
         """Divide the logits by `temperature` for good, so that whoever loads the model gets calibrated scores."""
         with torch.no_grad():
@@ -134,6 +149,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length one; a row of zeros stays one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def unit_rows(vectors: np.ndarray, *, scratch: Path | None) -> np.ndarray:
+    """The same of many, in their own precision, in a file in the folder `scratch` where they are large."""
+    found = scratch_arrays.empty(vectors.shape, vectors.dtype, folder=scratch)
+    for piece in scratch_arrays.pieces(len(vectors)):
+        found[piece] = unit(scratch_arrays.widened(vectors[piece]))
+    return found
 
 
 def load(

@@ -67,4 +67,7 @@ def _loaded(folder: Path, card: cards.Card, settings: StudentSettings, *, batch_
             where=Where(file=folder / "config.json", key="id2label"),
             hint=_HINT,
         )
+    if encoder.has_several_labels != bool(card.thresholds):
+        problem = f"has the problem_type {model.config.problem_type!r}, which does not fit {cards.FILE_NAME}"
+        raise CorruptModelError(problem, where=Where(file=folder / "config.json", key="problem_type"), hint=_HINT)
     return TextClassifier(encoder, card, batch_size=batch_size)

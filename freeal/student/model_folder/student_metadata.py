@@ -12,8 +12,9 @@ from freeal.errors import CorruptModelError, NewerFormatError, Where
 from freeal.settings import LongTexts
 
 FILE_NAME = "freeal.json"
-SCHEMA_VERSION = 2
-"""2 knows `long_texts`; a model that reads beginnings only is still written as 1, which earlier versions can use."""
+SCHEMA_VERSION = 3
+"""2 knows `long_texts`, 3 several labels and their `thresholds`; what has neither is still written as 1, which earlier
+versions can use."""
 OWN = "own"
 """The `mode` of a student of another kind than ours: whoever made it loads it."""
 
@@ -23,7 +24,8 @@ class Card:
     """How a student was made and must be used.
 
     `temperature` is already inside the weights and kept as a record; of texts longer than `max_length` tokens it reads
-    what `long_texts` says. `extra` is the caller's own (text columns, job).
+    what `long_texts` says. `thresholds`, of a student that gives several labels, are the probabilities from which it
+    gives each; empty otherwise. `extra` is the caller's own (text columns, job).
     """
 
     labels: tuple[str, ...]
@@ -32,12 +34,22 @@ class Card:
     max_length: int
     temperature: float
     long_texts: LongTexts = "head"
+    thresholds: tuple[float, ...] = ()
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def schema_version(self) -> int:
+        """The earliest that knows what it says."""
+        if self.thresholds:
+            return SCHEMA_VERSION
+        return 1 if self.long_texts == "head" else 2
 
 
 def write(folder: Path, card: Card) -> None:
     """Write the card into a model folder."""
-    content = {"schema_version": 1 if card.long_texts == "head" else SCHEMA_VERSION, **dataclasses.asdict(card)}
+    content = {"schema_version": card.schema_version, **dataclasses.asdict(card)}
+    if not card.thresholds:
+        del content["thresholds"]
     text = json.dumps(content, indent=2, ensure_ascii=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
@@ -91,7 +103,19 @@ def _checked(path: Path, content: dict[str, Any]) -> Card:
     long_texts = content.get("long_texts", "head")
     if long_texts not in get_args(LongTexts):
         raise _corrupt(path, f"has no usable value, found {long_texts!r}", key="long_texts")
-    return Card(labels=tuple(labels), long_texts=long_texts, **{key: content[key] for key in kinds})
+    return Card(
+        labels=tuple(labels),
+        long_texts=long_texts,
+        thresholds=_thresholds(path, content.get("thresholds", []), labels=len(labels)),
+        **{key: content[key] for key in kinds},
+    )
+
+
+def _thresholds(path: Path, found: Any, *, labels: int) -> tuple[float, ...]:
+    numbers = isinstance(found, list) and all(type(one) in (int, float) and 0.0 <= one <= 1.0 for one in found)
+    if not numbers or len(found) not in (0, labels):
+        raise _corrupt(path, f"has no usable value, found {found!r}", key="thresholds")
+    return tuple(map(float, found))
 
 
 def _corrupt(path: Path, problem: str, *, key: str | None = None) -> CorruptModelError:

@@ -39,10 +39,9 @@ class TextClassifier:
         return self.card.labels
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`."""
-        from freeal.student.training.linear_probe import softmax
-
-        return softmax(self._score(texts)[1])
+        """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`; of several labels
+        each its own."""
+        return self._proba(self._score(texts)[1])
 
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         """Tokens of each text, and whether they are all of it. Safe beside `score`, and from several threads."""
@@ -51,9 +50,7 @@ class TextClassifier:
 
     def score(self, texts: Sequence[ReadText]) -> np.ndarray:
         """Calibrated class probabilities of texts as `read` gave them, float32 [len(texts), len(labels)]."""
-        from freeal.student.training.linear_probe import softmax
-
-        return softmax(self._encoder.score([list(text.tokens) for text in texts], batch_size=self.batch_size)[1])
+        return self._proba(self._encoder.score([list(text.tokens) for text in texts], batch_size=self.batch_size)[1])
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """What the classification head sees, scaled to unit length, float32 [len(texts), d]."""
@@ -64,7 +61,8 @@ class TextClassifier:
     def save(self, folder: Path) -> None:
         """Write config, float32 safetensors, tokenizer and freeal.json into an existing folder.
 
-        Plain `transformers.pipeline("text-classification", folder)` gives the same answers. Raises `ModelFolderError`
+        Plain `transformers.pipeline("text-classification", folder)` gives the same answers (of several labels with
+        `top_k=None`). Raises `ModelFolderError`
         where the folder cannot be written.
         """
         # so that a pipeline told `truncation=True` cuts where training did
@@ -79,6 +77,11 @@ class TextClassifier:
             cards.write(folder, self.card)
         except OSError as cause:
             raise ModelFolderError(f"{folder}: the model cannot be written: {cause.strerror or cause}") from cause
+
+    def _proba(self, logits: np.ndarray) -> np.ndarray:
+        from freeal.student.training.linear_probe import sigmoid, softmax
+
+        return sigmoid(logits) if self._encoder.has_several_labels else softmax(logits)
 
     def _score(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Features and logits; identical texts are computed once."""

@@ -41,9 +41,11 @@ def resolve(
     return targets, favoured
 
 
-def checked_ids(label_ids: Sequence[int], *, texts: int, labels: int) -> np.ndarray:
+def checked_ids(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
     """Label ids as int64 [n]. Raises `TrainingError` when none is known or they do not fit texts and labels."""
     ids = np.asarray(label_ids, dtype=np.int64)
+    if ids.ndim > 1:
+        raise TrainingError("this student learns one label per text, not several")
     if len(ids) != texts:
         raise TrainingError(f"{texts} texts came with {len(ids)} labels")
     if ((ids < NO_LABEL) | (ids >= labels)).any():

@@ -13,9 +13,11 @@ from freeal.testing.scripted_model import text_of
 from freeal.testing.server.faults import Fault
 from freeal.testing.server.http_response import Form
 from freeal.testing.server.token_usage import text_in
+from freeal.text import joined_labels
 from freeal.types import Usage
 
 _ASKED_LABEL = re.compile(r'whose label is clearly "(.*?)"')
+_ASKED_LABELS = re.compile(r"to which clearly (?:the labels? (.*?) and no other applies|none)")
 _TOKEN = re.compile(r"\w+|\W")
 _SPANISH = {
     "positive": "positivo",
@@ -65,8 +67,7 @@ class Voice:
 
     def _text(self, prompt: str, schema: Mapping[str, Any], kind: str) -> str:
         if "texts" in schema:
-            found = _ASKED_LABEL.search(prompt)
-            label = found.group(1) if found else "text"
+            label = _asked_for(prompt)
             return json.dumps({"texts": [self._write(label, number) for number in range(1, 6)]})
         if "proposals" in schema:
             side = {"is": "what the rule says", "is_not": "what only looks like it"}
@@ -86,7 +87,18 @@ class Voice:
                 label = "none of these"
             case "other language":
                 label = self._translate(label)
+        if "labels" in schema:
+            return json.dumps({"labels": joined_labels.split(label), "confidence": 0.9}, ensure_ascii=False)
         return json.dumps({"label": label, "confidence": 0.9}, ensure_ascii=False)
+
+
+def _asked_for(prompt: str) -> str:
+    """The label, or the joined labels, that a writing prompt asks texts of."""
+    if found := _ASKED_LABEL.search(prompt):
+        return found.group(1)
+    if several := _ASKED_LABELS.search(prompt):
+        return joined_labels.joined(re.findall(r'"(.*?)"', several.group(1) or ""))
+    return "text"
 
 
 def prompt_of(body: Body) -> str:

@@ -210,13 +210,15 @@ def test_the_key_depends_on_what_changes_the_result_and_on_nothing_else(settings
     key = _key("digest", spec, settings)
     faster = settings.model_copy(update={"llm": LlmSettings(concurrency=99, budget_usd=3.0)})
     other = settings.model_copy(update={"student": StudentSettings(seed=1)})
+    asked_otherwise = settings.model_copy(update={"llm": LlmSettings(form="plain")})
     assert key == _key("digest", spec, faster)
     others = [
         _key("digest", spec, other),
+        _key("digest", spec, asked_otherwise),
         _key("other", spec, settings),
         _key("digest", spec, settings, provider="anthropic"),
     ]
-    assert 4 == len({key, *others})
+    assert 5 == len({key, *others})
 
 
 def _key(digest, spec, settings, *, provider="local", csv_name="a.csv"):

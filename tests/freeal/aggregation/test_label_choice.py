@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from freeal.aggregation.label_choice import chosen, confidence
+from freeal.aggregation.label_choice import alternatives, chosen, confidence, labels_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,24 @@ def test_rows_that_do_not_quite_sum_to_one_have_a_label():
     proba = np.full((1, 3), 1e-7, dtype=np.float32)
     assert 1 == chosen(proba, "ordinal")[0]
     assert proba[0, :1].tolist() == confidence(proba, chosen(proba, "ordinal")).tolist()
+
+
+def test_several_labels_are_chosen_each_by_itself():
+    """Each that reaches its threshold, joined in order; the probability is that of exactly these."""
+    proba = np.array([[0.9, 0.4, 0.2], [0.1, 0.2, 0.1]])
+    labels, sure = labels_of(proba, ("a", "b", "c"), "multi", (0.5, 0.3, 0.5))
+    assert ["a;b", "(none)"] == labels
+    assert pytest.approx([0.9 * 0.4 * 0.8, 0.9 * 0.8 * 0.9]) == sure.tolist()
+    assert "a" == labels_of(proba, ("a", "b", "c"), "multi")[0][0]
+    with pytest.raises(ValueError, match="no single position"):
+        chosen(proba, "multi")
+
+
+def test_the_two_likeliest_combinations():
+    """How open several labels are is told by the likeliest combination and the next one: against all 8 of three."""
+    rng = np.random.default_rng(1)
+    proba = rng.random((50, 3))
+    found = alternatives(proba, "multi")
+    every = np.array([[bits >> place & 1 for place in range(3)] for bits in range(8)], dtype=bool)
+    shares = np.sort(np.where(every[None], proba[:, None], 1 - proba[:, None]).prod(axis=2), axis=1)
+    assert np.allclose(shares[:, :-3:-1], found)

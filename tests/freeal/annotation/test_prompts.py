@@ -58,8 +58,8 @@ def test_a_repair_is_another_request_for_the_same_row():
 
 def test_a_writing_prompt_asks_for_one_label():
     """Prototypes are shared by all labels, the label asked for stands in the specific part."""
-    first = writing_prompt(TASK, TASK.labels[0], prototypes=["proto"], count=5)
-    second = writing_prompt(TASK, TASK.labels[1], prototypes=["proto"], count=5)
+    first = writing_prompt(TASK, TASK.labels[0].name, prototypes=["proto"], count=5)
+    second = writing_prompt(TASK, TASK.labels[1].name, prototypes=["proto"], count=5)
     assert first.shared == second.shared
     assert "proto" in first.shared
     assert '"happy"' in first.specific

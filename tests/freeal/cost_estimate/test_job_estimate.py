@@ -156,3 +156,10 @@ def test_the_time_counts_training(job):
     told = dict(thrice.figures())["time"]
     assert "training" in told
     assert "answers" in told
+
+
+def test_the_time_counts_a_choice_among_students(job):
+    """Comparing takes its time once, and nobody knows yet whose trainings follow."""
+    alone, several = (_told(job(student={"model": model})) for model in ("minilm", ["minilm", "tfidf", "a/larger-one"]))
+    assert alone.training_seconds.low < several.training_seconds.low
+    assert alone.training_seconds.high < several.training_seconds.high

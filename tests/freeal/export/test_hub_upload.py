@@ -13,10 +13,15 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from freeal.cli.command_line import main
-from freeal.errors import ConfigError, FreealError
+from freeal.compute.listener import unwatched
+from freeal.errors import ConfigError, FreealError, ModelFolderError
 from freeal.export import hub_upload
 from freeal.export.dataset_folder import export_dataset
+from freeal.export.onnx_model import export_onnx
+from freeal.settings import StudentSettings
+from freeal.student.protocols import LabelledTexts
 from freeal.student.sklearn_trainer import SklearnStudent
+from freeal.student.trainer_factory import make_trainer
 
 
 class Hub:
@@ -100,3 +105,15 @@ def test_a_pickle_of_another_s_student_may_hold_words_of_the_rows(tmp_path, caps
     assert hub_upload.planned(tmp_path, "me/reviews").holds_texts
     assert 0 == main(["export", "hub", str(tmp_path), "--repo", "me/reviews"])
     assert "may be" in capsys.readouterr().out
+
+
+def test_a_student_of_words_holds_words_of_the_rows(tmp_path):
+    """What is sent is named for what it is."""
+    trainer = make_trainer(StudentSettings(model="tfidf"), texts=4)
+    data = LabelledTexts(["zebulon", "b", "zebulon c", "d"], [0, 1, 0, 1])
+    trained = trainer.fit(data, labels=("x", "y"), seed=0, on_step=unwatched)
+    trained.student.save(tmp_path)
+    assert "zebulon" in (tmp_path / "terms.json").read_text(encoding="utf-8")
+    assert hub_upload.planned(tmp_path, "me/reviews").holds_texts
+    with pytest.raises(ModelFolderError, match="student of words"):
+        export_onnx(tmp_path, tmp_path / "out")

@@ -12,6 +12,7 @@ from freeal.events import Notice
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
 from freeal.spec.job_spec import Spec
+from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.server import MessagesServer
 from freeal.testing.tiny_encoder import tiny_encoder
 
@@ -54,6 +55,42 @@ def test_a_mended_csv_does_not_get_the_labels_of_the_one_before(run):
     rows, asked = run([f"a {'bad' if number % 2 else 'good'} thing {number}" for number in range(12)])
     assert asked > 0
     assert [("yes" if "good" in row["text"] else "no") for row in rows] == [row["freeal_llm_label"] for row in rows]
+
+
+class InMemory(ScriptedModel):
+    """A model that others need the memory of."""
+
+    def __init__(self, respond):
+        super().__init__(respond)
+        self.story = []
+
+    async def answer(self, prompts):
+        """Remembers that it was asked."""
+        self.story.append("answer")
+        return await super().answer(prompts)
+
+    async def release_memory(self):
+        """Remembers that it was to let go."""
+        self.story.append("release")
+
+
+def test_a_model_in_memory_lets_go_before_the_student_trains(tmp_path):
+    """After the round's last answer, and once in every round that trains."""
+    texts = [f"a {'good' if number % 2 else 'bad'} thing {number}" for number in range(12)]
+    with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["text"], *([text] for text in texts)])
+    (tmp_path / "encoder").mkdir()
+    student = {"model": str(tiny_encoder(tmp_path / "encoder")), "mode": "frozen"}
+    spec = Spec(name="t", description="Is it good?", labels=["yes", "no"], iterations=1, student=student)
+    job = TrainingJob(
+        job_id="j", csv=tmp_path / "in.csv", spec=spec, output=tmp_path / "out", work=tmp_path / "work",
+        answers=tmp_path / "answers.sqlite", cache=tmp_path, key_folder=tmp_path,
+    )  # fmt: skip
+    model = InMemory(lambda prompt: "yes" if "good" in text_of(prompt.specific) else "no")
+    anyio.run(lambda: train(job, chat_model=model, environ={}))
+    assert "release" == model.story[-1]
+    assert 1 == model.story.count("release")
+    assert "answer" in model.story
 
 
 def test_the_same_job_again_asks_nothing(run):

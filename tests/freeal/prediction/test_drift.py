@@ -26,8 +26,8 @@ def _texts(data, part="train"):
 
 def _profile(texts, *, share=0.5, confidence=0.8):
     full = sum(1 for text in texts if text)
-    ids = (np.arange(full) >= share * full).astype(int)
-    return profiles.profile(texts, ids, np.full(full, confidence), ["no", "yes"])
+    given = [("yes",) if place >= share * full else ("no",) for place in range(full)]
+    return profiles.profile(texts, given, np.full(full, confidence), ["no", "yes"])
 
 
 def _tally(texts, *, yes=0.5, confidence=0.8):

@@ -103,11 +103,11 @@ def finish(tmp_path):
 def publish(tmp_path):
     """Write a finished run's folder as a job does; gives the folder."""
 
-    def publishing(run, *, folder="out", previous=None):
+    def publishing(run, *, folder="out", previous=None, mode="frozen"):
         model = tmp_path / f"student of {folder}"
         model.mkdir()
         made = student_metadata.Card(
-            labels=run.spec.task.names, base_model="minilm", mode="frozen", max_length=128, temperature=1.0
+            labels=run.spec.task.names, base_model="minilm", mode=mode, max_length=128, temperature=1.0
         )
         student_metadata.write(model, made)
         before = previous and tmp_path / previous / "model"

@@ -86,6 +86,15 @@ def test_the_card_says_how_to_use_the_model_on_long_texts(finish, card_of):
     assert "Long texts need `truncation=True`" in text
 
 
+def test_a_student_of_words_is_called_no_hugging_face_model(finish, publish):
+    """No base model, no pipeline that would fail, and that its folder holds words of the texts."""
+    card = huggingface_hub.ModelCard.load(publish(finish(), mode="tfidf") / "model" / "README.md")
+    assert (None, None) == (card.data.base_model, card.data.library_name)
+    assert "pipeline(" not in card.text
+    assert "logistic regression on tf-idf" in card.text
+    assert "`terms.json` holds words of the texts" in card.text
+
+
 def test_labels_that_nobody_got_and_few_texts_are_weak_labels(finish, card_of):
     """A model that knows one of its labels alone says so, in place of `none stands out`."""
     rows = [(f"text {number}", "good") for number in range(7)]

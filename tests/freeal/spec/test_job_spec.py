@@ -148,6 +148,38 @@ def test_one_language_model_is_what_it_was(tmp_path):
     assert 1 == len(plain.annotators(LlmSettings()))
 
 
+def test_a_form_of_the_question_is_a_template(tmp_path):
+    """As a block or in quotes, for one language model or for each of several; a spec without one keeps its digest."""
+    block = "llm:\n  form: |\n    Review: {text}\n    Sentiment: {label}\n"
+    quoted = 'llm: {form: "Review: {text}\\nSentiment: {label}"}\n'
+    first, second = (_load(tmp_path, GOOD + text) for text in (block, quoted))
+    assert "Review: {text}\nSentiment: {label}" == first.llm_settings(LlmSettings()).form
+    assert first.digest() == second.digest() != _load(tmp_path, GOOD).digest()
+    several = _load(tmp_path, GOOD + "llm: [{model: a, form: plain}, {model: b}]\n")
+    assert ["plain", "auto"] == [one.form for one in several.annotators(LlmSettings())]
+    assert "form" not in _load(tmp_path, GOOD).model_dump()["llm"]
+
+
+@pytest.mark.parametrize(
+    ("form", "problem"),
+    [
+        ("automatic", "at its very end, a space and {label}"),
+        ("Review: {text} {label}", "ends with two lines"),
+        ("Review: {text}\\nSentiment:{label}", "at its very end, a space and {label}"),
+        ("Review: {text}\\n\\nSentiment: {label}", "ends with two lines"),
+        ("{text}\\nA {text}: {label}", "with one {text}"),
+        ("{txt}\\nLabel: {label}", "has {txt}"),
+        ("So: {meanings}\\n\\n{text}\\nLabel: {label}", "as a paragraph of its own"),
+    ],
+)
+def test_what_is_no_form(tmp_path, form, problem):
+    """The error names line and key, and says what a form is."""
+    with pytest.raises(SpecError) as caught:
+        _load(tmp_path, GOOD + f'llm: {{form: "{form}"}}\n')
+    assert problem in str(caught.value)
+    assert "line 3, key 'llm.form'" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "problem", "hint"),
     [

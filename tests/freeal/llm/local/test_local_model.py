@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import shutil
+import weakref
 
 import anyio
 import anyio.from_thread
@@ -16,7 +18,7 @@ from freeal.errors import AccountError, ConfigError, LlmError, RowRejectedError
 from freeal.llm.local.label_scoring import LabelTrie, Scorer
 from freeal.llm.local.local_model import LocalModel
 from freeal.llm.local.packaged_gguf_model import quiet_transformers, smollm2_gguf
-from freeal.llm.protocols import ChatModel
+from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.types import Demonstration, Label, Prompt, Task
 
 TASK = Task("Classify the film.", (Label("positive"), Label("negative"), Label("neither good nor bad")))
@@ -246,6 +248,21 @@ def test_a_prompt_without_labels_is_refused(local):
     """It scores and does not write."""
     with pytest.raises(RowRejectedError, match="cannot write"):
         anyio.run(local.answer, [Prompt("", "", "Write.", ())])
+
+
+def test_memory_that_was_released_is_taken_again(local):
+    """The network is gone in between; answers are the same to the last bit. A closed model stays closed."""
+    assert isinstance(local, ReleasesMemory)
+    before = anyio.run(local.answer, prompts_for(TEXTS))
+    network = weakref.ref(local._scorer._model)
+    anyio.run(local.release_memory)
+    gc.collect()
+    assert network() is None
+    assert before == anyio.run(local.answer, prompts_for(TEXTS))
+    anyio.run(local.release_memory)
+    anyio.run(local.aclose)
+    with pytest.raises(AccountError, match="closed"):
+        anyio.run(local.answer, prompts_for(["a"]))
 
 
 def test_a_closed_model_says_so(local):

@@ -4,6 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from freeal.annotation.prompts import label_prompt
+from freeal.annotation.question_form import QuestionForm
 from freeal.llm.local.prompt_tokens import Fitter
 from freeal.types import Demonstration, Label, Prompt, Task
 
@@ -58,6 +59,31 @@ def test_demonstrations_go_before_the_row_does(fitter, tokenizer):
         assert text.endswith("the row itself\nOutput:")
         assert 60 < len(fitted.tokens) <= 120
         assert not fitted.truncated
+
+
+@pytest.mark.parametrize(
+    ("template", "question"),
+    [
+        ("Review: {text}\nSentiment: {label}", "\nSentiment:"),
+        (
+            "{meanings}\n\nText: {text}\nQuestion: {description} Answer: {label}",
+            "\nQuestion: Classify the film. Answer:",
+        ),
+    ],
+)
+def test_every_form_is_cut_alike(fitter, tokenizer, template, question):
+    """Of a long row the middle goes, of many demonstrations the farthest, and the question stays as it is."""
+    form = QuestionForm(template)
+    shown = [Demonstration(f"film {number} " + "good " * 6, "positive", "user") for number in range(9)]
+    (long,) = fitter.fit(prompts_for(["Zero " + "word " * 500 + "last"], form=form))
+    assert long.truncated
+    assert tokenizer.decode(long.tokens).endswith("word last" + question)
+    (many,) = fitter.fit(prompts_for(["the row itself"], form=form, shared=shown))
+    text = tokenizer.decode(many.tokens)
+    assert "film 8" in text
+    assert "film 0" not in text
+    assert text.endswith("the row itself" + question)
+    assert len(many.tokens) <= 120
 
 
 def test_a_task_without_end_loses_its_beginning(fitter, tokenizer):

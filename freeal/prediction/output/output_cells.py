@@ -10,8 +10,11 @@ from freeal.prediction.window_scoring import Scores
 from freeal.types import Status
 
 PREDICTION_COLUMNS = {
+    "freeal_row": "only in Parquet: the row's place in the input, from 0",
     "freeal_label": "the label the student gives; empty in a row without text",
     "freeal_confidence": "its probability, 0 to 1",
+    "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the labels that reach their threshold, joined by "
+    "`;` (within a name `\\;`), `(none)` where none does; `freeal_confidence` is the probability of exactly these",
     "freeal_p_<label>": "the probability of each label, one column per label",
     STATUS_COLUMN: "only of a model with a promise: `ok`, `empty_text`, or `below_promise` where the student's label "
     "is withheld; with `predict.ask_below_promise_usd` joined by `;` with `asked` where the language model gave one "
@@ -55,6 +58,8 @@ def cells(scores: Scores, place: int, labels: Sequence[str], *, promised: Promis
         return [""] * (2 + len(labels)) + ([] if promised is None else [Status.EMPTY_TEXT])
     values = scores.proba[place].tolist()
     shown = [f"{value:.4f}" for value in values]
+    if scores.kind == "multi":
+        return [scores.label(place, labels), f"{float(scores.confidence[place]):.4f}", *shown]
     best = int(scores.chosen[place])
     if promised is None:
         return [labels[best], shown[best], *shown]

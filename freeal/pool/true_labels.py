@@ -1,0 +1,78 @@
+"""True labels as they stand in a table: a name per cell, several in a cell, or a column for each label."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from freeal.spec.job_spec import Spec
+from freeal.table import Table
+from freeal.text import joined_labels
+
+_YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "\u2713"})
+_NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "-"})
+
+
+def values(table: Table, spec: Spec) -> list[str]:
+    """What the table says of each row, trimmed, "" where it says nothing. Of a column per label the joined names, or
+    the cells that are neither yes nor no, as `label=cell`. Raises `InputError` for a column that is not there."""
+    if spec.label_columns is not None:
+        places = {name: table.column(column, role="label_columns") for name, column in spec.label_columns.items()}
+        return [_of_columns({name: row[places[name]].strip() for name in spec.labels}) for row in table.rows]
+    if spec.label_column is None:
+        return []
+    position = table.column(spec.label_column, role="label_column")
+    return [row[position].strip() for row in table.rows]
+
+
+def _of_columns(cells: dict[str, str]) -> str:
+    if not any(cells.values()):
+        return ""
+    strange = [f"{name}={cell}" for name, cell in cells.items() if cell.casefold() not in _YES | _NO]
+    return joined_labels.joined(strange or (name for name, cell in cells.items() if cell.casefold() in _YES))
+
+
+def known(said: Sequence[str], spec: Spec) -> list[str | None]:
+    """The label that each value names, in whatever case; None for any other value. With several labels all of them, in
+    the spec's order, and None where any is unknown."""
+    by_spelling = {_spelling(name): name for name in spec.labels}
+    if spec.kind != "multi":
+        return [by_spelling.get(_spelling(value)) for value in said]
+    separator = joined_labels.SEPARATOR if spec.label_columns is not None else spec.label_separator
+    return [_several(value, by_spelling, spec, separator) for value in said]
+
+
+def unknown_parts(value: str, spec: Spec) -> list[str]:
+    """What in a value is no label: the value, or those of several."""
+    if spec.kind != "multi":
+        return [value]
+    separator = joined_labels.SEPARATOR if spec.label_columns is not None else spec.label_separator
+    return [part for part in joined_labels.split(value, separator) if not any(known([part], _one_of(spec)))]
+
+
+def separator_in(said: Sequence[str], spec: Spec) -> str | None:
+    """The sign between labels where values that are no label consist of several, as in `billing;refund`; else None."""
+    by_spelling = {_spelling(name) for name in spec.labels}
+    for value in said:
+        for separator in (";", ",", "|", "/", "+"):
+            parts = joined_labels.split(value, separator)
+            if len(parts) > 1 and all(_spelling(part) in by_spelling for part in parts):
+                return separator
+    return None
+
+
+def _several(value: str, by_spelling: dict[str, str], spec: Spec, separator: str) -> str | None:
+    if not value:
+        return None
+    names = [by_spelling.get(_spelling(part)) for part in joined_labels.split(value, separator)]
+    if None in names or (not names and value.casefold() != joined_labels.NONE):
+        return None
+    return joined_labels.in_order((name for name in names if name is not None), spec.labels)
+
+
+def _one_of(spec: Spec) -> Spec:
+    return spec.model_copy(update={"kind": "single"})
+
+
+def _spelling(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,140 @@
+"""`kind: multi` in a spec: where the true labels stand, and what does not go together with several labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from freeal.spec.job_overrides import LlmOverrides, StudentOverrides
+from freeal.spec.value_faults import Fault, FaultyValueError
+from freeal.text import joined_labels
+from freeal.text.closest_name import nearest
+from freeal.types import Kind
+
+
+class Said(Protocol):
+    """What is looked at of a spec."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def label_column(self) -> str | None: ...
+    @property
+    def label_columns(self) -> Mapping[str, str] | None: ...
+    @property
+    def label_separator(self) -> str: ...
+    @property
+    def label_changes(self) -> Mapping[str, tuple[str, ...]]: ...
+    @property
+    def text_columns(self) -> tuple[str, ...] | None: ...
+    @property
+    def id_column(self) -> str | None: ...
+    @property
+    def paraphrase_column(self) -> str | None: ...
+    @property
+    def pilot(self) -> int | None: ...
+    @property
+    def llm(self) -> object: ...
+    @property
+    def student(self) -> StudentOverrides: ...
+
+
+def _by_label(value: Any) -> Any:
+    """A list of columns is named like the labels."""
+    if isinstance(value, list | tuple):
+        if doubled := [repr(name) for name, count in Counter(map(str, value)).items() if count > 1]:
+            raise ValueError(f"names {', '.join(doubled)} twice")
+        return {str(name): str(name) for name in value}
+    return value
+
+
+def _one_sign(separator: str) -> str:
+    if len(separator) != 1 or separator.isalnum() or separator in "\\\"' ":
+        raise ValueError("must be one character that is no letter, digit, quote, blank or backslash")
+    return separator
+
+
+Columns = Annotated[dict[str, str] | None, BeforeValidator(_by_label)]
+Separator = Annotated[str, AfterValidator(_one_sign)]
+
+COLUMNS = Field(
+    None,
+    description="with `kind: multi`, in place of `label_column`: a column per label that says whether a row has it (1 "
+    "or 0, true or false, yes or no, x or nothing). A list where columns are named like the labels, else `label: "
+    "column` for every label. A row whose cells are all empty is not known",
+)
+SEPARATOR = Field(
+    joined_labels.SEPARATOR,
+    description="with `kind: multi`: what stands between the labels in a cell of `label_column`. Within a name it is "
+    "written with a backslash before it; a row without any label says `(none)`, an empty cell is not known",
+)
+
+
+def check(spec: Said) -> None:
+    """Raises `FaultyValueError` for what does not go together in a spec."""
+    if faults := [*(_of_multi(spec) if spec.kind == "multi" else _of_others(spec))]:
+        raise FaultyValueError(faults)
+
+
+def unsaid(spec: Said) -> set[str]:
+    """Keys about several labels that records of other specs leave out, as those from before there were any."""
+    return set() if spec.kind == "multi" else {"label_columns", "label_separator"}
+
+
+def _of_others(spec: Said) -> Iterator[Fault]:
+    for key, given in (("label_columns", spec.label_columns), ("label_separator", spec.label_separator != ";")):
+        if given:
+            yield Fault(f"is for texts of several labels, found kind: {spec.kind}", (key,), "write kind: multi")
+
+
+def _of_multi(spec: Said) -> Iterator[Fault]:
+    for name in spec.labels:
+        if name.casefold() == joined_labels.NONE:
+            yield Fault(f"label {name!r} is how a text without labels is written", ("labels", name), "leave it out")
+    if spec.label_columns is not None:
+        yield from _columns(spec)
+    if not isinstance(spec.llm, LlmOverrides):
+        hint = "name one; or make a spec per label, each with kind: single"
+        yield Fault("several language models cannot share kind: multi", ("llm",), hint)
+    if spec.student.mode == "finetune":
+        hint = "leave mode out: the student of several labels is frozen, a head per label on a sentence encoder"
+        yield Fault("finetune is made for texts of one label, not for kind: multi", ("student", "mode"), hint)
+    if spec.label_changes:
+        hint = "leave it out: all texts are asked again under the new labels"
+        yield Fault("is made for texts of one label, not for kind: multi", ("label_changes",), hint)
+    if spec.paraphrase_column is not None:
+        hint = "leave it out: the frozen student of several labels has no use for it"
+        yield Fault("is made for texts of one label, not for kind: multi", ("paraphrase_column",), hint)
+    if spec.pilot is not None:
+        hint = "leave it out, and drop the first rows as a file of their own"
+        yield Fault("is made for texts of one label, not for kind: multi", ("pilot",), hint)
+
+
+def _columns(spec: Said) -> Iterator[Fault]:
+    columns = spec.label_columns or {}
+    if spec.label_column is not None:
+        yield Fault("true labels stand in label_column or in label_columns", ("label_columns",), "leave one out")
+    for name in columns.keys() - spec.labels.keys():
+        guess = nearest(name, spec.labels)
+        yield Fault(
+            f"{name!r} is none of the labels",
+            ("label_columns",),
+            f"did you mean {guess!r}?" if guess else "write `label: column` for each label",
+        )
+    if missing := [repr(name) for name in spec.labels if name not in columns]:
+        yield Fault(f"has no column for {', '.join(missing)}", ("label_columns",), "each label needs one")
+    doubled = [repr(column) for column, count in Counter(columns.values()).items() if count > 1]
+    others = {*(spec.text_columns or ()), spec.id_column}
+    if doubled:
+        yield Fault(f"names {', '.join(doubled)} for two labels", ("label_columns",))
+    for column in sorted(others.intersection(columns.values()), key=str):
+        yield Fault(
+            f"column {column!r} is also a text column or the id_column: the truth would be shown to the models",
+            ("label_columns",),
+            "leave it out there",
+        )

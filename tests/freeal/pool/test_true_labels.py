@@ -1,0 +1,68 @@
+"""True labels as tables hold them (freeal/pool/true_labels.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from freeal.errors import InputError
+from freeal.pool import true_labels
+from freeal.preflight import preflight_check
+from freeal.spec.job_spec import Spec
+
+
+def _spec(**more):
+    told = {"name": "t", "description": "d", "labels": ["price", "speed", "a;b"], "kind": "multi"} | more
+    return Spec(**told)
+
+
+def _checked(tmp_path: Path, rows: list[str], header: str, spec: Spec):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return preflight_check.read(path, spec)
+
+
+@pytest.mark.parametrize(
+    ("cell", "known"),
+    [
+        ("Speed; PRICE", "price;speed"),
+        ("price;price", "price"),
+        (r"a\;b", r"a\;b"),
+        ("(none)", "(none)"),
+        ("", None),
+        (";", None),
+        ("price;cheap", None),
+    ],
+)
+def test_a_cell_of_several_labels(cell, known):
+    """In any case and order; a label twice is once; what holds an unknown name is not known at all."""
+    assert [known] == true_labels.known([cell], _spec(label_column="x"))
+
+
+def test_a_column_per_label(tmp_path):
+    """Yes and no in many words; all blank is not known, and another word is told with its line."""
+    spec = _spec(labels=["price", "speed"], label_columns=["price", "speed"])
+    rows = ["one text here,1,0", "two texts here,yes,X", "three texts,false,", "four texts,,", "five texts,maybe,1"]
+    checked = _checked(tmp_path, rows, "text,price,speed", spec)
+    assert ("price", "price;speed", "(none)", None, None) == checked.pool.truth
+    assert any("'price=maybe' (line 6;" in one for one in checked.warnings)
+
+
+def test_several_labels_in_a_cell_are_proposed_not_taken(tmp_path):
+    """With one label per text the spec is told of `kind: multi`, and of the sign between where it is another one."""
+    rows = [f"some text {number},{cell}" for number, cell in enumerate(["price|speed", "speed|price", "price"])]
+    one = _spec(kind="single", labels=["price", "speed"], label_column="x")
+    warnings = _checked(tmp_path, rows, "text,x", one).warnings
+    assert any('write kind: multi into the spec and label_separator: "|"' in said for said in warnings)
+    many = _spec(labels=["price", "speed"], label_column="x")
+    with pytest.raises(InputError, match="""the labels in a cell stand apart by '\\|'"""):
+        _checked(tmp_path, rows[:2], "text,x", many)
+    told = _spec(labels=["price", "speed"], label_column="x", label_separator="|")
+    assert ("price;speed", "price;speed", "price") == _checked(tmp_path, rows, "text,x", told).pool.truth
+
+
+def test_empty_cells_are_told_of(tmp_path):
+    """An empty cell may mean no label or not known: the warning says which it is taken for."""
+    checked = _checked(tmp_path, ["some text,price", "another text,"], "text,x", _spec(label_column="x"))
+    assert any("1 of 2 cells of label_column 'x' are empty" in one and "(none)" in one for one in checked.warnings)
