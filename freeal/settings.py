@@ -256,9 +256,7 @@ class RaySettings(Section):
         description="null = a cluster of its own on this machine, on the loopback; auto, or HEAD:PORT = one that is "
         "there, of which this machine is a part",
     )
-    workers: PositiveInt | None = Field(
-        None, description="processes that compute, at most; null = as there is room for"
-    )
+    workers: PositiveInt | None = Field(None, description="processes that compute, at most; null = as there is room")
     cpus_per_worker: PositiveFloat = Field(1.0, description="cores for each of them")
     gpus_per_worker: NonNegativeFloat | None = Field(
         None, description="GPUs for each of them; null = 1 where the cluster has any, else 0"
