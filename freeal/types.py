@@ -10,8 +10,9 @@ import dataclasses
 import enum
 from typing import Literal
 
-Kind = Literal["single", "ordinal"]
-"""What the labels are to each other: names alone, or an order from the first to the last."""
+Kind = Literal["single", "ordinal", "tree"]
+"""What the labels are to each other: names alone, an order from the first to the last, or the leaves of a tree, each
+written as its path (freeal/text/label_paths.py)."""
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
@@ -107,6 +108,8 @@ class Prompt:
     labels: tuple[str, ...]
     open_labels: bool = False
     ranked: bool = False
+    branches: tuple[str, ...] = ()
+    """Of labels that are a tree, the nodes above them: an answer may leave open which label below one it is."""
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""
@@ -189,6 +192,13 @@ class Annotation:
     """Labels that the same language model gave to the text in earlier rounds, the oldest first."""
     annotator: int = 0
     """Which of a job's language models gave it: its place in their order."""
+    branch: str | None = None
+    """Of labels that are a tree: the node above them that the answer named in place of a label."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything about the text."""
+        return self.label is not None or self.branch is not None
 
 
 Source = Literal["llm+student", "student", "llm", "abstained", "failed", "corrected"]
@@ -208,6 +218,11 @@ class Decision:
     clean: float
     round: int
     held_back: str | None = None
+    llm_branch: str | None = None
+    """What the language model said where it named a node above the labels only."""
+    node: str | None = None
+    """Of labels that are a tree: the deepest node that is probable enough, and the probability of it."""
+    node_confidence: float = 0.0
 
     @property
     def likeliest(self) -> str:

@@ -13,7 +13,7 @@ from freeal.types import Kind
 
 def chosen(proba: np.ndarray, kind: Kind) -> np.ndarray:
     """The position of the label for each distribution: int64 [n] of float [n, labels], whose rows sum to 1."""
-    if kind == "single":
+    if kind in ("single", "tree"):
         return np.asarray(proba.argmax(axis=1))
     reached = np.cumsum(proba, axis=1, dtype=np.float64) < 0.5 * proba.sum(axis=1, dtype=np.float64, keepdims=True)
     return np.asarray(reached.sum(axis=1))

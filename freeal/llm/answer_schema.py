@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def answer_schema(labels: Sequence[str], *, open_labels: bool = False, ranked: bool = False) -> dict[str, Any]:
-    """One of `labels` with a confidence, with `open_labels` the others that could be right, with `ranked` each that
-    could with its probability; without labels, a list of written texts."""
+def answer_schema(
+    labels: Sequence[str], *, branches: Sequence[str] = (), open_labels: bool = False, ranked: bool = False
+) -> dict[str, Any]:
+    """One of `labels`, or of the `branches` above them, with a confidence; with `open_labels` the others that could be
+    right, with `ranked` each that could with its probability; without labels, a list of written texts."""
     if labels:
         properties: dict[str, Any] = {
-            "label": {"type": "string", "enum": list(labels)},
+            "label": {"type": "string", "enum": [*labels, *branches]},
             "confidence": {"type": "number", "description": "probability between 0 and 1 that the label is right"},
         }
         if open_labels:

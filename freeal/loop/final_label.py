@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from freeal.aggregation.label_choice import chosen
+from freeal.aggregation.tree_nodes import deepest_nodes
 from freeal.loop.round_state import RoundState
+from freeal.text.label_paths import BACK_OFF
 from freeal.types import Annotation, Decision, Kind, Source, Status
 
 
 def decide(
-    state: RoundState, labels: tuple[str, ...], *, abstain_below: float, kind: Kind = "single"
+    state: RoundState,
+    labels: tuple[str, ...],
+    *,
+    abstain_below: float,
+    kind: Kind = "single",
+    back_off: float = BACK_OFF,
 ) -> list[Decision]:
     """One decision per pool text, in pool order.
 
     The label is the one that stands for the posterior (freeal/aggregation/label_choice.py) and its confidence the
-    probability of it; below `abstain_below` there is none. What a person corrected stays as it is.
+    probability of it; below `abstain_below` there is none. What a person corrected stays as it is. Of labels that are a
+    tree, the deepest node that reaches `back_off` is named as well; one that is a label, only where one is given.
     """
     final, student = chosen(state.posterior, kind), chosen(state.proba, kind)
-    return [
+    found = [
         _decision(index, state, labels[student[index]], labels, int(final[index]), abstain_below=abstain_below)
         for index in range(len(state.annotations))
+    ]
+    if kind != "tree":
+        return found
+    nodes, shares = deepest_nodes(state.posterior, labels, threshold=max(back_off, abstain_below))
+    return [
+        dataclasses.replace(one, node=node, node_confidence=share)
+        for one, node, share in zip(found, nodes, shares.tolist(), strict=True)
     ]
 
 
@@ -38,6 +55,7 @@ def _decision(
         clean=float(state.clean_probability[index]),
         round=annotation.round,
         held_back=label if abstained else None,
+        llm_branch=annotation.branch,
     )
 
 

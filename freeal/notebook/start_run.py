@@ -198,7 +198,10 @@ class _Prepared:
         return RunResult(
             folder=outcome.folder,
             frame=labelled_rows(
-                outcome.folder, self.table.frame, language_models=len(outcome.metrics.get("annotators", (1,)))
+                outcome.folder,
+                self.table.frame,
+                language_models=len(outcome.metrics.get("annotators", (1,))),
+                kind=job.spec.kind,
             ),
             metrics=outcome.metrics,
             budget_reached=outcome.budget_reached,

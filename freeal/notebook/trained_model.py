@@ -15,6 +15,7 @@ from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.published_model import Classifier
 from freeal.student.protocols import Student
 from freeal.table import find_column, free_name
+from freeal.text.label_paths import TREE_MEANINGS
 from freeal.text.row_text import row_text
 from freeal.types import Kind
 
@@ -29,10 +30,10 @@ _THE_FRAME = Path("the data frame")
 class Predictions:
     """What a model says of rows, in their order.
 
-    `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns;
-    rows without text have none of them. `probabilities` float32 [rows, labels] are in the order of `classes`, nan for
-    rows without text; `labels` are None there, and where the model promised more than it can keep; `confidence` float32
-    [rows] is the probability of the label.
+    `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns,
+    and `freeal_node` where the labels are a tree; rows without text have none of them. `probabilities` float32 [rows,
+    labels] are in the order of `classes`, nan for rows without text; `labels` are None there, and where the model
+    promised more than it can keep; `confidence` float32 [rows] is the probability of the label.
     """
 
     frame: pd.DataFrame
@@ -82,6 +83,8 @@ class Model:
         A text that a model of several columns is given is in their form: `title: ..., body: ...`. Raises `InputError`
         where a column is missing.
         """
+        import pandas as pd
+
         columns = self.text_columns or (input_table.TEXT_COLUMN,)
         is_frame = hasattr(data, "columns") or hasattr(data, "to_pandas")
         frame = input_table.as_frame(data, text_column=columns[0] if len(columns) == 1 else input_table.TEXT_COLUMN)
@@ -98,7 +101,10 @@ class Model:
         promised = PromisedLabels.of(self._classifier.extra, self.classes)
         kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))
         labels = [self.classes[best] if keep else None for best, keep in zip(chosen, kept, strict=True)]
-        return Predictions(self._labelled(frame, labels, proba, confidence), labels, confidence, proba, self.classes)
+        added: dict[str, Any] = {"freeal_label": pd.array(labels, dtype="object"), "freeal_confidence": confidence}
+        added |= self._nodes(proba, has_text, kept)
+        added |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
+        return Predictions(_with_columns(frame, added), labels, confidence, proba, self.classes)
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         """Class probabilities, float32 [texts, labels]; nan for a text in which there is nothing to see. A text that
@@ -121,20 +127,29 @@ class Model:
             f" in {self.folder}>" if self.folder else ">"
         )
 
-    def _labelled(
-        self, frame: pd.DataFrame, labels: list[str | None], proba: np.ndarray, confidence: np.ndarray
-    ) -> pd.DataFrame:
+    def _nodes(self, proba: np.ndarray, has_text: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
+        """The columns of labels that are a tree; none of others."""
         import pandas as pd
 
-        header = [str(name) for name in frame.columns]
-        added: dict[str, Any] = {}
-        columns = {"freeal_label": pd.array(labels, dtype="object"), "freeal_confidence": confidence}
-        columns |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
-        for name, values in columns.items():
-            free = free_name(name, header)
-            header.append(free)
-            added[free] = values
-        return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
+        back_off = self._classifier.back_off
+        if back_off is None:
+            return {}
+        names, shares = back_off.nodes(np.where(has_text[:, None], proba, 0.0))
+        nodes = [name if keep else None for name, keep in zip(names, kept, strict=True)]
+        values = (pd.array(nodes, dtype="object"), np.where(kept, shares, np.nan).astype(np.float32))
+        return dict(zip(TREE_MEANINGS, values, strict=True))
+
+
+def _with_columns(frame: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    header = [str(name) for name in frame.columns]
+    added: dict[str, Any] = {}
+    for name, values in columns.items():
+        free = free_name(name, header)
+        header.append(free)
+        added[free] = values
+    return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
 
 
 def load(folder: str | Path, *, student: Student | None = None) -> Model:

@@ -6,13 +6,12 @@ A text that stands in many rows is asked, trained and scored once and copied bac
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from freeal.errors import InputError, Where
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
-from freeal.text import label_names
+from freeal.text import label_names, label_paths
 from freeal.text.row_text import row_text
 
 EMPTY = -1
@@ -29,6 +28,8 @@ class Pool:
     the values that are neither empty nor a label. `paraphrases[index]` is the same in other words, "" where there are
     none; None where the spec names no paraphrase_column. `groups[index]` is the pool index of the text that stands for
     its near duplicates (None: not looked for); texts at `held_out` are never demonstrations.
+    `truth_nodes[row]` is, of labels that are a tree, what the value names: a label, or a branch of them; None for other
+    labels.
     """
 
     texts: tuple[str, ...]
@@ -40,6 +41,7 @@ class Pool:
     paraphrases: tuple[str, ...] | None = None
     groups: tuple[int, ...] | None = None
     held_out: frozenset[int] = frozenset()
+    truth_nodes: tuple[str | None, ...] | None = None
 
     def group(self, index: int) -> int:
         """The group of a text: its own index where it has no near duplicates."""
@@ -70,9 +72,11 @@ def build_pool(table: Table, spec: Spec) -> Pool:
         raise InputError("has a header but no rows", where=Where(file=table.path), hint=hint)
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
-    truth, unknown = _truth(table, spec, row_index, index_of)
+    truth, nodes, unknown = _truth(table, spec, row_index, index_of)
     paraphrases = _paraphrases(table, spec, first_row)
-    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases)
+    return Pool(
+        tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases, truth_nodes=nodes
+    )
 
 
 def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
@@ -96,23 +100,32 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
 
 def known_truth(values: Sequence[str], spec: Spec) -> list[str | None]:
     """The label that each value of the label column names, in whatever case; None for any other value."""
-    by_spelling = {_spelling(name): name for name in spec.labels}
-    return [by_spelling.get(_spelling(value)) for value in values]
+    return [node if node in spec.labels else None for node in known_nodes(values, spec)]
 
 
-def _spelling(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def known_nodes(values: Sequence[str], spec: Spec) -> list[str | None]:
+    """`known_truth`; of labels that are a tree also the branches that values name, by path or a name of their own."""
+    if spec.kind == "tree":
+        return [label_paths.find(value, spec.task.names) for value in values]
+    by_spelling = {label_paths.spelling(name): name for name in spec.labels}
+    return [by_spelling.get(label_paths.spelling(value)) for value in values]
+
+
+_Truth = tuple[str | None, ...]
 
 
 def _truth(
     table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
-) -> tuple[tuple[str | None, ...] | None, int]:
+) -> tuple[_Truth | None, _Truth | None, int]:
+    """Of each row, the label and the node, and how many values are neither."""
     if spec.label_column is None:
-        return None, 0
+        return None, None, 0
     position = table.column(spec.label_column, role="label_column")
     values = [row[position].strip() for row in table.rows]
-    truth = known_truth(values, spec)
-    unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
+    named = known_nodes(values, spec)
+    unknown = sum(bool(value) and known is None for value, known in zip(values, named, strict=True))
     examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}
-    unseen = tuple(None if index in examples else label for index, label in zip(row_index, truth, strict=True))
-    return (unseen if any(unseen) else None), unknown
+    unseen = tuple(None if index in examples else node for index, node in zip(row_index, named, strict=True))
+    labels = tuple(node if node in spec.labels else None for node in unseen)
+    nodes = unseen if spec.kind == "tree" and any(unseen) else None
+    return (labels if any(labels) else None), nodes, unknown

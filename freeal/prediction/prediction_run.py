@@ -17,9 +17,9 @@ from freeal.files import atomic_write
 from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import cells
+from freeal.prediction.output_cells import cells, columns
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import STATUS_COLUMN, PromisedLabels
+from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
@@ -215,9 +215,8 @@ class PredictionRun:
 
     def _header(self, names: Row) -> str:
         header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        for name in ("freeal_label", "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        labels, back_off = self._classifier.student.labels, self._classifier.back_off
+        for name in columns(labels, with_nodes=back_off is not None, with_status=self._promised is not None):
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
@@ -229,9 +228,10 @@ class PredictionRun:
 
     def _rendered(self, window: Window, scores: Scores) -> str:
         labels = self._classifier.student.labels
-        places = window.places.tolist()
+        places, back_off = window.places.tolist(), self._classifier.back_off
+        nodes = None if back_off is None else back_off.nodes(scores.proba)
         return self._lines(
-            [*row, *cells(scores, place, labels, promised=self._promised)]
+            [*row, *cells(scores, place, labels, promised=self._promised, nodes=nodes)]
             for row, place in zip(window.rows, places, strict=True)
         )
 

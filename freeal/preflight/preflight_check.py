@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Problem, Where
-from freeal.pool.text_pool import Pool, build_pool, known_truth
+from freeal.pool.text_pool import Pool, build_pool, known_nodes
 from freeal.preflight import header_check
 from freeal.preflight.label_leakage import leaks
 from freeal.spec.job_spec import Spec
@@ -88,7 +88,7 @@ def _truth_values(table: Table, spec: Spec) -> list[str]:
 
 def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
     values = _truth_values(table, spec)
-    if any(values) and not any(known_truth(values, spec)):
+    if any(values) and not any(known_nodes(values, spec)):
         first = next(row for row, value in enumerate(values) if value)
         yield Problem(
             f"none of the values of label_column is one of the labels: {_strange(table, values, spec)}",
@@ -99,7 +99,7 @@ def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
 
 def _strange(table: Table, values: list[str], spec: Spec) -> str:
     """The values that are no labels, the most frequent first, with their first line and the label that may be meant."""
-    known = known_truth(values, spec)
+    known = known_nodes(values, spec)
     first: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for row, (value, label) in enumerate(zip(values, known, strict=True)):

@@ -12,7 +12,8 @@ from freeal.files import atomic_write
 from freeal.loop.freeal_loop import LoopResult
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Row, Table, free_name, write_rows
-from freeal.types import Annotation, Decision, Status
+from freeal.text.label_paths import TREE_MEANINGS
+from freeal.types import Annotation, Decision, Kind, Status
 
 COLUMN_MEANINGS = {
     "freeal_label": "the final label; empty where none was given",
@@ -36,10 +37,11 @@ SEVERAL_MEANINGS = {
 ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
 
 
-def annotated_columns(language_models: int) -> tuple[str, ...]:
+def annotated_columns(language_models: int, *, kind: Kind = "single") -> tuple[str, ...]:
     """Our columns: with several language models, what each of them said stands behind the others."""
+    nodes = tuple(TREE_MEANINGS) if kind == "tree" else ()
     each = (f"freeal_llm_label_{number}" for number in range(1, language_models + 1)) if language_models > 1 else ()
-    return (*ANNOTATED_COLUMNS, *each)
+    return (*ANNOTATED_COLUMNS, *nodes, *each)
 
 
 def write_annotated(
@@ -51,14 +53,15 @@ def write_annotated(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    kind: Kind = "single",
 ) -> None:
     """The input's rows, in order and unchanged, and what we found about each; of the texts at `cut` (pool indices) the
     student read a part only. `opinions` are what each of several language models said of each text."""
     header = list(table.header)
-    for column in annotated_columns(len(opinions)):
+    for column in annotated_columns(len(opinions), kind=kind):
         header.append(free_name(column, header))
     with atomic_write.writing(path, table.dialect.output_encoding) as stream:
-        rows = _annotated_rows(table, pool, decisions, annotations, opinions=opinions, cut=cut)
+        rows = _annotated_rows(table, pool, decisions, annotations, opinions=opinions, cut=cut, kind=kind)
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
 
@@ -70,11 +73,13 @@ def _annotated_rows(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    kind: Kind = "single",
 ) -> Iterator[Row]:
     several = opinions if len(opinions) > 1 else ()
+    behind = [""] * (len(several) + (len(TREE_MEANINGS) if kind == "tree" else 0))
     for number, (row, index) in enumerate(zip(table.rows, pool.row_index, strict=True)):
         if index == EMPTY:
-            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *("" for _ in several)]
+            yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *behind]
             continue
         decision = decisions[index]
         statuses = [str(status) for status in _statuses(annotations[index], is_cut=index in cut)]
@@ -85,12 +90,13 @@ def _annotated_rows(
             decision.label or "",
             f"{decision.confidence:z.4f}",
             decision.source,
-            decision.llm_label or "",
+            decision.llm_label or decision.llm_branch or "",
             decision.student_label,
             str(decision.round),
             f"{decision.clean:z.4f}",
             ";".join(statuses),
-            *(notes[index].label or "" for notes in several),
+            *([decision.node or "", f"{decision.node_confidence:z.4f}"] if kind == "tree" else ()),
+            *(notes[index].label or notes[index].branch or "" for notes in several),
         ]
 
 
@@ -109,7 +115,7 @@ def write_audit(path: Path, result: LoopResult, pool: Pool, *, models: Sequence[
                 line = {
                     "row": pool.first_row[note.index] + 1,
                     "round": note.round,
-                    "label": note.label,
+                    "label": note.label or note.branch,
                     "confidence": round(note.confidence, 4),
                     "status": [str(status) for status in note.statuses],
                     "provider": provider,

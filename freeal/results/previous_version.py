@@ -24,11 +24,11 @@ from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS, annotated_columns
+from freeal.results.output_csv_files import annotated_columns
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
-from freeal.types import Annotation, Decision, Demonstration, Status
+from freeal.types import Annotation, Decision, Demonstration, Kind, Status
 
 FILE_NAME = "answers.json"
 FORMAT = 2
@@ -93,7 +93,7 @@ def read(folder: Path) -> Earlier:
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect, language_models=content.get("language_models", 1))
+        table, given = _rows(path, dialect, language_models=content.get("language_models", 1), kind=spec.kind)
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
@@ -103,7 +103,7 @@ def read(folder: Path) -> Earlier:
             table=table,
             pool=pool,
             warnings=checked.warnings,
-            decisions=_by_text(given, pool),
+            decisions=_by_text(given, pool, spec),
             annotations=_annotations(content),
             demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
             llm=Answerer(**content["llm"]),
@@ -167,13 +167,13 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect, *, language_models: int) -> tuple[Table, list[Row]]:
+def _rows(path: Path, dialect: Dialect, *, language_models: int, kind: Kind) -> tuple[Table, list[Row]]:
     """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
     table = read_table(path, written)
-    columns = annotated_columns(language_models)
+    columns = annotated_columns(language_models, kind=kind)
     ours = len(columns)
     names = table.header[-ours:]
     if len(names) < ours or not all(map(str.startswith, names, columns)):
@@ -183,19 +183,25 @@ def _rows(path: Path, dialect: Dialect, *, language_models: int) -> tuple[Table,
     return plain, [row[-ours:] for row in table.rows]
 
 
-def _by_text(given: Sequence[Row], pool: Pool) -> tuple[Decision, ...]:
-    return tuple(_decision(dict(zip(ANNOTATED_COLUMNS, given[row], strict=False))) for row in pool.first_row)
+def _by_text(given: Sequence[Row], pool: Pool, spec: Spec) -> tuple[Decision, ...]:
+    columns = annotated_columns(1, kind=spec.kind)
+    return tuple(_decision(dict(zip(columns, given[row], strict=False)), spec) for row in pool.first_row)
 
 
-def _decision(cells: dict[str, str]) -> Decision:
+def _decision(cells: dict[str, str], spec: Spec) -> Decision:
+    said = cells["freeal_llm_label"] or None
+    is_branch = spec.kind == "tree" and said not in spec.labels
     return Decision(
         label=cells["freeal_label"] or None,
         confidence=float(cells["freeal_confidence"]),
         source=cells["freeal_source"],  # type: ignore[arg-type]  # written from a Decision
-        llm_label=cells["freeal_llm_label"] or None,
+        llm_label=None if is_branch else said,
         student_label=cells["freeal_student_label"],
         clean=float(cells["freeal_clean"]),
         round=int(cells["freeal_round"]),
+        llm_branch=said if is_branch else None,
+        node=cells.get("freeal_node") or None,
+        node_confidence=float(cells.get("freeal_node_confidence") or 0.0),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.files.atomic_write import sync
 from freeal.pool.text_pool import known_truth
+from freeal.results.output_csv_files import ANNOTATED_COLUMNS
 from freeal.row_index.text_digest import digest_of
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata
@@ -23,8 +24,6 @@ from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
 
 FORMAT = 1
-OUR_COLUMNS = 8
-"""So many columns stand behind the input's own in annotated.csv."""
 _ROWS_AT_ONCE = 2_000
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -123,11 +122,14 @@ def _opened(path: Path) -> Iterator[RowReader]:
         raise CorruptModelError(f"cannot be read: {cause}", where=Where(file=path)) from cause
 
 
-def _own(reader: RowReader, path: Path) -> list[str]:
-    names = list(reader.header[-OUR_COLUMNS:])
-    if len(reader.header) <= OUR_COLUMNS or not names[0].startswith("freeal_label"):
-        raise CorruptModelError("does not end with our columns", where=Where(file=path))
-    return names
+def _own(reader: RowReader, path: Path) -> slice:
+    """Where the columns stand that every job has: behind the input's, before those of some jobs only."""
+    count = len(ANNOTATED_COLUMNS)
+    for start in range(len(reader.header) - count, 0, -1):
+        found = slice(start, start + count)
+        if all(map(str.startswith, reader.header[found], ANNOTATED_COLUMNS)):
+            return found
+    raise CorruptModelError("does not end with our columns", where=Where(file=path))
 
 
 def _positions(reader: RowReader, columns: tuple[str, ...], path: Path) -> list[int]:
@@ -141,7 +143,7 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
     """Every row; whether any has a true label."""
     path, has_truth = version / "annotated.csv", False
     with _opened(path) as reader:
-        _own(reader, path)
+        own = _own(reader, path)
         places = _positions(reader, columns, path)
         id_at = reader.header.index(spec.id_column) if spec.id_column in reader.header else None
         truth_at = reader.header.index(spec.label_column) if spec.label_column in reader.header else None
@@ -153,7 +155,15 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
             database.executemany(
                 "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 [
-                    _row(number, row, columns, places, identity="" if id_at is None else row[id_at], truth=truth)
+                    _row(
+                        number,
+                        row,
+                        columns,
+                        places,
+                        own=row[own],
+                        identity="" if id_at is None else row[id_at],
+                        truth=truth,
+                    )
                     for (number, row), truth in zip(chunk, truths, strict=True)
                 ],
             )
@@ -161,11 +171,18 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
 
 
 def _row(
-    number: int, row: Row, columns: tuple[str, ...], places: list[int], *, identity: str, truth: str | None
+    number: int,
+    row: Row,
+    columns: tuple[str, ...],
+    places: list[int],
+    *,
+    own: Row,
+    identity: str,
+    truth: str | None,
 ) -> tuple[Any, ...]:
     cells = [row[place] for place in places]
     text = row_text(columns, cells)
-    label, confidence, source, llm, student, _round, _clean, status = row[-OUR_COLUMNS:]
+    label, confidence, source, llm, student, _round, _clean, status = own
     # a lone surrogate cannot be stored; such a character is shown as a question mark anyway
     plain = [value.encode(errors="replace").decode() for value in (identity, text, json.dumps(cells))]
     return (number, *plain, digest_of(text), label, float(confidence or 0.0), source, llm, student, status, truth)
@@ -177,10 +194,10 @@ def _add_earlier(database: sqlite3.Connection, previous: Path) -> bool:
     try:
         columns = _text_columns(previous)
         with _opened(path) as reader:
-            _own(reader, path)
+            label_at = _own(reader, path).start
             places = _positions(reader, columns, path)
             pairs = (
-                (digest_of(row_text(columns, [row[place] for place in places])), row[-OUR_COLUMNS]) for _, row in reader
+                (digest_of(row_text(columns, [row[place] for place in places])), row[label_at]) for _, row in reader
             )
             database.executemany("INSERT OR IGNORE INTO earlier VALUES (?, ?)", pairs)
     except FreealError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,12 +19,22 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from freeal.errors import SpecError, Where
 from freeal.files.regular_file import Links
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
-from freeal.spec import example_values, examples_file, label_change_values, label_values, model_name, yaml_reader
+from freeal.spec import (
+    column_values,
+    example_values,
+    examples_file,
+    label_change_values,
+    label_tree_values,
+    label_values,
+    model_name,
+    yaml_reader,
+)
 from freeal.spec.example_values import Example
 from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
 from freeal.table.csv_format import CsvFormat
@@ -61,16 +70,16 @@ class Spec(BaseModel):
     labels: Annotated[dict[str, str], BeforeValidator(label_values.read)] = Field(
         description="at least two: a list of names, or `name: what it means`, in a list or without one. A meaning "
         "helps every language model, the packaged one too. A name is text: null, lists, curly quotation marks, "
-        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused with the line and what to "
-        "write"
+        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused, with the line"
     )
     kind: Kind = Field(
         "single",
         description="`single`, or `ordinal` where the labels are written in an order, such as 1 to 5 stars: models "
         "that follow instructions are told so, a label is the one with the least expected distance in steps, and the "
-        "figures tell how far off labels are (`final.order` in metrics.json)",
+        "figures tell how far off labels are (`final.order` in metrics.json). `tree`: labels within labels",
     )
-    text_columns: tuple[str, ...] | None = Field(
+    back_off: label_tree_values.BackOff = label_tree_values.BACK_OFF
+    text_columns: column_values.Columns = Field(
         None,
         description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
         "`paraphrase_column`",
@@ -137,6 +146,11 @@ class Spec(BaseModel):
         description="`true`: run again although the same file with the same spec and settings is done already",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _within_labels(cls, data: Any) -> Any:
+        return label_tree_values.marked(data)
+
     @field_validator("name")
     @classmethod
     def _folder_name(cls, name: str) -> str:
@@ -149,20 +163,6 @@ class Spec(BaseModel):
         if not made_visible(description):
             raise ValueError("must say what is to be decided about each text")
         return description
-
-    @field_validator("text_columns", mode="before")
-    @classmethod
-    def _one_column_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("text_columns")
-    @classmethod
-    def _some_text(cls, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if columns is not None and not columns:
-            raise ValueError("names no column; leave the key out to use every column")
-        if doubled := [repr(name) for name, count in Counter(columns or ()).items() if count > 1]:
-            raise ValueError(f"names {', '.join(doubled)} twice")
-        return columns
 
     @field_validator(*_HARM)
     @classmethod

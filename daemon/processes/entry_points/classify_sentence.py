@@ -6,7 +6,6 @@ line: `rows`, each a `PredictedRow`. It stays warm between them, and ends with s
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import sys
@@ -24,7 +23,7 @@ def attempt(line: str, models: Models) -> Answer:
     try:
         request = json.loads(line)
         classifier = models.get(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
-        return Result({"rows": [dataclasses.asdict(row) for row in predict_rows(classifier, request["rows"])]})
+        return Result({"rows": [row.as_dict() for row in predict_rows(classifier, request["rows"])]})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 

@@ -181,7 +181,9 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
     }
     output_config: dict[str, Any] = {}
     if "format" not in without:
-        schema = answer_schema(prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked)
+        schema = answer_schema(
+            prompt.labels, branches=prompt.branches, open_labels=prompt.open_labels, ranked=prompt.ranked
+        )
         output_config["format"] = {"type": "json_schema", "schema": schema}
     if "effort" not in without:
         output_config["effort"] = "low"

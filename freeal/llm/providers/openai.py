@@ -137,7 +137,9 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
         schema = {
             "name": "answer",
             "strict": True,
-            "schema": answer_schema(prompt.labels, open_labels=prompt.open_labels, ranked=prompt.ranked),
+            "schema": answer_schema(
+                prompt.labels, branches=prompt.branches, open_labels=prompt.open_labels, ranked=prompt.ranked
+            ),
         }
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if prompt.labels and "temperature" not in without:
