@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from freeal.annotation.prompt_injection import harmless, one_line
 from freeal.annotation.question_form import MEANINGS, PLAIN, QuestionForm
-from freeal.text import joined_labels
+from freeal.text import joined_labels, label_paths
 from freeal.types import Demonstration, Label, Prompt, PromptStyle, Task
 
 _SYSTEM = (
@@ -49,6 +49,10 @@ _RULES_SYSTEM = (
     "each; speak of kinds of texts, not of a single one."
 )
 _ORDER_NOTE = "\nThe labels are in order, from {first} to {last}: of two that are near, weigh how far the text goes.\n"
+_TREE_NOTE = (
+    "\nThe labels form a tree. Answer with the whole path from the top, such as {leaf}. Choose a label that has none "
+    "below it; only where the text does not tell which one, answer with the branch above, such as {branch}.\n"
+)
 _SHORTLIST_NOTE = (
     "\nThe meanings are left out here. The labels that look nearest to the last text stand before it, with their "
     "meanings, the nearest first; the right label is usually one of them, but it may be any label of the list above.\n"
@@ -78,7 +82,13 @@ def label_prompt(
     nearest = _named(task, shortlist)
     if style == "completion":
         return _completion(task, text, form, shared=shared, own=own, nearest=nearest)
-    head = f"Task: {task.description}\n\nLabels:\n{_label_list(_bare(task.labels) if nearest else task.labels)}\n"
+    labels_shown = _bare(task.labels) if nearest else task.labels
+    listed = _label_list(labels_shown)
+    branches: tuple[str, ...] = ()
+    if task.kind == "tree":
+        listed = label_paths.indented({label.name: label.description for label in labels_shown})
+        branches = label_paths.branches(task.names)
+    head = f"Task: {task.description}\n\nLabels:\n{listed}\n"
     head += _SHORTLIST_NOTE if nearest else ""
     if task.kind == "multi":
         head += "".join(_several_pair(demo) for demo in shared)
@@ -87,11 +97,14 @@ def label_prompt(
         return Prompt(_SEVERAL_SYSTEM, head, body, task.names, several=True)
     if task.kind == "ordinal":
         head += _ORDER_NOTE.format(first=task.names[0], last=task.names[-1])
+    if branches:
+        leaf = next(name for name in task.names if label_paths.is_below(name, branches[0]))
+        head += _TREE_NOTE.format(leaf=leaf, branch=branches[0])
     head += "".join(_chat_pair(demo) for demo in shared)
     body = f"\nLabels nearest to the last text:\n{_label_list(nearest)}\n" if nearest else ""
     body += "".join(_chat_pair(demo) for demo in own) + f"\n<text>{harmless(text)}</text>\nLabel of this text:"
     system = _SYSTEM + (_OPEN_LABELS if open_labels else "") + (_RANKED if ranked else "")
-    return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked)
+    return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked, branches=branches)
 
 
 def _completion(

@@ -12,6 +12,7 @@ from typing import Any
 
 from freeal.annotation.prompt_injection import one_line
 from freeal.llm.replies.model_thoughts import answer_in
+from freeal.text import label_paths
 from freeal.types import Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
@@ -45,16 +46,23 @@ Side = tuple[str, str]
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
     """What a reply says: `label` is one of the labels asked for, or None with the reason in `status`; `alternatives`
-    are other labels it names, `probabilities` what it gives each of the labels asked for, in their order, or None."""
+    are other labels it names, `probabilities` what it gives each of the labels asked for, in their order, or None.
+    `branch` is what it names in place of a label where the labels are a tree."""
 
     label: str | None
     confidence: float
     status: Status
     alternatives: tuple[str, ...] = ()
     probabilities: tuple[float, ...] | None = None
+    branch: str | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it names a label, or a branch above labels."""
+        return self.label is not None or self.branch is not None
 
 
-def read(reply: Reply, labels: Sequence[str]) -> Reading:
+def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> Reading:
     """The label a written reply gives.
 
     Taken from what is no thought (freeal/llm/replies/model_thoughts.py), in this order: a JSON object with `label` (and
@@ -62,7 +70,8 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     next; the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
     "Label:"; the one label that a sentence mentions. Of names that contain each other the longest one said counts. Two
     labels mentioned, a negated one or none: INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only
-    if it begins with a whole JSON object. Never raises.
+    if it begins with a whole JSON object. Where the labels are a tree, one of `branches` above them is an answer too,
+    and a name that only one node has stands for its path. Never raises.
     """
     if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
@@ -70,16 +79,17 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     cut_off = reply.outcome == "cut_off"
     answer = _first_word(text) if cut_off else _last_word(text)
     if answer is not None:
-        label = label_in(str(answer["label"]), labels)
-        if label is None:
+        label, branch = _node_in(str(answer["label"]), labels, branches)
+        if label is None and branch is None:
             return Reading(None, 0.0, Status.INVALID_ANSWER)
         others = _alternatives(answer.get("alternatives"), labels, beside=label)
         stated = _probabilities(answer.get("probabilities"), labels)
-        return Reading(label, confidence_in(reply, answer.get("confidence")), Status.OK, others, stated)
-    label = None if cut_off else label_in(text, labels)
-    if label is None:
+        sure = confidence_in(reply, answer.get("confidence"))
+        return Reading(label, sure, Status.OK, others, stated, branch)
+    label, branch = (None, None) if cut_off else _node_in(text, labels, branches)
+    if label is None and branch is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
-    return Reading(label, UNSTATED_CONFIDENCE, Status.OK)
+    return Reading(label, UNSTATED_CONFIDENCE, Status.OK, branch=branch)
 
 
 def read_texts(reply: Reply) -> list[str]:
@@ -169,7 +179,7 @@ def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tuple[str, ...]:
+def _alternatives(stated: object, labels: Sequence[str], *, beside: str | None) -> tuple[str, ...]:
     said = stated[: len(labels)] if isinstance(stated, list) else []
     found = (label_in(item, labels) for item in said if isinstance(item, str))
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
@@ -217,6 +227,17 @@ def confidence_in(reply: Reply, stated: object) -> float:
     if not math.isfinite(value) or value < 0.0 or value > 100.0:
         return UNSTATED_CONFIDENCE
     return value if value <= 1.0 else value / 100.0
+
+
+def _node_in(text: str, labels: Sequence[str], branches: Sequence[str]) -> tuple[str | None, str | None]:
+    """The label a text gives, or else the branch."""
+    if not branches:
+        return label_in(text, labels), None
+    node = label_paths.find(text, tuple(labels))
+    if node is None:
+        ways = label_paths.ways_to_say(labels)
+        node = ways.get(label_in(text, list(ways)) or "")
+    return (None, node) if node in branches else (node, None)
 
 
 def label_in(text: str, labels: Sequence[str]) -> str | None:

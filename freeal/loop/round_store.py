@@ -145,7 +145,7 @@ class RoundStore:
 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name: arrays[f"{prefix}.{name}"] for name in NUMBERS}
+    return {name: arrays[key] for name in NUMBERS if (key := f"{prefix}.{name}") in arrays}
 
 
 def _together(

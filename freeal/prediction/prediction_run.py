@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import io
 import json
@@ -16,16 +15,9 @@ from freeal.events import Progress
 from freeal.prediction import drift
 from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import row_cells
+from freeal.prediction.output_cells import OutputColumns
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import (
-    SOURCE_COLUMN,
-    STATUS_COLUMN,
-    Opinion,
-    PromisedLabels,
-    SecondOpinion,
-    ask_below,
-)
+from freeal.prediction.promised_labels import Opinion, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
@@ -77,8 +69,9 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = job.columns_beside(classifier.text_columns)
-        self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
-        self._ask = None if self._promised is None else ask
+        self._ours = OutputColumns.of(classifier, may_ask=ask is not None)
+        self._promised = self._ours.promised
+        self._ask = ask if self._ours.may_ask else None
         self._pending: tuple[Window, Scores] | None = None
         self._go_on: Callable[[], bool] = lambda: True
         self._extent: Extent = extent or measure(job.input_csv)
@@ -252,11 +245,7 @@ class PredictionRun:
 
     def _header(self, names: Row) -> str:
         header = list(names)
-        labels = self._classifier.student.labels
-        status = [] if self._promised is None else [STATUS_COLUMN]
-        own = "freeal_labels" if self._classifier.kind == "multi" else "freeal_label"
-        status += [] if self._ask is None else [SOURCE_COLUMN]
-        for name in (own, "freeal_confidence", *(f"freeal_p_{label}" for label in labels), *status):
+        for name in self._ours.names:
             header.append(free_name(name, header))
         assert self._reader is not None  # noqa: S101 - its names were just read
         mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
@@ -267,10 +256,8 @@ class PredictionRun:
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
 
     def _rendered(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion]) -> str:
-        labels, places = self._classifier.student.labels, window.places.tolist()
-        told = None if self._ask is None else opinions
-        ours = functools.partial(row_cells, scores, labels=labels, promised=self._promised, opinions=told)
-        return self._lines([*row, *ours(place)] for row, place in zip(window.rows, places, strict=True))
+        ours = self._ours.rows(scores, window.places.tolist(), opinions)
+        return self._lines([*row, *cells] for row, cells in zip(window.rows, ours, strict=True))
 
     def _lines(self, rows: Any) -> str:
         assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open

@@ -265,6 +265,11 @@ def _in_order(run: FinishedRun, student: Card) -> str:
             " Each label has a probability of its own; a text has those that reach their threshold, which "
             f"`python -m freeal predict` applies: {least}."
         )
+    if run.spec.kind == "tree":
+        return (
+            " The labels are the leaves of a tree, each written as its path; the probability of a branch is the sum of "
+            f"those below it. `python -m freeal predict` names the deepest node that reaches {run.spec.back_off:g}."
+        )
     if run.spec.kind != "ordinal":
         return ""
     return (

@@ -30,6 +30,7 @@ from freeal.spec import (
     example_values,
     examples_file,
     label_change_values,
+    label_tree_values,
     label_values,
     model_name,
     several_labels,
@@ -69,16 +70,17 @@ class Spec(BaseModel):
     labels: Annotated[dict[str, str], BeforeValidator(label_values.read)] = Field(
         description="at least two: a list of names, or `name: what it means`, in a list or without one. A meaning "
         "helps every language model, the packaged one too. A name is text: null, lists, curly quotation marks, "
-        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused with the line and what to "
-        "write"
+        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused, with the line"
     )
     kind: Kind = Field(
         "single",
         description="`single`: each text has one of the labels. `multi`: several, or none; `freeal_labels` then holds "
         "them joined by `;` (docs/how-to/several-labels.md). `ordinal`: one, and the labels are written in an order, "
         "such as 1 to 5 stars: models that follow instructions are told so, a label is the one with the least "
-        "expected distance in steps, and the figures tell how far off labels are (`final.order` in metrics.json)",
+        "expected distance in steps, and the figures tell how far off labels are (`final.order` in metrics.json). "
+        "`tree`: one, of labels within labels",
     )
+    back_off: label_tree_values.BackOff = label_tree_values.BACK_OFF
     text_columns: column_values.Columns = Field(
         None,
         description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
@@ -141,6 +143,11 @@ class Spec(BaseModel):
         default=False,
         description="`true`: run again although the same file with the same spec and settings is done already",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _within_labels(cls, data: Any) -> Any:
+        return label_tree_values.marked(data)
 
     @field_validator("name")
     @classmethod
