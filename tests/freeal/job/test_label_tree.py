@@ -1,4 +1,4 @@
-"""`kind: tree`: labels within labels, from the spec through prompt, partial answers, nodes and figures to predictions."""
+"""`kind: tree`: from the spec through prompt, partial answers, nodes and figures to predictions."""
 
 from __future__ import annotations
 
