@@ -35,6 +35,7 @@ from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
 from daemon.predictions import predict_lane
+from daemon.predictions.finish_prediction import require_output
 from daemon.predictions.predict_lane import PredictLane
 from daemon.recovery import damaged_journal
 from daemon.recovery.restart_recovery import Recovery
@@ -72,6 +73,7 @@ def serve(
     that was removed or replaced likewise, after the lock of the one that is there now was had.
     """
     time = clock or Clock()
+    require_output(loaded.settings)
     with _view(console, once=once) as view:
         while True:
             prepare_folders(loaded.settings)

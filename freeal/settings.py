@@ -1,8 +1,7 @@
 """Settings of the library: what the language model, the student and the loop may be told.
 
-All frozen, all with defaults, all described: `freeal.yaml` shows the same keys with the same words. Nothing here reads
-a file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these objects
-down."""
+All frozen, with defaults, and described: `freeal.yaml` shows the same keys with the same words. Nothing here reads a
+file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these down."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ Mode = Literal["auto", "live", "batch"]
 
 TFIDF, COMPARE = "tfidf", "compare"
 """Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
-MOST_STUDENTS = 4
-"""Each one that is compared is trained twice."""
+MOST_STUDENTS = 4  # each one that is compared is trained twice
 
 
 class Section(BaseModel):
@@ -77,6 +75,10 @@ class LlmSettings(Section):
         None, description="hard cap per job; a spec's budget_usd can only lower it"
     )
     daily_budget_usd: NonNegativeFloat | None = Field(None, description="hard cap per day over all jobs")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto", description="of a local model: local = this process; ray = a Ray cluster; auto = as ray_from_texts says"
+    )
+    ray_from_texts: PositiveInt = Field(5_000, description="with engine auto and a ray.address: texts from which ray")
     calibration: Literal["batch", "none"] = Field(
         "batch", description="how label scores of a local model lose their prior"
     )
@@ -261,6 +263,7 @@ class PredictSettings(Section):
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",
     )
+    output: Literal["csv", "parquet"] = Field("csv", description="form of a dropped table's labelled rows")
     engine: Literal["auto", "local", "ray"] = Field(
         "auto",
         description="local = this machine's one process; ray = shards over a Ray cluster; auto = ray where ray.address "

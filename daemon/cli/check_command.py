@@ -18,6 +18,7 @@ from rich.console import Console
 
 from daemon.cli.json_output import print_json
 from daemon.config import Loaded, flatten
+from daemon.predictions.finish_prediction import require_output
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.service.service_folders import prepare_folders
@@ -82,6 +83,8 @@ def _findings(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Findin
     yield _language_model(loaded, environment)
     if loaded.settings.web.enabled:
         yield _live_page(loaded, environment)
+    if loaded.settings.predict.output != "csv":
+        yield _output(loaded)
     yield from _heavy_parts(loaded)
 
 
@@ -133,6 +136,14 @@ def _way_to(provider: str, base_url: str | None, environment: Mapping[str, str])
     if reason is not None:
         raise ConfigError(f"{provider} at {route} cannot be reached: {reason}", hint=route.advice(reason))
     return f", at {route}"
+
+
+def _output(loaded: Loaded) -> Finding:
+    try:
+        require_output(loaded.settings)
+    except FreealError as error:
+        return Finding("predictions", is_well=False, text=str(error))
+    return Finding("predictions", is_well=True, text=f"published as {loaded.settings.predict.output}")
 
 
 def _live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:

@@ -63,4 +63,5 @@ def job_content(
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),
         "loop": settings.loop.model_dump(mode="json"),
+        "ray": settings.ray.model_dump(mode="json"),
     }

@@ -1,6 +1,8 @@
-"""Publishing a labelled CSV: predictions/<stem>.csv and, beside it, <stem>.json with counts, confidence, model version.
+"""Publishing a labelled table: predictions/<stem>.csv, or .parquet, and beside it <stem>.json with counts, confidence,
+model version.
 
-A newer result of the same name takes the name; the one before is kept as <stem>.<its prediction's id>.csv and .json.
+A newer result of the same name takes the name; the one before is kept as <stem>.<its prediction's id>, with
+its endings.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from daemon.outbox.model_shelf import Shelf
 from freeal.files import atomic_write, regular_file
 
 FACTS_BYTES = 5_000_000
+ROWS_ENDINGS = (".csv", ".parquet")
+"""What a labelled table may be published as."""
 
 
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
@@ -22,32 +26,36 @@ def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *,
     it lies then. May be repeated after a crash. Raises `ResourceError` where `predictions/` is no folder of ours."""
     with durable_file_moves.waiting_for_folder("the result cannot be put in predictions/"):
         folder = durable_file_moves.make_own_folder(shelf.folder / "predictions")
-    csv, book, facts = (folder / f"{stem}{ending}" for ending in (".csv", ".xlsx", ".json"))
-    earlier = _id_of(csv, facts)
+    rows, book, facts = (folder / f"{stem}{ending}" for ending in (labelled.suffix, ".xlsx", ".json"))
+    of_stem = [folder / f"{stem}{ending}" for ending in ROWS_ENDINGS]
+    earlier = _id_of(next((path for path in of_stem if path.exists()), rows), facts)
     if earlier is not None and earlier != prediction_id:
-        for path in (csv, book, facts):  # the facts last: they say whose the CSV is, should this be cut off
+        for path in (*of_stem, book, facts):  # the facts last: they say whose the rows are, should this be cut off
             if path.exists():
                 durable_file_moves.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
     atomic_write.write_json(facts, summary | {"prediction": prediction_id})
     if (workbook := labelled.with_suffix(".xlsx")).is_file():
         durable_file_moves.move(workbook, book)
-    durable_file_moves.move(labelled, csv)
-    return csv
+    durable_file_moves.move(labelled, rows)
+    for path in of_stem:
+        if path != rows:  # its own, published in another form just before a crash
+            path.unlink(missing_ok=True)
+    return rows
 
 
-def _id_of(csv: Path, facts: Path) -> str | None:
+def _id_of(rows: Path, facts: Path) -> str | None:
     try:
         found = json.loads(regular_file.read(facts, most_bytes=FACTS_BYTES, links="refuse"))["prediction"]
-        return found if isinstance(found, str) and Path(found).name == found else _age(csv)
+        return found if isinstance(found, str) and Path(found).name == found else _age(rows)
     except FileNotFoundError:
-        return _age(csv) if csv.exists() else None
+        return _age(rows) if rows.exists() else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not one of ours: a pipe, a link, nonsense
-        return _age(csv)
+        return _age(rows)
 
 
-def _age(csv: Path) -> str | None:
+def _age(rows: Path) -> str | None:
     """For a file that no prediction of ours wrote down: its time."""
-    return clock.stamp(csv.stat().st_mtime) if csv.exists() else None
+    return clock.stamp(rows.stat().st_mtime) if rows.exists() else None
 
 
 def _free(path: Path) -> Path:

@@ -6,6 +6,7 @@ Each may be repeated after a crash; the row is finished only after the renames.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shutil
 
 import structlog
@@ -23,12 +24,23 @@ from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions import taken_file
 from daemon.processes.message_protocol import Failure, Result
+from freeal.errors import ConfigError, Where
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
 
-OUTPUT = "output.csv"
-"""In the work folder, until it is published."""
+OUTPUTS = {"csv": "output.csv", "parquet": "output.parquet"}
+"""In the work folder, until it is published, by `predict.output`."""
+
+
+def require_output(settings: Settings) -> None:
+    """Raises `ConfigError` where what predictions are to be published as cannot be written here."""
+    if settings.predict.output == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise ConfigError(
+            "what writes Parquet is not installed",
+            where=Where(key="predict.output"),
+            hint="pip install 'freeal-daemon[parquet]', or set it to csv",
+        )
 
 
 class PredictionEndings:
@@ -80,7 +92,10 @@ class PredictionEndings:
         if (late := taken_file.written_since(place.folder, place.inputs / prediction.csv_name)) is not None:
             _log.warning(late, prediction=prediction.id, file=prediction.csv_name)
             summary = summary | {"input_changed": late}
-        where = publish_prediction(shelf, place.folder / OUTPUT, summary, stem=stem, prediction_id=prediction.id)
+        # the settings may have changed since: what is there was made, or published before a crash
+        made = next((path for name in OUTPUTS.values() if (path := place.folder / name).is_file()), None)
+        labelled = made or place.folder / OUTPUTS[self._settings.predict.output]
+        where = publish_prediction(shelf, labelled, summary, stem=stem, prediction_id=prediction.id)
         with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
             move_to_done_or_failed.to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")

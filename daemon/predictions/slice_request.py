@@ -6,7 +6,7 @@ from daemon.config import Settings
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
-from daemon.predictions.finish_prediction import OUTPUT
+from daemon.predictions.finish_prediction import OUTPUTS
 from daemon.processes.prediction_slice import Slice
 from freeal.prediction.prediction_job import AskBelowPromise
 from freeal.settings import PredictSettings
@@ -26,7 +26,7 @@ def slice_of(
     return Slice(
         model=shelf.version(prediction.version) / "model" if prediction.version else shelf.model,
         input_csv=place.inputs / prediction.csv_name,
-        output_csv=place.folder / OUTPUT,
+        output_csv=place.folder / OUTPUTS[told.output],
         settings=told.model_copy(update=smaller),
         ray=settings.ray,
         slice_seconds=slice_seconds,

@@ -74,6 +74,11 @@ class Errands:
         await errand.over.wait()
         return _content(errand.answer)
 
+    def forget_all(self, prefix: str) -> None:
+        """Ask anew the next time, whatever begins so."""
+        for key in [key for key in self._known if key.startswith(prefix)]:
+            self.forget(key)
+
     def forget(self, key: str) -> None:
         """Ask anew the next time."""
         self._known.pop(key, None)

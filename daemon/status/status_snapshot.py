@@ -19,6 +19,7 @@ from daemon.journal.journal import FILE_NAME, Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
 from daemon.outbox.model_shelf import shelves
+from daemon.outbox.publish_prediction import ROWS_ENDINGS
 from daemon.recovery import damaged_journal, set_aside_work
 from freeal.table.file_formats import data_stem
 
@@ -89,7 +90,7 @@ def snapshot(
         "finished": [_job(job, now) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
         "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
         "predicting": [_prediction(one) for one in (journal.claimed_predictions() if journal else ())],
-        "drifting": [_drift(one) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())],
+        "drifting": [_drift(one, settings) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())],
         "waiting": _waiting(waiting, health),
         "models": [
             {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
@@ -208,9 +209,10 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _drift(prediction: Prediction) -> dict[str, Any]:
-    """A labelled CSV that does not look like what its model was trained on (freeal/prediction/drift.py)."""
-    file = f"{prediction.model}/predictions/{data_stem(prediction.csv_name)}.csv"
+def _drift(prediction: Prediction, settings: Settings) -> dict[str, Any]:
+    """A labelled table that does not look like what its model was trained on (freeal/prediction/drift.py)."""
+    places = [f"{prediction.model}/predictions/{data_stem(prediction.csv_name)}{ending}" for ending in ROWS_ENDINGS]
+    file = next((place for place in places if (settings.models / place).exists()), places[0])
     return {
         "id": prediction.id,
         "model": prediction.model,

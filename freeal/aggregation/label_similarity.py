@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from freeal.aggregation.learnability import cohens_kappa
+from freeal.compute import scratch_arrays
 from freeal.llm.local.score_calibration import calibrate
 from freeal.selection.label_shortlist import label_text
 from freeal.types import Annotation, Label
@@ -35,7 +36,10 @@ def nearness(texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Seq
     `embed` gives unit-length embeddings. A label without a description is taken by its name.
     """
     meanings = embed([label.description or label_text(label) for label in labels])
-    return calibrate(_SCALE * embed(texts) @ meanings.T)
+    vectors = embed(texts)
+    pieces = scratch_arrays.pieces(len(texts))
+    near = [_SCALE * scratch_arrays.widened(vectors[piece]) @ meanings.T for piece in pieces]
+    return calibrate(np.concatenate(near) if near else vectors @ meanings.T)
 
 
 def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]) -> list[Annotation]:

@@ -20,6 +20,7 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import joined_labels, long_text_shortening
+from freeal.text.repeated_text import new_texts, normal
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
@@ -160,16 +161,15 @@ class Annotator:
         if not self._model.writes:
             return []
         samples = [text[: long_text_shortening.MOST_DEMONSTRATION_CHARACTERS] for text in prototypes]
-        prompts = {
-            label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in _to_write_for(task)
-        }
+        labels = joined_labels.few_combinations(task.names) if task.kind == "multi" else task.names
+        prompts = {label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in labels}
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
-        seen = {_normal(text) for text in samples}
+        seen = {normal(text) for text in samples}
         written = []
         for name, key in keys.items():
             reply = asked.replies.get(key)
-            texts = _new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
+            texts = new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
             if not texts:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
@@ -279,27 +279,3 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
-
-
-def _to_write_for(task: Task) -> list[str]:
-    """The labels that texts are written for. Of several, each alone, each with the one after it, so that all stand in
-    two combinations, and none: all pairs would be as many calls as labels squared."""
-    names = task.names
-    if task.kind != "multi":
-        return list(names)
-    pairs = [joined_labels.in_order(pair, names) for pair in zip(names, (*names[1:], names[0]), strict=True)]
-    return list(dict.fromkeys([*(joined_labels.joined([name]) for name in names), *pairs, joined_labels.NONE]))
-
-
-def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
-    """Texts not yet in `seen`, which grows by them."""
-    new = []
-    for text in texts:
-        if _normal(text) not in seen:
-            seen.add(_normal(text))
-            new.append(text)
-    return new
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -19,6 +19,7 @@ from freeal.annotation.question_form import PLAIN, QuestionForm, forms_for
 from freeal.annotation.round_annotation import Questions
 from freeal.selection import query_selection
 from freeal.student.protocols import NO_LABEL
+from freeal.types import Kind
 
 TRIAL_TEXTS = 200
 """Texts each form is tried on, drawn by chance; those of the form that is taken need not be asked again."""
@@ -53,19 +54,23 @@ class FormChoice:
         return f"asked as {self.form}: the best of {len(self.tried)} forms, tried on {self.texts} texts"
 
 
-def trial_answers(setting: str, texts: int) -> int:
-    """How many answers a trial takes beside those that a job of so many texts needs anyway, at most."""
-    return (_MOST_FORMS - 1) * min(texts, TRIAL_TEXTS) if setting == "auto" and texts >= learnability.MIN_TEXTS else 0
+def trial_answers(setting: str, texts: int, *, kind: Kind) -> int:
+    """How many answers a trial takes beside those that a job of so many texts needs anyway, at most; 0 where nothing is
+    tried."""
+    if setting != "auto" or texts < learnability.MIN_TEXTS or kind == "multi":
+        return 0
+    return (_MOST_FORMS - 1) * min(texts, TRIAL_TEXTS)
 
 
 async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoice:
     """The form in which to ask about the texts at `indices`: the one that is given, or that a trial finds.
 
-    Of fewer than `learnability.MIN_TEXTS` texts none is tried, and the plain form is taken.
+    Of fewer than `learnability.MIN_TEXTS` texts, or where a text has several labels, none is tried, and the plain form
+    is taken.
     """
     fixed = questions.annotator.fixed_form
     texts = [index for index in indices if questions.pool.texts[index].strip()]
-    if fixed is not None or len(texts) < learnability.MIN_TEXTS:
+    if fixed is not None or trial_answers("auto", len(texts), kind=questions.task.kind) == 0:
         return FormChoice((fixed or PLAIN).template)
     sample = query_selection.by_chance(texts, TRIAL_TEXTS, seed=questions.seed)
     forms = forms_for(questions.task, questions.pool.text_columns)

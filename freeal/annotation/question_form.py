@@ -17,6 +17,7 @@ from freeal.types import PLAIN_FORM, Task
 
 MEANINGS = "{meanings}"
 """The paragraph in whose place the labels stand, each on a line with its meaning."""
+_BEHIND_THE_TEXT = MEANINGS + "\n\nText: {text}\nQuestion: {description} Answer: {label}"
 _PLACE = re.compile(r"(\{[a-z]+\})")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -84,9 +85,8 @@ def forms_for(task: Task, text_columns: Sequence[str]) -> tuple[QuestionForm, ..
 
     Both are looked for in the description, in English; else a text is called after its column, where there is one."""
     text, quality = _text_noun(task, text_columns), _quality_noun(task)
-    question = f"{text}: {{text}}\nQuestion: {{description}} Answer: {{label}}"
     pair = f"{text}: {{text}}\n{quality}: {{label}}"
-    found = (PLAIN_FORM, pair, f"{MEANINGS}\n\n{question}")
+    found = (PLAIN_FORM, pair, _BEHIND_THE_TEXT)
     return tuple(QuestionForm(template) for template in dict.fromkeys(found))
 
 

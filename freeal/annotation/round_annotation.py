@@ -65,7 +65,7 @@ class Questions:
         shortlists = await self.shortlists(indices, None)
         if self._many_labels and candidates:
             rows = await self.embed([self.pool.texts[index] for index in indices])
-            own = self._nearest(indices, candidates, rows, await self.embed([demo.text for demo in candidates]))
+            own = self._nearest(indices, candidates, rows, None, await self.embed([demo.text for demo in candidates]))
             answers = [await self._each(1, indices, own, shortlists, prior=None)]
         else:
             answers = await self._with_sets(1, indices, candidates, shortlists, prior=None)
@@ -224,28 +224,35 @@ class Questions:
         return list(dict.fromkeys(tuple(candidates[position] for position in chosen) for chosen in drawn))
 
     def _nearest(
-        self, indices: Sequence[int], candidates: Sequence[Demonstration], rows: np.ndarray, shown: np.ndarray
+        self,
+        indices: Sequence[int],
+        candidates: Sequence[Demonstration],
+        vectors: np.ndarray,
+        rows: np.ndarray | None,
+        shown: np.ndarray,
     ) -> list[tuple[Demonstration, ...]]:
-        """The closest candidates of each text, balanced over the labels; `rows` and `shown` are their embeddings."""
+        """The closest candidates of each text, balanced over the labels. The texts' embeddings are `vectors`, or those
+        at `rows` among them; `shown` are the candidates'."""
         chosen = demonstration_retrieval.nearest(
-            rows,
+            vectors,
             shown,
             self._classes(candidates),
             shots=self.settings.shots,
             exclude=[self.pool.group(index) for index in indices],
             groups=np.array([-1 if demo.index is None else self.pool.group(demo.index) for demo in candidates]),
+            rows=rows,
         )
         return [tuple(candidates[position] for position in row) for row in chosen]
 
     async def _vectors(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], embeddings: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """The student's view of texts and candidates where both are of the pool, else the untrained encoder's."""
         places = [demo.index for demo in candidates if demo.index is not None]
         if len(places) == len(candidates):
-            return embeddings[list(indices)], embeddings[places]
+            return embeddings, np.array(indices, dtype=np.int64), embeddings[places]
         texts = [self.pool.texts[index] for index in indices]
-        return await self.embed(texts), await self.embed([demo.text for demo in candidates])
+        return await self.embed(texts), None, await self.embed([demo.text for demo in candidates])
 
     def _classes(self, candidates: Sequence[Demonstration]) -> np.ndarray:
         """What demonstrations are balanced over: their labels, or the combinations of several."""

@@ -104,6 +104,9 @@ def _plan(arguments: argparse.Namespace) -> int:
             f"check at {check['rows']:,} rows: {check['what']} forecast {check['forecast']:.1f}, "
             f"measured {check['measured']:.1f} seconds of the processor: {check['error']:+.0%}"
         )
+        for step, one in check["by_step"].items():
+            said = f"forecast {one['forecast']:.1f}, measured {one['measured']:.1f}: {one['share']:+.0%} of the whole"
+            print(f"    {step}: {said}")
     return 0
 
 
@@ -146,7 +149,12 @@ def _checked(order: Order, rates: Rates, rows: int) -> dict[str, Any]:
         "measured": measured,
         "error": forecast / measured - 1.0,
         "by_step": {
-            step: {"forecast": line.at(rows), "measured": real.seconds[step]} for step, line in rates.seconds.items()
+            step: {
+                "forecast": line.at(rows),
+                "measured": real.seconds[step],
+                "share": (line.at(rows) - real.seconds[step]) / measured,
+            }
+            for step, line in rates.seconds.items()
         },
     }
 

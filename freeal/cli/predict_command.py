@@ -37,10 +37,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     predict.add_argument("--input-csv", type=Path, required=True, metavar="FILE", help="rows to label")
     predict.add_argument(
         "--output-csv",
+        "--output",
         type=Path,
         required=True,
         metavar="FILE",
-        help="the rows, labelled; a name in .xlsx makes it a workbook, - is standard output",
+        help="the rows, labelled; a name in .xlsx makes it a workbook, one in .parquet Parquet; - is standard output",
     )
     predict.add_argument(
         "--text-columns", nargs="+", metavar="NAMES", help="commas between them; default: those it was trained on"

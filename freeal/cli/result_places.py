@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.cli.print_results import print_outcome
+from freeal.errors import ConfigError, Where
 from freeal.files import empty_folder_check
 from freeal.files.output_file import OutputFile, output_file
 from freeal.job import work_folder
@@ -39,6 +40,15 @@ class ResultPlaces:
         beside = folder.with_name(folder.name + "-results")
         results = empty_folder_check.free_folder(beside, key=key, ours=work_folder.OURS)
         csv = output_file(output_csv, key="--output-csv", inputs=inputs) if output_csv is not None else None
+        if output_csv is not None and form_of(output_csv.name) == "parquet":
+            hint = (
+                "name a .csv or .xlsx; `python -m freeal export dataset` makes what `datasets` loads of a finished job"
+            )
+            raise ConfigError(
+                "is Parquet, which predictions alone are written as",
+                where=Where(file=output_csv, key="--output-csv"),
+                hint=hint,
+            )
         return cls(folder, results, csv)
 
     def held(self) -> AbstractContextManager[None]:
@@ -78,7 +88,13 @@ class ResultPlaces:
 
 @contextlib.contextmanager
 def labelled(path: Path, *, name: str) -> Iterator[Path]:
-    """Where to write a CSV that is to be at `path` in the form that `name` asks for: as it is, or as a workbook."""
+    """Where to write rows that are to be at `path` in the form that `name` asks for: a CSV, or a workbook made of one,
+    or Parquet."""
+    if form_of(name) == "parquet" != form_of(path.name):  # poured into something else afterwards
+        rows = path.with_suffix(".parquet")
+        yield rows
+        rows.replace(path)
+        return
     if form_of(name) != "xlsx":
         yield path
         return

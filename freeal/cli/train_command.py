@@ -133,6 +133,13 @@ def _add_models(train: argparse.ArgumentParser) -> None:
         "--api-key", metavar="KEY", help="Anthropic; better in ANTHROPIC_API_KEY: others see command lines"
     )
     train.add_argument("--budget-usd", type=float, metavar="USD", help="hard cap")
+    train.add_argument(
+        "--llm-engine",
+        choices=["auto", "local", "ray"],
+        default="auto",
+        help="ray = a local language model over a Ray cluster; default: auto, by --ray-address and size",
+    )
+    train.add_argument("--ray-address", metavar="HEAD:PORT", help="a cluster this machine is part of, or auto")
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -179,7 +186,8 @@ def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
-        llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
+        llm={"engine": arguments.llm_engine} | ({"base_url": arguments.llm_url} if arguments.llm_url else {}),
+        ray={"address": arguments.ray_address},
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from freeal.aggregation import label_choice
+from freeal.compute import scratch_arrays
 from freeal.files import atomic_write
 from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import EMPTY, Pool
@@ -185,7 +186,7 @@ def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstrat
     places = np.array(sorted(known), dtype=np.int64)
     found: dict[int, tuple[Demonstration, ...]] = {}
     for index in order:
-        alike = state.embeddings[places] @ state.embeddings[index]
+        alike = scratch_arrays.widened(state.embeddings[places]) @ scratch_arrays.widened(state.embeddings[index])
         ranked = [int(place) for place in places[np.argsort(-alike, kind="stable")] if place != index]
         found[int(index)] = tuple(known[place] for place in ranked[:NEAREST])
     return found

@@ -1,9 +1,8 @@
 """What a job will ask, cost and take, before anything is asked: `--dry-run` and `python -m freeal estimate`.
 
-The real loop runs up to its first training, with a model that counts the prompts it is given instead of answering them
-and an answer store that is only read. So the prompts are the real ones, and what is paid for already is known. Only
-demonstrations the model has yet to write are stood in for, by texts of the pool, and what later rounds ask is a share
-of the first.
+The real loop runs up to its first training, with a model that counts its prompts instead of answering them and a store
+that is only read. So the prompts are the real ones, and what is paid for already is known. Demonstrations the model has
+yet to write are stood in for, by texts of the pool, and what later rounds ask is a share of the first.
 """
 
 from __future__ import annotations
@@ -169,13 +168,12 @@ def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
 
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
     pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
-    known = _known(job, pool, taught, provider="local")
+    known, sets = _known(job, pool, taught, provider="local"), job.loop.demonstration_sets or FREE_SETS
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
-    sets = job.loop.demonstration_sets or FREE_SETS
-    first = sets + (job.loop.zero_shot != "never")
+    first, asked = sets + (job.loop.zero_shot != "never"), to_ask * job.loop.annotate_share
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share))
-    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share) + Span(trial, trial)
+    trial = 0 if known.form else trial_answers(job.llm.form, int(asked), kind=job.spec.kind)
+    answers = (Span(first, first) + later) * asked + Span(trial, trial)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
     form, shown = form_of(job.llm.form) or PLAIN, job.spec.demonstrations
@@ -285,8 +283,8 @@ def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
     one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
     rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
     comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
-    beside = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
-    return (rounds * one + Span(beside, beside)) * MACHINES * _busy()
+    once = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing
+    return (rounds * one + Span(once, once)) * MACHINES * _busy()
 
 
 def _on_gpu(job: TrainingJob) -> bool:

@@ -29,7 +29,8 @@ from freeal.spec.job_spec import Spec
 MODULE = "freeal.cost_estimate.measured_job"
 STEPS = ("start", "read", "annotate", "train", "write", "cut", "predict", "join")
 _STEP_OF = {"reading": "read", "loading": "start", "annotating": "annotate", "writing": "write", "deciding": "write"}
-_SHARDS = 10
+_SHARDS = 4
+"""Large enough for batches of texts of like length, as shards of a large table are."""
 _RIGHT_OF_TEN = 8
 """Answers of ten that name the label a text's hash stands for: no annotator is right always."""
 
@@ -135,7 +136,7 @@ def _run(order: Order, folder: Path) -> Measured:
         loop=order.loop,
     )
     meter.turn_to("read")
-    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=ScriptedModel(answered), environ={}))
+    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=ScriptedModel(answered, remembers=False), environ={}))
     disk = {"answers": _bytes(folder / "answers.sqlite*"), "rounds": _bytes(folder / "work" / "**" / "*")}
     disk["output"] = _bytes(folder / "output" / "**" / "*")
     disk |= _predict(table, folder, meter, count=order.rows)
@@ -144,10 +145,10 @@ def _run(order: Order, folder: Path) -> Measured:
 
 
 def _predict(table: Path, folder: Path, meter: _Meter, *, count: int) -> dict[str, int]:
+    from freeal.executors.engine_choice import EngineChoice
     from freeal.executors.local_executor import LocalExecutor
     from freeal.prediction.prediction_job import PredictionJob
     from freeal.prediction.published_model import Classifier
-    from freeal.prediction.sharded.engine_choice import EngineChoice
     from freeal.prediction.sharded.sharded_run import ShardedRun
 
     meter.turn_to("start")

@@ -15,11 +15,13 @@ from freeal.cost_estimate.measured_job import STEPS, Measured
 from freeal.cost_estimate.token_count_range import Span
 from freeal.settings import LlmSettings
 
-SIZES = (500, 1_500)
-"""Rows of the two jobs that are measured."""
+SIZES = (1_200, 4_800)
+"""Rows of the two jobs that are measured. Both above `linear_probe.SMALL_POOL`: a smaller pool is cut into twice as
+many folds, each of them larger, so that a line from there foretold half of what training takes."""
 OF_PREDICTION = ("cut", "predict", "join")
-STREAMED = ("read", "cut", "join")
-"""Steps of microseconds a row: at the sizes that are measured their beginning is no longer than their noise."""
+STREAMED = ("read", "cut", "predict", "join")
+"""Steps that begin with nothing that is theirs: what was measured of the larger job, row by row. Between the two sizes
+their noise, and the smaller job's smaller shards, would weigh more than their growth."""
 MEMORY_PER_ROW = 4_000.0
 """Bytes that a row of a training job takes at most: embedding (1.5 kB with the packaged encoder), tokens, text and
 answers. Small jobs do not show it beside the batches they compute."""

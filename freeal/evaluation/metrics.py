@@ -20,7 +20,7 @@ from freeal.aggregation.label_membership import parts
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.evaluation.ordinal_metrics import ordinal_metrics
 from freeal.evaluation.several_labels_metrics import per_label, several_labels_metrics
-from freeal.evaluation.tree_metrics import tree_metrics
+from freeal.evaluation.tree_metrics import tree_figures
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.text import label_paths
 from freeal.types import Annotation, Decision, Kind, Status
@@ -153,7 +153,7 @@ def final_metrics(
         "confidence_counts": _in_tenths([one.confidence for one in per_row if one is not None]),
     }
     if kind == "tree":
-        final["tree"] = _tree(per_row, pool, labels) | {"back_off": back_off}
+        final["tree"] = tree_figures(per_row, pool.truth_nodes, labels) | {"back_off": back_off}
     evaluation = Evaluation.of(pool)
     if not evaluation.pairs:
         return final
@@ -201,28 +201,6 @@ def _said(judged: Sequence[Decision | None]) -> dict[str, list[str | None]]:
         "llm": [None if one is None else one.llm_label for one in judged],
         "student": [None if one is None else one.student_label for one in judged],
     }
-
-
-def _tree(per_row: Sequence[Decision | None], pool: Pool, labels: tuple[str, ...]) -> dict[str, Any]:
-    """How many rows backed off to a branch; where the truth is known, how right labels and nodes are along the tree."""
-    named = [one.node not in labels for one in per_row if one is not None]
-    found: dict[str, Any] = {"backed_off": _share(named)}
-    rows = [
-        (node, one)
-        for node, one in zip(pool.truth_nodes or (), per_row, strict=False)
-        if node is not None and one is not None
-    ]
-    if not rows:
-        return found
-    said: dict[str, list[str | None]] = {
-        "final": [one.label for _, one in rows],
-        "node": [one.node for _, one in rows],
-        "llm": [one.llm_label or one.llm_branch for _, one in rows],
-        "student": [one.student_label for _, one in rows],
-    }
-    truth = [node for node, _ in rows]
-    found |= {who: tree_metrics(truth, given, labels) for who, given in said.items()}
-    return found | {"evaluated_rows": len(rows)}
 
 
 def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:

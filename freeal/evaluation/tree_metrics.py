@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from freeal.text import label_paths
+from freeal.types import Decision
 
 
 def tree_metrics(truth: Sequence[str], given: Sequence[str | None], labels: Sequence[str]) -> dict[str, Any]:
@@ -35,6 +36,32 @@ def tree_metrics(truth: Sequence[str], given: Sequence[str | None], labels: Sequ
     scores = {"hierarchical_precision": precision, "hierarchical_recall": recall, "hierarchical_f1": f1}
     found: dict[str, Any] = {name: round(value, 4) for name, value in scores.items()}
     return found | {"on_the_way": round(right / len(told), 4), "accuracy_by_level": levels}
+
+
+def tree_figures(
+    per_row: Sequence[Decision | None], truth_nodes: Sequence[str | None] | None, labels: Sequence[str]
+) -> dict[str, Any]:
+    """How many rows backed off to a branch; where the truth is known, how right labels and nodes are along the tree.
+    `per_row` and `truth_nodes` are by row, None where it has no text, or no true node."""
+    decided = [one for one in per_row if one is not None]
+    backed_off = sum(one.node not in labels for one in decided)
+    found: dict[str, Any] = {"backed_off": round(backed_off / len(decided), 4) if decided else 0.0}
+    rows = [
+        (node, one)
+        for node, one in zip(truth_nodes or (), per_row, strict=False)
+        if node is not None and one is not None
+    ]
+    if not rows:
+        return found
+    said: dict[str, list[str | None]] = {
+        "final": [one.label for _, one in rows],
+        "node": [one.node for _, one in rows],
+        "llm": [one.llm_label or one.llm_branch for _, one in rows],
+        "student": [one.student_label for _, one in rows],
+    }
+    truth = [node for node, _ in rows]
+    found |= {who: tree_metrics(truth, given, labels) for who, given in said.items()}
+    return found | {"evaluated_rows": len(rows)}
 
 
 def _compared(

@@ -44,10 +44,10 @@ def is_installed() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def check(settings: RaySettings) -> None:
-    """Raises `ConfigError` for what cannot work, before anything is begun."""
+def check(settings: RaySettings, *, where: Where | None = None) -> None:
+    """Raises `ConfigError` for what cannot work, before anything is begun. `where` names who asks for Ray."""
     if not is_installed():
-        raise ConfigError("Ray is not installed", where=Where(key="predict.engine"), hint=_INSTALL)
+        raise ConfigError("Ray is not installed", where=where or Where(), hint=_INSTALL)
     if settings.address is not None and "://" in settings.address:
         raise ConfigError(
             f"{settings.address!r} goes through Ray's client server, which cannot see this machine's files",

@@ -19,7 +19,7 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
-from freeal.settings import LlmSettings, StudentSettings
+from freeal.settings import LlmSettings, RaySettings, StudentSettings
 from freeal.student.protocols import Trainer
 from freeal.types import Kind
 
@@ -37,10 +37,13 @@ async def open_chat_model(
     environ: Mapping[str, str],
     limiter: Limiter | None = None,
     turn: DeviceTurn = always,
+    ray: RaySettings | None = None,
+    texts: int = 0,
 ) -> ChatModel:
     """The language model the settings ask for, ready to answer.
 
-    `limiter` default: one that keeps to the settings; a local model computes in its `turn`.
+    `limiter` default: one that keeps to the settings; a local model computes in its `turn`, or over the cluster `ray`
+    where the settings want that for so many `texts`.
 
     Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
     """
@@ -52,9 +55,9 @@ async def open_chat_model(
     if provider == "local":
         if settings.provider == "auto":
             emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
-        from freeal.llm.local.local_model import LocalModel
+        from freeal.llm.local.open_local_model import open_local_model
 
-        return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
+        return await open_local_model(settings, ray, texts=texts, cache=cache, device=device, turn=turn, notice=notice)
     if settings.model is not None and provider == "anthropic" and (remark := current_models.remark(settings.model)):
         emit(Notice(remark))
     return _remote_model(
@@ -186,6 +189,7 @@ def open_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
@@ -195,5 +199,11 @@ def open_trainer(
     from freeal.student.trainer_factory import make_trainer
 
     return make_trainer(
-        settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, kind=kind
+        settings,
+        texts=texts,
+        previous=previous,
+        listener=listener,
+        most_at_once=most_at_once,
+        scratch=scratch,
+        kind=kind,
     )

@@ -13,7 +13,7 @@ from freeal.events import Emit, ignore
 from freeal.job.choose_implementations import open_chat_model
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
-from freeal.settings import LlmSettings
+from freeal.settings import LlmSettings, RaySettings
 from freeal.student.protocols import Trainer
 
 
@@ -35,9 +35,17 @@ class JobResources:
 
     @contextlib.asynccontextmanager
     async def open_chat_model(
-        self, settings: LlmSettings, *, cache: Path, key_folder: Path, device: str
+        self,
+        settings: LlmSettings,
+        *,
+        cache: Path,
+        key_folder: Path,
+        device: str,
+        ray: RaySettings | None = None,
+        texts: int = 0,
     ) -> AsyncIterator[ChatModel]:
-        """The caller's language model, or the one that `settings` name, which is closed at the end.
+        """The caller's language model, or the one that `settings` name, which is closed at the end; a local one over
+        the cluster `ray` where that is wanted for so many `texts`.
 
         Raises `CredentialsError` when a needed key is missing and `ConfigError` when the model cannot be had.
         """
@@ -54,6 +62,8 @@ class JobResources:
             environ=self.environ,
             limiter=self.limiter,
             turn=self.turn,
+            ray=ray,
+            texts=texts,
         )
         async with contextlib.aclosing(opened):
             yield opened

@@ -71,10 +71,11 @@ def trainer_for(
     previous: Path | None,
     most_at_once: int | None,
     emit: Emit,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -86,6 +87,7 @@ def trainer_for(
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
         most_at_once=most_at_once,
+        scratch=scratch,
         kind=kind,
     )
     if not settings.warm_start:
@@ -174,6 +176,7 @@ def foresee(
     annotators: Sequence[Annotator],
     trainer: Trainer,
     given: Given,
+    kind: Kind,
 ) -> None:
     """Tell `ahead` what the job will do, from its settings and the models it has."""
     texts = given.pool.texts
@@ -190,7 +193,7 @@ def foresee(
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
         training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
-        trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
         comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )

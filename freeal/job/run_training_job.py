@@ -133,6 +133,7 @@ async def carry_out(
         previous=job.previous_model,
         most_at_once=job.most_at_once,
         emit=emit,
+        scratch=job.work,
         kind=job.spec.kind,
     )
     emit(Progress("loading", 0, 1, 2, "models"))
@@ -196,7 +197,14 @@ async def _ask_and_train(
     async with contextlib.AsyncExitStack() as opened:
         models = [
             await opened.enter_async_context(
-                resources.open_chat_model(one, cache=job.cache, key_folder=job.key_folder, device=job.student.device)
+                resources.open_chat_model(
+                    one,
+                    cache=job.cache,
+                    key_folder=job.key_folder,
+                    device=job.student.device,
+                    ray=job.ray,
+                    texts=len(given.pool),
+                )
             )
             for one in several
         ]
@@ -214,6 +222,7 @@ async def _ask_and_train(
                 annotators=annotators,
                 trainer=trainer,
                 given=given,
+                kind=job.spec.kind,
             )
             result = await run_loop(
                 job,

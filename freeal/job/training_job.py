@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.types import LlmUse
 
@@ -42,6 +42,7 @@ class TrainingJob(BaseModel):
     """Of the language models that the spec names, those after the first; `effective` fills it in."""
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
+    ray: RaySettings = RaySettings()
 
     @property
     def llm_use(self) -> LlmUse:

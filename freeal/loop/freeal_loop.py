@@ -2,8 +2,7 @@
 
     demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is left open -> ...
 
-The loop knows protocols only. It is resumable at every finished round and never looks at ground truth, except to report
-how good a round was when the user gave labels to compare with.
+The loop knows protocols only, is resumable at every finished round, and looks at ground truth to report on rounds only.
 
 Of several language models the first is asked in these rounds, and with `side_by_side` all the others beside it; in a
 cascade each later one has a round of its own afterwards, about what those before it left open.
@@ -46,8 +45,7 @@ from freeal.types import Annotation, Demonstration, Task
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """The parts of one job; `further` are its language models beside the first. After a crash `run` may be called again
-    with the same parts: it goes on where it was."""
+    """The parts of one job; `further` are its language models beside the first. `run` again after a crash goes on."""
 
     task: Task
     pool: Pool
@@ -72,11 +70,11 @@ class Loop:
     @functools.cached_property
     def questions(self) -> Questions:
         """What asks the first language model."""
-        return self._questions_to(0)
+        return Questions(self.task, self.pool, self.annotator, self.trainer, self.settings, self.seed, self.turn)
 
     @functools.cached_property
     def forms(self) -> QuestionForms:
-        """The form that each language model is asked in."""
+        """In which form each is asked."""
         return QuestionForms(self.store, self.emit, before=self.known.form)
 
     @functools.cached_property
@@ -235,22 +233,17 @@ class Loop:
         state.metrics.update(
             changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
         )
-        cut_off = any(annotator.budget_reached for annotator in self.annotators)
-        state = dataclasses.replace(state, cut_off=cut_off)
+        state = dataclasses.replace(state, cut_off=any(one.budget_reached for one in self.annotators))
         if self.further and not isinstance(evidence, SeveralLabelsEvidence):
             errors = estimated_errors(evidence, state.held_out)
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
             state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
-        self.store.save(state, student)
-        return state
-
-    def _questions_to(self, place: int) -> Questions:
-        annotator = self.annotators[place]
-        return Questions(self.task, self.pool, annotator, self.trainer, self.settings, self.seed, self.turn)
+        return self.store.save(state, student)
 
     async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
-        return await self.forms.applied(place, self._questions_to(place), indices)
+        asking = dataclasses.replace(self.questions, annotator=self.annotators[place])
+        return await self.forms.applied(place, asking, indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""

@@ -1,8 +1,9 @@
 """What a round leaves on disk, so that a job that is killed goes on at its last finished round.
 
-A round is a folder that appears whole: `round_1/` holds round.json (demonstrations, metrics), arrays.npz (what is known
-of each text, its annotations by column) and the student as a Hugging Face folder. Answers themselves are in the answer
-store; nothing here was paid for twice.
+A round is a folder that appears whole: `round_1/` holds round.json (demonstrations, metrics), a .npy file for each
+array of the pool, arrays.npz (the annotations by column) and the student as a Hugging Face folder. Answers themselves
+are in the answer store; nothing here was paid for twice. The arrays of a finished round are read from their files:
+those of all rounds together need not be in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import Student
 from freeal.types import Annotation, Demonstration
 
-FORMAT = 6
+FORMAT = 7
 
 _ARRAYS = ("held_out", "posterior", "clean_probability", "proba", "embeddings", "losses")
 
@@ -92,11 +93,12 @@ class RoundStore:
                     for place, names in enumerate(content["opinions"])
                 ),
                 settled=content["settled"],
-                **{name: arrays[name] for name in _ARRAYS},
+                **_mapped(folder),
             )
 
-    def save(self, state: RoundState, student: Student | None) -> None:
-        """Write a round and its student (None: that of the round before), which are there whole afterwards or not."""
+    def save(self, state: RoundState, student: Student | None) -> RoundState:
+        """Write a round and its student (None: that of the round before), which are there whole afterwards or not. The
+        same round, its arrays those that were written."""
         temporary = self._folder / f".round_{state.round}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         (temporary / "model").mkdir(parents=True)
@@ -123,7 +125,9 @@ class RoundStore:
             "cut_off": state.cut_off,
         }
         atomic_write.write_json(temporary / "round.json", content)
-        arrays: dict[str, Any] = {name: getattr(state, name) for name in _ARRAYS} | {
+        for name in _ARRAYS:
+            np.save(temporary / f"{name}.npy", getattr(state, name), allow_pickle=False)
+        arrays: dict[str, Any] = {
             "asked": np.array([note.index for note in state.asked], dtype=np.int64),
             "asked_apart": apart,
             **{f"annotations.{name}": column for name, column in annotations.items()},
@@ -142,6 +146,19 @@ class RoundStore:
         atomic_write.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")
         atomic_write.sync(self._folder)
+        return dataclasses.replace(state, **_mapped(self._folder / f"round_{state.round}"))
+
+
+def _mapped(folder: Path) -> dict[str, Any]:
+    """Not to be written to. An array without elements cannot be mapped."""
+    found: dict[str, Any] = {}
+    for name in _ARRAYS:
+        path = folder / f"{name}.npy"
+        try:
+            found[name] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        except ValueError:
+            found[name] = np.load(path, allow_pickle=False)
+    return found
 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

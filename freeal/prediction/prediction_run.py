@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +12,18 @@ from typing import Any, Self
 
 from freeal.events import Progress
 from freeal.prediction import drift
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output_cells import OutputColumns
+from freeal.prediction.output import form_choice
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.output.output_cells import OutputColumns
+from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.promised_labels import Opinion, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
-from freeal.table import Row, RowReader, TableWriter, find_column, free_name
+from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
@@ -69,6 +70,7 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = job.columns_beside(classifier.text_columns)
+        form_choice.check(job.output_csv)
         self._ours = OutputColumns.of(classifier, may_ask=ask is not None)
         self._promised = self._ours.promised
         self._ask = ask if self._ours.may_ask else None
@@ -85,6 +87,7 @@ class PredictionRun:
         self._clock = _Clock(state.get("seconds", 0.0), time.monotonic())
         self._open_files = contextlib.ExitStack()
         self._reader: RowReader | None = None
+        self._form: OutputForm | None = None
         self._windows: WindowReader | None = None
         self._left: Iterator[Window] | None = None
         self._is_read = self._part.is_whole
@@ -123,9 +126,12 @@ class PredictionRun:
         longest = None if profile is None else profile.longest
         self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
+        assert self._form is not None  # noqa: S101 - it is opened with the table
+        first_row = self._tally.rows - len(window.rows)
+        rendered = self._form.window(window, scores, opinions, first_row=first_row)
         if self._ask is not None:
             self._ask.keep()  # first: what a kill lets it keep twice counts once
-        self._part.append(self._rendered(window, scores, opinions), self._state())
+        self._part.append(rendered, self._state())
         self._pace(len(window.rows), time.monotonic() - began)
         return True
 
@@ -165,7 +171,9 @@ class PredictionRun:
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
             )
             summary["drift"]["warnings"].append(said)
-        self._part.complete(self._state() | {"summary": summary})
+        assert self._form is not None  # noqa: S101 - all windows came out of it
+        pack = self._form.pack
+        self._part.complete(self._state() | {"summary": summary}, pack=pack)
         return summary
 
     def forget(self) -> None:
@@ -183,14 +191,17 @@ class PredictionRun:
         self._pending = None
         if self._ask is not None:
             self._ask.close()
-        self._left = self._reader = self._windows = None
+        self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
+        self._form = form_choice.make(
+            self._job.output_csv, self._ours, header=self._reader.header, dialect=self._reader.dialect
+        )
         if self._part.state is None:
-            self._part.append(self._header(self._reader.header), self._state())
+            self._part.append(self._form.header(), self._state())
         self._windows = WindowReader(
             self._reader,
             list(zip(self._columns, positions, strict=True)),
@@ -243,29 +254,9 @@ class PredictionRun:
             reader = RowReader(self._job.input_csv, CsvFormat(**(told.model_dump() | {"header": said["header"]})))
         return reader
 
-    def _header(self, names: Row) -> str:
-        header = list(names)
-        for name in self._ours.names:
-            header.append(free_name(name, header))
-        assert self._reader is not None  # noqa: S101 - its names were just read
-        mark = "\ufeff" if self._reader.dialect.output_encoding == "utf-8-sig" else ""
-        return mark + self._lines([header])
-
     def _is_no_row(self, row: Row) -> bool:
         assert self._reader is not None  # noqa: S101 - the row is one of its
         return any(value.startswith(IMPORT_ID) for value in row) or repeats_header(row, self._reader.header)
-
-    def _rendered(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion]) -> str:
-        ours = self._ours.rows(scores, window.places.tolist(), opinions)
-        return self._lines([*row, *cells] for row, cells in zip(window.rows, ours, strict=True))
-
-    def _lines(self, rows: Any) -> str:
-        assert self._reader is not None  # noqa: S101 - rows are only rendered while it is open
-        text = io.StringIO(newline="")
-        writer = TableWriter(text, self._reader.dialect.output_delimiter)
-        for row in rows:
-            writer.write(row)
-        return text.getvalue()
 
     def _pace(self, rows: int, seconds: float) -> None:
         assert self._windows is not None  # noqa: S101 - a window of it has just been written

@@ -58,14 +58,11 @@ def model_card(
 
 
 def _what(run: FinishedRun) -> str:
+    several = ", of which a text may have several or none" if run.spec.kind == "multi" else ""
     return (
-        f"A text classifier with {plural(len(run.spec.labels), 'label')}{_several(run)}, made by FreeAL: a language "
+        f"A text classifier with {plural(len(run.spec.labels), 'label')}{several}, made by FreeAL: a language "
         "model annotated, a small student learned from the annotations it could trust."
     )
-
-
-def _several(run: FinishedRun) -> str:
-    return ", of which a text may have several or none" if run.spec.kind == "multi" else ""
 
 
 def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:

@@ -135,6 +135,7 @@ class FinishedRun:
             "distinct_rows": len(self.pool),
             "labels": list(self.spec.task.names),
             "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
+            **self._forms_tried(),
             **self._annotators(),
             "student": self.student,
             **compared,
@@ -154,6 +155,10 @@ class FinishedRun:
     def _final_metrics(self) -> dict[str, Any]:
         spec = self.spec
         return final_metrics(self.decisions, self.pool, spec.task.names, kind=spec.kind, back_off=spec.back_off)
+
+    def _forms_tried(self) -> dict[str, Any]:
+        tried = [dataclasses.asdict(form) for form in self.llm.forms_tried]
+        return {"forms_tried": tried} if tried else {}
 
     def _annotators(self) -> dict[str, Any]:
         """Of several language models, what each was asked, cost and is worth; nothing where there is one.
@@ -228,9 +233,6 @@ class FinishedRun:
         return in_full(label_prompt(self.spec.task, self.pool.texts[0], style=self.llm.style, form=form))
 
 
-def _asked_as(one: Answerer) -> dict[str, Any]:
-    """The form of a model that scores labels, and what it was chosen from; nothing for others."""
-    if one.form is None:
-        return {}
-    tried = [dataclasses.asdict(form) for form in one.forms_tried]
-    return {"form": one.form} | ({"forms_tried": tried} if tried else {})
+def _asked_as(one: Answerer) -> dict[str, str]:
+    """The form of a model that scores labels; nothing for others."""
+    return {} if one.form is None else {"form": one.form}

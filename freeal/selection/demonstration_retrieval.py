@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from freeal.compute import scratch_arrays
+
 CHUNK_ROWS = 2048
 
 
@@ -17,20 +19,24 @@ def nearest(
     shots: int,
     exclude: Sequence[int] | np.ndarray,
     groups: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> list[list[int]]:
     """Pool positions per query, `shots` at most: the nearest of each label, label by label in turn, nearest last.
 
-    `queries` float [m, d] and `pool` float [k, d] are of unit length; `pool_label_ids` int [k]; `exclude` int [m] is a
-    query's own position in the pool, or -1: a row is never its own demonstration. With `groups` int [k] it is the
-    query's own group, no text of which is its demonstration either. Every label gets its share of
-    `shots`; what one label lacks, the others fill. The last demonstration, which models weigh most, is the most similar
-    of all, and each turn through the labels is nearer than the one before.
+    `queries` float [m, d] (those at `rows` int [m] where that is given) and `pool` float [k, d] are of unit length;
+    `pool_label_ids` int [k]; `exclude` int [m] is a query's own position in the pool, or -1: a row is never its own
+    demonstration. With `groups` int [k] it is the query's own group, no text of which is its demonstration either.
+    Every label gets its share of `shots`; what one label lacks, the others fill. The last demonstration, which models
+    weigh most, is the most similar of all, and each turn through the labels is nearer than the one before.
     """
     by_label = [np.flatnonzero(pool_label_ids == label) for label in np.unique(pool_label_ids)]
     groups = np.arange(len(pool_label_ids)) if groups is None else groups
     found: list[list[int]] = []
-    for start in range(0, len(queries), CHUNK_ROWS):
-        similarity = queries[start : start + CHUNK_ROWS] @ pool.T
+    pool = scratch_arrays.widened(pool)
+    for start in range(0, len(queries) if rows is None else len(rows), CHUNK_ROWS):
+        piece = slice(start, start + CHUNK_ROWS)
+        asked = queries[piece if rows is None else rows[piece]]
+        similarity = scratch_arrays.widened(asked) @ pool.T
         own = np.asarray(exclude[start : start + CHUNK_ROWS])
         distance = np.where(groups[None, :] == own[:, None], np.inf, -similarity)
         found += _in_turns([_ranked(members, distance) for members in by_label], distance, shots=shots)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from freeal.compute import scratch_arrays
+
 MAX_CANDIDATES = 1000
 """Candidates per class that k-medoids sees; its distance matrix grows with their square."""
 TWIN_DISTANCE = 0.02
@@ -34,7 +36,7 @@ def representatives(
     for label in np.unique(label_ids[label_ids >= 0]):
         members = np.flatnonzero((label_ids == label) & agree)
         candidates = _cleanest(members, clean, rng, per_class=per_class, top_share=top_share)
-        medoids = _medoids(embeddings[candidates], per_class, rng)
+        medoids = _medoids(scratch_arrays.widened(embeddings[candidates]), per_class, rng)
         picked = candidates[medoids]
         chosen.extend(int(index) for index in picked[np.argsort(-clean[picked], kind="stable")])
     return chosen

@@ -36,7 +36,7 @@ from freeal.spec import (
     several_labels,
     yaml_reader,
 )
-from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
+from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Kind, Label, LabelUse, LlmUse, Task
@@ -253,11 +253,11 @@ class Spec(BaseModel):
         caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]  # never above the operator's
         cap = {"budget_usd": min(caps, default=None)}
         several = (self.llm,) if isinstance(self.llm, LlmOverrides) else self.llm
-        return tuple(base.model_copy(update=_given(one) | cap) for one in several)
+        return tuple(base.model_copy(update=one.given() | cap) for one in several)
 
     def student_settings(self, base: StudentSettings) -> StudentSettings:
         """`base` with this job's overrides."""
-        return base.model_copy(update=_given(self.student))
+        return base.model_copy(update=self.student.given())
 
     def loop_settings(self, base: LoopSettings) -> LoopSettings:
         """`base` with this job's overrides."""
@@ -274,10 +274,6 @@ class Spec(BaseModel):
         }
         canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *later}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _given(overrides: Overrides) -> dict[str, Any]:
-    return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 
 def load(path: Path, *, default_name: str | None = None, links: Links = "follow") -> Spec:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.student.encoder.encoder import unit
+from freeal.student.encoder.encoder import unit_rows
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import LabelledTexts, Training
@@ -51,7 +51,7 @@ class FrozenTrainer(EncoderTrainer):
             student=TextClassifier(encoder, card),
             held_out=fitted.logits.astype(np.float32),
             proba=softmax(head.logits(features) / temperature),
-            embeddings=unit(features),
+            embeddings=unit_rows(features, scratch=self._start.scratch),
             losses=label_losses(fitted.logits, ids),
         )
 

@@ -108,7 +108,7 @@ class Training:
 
     `held_out` float32 [n, labels]: logits of each text under a classifier that has not learned its label.
     `proba` float32 [n, labels]: the trained student's calibrated probabilities on the pool.
-    `embeddings` float32 [n, d]: unit length, for selection and retrieval.
+    `embeddings` float32 [n, d], float16 of very many: unit length, for selection and retrieval.
     `losses` float32 [n]: cross entropy of each label under `held_out`; nan where there was no label.
 
     Of several labels each column of `held_out` holds the logits of yes against no, each of `proba` a probability of

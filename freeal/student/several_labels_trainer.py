@@ -14,13 +14,14 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.errors import TrainingError
-from freeal.student.encoder.encoder import unit
+from freeal.student.encoder.encoder import unit_rows
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.student.training import decision_thresholds
 from freeal.student.training.linear_probe import sigmoid
+from freeal.student.training.scaled_rows import logits_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class SeveralLabelsTrainer(FrozenTrainer):
         return Training(
             student=TextClassifier(encoder, card),
             held_out=np.stack([one.held_out for one in heads], axis=1).astype(np.float32),
-            proba=sigmoid(features @ weight.T + bias),
-            embeddings=unit(features),
+            proba=sigmoid(logits_of(features, weight, bias)),
+            embeddings=unit_rows(features, scratch=self._start.scratch),
             losses=np.stack([one.losses for one in heads]).sum(axis=0).astype(np.float32),
             thresholds=card.thresholds,
         )

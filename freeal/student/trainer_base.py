@@ -32,13 +32,21 @@ class Start:
     `ModelFolderError` where that folder is damaged or holds another kind of student.
     """
 
-    def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
+    def __init__(
+        self,
+        settings: StudentSettings,
+        previous: Path | None = None,
+        *,
+        room: Room | None = None,
+        scratch: Path | None = None,
+    ) -> None:
         self.settings = settings
         self.room = room or Room()
+        self.scratch = scratch
         self.weights = resolve(str(settings.model))
         self.previous = None if previous is None else _checked(previous, self.weights, settings)
         self.compute = device.choose(settings)
-        self._cache = FeatureCache()
+        self._cache = FeatureCache(scratch=scratch)
 
     def fresh(self, labels: Sequence[str]) -> encoder.Encoder:
         """An untrained classifier; equal every time but for the shape of its head."""
@@ -59,13 +67,14 @@ class Start:
             raise known from error
 
     def features(self, texts: Sequence[str], untrained: encoder.Encoder, *, on_batch: OnStep = unwatched) -> np.ndarray:
-        """Head inputs of a `fresh` encoder, float32 [n, d]; computed once per text."""
+        """Head inputs of a `fresh` encoder, [n, d] as `FeatureCache` keeps them; computed once per text."""
         return self._cache.features(texts, untrained, on_batch=on_batch)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Features of the untrained encoder at unit length, float32 [n, d]."""
+        """Features of the untrained encoder at unit length, [n, d] of their own type."""
         on_batch = self.room.listener.on_embedded
-        return encoder.unit(self.features(texts, self.fresh(("0", "1")), on_batch=on_batch))
+        features = self.features(texts, self.fresh(("0", "1")), on_batch=on_batch)
+        return encoder.unit_rows(features, scratch=self.scratch)
 
 
 def _checked(folder: Path, weights: Weights, settings: StudentSettings) -> Path:
@@ -82,14 +91,22 @@ class EncoderTrainer:
 
     mode: ClassVar[str]
 
-    def __init__(self, settings: StudentSettings, previous: Path | None = None, *, room: Room | None = None) -> None:
+    def __init__(
+        self,
+        settings: StudentSettings,
+        previous: Path | None = None,
+        *,
+        room: Room | None = None,
+        scratch: Path | None = None,
+    ) -> None:
+        """`scratch` is a folder for what is too large for memory; None: all of it is in memory."""
         self.settings = settings
-        self._start = Start(settings, previous, room=room)
+        self._start = Start(settings, previous, room=room, scratch=scratch)
         self._reader = self._start
         if previous is not None or (self._start.weights.name != PACKAGED and packaged() is not None):
             # a language model's encoder (distilroberta-base) puts texts of like meaning no nearer than others
             reading = settings.model_copy(update={"model": PACKAGED}) if packaged() else settings
-            self._reader = Start(reading, room=self._start.room)
+            self._reader = Start(reading, room=self._start.room, scratch=scratch)
 
     @property
     def description(self) -> dict[str, str]:
@@ -97,7 +114,8 @@ class EncoderTrainer:
         return {"model": self._start.weights.name, "mode": self.mode, "device": str(self._start.compute)}
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of an encoder that was trained for sentences where there is one, unit length, float32 [n, d]."""
+        """Embeddings of an encoder that was trained for sentences where there is one, unit length, [n, d];
+        float32, but float16 of more than `feature_cache.MAX_TEXTS` where there is a folder for scratch files."""
         return self._reader.embed(texts)
 
 

@@ -32,18 +32,22 @@ def make_trainer(
     previous: Path | None = None,
     listener: Listener | None = None,
     most_at_once: int | None = None,
+    scratch: Path | None = None,
     kind: Kind = "single",
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
 
-    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated. A
-    student of several labels (`kind`) is always frozen.
+    `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
+    `scratch` is a folder for arrays that are too large for memory. A student of several labels (`kind`) is always
+    frozen.
 
     Raises `ConfigError` where model or device are not there, and for several labels where `student.mode` is finetune;
     `ModelFolderError` for a folder that cannot be gone on from.
     """
     if settings.model == COMPARE or not isinstance(settings.model, str):
-        return _one_of_several(settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once)
+        return _one_of_several(
+            settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, scratch=scratch
+        )
     if settings.model == TFIDF:
         from freeal.student.tfidf_trainer import TfidfTrainer
 
@@ -54,7 +58,7 @@ def make_trainer(
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
     if kind == "multi":
-        return _of_several_labels(settings, previous, room=room, listener=listener)
+        return _of_several_labels(settings, previous, room=room, listener=listener, scratch=scratch)
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen_trainer import FrozenTrainer
 
@@ -64,14 +68,14 @@ def make_trainer(
                 f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
                 "student.mode: finetune uses them"
             )
-        return FrozenTrainer(settings, previous, room=room)
+        return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
-    return TransformerTrainer(settings, previous, room=room)
+    return TransformerTrainer(settings, previous, room=room, scratch=scratch)
 
 
 def _of_several_labels(
-    settings: StudentSettings, previous: Path | None, *, room: Room, listener: Listener | None
+    settings: StudentSettings, previous: Path | None, *, room: Room, listener: Listener | None, scratch: Path | None
 ) -> Trainer:
     from freeal.student.several_labels_trainer import SeveralLabelsTrainer
 
@@ -83,7 +87,7 @@ def _of_several_labels(
         )
     if listener is not None and (unused := _without_effect(settings)):
         listener.on_notice(f"kind: multi has a frozen student: {', '.join(unused)} without effect")
-    return SeveralLabelsTrainer(settings, previous, room=room)
+    return SeveralLabelsTrainer(settings, previous, room=room, scratch=scratch)
 
 
 def _one_of_several(
@@ -93,6 +97,7 @@ def _one_of_several(
     previous: Path | None,
     listener: Listener | None,
     most_at_once: int | None,
+    scratch: Path | None,
 ) -> Trainer:
     """A trainer that chooses among the students that `settings` name, or the only one that is at hand."""
     from freeal.compute import device
@@ -107,7 +112,7 @@ def _one_of_several(
         )
     told = set[str]()
     quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
-    makes = functools.partial(make_trainer, texts=texts, previous=previous, most_at_once=most_at_once)
+    makes = functools.partial(make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch)
     names = candidates.named(settings)
     trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
     if len(names) == 1:

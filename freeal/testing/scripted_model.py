@@ -15,7 +15,7 @@ Respond = Callable[[Prompt], Reply | str | Exception]
 
 
 class ScriptedModel:
-    """A `ChatModel` that answers by a function of the prompt and remembers what it was asked.
+    """A `ChatModel` that answers by a function of the prompt and `remembers` what it was asked, unless told otherwise.
 
     A string stands for the written answer, an exception is raised for the whole call. `text_of(prompt.specific)` is the
     row a chat prompt asks about.
@@ -30,6 +30,7 @@ class ScriptedModel:
         style: PromptStyle = "chat",
         rows_per_call: int = 1,
         concurrency: int = 4,
+        remembers: bool = True,
     ) -> None:
         self.provider = provider
         self.model = model
@@ -39,6 +40,7 @@ class ScriptedModel:
         self.concurrency = concurrency
         self.fingerprint = f"{provider}/{model}"
         self.calls: list[tuple[Prompt, ...]] = []
+        self._remembers = remembers
         self.most_under_way = 0
         self.respond = respond
         self.under_way = 0
@@ -50,7 +52,8 @@ class ScriptedModel:
 
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """One reply per prompt, in order."""
-        self.calls.append(tuple(prompts))
+        if self._remembers:
+            self.calls.append(tuple(prompts))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:

@@ -6,7 +6,7 @@ says nothing, in files as everywhere; that no label fits is said by NONE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 SEPARATOR = ";"
 NONE = "(none)"
@@ -43,3 +43,10 @@ def in_order(names: Iterable[str], labels: Iterable[str]) -> str:
     """Some of the `labels` as one string, in the order of those, each once."""
     own = set(names)
     return joined(label for label in labels if label in own)
+
+
+def few_combinations(labels: Sequence[str]) -> tuple[str, ...]:
+    """Each of the `labels` alone, each with the one after it, so that all stand in two combinations, and NONE: all
+    pairs would be as many as labels squared. Each as `joined` makes it."""
+    pairs = (in_order(pair, labels) for pair in zip(labels, (*labels[1:], labels[0]), strict=True))
+    return tuple(dict.fromkeys([*(joined([name]) for name in labels), *pairs, NONE]))

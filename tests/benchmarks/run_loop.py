@@ -115,5 +115,5 @@ def _labels(round_folder: Path) -> list[str | None]:
 
 
 def _clean_set(round_folder: Path, case: Case) -> dict[str, float]:
-    with np.load(round_folder / "arrays.npz", allow_pickle=False) as arrays:
-        return scores.of_clean_set(arrays["clean_probability"], arrays["losses"], _labels(round_folder), case)
+    clean, losses = (np.load(round_folder / f"{name}.npy") for name in ("clean_probability", "losses"))
+    return scores.of_clean_set(clean, losses, _labels(round_folder), case)

@@ -1,7 +1,7 @@
-"""`make bench-scale`: labelling over Ray beside one process, on fixed work: the overhead, and where it is worth it.
+"""`make bench-scale`: what size costs. Parts: labelling over Ray beside one process on fixed work (the overhead, and
+where it is worth it); a prediction's memory; a training job by stage; the forecast of `plan` beside real jobs.
 
-Each measurement is a process of its own, on the same table and the same small student; `--rows`, `--workers`,
-`--write docs/benchmarks.md`.
+Each measurement is a process of its own; `--part`, the sizes, `--write docs/benchmarks.md`.
 """
 
 # ruff: noqa: T201 - a command line prints
@@ -23,12 +23,14 @@ from typing import Any
 import place
 import predict_size
 import provenance
+import scale_sizes
 import sections
 
 from freeal.compute import cpu_threads
 from freeal.executors.ray_cluster import is_installed
 
 SECTION = "scale"
+PARTS = ("ray", "memory", "training", "plan")
 SHARDS = 8
 _PACKAGES = ("freeal-daemon", "torch", "transformers")
 
@@ -40,25 +42,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.child is not None:
         print(json.dumps(_measured(**json.loads(given.child))))
         return 0
+    for part in given.part:
+        lines = _measure_part(part, given)
+        text = "\n".join([provenance.command("bench-scale", given, parser), provenance.source(_PACKAGES), "", *lines])
+        if given.write is None:
+            print(f"\n{text}")
+        else:
+            section = SECTION if part == "ray" else f"{SECTION}-{part}"
+            sections.replace(given.write, section, text)
+            print(f"wrote {section} in {given.write}")
+    return 0
+
+
+def _measure_part(part: str, given: argparse.Namespace) -> list[str]:
+    """The lines of its section."""
+    if part == "training":
+        return scale_sizes.training(given.training_rows, dimensions=given.dimensions)
+    if part == "plan":
+        return scale_sizes.forecast(given.check, model=given.plan_model)
+    with tempfile.TemporaryDirectory() as folder:
+        model = _model(Path(folder))
+        if part == "memory":
+            return scale_sizes.prediction_memory(given.memory_rows, model=model, folder=Path(folder))
+        return _ray(given, model=model, folder=Path(folder))
+
+
+def _ray(given: argparse.Namespace, *, model: Path, folder: Path) -> list[str]:
     ways = [("local", 0), *(("ray", workers) for workers in given.workers if is_installed())]
     if not is_installed():
         print("Ray is not installed (extra `ray`): local alone is measured", file=sys.stderr)
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        model = _model(Path(folder))
-        for rows in given.rows:
-            table = Path(folder) / f"{rows}.csv"
-            predict_size.write_rows(table, rows, duplicates=0.0)
-            for engine, workers in ways:
-                print(f"{rows:,} rows, {engine} {workers or ''}", file=sys.stderr)
-                found.append(_in_process(rows=rows, engine=engine, workers=workers, table=table, model=model))
-    text = _page(found, given, parser)
-    if given.write is None:
-        print(f"\n{text}")
-    else:
-        sections.replace(given.write, SECTION, text)
-        print(f"wrote {given.write}")
-    return 0
+    for rows in given.rows:
+        table = folder / f"{rows}.csv"
+        predict_size.write_rows(table, rows, duplicates=0.0)
+        for engine, workers in ways:
+            print(f"{rows:,} rows, {engine} {workers or ''}", file=sys.stderr)
+            found.append(_in_process(rows=rows, engine=engine, workers=workers, table=table, model=model))
+    return _page(found)
 
 
 def _model(folder: Path) -> Path:
@@ -108,13 +128,10 @@ def _measured(*, rows: int, engine: str, workers: int, table: str, model: str) -
     return {"rows": rows, "engine": engine, "workers": workers, "seconds": seconds, "digest": digest}
 
 
-def _page(found: list[dict[str, Any]], given: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
+def _page(found: list[dict[str, Any]]) -> list[str]:
     load = os.getloadavg()[0]
     said = f"Cores: {cpu_threads.cores()}; load average at the end {load:.1f}. A student of two small layers, so that"
     lines = [
-        provenance.command("bench-scale", given, parser),
-        provenance.source(_PACKAGES),
-        "",
         f"{said} what is not the model shows.",
         "",
         "| rows | engine | workers | s | rows/s | output |",
@@ -125,8 +142,7 @@ def _page(found: list[dict[str, Any]], given: argparse.Namespace, parser: argpar
         f"{one['rows'] / one['seconds']:,.0f} | {one['digest']} |"
         for one in found
     ]
-    lines += ["", *_break_even(found)]
-    return "\n".join(lines)
+    return [*lines, "", *_break_even(found)]
 
 
 def _break_even(found: list[dict[str, Any]]) -> list[str]:
@@ -157,6 +173,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--memory-rows", type=int, nargs="+", default=[50_000, 500_000])
+    parser.add_argument("--training-rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--dimensions", type=int, default=384, help="of the student's features, in the training job")
+    parser.add_argument("--check", type=int, nargs="+", default=[2_000, 20_000], help="rows that plan is checked at")
+    parser.add_argument("--plan-model", default="minilm", help="the encoder of the jobs that plan is checked with")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--child")
     return parser

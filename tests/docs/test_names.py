@@ -16,7 +16,7 @@ import freeal.cli.command_line
 from freeal import errors
 from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
-from freeal.prediction.output_cells import PREDICTION_COLUMNS
+from freeal.prediction.output.output_cells import PREDICTION_COLUMNS
 from freeal.results.output_csv_files import ANNOTATED_COLUMNS
 from freeal.spec import job_spec
 from freeal.table.csv_format import CsvFormat

@@ -129,7 +129,7 @@ def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
                 return Stopped()
         channel.emit(run.progress)
         summary = run.finish()
-        if form_of(wanted.input_csv.name) == "xlsx":
+        if form_of(wanted.input_csv.name) == "xlsx" and form_of(output.name) == "csv":
             write_workbook(output, output.with_suffix(".xlsx"), long_values="cut")
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         if output is not None:

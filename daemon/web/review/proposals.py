@@ -54,9 +54,12 @@ class Proposals:
             told["llm"]["budget_usd"] = most_usd
             running = sum(job.state in RUNNING for job in self._site.records.unfinished())
             request = {"task": "propose", "version": os.fspath(edition.folder), "proposals": told}
-            await self._errands.finish(
-                request | {"share": 1.0 / (1 + running)}, environment=environment_for(provider, os.environ)
-            )
+            try:
+                await self._errands.finish(
+                    request | {"share": 1.0 / (1 + running)}, environment=environment_for(provider, os.environ)
+                )
+            finally:  # what was lost on the way counts in the next forecast
+                self._errands.forget_all(f"questions {edition.version} ")
 
     def provider(self, version: Path) -> tuple[str | None, str]:
         """Who would be asked about a version, and why nobody can be."""

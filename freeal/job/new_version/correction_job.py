@@ -30,7 +30,7 @@ from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
 from freeal.results import previous_version, student_of_version
 from freeal.results.previous_version import Earlier
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import Trainer
 from freeal.table.csv_format import CsvFormat
@@ -62,6 +62,7 @@ class CorrectionJob(BaseModel):
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()
     loop: LoopSettings = LoopSettings()
+    ray: RaySettings = RaySettings()
 
     def training(self, spec: Spec) -> TrainingJob:
         """The same as a training job of `spec`, with its effective settings."""

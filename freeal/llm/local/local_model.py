@@ -66,6 +66,7 @@ class LocalModel:
         on_cpu = network.device.type == "cpu"
         self.model = name
         precision = str(network.dtype).removeprefix("torch.")
+        self.precision: Literal["fp32", "bf16"] = "bf16" if precision == "bfloat16" else "fp32"
         self.fingerprint = f"local:{digest}:{precision}:{prompt_tokens}:{row_tokens}:scoring-{SCORING_VERSION}"
         self._fitter = Fitter(tokenizer, prompt_tokens=prompt_tokens, row_tokens=row_tokens)
         tokens_per_pass = _CPU_TOKENS_PER_PASS if on_cpu else _GPU_TOKENS_PER_PASS

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from freeal.errors import ExecutorError
 from freeal.executors.shard_folder import ROW_ID, arrow
 from freeal.executors.shard_task import ShardFunction
 from freeal.types import Prompt, Reply, Usage
@@ -46,7 +47,7 @@ class ScoreShard:
         return f"ScoreShard 1 {self.fingerprint}"
 
     def open(self, folder: Path | None) -> ShardFunction:
-        """Load the model. Raises `ConfigError` where it cannot be had."""
+        """Load the model. Raises `ConfigError` where it cannot be had, `ExecutorError` where it is another one here."""
         from freeal.llm.local.local_model import LocalModel
 
         named = self.model if folder is None else str(folder)
@@ -54,6 +55,12 @@ class ScoreShard:
             LocalModel.load, named, cache=self.cache, device=self.device, precision=self.precision
         )
         model: LocalModel = anyio.run(loading)
+        if model.fingerprint != self.fingerprint:
+            raise ExecutorError(
+                f"a machine of the cluster has another language model under this name: {model.fingerprint} where "
+                f"{self.fingerprint} was asked for",
+                hint="name a folder: it travels to all machines",
+            )
 
         def score(table: Any) -> Any:
             return reply_table(table.column(ROW_ID), anyio.run(model.answer, prompts(table)))

@@ -1,6 +1,7 @@
 """A local language model over shards of prompts: all machines of a cluster score, the answers come back here.
 
-For `freeal.train(job, chat_model=...)`: whoever asks stores the answers, in the one process that holds the store.
+`llm.engine: ray` asks for it (freeal/job/choose_implementations.py). Whoever asks stores the answers, in the one
+process that holds the store.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import anyio.from_thread
 import anyio.to_thread
 
+from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
 from freeal.errors import RowRejectedError
 from freeal.executors.executor import Executor
@@ -50,6 +52,7 @@ class ShardedLocalModel:
         device: str = "auto",
         precision: Literal["auto", "fp32", "bf16"] = "auto",
         rows_per_call: int = 50_000,
+        turn: DeviceTurn = always,
         on_notice: Callable[[str], None] = unheard,
     ) -> ShardedLocalModel:
         """See `LocalModel.load`. The model is loaded here once, for its name and fingerprint, and let go.
@@ -57,11 +60,12 @@ class ShardedLocalModel:
         `rows_per_call` prompts go to the executor at a time: what a stop loses, and a cluster's start is paid for.
         """
         loading = functools.partial(LocalModel.load, cache=cache, device=device, precision=precision)
-        here = await loading(model, on_notice=on_notice)
+        here = await loading(model, turn=turn, on_notice=on_notice)
         await here.aclose()
         _, source = await anyio.to_thread.run_sync(locate, model, cache)
         folder = source if isinstance(source, Path) else None
-        task = ScoreShard(model, folder, here.fingerprint, cache, device, precision)
+        # other machines may choose another precision by themselves, and scores of two are two models' scores
+        task = ScoreShard(model, folder, here.fingerprint, cache, device, here.precision)
         return cls(task, name=here.model, executor=executor, rows_per_call=rows_per_call)
 
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:

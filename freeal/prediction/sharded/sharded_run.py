@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, Self
 
 from freeal.events import Progress
+from freeal.executors.engine_choice import EngineChoice
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder, ShardWriter
-from freeal.prediction.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.input_size import Extent
+from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
-from freeal.prediction.sharded.engine_choice import EngineChoice
 from freeal.prediction.sharded.shard_scores import ShardScores
 from freeal.prediction.sharded.shard_tasks import PredictShard, shard_tables
 

@@ -27,8 +27,7 @@ from freeal.student.protocols import NO_LABEL, LabelledTexts, Student, Trainer, 
 from freeal.student.training.linear_probe import folds_of
 
 COMPARED_TEXTS = 600
-"""Of the texts with a label, drawn by chance: half of them teach, half judge. A difference of 0.03 nats, about a point
-of accuracy, then stands out of its standard error."""
+"""Of the texts with a label, drawn by chance: half of them teach, half judge."""
 FEWEST_TEXTS = 40
 """With fewer nothing can be told, and the first candidate is trained."""
 FOLDS = 2

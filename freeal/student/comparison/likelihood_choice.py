@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 PRICE_PER_DOUBLING = 0.01
-"""Nats per text that an encoder must be better by for each doubling of its work, where it runs on a CPU; that is about
-a third of a point of accuracy. On a GPU time costs nothing here."""
+"""Nats per text that a student must be better by for each doubling of its work, where it runs on a CPU: what a day of
+somebody's processor is worth is chosen here, not measured. On a GPU time costs nothing."""
 _FLOOR = 1e-6
 
 

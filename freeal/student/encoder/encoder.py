@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from freeal.compute import scratch_arrays
 from freeal.compute.batch_halving import Room
 from freeal.compute.device import Compute
 from freeal.compute.listener import OnStep, unwatched
@@ -148,6 +149,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length one; a row of zeros stays one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def unit_rows(vectors: np.ndarray, *, scratch: Path | None) -> np.ndarray:
+    """The same of many, in their own precision, in a file in the folder `scratch` where they are large."""
+    found = scratch_arrays.empty(vectors.shape, vectors.dtype, folder=scratch)
+    for piece in scratch_arrays.pieces(len(vectors)):
+        found[piece] = unit(scratch_arrays.widened(vectors[piece]))
+    return found
 
 
 def load(

@@ -100,7 +100,12 @@ def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
     reader = Reader(tokenizer, max_length=known.max_length, long_texts=known.long_texts)
-    return frozenset(position for position, one in enumerate(reader.read(texts)) if one.cut)
+    found: set[int] = set()
+    for first in range(0, len(texts), _CHUNK_TEXTS):  # the tokens of a large pool take more than its texts
+        found.update(
+            first + place for place, one in enumerate(reader.read(texts[first : first + _CHUNK_TEXTS])) if one.cut
+        )
+    return frozenset(found)
 
 
 def _until_blank(text: str) -> str:

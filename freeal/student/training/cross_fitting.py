@@ -13,6 +13,7 @@ import numpy as np
 
 from freeal.student.protocols import NO_LABEL, LabelledTexts
 from freeal.student.training import linear_probe, training_targets
+from freeal.student.training.scaled_rows import ScaledRows
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,15 +37,15 @@ def cross_fit(
     """Heads on `features` [n, d] for `label_ids` [n] (NO_LABEL where unknown), of which only those that are `usable`
     (bool [n]) are learned from; and what `data.weigh` makes of them."""
     known = np.flatnonzero(label_ids != NO_LABEL)
-    scale = float(features[known].std()) or 1.0
+    scaled = ScaledRows.of_unit_variance(features, known)
     plain = linear_probe.fit(
-        features[known] / scale,
+        scaled,
         label_ids[known],
         labels=labels,
         seed=seed,
         trusted=usable[known],
         groups=None if data.groups is None else data.groups[known],
-    ).over(scale)
+    ).over(scaled.scale)
     logits = plain.logits(features)
     logits[known] = plain.held_out
     if data.weigh is None:
@@ -59,13 +60,13 @@ def taught_probe(
     features: np.ndarray, fitted: CrossFit, label_ids: np.ndarray, data: LabelledTexts, *, seed: int, usable: np.ndarray
 ) -> linear_probe.Probe:
     """The head for cross-fitted targets; its held-out logits [n, labels] are those of all texts."""
-    scale = float(features[fitted.known].std()) or 1.0
+    scaled = ScaledRows.of_unit_variance(features, fitted.known).of_all()
     folds = np.full(len(label_ids), -1, dtype=np.int64)
     groups = None if data.groups is None else data.groups[fitted.known]
     folds[fitted.known] = linear_probe.folds_of(label_ids[fitted.known], seed=seed, groups=groups)
     folds[~usable] = -1
     first = dataclasses.replace(fitted.plain, held_out=fitted.logits)
-    return linear_probe.fit_soft(features / scale, fitted.targets, first, folds=folds).over(scale)
+    return linear_probe.fit_soft(scaled, fitted.targets, first, folds=folds, seed=seed).over(scaled.scale)
 
 
 def label_losses(logits: np.ndarray, label_ids: np.ndarray) -> np.ndarray:

@@ -197,6 +197,27 @@ def test_a_workbook_of_the_rows_goes_with_them(shelf, tmp_path):
     assert names == sorted(found.name for found in path.parent.iterdir())
 
 
+def _predict_parquet(shelf, tmp_path, prediction_id):
+    labelled = tmp_path / "output.parquet"
+    labelled.write_text("parquet")
+    return publish_prediction(shelf, labelled, {"rows": 1}, stem="new", prediction_id=prediction_id)
+
+
+def test_a_prediction_in_another_form_takes_the_name_too(shelf, tmp_path):
+    """Its rows have their own ending; those of the prediction before are kept aside."""
+    _predict(shelf, tmp_path, "predict-1", "a")
+    path = _predict_parquet(shelf, tmp_path, "predict-2")
+    names = ["new.json", "new.parquet", "new.predict-1.csv", "new.predict-1.json"]
+    assert ("new.parquet", names) == (path.name, sorted(found.name for found in path.parent.iterdir()))
+
+
+def test_publishing_again_in_another_form_leaves_one(shelf, tmp_path):
+    """After a crash, with `predict.output` changed meanwhile."""
+    _predict(shelf, tmp_path, "predict-1", "a")
+    path = _predict_parquet(shelf, tmp_path, "predict-1")
+    assert ["new.json", "new.parquet"] == sorted(found.name for found in path.parent.iterdir())
+
+
 def test_a_file_of_unknown_origin_is_kept_too(shelf, tmp_path):
     """Somebody put a file of that name there by hand."""
     folder = shelf.folder / "predictions"

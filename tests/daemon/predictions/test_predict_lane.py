@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -13,6 +14,9 @@ from daemon.errors import UnknownJobError
 from daemon.jobs.cancel_and_retry import ask
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
+from daemon.predictions.finish_prediction import require_output
+from freeal.errors import ConfigError
+from freeal.settings import PredictSettings
 
 _NEWER = "text\nlovely\nbroken\n"
 
@@ -50,6 +54,27 @@ def test_predictions_share_a_warm_process_and_survive_its_death(world):
     assert (True, True) == (pids[1] == pids[2], pids[0] != pids[1])
     texts = [path.read_text() for path in (world.settings.models / "a" / "failed").glob("*/ERROR.txt")]
     assert 1 == sum("no column" in text for text in texts)
+
+
+def test_rows_are_published_as_what_the_settings_say(world):
+    """`predict.output: parquet` asks the process for such a file, and that is what appears."""
+    pytest.importorskip("pyarrow")
+    world.drop()
+    world.run()
+    world.settings = world.settings.model_copy(update={"predict": PredictSettings(output="parquet")})
+    world.drop_to_predict()
+    assert 0 == world.run()
+    assert ["new.json", "new.parquet"] == world.names("models", "a", "predictions")
+    assert [] == world.names("state", "work")
+
+
+def test_without_what_writes_parquet_the_service_does_not_start(world, monkeypatch):
+    """The key and the extra to install are named before any file is taken."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    settings = world.settings.model_copy(update={"predict": PredictSettings(output="parquet")})
+    with pytest.raises(ConfigError, match=r"predict\.output.*not installed.*\[parquet\]"):
+        require_output(settings)
+    require_output(world.settings)
 
 
 def test_a_csv_for_a_model_without_a_version_waits(world):

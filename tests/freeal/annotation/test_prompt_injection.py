@@ -124,7 +124,7 @@ def test_the_frame_of_a_writing_prompt_stands_whatever_the_row_says(text):
     """A prototype stays between its tags; what is asked for comes from us."""
     prompt = writing_prompt(TASK, TASK.labels[0].name, prototypes=[text, _INNOCENT], count=5)
     assert ["<text>", "</text>"] * 2 == _tags(prompt.shared)
-    assert writing_prompt(TASK, TASK.labels[0], prototypes=[_INNOCENT], count=5).specific == prompt.specific
+    assert writing_prompt(TASK, TASK.labels[0].name, prototypes=[_INNOCENT], count=5).specific == prompt.specific
 
 
 @pytest.mark.parametrize(

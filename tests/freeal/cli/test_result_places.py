@@ -51,6 +51,24 @@ def test_rows_are_a_workbook_where_the_name_says_so(tmp_path, results):
     assert ["m", "m-results", "new.xlsx", "out.xlsx"] == sorted(path.name for path in tmp_path.iterdir())
 
 
+def test_parquet_is_for_predictions(tmp_path):
+    """A training job's rows would be a CSV under a name that says otherwise."""
+    with pytest.raises(ConfigError, match=r"--output-csv.*is Parquet"):
+        ResultPlaces.of(tmp_path / "m", output_csv=tmp_path / "out.parquet")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_parquet_that_is_poured_elsewhere_is_parquet(tmp_path):
+    """A pipe called so, say: the rows are written beside under a name that tells their form."""
+    with labelled(tmp_path / "output.csv", name="pipe.parquet") as rows:
+        assert "output.parquet" == rows.name
+        rows.write_text("made")
+    assert ("made", ["output.csv"]) == (
+        (tmp_path / "output.csv").read_text(),
+        [path.name for path in tmp_path.iterdir()],
+    )
+
+
 def test_results_of_somebody_else_are_refused(tmp_path):
     """The folder beside the model is filled too."""
     (tmp_path / "m-results").mkdir()

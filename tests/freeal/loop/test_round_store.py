@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +35,17 @@ def test_a_round_comes_back_as_it_was_saved(tmp_path, make_round):
     assert (state.asked, state.annotations, state.metrics) == (loaded.asked, loaded.annotations, loaded.metrics)
     np.testing.assert_array_equal(state.proba, loaded.proba)
     assert (store.model_folder(1) / "tiny.json").exists()
+
+
+def test_a_saved_round_reads_its_arrays_from_the_disk(tmp_path, make_round):
+    """So those of all rounds together need not be in memory; they stay when the folder goes."""
+    training = _training()
+    state = make_round(["yes", None], [0.9, 0.0], training.proba)
+    kept = RoundStore(tmp_path, question="q").save(state, training.student)
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    RoundStore(tmp_path, question="another")
+    np.testing.assert_array_equal(state.embeddings, kept.embeddings)
+    assert not kept.embeddings.flags.writeable
 
 
 def test_a_round_that_was_not_finished_is_not_there(tmp_path, make_round):

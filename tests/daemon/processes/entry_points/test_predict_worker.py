@@ -173,6 +173,15 @@ def test_a_workbook_comes_back_as_one_too(worker, slice_of, tmp_path):
     assert (read_table(request.output_csv).rows, ["007", "a good film"]) == (rows, rows[0][:2])
 
 
+def test_a_name_in_parquet_asks_for_parquet(worker, slice_of, tmp_path):
+    """What a lane with `predict.output: parquet` asks for."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    request = slice_of("new", 4, slice_seconds=60.0)
+    request = request.model_copy(update={"output_csv": request.output_csv.with_suffix(".parquet")})
+    assert "result" == worker.ask(request)[-1]["type"]
+    assert [0, 1, 2, 3] == parquet.read_table(request.output_csv).column("freeal_row").to_pylist()
+
+
 def test_a_model_that_is_gone_is_a_failure_that_says_so(worker, slice_of, tmp_path):
     """The folder is named."""
     *_, failure = worker.ask(slice_of("new", 5).model_copy(update={"model": tmp_path / "gone"}))

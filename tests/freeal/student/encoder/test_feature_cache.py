@@ -55,3 +55,26 @@ def test_what_a_look_did_not_want_makes_way():
 def test_no_text_gives_no_features():
     """An empty look has the right width."""
     assert (0, 1) == FeatureCache().features([], CountingEncoder()).shape
+
+
+def test_more_texts_than_memory_is_for_lie_in_half_precision_on_the_disk(tmp_path):
+    """Encoded once, whatever is looked at again, and in whichever order; what was in memory before is there too."""
+    texts = [f"text {number}" for number in range(300)]
+    encoder, cache = CountingEncoder(), FeatureCache(most_texts=100, scratch=tmp_path)
+    few = cache.features(texts[:50], encoder)
+    many = cache.features(texts, encoder)
+    assert (np.float32, np.float16) == (few.dtype, many.dtype)
+    assert [[len(text)] for text in texts] == many.tolist()
+    wanted = texts[::-1] + texts[7:9]
+    assert [[len(text)] for text in wanted] == cache.features(wanted, encoder).tolist()
+    assert [[7.0]] == cache.features(["text 20"], encoder).tolist()
+    assert 300 == len(encoder.encoded)
+
+
+def test_what_is_given_is_not_to_be_written_to():
+    """It is the one that is kept."""
+    encoder, cache = CountingEncoder(), FeatureCache()
+    found = cache.features(["a", "b"], encoder)
+    assert np.shares_memory(found, cache.features(["a", "b"], encoder))
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1.0

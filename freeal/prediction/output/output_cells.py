@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
+
+import numpy as np
 
 from freeal.aggregation.tree_nodes import BackOff
 from freeal.prediction.promised_labels import BELOW, KEPT, SOURCE_COLUMN, STATUS_COLUMN, Opinion, PromisedLabels
 from freeal.prediction.published_model import Classifier
-from freeal.prediction.row_windows import NO_TEXT
 from freeal.prediction.window_scoring import Scores
+from freeal.table import free_name
 from freeal.text import label_paths
 from freeal.text.label_paths import TREE_MEANINGS
-from freeal.types import Kind, Status
+from freeal.types import Kind
 
 PREDICTION_COLUMNS = {
+    "freeal_row": "only in Parquet: the row's place in the input, from 0",
     "freeal_label": "the label the student gives; empty in a row without text",
     "freeal_confidence": "its probability, 0 to 1",
     "freeal_labels": "with `kind: multi`, in place of `freeal_label`: the labels that reach their threshold, joined by "
@@ -28,6 +31,19 @@ PREDICTION_COLUMNS = {
     SOURCE_COLUMN: "only where rows below a promise may be asked: `student`, `llm`, or empty where there is no label",
 }
 """Our columns of a prediction, in order, each in words for a user (docs/reference/columns.md)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """What is said of each text of a window: the label, None where none is given, and its probability, float64 [texts];
+    the node of a tree (None) and its probability (nan); why, and by whom (None)."""
+
+    label: list[str | None]
+    confidence: np.ndarray
+    node: list[str | None]
+    node_confidence: np.ndarray
+    status: list[str]
+    source: list[str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,46 +76,46 @@ class OutputColumns:
             *([SOURCE_COLUMN] if self.may_ask else []),
         ]
 
-    def rows(self, scores: Scores, places: Iterable[int], opinions: Mapping[int, Opinion]) -> Iterator[list[str]]:
-        """The cells of each row of a window. `places` are those of the rows' texts in `scores`, NO_TEXT for none;
-        `opinions` of the language model are by place."""
-        nodes = None if self.back_off is None else self.back_off.nodes(scores.proba)
-        for place in places:
-            if place == NO_TEXT:
-                yield self._in_order("", "", ("", ""), [""] * len(self.labels), [str(Status.EMPTY_TEXT), ""])
-                continue
-            node = ("", "") if nodes is None else (nodes[0][place], f"{nodes[1][place]:.4f}")
-            yield self._cells(scores, place, node, opinions.get(place))
+    def behind(self, header: Sequence[str]) -> list[str]:
+        """The same, each under a name that `header` does not have."""
+        names = list(header)
+        for name in self.names:
+            names.append(free_name(name, names))
+        return names[len(header) :]
 
-    def _cells(self, scores: Scores, place: int, node: tuple[str, str], opinion: Opinion | None) -> list[str]:
-        shown = [f"{value:.4f}" for value in scores.proba[place].tolist()]
-        if self.kind == "multi":
-            sure = f"{float(scores.confidence[place]):.4f}"
-            return self._in_order(scores.label(place, self.labels), sure, node, shown, [KEPT, "student"])
-        best = int(scores.chosen[place])
-        label, sure = self.labels[best], shown[best]
-        one = slice(place, place + 1)
-        if self.promised is None or self.promised.keeps(scores.chosen[one], scores.confidence[one])[0]:
-            return self._in_order(label, sure, node, shown, [KEPT, "student"])
-        if opinion is None:
-            return self._in_order("", sure, ("", ""), shown, [BELOW, ""])
-        return self._asked(scores, place, opinion, shown)
+    def said(self, scores: Scores, opinions: Mapping[int, Opinion]) -> Said:
+        """Of each text of a window, by place; `opinions` of the language model are by place too."""
+        count = len(scores.proba)
+        found = Said(
+            [scores.label(place, self.labels) for place in range(count)]
+            if self.kind == "multi"
+            else [self.labels[best] for best in scores.chosen.tolist()],
+            np.array(scores.confidence, dtype=np.float64),
+            [None] * count,
+            np.full(count, np.nan),
+            [KEPT] * count,
+            ["student"] * count,
+        )
+        if self.back_off is not None:
+            found.node[:], found.node_confidence[:] = self.back_off.nodes(scores.proba)
+        if self.promised is not None:
+            for place in np.flatnonzero(~self.promised.keeps(scores.chosen, scores.confidence)).tolist():
+                found.label[place] = found.node[place] = found.source[place] = None
+                found.node_confidence[place], found.status[place] = np.nan, BELOW
+        for place, opinion in opinions.items() if self.may_ask else ():
+            self._ask(found, place, opinion, scores.proba[place])
+        return found
 
-    def _asked(self, scores: Scores, place: int, opinion: Opinion, shown: list[str]) -> list[str]:
-        """Those of a text below the promise that the language model was asked about. The confidence is what the student
+    def _ask(self, found: Said, place: int, opinion: Opinion, proba: np.ndarray) -> None:
+        """Of a text below the promise that the language model was asked about. The confidence is what the student
         gives the label or node: it is measured, the language model's own is not."""
-        status = f"{BELOW};{opinion.status}"
-        sure = shown[int(scores.chosen[place])]
+        found.status[place] = f"{BELOW};{opinion.status}"
+        node = opinion.label or opinion.branch
+        if node is None:
+            return
+        found.source[place] = "llm"
         if opinion.label is not None:
-            sure = shown[self.labels.index(opinion.label)]
-            return self._in_order(opinion.label, sure, (opinion.label, sure), shown, [status, "llm"])
-        if opinion.branch is not None:
-            below = [label_paths.is_below(label, opinion.branch) for label in self.labels]
-            node = (opinion.branch, f"{min(1.0, float(scores.proba[place][below].sum())):.4f}")
-            return self._in_order("", sure, node, shown, [status, "llm"])
-        return self._in_order("", sure, ("", ""), shown, [status, ""])
-
-    def _in_order(self, label: str, sure: str, node: tuple[str, str], shown: list[str], told: list[str]) -> list[str]:
-        """`told` are status and source, which not every model has."""
-        told = told[: (self.promised is not None) + self.may_ask]
-        return [label, sure, *(() if self.back_off is None else node), *shown, *told]
+            found.label[place], found.confidence[place] = opinion.label, proba[self.labels.index(opinion.label)]
+        if self.back_off is not None:
+            below = [label_paths.is_below(label, node) for label in self.labels]
+            found.node[place], found.node_confidence[place] = node, min(1.0, float(proba[below].sum()))

@@ -1,7 +1,8 @@
 """A file on its way: written in pieces beside its target, with a checkpoint after each, and renamed when it is whole.
 
 `.out.csv.part` holds the rows so far, `.out.csv.part.json` how many of its bytes count and whatever else the writer has
-to know to go on. Whoever is killed goes on after the last checkpoint: the part is cut back to it.
+to know to go on. Whoever is killed goes on after the last checkpoint: the part is cut back to it. A form that cannot be
+appended to (Parquet) is made of the part at the end, as `.out.parquet.packed`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import glob
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +36,7 @@ class Part:
         `OSError` otherwise."""
         self.target = target
         self.path = target.with_name(f".{target.name}.part")
+        self._packed = target.with_name(f".{target.name}.packed")
         self._checkpoint = target.with_name(f".{target.name}.part.json")
         self._origin = origin
         self._bytes = 0
@@ -55,20 +58,24 @@ class Part:
         """Whether the target is there already, made from this origin, and only what is said of it is left to do."""
         return self._stream is None
 
-    def append(self, content: str, state: dict[str, Any]) -> None:
+    def append(self, content: bytes, state: dict[str, Any]) -> None:
         """Write a piece and the state after it. Both are on the disk when this returns, or neither counts."""
         assert self._stream is not None  # noqa: S101 - a part that is whole takes no more
-        encoded = content.encode("utf-8")
-        self._stream.write(encoded)
+        self._stream.write(content)
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        self._bytes += len(encoded)
+        self._bytes += len(content)
         self._write_checkpoint(state, whole=False)
 
-    def complete(self, state: dict[str, Any]) -> None:
-        """Give the file its name. `state` stays in the checkpoint until `forget`."""
+    def complete(self, state: dict[str, Any], *, pack: Callable[[Path, Path], None] | None = None) -> None:
+        """Give the file its name. `state` stays in the checkpoint until `forget`. `pack` writes from the part, its
+        first argument, the form that the target is to have into its second."""
+        if pack is not None:
+            pack(self.path, self._packed)
+            atomic_write.sync(self._packed)
+            self._bytes = self._packed.stat().st_size
         self._write_checkpoint(state, whole=True)
-        self.path.replace(self.target)
+        self._give_name()
         atomic_write.sync(self.target.parent)
         self.close()
 
@@ -81,6 +88,7 @@ class Part:
         self.forget()
         if self._stream is not None:
             self.path.unlink(missing_ok=True)
+            self._packed.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
@@ -99,9 +107,16 @@ class Part:
         if found is None or not found["whole"]:
             return False
         self.state, self._bytes = found["state"], found["bytes"]
-        if self.path.exists():  # cut off just before the rename
-            self.path.replace(self.target)
+        self._give_name()  # it may have been cut off just before
         return self.target.is_file() and self.target.stat().st_size == self._bytes
+
+    def _give_name(self) -> None:
+        """The part is renamed last, or goes first: a part beside the target would be taken for a newer one."""
+        if self._packed.exists():
+            self.path.unlink(missing_ok=True)
+            self._packed.replace(self.target)
+        elif self.path.exists():
+            self.path.replace(self.target)
 
     def _resume(self) -> bool:
         found = self._found()

@@ -1,0 +1,54 @@
+"""Rows of a feature matrix as a linear head wants them, without a second matrix: what is looked at is scaled, the rest
+stays where it lies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from freeal.compute import scratch_arrays
+
+MOST_MEASURED = 20_000
+
+
+class ScaledRows:
+    """`features` [n, d] of any float type, of which `rows` int [m] (None: all), divided by `scale`; looked at as
+    float32 [k, d]."""
+
+    def __init__(self, features: np.ndarray, rows: np.ndarray | None, scale: float) -> None:
+        self._features, self._scale = features, scale
+        self._rows = None if rows is None or len(rows) == len(features) else rows
+        self.shape = (len(features) if rows is None else len(rows), features.shape[1])
+
+    @classmethod
+    def of_unit_variance(cls, features: np.ndarray, rows: np.ndarray) -> ScaledRows:
+        """Scaled by the spread of all values of these rows; of `MOST_MEASURED` rows taken evenly where there are more,
+        which is off by less than a hundredth of a per cent."""
+        measured = rows[:: max(1, -(-len(rows) // MOST_MEASURED))]
+        scale = float(scratch_arrays.widened(features[measured]).std()) or 1.0
+        return cls(features, rows, scale)
+
+    @property
+    def scale(self) -> float:
+        """What the features are divided by."""
+        return self._scale
+
+    def of_all(self) -> ScaledRows:
+        """Every row of the matrix, scaled alike."""
+        return ScaledRows(self._features, None, self._scale)
+
+    def __getitem__(self, chosen: np.ndarray | slice) -> np.ndarray:
+        """Those rows (bool [m], int [k] or a slice)."""
+        rows = chosen if self._rows is None else self._rows[chosen]
+        return np.asarray(scratch_arrays.widened(self._features[rows]) / self._scale)
+
+
+def logits_of(
+    features: np.ndarray | ScaledRows, weight: np.ndarray, bias: np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """What a head with `weight` [labels, d] says of `rows` int [k] of the features (None: all), float64 [k, labels]."""
+    count = features.shape[0] if rows is None else len(rows)
+    found = np.empty((count, len(weight)))
+    for piece in scratch_arrays.pieces(count):
+        seen = features[piece if rows is None else rows[piece]]
+        found[piece] = scratch_arrays.widened(seen) @ weight.T + bias
+    return found
