@@ -11,10 +11,11 @@ import enum
 import re
 from typing import Any, Literal
 
-Kind = Literal["single", "multi", "ordinal"]
+Kind = Literal["single", "multi", "ordinal", "tree"]
 """What the labels are to each other and to a text: names of which it has one, names of which it may have several or
-none, or an order from the first to the last. Of several, what stands for a text's label everywhere is their names as
-one string, in the labels' order (freeal/text/joined_labels.py)."""
+none, an order from the first to the last, or the leaves of a tree, each written as its path
+(freeal/text/label_paths.py). Of several, what stands for a text's label everywhere is their names as one string, in the
+labels' order (freeal/text/joined_labels.py)."""
 
 LabelUse = Literal["evaluate", "teach", "split"]
 """What true labels serve for: to measure with; to teach; half of each label's texts teach, the others measure."""
@@ -113,6 +114,8 @@ class Prompt:
     ranked: bool = False
     several: bool = False
     rules: bool = False
+    branches: tuple[str, ...] = ()
+    """Of labels that are a tree, the nodes above them: an answer may leave open which label below one it is."""
     output_tokens: int | None = None
     """The most that may be written in answer, None: as much as its kind needs (freeal/money/prices.py). Not part of
     the question: an answer that came to its end is the same whatever room was left."""
@@ -195,6 +198,13 @@ class Annotation:
     """Labels that the same language model gave to the text in earlier rounds, the oldest first."""
     annotator: int = 0
     """Which of a job's language models gave it: its place in their order."""
+    branch: str | None = None
+    """Of labels that are a tree: the node above them that the answer named in place of a label."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything about the text."""
+        return self.label is not None or self.branch is not None
 
 
 Source = Literal["llm+student", "student", "llm", "abstained", "failed", "corrected"]
@@ -214,6 +224,11 @@ class Decision:
     clean: float
     round: int
     held_back: str | None = None
+    llm_branch: str | None = None
+    """What the language model said where it named a node above the labels only."""
+    node: str | None = None
+    """Of labels that are a tree: the deepest node that is probable enough, and the probability of it."""
+    node_confidence: float = 0.0
 
     @property
     def likeliest(self) -> str:

@@ -25,10 +25,10 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str], kind: Kind = "singl
 
     Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs
     as much as all of them; of several labels that of each one's yes and no. Else the newest usable one, which keeps
-    the labels of those before it; else the newest.
+    the labels of those before it; else the newest that names a branch of labels; else the newest.
     """
     usable = [note for note in notes if note.label is not None]
-    newest = (usable or list(notes))[-1]
+    newest = (usable or [note for note in notes if note.is_answer] or list(notes))[-1]
     distributions = [note.distribution for note in usable if note.distribution is not None]
     if len(usable) < 2:
         return newest

@@ -26,7 +26,7 @@ def chosen(proba: np.ndarray, kind: Kind) -> np.ndarray:
     """
     if kind == "multi":
         raise ValueError("of several labels there is no single position")
-    if kind == "single":
+    if kind in ("single", "tree"):
         return np.asarray(proba.argmax(axis=1))
     reached = np.cumsum(proba, axis=1, dtype=np.float64) < 0.5 * proba.sum(axis=1, dtype=np.float64, keepdims=True)
     return np.asarray(reached.sum(axis=1))

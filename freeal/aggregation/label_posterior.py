@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.aggregation import noise_transition
+from freeal.aggregation.tree_nodes import below_branch, within_branches
 from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation, Status
 
@@ -61,6 +62,15 @@ class Evidence:
     nearness: np.ndarray | None = None
     candidates: np.ndarray | None = None
     earlier: np.ndarray | None = None
+    open_branches: np.ndarray | None = None
+    """Of labels that are a tree: P(a text's label | the branch that its answer named in place of a label), float
+    [n, labels]; rows of 1 where an answer named none. None where no answer did."""
+
+    @property
+    def answered(self) -> np.ndarray:
+        """Which texts the annotator said something about, bool [n]."""
+        named = self.label_ids != NO_LABEL
+        return np.asarray(named if self.open_branches is None else named | (self.open_branches != 1.0).any(axis=1))
 
     def posterior(self, logits: np.ndarray) -> LabelPosterior:
         """Everything weighed together with the student's out-of-fold `logits` [n, labels]."""
@@ -110,7 +120,10 @@ def evidence_of(
     confirmed = np.full(size, NO_LABEL, dtype=np.int64)
     distributions = np.zeros((size, len(names)))
     earlier = np.zeros((size, len(names)))
+    branches = np.ones((size, len(names)))
     for position, note in enumerate(annotations):
+        if note.branch is not None:
+            branches[position] = below_branch(note.branch, names, confidence=note.confidence)
         if note.label is None:
             continue
         told = confirmed if Status.CORRECTED in note.statuses else label_ids
@@ -119,7 +132,15 @@ def evidence_of(
             distributions[position] = note.distribution
         for name in note.earlier:
             earlier[position, names.index(name)] += 1.0
-    return Evidence(label_ids, distributions, confirmed, nearness, candidates, earlier if earlier.any() else None)
+    return Evidence(
+        label_ids,
+        distributions,
+        confirmed,
+        nearness,
+        candidates,
+        earlier if earlier.any() else None,
+        branches if (branches != 1.0).any() else None,
+    )
 
 
 def label_posterior(evidence: Evidence, logits: np.ndarray) -> LabelPosterior:
@@ -143,6 +164,8 @@ def label_posterior(evidence: Evidence, logits: np.ndarray) -> LabelPosterior:
     scored = answered & ~plain
     pooled = (1.0 - STUDENT_WEIGHT) * evidence.distributions + STUDENT_WEIGHT * forecast.answers
     proba[scored] = pooled[scored]
+    if evidence.open_branches is not None:
+        proba = within_branches(proba, evidence.open_branches)
     proba[~judged] = np.eye(labels)[evidence.confirmed[~judged]]
     return LabelPosterior(proba, matrix, forecast.weights)
 

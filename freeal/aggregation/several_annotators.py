@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 
 from freeal.aggregation.label_posterior import Evidence, LabelPosterior, label_posterior
+from freeal.aggregation.tree_nodes import within_branches
 from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation
 
@@ -74,7 +75,7 @@ def estimated_errors(evidence: Evidence | SeveralVoices, logits: np.ndarray) -> 
 
 def _side_by_side(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
     """The mean over those that answered; over all where none did."""
-    answered = np.stack([voice.label_ids != NO_LABEL for voice in voices]).astype(np.float64)
+    answered = np.stack([voice.answered for voice in voices]).astype(np.float64)
     answered[:, answered.sum(axis=0) == 0] = 1.0
     weighed = (answered[:, :, None] * np.stack(each)).sum(axis=0)
     return np.asarray(weighed / answered.sum(axis=0)[:, None])
@@ -83,6 +84,8 @@ def _side_by_side(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.
 def _cascade(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
     proba = each[0]
     for voice in voices[1:]:
+        if voice.open_branches is not None:
+            proba = within_branches(proba, voice.open_branches)
         answered = np.flatnonzero(voice.label_ids != NO_LABEL)
         if not len(answered):
             continue
@@ -126,6 +129,5 @@ def believed(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
     """Of several language models in the order in which they are asked, one annotation per pool text: the last usable
     one, else the first model's. `opinions[k][index]` is what model k said."""
     return [
-        next((note for note in reversed(notes) if note.label is not None), notes[0])
-        for notes in zip(*opinions, strict=True)
+        next((note for note in reversed(notes) if note.is_answer), notes[0]) for notes in zip(*opinions, strict=True)
     ]

@@ -206,7 +206,7 @@ class Annotator:
         repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
         if unusable:
             await self._repair(verdicts, unusable, repair_keys, prompts)
-        useless = {key for key, verdict in verdicts.items() if verdict.label is None and key in asked.replies}
+        useless = {key for key, verdict in verdicts.items() if not verdict.is_answer and key in asked.replies}
         self._tell_of({key: asked.replies[key] for key in useless if asked.replies[key].scores is None}, prompts)
         return verdicts
 
@@ -232,7 +232,7 @@ class Annotator:
             again = repaired.replies.get(repair_key)
             if again is not None:
                 second = verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
-                if second.label is not None:
+                if second.is_answer:
                     verdicts[key], better[key] = second, again
         await self._asker.replace(better)
 

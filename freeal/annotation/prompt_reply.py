@@ -8,8 +8,10 @@ from freeal.types import Prompt, Reply
 
 
 def reading_of(reply: Reply, prompt: Prompt) -> Reading:
-    """The label, or the joined labels, that a written reply to a prompt with labels gives. Never raises."""
-    return several_labels_parser.read(reply, prompt.labels) if prompt.several else read(reply, prompt.labels)
+    """The label or branch, or the joined labels, that a written reply to a prompt with labels gives. Never raises."""
+    if prompt.several:
+        return several_labels_parser.read(reply, prompt.labels)
+    return read(reply, prompt.labels, prompt.branches)
 
 
 def usable(reply: Reply, prompt: Prompt) -> bool:
@@ -17,5 +19,5 @@ def usable(reply: Reply, prompt: Prompt) -> bool:
     if reply.scores is not None:
         return True
     if prompt.labels:
-        return reading_of(reply, prompt).label is not None
+        return reading_of(reply, prompt).is_answer
     return bool(read_rules(reply) if prompt.rules else read_texts(reply))

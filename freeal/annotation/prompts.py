@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from freeal.annotation.prompt_injection import harmless, one_line
 from freeal.annotation.question_form import MEANINGS, PLAIN, QuestionForm
-from freeal.text import joined_labels
+from freeal.text import joined_labels, label_paths
 from freeal.types import Demonstration, Label, Prompt, PromptStyle, Task
 
 _SYSTEM = (
@@ -52,6 +52,10 @@ _RULES_SYSTEM = (
     "each; speak of kinds of texts, not of a single one."
 )
 _ORDER_NOTE = "\nThe labels are in order, from {first} to {last}: of two that are near, weigh how far the text goes.\n"
+_TREE_NOTE = (
+    "\nThe labels form a tree. Answer with the whole path from the top, such as {leaf}. Choose a label that has none "
+    "below it; only where the text does not tell which one, answer with the branch above, such as {branch}.\n"
+)
 _SHORTLIST_NOTE = (
     "\nThe meanings are left out here. The labels that look nearest to the last text stand before it, with their "
     "meanings, the nearest first; the right label is usually one of them, but it may be any label of the list above.\n"
@@ -89,7 +93,8 @@ def label_prompt(
     body = f"\nLabels nearest to the last text:\n{_label_list(nearest)}\n" if nearest else ""
     body += "".join(_chat_pair(demo) for demo in own) + f"\n<text>{harmless(text)}</text>\nLabel of this text:"
     system = _system(open_labels=open_labels, ranked=ranked)
-    return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked)
+    branches = _branches(task)
+    return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked, branches=branches)
 
 
 def _completion(
@@ -128,13 +133,24 @@ def _completion_pair(demo: Demonstration, form: QuestionForm, task: Task) -> str
 
 @functools.lru_cache(maxsize=_HEADS_KEPT)
 def _chat_head(task: Task, shared: tuple[Demonstration, ...], *, with_meanings: bool) -> str:
-    head = f"Task: {task.description}\n\nLabels:\n{_label_list(task.labels if with_meanings else _bare(task.labels))}\n"
+    shown = task.labels if with_meanings else _bare(task.labels)
+    is_tree = task.kind == "tree"
+    listed = label_paths.indented({one.name: one.description for one in shown}) if is_tree else _label_list(shown)
+    head = f"Task: {task.description}\n\nLabels:\n{listed}\n"
     head += "" if with_meanings else _SHORTLIST_NOTE
     if task.kind == "multi":
         return head + "".join(_several_pair(demo) for demo in shared)
     if task.kind == "ordinal":
         head += _ORDER_NOTE.format(first=task.names[0], last=task.names[-1])
+    for branch in _branches(task)[:1]:
+        leaf = next(name for name in task.names if label_paths.is_below(name, branch))
+        head += _TREE_NOTE.format(leaf=leaf, branch=branch)
     return head + "".join(_chat_pair(demo) for demo in shared)
+
+
+@functools.lru_cache(maxsize=_HEADS_KEPT)
+def _branches(task: Task) -> tuple[str, ...]:
+    return label_paths.branches(task.names) if task.kind == "tree" else ()
 
 
 @functools.lru_cache

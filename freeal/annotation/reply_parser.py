@@ -6,12 +6,12 @@ import dataclasses
 import json
 import math
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from freeal.annotation.prompt_injection import one_line
 from freeal.llm.replies.model_thoughts import answer_in
+from freeal.text.label_mentions import label_in, node_in
 from freeal.types import Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
@@ -21,13 +21,6 @@ MOST_CHARACTERS = 100_000
 _MOST_OBJECTS_TRIED = 50
 _MOST_RULE_CHARACTERS = 400
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
-_LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:label|answer|class|category)(?:\s+is)?\s*[:=-]?\s+", re.IGNORECASE)
-EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_NEGATION = re.compile(
-    r"(?:\bnot|\bno|\bnever|\bneither|\bnor|n't|n\u2019t|\brather than|\binstead of)\s+(?:an?\s+|the\s+)?[\"'`*]*$"
-)
-_SEPARATORS = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
-_CAMEL_CASE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s+")
 _TAG = re.compile(r"</?\s*text\s*>", re.IGNORECASE)
 _ANOTHER_ROW = re.compile(r"<text>|\n(?:Input|Label of this text):")
@@ -45,16 +38,23 @@ Side = tuple[str, str]
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
     """What a reply says: `label` is one of the labels asked for, or None with the reason in `status`; `alternatives`
-    are other labels it names, `probabilities` what it gives each of the labels asked for, in their order, or None."""
+    are other labels it names, `probabilities` what it gives each of the labels asked for, in their order, or None.
+    `branch` is what it names in place of a label where the labels are a tree."""
 
     label: str | None
     confidence: float
     status: Status
     alternatives: tuple[str, ...] = ()
     probabilities: tuple[float, ...] | None = None
+    branch: str | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it names a label, or a branch above labels."""
+        return self.label is not None or self.branch is not None
 
 
-def read(reply: Reply, labels: Sequence[str]) -> Reading:
+def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> Reading:
     """The label a written reply gives.
 
     Taken from what is no thought (freeal/llm/replies/model_thoughts.py), in this order: a JSON object with `label` (and
@@ -62,7 +62,8 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     next; the bare label in any case, its words set apart by spaces, underscores, hyphens or capitals, quoted or after
     "Label:"; the one label that a sentence mentions. Of names that contain each other the longest one said counts. Two
     labels mentioned, a negated one or none: INVALID_ANSWER. A refusal is REFUSED; a reply that was cut off counts only
-    if it begins with a whole JSON object. Never raises.
+    if it begins with a whole JSON object. Where the labels are a tree, one of `branches` above them is an answer too,
+    and a name that only one node has stands for its path. Never raises.
     """
     if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
@@ -70,16 +71,17 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     cut_off = reply.outcome == "cut_off"
     answer = _first_word(text) if cut_off else _last_word(text)
     if answer is not None:
-        label = label_in(str(answer["label"]), labels)
-        if label is None:
+        label, branch = node_in(str(answer["label"]), labels, branches)
+        if label is None and branch is None:
             return Reading(None, 0.0, Status.INVALID_ANSWER)
         others = _alternatives(answer.get("alternatives"), labels, beside=label)
         stated = _probabilities(answer.get("probabilities"), labels)
-        return Reading(label, confidence_in(reply, answer.get("confidence")), Status.OK, others, stated)
-    label = None if cut_off else label_in(text, labels)
-    if label is None:
+        sure = confidence_in(reply, answer.get("confidence"))
+        return Reading(label, sure, Status.OK, others, stated, branch)
+    label, branch = (None, None) if cut_off else node_in(text, labels, branches)
+    if label is None and branch is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
-    return Reading(label, UNSTATED_CONFIDENCE, Status.OK)
+    return Reading(label, UNSTATED_CONFIDENCE, Status.OK, branch=branch)
 
 
 def read_texts(reply: Reply) -> list[str]:
@@ -169,7 +171,7 @@ def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _alternatives(stated: object, labels: Sequence[str], *, beside: str) -> tuple[str, ...]:
+def _alternatives(stated: object, labels: Sequence[str], *, beside: str | None) -> tuple[str, ...]:
     said = stated[: len(labels)] if isinstance(stated, list) else []
     found = (label_in(item, labels) for item in said if isinstance(item, str))
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
@@ -217,74 +219,3 @@ def confidence_in(reply: Reply, stated: object) -> float:
     if not math.isfinite(value) or value < 0.0 or value > 100.0:
         return UNSTATED_CONFIDENCE
     return value if value <= 1.0 else value / 100.0
-
-
-def label_in(text: str, labels: Sequence[str]) -> str | None:
-    """The one label that a text is, or names; None where it names none, several, or denies it."""
-    if text in labels:
-        return text
-    stripped = text.strip(EDGES)
-    bare = _LEAD_IN.sub("", stripped)
-    for key_of in (folded, _joined):
-        by_key = _grouped(labels, key_of)
-        for said in (text, stripped, bare, bare.strip(EDGES)):
-            if found := by_key.get(key_of(said)):
-                return _only(found, text)
-    return _mentioned(text, labels)
-
-
-def _grouped(labels: Sequence[str], key_of: Callable[[str], str]) -> dict[str, list[str]]:
-    by_key: dict[str, list[str]] = {}
-    for label in labels:
-        by_key.setdefault(key_of(label), []).append(label)
-    by_key.pop("", None)
-    return by_key
-
-
-def _mentioned(text: str, labels: Sequence[str]) -> str | None:
-    by_key = _grouped(labels, _joined)
-    # Longest first, so that "very good" is not also a mention of "good".
-    groups = [by_key[key] for key in sorted(by_key, key=len, reverse=True)]
-    if not groups:
-        return None
-    spellings = "|".join("(" + "|".join(sorted({_spelling(label) for label in group})) + ")" for group in groups)
-    # Part of a longer word or number is no mention ("non-toxic", "-1", "C++"). Looked for at every place, for mentions
-    # may overlap: "card payment fee" is not simply a mention of "card payment" where "payment fee" is a label, too.
-    pattern = re.compile(rf"(?<![\w+-])(?=(?:{spellings})(?![\w+#])(?!-\w))")
-    plain = folded(text)
-    end, said = 0, set()
-    for match in pattern.finditer(plain):
-        group = match.lastindex or 0
-        if match.end(group) <= end:  # within a longer one
-            continue
-        end = match.end(group)
-        if _NEGATION.search(plain, max(0, match.start() - 30), match.start()):
-            return None
-        said.add(group)
-    return _only(groups[said.pop() - 1], text) if len(said) == 1 else None
-
-
-def _spelling(label: str) -> str:
-    """A pattern of the ways a label may be written in folded text."""
-    words = _SEPARATORS.split(unicodedata.normalize("NFKC", label))
-    return r"[\s_-]+".join(
-        r"[\s_-]*".join(re.escape(folded(part)) for part in _CAMEL_CASE.split(word)) for word in words
-    )
-
-
-def _only(candidates: list[str], text: str) -> str | None:
-    """Of labels that differ in case or separators only, the one that stands in the text as written."""
-    if len(candidates) == 1:
-        return candidates[0]
-    verbatim = [label for label in candidates if label in text]
-    return verbatim[0] if len(verbatim) == 1 else None
-
-
-def folded(text: str) -> str:
-    """Without case, compatibility forms and superfluous spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _joined(text: str) -> str:
-    """Folded, without what sets words apart: a model may write `card_payment` as "Card Payment" or "cardPayment"."""
-    return _SEPARATORS.sub("", folded(text))

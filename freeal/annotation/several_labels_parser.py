@@ -8,17 +8,16 @@ from collections.abc import Sequence
 
 from freeal.annotation.reply_parser import (
     BULLET,
-    EDGES,
     MOST_CHARACTERS,
     UNSTATED_CONFIDENCE,
     Reading,
     confidence_in,
-    folded,
-    label_in,
     objects_in,
 )
 from freeal.llm.replies.model_thoughts import answer_in
 from freeal.text import joined_labels
+from freeal.text.label_mentions import EDGES, label_in
+from freeal.text.label_names import folded
 from freeal.types import Reply, Status
 
 _BETWEEN = re.compile(r"[,;\n]+")

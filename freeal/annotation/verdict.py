@@ -32,6 +32,12 @@ class Verdict:
     alternatives: tuple[str, ...] = ()
     stated: tuple[float, ...] | None = None
     """Probabilities that a written answer gives the prompt's labels, before they are judged together."""
+    branch: str | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it names a label, or a branch above labels."""
+        return self.label is not None or self.branch is not None
 
 
 def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
@@ -41,7 +47,8 @@ def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
     reading = reading_of(reply, prompt)
     verdict = Verdict(reading.label, reading.confidence, reading.status, reply.truncated, from_store)
     # A refusal is meant, and what was cut off was asked again already, with more room.
-    verdict.repairable = reading.label is None and reply.outcome in {"answer", "empty"}
+    verdict.branch = reading.branch
+    verdict.repairable = not verdict.is_answer and reply.outcome in {"answer", "empty"}
     verdict.alternatives = reading.alternatives
     verdict.stated = reading.probabilities if prompt.ranked else None
     return verdict
@@ -113,4 +120,5 @@ def annotation_of(verdict: Verdict | None, *, index: int, text: str, round_numbe
         distribution=verdict.distribution,
         alternatives=verdict.alternatives,
         from_store=verdict.from_store,
+        branch=verdict.branch if verdict.label is None else None,
     )

@@ -20,7 +20,9 @@ from freeal.aggregation.label_membership import parts
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.evaluation.ordinal_metrics import ordinal_metrics
 from freeal.evaluation.several_labels_metrics import per_label, several_labels_metrics
+from freeal.evaluation.tree_metrics import tree_figures
 from freeal.pool.text_pool import EMPTY, Pool
+from freeal.text import label_paths
 from freeal.types import Annotation, Decision, Kind, Status
 
 _UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})
@@ -110,7 +112,7 @@ def round_metrics(
     entry: dict[str, Any] = {
         "round": number,
         "asked": len(asked),
-        "answered": sum(note.label is not None for note in asked),
+        "answered": sum(note.is_answer for note in asked),
         "invalid": sum(bool(_UNUSABLE.intersection(note.statuses)) for note in asked),
         "clean": sum(clean),
         "agreement": _agreement(llm_labels, student_labels),
@@ -131,7 +133,12 @@ def _in_tenths(confidence: Sequence[float]) -> list[int]:
 
 
 def final_metrics(
-    decisions: Sequence[Decision], pool: Pool, labels: tuple[str, ...], *, kind: Kind = "single"
+    decisions: Sequence[Decision],
+    pool: Pool,
+    labels: tuple[str, ...],
+    *,
+    kind: Kind = "single",
+    back_off: float = label_paths.BACK_OFF,
 ) -> dict[str, Any]:
     """The `final` part of metrics.json."""
     per_row = [None if index == EMPTY else decisions[index] for index in pool.row_index]
@@ -145,6 +152,8 @@ def final_metrics(
         "label_counts": {label: counts.get(label, 0) for label in labels},
         "confidence_counts": _in_tenths([one.confidence for one in per_row if one is not None]),
     }
+    if kind == "tree":
+        final["tree"] = tree_figures(per_row, pool.truth_nodes, labels) | {"back_off": back_off}
     evaluation = Evaluation.of(pool)
     if not evaluation.pairs:
         return final

@@ -189,8 +189,8 @@ class BelowPromise:
 
 
 def _opinion(note: Annotation) -> Opinion:
-    if note.label is not None:
-        return Opinion(note.label, ASKED, note.confidence)
+    if note.is_answer:
+        return Opinion(note.label, ASKED, note.confidence, note.branch)
     return Opinion(None, ";".join(str(status) for status in note.statuses))
 
 

@@ -266,7 +266,7 @@ def _finished(
     cut: frozenset[int],
 ) -> FinishedRun:
     names, kind = job.spec.task.names, job.spec.kind
-    decisions = decide(result.best, names, abstain_below=job.loop.abstain_below, kind=kind)
+    decisions = decide(result.best, names, abstain_below=job.loop.abstain_below, kind=kind, back_off=job.spec.back_off)
     return FinishedRun(
         job_id=job.job_id,
         csv=job.csv,

@@ -35,6 +35,8 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     extra["csv"] = run.spec.csv.model_dump(mode="json", include={"header", "output_encoding"}, exclude_none=True)
     if run.spec.kind != "single":
         extra["kind"] = run.spec.kind
+    if run.spec.kind == "tree":
+        extra["back_off"] = run.spec.back_off
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
     output_csv_files.write_annotated(
@@ -45,6 +47,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
         run.result.best.annotations,
         opinions=run.opinions,
         cut=run.cut,
+        kind=run.spec.kind,
         probabilities=run.label_probabilities,
     )
     output_csv_files.write_audit(

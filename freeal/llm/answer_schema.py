@@ -9,14 +9,15 @@ from typing import Any
 def answer_schema(
     labels: Sequence[str],
     *,
+    branches: Sequence[str] = (),
     open_labels: bool = False,
     ranked: bool = False,
     several: bool = False,
     rules: bool = False,
 ) -> dict[str, Any]:
-    """With `several` any number of `labels` with a confidence. Else one of `labels` with a confidence, with
-    `open_labels` the others that could be right, with `ranked` each that could with its probability; without labels, a
-    list of written texts, or with `rules` proposals of a rule between two labels."""
+    """With `several` any number of `labels` with a confidence. Else one of `labels`, or of the `branches` above them,
+    with a confidence, with `open_labels` the others that could be right, with `ranked` each that could with its
+    probability; without labels, a list of written texts, or with `rules` proposals of a rule between two labels."""
     properties: dict[str, Any]
     if rules:
         properties = {"proposals": {"type": "array", "items": _object({"first": _SIDE, "second": _SIDE})}}
@@ -27,7 +28,7 @@ def answer_schema(
         }
     elif labels:
         properties = {
-            "label": {"type": "string", "enum": list(labels)},
+            "label": {"type": "string", "enum": [*labels, *branches]},
             "confidence": {"type": "number", "description": "probability between 0 and 1 that the label is right"},
         }
         if open_labels:

@@ -28,9 +28,10 @@ NUMBERS: Mapping[str, type] = {
     "weight": np.float64,
     "earlier": np.int32,
     "annotator": np.int32,
+    "branch": np.int32,
 }
 """Columns [n] and their types, but `distribution`: all probabilities one behind another, `labels_known` of each text (0
-where it has none). What a file of before does not hold is 0."""
+where it has none). What a file of before does not hold is 0; `branch` stands there where an annotation names one."""
 
 
 class _Numbers:
@@ -49,7 +50,7 @@ class _Numbers:
 
 def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
     """The columns by name, and the names behind the numbers in `label`, `statuses`, `alternatives` and `earlier`."""
-    labels, statuses, alternatives, earlier = _Numbers(), _Numbers(), _Numbers(), _Numbers()
+    labels, statuses, alternatives, earlier, branches = (_Numbers() for _ in range(5))
     earlier.of([()])
     values: dict[str, Iterable[Any]] = {
         "index": (note.index for note in notes),
@@ -65,25 +66,32 @@ def columns_of(notes: Sequence[Annotation]) -> tuple[dict[str, np.ndarray], dict
         "earlier": earlier.of(note.earlier for note in notes),
         "annotator": (note.annotator for note in notes),
     }
-    columns: dict[str, np.ndarray] = {name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items()}
+    if any(note.branch for note in notes):
+        values["branch"] = branches.of(note.branch for note in notes)
+    columns: dict[str, np.ndarray] = {
+        name: np.fromiter(values[name], dtype=kind) for name, kind in NUMBERS.items() if name in values
+    }
     names = {
         "label": labels.things,
         "statuses": [[str(status) for status in one] for one in statuses.things],
         "alternatives": [list(one) for one in alternatives.things],
         "earlier": [list(one) for one in earlier.things],
     }
+    if "branch" in values:
+        names["branch"] = branches.things
     return columns, names
 
 
 def annotations_of(columns: Mapping[str, Any], names: Mapping[str, Sequence[Any]]) -> tuple[Annotation, ...]:
     """The annotations again, from arrays or lists. Raises KeyError, IndexError, TypeError or ValueError for columns
     that are no such thing."""
-    later: dict[str, Any] = dict.fromkeys(("earlier", "annotator"), np.zeros(len(columns["index"])))
+    later: dict[str, Any] = dict.fromkeys(("earlier", "annotator", "branch"), np.zeros(len(columns["index"])))
     listed = {name: np.asarray({**later, **columns}[name], dtype=kind).tolist() for name, kind in NUMBERS.items()}
     values = iter(listed.pop("distribution"))
     statuses = [tuple(map(Status, one)) for one in names["statuses"]]
     alternatives = [tuple(one) for one in names["alternatives"]]
     earlier = [tuple(one) for one in names.get("earlier", [[]])]
+    branches = names.get("branch", [None])
     found = tuple(
         Annotation(
             index=index,
@@ -97,9 +105,10 @@ def annotations_of(columns: Mapping[str, Any], names: Mapping[str, Sequence[Any]
             weight=weight,
             earlier=earlier[before],
             annotator=annotator,
+            branch=branches[branch],
         )
-        for index, label, confidence, status, number, known, others, from_store, weight, before, annotator in zip(
-            *listed.values(), strict=True
+        for index, label, confidence, status, number, known, others, from_store, weight, before, annotator, branch in (
+            zip(*listed.values(), strict=True)
         )
     )
     if next(values, None) is not None:

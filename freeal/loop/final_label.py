@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from freeal.aggregation.label_choice import labels_of
+from freeal.aggregation.tree_nodes import deepest_nodes
 from freeal.loop.round_state import RoundState
+from freeal.text.label_paths import BACK_OFF
 from freeal.types import Annotation, Decision, Kind, Source, Status
 
 
 def decide(
-    state: RoundState, labels: tuple[str, ...], *, abstain_below: float, kind: Kind = "single"
+    state: RoundState,
+    labels: tuple[str, ...],
+    *,
+    abstain_below: float,
+    kind: Kind = "single",
+    back_off: float = BACK_OFF,
 ) -> list[Decision]:
     """One decision per pool text, in pool order.
 
     The label is the one that stands for the posterior (freeal/aggregation/label_choice.py) and its confidence the
-    probability of it; below `abstain_below` there is none. What a person corrected stays as it is.
+    probability of it; below `abstain_below` there is none. What a person corrected stays as it is. Of labels that are a
+    tree, the deepest node that reaches `back_off` is named as well; one that is a label, only where one is given.
     """
     final, sure = labels_of(state.posterior, labels, kind)
     student, _ = labels_of(state.proba, labels, kind, state.thresholds)
-    return [
+    found = [
         _decision(index, state, student[index], final[index], float(min(1.0, sure[index])), abstain_below=abstain_below)
         for index in range(len(state.annotations))
+    ]
+    if kind != "tree":
+        return found
+    nodes, shares = deepest_nodes(state.posterior, labels, threshold=max(back_off, abstain_below))
+    return [
+        dataclasses.replace(one, node=node, node_confidence=share)
+        for one, node, share in zip(found, nodes, shares.tolist(), strict=True)
     ]
 
 
@@ -37,6 +54,7 @@ def _decision(
         clean=float(state.clean_probability[index]),
         round=annotation.round,
         held_back=label if abstained else None,
+        llm_branch=annotation.branch,
     )
 
 

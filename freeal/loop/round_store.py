@@ -162,7 +162,7 @@ def _mapped(folder: Path) -> dict[str, Any]:
 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name: arrays[f"{prefix}.{name}"] for name in NUMBERS}
+    return {name: arrays[key] for name in NUMBERS if (key := f"{prefix}.{name}") in arrays}
 
 
 def _together(

@@ -16,12 +16,13 @@ from freeal.results.output_csv_files import annotated_columns
 from freeal.student.protocols import Student
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat
+from freeal.types import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN_ROWS = 5
-_NUMBERS = {"freeal_confidence": float, "freeal_clean": float, "freeal_round": int}
+_NUMBERS = {"freeal_confidence": float, "freeal_clean": float, "freeal_round": int, "freeal_node_confidence": float}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,19 +98,24 @@ class RunResult:
 
 
 def labelled_rows(
-    folder: Path, given: pd.DataFrame | None, *, language_models: int = 1, several_labels: Sequence[str] = ()
+    folder: Path,
+    given: pd.DataFrame | None,
+    *,
+    language_models: int = 1,
+    kind: Kind = "single",
+    labels: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The rows of annotated.csv, which so many language models answered; of `given` rows, themselves with our columns
-    behind."""
+    """The rows of annotated.csv, which so many language models answered with `labels` of a `kind`; of `given` rows,
+    themselves with our columns behind."""
     import pandas as pd
 
     annotated = _as_frame(folder / "annotated.csv")
-    columns = annotated_columns(language_models, several_labels)
+    columns = annotated_columns(language_models, kind, labels)
     ours = annotated.iloc[:, -len(columns) :].copy()
-    for name, kind in zip(list(ours.columns), columns, strict=True):
-        if kind in _NUMBERS or kind.startswith("freeal_p_"):
+    for name, column in zip(list(ours.columns), columns, strict=True):
+        if column in _NUMBERS or column.startswith("freeal_p_"):
             ours[name] = pd.to_numeric(ours[name], errors="coerce")
-        elif kind != "freeal_status":
+        elif column != "freeal_status":
             ours[name] = ours[name].where(ours[name] != "", None)
     if given is None:
         return pd.concat([annotated.iloc[:, : -len(columns)], ours], axis=1)

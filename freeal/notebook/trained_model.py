@@ -15,6 +15,7 @@ from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.published_model import Classifier
 from freeal.student.protocols import Student
 from freeal.table import find_column, free_name
+from freeal.text.label_paths import TREE_MEANINGS
 from freeal.text.row_text import row_text
 from freeal.types import Kind
 
@@ -29,11 +30,12 @@ _THE_FRAME = Path("the data frame")
 class Predictions:
     """What a model says of rows, in their order.
 
-    `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns;
-    rows without text have none of them. `probabilities` float32 [rows, labels] are in the order of `classes`, nan for
-    rows without text; `labels` are None there, and where the model promised more than it can keep; `confidence` float32
-    [rows] is the probability of the label. Where a text may have several, `labels`, and `freeal_labels` of the frame,
-    are their names joined by `;`, `(none)` for none, and `confidence` is the probability of exactly these.
+    `frame` has the rows with `freeal_label`, `freeal_confidence` and a `freeal_p_<label>` each behind their columns,
+    and `freeal_node` where the labels are a tree; rows without text have none of them. `probabilities` float32 [rows,
+    labels] are in the order of `classes`, nan for rows without text; `labels` are None there, and where the model
+    promised more than it can keep; `confidence` float32 [rows] is the probability of the label. Where a text may have
+    several, `labels`, and `freeal_labels` of the frame, are their names joined by `;`, `(none)` for none, and
+    `confidence` is the probability of exactly these.
     """
 
     frame: pd.DataFrame
@@ -83,6 +85,8 @@ class Model:
         A text that a model of several columns is given is in their form: `title: ..., body: ...`. Raises `InputError`
         where a column is missing.
         """
+        import pandas as pd
+
         columns = self.text_columns or (input_table.TEXT_COLUMN,)
         is_frame = hasattr(data, "columns") or hasattr(data, "to_pandas")
         frame = input_table.as_frame(data, text_column=columns[0] if len(columns) == 1 else input_table.TEXT_COLUMN)
@@ -94,20 +98,12 @@ class Model:
         texts = [row_text(columns, row) for row in input_table.column_cells(frame, columns)]
         proba = self.predict_proba(texts)
         has_text = ~np.isnan(proba[:, 0])
-        if self.kind == "multi":
-            given, sure = label_choice.labels_of(
-                np.nan_to_num(proba), self.classes, self.kind, self._classifier.thresholds or None
-            )
-            several = [label if there else None for label, there in zip(given, has_text, strict=True)]
-            confidence = np.where(has_text, sure, np.nan).astype(np.float32)
-            labelled = self._labelled(frame, several, proba, confidence)
-            return Predictions(labelled, several, confidence, proba, self.classes)
-        chosen = label_choice.chosen(np.where(has_text[:, None], proba, 0.0), self.kind)
-        confidence = np.where(has_text, label_choice.confidence(proba, chosen), np.nan)
-        promised = PromisedLabels.of(self._classifier.extra, self.classes)
-        kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))
-        labels = [self.classes[best] if keep else None for best, keep in zip(chosen, kept, strict=True)]
-        return Predictions(self._labelled(frame, labels, proba, confidence), labels, confidence, proba, self.classes)
+        labels, confidence = self._labels(proba, has_text)
+        own = "freeal_labels" if self.kind == "multi" else "freeal_label"
+        added: dict[str, Any] = {own: pd.array(labels, dtype="object"), "freeal_confidence": confidence}
+        added |= self._nodes(proba, has_text, labels)
+        added |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
+        return Predictions(_with_columns(frame, added), labels, confidence, proba, self.classes)
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         """Class probabilities, float32 [texts, labels]; nan for a text in which there is nothing to see. A text that
@@ -130,21 +126,43 @@ class Model:
             f" in {self.folder}>" if self.folder else ">"
         )
 
-    def _labelled(
-        self, frame: pd.DataFrame, labels: list[str | None], proba: np.ndarray, confidence: np.ndarray
-    ) -> pd.DataFrame:
+    def _labels(self, proba: np.ndarray, has_text: np.ndarray) -> tuple[list[str | None], np.ndarray]:
+        """The label of each row, None where none is given, and its probability."""
+        if self.kind == "multi":
+            thresholds = self._classifier.thresholds or None
+            names, sure = label_choice.labels_of(np.nan_to_num(proba), self.classes, self.kind, thresholds)
+            said = [label if there else None for label, there in zip(names, has_text, strict=True)]
+            return said, np.where(has_text, sure, np.nan).astype(np.float32)
+        chosen = label_choice.chosen(np.where(has_text[:, None], proba, 0.0), self.kind)
+        confidence = np.where(has_text, label_choice.confidence(proba, chosen), np.nan)
+        promised = PromisedLabels.of(self._classifier.extra, self.classes)
+        kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))
+        return [self.classes[best] if keep else None for best, keep in zip(chosen, kept, strict=True)], confidence
+
+    def _nodes(self, proba: np.ndarray, has_text: np.ndarray, labels: list[str | None]) -> dict[str, Any]:
+        """The columns of labels that are a tree, empty where no label is given; none of others."""
         import pandas as pd
 
-        header = [str(name) for name in frame.columns]
-        added: dict[str, Any] = {}
-        own = "freeal_labels" if self.kind == "multi" else "freeal_label"
-        columns = {own: pd.array(labels, dtype="object"), "freeal_confidence": confidence}
-        columns |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
-        for name, values in columns.items():
-            free = free_name(name, header)
-            header.append(free)
-            added[free] = values
-        return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
+        back_off = self._classifier.back_off
+        if back_off is None:
+            return {}
+        names, shares = back_off.nodes(np.where(has_text[:, None], proba, 0.0))
+        kept = np.array([label is not None for label in labels], dtype=bool)
+        nodes = [name if keep else None for name, keep in zip(names, kept, strict=True)]
+        values = (pd.array(nodes, dtype="object"), np.where(kept, shares, np.nan).astype(np.float32))
+        return dict(zip(TREE_MEANINGS, values, strict=True))
+
+
+def _with_columns(frame: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    header = [str(name) for name in frame.columns]
+    added: dict[str, Any] = {}
+    for name, values in columns.items():
+        free = free_name(name, header)
+        header.append(free)
+        added[free] = values
+    return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
 
 
 def load(folder: str | Path, *, student: Student | None = None) -> Model:

@@ -32,7 +32,10 @@ def divided(pool: Pool, use: LabelUse, *, seed: int) -> tuple[Pool, dict[int, st
     truth = tuple(
         None if index in taught else label for index, label in zip(pool.row_index, pool.truth or (), strict=True)
     )
-    return dataclasses.replace(pool, truth=truth if any(truth) else None), taught
+    nodes = pool.truth_nodes and tuple(
+        None if index in taught else node for index, node in zip(pool.row_index, pool.truth_nodes, strict=True)
+    )
+    return dataclasses.replace(pool, truth=truth if any(truth) else None, truth_nodes=nodes), taught
 
 
 def _by_text(pool: Pool) -> dict[int, str]:

@@ -29,7 +29,8 @@ class Pool:
     whose label was given away. `unknown_truth` counts the values that are neither empty nor a label.
     `paraphrases[index]` is the same in other words, "" where there are none; None where the spec names no
     paraphrase_column. `groups[index]` is the pool index of the text that stands for its near duplicates (None: not
-    looked for); texts at `held_out` are never demonstrations.
+    looked for); texts at `held_out` are never demonstrations. `truth_nodes[row]` is, of labels that are a tree, what
+    the value names: a label, or a branch of them; None for other labels.
     """
 
     texts: tuple[str, ...]
@@ -41,6 +42,7 @@ class Pool:
     paraphrases: tuple[str, ...] | None = None
     groups: tuple[int, ...] | None = None
     held_out: frozenset[int] = frozenset()
+    truth_nodes: tuple[str | None, ...] | None = None
 
     def group(self, index: int) -> int:
         """The group of a text: its own index where it has no near duplicates."""
@@ -71,9 +73,11 @@ def build_pool(table: Table, spec: Spec) -> Pool:
         raise InputError("has a header but no rows", where=Where(file=table.path), hint=hint)
     if not index_of:
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
-    truth, unknown = _truth(table, spec, row_index, index_of)
+    truth, nodes, unknown = _truth(table, spec, row_index, index_of)
     paraphrases = _paraphrases(table, spec, first_row)
-    return Pool(tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases)
+    return Pool(
+        tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases, truth_nodes=nodes
+    )
 
 
 def _text_columns(table: Table, spec: Spec) -> tuple[str, ...]:
@@ -95,14 +99,23 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
     return tuple(table.rows[row][position].strip() for row in first_row)
 
 
+_Truth = tuple[str | None, ...]
+
+
 def _truth(
     table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
-) -> tuple[tuple[str | None, ...] | None, int]:
+) -> tuple[_Truth | None, _Truth | None, int]:
+    """Of each row the label, of a tree the node as well, and how many values are neither."""
     if not spec.has_truth:
-        return None, 0
+        return None, None, 0
     values = true_labels.values(table, spec)
-    truth = true_labels.known(values, spec)
-    unknown = sum(bool(value) and known is None for value, known in zip(values, truth, strict=True))
+    named = true_labels.known_nodes(values, spec)
+    unknown = sum(bool(value) and known is None for value, known in zip(values, named, strict=True))
     examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}
-    unseen = tuple(None if index in examples else label for index, label in zip(row_index, truth, strict=True))
-    return (unseen if any(unseen) else None), unknown
+
+    def unseen(found: Sequence[str | None]) -> _Truth | None:
+        kept = tuple(None if index in examples else one for index, one in zip(row_index, found, strict=True))
+        return kept if any(kept) else None
+
+    nodes = unseen(named) if spec.kind == "tree" else None
+    return unseen(true_labels.known(values, spec)), nodes, unknown

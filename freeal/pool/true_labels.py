@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
-from freeal.text import joined_labels
+from freeal.text import joined_labels, label_names, label_paths
 
 _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "\u2713"})
 _NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "-"})
@@ -35,9 +34,17 @@ def _of_columns(cells: dict[str, str]) -> str:
 def known(said: Sequence[str], spec: Spec) -> list[str | None]:
     """The label that each value names, in whatever case; None for any other value. With several labels all of them, in
     the spec's order, and None where any is unknown."""
-    by_spelling = {_spelling(name): name for name in spec.labels}
+    found = known_nodes(said, spec)
+    return [node if node in spec.labels else None for node in found] if spec.kind == "tree" else found
+
+
+def known_nodes(said: Sequence[str], spec: Spec) -> list[str | None]:
+    """`known`; of labels that are a tree also the branches that values name, by path or a name of their own."""
+    if spec.kind == "tree":
+        return [label_paths.find(value, spec.task.names) for value in said]
+    by_spelling = {label_names.spelling(name): name for name in spec.labels}
     if spec.kind != "multi":
-        return [by_spelling.get(_spelling(value)) for value in said]
+        return [by_spelling.get(label_names.spelling(value)) for value in said]
     separator = joined_labels.SEPARATOR if spec.label_columns is not None else spec.label_separator
     return [_several(value, by_spelling, spec, separator) for value in said]
 
@@ -52,11 +59,11 @@ def unknown_parts(value: str, spec: Spec) -> list[str]:
 
 def separator_in(said: Sequence[str], spec: Spec) -> str | None:
     """The sign between labels where values that are no label consist of several, as in `billing;refund`; else None."""
-    by_spelling = {_spelling(name) for name in spec.labels}
+    by_spelling = {label_names.spelling(name) for name in spec.labels}
     for value in said:
         for separator in (";", ",", "|", "/", "+"):
             parts = joined_labels.split(value, separator)
-            if len(parts) > 1 and all(_spelling(part) in by_spelling for part in parts):
+            if len(parts) > 1 and all(label_names.spelling(part) in by_spelling for part in parts):
                 return separator
     return None
 
@@ -64,7 +71,7 @@ def separator_in(said: Sequence[str], spec: Spec) -> str | None:
 def _several(value: str, by_spelling: dict[str, str], spec: Spec, separator: str) -> str | None:
     if not value:
         return None
-    names = [by_spelling.get(_spelling(part)) for part in joined_labels.split(value, separator)]
+    names = [by_spelling.get(label_names.spelling(part)) for part in joined_labels.split(value, separator)]
     if None in names or (not names and value.casefold() != joined_labels.NONE):
         return None
     return joined_labels.in_order((name for name in names if name is not None), spec.labels)
@@ -72,7 +79,3 @@ def _several(value: str, by_spelling: dict[str, str], spec: Spec, separator: str
 
 def _one_of(spec: Spec) -> Spec:
     return spec.model_copy(update={"kind": "single"})
-
-
-def _spelling(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

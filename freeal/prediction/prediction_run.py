@@ -15,9 +15,10 @@ from freeal.prediction import drift
 from freeal.prediction.input_size import Extent, measure
 from freeal.prediction.output import form_choice
 from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
+from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import Opinion, PromisedLabels, SecondOpinion, ask_below
+from freeal.prediction.promised_labels import Opinion, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
 from freeal.prediction.summary_counts import Tally
@@ -70,8 +71,9 @@ class PredictionRun:
         self._classifier = classifier
         self._columns = job.columns_beside(classifier.text_columns)
         form_choice.check(job.output_csv)
-        self._promised = PromisedLabels.of(classifier.extra, classifier.student.labels)
-        self._ask = None if self._promised is None else ask
+        self._ours = OutputColumns.of(classifier, may_ask=ask is not None)
+        self._promised = self._ours.promised
+        self._ask = ask if self._ours.may_ask else None
         self._pending: tuple[Window, Scores] | None = None
         self._go_on: Callable[[], bool] = lambda: True
         self._extent: Extent = extent or measure(job.input_csv)
@@ -196,13 +198,7 @@ class PredictionRun:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
         self._form = form_choice.make(
-            self._job.output_csv,
-            header=self._reader.header,
-            dialect=self._reader.dialect,
-            labels=self._classifier.student.labels,
-            promised=self._promised,
-            may_ask=self._ask is not None,
-            kind=self._classifier.kind,
+            self._job.output_csv, self._ours, header=self._reader.header, dialect=self._reader.dialect
         )
         if self._part.state is None:
             self._part.append(self._form.header(), self._state())

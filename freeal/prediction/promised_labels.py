@@ -36,11 +36,12 @@ class AskedRow:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opinion:
     """What came of asking: a label (None where none came), ASKED or why there is none, and how sure of it the language
-    model said it was."""
+    model said it was. `branch` is what it named in place of a label where the labels are a tree."""
 
     label: str | None
     status: str
     confidence: float = 0.0
+    branch: str | None = None
 
 
 class SecondOpinion(Protocol):

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, get_args
 
+from freeal.aggregation.tree_nodes import BackOff
 from freeal.errors import CorruptModelError
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.text_cache import Memory
@@ -13,6 +14,7 @@ from freeal.prediction.text_profile import TextProfile
 from freeal.prediction.text_profile import read as read_profile
 from freeal.settings import PredictSettings
 from freeal.student.protocols import Student
+from freeal.text.label_paths import BACK_OFF
 from freeal.types import Kind
 
 
@@ -72,6 +74,18 @@ class Classifier:
                 f"freeal.json names labels of kind {kind!r}", hint="update freeal, or train the model again"
             )
         return kind
+
+    @property
+    def back_off(self) -> BackOff | None:
+        """How it names a node of a tree of labels; None where they are none. Raises `CorruptModelError` where its
+        folder asks for what no probability is."""
+        if self.kind != "tree":
+            return None
+        share = self.extra.get("back_off", BACK_OFF)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0.0 < share <= 1.0:
+            hint = "write a number above 0, at most 1"
+            raise CorruptModelError(f"freeal.json names back_off {share!r}, which is no probability", hint=hint)
+        return BackOff(self.student.labels, float(share))
 
 
 def identity_of(folder: Path) -> str:

@@ -87,7 +87,7 @@ def _truth_values(table: Table, spec: Spec) -> list[str]:
 
 def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
     values = _truth_values(table, spec)
-    if any(values) and not any(true_labels.known(values, spec)):
+    if any(values) and not any(true_labels.known_nodes(values, spec)):
         first = next(row for row, value in enumerate(values) if value)
         yield Problem(
             f"none of the values of {_role(spec)} is one of the labels: {_strange(table, values, spec)}",
@@ -119,7 +119,7 @@ def _several_meant(values: list[str], spec: Spec) -> str | None:
 
 def _strange(table: Table, values: list[str], spec: Spec) -> str:
     """The values that are no labels, the most frequent first, with their first line and the label that may be meant."""
-    known = true_labels.known(values, spec)
+    known = true_labels.known_nodes(values, spec)
     first: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for row, (value, label) in enumerate(zip(values, known, strict=True)):

@@ -59,7 +59,11 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
             ("LLM and student agree on", percent(final["llm_student_agreement"])),
             ("answers judged clean", percent(best["clean"] / len(run.pool))),
             ("the models' own expectation", f"{percent(sure)} right (mean confidence)"),
+            *metrics_as_text.along_tree(final),
+            *metrics_as_text.backed_off(final),
         )
+        if "evaluated_rows" in final.get("tree", {}):
+            return instead, "Accuracy of the labels unknown: the true values name branches, which are measured."
         note = (
             "Accuracy unknown: no ground truth. Two models that agree may be wrong together, so none of these "
             "figures is an accuracy. Name a label_column with true labels for a few hundred rows to measure it."
@@ -78,6 +82,8 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
         ("macro F1", percent(final["macro_f1"])),
         *metrics_as_text.order(final),
         *metrics_as_text.several_labels(final),
+        *metrics_as_text.along_tree(final),
+        *metrics_as_text.backed_off(final),
         *((name, percent(value)) for name, value in known.items() if value is not None),
     )
     note = (

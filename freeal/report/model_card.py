@@ -57,14 +57,11 @@ def model_card(
 
 
 def _what(run: FinishedRun) -> str:
+    several = ", of which a text may have several or none" if run.spec.kind == "multi" else ""
     return (
-        f"A text classifier with {plural(len(run.spec.labels), 'label')}{_several(run)}, made by FreeAL: a language "
+        f"A text classifier with {plural(len(run.spec.labels), 'label')}{several}, made by FreeAL: a language "
         "model annotated, a small student learned from the annotations it could trust."
     )
-
-
-def _several(run: FinishedRun) -> str:
-    return ", of which a text may have several or none" if run.spec.kind == "multi" else ""
 
 
 def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
@@ -263,6 +260,11 @@ def _in_order(run: FinishedRun, student: Card) -> str:
         return (
             " Each label has a probability of its own; a text has those that reach their threshold, which "
             f"`python -m freeal predict` applies: {least}."
+        )
+    if run.spec.kind == "tree":
+        return (
+            " The labels are the leaves of a tree, each written as its path; the probability of a branch is the sum of "
+            f"those below it. `python -m freeal predict` names the deepest node that reaches {run.spec.back_off:g}."
         )
     if run.spec.kind != "ordinal":
         return ""

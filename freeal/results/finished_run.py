@@ -141,8 +141,7 @@ class FinishedRun:
             **compared,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
-            "final": final_metrics(self.decisions, self.pool, self.spec.task.names, kind=self.spec.kind)
-            | {"truncated_rows": self._cut_rows()},
+            "final": self._final_metrics() | {"truncated_rows": self._cut_rows()},
             "baselines": self._baselines(),
             "warnings": list(self.warnings),
             "cost": {
@@ -152,6 +151,10 @@ class FinishedRun:
                 "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
             },
         }
+
+    def _final_metrics(self) -> dict[str, Any]:
+        spec = self.spec
+        return final_metrics(self.decisions, self.pool, spec.task.names, kind=spec.kind, back_off=spec.back_off)
 
     def _forms_tried(self) -> dict[str, Any]:
         tried = [dataclasses.asdict(form) for form in self.llm.forms_tried]
@@ -175,7 +178,7 @@ class FinishedRun:
                 "model": one.model,
                 **_asked_as(one),
                 "asked": sum(part["asked"] for part in own),
-                "answered": sum(note.label is not None and Status.CORRECTED not in note.statuses for note in notes),
+                "answered": sum(note.is_answer and Status.CORRECTED not in note.statuses for note in notes),
                 "usd": round(sum(part["usd"] for part in own), 6),
             }
             known = {"estimated_error": errors.get(str(place)), "accuracy": evaluation.annotation_accuracy(notes)}

@@ -50,7 +50,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
     lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
-    lines += [*_final(metrics), *order(final), *several_labels(final)]
+    lines += [*_final(metrics), *order(final), *several_labels(final), *along_tree(final)]
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
@@ -63,6 +63,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
+        *backed_off(final),
         *_annotators(metrics),
         *_students(metrics.get("student_comparison")),
         *certified(metrics.get("certified")),
@@ -138,6 +139,28 @@ def several_labels(final: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("all labels of a row right", line("subset_accuracy")),
         ("labels per row", counts),
     ]
+
+
+def along_tree(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How right labels and nodes of a tree are; nothing for others, and without ground truth."""
+    names = {"final": "final labels", "node": "freeal_node", "llm": "LLM", "student": "student"}
+    found = {names[who]: one for who, one in final.get("tree", {}).items() if who in names and one}
+    if not found:
+        return []
+    f1 = ", ".join(f"{who} {one['hierarchical_f1']:.1%}" for who, one in found.items())
+    levels = ", ".join(
+        f"{who} {' / '.join(f'{share:.1%}' for share in one['accuracy_by_level'])}" for who, one in found.items()
+    )
+    right = f"{found['freeal_node']['on_the_way']:.1%}"
+    return [("hierarchical F1", f1), ("right per level", levels), ("freeal_node right as far as it goes", right)]
+
+
+def backed_off(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many rows have a branch for their node; nothing where labels are no tree."""
+    if "tree" not in final:
+        return []
+    tree = final["tree"]
+    return [("backed off to a branch", f"{tree['backed_off']:.1%} of the rows (no label reached {tree['back_off']:g})")]
 
 
 def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:

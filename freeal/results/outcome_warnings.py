@@ -83,7 +83,7 @@ def _unanswered(
 
 
 def _failed(annotation: Annotation) -> bool:
-    return annotation.label is None and not _NO_FAILURE & set(annotation.statuses)
+    return not annotation.is_answer and not _NO_FAILURE & set(annotation.statuses)
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from freeal.loop.loop_result import LoopResult
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Row, Table, free_name, write_rows
 from freeal.text import joined_labels
+from freeal.text.label_paths import TREE_MEANINGS
 from freeal.types import Annotation, Decision, Kind, Status
 
 if TYPE_CHECKING:
@@ -51,13 +52,17 @@ SEVERAL_LABELS_MEANINGS = {
 ANNOTATED_COLUMNS = tuple(COLUMN_MEANINGS)
 
 
-def annotated_columns(language_models: int, several_labels: Sequence[str] = ()) -> tuple[str, ...]:
-    """Our columns: with several language models, what each of them said stands behind the others; with
-    `several_labels` (all of them, where a text may have several) the probability of each."""
+def annotated_columns(language_models: int, kind: Kind = "single", labels: Sequence[str] = ()) -> tuple[str, ...]:
+    """Our columns for `labels` of a `kind`, in order: those of every job, the node of a tree, what each of several
+    language models said, and where a text may have several labels the probability of each."""
     each = (f"freeal_llm_label_{number}" for number in range(1, language_models + 1)) if language_models > 1 else ()
-    if several_labels:
-        return ("freeal_labels", *ANNOTATED_COLUMNS[1:], *(f"freeal_p_{name}" for name in several_labels))
-    return (*ANNOTATED_COLUMNS, *each)
+    return (
+        "freeal_labels" if kind == "multi" else ANNOTATED_COLUMNS[0],
+        *ANNOTATED_COLUMNS[1:],
+        *(TREE_MEANINGS if kind == "tree" else ()),
+        *each,
+        *(f"freeal_p_{name}" for name in labels if kind == "multi"),
+    )
 
 
 def write_annotated(
@@ -69,17 +74,18 @@ def write_annotated(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    kind: Kind = "single",
     probabilities: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> None:
     """The input's rows, in order and unchanged, and what we found about each; of the texts at `cut` (pool indices) the
     student read a part only. `opinions` are what each of several language models said of each text, `probabilities`
     [texts] those of each label, where a text may have several."""
     header = list(table.header)
-    for column in annotated_columns(len(opinions), tuple(probabilities)):
+    for column in annotated_columns(len(opinions), kind, tuple(probabilities)):
         header.append(free_name(column, header))
     with atomic_write.writing(path, table.dialect.output_encoding) as stream:
         rows = _annotated_rows(
-            table, pool, decisions, annotations, opinions=opinions, cut=cut, probabilities=probabilities
+            table, pool, decisions, annotations, opinions=opinions, cut=cut, kind=kind, probabilities=probabilities
         )
         write_rows(stream, header, rows, delimiter=table.dialect.output_delimiter)
 
@@ -92,12 +98,13 @@ def _annotated_rows(
     *,
     opinions: Sequence[Sequence[Annotation]] = (),
     cut: AbstractSet[int] = frozenset(),
+    kind: Kind = "single",
     probabilities: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> Iterator[Row]:
     several = opinions if len(opinions) > 1 else ()
     for number, (row, index) in enumerate(zip(table.rows, pool.row_index, strict=True)):
         if index == EMPTY:
-            empty = ("" for _ in (*several, *probabilities))
+            empty = [""] * (len(TREE_MEANINGS) * (kind == "tree") + len(several) + len(probabilities))
             yield [*row, "", "", "failed", "", "", "", "", Status.EMPTY_TEXT, *empty]
             continue
         decision = decisions[index]
@@ -109,12 +116,13 @@ def _annotated_rows(
             decision.label or "",
             f"{decision.confidence:z.4f}",
             decision.source,
-            decision.llm_label or "",
+            decision.llm_label or decision.llm_branch or "",
             decision.student_label,
             str(decision.round),
             f"{decision.clean:z.4f}",
             ";".join(statuses),
-            *(notes[index].label or "" for notes in several),
+            *([decision.node or "", f"{decision.node_confidence:z.4f}"] if kind == "tree" else ()),
+            *(notes[index].label or notes[index].branch or "" for notes in several),
             *(f"{float(own[index]):z.4f}" for own in probabilities.values()),
         ]
 
@@ -134,7 +142,7 @@ def write_audit(path: Path, result: LoopResult, pool: Pool, *, models: Sequence[
                 line = {
                     "row": pool.first_row[note.index] + 1,
                     "round": note.round,
-                    "label": note.label,
+                    "label": note.label or note.branch,
                     "confidence": round(note.confidence, 4),
                     "status": [str(status) for status in note.statuses],
                     "provider": provider,

@@ -28,6 +28,7 @@ from freeal.results.output_csv_files import ANNOTATED_COLUMNS, annotated_columns
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
+from freeal.text.label_paths import TREE_MEANINGS
 from freeal.types import Annotation, Decision, Demonstration, Status
 
 FILE_NAME = "answers.json"
@@ -109,7 +110,7 @@ def read(folder: Path) -> Earlier:
             table=table,
             pool=pool,
             warnings=checked.warnings,
-            decisions=_by_text(given, pool),
+            decisions=_by_text(given, pool, spec),
             annotations=_annotations(content),
             demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
             llm=Answerer(**content["llm"]),
@@ -188,7 +189,7 @@ def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> 
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
     )
     table = read_table(path, written)
-    columns = annotated_columns(language_models, spec.task.names if spec.kind == "multi" else ())
+    columns = annotated_columns(language_models, spec.kind, spec.task.names)
     ours = len(columns)
     names = table.header[-ours:]
     if len(names) < ours or not all(map(str.startswith, names, columns)):
@@ -198,19 +199,25 @@ def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> 
     return plain, [row[-ours:] for row in table.rows]
 
 
-def _by_text(given: Sequence[Row], pool: Pool) -> tuple[Decision, ...]:
-    return tuple(_decision(dict(zip(ANNOTATED_COLUMNS, given[row], strict=False))) for row in pool.first_row)
+def _by_text(given: Sequence[Row], pool: Pool, spec: Spec) -> tuple[Decision, ...]:
+    columns = (*ANNOTATED_COLUMNS, *(TREE_MEANINGS if spec.kind == "tree" else ()))
+    return tuple(_decision(dict(zip(columns, given[row], strict=False)), spec) for row in pool.first_row)
 
 
-def _decision(cells: dict[str, str]) -> Decision:
+def _decision(cells: dict[str, str], spec: Spec) -> Decision:
+    said = cells["freeal_llm_label"] or None
+    is_branch = spec.kind == "tree" and said not in spec.labels
     return Decision(
         label=cells["freeal_label"] or None,
         confidence=float(cells["freeal_confidence"]),
         source=cells["freeal_source"],  # type: ignore[arg-type]  # written from a Decision
-        llm_label=cells["freeal_llm_label"] or None,
+        llm_label=None if is_branch else said,
         student_label=cells["freeal_student_label"],
         clean=float(cells["freeal_clean"]),
         round=int(cells["freeal_round"]),
+        llm_branch=said if is_branch else None,
+        node=cells.get("freeal_node") or None,
+        node_confidence=float(cells.get("freeal_node_confidence") or 0.0),
     )
 
 

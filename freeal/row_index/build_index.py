@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.files.atomic_write import sync
 from freeal.pool import true_labels
+from freeal.results.output_csv_files import ANNOTATED_COLUMNS
 from freeal.row_index.text_digest import digest_of
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata
@@ -25,9 +25,6 @@ from freeal.table.csv_format import CsvFormat
 from freeal.text.row_text import row_text
 
 FORMAT = 1
-OUR_COLUMNS = 8
-"""So many columns stand behind the input's own in annotated.csv, before those of further models and of each label."""
-_FIRST = re.compile(r"freeal_labels?(_\d+)?")
 _ROWS_AT_ONCE = 2_000
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -127,12 +124,14 @@ def _opened(path: Path) -> Iterator[RowReader]:
         raise CorruptModelError(f"cannot be read: {cause}", where=Where(file=path)) from cause
 
 
-def _own(reader: RowReader, path: Path) -> int:
-    """Where our columns begin: the input may have some of an earlier run."""
-    firsts = [place for place, name in enumerate(reader.header) if _FIRST.fullmatch(name)]
-    if not firsts or not 0 < firsts[-1] <= len(reader.header) - OUR_COLUMNS:
-        raise CorruptModelError("does not end with our columns", where=Where(file=path))
-    return firsts[-1]
+def _own(reader: RowReader, path: Path) -> slice:
+    """Where the columns stand that every job has: behind the input's, before those of some jobs only."""
+    count = len(ANNOTATED_COLUMNS)
+    for start in range(len(reader.header) - count, 0, -1):
+        found = slice(start, start + count)
+        if all(map(str.startswith, reader.header[found], ANNOTATED_COLUMNS)):
+            return found
+    raise CorruptModelError("does not end with our columns", where=Where(file=path))
 
 
 def _positions(reader: RowReader, columns: tuple[str, ...], path: Path) -> list[int]:
@@ -169,11 +168,11 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
 
 
 def _row(
-    number: int, row: Row, columns: tuple[str, ...], places: list[int], own: int, *, identity: str, truth: str | None
+    number: int, row: Row, columns: tuple[str, ...], places: list[int], own: slice, *, identity: str, truth: str | None
 ) -> tuple[Any, ...]:
     cells = [row[place] for place in places]
     text = row_text(columns, cells)
-    label, confidence, source, llm, student, _round, _clean, status = row[own : own + OUR_COLUMNS]
+    label, confidence, source, llm, student, _round, _clean, status = row[own]
     # a lone surrogate cannot be stored; such a character is shown as a question mark anyway
     plain = [value.encode(errors="replace").decode() for value in (identity, text, json.dumps(cells))]
     return (number, *plain, digest_of(text), label, float(confidence or 0.0), source, llm, student, status, truth)
@@ -185,9 +184,11 @@ def _add_earlier(database: sqlite3.Connection, previous: Path) -> bool:
     try:
         columns = _text_columns(previous)
         with _opened(path) as reader:
-            own = _own(reader, path)
+            label_at = _own(reader, path).start
             places = _positions(reader, columns, path)
-            pairs = ((digest_of(row_text(columns, [row[place] for place in places])), row[own]) for _, row in reader)
+            pairs = (
+                (digest_of(row_text(columns, [row[place] for place in places])), row[label_at]) for _, row in reader
+            )
             database.executemany("INSERT OR IGNORE INTO earlier VALUES (?, ?)", pairs)
     except FreealError:
         database.execute("DELETE FROM earlier")

@@ -29,6 +29,10 @@ class Overrides(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def given(self) -> dict[str, Any]:
+        """What is said, by key."""
+        return {key: value for key, value in self.model_dump().items() if value is not None}
+
 
 class LlmOverrides(Overrides):
     """What one job may say about the language model. Never a URL, never a key: those are the operator's."""

@@ -30,12 +30,13 @@ from freeal.spec import (
     example_values,
     examples_file,
     label_change_values,
+    label_tree_values,
     label_values,
     model_name,
     several_labels,
     yaml_reader,
 )
-from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, Overrides, StudentOverrides
+from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, StudentOverrides
 from freeal.table.csv_format import CsvFormat
 from freeal.text.invisible_characters import made_visible
 from freeal.types import Demonstration, Kind, Label, LabelUse, LlmUse, Task
@@ -69,16 +70,17 @@ class Spec(BaseModel):
     labels: Annotated[dict[str, str], BeforeValidator(label_values.read)] = Field(
         description="at least two: a list of names, or `name: what it means`, in a list or without one. A meaning "
         "helps every language model, the packaged one too. A name is text: null, lists, curly quotation marks, "
-        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused with the line and what to "
-        "write"
+        "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused, with the line"
     )
     kind: Kind = Field(
         "single",
         description="`single`: each text has one of the labels. `multi`: several, or none; `freeal_labels` then holds "
         "them joined by `;` (docs/how-to/several-labels.md). `ordinal`: one, and the labels are written in an order, "
         "such as 1 to 5 stars: models that follow instructions are told so, a label is the one with the least "
-        "expected distance in steps, and the figures tell how far off labels are (`final.order` in metrics.json)",
+        "expected distance in steps, and the figures tell how far off labels are (`final.order` in metrics.json). "
+        "`tree`: one, of labels within labels",
     )
+    back_off: label_tree_values.BackOff = label_tree_values.BACK_OFF
     text_columns: column_values.Columns = Field(
         None,
         description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
@@ -141,6 +143,11 @@ class Spec(BaseModel):
         default=False,
         description="`true`: run again although the same file with the same spec and settings is done already",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _within_labels(cls, data: Any) -> Any:
+        return label_tree_values.marked(data)
 
     @field_validator("name")
     @classmethod
@@ -246,11 +253,11 @@ class Spec(BaseModel):
         caps = [cap for cap in (base.budget_usd, self.budget_usd) if cap is not None]  # never above the operator's
         cap = {"budget_usd": min(caps, default=None)}
         several = (self.llm,) if isinstance(self.llm, LlmOverrides) else self.llm
-        return tuple(base.model_copy(update=_given(one) | cap) for one in several)
+        return tuple(base.model_copy(update=one.given() | cap) for one in several)
 
     def student_settings(self, base: StudentSettings) -> StudentSettings:
         """`base` with this job's overrides."""
-        return base.model_copy(update=_given(self.student))
+        return base.model_copy(update=self.student.given())
 
     def loop_settings(self, base: LoopSettings) -> LoopSettings:
         """`base` with this job's overrides."""
@@ -267,10 +274,6 @@ class Spec(BaseModel):
         }
         canonical = json.dumps(self.model_dump(exclude={"force", "pilot", *later}), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _given(overrides: Overrides) -> dict[str, Any]:
-    return {key: value for key, value in overrides.model_dump().items() if value is not None}
 
 
 def load(path: Path, *, default_name: str | None = None, links: Links = "follow") -> Spec:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from freeal.spec import label_tree_values
 from freeal.spec.value_faults import Fault, FaultyValueError, KeyPath, written
 from freeal.text import label_names
 from freeal.text.invisible_characters import invisible, made_visible
@@ -24,10 +24,13 @@ _CURLY_DOUBLE = "\u201c\u201d\u201e\u201f"
 
 
 def read(value: Any) -> Any:
-    """Labels in any accepted form as name -> meaning ("" without one), names composed (NFC).
+    """Labels in any accepted form as name -> meaning ("" without one), names composed (NFC); of `kind: tree` as leaf
+    path -> meaning.
 
     A list's items are names, or `name: meaning` each. Raises `FaultyValueError` for all that is wrong, with places.
     """
+    if isinstance(value, label_tree_values.AsTree):
+        return label_tree_values.read(value.written, _wrong)
     found: Found
     faults: list[Fault] = []
     if isinstance(value, Mapping):
@@ -43,7 +46,7 @@ def read(value: Any) -> Any:
         faults.append(Fault("at least 2 labels are needed"))
     if faults:
         raise FaultyValueError(faults)
-    return {_composed(name): meaning or "" for name, meaning, _ in found}
+    return {label_names.composed(name): meaning or "" for name, meaning, _ in found}
 
 
 def _as_list(value: Any) -> str:
@@ -134,15 +137,12 @@ def _wrong_meaning(name: str, meaning: Any, at: KeyPath) -> Fault:
         text = next((value for value in meaning.values() if isinstance(value, str)), None)
     else:
         text = ", ".join(part for part in meaning if isinstance(part, str))
-    return Fault(problem, at, f'write `{name}: "{text}"`' if text else f"write `{name}: what it means`")
+    hint = f'write `{name}: "{text}"`' if text else f"write `{name}: what it means`"
+    return Fault(problem, at, f"{hint}; for labels within labels write kind: tree")
 
 
 def _twins(twin: str, name: str, at: KeyPath) -> Fault:
-    if _composed(twin) == _composed(name):
+    if label_names.composed(twin) == label_names.composed(name):
         return Fault(f"label {name!r} stands twice", at, "remove one; what follows ` #` is a comment, unless in quotes")
     what = "case" if label_names.folded(twin) == label_names.folded(name) else "spaces"
     return Fault(f"labels {twin!r} and {name!r} differ only by {what}", at, "give one of them another name")
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

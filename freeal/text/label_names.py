@@ -6,6 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 
 
+def composed(name: str) -> str:
+    """The name with accents and letters as one character each (NFC), as it stands in every file."""
+    return unicodedata.normalize("NFC", name)
+
+
+def spelling(name: str) -> str:
+    """What is the same for two ways to write a name: in whatever case."""
+    return composed(name).casefold()
+
+
 def folded(name: str) -> str:
     """Without case, compatibility forms and superfluous spaces: what the parser of answers compares."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

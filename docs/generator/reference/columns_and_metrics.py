@@ -13,6 +13,7 @@ from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
 from freeal.prediction.output.output_cells import PREDICTION_COLUMNS
 from freeal.results.output_csv_files import COLUMN_MEANINGS, SEVERAL_LABELS_MEANINGS, SEVERAL_MEANINGS
+from freeal.text.label_paths import TREE_MEANINGS
 from freeal.types import STATUS_MEANINGS
 
 COLUMNS = """\
@@ -43,7 +44,7 @@ def columns_page() -> str:
     tables = {
         "Labelled rows": (
             "`annotated/<stem>.csv` of a model, `annotated.csv` of a version.",
-            COLUMN_MEANINGS | SEVERAL_MEANINGS | SEVERAL_LABELS_MEANINGS,
+            COLUMN_MEANINGS | TREE_MEANINGS | SEVERAL_MEANINGS | SEVERAL_LABELS_MEANINGS,
         ),
         "Predictions": ("`predictions/<stem>.csv`, and what `predict` writes.", PREDICTION_COLUMNS),
         "Review queue": (

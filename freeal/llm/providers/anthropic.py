@@ -183,6 +183,7 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
     if "format" not in without:
         schema = answer_schema(
             prompt.labels,
+            branches=prompt.branches,
             open_labels=prompt.open_labels,
             ranked=prompt.ranked,
             several=prompt.several,

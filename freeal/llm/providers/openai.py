@@ -139,6 +139,7 @@ def request_body(prompt: Prompt, *, model: str, without: frozenset[str] = frozen
             "strict": True,
             "schema": answer_schema(
                 prompt.labels,
+                branches=prompt.branches,
                 open_labels=prompt.open_labels,
                 ranked=prompt.ranked,
                 several=prompt.several,

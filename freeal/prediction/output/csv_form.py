@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from freeal.prediction.output.output_cells import row_cells
-from freeal.prediction.output.output_form import Pack, added_columns
-from freeal.prediction.promised_labels import Opinion, PromisedLabels
-from freeal.prediction.row_windows import Window
+from freeal.prediction.output.output_cells import OutputColumns
+from freeal.prediction.output.output_form import Pack
+from freeal.prediction.promised_labels import Opinion
+from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import TableWriter
 from freeal.table.csv_parsing.dialect import Dialect
-from freeal.types import Kind
+from freeal.types import Status
 
 
 class CsvForm:
@@ -21,18 +20,9 @@ class CsvForm:
 
     pack: Pack | None = None
 
-    def __init__(
-        self,
-        header: Sequence[str],
-        *,
-        dialect: Dialect,
-        labels: Sequence[str],
-        promised: PromisedLabels | None,
-        may_ask: bool = False,
-        kind: Kind = "single",
-    ) -> None:
-        self._names = [*header, *added_columns(header, labels, promised, may_ask=may_ask, kind=kind)]
-        self._dialect, self._labels, self._promised, self._may_ask = dialect, labels, promised, may_ask
+    def __init__(self, header: Sequence[str], columns: OutputColumns, *, dialect: Dialect) -> None:
+        self._names = [*header, *columns.behind(header)]
+        self._columns, self._dialect = columns, dialect
 
     def header(self) -> bytes:
         """The names, behind a byte-order mark where the table had one."""
@@ -42,10 +32,28 @@ class CsvForm:
     def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
         """A line for each row."""
         del first_row  # a CSV's rows are counted by whoever reads it
-        told = opinions if self._may_ask else None
-        ours = functools.partial(row_cells, scores, labels=self._labels, promised=self._promised, opinions=told)
-        places = window.places.tolist()
-        return self._lines([*row, *ours(place)] for row, place in zip(window.rows, places, strict=True))
+        ours = self._cells(window.places.tolist(), scores, opinions)
+        return self._lines([*row, *cells] for row, cells in zip(window.rows, ours, strict=True))
+
+    def _cells(self, places: Iterable[int], scores: Scores, opinions: Mapping[int, Opinion]) -> Iterator[Sequence[str]]:
+        columns, said = self._columns, self._columns.said(scores, opinions)
+        is_tree, has_status = columns.back_off is not None, columns.promised is not None
+        without_text = [""] * len(columns.names)
+        if has_status:
+            without_text[-1 - columns.may_ask] = Status.EMPTY_TEXT
+        for place in places:
+            if place == NO_TEXT:
+                yield without_text
+                continue
+            node = said.node[place]
+            yield [
+                said.label[place] or "",
+                f"{said.confidence[place]:.4f}",
+                *((node or "", f"{said.node_confidence[place]:.4f}" if node else "") if is_tree else ()),
+                *(f"{value:.4f}" for value in scores.proba[place].tolist()),
+                *([said.status[place]] if has_status else ()),
+                *([said.source[place] or ""] if columns.may_ask else ()),
+            ]
 
     def _lines(self, rows: Iterable[Sequence[str]]) -> bytes:
         text = io.StringIO(newline="")

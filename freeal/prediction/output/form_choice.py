@@ -7,11 +7,10 @@ from pathlib import Path
 
 from freeal.prediction.output import parquet_form
 from freeal.prediction.output.csv_form import CsvForm
+from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.output.output_form import OutputForm
-from freeal.prediction.promised_labels import PromisedLabels
 from freeal.table.csv_parsing.dialect import Dialect
 from freeal.table.file_formats import form_of
-from freeal.types import Kind
 
 
 def check(output: Path) -> None:
@@ -20,19 +19,8 @@ def check(output: Path) -> None:
         parquet_form.arrow(output)
 
 
-def make(
-    output: Path,
-    *,
-    header: Sequence[str],
-    dialect: Dialect,
-    labels: Sequence[str],
-    promised: PromisedLabels | None,
-    may_ask: bool = False,
-    kind: Kind = "single",
-) -> OutputForm:
+def make(output: Path, columns: OutputColumns, *, header: Sequence[str], dialect: Dialect) -> OutputForm:
     """The form for `output`, of a table with that header. Raises `ConfigError` as `check` does."""
     if form_of(output.name) == "parquet":
-        return parquet_form.ParquetForm(
-            output, header=header, labels=labels, promised=promised, may_ask=may_ask, kind=kind
-        )
-    return CsvForm(header, dialect=dialect, labels=labels, promised=promised, may_ask=may_ask, kind=kind)
+        return parquet_form.ParquetForm(output, columns, header=header)
+    return CsvForm(header, columns, dialect=dialect)

@@ -7,24 +7,24 @@ alone, so that the file has the same bytes wherever it was cut off before.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from freeal.errors import ConfigError, Where
-from freeal.prediction.output.output_form import added_columns
-from freeal.prediction.promised_labels import BELOW, KEPT, Opinion, PromisedLabels
+from freeal.prediction.output.output_cells import OutputColumns
+from freeal.prediction.promised_labels import SOURCE_COLUMN, STATUS_COLUMN, Opinion
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
-from freeal.types import Kind, Status
+from freeal.types import Status
 
 ROW_COLUMN = "freeal_row"
+_WORDS = frozenset({"freeal_label", "freeal_labels", "freeal_node", STATUS_COLUMN, SOURCE_COLUMN})
 GROUP_ROWS, GROUP_BYTES = 100_000, 64_000_000
 """A row group ends with the block of rows that reaches one of them; one is in memory at a time."""
 _BLOCK_ROWS = 1_000
@@ -42,47 +42,32 @@ def arrow(output: Path, module: str = "pyarrow") -> Any:
         ) from cause
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Said:
-    """By text: the label, None where it is not given; its probability; why, and by whom."""
-
-    label: list[str | None]
-    confidence: np.ndarray
-    status: list[str]
-    source: list[str | None]
-
-
 class ParquetForm:
     """See `OutputForm`. A column's name that comes twice gets `_2`: readers of Parquet tell columns by their names."""
 
     def __init__(
         self,
         output: Path,
+        columns: OutputColumns,
         *,
         header: Sequence[str],
-        labels: Sequence[str],
-        promised: PromisedLabels | None,
-        may_ask: bool = False,
-        kind: Kind = "single",
         group_rows: int = GROUP_ROWS,
         group_bytes: int = GROUP_BYTES,
         block_rows: int = _BLOCK_ROWS,
     ) -> None:
         self._group_rows, self._group_bytes, self._block_rows = group_rows, group_bytes, block_rows
-        self._output, self._labels, self._promised = output, labels, promised
+        self._output, self._columns = output, columns
         self._pa = pa = arrow(output)
         given: list[str] = []
         for name in header:
             given.append(free_name(name, given))
-        self._may_ask = may_ask
-        label, *others = added_columns(given, labels, promised, may_ask=may_ask, kind=kind)
-        numbers, words = others[: 1 + len(labels)], others[1 + len(labels) :]
+        ours = columns.behind(given)
+        types = (pa.string() if name in _WORDS else pa.float32() for name in columns.names)
         self._schema = pa.schema(
             [
-                (free_name(ROW_COLUMN, [*given, label, *numbers, *words]), pa.int64()),
-                *((name, pa.string()) for name in (*given, label)),
-                *((name, pa.float32()) for name in numbers),
-                *((name, pa.string()) for name in words),
+                (free_name(ROW_COLUMN, [*given, *ours]), pa.int64()),
+                *((name, pa.string()) for name in given),
+                *zip(ours, types, strict=True),
             ]
         )
 
@@ -93,38 +78,28 @@ class ParquetForm:
     def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
         """One batch."""
         pa, rows, has_text = self._pa, len(window.rows), window.places != NO_TEXT
-        said = self._said(scores, opinions)
+        said = self._columns.said(scores, opinions)
         places, at = window.places[has_text], window.places.tolist()
 
         def words(values: Sequence[str | None], without_text: str | None = None) -> Any:
             return pa.array([without_text if place == NO_TEXT else values[place] for place in at], pa.string())
 
+        def numbers(values: np.ndarray) -> Any:
+            found = np.full(rows, np.nan, dtype=np.float32)
+            found[has_text] = values[places]
+            return pa.array(found, pa.float32(), mask=np.isnan(found))
+
         columns = [pa.array(np.arange(first_row, first_row + rows, dtype=np.int64))]
         columns += [pa.array(values, pa.string()) for values in zip(*window.rows, strict=True)]
-        columns.append(words(said.label))
-        numbers = np.zeros((rows, 1 + len(self._labels)), dtype=np.float32)
-        numbers[has_text, 0], numbers[has_text, 1:] = said.confidence[places], scores.proba[places]
-        columns += [pa.array(values, pa.float32(), mask=~has_text) for values in np.ascontiguousarray(numbers.T)]
-        if self._promised is not None:
+        columns += [words(said.label), numbers(said.confidence)]
+        if self._columns.back_off is not None:
+            columns += [words(said.node), numbers(said.node_confidence)]
+        columns += [numbers(values) for values in np.ascontiguousarray(scores.proba.T)]
+        if self._columns.promised is not None:
             columns.append(words(said.status, str(Status.EMPTY_TEXT)))
-        if self._may_ask:
+        if self._columns.may_ask:
             columns.append(words(said.source))
         return bytes(pa.record_batch(columns, schema=self._schema).serialize())
-
-    def _said(self, scores: Scores, opinions: Mapping[int, Opinion]) -> _Said:
-        """What `output_cells` says, as values."""
-        count, confidence = len(scores.proba), np.array(scores.confidence, dtype=np.float32)
-        label: list[str | None] = [scores.label(place, self._labels) for place in range(count)]
-        status, source = [KEPT] * count, cast("list[str | None]", ["student"] * count)
-        if self._promised is not None:
-            for place in np.flatnonzero(~self._promised.keeps(scores.chosen, scores.confidence)).tolist():
-                label[place], status[place], source[place] = None, BELOW, None
-        for place, opinion in opinions.items() if self._may_ask else ():
-            status[place] = f"{BELOW};{opinion.status}"
-            if opinion.label is not None:
-                label[place], source[place] = opinion.label, "llm"
-                confidence[place] = scores.proba[place, list(self._labels).index(opinion.label)]
-        return _Said(label, confidence, status, source)
 
     def pack(self, part: Path, packed: Path) -> None:
         """Write the stream in `part` as Parquet."""

@@ -10,6 +10,7 @@ import pytest
 
 from freeal.errors import ConfigError
 from freeal.prediction.output import parquet_form
+from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.published_model import Classifier
@@ -69,8 +70,9 @@ def test_what_was_cut_off_goes_on_to_the_same_bytes(tmp_path, classifier, table,
 @pytest.mark.parametrize(("limits", "expected"), [({}, [9, 9, 9, 3]), ({"group_bytes": 40}, [6, 6, 6, 6, 6])])
 def test_row_groups_end_where_the_rows_say(tmp_path, windows, limits, expected):
     """With the block of rows that reaches so many rows, or so many bytes of text; wherever the windows ended."""
-    settled = {"labels": ("no", "yes"), "promised": None, "group_rows": 7, "block_rows": 3} | limits
-    form = parquet_form.ParquetForm(tmp_path / "out.parquet", header=["text"], **settled)
+    settled = {"group_rows": 7, "block_rows": 3} | limits
+    columns = OutputColumns(("no", "yes"))
+    form = parquet_form.ParquetForm(tmp_path / "out.parquet", columns, header=["text"], **settled)
     part, packed, first = tmp_path / "part", tmp_path / "packed", 0
     with part.open("wb") as stream:
         stream.write(form.header())
