@@ -56,7 +56,7 @@ class FormChoice:
         """What happened, for a log."""
         if not self.tried:
             return f"asked as {self.form}"
-        return f"asked as {self.form}: the best of {len(self.tried)} forms, tried on {self.texts} texts"
+        return f"asked as {self.form}, out of {len(self.tried)} forms tried on {self.texts} texts"
 
 
 def trial_answers(setting: str, texts: int, *, kind: Kind) -> int:
