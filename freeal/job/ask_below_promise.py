@@ -79,7 +79,7 @@ class BelowPromise:
     ) -> BelowPromise | None:
         """For the model in the folder `model`; None where it promises nothing. Raises `ConfigError` where its version
         is not at hand: who annotates, and with which demonstrations, stands there."""
-        if classifier.extra.get("promise") is None:
+        if classifier.extra.get("promise") is None or classifier.kind == "multi":  # several labels have no promise
             return None
         version = results_folder(classifier_folder(model))
         if not (version / previous_version.FILE_NAME).is_file():

@@ -133,8 +133,11 @@ def measured(place: Place) -> dict[str, Any]:
     before = place.trained()
     questions, answered = place.answered(before)
     count = round(questions * QUESTION_SECONDS / ROW_SECONDS)
-    first = place.queue(before)[:count]
-    chance = random.Random(place.seed).sample(range(len(place.rows)), len(first))
+    count = min(count, len(place.rows) // 2)
+    chance = random.Random(place.seed).sample(range(len(place.rows)), len(place.rows))
+    queue = place.queue(before)  # where it is shorter, chance says what is looked at after it
+    first = [*queue, *(number for number in chance if number not in set(queue))][:count]
+    chance = chance[:count]
     versions = {
         "before": before,
         "questions answered": answered,
@@ -209,13 +212,21 @@ def _done(path: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
 
 
 def _table(found: Sequence[dict[str, Any]]) -> str:
-    head = "| data | seed | questions | rows corrected | asked again |"
+    head = "| data | rows | seed | questions | rows corrected | asked again |"
     head += " right of | before | questions answered | rows corrected | rows by chance corrected |"
-    lines = [head, "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |"]
+    lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |"]
     titles = {"file": "all final labels", "others": "rows nobody corrected", "elsewhere": "the student, other rows"}
     for one in sorted(found, key=lambda one: (one["data"], one["seed"])):
         for part, title in titles.items():
-            about = [one["data"], one["seed"], one["questions"], one["corrected"], one["asked_again"], title]
+            about = [
+                one["data"],
+                one["rows"],
+                one["seed"],
+                one["questions"],
+                one["corrected"],
+                one["asked_again"],
+                title,
+            ]
             cells = [str(cell) for cell in about] + [f"{one[part][way] * 100:.1f} %" for way in WAYS]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
