@@ -31,6 +31,7 @@ class FrozenTrainer(EncoderTrainer):
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
         ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        on_step(0, len(data.texts) + HEAD_STEPS)  # features may be known already: nobody would hear that this began
         encoder = self._start.fresh(labels)
         features = self._start.features(
             data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)

@@ -46,6 +46,7 @@ class SeveralLabelsTrainer(FrozenTrainer):
         said = checked(data.label_ids, texts=len(data.texts), labels=len(labels))
         encoder = self._start.fresh(labels)
         steps = len(data.texts) + len(labels)
+        on_step(0, steps)
         features = self._start.features(data.texts, encoder, on_batch=lambda done, _: on_step(done, steps))
         heads = []
         for label in range(len(labels)):

@@ -152,3 +152,13 @@ def test_untrained_embeddings(settings):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_a_fit_on_known_features_says_that_it_begins(settings):
+    """Else whoever follows a job would count the training as part of the stage before."""
+    trainer = FrozenTrainer(settings)
+    texts, labels = ["a good film", "a bad film"] * 10, [0, 1] * 10
+    trainer.fit(LabelledTexts(texts, labels), labels=LABELS, seed=0, on_step=quiet)
+    told = []
+    trainer.fit(LabelledTexts(texts, labels), labels=LABELS, seed=0, on_step=lambda *step: told.append(step))
+    assert [(0, 21), (21, 21)] == told
