@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-boundary-answers bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-soak bench-speed docs pictures clean
+.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-boundary-answers bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-several-labels bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,10 @@ bench-accuracy: setup  ## accuracy on real data against its baselines: hours; re
 # ARGS='--draws 100' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-certify: setup  ## whether the intervals of blind sheets hold, and how wide they are: an hour, data in ../shared/data
 	$(BIN)/python tests/benchmarks/certify.py $(ARGS)
+
+# ARGS='--seeds 0' for a first look; ARGS='--packaged-rows 120' asks the packaged model too.
+bench-several-labels: setup  ## several labels per text beside plain one-vs-rest: minutes, data in ../shared/data
+	$(BIN)/python tests/benchmarks/several_labels.py $(ARGS)
 
 # ARGS='--seeds 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-boundaries: setup  ## whether the pairs that boundary questions name hold the errors: minutes, data in ../shared/data

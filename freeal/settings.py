@@ -1,8 +1,7 @@
 """Settings of the library: what the language model, the student and the loop may be told.
 
-All frozen, all with defaults, all described: `freeal.yaml` shows the same keys with the same words. Nothing here reads
-a file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these objects
-down."""
+All frozen, with defaults, and described: `freeal.yaml` shows the same keys with the same words. Nothing here reads a
+file or the environment; the edge (freeal/cli/command_line.py, daemon/config.py) does, once, and hands these down."""
 
 from __future__ import annotations
 
@@ -10,17 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
-from freeal.types import checked_form
+from freeal.types import checked_form, one_or_several_students, student_faults
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
 LongTexts = Literal["head", "head_tail"]
 Mode = Literal["auto", "live", "batch"]
-
-TFIDF, COMPARE = "tfidf", "compare"
-"""Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
-MOST_STUDENTS = 4
-"""Each one that is compared is trained twice."""
 
 
 class Section(BaseModel):
@@ -166,34 +160,6 @@ class StudentSettings(Section):
         return one_or_several_students(value)
 
 
-def one_or_several_students(value: Any) -> Any:
-    """A list of one student is that student, and of several a tuple."""
-    if isinstance(value, list | tuple):
-        return value[0] if len(value) == 1 else tuple(value)
-    return value
-
-
-def student_faults(value: Any) -> list[tuple[int | None, str, str]]:
-    """What is wrong with a value of `student.model`: the position of an entry, None for all of it; the problem; what to
-    write."""
-    form = "write one name, or a list such as [minilm, tfidf]"
-    if isinstance(value, str):
-        return [] if value.strip() else [(None, "names no student", form)]
-    if not isinstance(value, list | tuple):
-        return [(None, f"must be a name or a list of names, found {value!r}", form)]
-    if not 1 <= len(value) <= MOST_STUDENTS:
-        return [(None, f"names {len(value)} students; at most {MOST_STUDENTS} can be compared", form)]
-    faults: list[tuple[int | None, str, str]] = []
-    for place, one in enumerate(value):
-        if not isinstance(one, str) or not one.strip():
-            faults.append((place, f"must be the name of a student, found {one!r}", form))
-        elif one == COMPARE:
-            faults.append((place, "compare stands for a list of its own", "write model: compare, or leave it out"))
-        elif one in value[:place]:
-            faults.append((place, f"names {one!r} twice", "name another one, or leave it out"))
-    return faults
-
-
 class LoopSettings(Section):
     """The FreeAL rounds."""
 
@@ -290,9 +256,7 @@ class RaySettings(Section):
         description="null = a cluster of its own on this machine, on the loopback; auto, or HEAD:PORT = one that is "
         "there, of which this machine is a part",
     )
-    workers: PositiveInt | None = Field(
-        None, description="processes that compute, at most; null = as there is room for"
-    )
+    workers: PositiveInt | None = Field(None, description="processes that compute, at most; null = as there is room")
     cpus_per_worker: PositiveFloat = Field(1.0, description="cores for each of them")
     gpus_per_worker: NonNegativeFloat | None = Field(
         None, description="GPUs for each of them; null = 1 where the cluster has any, else 0"

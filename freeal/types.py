@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["single", "multi", "ordinal"]
 """What the labels are to each other and to a text: names of which it has one, names of which it may have several or
@@ -250,3 +250,36 @@ def checked_form(value: str) -> str:
     if places.count("meanings") != paragraphs[:-1].count("{meanings}"):
         raise ValueError("has {meanings}, a line for each label, as a paragraph of its own before the text")
     return form
+
+
+TFIDF, COMPARE = "tfidf", "compare"
+"""Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
+MOST_STUDENTS = 4  # each one that is compared is trained twice
+
+
+def one_or_several_students(value: Any) -> Any:
+    """A list of one student is that student, and of several a tuple."""
+    if isinstance(value, list | tuple):
+        return value[0] if len(value) == 1 else tuple(value)
+    return value
+
+
+def student_faults(value: Any) -> list[tuple[int | None, str, str]]:
+    """What is wrong with a value of `student.model`: the position of an entry, None for all of it; the problem; what to
+    write."""
+    form = "write one name, or a list such as [minilm, tfidf]"
+    if isinstance(value, str):
+        return [] if value.strip() else [(None, "names no student", form)]
+    if not isinstance(value, list | tuple):
+        return [(None, f"must be a name or a list of names, found {value!r}", form)]
+    if not 1 <= len(value) <= MOST_STUDENTS:
+        return [(None, f"names {len(value)} students; at most {MOST_STUDENTS} can be compared", form)]
+    faults: list[tuple[int | None, str, str]] = []
+    for place, one in enumerate(value):
+        if not isinstance(one, str) or not one.strip():
+            faults.append((place, f"must be the name of a student, found {one!r}", form))
+        elif one == COMPARE:
+            faults.append((place, "compare stands for a list of its own", "write model: compare, or leave it out"))
+        elif one in value[:place]:
+            faults.append((place, f"names {one!r} twice", "name another one, or leave it out"))
+    return faults

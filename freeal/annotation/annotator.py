@@ -20,6 +20,7 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import joined_labels, long_text_shortening
+from freeal.text.repeated_text import new_texts, normal
 from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
 
 if TYPE_CHECKING:
@@ -164,11 +165,11 @@ class Annotator:
         prompts = {label: writing_prompt(task, label, prototypes=samples, count=per_label) for label in labels}
         keys = {name: request_key(prompt, self._model.fingerprint) for name, prompt in prompts.items()}
         asked = await self._asker.ask({keys[name]: prompt for name, prompt in prompts.items()}, lambda _: None)
-        seen = {_normal(text) for text in samples}
+        seen = {normal(text) for text in samples}
         written = []
         for name, key in keys.items():
             reply = asked.replies.get(key)
-            texts = _new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
+            texts = new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
             if not texts:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
@@ -278,17 +279,3 @@ class Annotator:
                 self._asker.report_spend()
 
         return report
-
-
-def _new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
-    """Texts not yet in `seen`, which grows by them."""
-    new = []
-    for text in texts:
-        if _normal(text) not in seen:
-            seen.add(_normal(text))
-            new.append(text)
-    return new
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())

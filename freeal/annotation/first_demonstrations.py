@@ -18,6 +18,7 @@ from freeal.annotation.annotator import LabelRequest
 from freeal.annotation.round_annotation import Questions
 from freeal.selection import demonstration_selection as choose
 from freeal.student.protocols import NO_LABEL
+from freeal.text.repeated_text import normal
 from freeal.types import Annotation, Demonstration
 
 _PROTOTYPES = 10
@@ -76,8 +77,8 @@ async def _written(questions: Questions) -> list[Demonstration]:
     written = await questions.annotator.write_demonstrations(
         questions.task, prototypes=prototypes, per_label=_PER_LABEL_WRITTEN
     )
-    in_pool = {_plain(text) for text in texts}
-    new = [demo for demo in written if _plain(demo.text) not in in_pool]
+    in_pool = {normal(text) for text in texts}
+    new = [demo for demo in written if normal(demo.text) not in in_pool]
     if 0 < len(new) <= _CHECKED_UP_TO * len(texts):
         new = await _checked(questions, new)
     return _balanced(new)
@@ -142,7 +143,3 @@ async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list
     )
     found = [zero_shot[position] for position in chosen]
     return [Demonstration(texts[note.index], str(note.label), "zero_shot", note.index) for note in found]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -168,13 +168,12 @@ def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
 
 def _local(job: TrainingJob, checked: Checked) -> Estimate:
     pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
-    known = _known(job, pool, taught, provider="local")
+    known, sets = _known(job, pool, taught, provider="local"), job.loop.demonstration_sets or FREE_SETS
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
-    sets = job.loop.demonstration_sets or FREE_SETS
-    first = sets + (job.loop.zero_shot != "never")
+    first, asked = sets + (job.loop.zero_shot != "never"), to_ask * job.loop.annotate_share
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    trial = 0 if known.form else trial_answers(job.llm.form, int(to_ask * job.loop.annotate_share))
-    answers = (Span(first, first) + later) * (to_ask * job.loop.annotate_share) + Span(trial, trial)
+    trial = 0 if known.form else trial_answers(job.llm.form, int(asked), kind=job.spec.kind)
+    answers = (Span(first, first) + later) * asked + Span(trial, trial)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
     form, shown = form_of(job.llm.form) or PLAIN, job.spec.demonstrations

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 
 from freeal.errors import ConfigError, FreealError, Where
 from freeal.files.model_folders import classifier_folder
-from freeal.settings import TFIDF
 from freeal.student.model_folder import student_metadata
+from freeal.types import TFIDF
 
 Kind = Literal["model", "dataset"]
 

@@ -176,6 +176,7 @@ def foresee(
     annotators: Sequence[Annotator],
     trainer: Trainer,
     given: Given,
+    kind: Kind,
 ) -> None:
     """Tell `ahead` what the job will do, from its settings and the models it has."""
     texts = given.pool.texts
@@ -192,7 +193,7 @@ def foresee(
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
         training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
-        trial=trial_answers(llm.form, asked) if first.scores and not given.known.annotations else 0,
+        trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
         comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )

@@ -222,6 +222,7 @@ async def _ask_and_train(
                 annotators=annotators,
                 trainer=trainer,
                 given=given,
+                kind=job.spec.kind,
             )
             result = await run_loop(
                 job,

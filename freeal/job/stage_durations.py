@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from freeal.compute import cpu_threads
 from freeal.events import Stage
-from freeal.settings import TFIDF, LoopSettings, StudentSettings
+from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.comparison import candidates
 from freeal.student.comparison.comparing_trainer import COMPARED_TEXTS, FOLDS
 from freeal.student.trainer_factory import choose_mode
 from freeal.student.training.hyperparameters import default_epochs
+from freeal.types import TFIDF
 
 TOKENS_PER_CORE_SECOND = 750.0
 TRAINED_TEXTS_PER_CORE_SECOND = 12.5

@@ -2,8 +2,7 @@
 
     demonstrations -> annotate -> train -> select -> demonstrations -> annotate what is left open -> ...
 
-The loop knows protocols only. It is resumable at every finished round and never looks at ground truth, except to report
-how good a round was when the user gave labels to compare with.
+The loop knows protocols only, is resumable at every finished round, and looks at ground truth to report on rounds only.
 
 Of several language models the first is asked in these rounds, and with `side_by_side` all the others beside it; in a
 cascade each later one has a round of its own afterwards, about what those before it left open.
@@ -46,8 +45,7 @@ from freeal.types import Annotation, Demonstration, Task
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """The parts of one job; `further` are its language models beside the first. After a crash `run` may be called again
-    with the same parts: it goes on where it was."""
+    """The parts of one job; `further` are its language models beside the first. `run` again after a crash goes on."""
 
     task: Task
     pool: Pool
@@ -76,7 +74,7 @@ class Loop:
 
     @functools.cached_property
     def forms(self) -> QuestionForms:
-        """The form that each language model is asked in."""
+        """In which form each is asked."""
         return QuestionForms(self.store, self.emit, before=self.known.form)
 
     @functools.cached_property

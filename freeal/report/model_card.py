@@ -21,9 +21,8 @@ from freeal.report import certified_section, key_facts
 from freeal.report.number_format import MISSING, count, percent, plural, printable
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
-from freeal.settings import TFIDF
 from freeal.student.model_folder.student_metadata import OWN, Card
-from freeal.types import Status
+from freeal.types import TFIDF, Status
 
 _HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 """Encoders that we name otherwise than the hub does."""

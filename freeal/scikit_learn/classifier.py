@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from freeal.aggregation import label_choice
+from freeal.errors import ConfigError, Where
 from freeal.notebook.start_run import OnRound, as_spec, run
 from freeal.scikit_learn import estimator_input
 from freeal.spec.job_spec import Spec
@@ -68,6 +69,12 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         frame = estimator_input.rows_of(self, X, reset=True)
         truth = None if y is None else estimator_input.true_labels(y, rows=len(frame))
         spec, self.classes_ = self._task(truth)
+        if spec.kind == "multi":
+            raise ConfigError(
+                "kind: multi gives several labels to a text; a scikit-learn classifier gives one",
+                where=Where(key="kind"),
+                hint="freeal.run(frame, spec) gives them, with `freeal_labels` and a probability of each",
+            )
         self._columns_ = spec.text_columns or tuple(str(name) for name in frame.columns)
         student = self._student(fit_params, estimator_input.row_texts(frame, self._columns_))
         spec = spec.model_copy(update={"text_columns": self._columns_})

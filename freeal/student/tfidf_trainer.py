@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.settings import TFIDF
 from freeal.student.model_folder.tfidf_classifier import VECTORIZER, TfidfClassifier
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.student.sklearn_trainer import SklearnTrainer, hashed
 from freeal.student.training import temperature_scaling
+from freeal.types import TFIDF
 
 INVERSE_REGULARISATION = 10.0
 MOST_TERMS = 50_000

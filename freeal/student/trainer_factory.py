@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from freeal.compute.listener import Listener
 from freeal.errors import ConfigError, Where
-from freeal.settings import COMPARE, TFIDF, StudentSettings
+from freeal.settings import StudentSettings
 from freeal.student.protocols import Trainer
-from freeal.types import Kind
+from freeal.types import COMPARE, TFIDF, Kind
 
 if TYPE_CHECKING:
     from freeal.compute.batch_halving import Room
@@ -41,10 +41,18 @@ def make_trainer(
     `scratch` is a folder for arrays that are too large for memory. A student of several labels (`kind`) is always
     frozen.
 
-    Raises `ConfigError` where model or device are not there, and for several labels where `student.mode` is finetune;
+    Raises `ConfigError` where model or device are not there, and for several labels where `student.mode` is finetune or
+    `student.model` is no one encoder;
     `ModelFolderError` for a folder that cannot be gone on from.
     """
-    if settings.model == COMPARE or not isinstance(settings.model, str):
+    several = settings.model == COMPARE or not isinstance(settings.model, str)
+    if kind == "multi" and (several or settings.model == TFIDF):
+        raise ConfigError(
+            "tfidf, compare and lists are for texts of one label, not for kind: multi",
+            where=Where(key="student.model"),
+            hint="name one encoder, or leave it at auto",
+        )
+    if several:
         return _one_of_several(
             settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, scratch=scratch
         )

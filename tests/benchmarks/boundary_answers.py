@@ -169,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", nargs="+", default=["trec", "agnews", "mr"], choices=["trec", "agnews", "mr"])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--test-rows", type=int, default=TEST_ROWS, help="others, for the student")
     parser.add_argument("--results", type=Path, default=ROOT / ".bench" / "boundary_answers.jsonl")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into that file's section")
     chosen = parser.parse_args(arguments)
@@ -183,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if key in done:
                 continue
             rows = draw(data_set, chosen.data_folder, split="train", rows=chosen.rows, seed=seed)
-            test = draw(data_set, chosen.data_folder, split="test", rows=TEST_ROWS, seed=seed)
+            test = draw(data_set, chosen.data_folder, split="test", rows=chosen.test_rows, seed=seed)
             with tempfile.TemporaryDirectory(prefix="freeal-bench-") as folder:
                 found = measured(Place(data_set, Path(folder), rows, test, seed)) | {"rows": chosen.rows}
             print(json.dumps(found), flush=True)

@@ -18,9 +18,10 @@ def probe(line: str) -> Answer:
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         from freeal.compute import device
-        from freeal.settings import TFIDF, StudentSettings
+        from freeal.settings import StudentSettings
         from freeal.student.comparison import candidates
         from freeal.student.encoder import encoder_weights
+        from freeal.types import TFIDF
 
         settings = StudentSettings.model_validate_json(line)
         names = [encoder_weights.resolve(name).name if name != TFIDF else name for name in candidates.named(settings)]

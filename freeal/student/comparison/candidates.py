@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ConfigError
-from freeal.settings import COMPARE, MOST_STUDENTS, TFIDF, StudentSettings
+from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder_weights
 from freeal.student.encoder.encoder_weights import PACKAGED, Weights
+from freeal.types import COMPARE, MOST_STUDENTS, TFIDF
 
 PACKAGED_LAYER_WEIGHTS = 10_646_784
 """Of all-MiniLM-L6-v2, those of its six layers: what a token is multiplied with. Its work counts as 1."""

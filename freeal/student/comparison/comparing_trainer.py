@@ -18,13 +18,13 @@ import numpy as np
 
 from freeal.compute import freed_memory
 from freeal.compute.listener import Listener, OnStep
-from freeal.settings import TFIDF
 from freeal.student.comparison import likelihood_choice
 from freeal.student.comparison.candidates import Candidate
 from freeal.student.comparison.kept_comparison import KeptComparison
 from freeal.student.comparison.likelihood_choice import Forecast
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Student, Trainer, Training
 from freeal.student.training.linear_probe import folds_of
+from freeal.types import TFIDF
 
 COMPARED_TEXTS = 600
 """Of the texts with a label, drawn by chance: half of them teach, half judge."""

@@ -12,9 +12,10 @@ from typing import Any
 
 from freeal.compute.torch_runtime import quiet_transformers
 from freeal.errors import ConfigError
-from freeal.settings import TFIDF, LongTexts
+from freeal.settings import LongTexts
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import ReadText
+from freeal.types import TFIDF
 
 HEAD_SHARE = 0.75
 """Part of a long text's tokens that comes from its beginning, with `head_tail` (Sun et al., How to Fine-Tune BERT for

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from freeal.errors import ConfigError, CorruptModelError, ModelFolderError, Where
-from freeal.settings import TFIDF, StudentSettings
+from freeal.settings import StudentSettings
 from freeal.student.model_folder import student_metadata as cards
 from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.model_folder.tfidf_classifier import TfidfClassifier
+from freeal.types import TFIDF
 
 _HINT = "train the model again, or restore its folder from a copy"
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeal.errors import CorruptModelError, ModelFolderError, Where
-from freeal.settings import TFIDF
 from freeal.student.model_folder import student_metadata as cards
 from freeal.student.protocols import ReadText
+from freeal.types import TFIDF
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import anyio
 import pytest
 
-from freeal.annotation.form_choice import TRIAL_TEXTS
+from freeal.annotation.form_choice import TRIAL_TEXTS, FormChoice, form_choice, trial_answers
+from freeal.annotation.question_form import PLAIN
 from freeal.events import Notice
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.settings import LoopSettings
@@ -62,6 +64,29 @@ def test_the_trial_is_part_of_the_zero_shot_pass(open_loop):
     model = _scorer()
     anyio.run(open_loop(TEXTS, model, settings=_settings(iterations=1), free=True, form="auto").run, ())
     assert len(model.prompts) == len(set(model.prompts))
+
+
+def test_where_a_text_may_have_several_labels_none_is_tried(open_loop):
+    """Each label is scored by itself there: the plain form is taken, and nothing is asked for a trial."""
+    model = _scorer()
+    loop = open_loop(TEXTS, model, settings=_settings(iterations=1), free=True, form="auto")
+    questions = loop.questions
+    several = dataclasses.replace(questions, task=dataclasses.replace(questions.task, kind="multi"))
+    assert FormChoice() == anyio.run(form_choice, several, range(len(TEXTS)))
+    assert [] == model.prompts
+    assert [0, 2 * TRIAL_TEXTS] == [trial_answers("auto", len(TEXTS), kind=kind) for kind in ("multi", "single")]
+
+
+def test_a_form_that_is_not_clearly_better_is_not_taken(open_loop):
+    """Where every form gives the same labels the plain one stays, and all were tried."""
+    model = _scorer()
+    model.respond = lambda prompt: Reply(
+        scores=tuple(-1.0 if (name == "happy") == ("good" in prompt.specific) else -3.0 for name in prompt.labels)
+    )
+    loop = open_loop(TEXTS[:60], model, settings=_settings(iterations=1), free=True, form="auto")
+    choice = anyio.run(loop.run, ()).forms[0]
+    assert PLAIN.template == choice.template
+    assert 3 == len(choice.tried)
 
 
 class _KilledError(BaseException):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 
+import anyio
 import pyarrow as pa
 import pytest
 
@@ -14,6 +16,7 @@ from freeal.executors.local_executor import LocalExecutor
 from freeal.executors.ray_cluster import is_installed
 from freeal.executors.ray_executor import RayExecutor
 from freeal.executors.shard_folder import ShardFolder
+from freeal.llm.local.local_model import LocalModel
 from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies
 from freeal.prediction.sharded.shard_tasks import EmbedShard, PredictShard
 from freeal.settings import RaySettings, StudentSettings
@@ -60,11 +63,16 @@ def _prompts(folder):
     return ShardFolder.write(folder, tables, origin="prompts")
 
 
+def _score_shard(tmp_path):
+    folder, cache = tiny_causal(tmp_path / "causal"), tmp_path / "cache"
+    model = anyio.run(functools.partial(LocalModel.load, str(folder), cache=cache, device="cpu"))
+    return ScoreShard(None, folder, model.fingerprint, cache, "cpu")
+
+
 def _cases(model, tmp_path):
     yield PredictShard.of(model, batch_size=8), _texts
     yield EmbedShard.of(model, batch_size=8), _texts
-    causal = tiny_causal(tmp_path / "causal")
-    yield ScoreShard(None, causal, "tiny", tmp_path / "cache", "cpu"), _prompts
+    yield _score_shard(tmp_path), _prompts
 
 
 def test_every_executor_writes_the_bytes_of_the_tasks_own_function(executor, model, tmp_path):
@@ -116,7 +124,7 @@ def test_another_model_is_another_result(model, tmp_path):
 
 def test_scores_come_back_as_replies(tmp_path):
     """A shard's result holds one reply per prompt, with a score for each of its labels."""
-    task = ScoreShard(None, tiny_causal(tmp_path / "causal"), "tiny", tmp_path / "cache", "cpu")
+    task = _score_shard(tmp_path)
     shards = _prompts(tmp_path / "shards")
     list(LocalExecutor().run(task, shards))
     found = replies(shards.result(task, shards.names[0]))

@@ -156,3 +156,46 @@ def test_a_column_per_label_is_the_same_truth(tmp_path, encoder_folder):
     spec = spec_of(encoder_folder, label_columns=dict(zip(LABELS, "btp", strict=True)))
     checked = preflight_check.read(tmp_path / "in.csv", spec)
     assert (("text",), (*(own for _, own in rows), None)) == (checked.pool.text_columns, checked.pool.truth)
+
+
+def test_predictions_apply_the_thresholds(trained, tmp_path):
+    """A label is given from its threshold on, in files and to programs; the summary counts each label."""
+    from freeal.prediction.predict_csv import predict_csv
+    from freeal.prediction.predict_rows import predict_rows
+    from freeal.prediction.prediction_job import PredictionJob
+    from freeal.prediction.published_model import Classifier
+
+    classifier = Classifier.load(trained[0])
+    least = dict(zip(LABELS, classifier.thresholds, strict=True))
+    job = PredictionJob(input_csv=tmp_path / "in.csv", output_csv=tmp_path / "new.csv", model=trained[0] / "model")
+    summary = predict_csv(job)
+    rows = read_rows(tmp_path / "new.csv")
+    for row in rows:
+        own = joined_labels.split(row["freeal_labels"])
+        shares = {name: float(row[f"freeal_p_{name}"]) for name in LABELS}
+        assert {name for name in LABELS if shares[name] >= least[name] + 1e-4} <= set(own)
+        assert set(own) <= {name for name in LABELS if shares[name] >= least[name] - 1e-4}
+    counts = {name: sum(name in joined_labels.split(row["freeal_labels"]) for row in rows) for name in LABELS}
+    assert counts == summary["label_counts"]
+    [one] = predict_rows(classifier, [{"text": rows[7]["text"]}])
+    assert (rows[7]["freeal_labels"], one.label) == (one.label, joined_labels.joined(one.labels))
+
+
+def test_what_is_made_for_one_label_is_refused(trained, tmp_path, encoder_folder):
+    """Blind sheets, promises, boundaries, and settings that cannot hold: each says why, before anything is asked."""
+    from freeal.errors import ConfigError
+    from freeal.job.new_version import boundary_job, certification_job
+
+    with pytest.raises(ConfigError, match="certify is for texts of one label"):
+        certification_job.draw_sheet(trained[0])
+    with pytest.raises(ConfigError, match="boundaries is for texts of one label"):
+        boundary_job.ask(trained[0])
+    with MessagesServer(answer=lambda _: "(none)") as server:
+        for more, said in (
+            ({"loop": {"candidates": "resolve"}}, "resolve is for texts of one label"),
+            ({"student": {"mode": "finetune"}}, "finetune is for texts of one label"),
+        ):
+            job = job_of(tmp_path, spec_of(encoder_folder), server, **more)
+            with pytest.raises(ConfigError, match=said):
+                anyio.run(train, job)
+        assert not server.requests

@@ -71,6 +71,13 @@ def test_a_list_of_one_is_that_one():
     assert StudentSettings(model="minilm") == StudentSettings(model=["minilm"])
 
 
+@pytest.mark.parametrize("model", ["tfidf", "compare", ["minilm", "tfidf"]])
+def test_texts_of_several_labels_take_one_encoder(model):
+    """What is not built for them is refused before anything is asked."""
+    with pytest.raises(ConfigError, match="for texts of one label, not for kind: multi"):
+        make_trainer(StudentSettings(model=model, device="cpu"), texts=10, kind="multi")
+
+
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
