@@ -250,6 +250,21 @@ def test_a_prompt_without_labels_is_refused(local):
         anyio.run(local.answer, [Prompt("", "", "Write.", ())])
 
 
+def test_a_beginning_that_comes_again_is_not_computed_again(local):
+    """The next call with the same demonstrations has one pass less and the same answers; another beginning is run."""
+    passes = []
+    local._scorer._model.register_forward_pre_hook(lambda *_: passes.append(1))
+    first = anyio.run(local.answer, prompts_for(TEXTS, shared=DEMONSTRATIONS))
+    whole = len(passes)
+    assert first == anyio.run(local.answer, prompts_for(TEXTS, shared=DEMONSTRATIONS))
+    assert 2 * whole - 1 == len(passes)
+    other = anyio.run(local.answer, prompts_for(TEXTS, shared=DEMONSTRATIONS[:1]))
+    assert 3 * whole - 1 == len(passes)
+    anyio.run(local.answer, [Prompt("", "", text, ("good", "bad")) for text in ("slow", "warm")])  # nothing in common
+    anyio.run(local.release_memory)
+    assert other == anyio.run(local.answer, prompts_for(TEXTS, shared=DEMONSTRATIONS[:1]))
+
+
 def test_memory_that_was_released_is_taken_again(local):
     """The network is gone in between; answers are the same to the last bit. A closed model stays closed."""
     assert isinstance(local, ReleasesMemory)
