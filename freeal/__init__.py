@@ -50,7 +50,7 @@ _HOMES = {
     "FreeALClassifier": "scikit_learn.classifier",
     "FreealError": "errors",
     "Model": "notebook.trained_model",
-    "Outcome": "job.training_job",
+    "Outcome": "job.run_training_job",
     "PredictionJob": "prediction.predict_csv",
     "Predictions": "notebook.trained_model",
     "RoundReport": "notebook.round_report",
@@ -60,7 +60,7 @@ _HOMES = {
     "load": "notebook.trained_model",
     "predict_csv": "prediction.predict_csv",
     "run": "notebook.start_run",
-    "train": "job.training_job",
+    "train": "job.run_training_job",
 }
 
 

@@ -58,8 +58,3 @@ def class_ids(said: Sequence[str | None], names: Sequence[str], kind: Kind) -> n
             counts[label] = counts.get(label, 0) + 1
     rank = {label: position for position, label in enumerate(sorted(counts, key=lambda one: (-counts[one], one)))}
     return np.array([NO_LABEL if label is None else rank[label] for label in said], dtype=np.int64)
-
-
-def parts(label: str, kind: Kind) -> tuple[str, ...]:
-    """The labels that a text's label consists of: itself, or each of several."""
-    return joined_labels.split(label) if kind == "multi" else (label,)

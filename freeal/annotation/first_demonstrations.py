@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from freeal.aggregation.label_membership import class_ids, parts
+from freeal.aggregation.label_membership import class_ids
 from freeal.annotation.annotator import LabelRequest
 from freeal.annotation.round_annotation import Questions
 from freeal.selection import demonstration_selection as choose
 from freeal.student.protocols import NO_LABEL
+from freeal.text.joined_labels import parts
 from freeal.text.repeated_text import normal
 from freeal.types import Annotation, Demonstration
 

@@ -182,7 +182,7 @@ def _say_questions(questions: Boundaries, competing: Sequence[Competition]) -> N
         for one in competing[number - 1 : number]:
             about.append(f"{one.disagreed} disagreements")
             about += [] if one.confused is None else [f"{one.confused} rows confused"]
-        print(f"\n{number}. {' / '.join(pair.between)}: {', '.join(about)}\n  {pair.question}")
+        print(f"\n{number}. {' or '.join(pair.between)}: {', '.join(about)}\n  {pair.question}")
         for text in pair.texts:
             print(f"  row {text.row} ({text.given}): {text.text}")
         for place, proposal in enumerate(pair.proposals, start=1):

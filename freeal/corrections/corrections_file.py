@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from freeal.aggregation.label_membership import parts
 from freeal.corrections.spreadsheet_damage import only_match
 from freeal.errors import CorruptModelError, InputError, Problem, Where
 from freeal.files import atomic_write
@@ -23,6 +22,7 @@ from freeal.table.csv_format import CsvFormat
 from freeal.text import joined_labels, label_names
 from freeal.text.blank_text import trimmed
 from freeal.text.closest_name import nearest
+from freeal.text.joined_labels import parts
 from freeal.text.row_text import row_text
 from freeal.types import Kind
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.label_choice import labels_of
-from freeal.aggregation.label_membership import parts
 from freeal.evaluation.confidence_intervals import independent, wilson
 from freeal.evaluation.ordinal_metrics import ordinal_metrics
 from freeal.evaluation.several_labels_metrics import per_label, several_labels_metrics
 from freeal.evaluation.tree_metrics import tree_figures
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.text import label_paths
+from freeal.text.joined_labels import parts
 from freeal.types import Annotation, Decision, Kind, Status
 
 _UNUSABLE = frozenset({Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR})

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from freeal.aggregation.label_membership import parts
 from freeal.pool.text_pool import EMPTY
 from freeal.results import previous_version
 from freeal.results.previous_version import Earlier
 from freeal.table import Row
+from freeal.text.joined_labels import parts
 from freeal.types import Decision, Kind
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from freeal.aggregation.label_choice import labels_of
-from freeal.aggregation.label_membership import parts
 from freeal.corrections import corrections_file, review_queue
 from freeal.errors import CorruptModelError
 from freeal.files import atomic_write
@@ -22,6 +21,7 @@ from freeal.results import metrics_as_text, output_csv_files, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
 from freeal.table.workbook_writer import write_workbook
+from freeal.text.joined_labels import parts
 
 
 def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model: Path | None) -> dict[str, Any]:

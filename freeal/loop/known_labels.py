@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from freeal.aggregation.label_membership import parts
+from freeal.text.joined_labels import parts
 from freeal.types import Annotation, Demonstration, Kind, Status
 
 

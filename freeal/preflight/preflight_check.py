@@ -113,6 +113,8 @@ def _several_meant(values: list[str], spec: Spec) -> str | None:
     sign = "" if separator == spec.label_separator else f"label_separator: {json.dumps(separator)}"
     if spec.kind == "multi":
         return f"the labels in a cell stand apart by {separator!r}: write {sign}" if sign else None
+    if spec.kind == "tree":
+        return "a text has one path of the tree: leave one of them in the cell"
     said = "a text seems to have several labels: write kind: multi into the spec"
     return f"{said} and {sign}" if sign else said
 

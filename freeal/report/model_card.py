@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from freeal.aggregation.label_membership import parts
 from freeal.evaluation import confidence_intervals
 from freeal.preflight import preflight_check
 from freeal.report import certified_section, key_facts
@@ -22,6 +21,7 @@ from freeal.report.number_format import MISSING, count, percent, plural, printab
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder.student_metadata import OWN, Card
+from freeal.text.joined_labels import parts
 from freeal.types import TFIDF, Status
 
 _HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}

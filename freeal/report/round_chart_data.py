@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.label_choice import labels_of
-from freeal.aggregation.label_membership import parts
 from freeal.report.report_data import Histogram, Line, Scores, Shares, Spending
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
+from freeal.text.joined_labels import parts
 
 
 def scores(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:

@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 
-from freeal.aggregation.label_membership import parts
 from freeal.pool.text_pool import EMPTY
 from freeal.results.finished_run import FinishedRun
+from freeal.text.joined_labels import parts
 from freeal.types import Status
 
 NONE = -1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from freeal.aggregation.label_membership import parts
 from freeal.pool.text_pool import EMPTY, Pool
+from freeal.text.joined_labels import parts
 from freeal.types import Annotation, Decision, Kind, Status
 
 _MOST_NAMED = 5

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from freeal.types import Kind
+
 SEPARATOR = ";"
 NONE = "(none)"
 _ESCAPE = "\\"
@@ -50,3 +52,8 @@ def few_combinations(labels: Sequence[str]) -> tuple[str, ...]:
     pairs would be as many as labels squared. Each as `joined` makes it."""
     pairs = (in_order(pair, labels) for pair in zip(labels, (*labels[1:], labels[0]), strict=True))
     return tuple(dict.fromkeys([*(joined([name]) for name in labels), *pairs, NONE]))
+
+
+def parts(label: str, kind: Kind) -> tuple[str, ...]:
+    """The labels that a text's label consists of: itself, or each of several."""
+    return split(label) if kind == "multi" else (label,)

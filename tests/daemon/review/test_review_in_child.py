@@ -12,7 +12,7 @@ def test_two_are_asked_at_once_and_none_waits_for_ever(monkeypatch):
     """Of six that take their time two are under way together; all have their answer, also one that comes later."""
     under_way = most = 0
 
-    async def ask_once(module, line):
+    async def ask_once(module, line, *, environment):
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

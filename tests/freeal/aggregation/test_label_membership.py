@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from freeal.aggregation.label_membership import class_ids, joined_names, membership, parts
+from freeal.aggregation.label_membership import class_ids, joined_names, membership
 from freeal.student.protocols import NO_LABEL
+from freeal.text.joined_labels import parts
 
 NAMES = ("a", "b;c", "d")
 

@@ -74,7 +74,9 @@ def test_where_a_text_may_have_several_labels_none_is_tried(open_loop):
     several = dataclasses.replace(questions, task=dataclasses.replace(questions.task, kind="multi"))
     assert FormChoice() == anyio.run(form_choice, several, range(len(TEXTS)))
     assert [] == model.prompts
-    assert [0, 2 * TRIAL_TEXTS] == [trial_answers("auto", len(TEXTS), kind=kind) for kind in ("multi", "single")]
+    assert [0, 2 * min(TRIAL_TEXTS, len(TEXTS))] == [
+        trial_answers("auto", len(TEXTS), kind=kind) for kind in ("multi", "single")
+    ]
 
 
 def test_a_form_that_is_not_clearly_better_is_not_taken(open_loop):

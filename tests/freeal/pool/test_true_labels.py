@@ -66,3 +66,15 @@ def test_empty_cells_are_told_of(tmp_path):
     """An empty cell may mean no label or not known: the warning says which it is taken for."""
     checked = _checked(tmp_path, ["some text,price", "another text,"], "text,x", _spec(label_column="x"))
     assert any("1 of 2 cells of label_column 'x' are empty" in one and "(none)" in one for one in checked.warnings)
+
+
+def test_a_tree_takes_one_path_in_a_cell(tmp_path):
+    """Where cells hold two paths, several labels are not proposed: a tree cannot have them."""
+    tree = _spec(kind="tree", labels={"money": {"price": "", "fee": ""}, "speed": ""}, label_column="x")
+    rows = [
+        f"some text {number},{cell}"
+        for number, cell in enumerate(["money / price;speed", "speed;money / fee", "speed"])
+    ]
+    warnings = _checked(tmp_path, rows, "text,x", tree).warnings
+    assert any("a text has one path of the tree" in said for said in warnings)
+    assert not any("kind: multi" in said for said in warnings)
