@@ -88,25 +88,12 @@ def kept(
     again = frozenset(index for index in again if at.get(index) not in settled)
     if len(at) < SMALLEST_OVERLAP * len(pool) or len(again) > LARGEST_SHARE * len(pool):
         return None
-    names = spec.task.names
-    annotations = tuple(
-        dataclasses.replace(
-            label_changes.annotation_now(
-                earlier.annotations[at[index]],
-                changes,
-                before=earlier.spec.task.names,
-                after=names,
-                is_open=index in again,
-            ),
-            index=index,
-        )
-        if index in at
-        else Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0)
-        for index in range(len(pool))
-    )
     known = dataclasses.replace(
         given,
-        annotations=annotations,
+        annotations=tuple(
+            _annotation_now(earlier, changes, index, at.get(index), after=spec.task.names, is_open=index in again)
+            for index in range(len(pool))
+        ),
         demonstrations=_shown(earlier, changes, pool, again),
         open_texts=again,
         form=earlier.llm.form,
@@ -115,6 +102,23 @@ def kept(
     emit(Notice(f"{len(again):,} of {len(pool):,} texts can get another label and are asked, the others keep theirs"))
     told = changes.as_dict() | {"asked": len(again), "kept": len(pool) - len(again), "since": earlier.folder.name}
     return Kept(known, _as_now(earlier, changes, pool, at), said, told)
+
+
+def _annotation_now(
+    earlier: Earlier,
+    changes: LabelChanges,
+    index: int,
+    place: int | None,
+    *,
+    after: tuple[str, ...],
+    is_open: bool,
+) -> Annotation:
+    """Of the text at `index`, which stood at `place` in the version before, if at all."""
+    if place is None:
+        return Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0)
+    note, before = earlier.annotations[place], earlier.spec.task.names
+    told = label_changes.annotation_now(note, changes, before=before, after=after, is_open=is_open)
+    return dataclasses.replace(told, index=index)
 
 
 def _is_same_question(earlier: Earlier, spec: Spec, pool: Pool, *, provider: str, llm: LlmSettings) -> bool:
