@@ -108,3 +108,9 @@ def test_what_is_no_version_is_named_with_what_there_is(model, capsys):
         shutil.rmtree(model / "versions" / name)
     assert 78 == main(["compare", str(model)])
     assert "no version before the current one" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_model_is_told_so(tmp_path, capsys):
+    """Not that it has no version before its current one: it has none at all."""
+    assert 0 != main(["compare", str(tmp_path / "nowhere")])
+    assert "is no finished model" in capsys.readouterr().err
