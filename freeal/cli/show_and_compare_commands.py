@@ -109,12 +109,13 @@ def _two(folder: Path, said: Sequence[str]) -> tuple[Path, Path]:
         raise ConfigError("compares two versions", where=Where(key="VERSION"), hint="name the older, then the newer")
     if len(said) == 2:
         return _version(folder, said[0]), _version(folder, said[1])
-    read_metrics(folder)  # what is no finished model is told so, not that it has one version only
     after = model_folders.results_folder(folder / "model" if (folder / "model").is_dir() else folder).resolve()
     if said:
         return _version(folder, said[0]), after
     older = [one for one in _versions(folder) if one.resolve() != after and _finished(one) <= _finished(after)]
     if not older:
+        if not _versions(folder):
+            read_metrics(folder)  # what is no finished model is told so, not that it has one version only
         hint = "name two: models/NAME/versions holds them"
         raise ConfigError("has no version before the current one", where=Where(file=folder), hint=hint)
     return max(older, key=_finished), after
