@@ -82,14 +82,8 @@ class Evidence:
 
     def part(self, rows: np.ndarray) -> Evidence:
         """What is said about the texts at `rows`, int [m], alone."""
-        return Evidence(
-            self.label_ids[rows],
-            self.distributions[rows],
-            self.confirmed[rows],
-            None if self.nearness is None else self.nearness[rows],
-            None if self.candidates is None else self.candidates[rows],
-            None if self.earlier is None else self.earlier[rows],
-        )
+        columns = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return Evidence(*(None if column is None else column[rows] for column in columns))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -41,25 +41,25 @@ def known(said: Sequence[str], spec: Spec) -> list[str | None]:
 def known_nodes(said: Sequence[str], spec: Spec) -> list[str | None]:
     """`known`; of labels that are a tree also the branches that values name, by path or a name of their own."""
     if spec.kind == "tree":
-        return [label_paths.find(value, spec.task.names) for value in said]
-    by_spelling = {label_names.spelling(name): name for name in spec.labels}
+        names = spec.task.names
+        return [label_paths.find(value, names) for value in said]
+    by_spelling = _by_spelling(spec)
     if spec.kind != "multi":
         return [by_spelling.get(label_names.spelling(value)) for value in said]
-    separator = joined_labels.SEPARATOR if spec.label_columns is not None else spec.label_separator
-    return [_several(value, by_spelling, spec, separator) for value in said]
+    return [_several(value, by_spelling, spec) for value in said]
 
 
 def unknown_parts(value: str, spec: Spec) -> list[str]:
     """What in a value is no label: the value, or those of several."""
     if spec.kind != "multi":
         return [value]
-    separator = joined_labels.SEPARATOR if spec.label_columns is not None else spec.label_separator
-    return [part for part in joined_labels.split(value, separator) if not any(known([part], _one_of(spec)))]
+    by_spelling = _by_spelling(spec)
+    return [part for part in _parts(value, spec) if label_names.spelling(part) not in by_spelling] or [value]
 
 
 def separator_in(said: Sequence[str], spec: Spec) -> str | None:
     """The sign between labels where values that are no label consist of several, as in `billing;refund`; else None."""
-    by_spelling = {label_names.spelling(name) for name in spec.labels}
+    by_spelling = _by_spelling(spec)
     for value in said:
         for separator in (";", ",", "|", "/", "+"):
             parts = joined_labels.split(value, separator)
@@ -68,14 +68,18 @@ def separator_in(said: Sequence[str], spec: Spec) -> str | None:
     return None
 
 
-def _several(value: str, by_spelling: dict[str, str], spec: Spec, separator: str) -> str | None:
+def _by_spelling(spec: Spec) -> dict[str, str]:
+    return {label_names.spelling(name): name for name in spec.labels}
+
+
+def _parts(value: str, spec: Spec) -> tuple[str, ...]:
+    return joined_labels.split(value, joined_labels.SEPARATOR if spec.label_columns else spec.label_separator)
+
+
+def _several(value: str, by_spelling: dict[str, str], spec: Spec) -> str | None:
     if not value:
         return None
-    names = [by_spelling.get(label_names.spelling(part)) for part in joined_labels.split(value, separator)]
+    names = [by_spelling.get(label_names.spelling(part)) for part in _parts(value, spec)]
     if None in names or (not names and value.casefold() != joined_labels.NONE):
         return None
     return joined_labels.in_order((name for name in names if name is not None), spec.labels)
-
-
-def _one_of(spec: Spec) -> Spec:
-    return spec.model_copy(update={"kind": "single"})

@@ -25,6 +25,9 @@ ORDERS = {
 """How rows may be sorted."""
 NONE = "(none)"
 """Stands for rows without a label in a filter."""
+_ESCAPED = {ord("\\"): 1, ord(joined_labels.SEPARATOR): 2}
+"""What stands for these within a name while joined names are looked through: characters that no name has."""
+_APART = r"';' || replace(replace({column}, '\\', char(1)), '\;', char(2)) || ';'"
 _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, status, truth, before"
 
 
@@ -32,8 +35,9 @@ _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, sta
 class RowFilter:
     """Which rows are wanted; what is empty or None decides nothing.
 
-    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without; where a row may have several, those
-    that have it among others); `disagree`: the language model and the student gave two labels; `moved`: the label was
+    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without). Where a row may have several they
+    are joined names: one for the rows that have it among others, more for those that have exactly these, NONE also for
+    those to which none applies. `disagree`: the language model and the student gave two labels; `moved`: the label was
     another one in the version before; `wrong`: the true label is known and another one than the final.
     """
 
@@ -55,10 +59,10 @@ class RowFilter:
         parts, values = ["1"], list[Any]()
         for column in ("label", "llm", "student", "truth", "before", "source"):
             said = getattr(self, column)
-            if said and several and said != NONE and column != "source":
-                own = said if said == joined_labels.NONE else joined_labels.joined([said])
-                parts.append(f"instr(';' || {column} || ';', ?) > 0")
-                values.append(f";{own};")
+            if said and several and column != "source":
+                part, value = _of_several(column, said)
+                parts.append(part)
+                values.append(value)
             elif said:
                 parts.append(f"{column} IS ?" if said != NONE else f"ifnull({column}, ?) = ''")
                 values.append(said if said != NONE else "")
@@ -73,6 +77,16 @@ class RowFilter:
         parts += ["before IS NOT NULL AND before <> label"] if self.moved else []
         parts += ["truth IS NOT NULL AND truth <> label"] if self.wrong else []
         return " AND ".join(parts), values
+
+
+def _of_several(column: str, said: str) -> tuple[str, str]:
+    """The condition that a column of joined labels fits what is `said`, and its value."""
+    names = joined_labels.split(said)
+    if not names:
+        return f"ifnull({column}, '') IN ('', ?)", joined_labels.NONE
+    if len(names) > 1:
+        return f"{column} = ?", said
+    return f"instr({_APART.format(column=column)}, ?) > 0", f";{names[0].translate(_ESCAPED)};"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,6 +139,11 @@ class About:
     has_truth: bool
     has_earlier: bool
     kind: Kind = "single"
+
+    @property
+    def names(self) -> list[str]:
+        """The labels as a filter names them."""
+        return [joined_labels.joined([name]) for name in self.labels] if self.kind == "multi" else list(self.labels)
 
     def knows(self, label: str | None) -> bool:
         """Whether this is one of the labels, or several of them where a text may have several."""

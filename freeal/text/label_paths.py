@@ -61,10 +61,11 @@ def nodes(leaves: Sequence[str]) -> tuple[str, ...]:
 
 
 def ways_to_say(leaves: Sequence[str]) -> dict[str, str]:
-    """What may be written for a node -> the node: its path, or its own name where no other node has it."""
+    """What may be written for a node -> the node: its path, or its own name where no other node has it, in whatever
+    case."""
     known = nodes(leaves)
-    names = Counter(parts(node)[-1] for node in known)
-    own = {parts(node)[-1]: node for node in known if names[parts(node)[-1]] == 1}
+    names = Counter(label_names.spelling(parts(node)[-1]) for node in known)
+    own = {name: node for node in known if names[label_names.spelling(name := parts(node)[-1])] == 1}
     return own | {node: node for node in known}
 
 

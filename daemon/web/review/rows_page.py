@@ -58,7 +58,7 @@ class Rows:
             "order": order,
             "orders": list(ORDERS),
             "sources": list(await anyio.to_thread.run_sync(edition.index.counts, "source")),
-            "labels": [*edition.about.labels, NONE],
+            "labels": [*edition.about.names, NONE],
             "rows": rows,
             "total": total,
             "number": number,

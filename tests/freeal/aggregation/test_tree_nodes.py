@@ -63,3 +63,13 @@ def test_partial_answers_are_voices():
     proba = label_posterior(evidence, logits).proba
     assert pytest.approx(1.0) == proba[0].sum()
     assert proba[0, :2].sum() > 0.8
+
+
+def test_partial_answers_are_voices_of_a_part_of_the_texts():
+    """Where some of many texts are weighed alone, an answer that names a branch counts as it does among all."""
+    notes = [Annotation(index, LEAVES[index % 5], 0.9, (Status.OK,), 1) for index in range(60)]
+    notes[7] = Annotation(7, None, 0.9, (Status.OK,), 1, branch="a / x")
+    part = evidence_of(notes, LEAVES).part(np.array([7, 8]))
+    assert part.answered.all()
+    proba = part.targets(np.zeros((2, 5)))
+    assert proba[0, :2].sum() > 0.7 > proba[1, :2].sum()

@@ -68,6 +68,12 @@ def test_empty_cells_are_told_of(tmp_path):
     assert any("1 of 2 cells of label_column 'x' are empty" in one and "(none)" in one for one in checked.warnings)
 
 
+def test_a_cell_of_signs_alone_is_told_of(tmp_path):
+    """It names no label, and is named itself."""
+    checked = _checked(tmp_path, ["some text,price", "another text,;"], "text,x", _spec(label_column="x"))
+    assert any("none of the labels" in one and "';' (line 3)" in one for one in checked.warnings)
+
+
 def test_a_tree_takes_one_path_in_a_cell(tmp_path):
     """Where cells hold two paths, several labels are not proposed: a tree cannot have them."""
     tree = _spec(kind="tree", labels={"money": {"price": "", "fee": ""}, "speed": ""}, label_column="x")

@@ -142,3 +142,18 @@ def test_what_is_no_index_is_told(tmp_path):
     path.write_text("no database")
     with pytest.raises(CorruptModelError, match="delete it"):
         RowIndex(path).about()
+
+
+def test_a_row_of_several_labels_is_found_by_each_of_them(tmp_path):
+    """Whatever the names hold: one that is a part of another, behind a separator, is not taken for it. Of a combination
+    the rows that have exactly it."""
+    said = ["a;b", r"x\;a", r"y\\;a", "(none)", r"x\;a;b", ""]
+    rows = [(str(place), f"text {place}", one, 0.9, "llm", one, one, "ok", "") for place, one in enumerate(said)]
+    version = _version(tmp_path / "now", rows, queue=())
+    record = json.loads((version / "run.json").read_text())
+    record["spec"] |= {"kind": "multi", "labels": ["a", "b", "x;a", "y\\"]}
+    (version / "run.json").write_text(json.dumps(record))
+    build(version, tmp_path / "now.sqlite")
+    index = RowIndex(tmp_path / "now.sqlite")
+    wanted = {"a": [1, 3], "b": [1, 5], r"x\;a": [2, 5], r"y\\": [3], NONE: [4, 6], "a;b": [1], r"x\;a;b": [5]}
+    assert wanted == {name: _numbers(index, label=name) for name in wanted}

@@ -36,3 +36,11 @@ def test_a_name_that_begins_like_another_is_not_below_it():
     """`bill` is no branch of `billing / refund`."""
     assert not label_paths.is_below("billing / refund", "bill")
     assert label_paths.is_below("billing / refund", "billing")
+
+
+def test_names_that_differ_in_case_are_the_names_of_two_nodes():
+    """Neither is said by the name alone, as neither is where both are written alike; the path is known still."""
+    leaves = ("billing / Other", "billing / late", "technical / other")
+    assert label_paths.find("other", leaves) is None
+    assert "billing / Other" == label_paths.find("billing / other", leaves)
+    assert "Other" not in label_paths.ways_to_say(leaves)
