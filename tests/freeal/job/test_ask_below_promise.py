@@ -9,7 +9,7 @@ import re
 import pytest
 
 from freeal.corrections import asked_texts
-from freeal.errors import AccountError, ConfigError
+from freeal.errors import AccountError, ConfigError, CredentialsError, InputError
 from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import AskBelowPromise, PredictionJob
@@ -169,6 +169,23 @@ def test_a_language_model_that_cannot_be_reached_costs_its_rows_alone(job, class
     assert (len(UNSURE), True) == (summary["below_promise"], len(model.calls) <= 2)
     assert len(UNSURE) == sum(row["freeal_status"] == "below_promise;api_error" for row in rows)
     assert [] == asked_texts.read(version)
+
+
+@pytest.mark.parametrize(("error", "is_kept"), [(CredentialsError("no key"), True), (InputError("a bad row"), False)])
+def test_what_is_no_fault_of_the_table_leaves_its_rows(job, classifier, asker, monkeypatch, error, is_kept):
+    """A key that is not there any more when a run is gone on with does not cost the rows that were done before."""
+    with PredictionRun(job, classifier, ask=asker(_model())) as run:
+        assert run.step()
+    ask = asker(_model())
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(ask, "ask", lambda rows, go_on: _raise(error))
+        predict_csv(job, classifier=classifier, ask=ask)
+    assert is_kept == job.output_csv.with_name(".out.csv.part").exists()
+    assert not job.output_csv.exists()
+
+
+def _raise(error):
+    raise error
 
 
 def test_a_classifier_without_its_version_is_told_what_to_do(classifier, asker, tmp_path):
