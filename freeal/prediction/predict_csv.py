@@ -30,8 +30,8 @@ def predict_csv(
     summary, which is also returned. `classifier` is a warm one for `job.model`, `ask` is asked about rows below its
     promise (freeal/job/ask_below_promise.py).
 
-    Cut off (by a kill, a full disk, Ctrl-C, a key that is missing, a cluster that fails), the same job goes on after the
-    last finished window. Raises `InputError` for the table and `ModelFolderError` for the model; then no output is
+    Cut off (by a kill, a full disk, Ctrl-C, a key that is missing, a cluster that fails), the same job goes on after
+    the last finished window. Raises `InputError` for the table and `ModelFolderError` for the model; then no output is
     there, and nothing to go on with.
     """
     with open_run(job, classifier or Classifier.load(job.model, job.settings), emit=emit, ask=ask) as run:
