@@ -125,14 +125,16 @@ class BelowPromise:
         self._answers.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Who was asked and what that cost, over all runs of the prediction; empty where nobody was."""
+        """Who was asked, where this run asked anybody, and what that cost, over all runs of the prediction; empty where
+        nobody was."""
         if not self._told.answers.exists():
             return {}
         with contextlib.closing(SqliteStore(self._told.answers, job=self._told.payer)) as store:
             bill = store.billed()
         if not bill.usage.calls and not self._by:
             return {}
-        return {"asked_of": self._by, "asked_usd": round(bill.usd, 6), "asked_calls": bill.usage.calls}
+        by = {"asked_of": self._by} if self._by else {}
+        return by | {"asked_usd": round(bill.usd, 6), "asked_calls": bill.usage.calls}
 
     def close(self) -> None:
         """Let go of model and store."""
