@@ -111,9 +111,13 @@ class Purse:
             return {payer for (payer,) in connection.execute("SELECT job FROM reservations")}
 
     def release_finished(self) -> None:
-        """Give back what jobs hold that have ended: a kill came between their end and this."""
+        """Give back what jobs and predictions hold that have ended: a kill came between their end and this. What asks
+        beside them has ended with its daemon."""
         with self._journal.transaction() as connection:
-            unfinished = f"SELECT id FROM jobs WHERE {UNFINISHED}"  # noqa: S608 - a constant of ours
+            unfinished = (
+                f"SELECT id FROM jobs WHERE {UNFINISHED} "  # noqa: S608 - a constant of ours
+                "UNION SELECT id FROM predictions WHERE state = 'claimed'"
+            )
             connection.execute(f"DELETE FROM reservations WHERE job NOT IN ({unfinished})")  # noqa: S608
 
     def release(self, job_id: str) -> None:

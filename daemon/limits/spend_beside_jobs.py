@@ -65,9 +65,10 @@ class SpendBesideJobs:
         return known_usd + granted
 
     def settle(self, payer: str, *, answers: Path) -> None:
-        """It is over: book what it was billed, give back what it did not spend."""
-        self.book(payer, answers=answers)
-        self._purse.release(payer)
+        """It is over, if it had begun: book what it was billed, give back what it did not spend."""
+        if payer in self._purse.payers():
+            self.book(payer, answers=answers)
+            self._purse.release(payer)
 
     def book(self, payer: str, *, answers: Path) -> Bill:
         """Bring the books to what the answer store says the payer was billed; that."""
@@ -81,8 +82,8 @@ class SpendBesideJobs:
         self._purse.book_unconfirmed(payer, billed.unconfirmed_usd)
         return billed
 
-    def settle_all(self, answers: Path) -> None:
+    def book_all(self, answers: Path) -> None:
         """At a start: what was under way at the end of a former daemon."""
         jobs = {job.id for job in self._journal.jobs()}
         for payer in self._purse.payers() - jobs:
-            self.settle(payer, answers=answers)
+            self.book(payer, answers=answers)

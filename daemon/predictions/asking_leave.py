@@ -66,9 +66,9 @@ class AskingLeave:
             self._spend.book(prediction_id, answers=settings.answers)
 
     def over(self, prediction_id: str, settings: Settings) -> None:
-        """Nothing more is asked: what was not spent is given back."""
-        if self._granted.pop(prediction_id, None) is not None:
-            self._spend.settle(prediction_id, answers=settings.answers)
+        """Nothing more is asked: what was not spent is given back, be it set aside by a former daemon."""
+        self._granted.pop(prediction_id, None)
+        self._spend.settle(prediction_id, answers=settings.answers)
 
     def _grant(self, prediction: Prediction, settings: Settings, cap_usd: float) -> float | None:
         daily_usd = settings.llm.daily_budget_usd

@@ -95,15 +95,15 @@ class Recovery:
             with self._item("resuming a job", job.id):
                 self._resume(job)
         with self._item("booking what was asked beside jobs", "the answer store"):
-            SpendBesideJobs(self._journal, self._clock).settle_all(self._settings.answers)
-        with self._item("giving money back", "all jobs that ended"):
-            self._purse.release_finished()
+            SpendBesideJobs(self._journal, self._clock).book_all(self._settings.answers)
         with self._item("booking what was not reported", "the answer store"):
             unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
         names, claimed = ShelfNames(self._settings.models), self._journal.claimed_predictions()
         _read_ahead([Workplace(self._settings, one.id).inputs / one.csv_name for one in claimed])
         for prediction in claimed:
             self._settle(prediction, names)
+        with self._item("giving money back", "all that ended"):
+            self._purse.release_finished()
         claimed = self._journal.claimed_predictions()
         self._sweep(claimed)
         self._clear_work({one.id for one in claimed})

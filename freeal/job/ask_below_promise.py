@@ -13,6 +13,7 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.corrections import asked_texts
 from freeal.corrections.asked_texts import AskedText
 from freeal.errors import ConfigError, LlmError, Where
@@ -47,13 +48,15 @@ class BelowPromise:
         spec: Spec,
         shown: Sequence[Demonstration],
         *,
+        form: QuestionForm = PLAIN,
         emit: Emit = ignore,
         api_key: str | None = None,
         environ: Mapping[str, str] = os.environ,
         chat_model: ChatModel | None = None,
         at_once: int = AT_ONCE,
     ) -> None:
-        self._at_once = at_once
+        """`shown` are demonstrations; a model that scores labels is asked in `form` where `llm.form` fixes none."""
+        self._at_once, self._form = at_once, form
         self._told, self._version, self._task, self._shown = told, version, spec.task, shown
         self._settings = spec.llm_settings(told.llm).model_copy(update={"budget_usd": told.llm.budget_usd})
         self._emit, self._api_key, self._environ, self._chat_model = emit, api_key, environ, chat_model
@@ -90,8 +93,10 @@ class BelowPromise:
                 hint=hint,
             )
         spec = Spec.model_validate(previous_version.record(version)["spec"])
-        shown = _balanced(previous_version.demonstrations_alone(version), spec.task)
-        return cls(told, version, spec, shown, emit=emit, api_key=api_key, chat_model=chat_model)
+        llm, shown = previous_version.how_it_asked(version)
+        form = PLAIN if llm.form is None else QuestionForm(llm.form)
+        fitting = _balanced(shown, spec.task)
+        return cls(told, version, spec, fitting, form=form, emit=emit, api_key=api_key, chat_model=chat_model)
 
     def take_share(self, share: float) -> None:
         """Of the provider's limits, from now on."""
@@ -120,14 +125,16 @@ class BelowPromise:
         self._answers.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Who was asked and what that cost, over all runs of the prediction; empty where nobody was."""
+        """Who was asked, where this run asked anybody, and what that cost, over all runs of the prediction; empty where
+        nobody was."""
         if not self._told.answers.exists():
             return {}
         with contextlib.closing(SqliteStore(self._told.answers, job=self._told.payer)) as store:
             bill = store.billed()
         if not bill.usage.calls and not self._by:
             return {}
-        return {"asked_of": self._by, "asked_usd": round(bill.usd, 6), "asked_calls": bill.usage.calls}
+        by = {"asked_of": self._by} if self._by else {}
+        return by | {"asked_usd": round(bill.usd, 6), "asked_calls": bill.usage.calls}
 
     def close(self) -> None:
         """Let go of model and store."""
@@ -149,7 +156,10 @@ class BelowPromise:
 
     async def _annotate(self, annotator: Annotator, texts: Sequence[str]) -> list[Annotation]:
         requests = [LabelRequest(index, text) for index, text in enumerate(texts)]
-        return await annotator.annotate(requests, task=self._task, shared=self._shown, round_number=_LATER_ROUND)
+        form = annotator.fixed_form or self._form
+        return await annotator.annotate(
+            requests, task=self._task, shared=self._shown, round_number=_LATER_ROUND, form=form
+        )
 
     def _ready(self) -> tuple[Annotator, BlockingPortal]:
         """The language model, opened with the first row that needs it. Raises `ConfigError`, `CredentialsError`."""
@@ -167,7 +177,8 @@ class BelowPromise:
             price = price_of(model.provider, model.model, self._settings.prices)
             ledger = Ledger(price, self._settings.budget_usd, model=model.model, spent=store.begin())
             self._by = f"{model.provider}/{model.model}"
-            self._annotator = Annotator(model, store, ledger, self._heard, self._settings.calibration)
+            calibration, form = self._settings.calibration, self._settings.form
+            self._annotator = Annotator(model, store, ledger, self._heard, calibration, form=form)
             self._portal = portal
         return self._annotator, self._portal
 

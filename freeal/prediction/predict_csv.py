@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freeal.errors import FreealError
+from freeal.errors import InputError, ModelFolderError
 from freeal.events import Emit, ignore
 from freeal.files import atomic_write
 from freeal.prediction.prediction_job import PredictionJob
@@ -30,8 +30,9 @@ def predict_csv(
     summary, which is also returned. `classifier` is a warm one for `job.model`, `ask` is asked about rows below its
     promise (freeal/job/ask_below_promise.py).
 
-    Cut off (by a kill, a full disk, Ctrl-C), the same job goes on after the last finished window. Raises `InputError`
-    for the table and `ModelFolderError` for the model; then no output is there, and nothing to go on with.
+    Cut off (by a kill, a full disk, Ctrl-C, a key that is missing, a cluster that fails), the same job goes on after
+    the last finished window. Raises `InputError` for the table and `ModelFolderError` for the model; then no output is
+    there, and nothing to go on with.
     """
     with open_run(job, classifier or Classifier.load(job.model, job.settings), emit=emit, ask=ask) as run:
         try:
@@ -39,7 +40,7 @@ def predict_csv(
             while run.step():
                 emit(run.progress)
             emit(run.progress)
-        except FreealError:
+        except (InputError, ModelFolderError):
             run.discard()
             raise
         summary = run.finish()

@@ -165,7 +165,7 @@ class PredictionRun:
             "seconds": round(self._clock.seconds, 3),
             "drift": drift.compare(self._tally, self._classifier.profile),
         }
-        summary |= {} if self._ask is None else self._ask.summary()
+        summary |= self._told_of_asking()
         if self._tally.no_rows:
             said = (
                 f"{self._tally.no_rows:,} rows repeat the header or hold a survey's ids: they have a label all the same"
@@ -264,7 +264,13 @@ class PredictionRun:
         self._windows.most_rows = max(1, min(wanted, self._most_rows))
 
     def _state(self) -> dict[str, Any]:
-        return {"tally": self._tally.as_dict(), "seconds": round(self._clock.seconds, 3)}
+        seconds = round(self._clock.seconds, 3)
+        return {"tally": self._tally.as_dict(), "seconds": seconds, "asked": self._told_of_asking()}
+
+    def _told_of_asking(self) -> dict[str, Any]:
+        """By this process and those before it."""
+        before: dict[str, Any] = (self._part.state or {}).get("asked", {})
+        return before if self._ask is None else before | self._ask.summary()
 
     def _origin(self) -> str:
         parts = [

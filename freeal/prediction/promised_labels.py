@@ -54,7 +54,7 @@ class SecondOpinion(Protocol):
         """What was said last is about to be written: keep what comes of it; may be told twice."""
 
     def summary(self) -> dict[str, Any]:
-        """Who was asked and what it cost, for the summary of the table."""
+        """Who was asked by this process and what all of them cost, for the summary of the table."""
 
     def close(self) -> None:
         """Let go of what is open; it may be asked again."""

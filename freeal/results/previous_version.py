@@ -130,13 +130,15 @@ def annotations_alone(folder: Path) -> tuple[Annotation, ...]:
     return _annotations(_json(folder / FILE_NAME))
 
 
-def demonstrations_alone(folder: Path) -> tuple[Demonstration, ...]:
-    """Those that the version's student chose. Raises `CorruptModelError`."""
+def how_it_asked(folder: Path) -> tuple[Answerer, tuple[Demonstration, ...]]:
+    """The language model that annotated, and the demonstrations that the version's student chose. Raises
+    `CorruptModelError`."""
     path = folder / FILE_NAME
+    content = _json(path)
     try:
-        return tuple(Demonstration(**item) for item in _json(path)["demonstrations"])
+        return Answerer(**content["llm"]), tuple(Demonstration(**item) for item in content["demonstrations"])
     except (KeyError, TypeError) as cause:
-        raise CorruptModelError(f"holds no demonstrations: {cause!r}", where=Where(file=path)) from cause
+        raise CorruptModelError(f"does not say how it was asked: {cause!r}", where=Where(file=path)) from cause
 
 
 def record(folder: Path) -> dict[str, Any]:

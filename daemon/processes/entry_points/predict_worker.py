@@ -63,9 +63,14 @@ class Runs:
         self._kept = kept
         self._open: OrderedDict[Path, PredictionRun | ShardedRun] = OrderedDict()
         self._asking: dict[Path, BelowPromise] = {}
+        self._opened_for: dict[Path, tuple[Path, bool]] = {}
 
     def get(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
-        """The run, as it was left; `emit` hears of the engine where it is opened."""
+        """The run, as it was left, or opened anew where the version is another by now, or whether a language model may
+        be asked; `emit` hears of the engine where it is opened."""
+        purpose = (wanted.model, wanted.ask is not None)
+        if self._opened_for.get(wanted.output_csv, purpose) != purpose:
+            self.close(wanted.output_csv)
         if wanted.output_csv not in self._open:
             while len(self._open) >= self._kept:
                 self.close(next(iter(self._open)))
@@ -76,6 +81,7 @@ class Runs:
             self._open[wanted.output_csv] = open_run(wanted, classifier, emit=emit, ask=ask)
             if ask is not None:
                 self._asking[wanted.output_csv] = ask
+            self._opened_for[wanted.output_csv] = purpose
         if wanted.ask is not None and (ask := self._asking.get(wanted.output_csv)) is not None:
             ask.take_share(wanted.ask.share)
         self._open.move_to_end(wanted.output_csv)
@@ -84,6 +90,7 @@ class Runs:
     def close(self, output: Path) -> None:
         """This one is over, well or not."""
         self._asking.pop(output, None)
+        self._opened_for.pop(output, None)
         if (run := self._open.pop(output, None)) is not None:
             run.close()
 

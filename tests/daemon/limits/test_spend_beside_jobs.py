@@ -7,8 +7,11 @@ import contextlib
 import anyio
 import pytest
 
+from daemon.journal.prediction_record import Prediction
+from daemon.journal.work_folder import Workplace
 from daemon.limits.daily_spend import Purse
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
+from daemon.predictions.asking_leave import AskingLeave
 from daemon.recovery.restart_recovery import Recovery
 from freeal.errors import BudgetReachedError
 from freeal.llm.store.answer_store import SqliteStore
@@ -75,3 +78,25 @@ def test_what_a_kill_left_unreported_is_booked_at_the_next_start(spend, purse, j
     assert (0.25, set()) == (purse.spent_by_usd(PAYER), purse.payers())
     Recovery(settings, journal, purse=purse, time=hands.clock).run()
     assert 0.25 == purse.spent_today_usd()
+
+
+def test_what_goes_on_after_a_restart_keeps_what_is_set_aside_for_it(spend, purse, journal, hands, settings):
+    """Its former process may still be on its way out and ask: no job is given that money, until the end gives it back,
+    whatever the settings say by then. A prediction that had come to its end holds nothing."""
+    ended, going_on = (
+        Prediction(id=name, model="m", csv_name="new.csv", created_at=0.0, updated_at=0.0) for name in ("m-p1", "m-p2")
+    )
+    for one in (ended, going_on):
+        journal.add_prediction(one)
+        spend.grant(one.id, answers=settings.answers, cap_usd=1.0, daily_usd=5.0)
+    taken = Workplace(settings, going_on.id).inputs / going_on.csv_name
+    taken.parent.mkdir(parents=True)
+    taken.write_text("text\nfine\n")
+    with contextlib.closing(SqliteStore(settings.answers, job=going_on.id)) as store:
+        store.put_many({}, bill=Bill(0.25, Usage(calls=1)))
+    Recovery(settings, journal, purse=purse, time=hands.clock).run()
+    assert ({going_on.id: 0.75}, 0.25) == (purse.reserved(), purse.spent_today_usd())
+    with contextlib.closing(SqliteStore(settings.answers, job=going_on.id)) as store:
+        store.put_many({}, bill=Bill(0.125, Usage(calls=1)))
+    AskingLeave(journal, hands.clock, key_folder=settings.state).over(going_on.id, settings)
+    assert ({}, 0.375) == (purse.reserved(), purse.spent_today_usd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -9,22 +10,24 @@ import re
 import pytest
 
 from freeal.corrections import asked_texts
-from freeal.errors import AccountError, ConfigError
+from freeal.errors import AccountError, ConfigError, CredentialsError, InputError
 from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import AskBelowPromise, PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
+from freeal.prediction.promised_labels import AskedRow
 from freeal.prediction.published_model import Classifier
 from freeal.settings import LlmSettings, PredictSettings, Price
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import LabelledTexts
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
-from freeal.types import Demonstration
+from freeal.types import Demonstration, Reply, Usage
 
 SPEC = Spec(name="t", description="Happy?", labels={"angry": "", "happy": "a smile"}, text_columns=["text"])
 TEXTS = [f"{'unsure' if number % 3 else 'good good'} thing {number}" for number in range(24)]
 UNSURE = [text for text in TEXTS if "unsure" in text]
+FORM = "Review: {text}\nMood: {label}"
 PRICES = {"script-1": Price(input=1.0, output=2.0)}
 
 
@@ -140,7 +143,8 @@ def test_what_was_cut_off_is_gone_on_with_and_paid_once(job, classifier, asker, 
     with PredictionRun(job, classifier, ask=asker(model)) as run:
         while run.step():
             pass
-        found = run.finish()
+    with PredictionRun(job, classifier, ask=asker(model)) as run:  # cut off before the output had its name
+        found = run.finish() if not run.step() else None
         run.forget()
     assert (expected, kept) == (job.output_csv.read_bytes(), asked_texts.read(version))
     assert {**summary, "seconds": 0} == {**found, "seconds": 0}
@@ -171,11 +175,52 @@ def test_a_language_model_that_cannot_be_reached_costs_its_rows_alone(job, class
     assert [] == asked_texts.read(version)
 
 
+@pytest.mark.parametrize(("error", "is_kept"), [(CredentialsError("no key"), True), (InputError("a bad row"), False)])
+def test_what_is_no_fault_of_the_table_leaves_its_rows(job, classifier, asker, monkeypatch, error, is_kept):
+    """A key that is not there any more when a run is gone on with does not cost the rows that were done before."""
+    with PredictionRun(job, classifier, ask=asker(_model())) as run:
+        assert run.step()
+    ask = asker(_model())
+    monkeypatch.setattr(ask, "ask", lambda rows, go_on: _raise(error))
+    with pytest.raises(type(error)):
+        predict_csv(job, classifier=classifier, ask=ask)
+    assert is_kept == job.output_csv.with_name(".out.csv.part").exists()
+    assert not job.output_csv.exists()
+
+
+def _raise(error):
+    raise error
+
+
 def test_a_classifier_without_its_version_is_told_what_to_do(classifier, asker, tmp_path):
     """Who annotates stands in the version."""
     told = asker(_model())._told
     with pytest.raises(ConfigError, match="not beside its version"):
         BelowPromise.of(told, classifier, tmp_path)
+
+
+def test_a_model_that_scores_labels_is_asked_in_the_form_of_its_version(classifier, asker, version, job):
+    """Unless the settings fix another one; a model that writes has none."""
+    (version / "model").mkdir()
+    answers = {"llm": {"provider": "local", "model": "m", "style": "completion", "form": FORM}, "demonstrations": []}
+    told = {"run.json": {"spec": SPEC.model_dump(mode="json")}, "answers.json": answers, "metrics.json": {}}
+    for name, content in (told | {"model/freeal.json": {}}).items():
+        (version / name).write_text(json.dumps(content))
+    rows = [AskedRow(text, {"text": text}, "angry") for text in UNSURE[:2]]
+
+    def asked(style, form):
+        reply = Reply(scores=(-1.0, -2.0), usage=Usage(calls=1)) if style == "completion" else '{"label": "happy"}'
+        model = ScriptedModel(lambda _: reply, style=style)
+        given = asker(model)._told
+        given = given.model_copy(update={"llm": given.llm.model_copy(update={"form": form})})
+        with contextlib.closing(BelowPromise.of(given, classifier, version, chat_model=model)) as ask:
+            ask.ask(rows, lambda: True)
+            ask.keep()
+        return model.prompts[0].specific
+
+    assert f"Review: {UNSURE[0]}\nMood:" == asked("completion", "auto")
+    assert f"Note: {UNSURE[0]}\nKind:" == asked("completion", "Note: {text}\nKind: {label}")
+    assert "Review:" not in asked("chat", "auto")
 
 
 def test_a_line_that_a_crash_cut_off_costs_that_line_alone(version):

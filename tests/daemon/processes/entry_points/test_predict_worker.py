@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from daemon.processes.entry_points.predict_worker import Models, Runs
 from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError
+from freeal.events import ignore
+from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
+from freeal.prediction.prediction_job import AskBelowPromise
 from freeal.settings import PredictSettings, StudentSettings
+from freeal.spec.job_spec import Spec
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import LabelledTexts
 from freeal.table import read_table
 from freeal.testing.tiny_encoder import tiny_encoder
+
+SPEC = Spec(name="t", description="?", labels={"good": "", "bad": ""}, text_columns=["text"])
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +196,18 @@ def test_a_model_that_is_gone_is_a_failure_that_says_so(worker, slice_of, tmp_pa
     *_, failure = worker.ask(slice_of("new", 5).model_copy(update={"model": tmp_path / "gone"}))
     assert (CorruptModelError.__name__, str(tmp_path / "gone")) == (failure["kind"], failure["where"]["file"])
     assert 0 == worker.end()
+
+
+def test_what_was_opened_for_something_else_is_opened_anew(slice_of, tmp_path, model, monkeypatch):
+    """With another version, or once the owner takes the leave to ask back: nobody is asked from then on."""
+    ask = AskBelowPromise(payer="p", answers=tmp_path / "a.sqlite", cache=tmp_path, key_folder=tmp_path)
+    monkeypatch.setattr(BelowPromise, "of", lambda told, *_, **__: BelowPromise(told, tmp_path, SPEC, ()))
+    runs, alone = Runs(Models()), slice_of("new", 3)
+    asking = alone.model_copy(update={"ask": ask})
+    other = alone.model_copy(update={"model": shutil.copytree(model, tmp_path / "other")})
+    with contextlib.closing(runs.get(asking, ignore)) as opened:
+        assert opened is runs.get(asking, ignore)
+        without = runs.get(alone, ignore)
+        assert opened is not without
+        assert without is not runs.get(other, ignore)
+    runs.close_all()
