@@ -23,8 +23,10 @@ ORDERS = {
     "longest": "length(text) DESC, number",
 }
 """How rows may be sorted."""
-NONE = "(none)"
-"""Stands for rows without a label in a filter."""
+NONE = joined_labels.NONE
+"""Stands for rows without a label in a filter; where a row may have several, for rows to which none applies."""
+UNLABELLED = joined_labels.UNLABELLED
+"""Stands, where a row may have several, for rows of which nothing is said: NONE says something."""
 _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, status, truth, before"
 
 
@@ -33,8 +35,9 @@ class RowFilter:
     """Which rows are wanted; what is empty or None decides nothing.
 
     `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without; where a row may have several, those
-    that have it among others); `disagree`: the language model and the student gave two labels; `moved`: the label was
-    another one in the version before; `wrong`: the true label is known and another one than the final.
+    that have it among others, with `exactly` those whose labels, joined, are these); `disagree`: the language model and
+    the student gave two labels; `moved`: the label was another one in the version before; `wrong`: the true label is
+    known and another one than the final.
     """
 
     words: str = ""
@@ -49,19 +52,19 @@ class RowFilter:
     disagree: bool = False
     moved: bool = False
     wrong: bool = False
+    exactly: bool = False
 
     def condition(self, *, several: bool = False) -> tuple[str, list[Any]]:
         """As SQL, and its values; `several`: rows may have several labels, joined."""
         parts, values = ["1"], list[Any]()
         for column in ("label", "llm", "student", "truth", "before", "source"):
             said = getattr(self, column)
-            if said and several and said != NONE and column != "source":
-                own = said if said == joined_labels.NONE else joined_labels.joined([said])
-                parts.append(f"instr(';' || {column} || ';', ?) > 0")
-                values.append(f";{own};")
+            if said == (UNLABELLED if several else NONE):
+                parts.append(f"ifnull({column}, '') = ''")
             elif said:
-                parts.append(f"{column} IS ?" if said != NONE else f"ifnull({column}, ?) = ''")
-                values.append(said if said != NONE else "")
+                is_among = several and column != "source" and not self.exactly and said != NONE
+                parts.append(f"has_label(?, {column})" if is_among else f"{column} IS ?")
+                values.append(said)
         for word in self.words.split():
             parts.append("has_word(?, text, id)")
             values.append(word.casefold())
@@ -212,6 +215,7 @@ class RowIndex:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:
                 database.create_function("has_word", 3, _has_word, deterministic=True)
+                database.create_function("has_label", 2, _has_label, deterministic=True)
                 yield database
         except sqlite3.Error as cause:
             raise self._damaged(cause) from cause
@@ -226,6 +230,10 @@ class RowIndex:
 
 def _has_word(word: str, text: str, identity: str) -> bool:
     return word in text.casefold() or word in identity.casefold()
+
+
+def _has_label(name: str, said: str | None) -> bool:
+    return name in joined_labels.split(said or "")
 
 
 def _indexed(row: tuple[Any, ...]) -> IndexedRow:
