@@ -42,11 +42,13 @@ class TrialBusyError(Exception):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opinion:
     """What a model says of one text: the probability of each label, the likeliest first; `label` is None where it gives
-    none, for the reason in `status` (freeal/prediction/predict_rows.py)."""
+    none, for the reason in `status`. `node` is, of labels that are a tree, the deepest node that is probable enough and
+    its probability (freeal/prediction/predict_rows.py)."""
 
     probabilities: tuple[tuple[str, float], ...]
     label: str | None
     status: str
+    node: tuple[str, float] | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -81,7 +83,8 @@ class Trial:
         [found] = await self.ask_rows(shelf.model, [values], settings)
         probabilities: dict[str, float] = found["probabilities"]
         ranked = tuple(sorted(probabilities.items(), key=lambda pair: -pair[1]))
-        return Opinion(ranked, label=found["label"], status=found["status"])
+        node = (found["node"], found["node_confidence"]) if found.get("node") is not None else None
+        return Opinion(ranked, label=found["label"], status=found["status"], node=node)
 
     async def ask_rows(
         self, model: Path, rows: Sequence[Mapping[str, str]], settings: PredictSettings

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from freeal.evaluation import confidence_intervals
 from freeal.report.report_data import Bin, Confusion, Coverage, Histogram
 from freeal.report.row_arrays import Rows
 from freeal.results.finished_run import FinishedRun
+from freeal.text import joined_labels
 
 MOST_LABELS = 20
 """Labels of a confusion matrix on the page; confusion_*.csv has them all."""
@@ -27,14 +30,14 @@ def confusions(rows: Rows) -> tuple[Confusion, ...]:
             ("truth", rows.truth[known], "language model", rows.llm[known]),
             *pairs,
         ]
-    return tuple(_confusion(rows.labels, *pair) for pair in pairs)
+    missing = joined_labels.NONE if rows.names == rows.labels else joined_labels.UNLABELLED
+    return tuple(_confusion((*rows.labels, missing), *pair) for pair in pairs)
 
 
-def _confusion(labels: tuple[str, ...], down: str, rows: np.ndarray, across: str, columns: np.ndarray) -> Confusion:
-    size = len(labels) + 1  # the last for what has no label
+def _confusion(names: Sequence[str], down: str, rows: np.ndarray, across: str, columns: np.ndarray) -> Confusion:
+    size = len(names)  # the last for what has no label
     counts = np.zeros((size, size), dtype=np.int64)
     np.add.at(counts, (rows, columns), 1)  # NONE is the last
-    names = [*labels, "(none)"]
     keep = list(range(size)) if counts[-1].any() or counts[:, -1].any() else list(range(size - 1))
     agreed, grouped = int(np.trace(counts)), len(keep) > MOST_LABELS
     if grouped:

@@ -23,11 +23,10 @@ ORDERS = {
     "longest": "length(text) DESC, number",
 }
 """How rows may be sorted."""
-NONE = "(none)"
-"""Stands for rows without a label in a filter."""
-_ESCAPED = {ord("\\"): 1, ord(joined_labels.SEPARATOR): 2}
-"""What stands for these within a name while joined names are looked through: characters that no name has."""
-_APART = r"';' || replace(replace({column}, '\\', char(1)), '\;', char(2)) || ';'"
+NONE = joined_labels.NONE
+"""Stands for rows without a label in a filter; where a row may have several, for rows to which none applies."""
+UNLABELLED = joined_labels.UNLABELLED
+"""Stands, where a row may have several, for rows of which nothing is said: NONE says something."""
 _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, status, truth, before"
 
 
@@ -35,10 +34,10 @@ _FIELDS = "number, id, text, cells, label, confidence, source, llm, student, sta
 class RowFilter:
     """Which rows are wanted; what is empty or None decides nothing.
 
-    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without). Where a row may have several they
-    are joined names: one for the rows that have it among others, more for those that have exactly these, NONE also for
-    those to which none applies. `disagree`: the language model and the student gave two labels; `moved`: the label was
-    another one in the version before; `wrong`: the true label is known and another one than the final.
+    `label`, `llm`, `student`, `truth` and `before` name labels (NONE: rows without; where a row may have several, those
+    that have it among others, with `exactly` those whose labels, joined, are these); `disagree`: the language model and
+    the student gave two labels; `moved`: the label was another one in the version before; `wrong`: the true label is
+    known and another one than the final.
     """
 
     words: str = ""
@@ -53,19 +52,19 @@ class RowFilter:
     disagree: bool = False
     moved: bool = False
     wrong: bool = False
+    exactly: bool = False
 
     def condition(self, *, several: bool = False) -> tuple[str, list[Any]]:
         """As SQL, and its values; `several`: rows may have several labels, joined."""
         parts, values = ["1"], list[Any]()
         for column in ("label", "llm", "student", "truth", "before", "source"):
             said = getattr(self, column)
-            if said and several and column != "source":
-                part, value = _of_several(column, said)
-                parts.append(part)
-                values.append(value)
+            if said == (UNLABELLED if several else NONE):
+                parts.append(f"ifnull({column}, '') = ''")
             elif said:
-                parts.append(f"{column} IS ?" if said != NONE else f"ifnull({column}, ?) = ''")
-                values.append(said if said != NONE else "")
+                is_among = several and column != "source" and not self.exactly and said != NONE
+                parts.append(f"has_label(?, {column})" if is_among else f"{column} IS ?")
+                values.append(said)
         for word in self.words.split():
             parts.append("has_word(?, text, id)")
             values.append(word.casefold())
@@ -77,16 +76,6 @@ class RowFilter:
         parts += ["before IS NOT NULL AND before <> label"] if self.moved else []
         parts += ["truth IS NOT NULL AND truth <> label"] if self.wrong else []
         return " AND ".join(parts), values
-
-
-def _of_several(column: str, said: str) -> tuple[str, str]:
-    """The condition that a column of joined labels fits what is `said`, and its value."""
-    names = joined_labels.split(said)
-    if not names:
-        return f"ifnull({column}, '') IN ('', ?)", joined_labels.NONE
-    if len(names) > 1:
-        return f"{column} = ?", said
-    return f"instr({_APART.format(column=column)}, ?) > 0", f";{names[0].translate(_ESCAPED)};"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,11 +128,6 @@ class About:
     has_truth: bool
     has_earlier: bool
     kind: Kind = "single"
-
-    @property
-    def names(self) -> list[str]:
-        """The labels as a filter names them."""
-        return [joined_labels.joined([name]) for name in self.labels] if self.kind == "multi" else list(self.labels)
 
     def knows(self, label: str | None) -> bool:
         """Whether this is one of the labels, or several of them where a text may have several."""
@@ -231,6 +215,7 @@ class RowIndex:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:
                 database.create_function("has_word", 3, _has_word, deterministic=True)
+                database.create_function("has_label", 2, _has_label, deterministic=True)
                 yield database
         except sqlite3.Error as cause:
             raise self._damaged(cause) from cause
@@ -245,6 +230,10 @@ class RowIndex:
 
 def _has_word(word: str, text: str, identity: str) -> bool:
     return word in text.casefold() or word in identity.casefold()
+
+
+def _has_label(name: str, said: str | None) -> bool:
+    return name in joined_labels.split(said or "")
 
 
 def _indexed(row: tuple[Any, ...]) -> IndexedRow:

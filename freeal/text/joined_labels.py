@@ -12,6 +12,8 @@ from freeal.types import Kind
 
 SEPARATOR = ";"
 NONE = "(none)"
+UNLABELLED = "(no label)"
+"""Stands for texts of which nothing is said, where they are told from those to which none applies."""
 _ESCAPE = "\\"
 
 

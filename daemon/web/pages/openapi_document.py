@@ -37,6 +37,11 @@ _PREDICTION = {
             "description": "null where the row has no text, or the model is less sure than its promise takes",
         },
         "confidence": {"oneOf": [_SHARE, {"type": "null"}], "description": "probability of the likeliest label"},
+        "labels": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "only of a model with `kind: multi`, whose `label` is the same joined by `;`",
+        },
         "node": {
             "type": ["string", "null"],
             "description": "only of a model with `kind: tree`: the deepest node that is as probable as `back_off` asks",

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from daemon.outbox.model_shelf import Shelf
-from daemon.web.review.review_desk import ReviewDesk
+from daemon.web.review.review_desk import Edition, ReviewDesk
 from freeal.results import version_comparison
-from freeal.row_index.row_search import NONE, Move
+from freeal.row_index.row_search import NONE, UNLABELLED, Move
 
 
 class Compare:
@@ -41,10 +41,10 @@ class Compare:
             "before": before,
             "after": after,
             "found": found,
-            "moves": [(one, _rows_of(shelf, before, after, one)) for one in moves],
+            "moves": [(one, _rows_of(edition, one)) for one in moves],
             "moved": sum(one.rows for one in moves),
             "compared": compared,
-            "all_moved": _address(shelf, before, after, moved="1"),
+            "all_moved": _address(edition, moved="1"),
             "has_earlier": edition.about.has_earlier,
             "folder": shelf.folder,
         }
@@ -64,11 +64,14 @@ def _chosen(shelf: Shelf, names: tuple[str, ...], request: Request) -> tuple[str
     return before, after
 
 
-def _rows_of(shelf: Shelf, before: str, after: str, one: Move) -> str:
-    return _address(shelf, before, after, moved="1", label=one.after or NONE, **{"from": one.before or NONE})
+def _rows_of(edition: Edition, one: Move) -> str:
+    several = edition.about.kind == "multi"
+    none = UNLABELLED if several else NONE
+    exactly = {"exactly": "1"} if several else {}
+    return _address(edition, moved="1", label=one.after or none, before=one.before or none, **exactly)
 
 
-def _address(shelf: Shelf, before: str, after: str, **wanted: str) -> str:
-    """Of the rows of `after`, compared with `before`."""
-    filters = {"before" if key == "from" else key: value for key, value in wanted.items()}
-    return f"/models/{shelf.name}/rows?{urlencode({'version': after, 'against': before} | filters)}"
+def _address(edition: Edition, **wanted: str) -> str:
+    """Of the rows of the later version, compared with the former."""
+    place = {"version": edition.version, "against": str(edition.against)}
+    return f"/models/{edition.shelf.name}/rows?{urlencode(place | wanted)}"

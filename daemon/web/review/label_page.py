@@ -250,12 +250,10 @@ def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
     if kind == "sheet" and wish in ("none", "unknown"):
         return NONE_FITS if wish == "none" else CANNOT_SAY
     if edition.about.kind == "multi":
-        several = text_of(form, "joined") or joined_labels.in_order(
-            map(str, form.getlist("label")), edition.about.labels
-        )
-        if not edition.about.knows(several):
+        ticked = () if wish == "none" else tuple(map(str, form.getlist("label")))
+        if not edition.about.labels.keys() >= set(ticked):
             raise HTTPException(400, detail="Choose among the labels.")
-        return several
+        return joined_labels.in_order(ticked, edition.about.labels)
     if label not in edition.about.labels:
         raise HTTPException(400, detail="Choose one of the labels.")
     return label

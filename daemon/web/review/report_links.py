@@ -14,7 +14,7 @@ _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 
 def with_row_links(page: str, *, model: str, version: str) -> str:
     """The report of a version with links to the page of its rows."""
-    address = f"/models/{quote(model)}/rows?version={quote(version)}"
+    address = f"/models/{quote(model)}/rows?version={quote(version)}&exactly=1"  # of several labels these and no others
 
     def cell(match: re.Match[str]) -> str:
         title = _TITLE.search(match[2])

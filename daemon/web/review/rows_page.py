@@ -14,10 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from daemon.web.review.review_desk import Edition, ReviewDesk
-from freeal.row_index.row_search import NONE, ORDERS, RowFilter
+from freeal.row_index.row_search import NONE, ORDERS, UNLABELLED, RowFilter
 
 ROWS_PER_PAGE = 50
-_TICKS = ("disagree", "moved", "wrong")
+_TICKS = ("disagree", "moved", "wrong", "exactly")
 _TEXTS = ("words", "label", "llm", "student", "truth", "before", "source")
 _MOST_CHARACTERS = 300
 
@@ -58,7 +58,7 @@ class Rows:
             "order": order,
             "orders": list(ORDERS),
             "sources": list(await anyio.to_thread.run_sync(edition.index.counts, "source")),
-            "labels": [*edition.about.names, NONE],
+            "labels": [*edition.about.labels, NONE, *([UNLABELLED] if edition.about.kind == "multi" else [])],
             "rows": rows,
             "total": total,
             "number": number,

@@ -19,14 +19,18 @@ function dropDrafts(form) {
 function findLabels(root) {
   const field = root.querySelector("[data-filter]");
   if (!field) return;
-  const buttons = [...root.querySelectorAll(".labels button")];
-  const fits = (button) => button.textContent.toLowerCase().includes(field.value.trim().toLowerCase());
-  field.addEventListener("input", () => { for (const button of buttons) button.hidden = !fits(button); });
+  const labels = [...root.querySelectorAll(".labels button, .labels .tick")];
+  const fits = (label) => label.textContent.toLowerCase().includes(field.value.trim().toLowerCase());
+  const sift = () => { for (const label of labels) label.hidden = !fits(label); };
+  field.addEventListener("input", sift);
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    const first = buttons.find((button) => !button.hidden);
-    if (field.value.trim() && first) first.click();
+    const first = labels.find((label) => !label.hidden);
+    if (!field.value.trim() || !first) return;
+    first.click();
+    field.value = ""; // where several are ticked, for the next one
+    sift();
   });
 }
 

@@ -39,6 +39,8 @@ for line in sys.stdin:
         for row in rows:
             good = 0.9 if "good" in next(iter(row.values())) else 0.2
             one = {"label": "good" if good > 0.5 else "bad", "confidence": max(good, 1 - good), "status": "ok"}
+            if "tree" in next(iter(row.values())):
+                one |= {"node": "a branch <b>", "node_confidence": 0.95}
             found.append({**one, "probabilities": {"bad": 1 - good, "good": good}})
         answer = {"type": "result", "content": {"rows": found}}
     print(json.dumps(answer), flush=True)

@@ -32,6 +32,14 @@ def test_the_models_opinion_is_shown(visitor):
         assert "<b>" not in page
 
 
+def test_of_a_tree_the_node_is_shown_that_it_is_sure_enough_of(visitor):
+    """Beside the likeliest label below it; nothing of the kind for other labels."""
+    page = visitor.post("/models/reviews/try", {"value0": "a tree", "value1": ""}).text
+    for said in ("<strong>bad</strong>", "sure enough of <strong>a branch &lt;b&gt;</strong>, 95.0 %"):
+        assert said in page, said
+    assert "sure enough" not in visitor.post("/models/reviews/try", {"value0": "good", "value1": ""}).text
+
+
 def test_an_empty_sentence_is_not_asked(visitor):
     """It says so."""
     answer = visitor.post("/models/reviews/try", {"value0": " \n", "value1": ""})

@@ -9,7 +9,7 @@ import pytest
 
 from freeal.errors import CorruptModelError
 from freeal.row_index.build_index import build, mark_of
-from freeal.row_index.row_search import NONE, RowFilter, RowIndex
+from freeal.row_index.row_search import NONE, UNLABELLED, RowFilter, RowIndex
 
 OURS = ("label", "confidence", "source", "llm_label", "student_label", "round", "clean", "status")
 ROWS = (
@@ -21,17 +21,19 @@ ROWS = (
 )
 
 
-def _version(folder, rows=ROWS, *, delimiter=",", queue=((2, 1, "looks wrong", "good: fine"),)):
+def _version(folder, rows=ROWS, *, delimiter=",", queue=((2, 1, "looks wrong", "good: fine"),), labels=None):
     (folder / "model").mkdir(parents=True)
     card = {"schema_version": 1, "labels": ["good", "bad"], "base_model": "b", "mode": "frozen", "max_length": 8}
     card |= {"temperature": 1.0, "extra": {"text_columns": ["text"]}}
     (folder / "model" / "freeal.json").write_text(json.dumps(card))
     spec = {"name": "r", "description": "Is it good?", "labels": {"good": "fine", "bad": ""}, "id_column": "id"}
     spec |= {"label_column": "truth", "text_columns": ["text"]}
+    spec |= {"labels": labels, "kind": "multi"} if labels else {}
     (folder / "run.json").write_text(json.dumps({"spec": spec, "input": {"output_delimiter": delimiter}}))
     with (folder / "annotated.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, delimiter=delimiter)
-        writer.writerow(["id", "text", "truth", *(f"freeal_{name}" for name in OURS)])
+        ours = ("labels", *OURS[1:]) if labels else OURS
+        writer.writerow(["id", "text", "truth", *(f"freeal_{name}" for name in ours)])
         for name, text, label, confidence, source, llm, student, status, truth in rows:
             writer.writerow([name, text, truth, label, confidence, source, llm, student, "1", "0.5", status])
     with (folder / "review_queue.csv").open("w", newline="", encoding="utf-8") as stream:
@@ -81,6 +83,43 @@ def _numbers(index, **wanted):
 def test_rows_are_found_by_what_is_wanted(index, wanted, numbers):
     """Each filter alone and together; words in any case, in text or id, without wildcards."""
     assert numbers == _numbers(index, **wanted)
+
+
+SEVERAL = ("a", "b", "c;d", "d")
+ROWS_OF_SEVERAL = (
+    ("1", "one", "a", 0.9, "llm", "a", "a;b", "ok", "a"),
+    ("2", "two", "a;b", 0.9, "llm", "a;b", "a;b", "ok", "b;a"),
+    ("3", "three", "(none)", 0.9, "llm", "(none)", "a", "ok", "(none)"),
+    ("4", "", "", "", "failed", "", "", "empty_text", ""),
+    ("5", "five", "c\\;d", 0.9, "llm", "c\\;d", "d", "ok", "d"),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        ({"label": "a"}, [1, 2]),
+        ({"label": "a", "exactly": True}, [1]),
+        ({"label": "a;b", "exactly": True}, [2]),
+        ({"label": NONE}, [3]),
+        ({"label": UNLABELLED}, [4]),
+        ({"label": "c;d"}, [5]),
+        ({"label": "d"}, []),
+        ({"student": "b"}, [1, 2]),
+        ({"before": "b"}, [1, 3]),
+        ({"before": "b", "label": NONE}, [3]),
+        ({"before": NONE}, []),
+        ({"source": "failed"}, [4]),
+        ({"wrong": True}, [5]),
+    ],
+)
+def test_of_rows_with_several_labels_each_is_found(tmp_path, wanted, numbers):
+    """Those that have it among others, or these and no others; `(none)` is an answer, and none is another thing."""
+    before = [(name, text, "b", *others) for name, text, _, *others in (ROWS_OF_SEVERAL[0], ROWS_OF_SEVERAL[2])]
+    previous = _version(tmp_path / "before", before, labels=SEVERAL)
+    version = _version(tmp_path / "now", ROWS_OF_SEVERAL, labels=SEVERAL, queue=())
+    build(version, tmp_path / "now.sqlite", previous=previous)
+    assert numbers == _numbers(RowIndex(tmp_path / "now.sqlite"), **wanted)
 
 
 def test_pages_hold_every_row_once(index):
@@ -142,18 +181,3 @@ def test_what_is_no_index_is_told(tmp_path):
     path.write_text("no database")
     with pytest.raises(CorruptModelError, match="delete it"):
         RowIndex(path).about()
-
-
-def test_a_row_of_several_labels_is_found_by_each_of_them(tmp_path):
-    """Whatever the names hold: one that is a part of another, behind a separator, is not taken for it. Of a combination
-    the rows that have exactly it."""
-    said = ["a;b", r"x\;a", r"y\\;a", "(none)", r"x\;a;b", ""]
-    rows = [(str(place), f"text {place}", one, 0.9, "llm", one, one, "ok", "") for place, one in enumerate(said)]
-    version = _version(tmp_path / "now", rows, queue=())
-    record = json.loads((version / "run.json").read_text())
-    record["spec"] |= {"kind": "multi", "labels": ["a", "b", "x;a", "y\\"]}
-    (version / "run.json").write_text(json.dumps(record))
-    build(version, tmp_path / "now.sqlite")
-    index = RowIndex(tmp_path / "now.sqlite")
-    wanted = {"a": [1, 3], "b": [1, 5], r"x\;a": [2, 5], r"y\\": [3], NONE: [4, 6], "a;b": [1], r"x\;a;b": [5]}
-    assert wanted == {name: _numbers(index, label=name) for name in wanted}

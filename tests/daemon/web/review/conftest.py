@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -90,3 +91,29 @@ class Reviewed:
     def dropped(self):
         """The files in corrections/."""
         return sorted((self.folder / "corrections").iterdir())
+
+    def relabel(self, said, version=None):
+        """Give the rows these labels, final and of both voices, in turn."""
+        path = (version or self.version) / "annotated.csv"
+        with path.open(newline="") as stream:
+            header, *rows = csv.reader(stream)
+        for row, label in zip(rows, itertools.cycle(said), strict=False):
+            row[2] = row[5] = row[6] = label
+        with path.open("w", newline="") as stream:
+            csv.writer(stream).writerows([header, *rows])
+
+
+SEVERAL = {"good": "it is fine", "late": "", "a;b": ""}
+SAID = ("good", "good;late", "(none)", r"a\;b", "")
+
+
+@pytest.fixture
+def several(reviewed):
+    """The same where a text may have several labels: of the first rows those of SAID."""
+    record = json.loads((reviewed.version / "run.json").read_text())
+    record["spec"] |= {"labels": SEVERAL, "kind": "multi"}
+    (reviewed.version / "run.json").write_text(json.dumps(record))
+    path = reviewed.version / "annotated.csv"
+    path.write_text(path.read_text().replace("freeal_label,", "freeal_labels,", 1))
+    reviewed.relabel(SAID)
+    return reviewed

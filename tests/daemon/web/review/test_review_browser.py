@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,31 @@ def test_the_queue_is_worked_through_by_the_keyboard(url, browser, reviewed):
     said = ReviewLog(reviewed.folder, Clock()).said("queue")
     assert ["bad", None] == [one.said for one in said.values()]
     assert "1 of them" == next(iter(said.values())).note
+
+
+def test_several_labels_are_ticked_by_the_keyboard(several, url, browser):
+    """Digits tick and untick, the filter finds one that has no digit, Enter saves, 0 says that none applies."""
+    record = json.loads((several.version / "run.json").read_text())
+    record["spec"]["labels"] |= {f"label {number}": "" for number in range(4, 13)}
+    (several.version / "run.json").write_text(json.dumps(record))
+    page = browser.new_page()
+    page.goto(url + QUEUE)
+    _row(page, 5)
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.keyboard.press("2")
+    page.keyboard.press("/")
+    page.keyboard.type("label 12")
+    assert [True, False] == [page.get_by_label(name).is_visible() for name in ("label 12", "late")]
+    page.keyboard.press("Enter")
+    assert ["", True] == [page.get_by_label("Find a label").input_value(), page.get_by_label("late").is_visible()]
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    _row(page, 2)
+    page.keyboard.press("0")
+    _row(page, 7)
+    said = ReviewLog(several.folder, Clock()).said("queue")
+    assert ["good;label 12", "(none)"] == [one.said for one in said.values()]
 
 
 def test_what_cannot_be_saved_stays_on_the_screen(url, browser):

@@ -64,7 +64,7 @@ def test_cells_of_a_report_lead_to_their_rows():
     cell = '<g data-rows="truth=a%26b&amp;label=c"><rect><title>truth: a&amp;b, final label: c: 3</title></rect></g>'
     page = f'<svg role="img">{cell}<g>0</g></svg><svg role="img">x</svg>'
     assert (
-        '<svg role="group"><a href="/models/m/rows?version=v&amp;truth=a%26b&amp;label=c" '
+        '<svg role="group"><a href="/models/m/rows?version=v&amp;exactly=1&amp;truth=a%26b&amp;label=c" '
         'aria-label="truth: a&amp;b, final label: c: 3: show them"><rect><title>truth: a&amp;b, final label: c: 3'
         '</title></rect></a><g>0</g></svg><svg role="img">x</svg>'
     ) == with_row_links(page, model="m", version="v")
