@@ -211,7 +211,7 @@ async def _ask_and_train(
         emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
         if isinstance(trainer, ComparesStudents):
-            trainer.remember_in(rounds.folder)
+            trainer.remember_in(rounds.folder, has_trained=rounds.load(1) is not None)
         with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
             job_setup.foresee(
                 emit,
