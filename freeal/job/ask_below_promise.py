@@ -13,6 +13,7 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.corrections import asked_texts
 from freeal.corrections.asked_texts import AskedText
 from freeal.errors import ConfigError, LlmError, Where
@@ -38,7 +39,8 @@ _LATER_ROUND = 2
 
 
 class BelowPromise:
-    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/promised_labels.py)."""
+    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/promised_labels.py). `form` is the one in
+    which the version's language model was asked (llm.form), where it scores labels."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class BelowPromise:
         spec: Spec,
         shown: Sequence[Demonstration],
         *,
+        form: str | None = None,
         emit: Emit = ignore,
         api_key: str | None = None,
         environ: Mapping[str, str] = os.environ,
@@ -54,6 +57,7 @@ class BelowPromise:
         at_once: int = AT_ONCE,
     ) -> None:
         self._at_once = at_once
+        self._form = PLAIN if form is None else QuestionForm(form)
         self._told, self._version, self._task, self._shown = told, version, spec.task, shown
         self._settings = spec.llm_settings(told.llm).model_copy(update={"budget_usd": told.llm.budget_usd})
         self._emit, self._api_key, self._environ, self._chat_model = emit, api_key, environ, chat_model
@@ -91,7 +95,8 @@ class BelowPromise:
             )
         spec = Spec.model_validate(previous_version.record(version)["spec"])
         shown = _balanced(previous_version.demonstrations_alone(version), spec.task)
-        return cls(told, version, spec, shown, emit=emit, api_key=api_key, chat_model=chat_model)
+        form = previous_version.answerer_alone(version).form
+        return cls(told, version, spec, shown, form=form, emit=emit, api_key=api_key, chat_model=chat_model)
 
     def take_share(self, share: float) -> None:
         """Of the provider's limits, from now on."""
@@ -149,7 +154,13 @@ class BelowPromise:
 
     async def _annotate(self, annotator: Annotator, texts: Sequence[str]) -> list[Annotation]:
         requests = [LabelRequest(index, text) for index, text in enumerate(texts)]
-        return await annotator.annotate(requests, task=self._task, shared=self._shown, round_number=_LATER_ROUND)
+        return await annotator.annotate(
+            requests,
+            task=self._task,
+            shared=self._shown,
+            round_number=_LATER_ROUND,
+            form=annotator.fixed_form or self._form,
+        )
 
     def _ready(self) -> tuple[Annotator, BlockingPortal]:
         """The language model, opened with the first row that needs it. Raises `ConfigError`, `CredentialsError`."""
@@ -167,7 +178,9 @@ class BelowPromise:
             price = price_of(model.provider, model.model, self._settings.prices)
             ledger = Ledger(price, self._settings.budget_usd, model=model.model, spent=store.begin())
             self._by = f"{model.provider}/{model.model}"
-            self._annotator = Annotator(model, store, ledger, self._heard, self._settings.calibration)
+            self._annotator = Annotator(
+                model, store, ledger, self._heard, self._settings.calibration, form=self._settings.form
+            )
             self._portal = portal
         return self._annotator, self._portal
 

@@ -235,7 +235,9 @@ async def _ask_and_train(
                 turn=resources.turn,
                 before_training=functools.partial(_release_memory, models),
             )
-        answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
+        forms = {0: FormChoice(given.known.form)} if given.known.form else {}  # where nothing had to be asked
+        forms |= result.forms
+        answerers = tuple(_answerer(one, forms.get(place)) for place, one in enumerate(models))
         return _Asked(result, rounds, answerers, annotators[0].ledger)
 
 

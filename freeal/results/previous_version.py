@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
 from freeal.text.label_paths import TREE_MEANINGS
-from freeal.types import Annotation, Decision, Demonstration, Status
+from freeal.types import PLAIN_FORM, Annotation, Decision, Demonstration, Status
 
 FILE_NAME = "answers.json"
 FORMAT = 2
@@ -113,7 +113,7 @@ def read(folder: Path) -> Earlier:
             decisions=_by_text(given, pool, spec),
             annotations=_annotations(content),
             demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
-            llm=Answerer(**content["llm"]),
+            llm=_who_answered(content),
             said=corrections_file.remembered(folder),
         )
         fingerprint = content["texts_sha256"]
@@ -137,6 +137,15 @@ def demonstrations_alone(folder: Path) -> tuple[Demonstration, ...]:
         return tuple(Demonstration(**item) for item in _json(path)["demonstrations"])
     except (KeyError, TypeError) as cause:
         raise CorruptModelError(f"holds no demonstrations: {cause!r}", where=Where(file=path)) from cause
+
+
+def answerer_alone(folder: Path) -> Answerer:
+    """The first language model of the version. Raises `CorruptModelError`."""
+    path = folder / FILE_NAME
+    try:
+        return _who_answered(_json(path))
+    except (KeyError, TypeError) as cause:
+        raise CorruptModelError(f"does not say who answered: {cause!r}", where=Where(file=path)) from cause
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -224,6 +233,13 @@ def _decision(cells: dict[str, str], spec: Spec) -> Decision:
 def _answerer(one: Answerer) -> dict[str, str]:
     told = {"provider": one.provider, "model": one.model, "style": one.style}
     return told if one.form is None else told | {"form": one.form}
+
+
+def _who_answered(content: Mapping[str, Any]) -> Answerer:
+    found = Answerer(**content["llm"])
+    if found.style == "completion" and found.form is None:  # of a version from before there were others
+        return dataclasses.replace(found, form=PLAIN_FORM)
+    return found
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

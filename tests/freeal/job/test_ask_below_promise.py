@@ -9,18 +9,19 @@ import re
 import pytest
 
 from freeal.corrections import asked_texts
-from freeal.errors import AccountError, ConfigError
+from freeal.errors import AccountError, ConfigError, CorruptModelError
 from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import AskBelowPromise, PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.published_model import Classifier
+from freeal.results import previous_version
 from freeal.settings import LlmSettings, PredictSettings, Price
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import LabelledTexts
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
-from freeal.types import Demonstration
+from freeal.types import PLAIN_FORM, Demonstration, Reply
 
 SPEC = Spec(name="t", description="Happy?", labels={"angry": "", "happy": "a smile"}, text_columns=["text"])
 TEXTS = [f"{'unsure' if number % 3 else 'good good'} thing {number}" for number in range(24)]
@@ -59,13 +60,13 @@ def version(tmp_path):
 def asker(tmp_path, version):
     """Who asks `model`, within `usd`."""
 
-    def make(model, usd=1.0):
+    def make(model, usd=1.0, **more):
         told = AskBelowPromise(
             payer="p", answers=tmp_path / "answers.sqlite", cache=tmp_path, key_folder=tmp_path,
             llm=LlmSettings(budget_usd=usd, prices=PRICES, concurrency=1),
         )  # fmt: skip
         shown = (Demonstration("a smile", "happy", "student", 0),)
-        return BelowPromise(told, version, SPEC, shown, chat_model=model, at_once=2)
+        return BelowPromise(told, version, SPEC, shown, chat_model=model, at_once=2, **more)
 
     return make
 
@@ -169,6 +170,33 @@ def test_a_language_model_that_cannot_be_reached_costs_its_rows_alone(job, class
     assert (len(UNSURE), True) == (summary["below_promise"], len(model.calls) <= 2)
     assert len(UNSURE) == sum(row["freeal_status"] == "below_promise;api_error" for row in rows)
     assert [] == asked_texts.read(version)
+
+
+def test_a_model_that_scores_labels_is_asked_in_the_form_of_its_version(job, classifier, asker):
+    """It was chosen for these texts; one that is fixed by the settings goes before it."""
+    form = "Mail: {text}\nMood: {label}"
+    for fixed, line in (("auto", "Mail: "), ("plain", "Input: ")):
+        model = ScriptedModel(lambda prompt: Reply(scores=(-3.0,) * len(prompt.labels)), style="completion")
+        asking = asker(model, form=form)
+        asking._settings = asking._settings.model_copy(update={"form": fixed})
+        job.output_csv.unlink(missing_ok=True)
+        predict_csv(job, classifier=classifier, ask=asking)
+        assert {line} == {prompt.specific.partition("unsure")[0].rpartition("\n")[2] for prompt in model.prompts}
+
+
+def test_a_version_says_in_which_form_it_was_asked(version):
+    """One from before there were others was asked in the plain one; a model that follows instructions in none."""
+    told = {"provider": "local", "model": "m", "style": "completion"}
+    for more, form in (
+        ({}, PLAIN_FORM),
+        ({"form": "A {text}\nB {label}"}, "A {text}\nB {label}"),
+        ({"style": "chat"}, None),
+    ):
+        (version / "answers.json").write_text(json.dumps({"llm": told | more}), encoding="utf-8")
+        assert form == previous_version.answerer_alone(version).form
+    (version / "answers.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CorruptModelError, match="does not say who answered"):
+        previous_version.answerer_alone(version)
 
 
 def test_a_classifier_without_its_version_is_told_what_to_do(classifier, asker, tmp_path):
