@@ -82,8 +82,8 @@ class Evidence:
 
     def part(self, rows: np.ndarray) -> Evidence:
         """What is said about the texts at `rows`, int [m], alone."""
-        columns = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return Evidence(*(None if column is None else column[rows] for column in columns))
+        said = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: one[rows] for name, one in said.items() if one is not None})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Which language model answers and which student learns: the one place of the library that chooses implementations."""
+"""Which language model answers, and what sends it batches: the one place of the library that chooses among them. Which
+student learns, freeal/student/trainer_factory.py chooses."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
-from freeal.compute.listener import Listener
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.job.resolve_provider import resolve_provider
@@ -19,9 +19,7 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import AnswerStore
 from freeal.money import current_models
 from freeal.money.budget_ledger import Ledger
-from freeal.settings import LlmSettings, RaySettings, StudentSettings
-from freeal.student.protocols import Trainer
-from freeal.types import Kind
+from freeal.settings import LlmSettings, RaySettings
 
 _CANCEL_TRIES = 3
 
@@ -180,30 +178,3 @@ async def cancel_batches(
             return []
         with contextlib.closing(BatchBook(record)) as book:
             return await cancel(AnthropicBatches(model), Retry(_CANCEL_TRIES), book, job=job)
-
-
-def open_trainer(
-    settings: StudentSettings,
-    *,
-    texts: int,
-    previous: Path | None = None,
-    listener: Listener | None = None,
-    most_at_once: int | None = None,
-    scratch: Path | None = None,
-    kind: Kind = "single",
-) -> Trainer:
-    """The trainer for a pool of `texts` distinct texts, which goes on from the student in the folder `previous`.
-
-    Raises `ConfigError` when its encoder cannot be had and `ModelFolderError` when that folder is no model.
-    """
-    from freeal.student.trainer_factory import make_trainer
-
-    return make_trainer(
-        settings,
-        texts=texts,
-        previous=previous,
-        listener=listener,
-        most_at_once=most_at_once,
-        scratch=scratch,
-        kind=kind,
-    )

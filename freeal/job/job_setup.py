@@ -19,7 +19,7 @@ from freeal.errors import ConfigError, ModelFolderError, Where
 from freeal.evaluation import plain_distillation
 from freeal.events import Emit, Notice, Progress
 from freeal.job import stage_durations
-from freeal.job.choose_implementations import open_batches, open_trainer
+from freeal.job.choose_implementations import open_batches
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.run_inputs import Given
 from freeal.job.training_job import TrainingJob
@@ -31,7 +31,8 @@ from freeal.money.prices import price_of
 from freeal.pool.text_pool import Pool
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.student.protocols import ComparesStudents, Trainer
-from freeal.types import Annotation, Kind, Task
+from freeal.student.trainer_factory import make_trainer
+from freeal.types import Annotation, Kind
 
 
 def check_kind(job: TrainingJob, trainer: Trainer | None) -> None:
@@ -82,7 +83,7 @@ def trainer_for(
         emit(Progress("encoding", 0, done, total, "texts"))
 
     opened = functools.partial(
-        open_trainer,
+        make_trainer,
         settings,
         texts=texts,
         listener=Listener(on_embedded, on_notice=lambda message: emit(Notice(message))),
@@ -101,32 +102,24 @@ def trainer_for(
         return opened()
 
 
-def settled(settings: StudentSettings, trainer: Trainer) -> StudentSettings:
-    """The same settings with the student that `trainer` has chosen, where it had to choose."""
-    chosen = trainer.chosen_name if isinstance(trainer, ComparesStudents) else None
-    return settings if chosen is None else settings.model_copy(update={"model": chosen})
-
-
 async def plain_accuracy(
-    pool: Pool,
-    first: tuple[Annotation, ...],
-    settings: StudentSettings,
-    *,
-    task: Task,
-    most_at_once: int | None,
-    emit: Emit,
-    turn: DeviceTurn,
+    job: TrainingJob, pool: Pool, first: tuple[Annotation, ...], *, trainer: Trainer, emit: Emit, turn: DeviceTurn
 ) -> float | None:
-    """The accuracy of a plain student of the `first` annotations; None without ground truth."""
+    """The accuracy of a plain student of the `first` annotations, of the kind that `trainer` has chosen where it had to
+    choose; None without ground truth, and where `loop.compare_plain` is off."""
+    if not job.loop.compare_plain:
+        return None
 
     def on_step(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()
         emit(Progress("training", 0, done, total, "steps"))
 
-    plain = plain_distillation.plain(settings)
-    trainer = open_trainer(plain, texts=len(pool), most_at_once=most_at_once, kind=task.kind)
+    task, settings = job.spec.task, plain_distillation.plain(job.student)
+    if isinstance(trainer, ComparesStudents) and trainer.chosen_name is not None:
+        settings = settings.model_copy(update={"model": trainer.chosen_name})
+    plain = make_trainer(settings, texts=len(pool), most_at_once=job.most_at_once, kind=task.kind)
     return await plain_distillation.plain_distillation(
-        pool, first, trainer, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
+        pool, first, plain, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
     )
 
 

@@ -41,4 +41,8 @@ def round_question(job: Mapping[str, Any], given: Given, models: Sequence[ChatMo
         parts.append(job["spec"]["kind"])
     if len(models) > 1:  # the looks of a cascade are numbered behind its rounds
         parts.append([job["spec"]["llm_use"], job["loop"]["iterations"], *(one.fingerprint for one in models[1:])])
+        forms = [
+            told["form"] for told, one in zip(job["further_llms"], models[1:], strict=True) if one.style == "completion"
+        ]
+        parts += [forms] if forms else []
     return json.dumps(parts)

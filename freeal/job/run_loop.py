@@ -1,20 +1,33 @@
-"""The rounds of a job: the loop with what the job's settings say."""
+"""The rounds of a job: its language models opened, and the loop with what the job's settings say."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from freeal.annotation.annotator import Annotator
+from freeal.annotation.form_choice import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
-from freeal.events import Emit
+from freeal.events import Emit, Progress
+from freeal.job import job_setup
+from freeal.job.job_resources import JobResources
+from freeal.job.remaining_time import RemainingTime
+from freeal.job.round_question import round_question
+from freeal.job.run_inputs import Given
 from freeal.job.training_job import TrainingJob
+from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.freeal_loop import Loop
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_store import RoundStore
+from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
-from freeal.student.protocols import Trainer
+from freeal.results.finished_run import Answerer
+from freeal.settings import LlmSettings
+from freeal.student.protocols import ComparesStudents, Trainer
 
 
 async def run_loop(
@@ -47,3 +60,85 @@ async def run_loop(
         llm_use=job.llm_use,
     )
     return await loop.run(job.spec.demonstrations)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What came of the rounds: their result and where they lie, who answered, and what that cost."""
+
+    result: LoopResult
+    rounds: RoundStore
+    answerers: tuple[Answerer, ...]
+    ledger: Ledger
+
+
+async def ask_and_train(
+    job: TrainingJob,
+    given: Given,
+    resources: JobResources,
+    further: Sequence[LlmSettings],
+    *,
+    trainer: Trainer,
+    emit: RemainingTime,
+) -> Asked:
+    """The rounds of `job` with its own language models, `further` those after the first, which are open for as long as
+    they take. Raises what `freeal.train` raises of language models, and `TrainingError`."""
+    several = (job.llm, *further)
+    async with contextlib.AsyncExitStack() as opened:
+        models = [
+            await opened.enter_async_context(
+                resources.open_chat_model(
+                    one,
+                    cache=job.cache,
+                    key_folder=job.key_folder,
+                    device=job.student.device,
+                    ray=job.ray,
+                    texts=len(given.pool),
+                )
+            )
+            for one in several
+        ]
+        emit(Progress("loading", 0, 2, 2, "models"))
+        rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
+        if isinstance(trainer, ComparesStudents):
+            trainer.remember_in(rounds.folder, has_trained=rounds.load(1) is not None)
+        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+            job_setup.foresee(
+                emit,
+                job.llm,
+                job.student,
+                job.loop,
+                llm_use=job.llm_use,
+                annotators=annotators,
+                trainer=trainer,
+                given=given,
+                kind=job.spec.kind,
+            )
+            result = await run_loop(
+                job,
+                given.pool,
+                annotators=annotators,
+                trainer=trainer,
+                rounds=rounds,
+                known=given.known,
+                emit=emit,
+                turn=resources.turn,
+                before_training=functools.partial(_release_memory, models),
+            )
+        forms = {0: FormChoice(given.known.form)} if given.known.form else {}  # where nothing had to be asked
+        forms |= result.forms
+        answerers = tuple(_answerer(one, forms.get(place)) for place, one in enumerate(models))
+        return Asked(result, rounds, answerers, annotators[0].ledger)
+
+
+def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
+    if model.style != "completion" or asked_as is None:
+        return Answerer(model.provider, model.model, model.style)
+    return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
+
+
+async def _release_memory(models: Sequence[ChatModel]) -> None:
+    """A language model in this machine's memory and a student that trains would be a job's peak together."""
+    for model in models:
+        if isinstance(model, ReleasesMemory):
+            await model.release_memory()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,6 @@ from typing import Any
 
 import anyio.to_thread
 
-from freeal.annotation.form_choice import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.events import Emit, Notice, Progress, ignore
@@ -21,16 +18,14 @@ from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.remaining_time import RemainingTime
 from freeal.job.resolve_provider import resolve_annotators, resolve_provider
-from freeal.job.round_question import round_question
 from freeal.job.run_inputs import Given, corrections
-from freeal.job.run_loop import run_loop
+from freeal.job.run_loop import ask_and_train
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
-from freeal.llm.protocols import ChatModel, ReleasesMemory
+from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
-from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings
@@ -121,7 +116,7 @@ async def carry_out(
     `further` are the language models to be asked after the first; `llm` is who gave the answers where that is not the
     model that is asked.
     """
-    started, pool, turn = now(), given.pool, resources.turn
+    started, pool = now(), given.pool
     looks = 0 if job.llm_use == "side_by_side" else len(further)
     emit = RemainingTime(resources.emit, rounds=job.loop.iterations + looks)
     for folder in (job.work, job.answers.parent):
@@ -137,20 +132,11 @@ async def carry_out(
         kind=job.spec.kind,
     )
     emit(Progress("loading", 0, 1, 2, "models"))
-    asked = await _ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
+    asked = await ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
     result = asked.result
-    plain_accuracy = None
-    if job.loop.compare_plain:
-        first = result.rounds[0].annotations
-        plain_accuracy = await job_setup.plain_accuracy(
-            pool,
-            first,
-            job_setup.settled(job.student, trainer),
-            task=job.spec.task,
-            most_at_once=job.most_at_once,
-            emit=emit,
-            turn=turn,
-        )
+    plain_accuracy = await job_setup.plain_accuracy(
+        job, pool, result.rounds[0].annotations, trainer=trainer, emit=emit, turn=resources.turn
+    )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = asked.rounds.model_folder(result.best.round)
     run = _finished(
@@ -172,84 +158,6 @@ async def carry_out(
         pilot_job.write(run, job.output, given.pilot_of)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached, is_pilot=given.pilot_of is not None)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Asked:
-    """What came of the rounds: their result and where they lie, who answered, and what that cost."""
-
-    result: LoopResult
-    rounds: RoundStore
-    answerers: tuple[Answerer, ...]
-    ledger: Ledger
-
-
-async def _ask_and_train(
-    job: TrainingJob,
-    given: Given,
-    resources: JobResources,
-    further: Sequence[LlmSettings],
-    *,
-    trainer: Trainer,
-    emit: RemainingTime,
-) -> _Asked:
-    several = (job.llm, *further)
-    async with contextlib.AsyncExitStack() as opened:
-        models = [
-            await opened.enter_async_context(
-                resources.open_chat_model(
-                    one,
-                    cache=job.cache,
-                    key_folder=job.key_folder,
-                    device=job.student.device,
-                    ray=job.ray,
-                    texts=len(given.pool),
-                )
-            )
-            for one in several
-        ]
-        emit(Progress("loading", 0, 2, 2, "models"))
-        rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
-        if isinstance(trainer, ComparesStudents):
-            trainer.remember_in(rounds.folder)
-        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
-            job_setup.foresee(
-                emit,
-                job.llm,
-                job.student,
-                job.loop,
-                llm_use=job.llm_use,
-                annotators=annotators,
-                trainer=trainer,
-                given=given,
-                kind=job.spec.kind,
-            )
-            result = await run_loop(
-                job,
-                given.pool,
-                annotators=annotators,
-                trainer=trainer,
-                rounds=rounds,
-                known=given.known,
-                emit=emit,
-                turn=resources.turn,
-                before_training=functools.partial(_release_memory, models),
-            )
-        answerers = tuple(_answerer(one, result.forms.get(place)) for place, one in enumerate(models))
-        return _Asked(result, rounds, answerers, annotators[0].ledger)
-
-
-def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
-    if model.style != "completion" or asked_as is None:
-        return Answerer(model.provider, model.model, model.style)
-    return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
-
-
-async def _release_memory(models: Sequence[ChatModel]) -> None:
-    """A language model in this machine's memory and a student that trains would be a job's peak together."""
-    for model in models:
-        if isinstance(model, ReleasesMemory):
-            await model.release_memory()
 
 
 def _finished(

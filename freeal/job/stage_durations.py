@@ -17,13 +17,10 @@ from freeal.student.comparison import candidates
 from freeal.student.comparison.comparing_trainer import COMPARED_TEXTS, FOLDS
 from freeal.student.trainer_factory import choose_mode
 from freeal.student.training.hyperparameters import default_epochs
-from freeal.types import TFIDF
 
 TOKENS_PER_CORE_SECOND = 750.0
 TRAINED_TEXTS_PER_CORE_SECOND = 12.5
 EMBEDDED_TEXTS_PER_CORE_SECOND = 60.0
-LARGER_ENCODER = 4.0
-"""How much longer an encoder takes that is not the packaged one: distilroberta-base has four times the parameters."""
 GPU_CORES = 40.0
 """As many cores a GPU is worth, at the least."""
 NETWORK_SECONDS_PER_ANSWER = 1.5
@@ -73,12 +70,7 @@ def comparison_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -
 
 def _works(settings: StudentSettings) -> list[float]:
     """Of each student that may be trained, the work for a text beside the packaged encoder's."""
-    names = candidates.named(settings)
-    if len(names) > 1:
-        return [candidates.expected_work(name) for name in names]
-    if names[0] == TFIDF:
-        return [candidates.TFIDF_WORK]
-    return [1.0 if names[0] in {"auto", "minilm"} else LARGER_ENCODER]
+    return [candidates.expected_work(name) for name in candidates.named(settings)]
 
 
 def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_gpu: bool) -> float:

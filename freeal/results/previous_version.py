@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
 from freeal.text.label_paths import TREE_MEANINGS
-from freeal.types import Annotation, Decision, Demonstration, Status
+from freeal.types import PLAIN_FORM, Annotation, Decision, Demonstration, Status
 
 FILE_NAME = "answers.json"
 FORMAT = 2
@@ -113,7 +113,7 @@ def read(folder: Path) -> Earlier:
             decisions=_by_text(given, pool, spec),
             annotations=_annotations(content),
             demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
-            llm=Answerer(**content["llm"]),
+            llm=_who_answered(content),
             said=corrections_file.remembered(folder),
         )
         fingerprint = content["texts_sha256"]
@@ -136,7 +136,7 @@ def how_it_asked(folder: Path) -> tuple[Answerer, tuple[Demonstration, ...]]:
     path = folder / FILE_NAME
     content = _json(path)
     try:
-        return Answerer(**content["llm"]), tuple(Demonstration(**item) for item in content["demonstrations"])
+        return _who_answered(content), tuple(Demonstration(**item) for item in content["demonstrations"])
     except (KeyError, TypeError) as cause:
         raise CorruptModelError(f"does not say how it was asked: {cause!r}", where=Where(file=path)) from cause
 
@@ -226,6 +226,13 @@ def _decision(cells: dict[str, str], spec: Spec) -> Decision:
 def _answerer(one: Answerer) -> dict[str, str]:
     told = {"provider": one.provider, "model": one.model, "style": one.style}
     return told if one.form is None else told | {"form": one.form}
+
+
+def _who_answered(content: Mapping[str, Any]) -> Answerer:
+    found = Answerer(**content["llm"])
+    if found.style == "completion" and found.form is None:  # of a version from before there were others
+        return dataclasses.replace(found, form=PLAIN_FORM)
+    return found
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

@@ -153,8 +153,9 @@ class ComparesStudents(Protocol):
     def chosen_name(self) -> str | None:
         """The one that is trained, by its name in `student.model`; None before the first fit."""
 
-    def remember_in(self, folder: Path) -> None:
-        """Keep what is found below `folder`, and go on with what is there."""
+    def remember_in(self, folder: Path, *, has_trained: bool) -> None:
+        """Keep what is found below `folder`, and go on with what is there; `has_trained`: a round was finished with
+        it."""
 
 
 @runtime_checkable

@@ -18,18 +18,18 @@ import numpy as np
 from freeal.compute.listener import OnStep
 from freeal.errors import ConfigError, TrainingError
 from freeal.student.model_folder import student_metadata
-from freeal.student.protocols import NO_LABEL, LabelledTexts, ReadText, Training
+from freeal.student.model_folder.whole_text_reader import WholeTextReader, hashed
+from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.student.training import linear_probe, training_targets
 from freeal.student.training.cross_fitting import label_losses
 
 FILE_NAME = "classifier.joblib"
 """A pickle: whoever loads it runs what is in it, so `freeal.load` never does by itself."""
-DIMENSIONS = 512
 _LEAST_TARGET = 0.02
 _FLOOR = 1e-6
 
 
-class SklearnStudent:
+class SklearnStudent(WholeTextReader):
     """A fitted classifier of texts as a `Student`. `labels` may be more than it has met."""
 
     def __init__(self, classifier: Any, labels: Sequence[str]) -> None:
@@ -51,18 +51,6 @@ class SklearnStudent:
         if len(texts):
             proba[:, np.asarray(self.classifier.classes_, dtype=np.int64)] = self.classifier.predict_proba(list(texts))
         return proba
-
-    def read(self, texts: Sequence[str]) -> list[ReadText]:
-        """Each text whole: its characters stand for tokens."""
-        return [ReadText([ord(sign) for sign in text], cut=False) for text in texts]
-
-    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
-        """Class probabilities, float32 [len(texts), len(labels)]."""
-        return self.predict_proba(["".join(map(chr, text.tokens)) for text in texts])
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Hashed character n-grams of unit length, float32 [len(texts), 512]."""
-        return hashed(texts)
 
     def save(self, folder: Path) -> None:
         """Write the classifier into an existing folder."""
@@ -194,13 +182,3 @@ def named(classifier: Any) -> str:
     """What it is, by its last step."""
     last = classifier.steps[-1][1] if hasattr(classifier, "steps") else classifier
     return f"scikit-learn {type(last).__name__}"
-
-
-def hashed(texts: Sequence[str]) -> np.ndarray:
-    """Hashed character n-grams of unit length, float32 [n, 512]: near for texts that share words and their parts."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    hashing = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=DIMENSIONS, dtype=np.float32)
-    if not len(texts):
-        return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    return np.asarray(hashing.transform(list(texts)).toarray(), dtype=np.float32)

@@ -14,8 +14,9 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.student.model_folder.tfidf_classifier import VECTORIZER, TfidfClassifier
+from freeal.student.model_folder.whole_text_reader import hashed
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
-from freeal.student.sklearn_trainer import SklearnTrainer, hashed
+from freeal.student.sklearn_trainer import SklearnTrainer
 from freeal.student.training import temperature_scaling
 from freeal.types import TFIDF
 

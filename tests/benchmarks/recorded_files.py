@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from freeal.certification.sampling_frame import Frame, frame_of
-from freeal.job.choose_implementations import open_trainer
 from freeal.loop.final_label import decide
 from freeal.loop.round_state import RoundState
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.settings import StudentSettings
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Student, Trainer
+from freeal.student.trainer_factory import make_trainer
 from freeal.types import Annotation, Decision, Status
 
 TREC_LABELS = ("abbreviation", "entity", "description", "human", "location", "numeric")
@@ -41,7 +41,7 @@ class RecordedFile:
 
 def frozen_trainer() -> Trainer:
     """The trainer of their students; it keeps the texts' features."""
-    return open_trainer(StudentSettings(model="minilm", mode="frozen"), texts=1_000)
+    return make_trainer(StudentSettings(model="minilm", mode="frozen"), texts=1_000)
 
 
 _FILES = (("mr", MR_LABELS, ("gpt35",)), ("trec_llms", TREC_LABELS, TREC_MODELS))

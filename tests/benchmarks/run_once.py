@@ -18,12 +18,13 @@ from run_loop import CallCount
 
 from freeal.aggregation.label_posterior import Evidence, evidence_of
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.job.choose_implementations import open_chat_model, open_trainer
+from freeal.job.choose_implementations import open_chat_model
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
 from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.trainer_factory import make_trainer
 from freeal.types import Annotation, Status
 
 
@@ -84,7 +85,7 @@ def _evidence(labels: Sequence[str | None], case: Case) -> Evidence:
 
 def _student(cell: Cell, case: Case, labels: list[str | None]) -> tuple[dict[str, Any], Training]:
     """A student trained on `labels` (by pool index) as the first round of the loop trains it."""
-    trainer = open_trainer(student_settings(cell), texts=len(case.pool))
+    trainer = make_trainer(student_settings(cell), texts=len(case.pool))
     training = trainer.fit(
         LabelledTexts(
             case.pool.texts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import struct
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,33 +68,41 @@ def expected_work(name: str) -> float:
     """The same work for whoever only wants to know how long it will take: nothing is fetched, nothing refused."""
     if name == TFIDF:
         return TFIDF_WORK
-    if name in (PACKAGED, "auto"):
-        return 1.0
     try:
         found = encoder_weights.on_disk(name)
+        if found is None:
+            return UNKNOWN_WORK
+        return 1.0 if found.name == PACKAGED else layer_weights(found) / PACKAGED_LAYER_WEIGHTS
     except ConfigError:
-        found = None
-    return UNKNOWN_WORK if found is None else layer_weights(found) / PACKAGED_LAYER_WEIGHTS
+        return UNKNOWN_WORK
 
 
 def layer_weights(weights: Weights) -> int:
-    """How many numbers a token is multiplied with: all but the embeddings, of which it takes a row."""
+    """How many numbers a token is multiplied with: all but the embeddings, of which it takes a row; those that several
+    layers share, once for each. Raises `ConfigError` for weights that cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
     count = 0
     for file in sorted(weights.folder.glob("*.safetensors")):
-        for name, tensor in _header(file).items():
-            if name != "__metadata__" and "embedding" not in name:
-                size = 1
-                for length in tensor["shape"]:
-                    size *= length
-                count += size
-    return max(1, count)
+        try:
+            with safe_open(file, framework="np") as tensors:
+                layers = [name for name in tensors.keys() if "embedding" not in name]  # noqa: SIM118  # no mapping
+                count += sum(math.prod(tensors.get_slice(name).get_shape()) for name in layers)
+        except (OSError, SafetensorError) as cause:
+            raise ConfigError(
+                f"student.model: {file} cannot be read: {cause}", hint="fetch it again; a file of git-lfs is a pointer"
+            ) from cause
+    config = _config(weights.folder)
+    shared = config.get("num_hidden_layers", 1) / config.get("num_hidden_groups", 1)
+    return max(1, round(count * (shared if config.get("model_type") == "albert" else 1)))
 
 
-def _header(file: Path) -> dict[str, Any]:
-    """What a safetensors file says it holds: its first eight bytes are the length of that, as JSON."""
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        found: dict[str, Any] = json.loads(stream.read(length))
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise ConfigError(f"student.model: {path} cannot be read: {cause}", hint="fetch it again") from cause
     return found
 
 
@@ -108,12 +116,15 @@ def _at_hand() -> Iterator[str]:
     yield TFIDF
     found = []
     for repo in encoder_weights.cached_repositories():
-        weights = encoder_weights.on_disk(repo)
-        if weights is not None and _is_encoder(weights.folder):
-            found.append((layer_weights(weights), repo))
+        try:
+            weights = encoder_weights.on_disk(repo)
+            if weights is not None and _is_encoder(weights.folder):
+                found.append((layer_weights(weights), repo))
+        except ConfigError:  # half of a download: it is not at hand
+            continue
     yield from (repo for _, repo in sorted(found))
 
 
 def _is_encoder(folder: Path) -> bool:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _config(folder)
     return config.get("model_type") in _ENCODERS and "auto_map" not in config

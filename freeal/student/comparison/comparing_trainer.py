@@ -83,13 +83,12 @@ class ComparingTrainer:
         modes = dict.fromkeys(one["mode"] for one in every)
         return {"model": ", ".join(one["model"] for one in every), "mode": ", ".join(modes), "device": device}
 
-    def remember_in(self, folder: Path) -> None:
-        """Keep what is found below `folder`, and go on with what an earlier run of the same question left there."""
+    def remember_in(self, folder: Path, *, has_trained: bool) -> None:
+        """Keep what is found below `folder`, and go on with what an earlier run of the same question left there: with
+        its choice where a round `has_trained` on it for good, else where the labels are those it was made on."""
         self._kept = KeptComparison(folder)
-        found = self._kept.choice()
-        if found is not None:
-            names = [one.candidate.name for one in self._entrants]
-            self._chosen, self._record = names.index(found["chosen"]), found["record"]
+        if has_trained and (found := self._kept.choice()) is not None:
+            self._go_on_with(found)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings of an untrained encoder, unit length, float32 [n, d]: the same whoever wins."""
@@ -106,14 +105,21 @@ class ComparingTrainer:
         last = _Part(on_step, total=share + 1, place=share)
         return winner.fit(data, labels=labels, seed=seed, on_step=last)
 
+    def _go_on_with(self, found: dict[str, Any]) -> int:
+        names = [one.candidate.name for one in self._entrants]
+        self._chosen, self._record = names.index(found["chosen"]), found["record"]
+        return self._chosen
+
     def _compare(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: _Part) -> int:
         known = np.flatnonzero(np.asarray(data.label_ids) != NO_LABEL)
-        chosen, record = 0, None
+        rng = np.random.default_rng([seed, len(known)])
+        rows = np.sort(rng.permutation(known)[:COMPARED_TEXTS])
+        about, chosen, record = _digest(data, rows, seed), 0, None
+        if (kept := self._kept.choice()) is not None and kept["about"] == about:
+            return self._go_on_with(kept)
         if len(known) >= FEWEST_TEXTS:
-            rng = np.random.default_rng([seed, len(known)])
-            rows = np.sort(rng.permutation(known)[:COMPARED_TEXTS])
             forecasts = [
-                self._forecast(place, data, rows, labels=labels, seed=seed, on_step=on_step)
+                self._forecast(place, data, rows, about=about, labels=labels, seed=seed, on_step=on_step)
                 for place in range(len(self._entrants))
             ]
             found = likelihood_choice.compare(
@@ -129,13 +135,22 @@ class ComparingTrainer:
         else:
             return chosen  # the training says what is wrong
         self._chosen, self._record = chosen, record
-        self._kept.keep_choice({"chosen": self._entrants[chosen].candidate.name, "record": record})
+        name = self._entrants[chosen].candidate.name
+        self._kept.keep_choice({"chosen": name, "record": record, "about": about})
         return chosen
 
     def _forecast(
-        self, place: int, data: LabelledTexts, rows: np.ndarray, *, labels: Sequence[str], seed: int, on_step: _Part
+        self,
+        place: int,
+        data: LabelledTexts,
+        rows: np.ndarray,
+        *,
+        about: str,
+        labels: Sequence[str],
+        seed: int,
+        on_step: _Part,
     ) -> Forecast:
-        entrant, about = self._entrants[place], _digest(data, rows, seed)
+        entrant = self._entrants[place]
         if (kept := self._kept.forecast(place, about=about)) is not None:
             return kept
         ids = np.asarray(data.label_ids)[rows]

@@ -30,7 +30,7 @@ class KeptComparison:
         return found
 
     def keep_choice(self, choice: dict[str, Any]) -> None:
-        """Keep which one was chosen, and why."""
+        """Keep which one was chosen, why, and about what."""
         if folder := self._made():
             atomic_write.write_json(folder / "choice.json", choice)
 

@@ -50,7 +50,10 @@ def resolve(model: str) -> Weights:
 
 
 def on_disk(model: str) -> Weights | None:
-    """The same of what is on this machine already; None for a hub id that is not. Nothing is fetched."""
+    """The same of what is on this machine already; None for a hub id that is not. Nothing is fetched. Raises
+    `ConfigError` for a folder that is no model, and for what is no hub id."""
+    if model == "auto":
+        return _cached(PREFERRED_ONCE) or _cached(PREFERRED) or packaged()
     if model == PACKAGED:
         return packaged()
     folder = home_folder.expanded(Path(model), Where(key="student.model"))

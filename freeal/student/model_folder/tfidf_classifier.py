@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeal.errors import CorruptModelError, ModelFolderError, Where
 from freeal.student.model_folder import student_metadata as cards
-from freeal.student.protocols import ReadText
+from freeal.student.model_folder.whole_text_reader import WholeTextReader
 from freeal.types import TFIDF
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TEXTS_AT_ONCE = 10_000
 _HINT = "train the model again, or restore its folder from a copy"
 
 
-class TfidfClassifier:
+class TfidfClassifier(WholeTextReader):
     """A `Student`: `terms` [t], their inverse document frequencies `idf` [t], `weight` [labels, t], `bias` [labels].
 
     The temperature is in `weight` and `bias` already.
@@ -101,20 +101,6 @@ class TfidfClassifier:
             counted = self._vectorizer.transform(texts[start : start + _TEXTS_AT_ONCE])
             proba[start : start + _TEXTS_AT_ONCE] = softmax(np.asarray(counted @ self._weight.T) + self._bias)
         return proba
-
-    def read(self, texts: Sequence[str]) -> list[ReadText]:
-        """Each text whole: its characters stand for tokens."""
-        return [ReadText([ord(sign) for sign in text], cut=False) for text in texts]
-
-    def score(self, texts: Sequence[ReadText]) -> np.ndarray:
-        """Calibrated class probabilities of texts as `read` gave them, float32 [len(texts), len(labels)]."""
-        return self.predict_proba(["".join(map(chr, text.tokens)) for text in texts])
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Hashed character n-grams of unit length, float32 [len(texts), 512]."""
-        from freeal.student.sklearn_trainer import hashed
-
-        return hashed(texts)
 
     def save(self, folder: Path) -> None:
         """Write terms, float32 safetensors and freeal.json into an existing folder. Raises `ModelFolderError` where it

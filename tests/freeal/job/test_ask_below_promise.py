@@ -10,19 +10,20 @@ import re
 import pytest
 
 from freeal.corrections import asked_texts
-from freeal.errors import AccountError, ConfigError, CredentialsError, InputError
+from freeal.errors import AccountError, ConfigError, CorruptModelError, CredentialsError, InputError
 from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import AskBelowPromise, PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.promised_labels import AskedRow
 from freeal.prediction.published_model import Classifier
+from freeal.results import previous_version
 from freeal.settings import LlmSettings, PredictSettings, Price
 from freeal.spec.job_spec import Spec
 from freeal.student.protocols import LabelledTexts
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
-from freeal.types import Demonstration, Reply, Usage
+from freeal.types import PLAIN_FORM, Demonstration, Reply, Usage
 
 SPEC = Spec(name="t", description="Happy?", labels={"angry": "", "happy": "a smile"}, text_columns=["text"])
 TEXTS = [f"{'unsure' if number % 3 else 'good good'} thing {number}" for number in range(24)]
@@ -190,6 +191,21 @@ def test_what_is_no_fault_of_the_table_leaves_its_rows(job, classifier, asker, m
 
 def _raise(error):
     raise error
+
+
+def test_a_version_says_in_which_form_it_was_asked(version):
+    """One from before there were others was asked in the plain one; a model that follows instructions in none."""
+    told = {"provider": "local", "model": "m", "style": "completion"}
+    for more, form in (
+        ({}, PLAIN_FORM),
+        ({"form": "A {text}\nB {label}"}, "A {text}\nB {label}"),
+        ({"style": "chat"}, None),
+    ):
+        (version / "answers.json").write_text(json.dumps({"llm": told | more, "demonstrations": []}), encoding="utf-8")
+        assert form == previous_version.how_it_asked(version)[0].form
+    (version / "answers.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CorruptModelError, match="does not say how it was asked"):
+        previous_version.how_it_asked(version)
 
 
 def test_a_classifier_without_its_version_is_told_what_to_do(classifier, asker, tmp_path):

@@ -25,10 +25,11 @@ class _Trainer:
         self.description = {"model": "m"}
 
 
-def _question(*, models=1, iterations=3, style="chat", llm=None, **spec):
+def _question(*, models=1, iterations=3, style="chat", llm=None, further=None, **spec):
     made = Spec(name="t", description="d", labels=["a", "b", "c"], **spec)
     places = dict.fromkeys(("csv", "output", "work", "answers", "cache", "key_folder"), Path("x"))
-    job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, llm=llm or {}, **places)
+    told = {"llm": llm or {}, "further_llms": [further or {}] * (models - 1)}
+    job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, **told, **places)
     given = Given(None, Pool(("x",), (0,), (0,), ("text",)), ())
     return round_question(
         job.model_dump(mode="json"), given, [_Model(f"m{n}", style) for n in range(models)], _Trainer()
@@ -51,3 +52,10 @@ def test_the_form_of_the_question_matters_to_a_model_that_scores_labels():
     forms = ("auto", "plain", "Mail: {text}\nTeam: {label}")
     assert 3 == len({_question(style="completion", llm={"form": form}) for form in forms})
     assert 1 == len({_question(llm={"form": form}) for form in forms})
+
+
+def test_the_form_of_a_further_model_matters_as_well():
+    """It is asked in a form of its own, which is remembered with the rounds."""
+    forms = ("auto", "plain", "Mail: {text}\nTeam: {label}")
+    assert 3 == len({_question(models=2, style="completion", further={"form": form}) for form in forms})
+    assert 1 == len({_question(models=2, further={"form": form}) for form in forms})

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from freeal.errors import ModelFolderError
-from freeal.job.choose_implementations import open_trainer
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.protocols import LabelledTexts
 from freeal.student.trainer_base import Start
+from freeal.student.trainer_factory import make_trainer
 
 
 def _fit(trainer, texts, ids, labels=("good", "bad")):
@@ -90,7 +90,7 @@ def test_another_encoder_is_refused(settings, finetuned, tmp_path):
     """A version of another base model is no start for this one."""
     other = shutil.copytree(settings.model, tmp_path / "other_encoder")
     with pytest.raises(ModelFolderError, match="not a finetune other_encoder"):
-        open_trainer(settings.model_copy(update={"model": str(other)}), texts=10, previous=finetuned)
+        make_trainer(settings.model_copy(update={"model": str(other)}), texts=10, previous=finetuned)
 
 
 def _cut(folder):

@@ -11,9 +11,11 @@ import pytest
 from freeal.cost_estimate.job_estimate import estimate
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
+from freeal.results import previous_version
 from freeal.spec.job_spec import Spec
-from freeal.testing.scripted_model import text_of
+from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.server import MessagesServer
+from freeal.types import Reply
 
 COUNT = 60
 LABELS = {"animal": "lives and moves", "plant": "has leaves", "tool": "made by people"}
@@ -88,6 +90,27 @@ def test_a_new_name_is_free(things):
     before, now = things.labels_of("one"), things.labels_of("two")
     assert ["beast" if label == "animal" else label for label in before] == now
     assert "animal is called beast" not in json.dumps(metrics)
+
+
+def test_a_version_that_asked_nothing_still_knows_the_form_of_the_one_before(tmp_path, encoder_folder):
+    """Whoever asks on behind it asks in that form."""
+    made, form = Things(tmp_path, encoder_folder), "Thing: {text}\nKind: {label}"
+    model = ScriptedModel(
+        lambda prompt: Reply(
+            scores=tuple(-1.0 if name[0] == _said(prompt.specific)[0] else -5.0 for name in prompt.labels)
+        ),
+        style="completion",
+    )
+    for name, labels, previous, fixed in (
+        ("one", LABELS, None, form),
+        ("two", {"ape": LABELS["animal"], "plant": LABELS["plant"], "tool": LABELS["tool"]}, "one", "auto"),
+    ):
+        job = made.job(name, labels, previous=previous)
+        job = job.model_copy(update={"llm": job.llm.model_copy(update={"form": fixed})})
+        asked_before = len(model.prompts)
+        metrics = anyio.run(lambda job=job: train(job, chat_model=model, environ={})).metrics
+        assert (form, previous is None) == (metrics["llm"]["form"], len(model.prompts) > asked_before)
+    assert form == previous_version.how_it_asked(tmp_path / "two")[0].form
 
 
 def test_a_split_asks_the_rows_of_the_label_that_was_split(things):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -46,6 +47,34 @@ def test_work_is_counted_in_the_layers_alone(encoder_folder):
     if encoder_weights.packaged():
         assert pytest.approx(1.0, abs=0.02) == candidates.candidate("minilm").work
     assert tiny.work == candidates.expected_work(str(encoder_folder))
+
+
+def test_layers_that_share_their_weights_count_each(tmp_path, encoder_folder):
+    """A text passes through all of them, however small the file is."""
+    own = candidates.expected_work(str(encoder_folder))
+    shutil.copytree(encoder_folder, tmp_path / "shared")
+    config = tmp_path / "shared" / "config.json"
+    told = json.loads(config.read_text()) | {"model_type": "albert", "num_hidden_layers": 12, "num_hidden_groups": 1}
+    config.write_text(json.dumps(told))
+    assert pytest.approx(12 * own) == candidates.expected_work(str(tmp_path / "shared"))
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"])
+def test_weights_that_are_none_are_named_or_not_at_hand(cache, content):
+    """A pointer of git-lfs, or an empty file, under the name of the weights: in the cache it is passed over."""
+    folder = cache / "models--someone--encoder" / "snapshots" / "abc"
+    for file in folder.glob("*.safetensors"):
+        file.write_bytes(content)
+    assert "someone/encoder" not in candidates.named(StudentSettings(model="compare"))
+    assert candidates.UNKNOWN_WORK == candidates.expected_work(str(folder))
+    with pytest.raises(ConfigError, match=r"model\.safetensors cannot be read"):
+        make_trainer(StudentSettings(model=["tfidf", str(folder)], device="cpu"), texts=10)
+
+
+def test_what_auto_stands_for_is_expected_where_it_is_at_hand(cache):
+    """An estimate of the packaged encoder would be of another student."""
+    (cache / "models--someone--encoder").rename(cache / f"models--{encoder_weights.PREFERRED.replace('/', '--')}")
+    assert candidates.expected_work("auto") == candidates.expected_work(encoder_weights.PREFERRED) < 0.1
 
 
 def test_a_list_makes_a_trainer_that_compares_and_one_name_makes_its_own(encoder_folder):

@@ -103,19 +103,19 @@ def test_a_job_that_was_killed_repeats_no_comparison(tmp_path):
     """Killed while the second student was compared, it goes on there; killed later, it compares nothing at all."""
     first, second = _Trainer("first", 0.7), _Trainer("second", 0.8, stops=True)
     killed = _comparing(first, second)
-    killed.remember_in(tmp_path)
+    killed.remember_in(tmp_path, has_trained=False)
     with pytest.raises(KeyboardInterrupt):
         _fit(killed)
     assert [40, 40] == first.taught
     again, second = _Trainer("first", 0.7), _Trainer("second", 0.8)
     resumed = _comparing(again, second)
-    resumed.remember_in(tmp_path)
+    resumed.remember_in(tmp_path, has_trained=False)
     _fit(resumed)
     assert [] == again.taught
     assert [40, 40, 80] == second.taught
     later, alone = _Trainer("first", 0.7), _Trainer("second", 0.8)
     once_more = _comparing(later, alone)
-    once_more.remember_in(tmp_path)
+    once_more.remember_in(tmp_path, has_trained=True)
     assert "second" == once_more.description["model"]
     assert resumed.comparison == once_more.comparison
     _fit(once_more)
@@ -127,14 +127,28 @@ def test_what_is_kept_is_of_those_labels_alone(tmp_path):
     """With a cap that was raised since, other texts have a label: then a student is compared again."""
     first, second = _Trainer("first", 0.7), _Trainer("second", 0.8, stops=True)
     killed = _comparing(first, second)
-    killed.remember_in(tmp_path)
+    killed.remember_in(tmp_path, has_trained=False)
     with pytest.raises(KeyboardInterrupt):
         _fit(killed, LabelledTexts(TEXTS, [*TRUTH[:60].tolist(), *[NO_LABEL] * 20]))
     again = _Trainer("first", 0.7)
     resumed = _comparing(again, _Trainer("second", 0.6))
-    resumed.remember_in(tmp_path)
+    resumed.remember_in(tmp_path, has_trained=False)
     _fit(resumed)
     assert [40, 40, 80] == again.taught
+
+
+@pytest.mark.parametrize("answered", [20, 60])
+def test_a_choice_that_no_round_was_finished_with_is_of_its_labels_alone(tmp_path, answered):
+    """A cap cut the first round off, behind the choice: once it is raised, students are compared on what has a label
+    then. Killed before the round was written, the same labels are not compared twice."""
+    few = LabelledTexts(TEXTS, [*TRUTH[:answered].tolist(), *[NO_LABEL] * (80 - answered)])
+    for data, taught in ((few, None), (few, [80]), (None, [40, 40, 80])):
+        first = _Trainer("first", 0.9)
+        trainer = _comparing(first, _Trainer("second", 0.6))
+        trainer.remember_in(tmp_path, has_trained=False)
+        _fit(trainer, data)
+        assert taught in (None, first.taught)
+    assert 80 == trainer.comparison["texts"]
 
 
 def test_they_are_compared_on_a_sample_of_bounded_size(monkeypatch):
