@@ -61,7 +61,7 @@ def separator_in(said: Sequence[str], spec: Spec) -> str | None:
     """The sign between labels where values that are no label consist of several, as in `billing;refund`; else None."""
     by_spelling = _by_spelling(spec)
     for value in said:
-        for separator in (";", ",", "|", "/", "+"):
+        for separator in joined_labels.SIGNS:
             parts = joined_labels.split(value, separator)
             if len(parts) > 1 and all(label_names.spelling(part) in by_spelling for part in parts):
                 return separator
