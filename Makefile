@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-boundary-answers bench-certify bench-faults bench-kills bench-llm bench-onnx bench-restart bench-scale bench-service bench-several-labels bench-soak bench-speed docs pictures clean
+.PHONY: help setup demo test test-all test-package lint bench bench-accuracy bench-data bench-boundaries bench-boundary-answers bench-certify bench-faults bench-kills bench-llm bench-onnx bench-ordinal bench-restart bench-scale bench-service bench-several-labels bench-soak bench-speed docs pictures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,6 +62,10 @@ bench-certify: setup  ## whether the intervals of blind sheets hold, and how wid
 # ARGS='--seeds 0' for a first look; ARGS='--packaged-rows 120' asks the packaged model too.
 bench-several-labels: setup  ## several labels per text beside plain one-vs-rest: minutes, data in ../shared/data
 	$(BIN)/python tests/benchmarks/several_labels.py $(ARGS)
+
+# ARGS='--seeds 0' for a first look; ARGS='--packaged' asks the packaged model instead.
+bench-ordinal: setup  ## labels in an order beside the same without one, plain distillation and true labels: minutes
+	$(BIN)/python tests/benchmarks/ordinal_labels.py $(ARGS)
 
 # ARGS='--seeds 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-boundaries: setup  ## whether the pairs that boundary questions name hold the errors: minutes, data in ../shared/data

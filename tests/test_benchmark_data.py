@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # scripts: their 
 
 import cases
 import data_sets
+import ordinal_labels
 import scores
 from cells import Cell
 from data_sets import DATA_SETS
@@ -106,3 +107,25 @@ def test_purity_is_that_of_the_cleanest_texts_with_a_label(data_folder, tmp_path
     probability[:3], losses[wrong] = 0.95, 9.0
     probability[wrong] = 0.95
     assert 1.0 == scores.of_clean_set(probability, losses, labels, case)["purity_18"]
+
+
+def test_reviews_are_many_different_and_balanced():
+    """600 texts, none twice, as many of each star about each product and in each style."""
+    with ordinal_labels.REVIEWS.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, strict=True))
+    assert 600 == len({row["text"] for row in rows}) == len(rows)
+    kinds = Counter((row["stars"], row["product"], row["style"]) for row in rows)
+    assert {5} == set(kinds.values())
+    assert 5 * 12 * 2 == len(kinds)
+
+
+@pytest.mark.parametrize("annotator", ordinal_labels.ANNOTATORS, ids=lambda one: f"{one.errors}")
+def test_an_annotator_of_stars_errs_as_it_says(annotator):
+    """So many answers are wrong, and of those so many by one star; the same in each call, others for another seed."""
+    stars = list(ordinal_labels.STARS) * 2000
+    said = ordinal_labels.answers_of(annotator, stars, seed=3)
+    steps = np.abs(np.array(said, dtype=int) - np.array(stars, dtype=int))
+    assert annotator.errors == pytest.approx((steps > 0).mean(), abs=0.02)
+    assert pytest.approx((steps[steps > 0] == 1).mean(), abs=0.02) == ordinal_labels.ONE_OFF
+    assert said == ordinal_labels.answers_of(annotator, stars, seed=3)
+    assert said != ordinal_labels.answers_of(annotator, stars, seed=4)

@@ -33,7 +33,7 @@ def _of_columns(cells: dict[str, str]) -> str:
 
 def known(said: Sequence[str], spec: Spec) -> list[str | None]:
     """The label that each value names, in whatever case; None for any other value. With several labels all of them, in
-    the spec's order, and None where any is unknown."""
+    the spec's order, and None where any is unknown. In an order `4.0` is `4`: tables write numbers so beside gaps."""
     found = known_nodes(said, spec)
     return [node if node in spec.labels else None for node in found] if spec.kind == "tree" else found
 
@@ -44,9 +44,17 @@ def known_nodes(said: Sequence[str], spec: Spec) -> list[str | None]:
         names = spec.task.names
         return [label_paths.find(value, names) for value in said]
     by_spelling = _by_spelling(spec)
+    if spec.kind == "ordinal":
+        return [by_spelling.get(label_names.spelling(value)) or of_the_same_number(value, spec) for value in said]
     if spec.kind != "multi":
         return [by_spelling.get(label_names.spelling(value)) for value in said]
     return [_several(value, by_spelling, spec) for value in said]
+
+
+def of_the_same_number(value: str, spec: Spec) -> str | None:
+    """The label that is the same number in other words, such as `4` for `4.0`; else None."""
+    number = _number(value)
+    return None if number is None else next((name for name in spec.labels if _number(name) == number), None)
 
 
 def unknown_parts(value: str, spec: Spec) -> list[str]:
@@ -61,11 +69,18 @@ def separator_in(said: Sequence[str], spec: Spec) -> str | None:
     """The sign between labels where values that are no label consist of several, as in `billing;refund`; else None."""
     by_spelling = _by_spelling(spec)
     for value in said:
-        for separator in (";", ",", "|", "/", "+"):
+        for separator in joined_labels.SIGNS:
             parts = joined_labels.split(value, separator)
             if len(parts) > 1 and all(label_names.spelling(part) in by_spelling for part in parts):
                 return separator
     return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _by_spelling(spec: Spec) -> dict[str, str]:

@@ -19,7 +19,7 @@ from freeal.preflight import header_check
 from freeal.preflight.label_leakage import leaks
 from freeal.spec.job_spec import Spec
 from freeal.table import Table, find_column, read_table
-from freeal.text import joined_labels, label_names
+from freeal.text import joined_labels, label_names, label_paths
 from freeal.text.closest_name import nearest
 
 FEWEST_IN_ORDER = 3
@@ -109,7 +109,7 @@ def _several_meant(values: list[str], spec: Spec) -> str | None:
     unknown = [value for value, label in zip(values, true_labels.known(values, spec), strict=True) if label is None]
     separator = true_labels.separator_in(unknown, spec)
     if separator is None:
-        return None
+        return _sign_within_a_name(unknown, spec) if spec.kind == "multi" else None
     sign = "" if separator == spec.label_separator else f"label_separator: {json.dumps(separator)}"
     if spec.kind == "multi":
         return f"the labels in a cell stand apart by {separator!r}: write {sign}" if sign else None
@@ -117,6 +117,16 @@ def _several_meant(values: list[str], spec: Spec) -> str | None:
         return "a text has one path of the tree: leave one of them in the cell"
     said = "a text seems to have several labels: write kind: multi into the spec"
     return f"{said} and {sign}" if sign else said
+
+
+def _sign_within_a_name(unknown: list[str], spec: Spec) -> str | None:
+    sign = joined_labels.SEPARATOR if spec.label_columns else spec.label_separator
+    name = next((name for name in spec.labels if sign in name and any(name in value for value in unknown)), None)
+    if name is None:
+        return None
+    return (
+        f"{sign!r} stands between labels: within a name write {name.replace(sign, chr(92) + sign)}, or choose another"
+    )
 
 
 def _strange(table: Table, values: list[str], spec: Spec) -> str:
@@ -133,15 +143,21 @@ def _strange(table: Table, values: list[str], spec: Spec) -> str:
     for value, count in counts.most_common(_MOST_NAMED):
         line = table.lines[first[value]]
         places = f"line {line}" if count == 1 else f"{count:,} times, from line {line} on"
-        guess = _meant(value, spec)
-        said.append(f"{label_names.quoted(value)} ({places}{f'; did you mean {guess!r}?' if guess else ''})")
+        advice = _advice(value, spec)
+        said.append(f"{label_names.quoted(value)} ({places}{f'; {advice}' if advice else ''})")
     left = len(counts) - len(said)
-    return ", ".join(said) + (f" and {left:,} others" if left else "")
+    others = "1 other" if left == 1 else f"{left:,} others"
+    return ", ".join(said) + (f" and {others}" if left else "")
 
 
-def _meant(value: str, spec: Spec) -> str | None:
+def _advice(value: str, spec: Spec) -> str:
+    """Which label may be meant by a value that is none."""
+    if spec.kind == "tree" and len(same := label_paths.called(value, spec.task.names)) > 1:
+        return f"{' or '.join(map(repr, same[:3]))}? write the whole path"
     bare = {"".join(label_names.unaccented(name).split()): name for name in spec.labels}
-    return bare.get("".join(label_names.unaccented(value[:200]).split())) or nearest(value[:200], spec.labels)
+    meant = bare.get("".join(label_names.unaccented(value[:200]).split()))
+    meant = meant or true_labels.of_the_same_number(value, spec) or nearest(value[:200], spec.labels)
+    return f"did you mean {meant!r}?" if meant else ""
 
 
 def too_few_texts(texts: int, *, labels: int) -> str | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from freeal.spec import examples_file
-from freeal.text import joined_labels, label_names
+from freeal.text import joined_labels, label_names, label_paths
 from freeal.text.closest_name import nearest
 
 
@@ -48,12 +48,19 @@ def of_the_labels(example: Example, info: ValidationInfo) -> Example:
     names = joined_labels.split(example.label) if info.data.get("kind") == "multi" else (example.label,)
     for name in names:
         if name not in labels:
-            guess = nearest(name, labels)
+            guess = _in_the_tree(name, tuple(labels)) if info.data.get("kind") == "tree" else None
+            guess = guess or nearest(name, labels)
             meant = f"; did you mean {guess!r}?" if guess else ""
             raise ValueError(f"the label {name!r} of an example is none of the labels{meant}")
     if info.data.get("kind") != "multi":
         return example
     return example.model_copy(update={"label": joined_labels.in_order(names, labels)})
+
+
+def _in_the_tree(name: str, leaves: tuple[str, ...]) -> str | None:
+    """The label whose path was cut short, or the first one below a branch."""
+    node = label_paths.find(name, leaves)
+    return None if node is None else next(leaf for leaf in leaves if label_paths.is_below(leaf, node))
 
 
 Examples = Annotated[

@@ -19,6 +19,8 @@ FORM = (
     "[billing / refund, billing / late]"
 )
 _MEANING, _LABELS = "meaning", "labels"
+_PARENT = "parent"
+"""How trees are written elsewhere, each label naming what is above it."""
 _BETWEEN = re.compile(r"\s+/\s+")
 
 
@@ -121,6 +123,10 @@ class _Reader:
         own = None
         if isinstance(inside, Mapping) and set(inside) == {_MEANING, _LABELS} and _is_inner(inside[_LABELS]):
             own, inside, at = inside[_MEANING], inside[_LABELS], (*at, _LABELS)
+        elif isinstance(inside, Mapping) and set(inside) == {_PARENT} and not _is_inner(inside[_PARENT]):
+            hint = f"write what is above outside: `{inside[_PARENT]}: {{{name}: what it means}}`"
+            self._fault(f"the label {name!r} names its parent", (*at, _PARENT), hint)
+            return {}
         if not inside:
             hint = "write its labels below it, or leave the value out: then it is a label itself"
             self._fault(f"the branch {name!r} holds no label", at, hint)

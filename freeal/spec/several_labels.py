@@ -1,4 +1,4 @@
-"""`kind: multi` in a spec: where the true labels stand, and what does not go together with several labels."""
+"""`kind` in a spec: where the true labels of several stand, what does not go together with them; what is no order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from freeal.spec.value_faults import Fault, FaultyValueError
 from freeal.text import joined_labels
 from freeal.text.closest_name import nearest
 from freeal.types import Kind
+
+MOST_NAMED = 10
+"""Labels in a message."""
 
 
 class Said(Protocol):
@@ -90,6 +93,19 @@ def _of_others(spec: Said) -> Iterator[Fault]:
     for key, given in (("label_columns", spec.label_columns), ("label_separator", spec.label_separator != ";")):
         if given:
             yield Fault(f"is for texts of several labels, found kind: {spec.kind}", (key,), "write kind: multi")
+    if spec.kind == "ordinal":
+        yield from _of_an_order(list(spec.labels))
+
+
+def _of_an_order(names: list[str]) -> Iterator[Fault]:
+    """Numbers that go up and down stand in the order in which somebody found them."""
+    try:
+        by_size = sorted(names, key=float)
+    except ValueError:
+        return
+    if names not in (by_size, by_size[::-1]):
+        problem = f"are numbers, but not in order: {', '.join(names[:MOST_NAMED])}"
+        yield Fault(problem, ("labels",), f"write the lowest first: {', '.join(by_size[:MOST_NAMED])}")
 
 
 def _of_multi(spec: Said) -> Iterator[Fault]:

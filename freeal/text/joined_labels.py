@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from freeal.types import Kind
 
 SEPARATOR = ";"
+SIGNS = (SEPARATOR, ",", "|", "/", "+")
+"""What people write between labels; where several would do, the first is taken."""
 NONE = "(none)"
 UNLABELLED = "(no label)"
 """Stands for texts of which nothing is said, where they are told from those to which none applies."""

@@ -78,6 +78,12 @@ def find(said: str, leaves: tuple[str, ...]) -> str | None:
     return None
 
 
+def called(name: str, leaves: tuple[str, ...]) -> tuple[str, ...]:
+    """The nodes whose own name this is, in whatever case: several where it stands under more than one branch."""
+    spelling = label_names.spelling(name)
+    return tuple(node for node in nodes(leaves) if label_names.spelling(parts(node)[-1]) == spelling)
+
+
 @functools.lru_cache(maxsize=8)
 def _by_spelling(leaves: tuple[str, ...]) -> dict[str, str]:
     return {label_names.spelling(way): node for way, node in ways_to_say(leaves).items()}

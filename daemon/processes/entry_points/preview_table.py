@@ -1,8 +1,9 @@
 """Entry point for a look at a table: `python -m daemon.processes.entry_points.preview_table`.
 
 One line of JSON in (`path`, `rows`, `characters` per value), one answer out: `header`, the first `rows`, `read_as` (how
-the file was understood, in words), `values` (of each column with few different values: these) and `problem`, where a
-line further down cannot be read. Whatever format, packing and libraries the file asks for, the daemon's own process
+the file was understood, in words), `values` (of each column with few different values: these), `joined` (of each column
+whose cells hold several values each: the sign between them, and the values) and `problem`, where a line further down
+cannot be read. Whatever format, packing and libraries the file asks for, the daemon's own process
 stays light and unharmed.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.message_protocol import Answer, Result
+from freeal.text.joined_values import JoinedValues
 
 MOST_SECONDS = 5.0
 """A larger table is not read to its end: somebody waits for the page."""
@@ -60,15 +62,18 @@ class _Seen:
         self._header, self._wanted, self._most = header, wanted, most_characters
         self._rows: list[list[str]] = []
         self._values: dict[str, dict[str, int]] = {name: {} for name in header}
+        self._joined = {name: JoinedValues(MOST_VALUES) for name in header}
         self.count = 0
 
     def take(self, row: Any) -> None:
         self.count += 1
         if len(self._rows) < self._wanted:
             self._rows.append([value[: self._most] for value in row])
-        for name, value in zip(self._header, row, strict=False):
+        for name, cell in zip(self._header, row, strict=False):
+            value = cell.strip()
+            self._joined[name].take(value)
             known = self._values.get(name)
-            if known is None or not (value := value.strip()):
+            if known is None or not value:
                 continue
             known[value] = known.get(value, 0) + 1
             if len(known) > MOST_VALUES or len(value) > MOST_CHARACTERS:
@@ -80,9 +85,12 @@ class _Seen:
             for name, known in self._values.items()
             if 2 <= len(known) < self.count
         }
+        apart = {name: found for name in self._header if (found := self._joined[name].found())}
+        joined = {name: [found.separator, *found.values] for name, found in apart.items()}
         rows = f"{self.count:,} rows" if is_whole else f"more than {self.count:,} rows"
         read_as = [*_written(dialect), rows]
-        return {"header": self._header, "rows": self._rows, "read_as": ", ".join(read_as), "values": values}
+        shown = {"header": self._header, "rows": self._rows, "read_as": ", ".join(read_as)}
+        return shown | {"values": values, "joined": joined}
 
 
 def _written(dialect: Any) -> list[str]:

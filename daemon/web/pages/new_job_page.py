@@ -33,6 +33,8 @@ from freeal.errors import FreealError
 from freeal.files import atomic_write
 from freeal.spec.job_spec import Spec
 from freeal.table.file_formats import DATA_SUFFIXES, data_stem
+from freeal.text.joined_values import Joined
+from freeal.types import Kind
 
 PEEK = "daemon.processes.entry_points.preview_table"
 ROWS_READ = 30
@@ -53,6 +55,16 @@ class Sample:
     """How the file was understood, in words."""
     values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Of each column with few different values: these, the most frequent first."""
+    joined: Mapping[str, Joined] = dataclasses.field(default_factory=dict)
+    """Of each column whose cells hold several values each: these."""
+
+    def labels_in(self, column: str) -> tuple[str, ...]:
+        """What it would offer as labels if it held the true ones."""
+        return spec_form.labels_in(column, self.values, self.joined)
+
+    def kind_of(self, column: str) -> Kind:
+        """What kind of labels it would hold."""
+        return spec_form.kind_of(column, self.values, self.joined)
 
 
 class NewJob:
@@ -114,7 +126,7 @@ class NewJob:
         sample = await _sample(upload)
         form = await anyio.to_thread.run_sync(_draft, upload)
         if form is None:
-            form = spec_form.blank(upload.stem, sample.header, sample.rows, values=sample.values)
+            form = spec_form.blank(upload.stem, sample.header, sample.rows, values=sample.values, joined=sample.joined)
         text = upload.spec.read_text("utf-8", errors="replace") if upload.has_spec else ""
         return self._page(request, upload, {"sample": sample, "form": form, "spec_text": text})
 
@@ -205,6 +217,7 @@ async def _sample(upload: Upload) -> Sample:
         content["problem"],
         content["read_as"],
         {name: tuple(values) for name, values in content["values"].items()},
+        {name: Joined(sign, tuple(values)) for name, (sign, *values) in content["joined"].items()},
     )
 
 

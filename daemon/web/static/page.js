@@ -117,27 +117,52 @@ function restore(fields, values) {
   });
 }
 
-// The values of a column of true labels are labels to start from.
+// What a chosen kind of labels does not need is not shown; without scripts all of it is.
+function followKind() {
+  const kind = document.getElementById("kind");
+  if (!kind) return;
+  const show = () => {
+    for (const element of document.querySelectorAll("[data-kind]:not(option)")) {
+      element.hidden = !element.dataset.kind.split(" ").includes(kind.value);
+      for (const field of element.querySelectorAll("input")) field.disabled = element.hidden; // nor is it sent
+    }
+    document.getElementById("labels").placeholder = kind.selectedOptions[0].dataset.example;
+  };
+  kind.addEventListener("change", show);
+  show();
+}
+
+// The values of a column of true labels are labels to start from, as many in a cell as there are.
 function offerLabels() {
   const column = document.getElementById("label_column");
   const offer = document.getElementById("offer");
   const labels = document.getElementById("labels");
-  if (!column || !offer || !labels) return;
-  const values = () => (column.selectedOptions[0] && column.selectedOptions[0].dataset.values) || "";
+  const kind = document.getElementById("kind");
+  if (!column || !offer || !labels || !kind) return;
+  const found = () => (column.selectedOptions[0] && column.selectedOptions[0].dataset) || {};
+  const values = () => found().values || "";
   const show = () => {
     const names = values().split("\n").filter(Boolean);
-    offer.hidden = !names.length || labels.value.trim() === values();
-    offer.querySelector("span").textContent = names.slice(0, 8).join(", ") + (names.length > 8 ? " …" : "");
+    const isUsed = labels.value.trim() === values() && (!found().separator || kind.value === "multi");
+    offer.hidden = !names.length || isUsed;
+    const several = found().separator ? `, several in a cell with ${found().separator} between them` : "";
+    offer.querySelector("span").textContent = names.slice(0, 8).join(", ") + (names.length > 8 ? " …" : "") + several;
+  };
+  const use = () => {
+    labels.value = values();
+    const isOther = found().kind !== "single" || ["multi", "tree"].includes(kind.value);
+    if (found().kind && isOther) kind.value = found().kind;
+    document.getElementById("label_separator").value = found().separator || "";
+    kind.dispatchEvent(new Event("change", { bubbles: true }));
+    labels.dispatchEvent(new Event("input", { bubbles: true }));
   };
   column.addEventListener("change", () => {
-    if (!labels.value.trim()) labels.value = values();
+    if (!labels.value.trim() && values()) use();
     show();
   });
   labels.addEventListener("input", show);
-  offer.querySelector("button").addEventListener("click", () => {
-    labels.value = values();
-    labels.dispatchEvent(new Event("input", { bubbles: true }));
-  });
+  kind.addEventListener("change", show);
+  offer.querySelector("button").addEventListener("click", use);
   show();
 }
 
@@ -214,6 +239,7 @@ function showBusy() {
 showTimes(document);
 forgetSent();
 keepTyped();
+followKind();
 offerLabels();
 rememberStates();
 offerToTell();

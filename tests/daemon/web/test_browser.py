@@ -245,6 +245,32 @@ def test_files_are_dropped_on_the_page(stage, served, browser):
     assert [] == [fault for fault in page.faults if "422" not in fault], "the browser notes the form that was refused"
 
 
+def test_the_form_follows_what_a_text_has(stage, served, browser):
+    """Notes, fields and example are those of the chosen kind; labels of a column bring theirs along."""
+    page = _open(browser, served() + "new")
+    rows = [f"text {number},{tags},{number % 3 + 1}" for number, tags in enumerate(["a|b", "a", "b|c", "c"] * 4)]
+    content = "\n".join(["message,tags,stars", *rows]).encode()
+    page.set_input_files("input[type=file]", {"name": "mails.csv", "mimeType": "text/csv", "buffer": content})
+    page.locator("form.drop button").click()
+    page.locator("#kind").wait_for()
+    assert "multi" == page.input_value("#kind")
+    assert "|" == page.input_value("#label_separator")
+    assert not page.is_visible("#pilot")
+    _shoot(page, "new-job-several")
+    page.select_option("#kind", "tree")
+    assert page.is_visible("text=indent what is below it")
+    assert page.is_visible("#pilot")
+    assert not page.is_visible("#label_separator")
+    assert page.get_attribute("#labels", "placeholder").startswith("billing\n  refund")
+    page.get_by_role("button", name="Use these as labels").click()
+    assert "multi" == page.input_value("#kind")
+    page.select_option("#label_column", "stars")
+    page.get_by_role("button", name="Use these as labels").click()
+    assert ("single", "1\n2\n3") == (page.input_value("#kind"), page.input_value("#labels"))
+    assert [] == page.faults
+    page.context.close()
+
+
 def test_what_was_typed_outlives_an_error(stage, served, browser):
     """A form of before a restart is refused: its page, loaded again, holds what was typed."""
     page = _open(browser, served() + "new")

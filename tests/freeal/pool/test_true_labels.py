@@ -84,3 +84,30 @@ def test_a_tree_takes_one_path_in_a_cell(tmp_path):
     warnings = _checked(tmp_path, rows, "text,x", tree).warnings
     assert any("a text has one path of the tree" in said for said in warnings)
     assert not any("kind: multi" in said for said in warnings)
+
+
+def test_numbers_in_an_order_are_compared_as_numbers(tmp_path):
+    """Tables write 4.0 where a column has gaps; what is no number, or another one, is told with its line."""
+    spec = _spec(kind="ordinal", labels=["1", "2", "3", "4"], label_column="x")
+    rows = ["some text a,4.0", "some text b,2", "some text c,3.5", "some text d,good", "some text e,"]
+    checked = _checked(tmp_path, rows, "text,x", spec)
+    assert ("4", "2", None, None, None) == checked.pool.truth
+    assert any("'3.5' (line 4" in one and "'good' (line 5" in one for one in checked.warnings)
+    flat = _checked(tmp_path, rows, "text,x", _spec(kind="single", labels=list(spec.labels), label_column="x"))
+    assert (None, "2", None, None, None) == flat.pool.truth
+    assert any("'4.0' (line 2; did you mean '4'?)" in one for one in flat.warnings)
+
+
+def test_a_name_under_two_branches_is_told_with_both(tmp_path):
+    """Neither is guessed."""
+    spec = _spec(kind="tree", labels={"sales": ["refund", "new"], "billing": ["refund", "late"]}, label_column="x")
+    checked = _checked(tmp_path, ["some text,Refund", "other text,late"], "text,x", spec)
+    assert (None, "billing / late") == checked.pool.truth
+    assert any("'sales / refund' or 'billing / refund'? write the whole path" in one for one in checked.warnings)
+
+
+def test_a_sign_within_a_name_is_told_how_to_write(tmp_path):
+    """`a-b` with - between labels is read as two names that nobody knows."""
+    spec = _spec(labels=["a-b", "c"], label_separator="-", label_column="x")
+    warnings = _checked(tmp_path, ["some text,a-b", "other text,c"], "text,x", spec).warnings
+    assert any(r"within a name write a\-b" in one for one in warnings)

@@ -64,6 +64,11 @@ _CYCLE["a"] = _CYCLE
         ({"a": ["x", "X"], "b": ""}, "labels.a.1", "differ only by case"),
         ({"a": {}, "b": "", "c": ""}, "labels.a", "the branch 'a' holds no label"),
         ({"a": [], "b": "", "c": ""}, "labels.a", "the branch 'a' holds no label"),
+        (
+            {"b": {"parent": "a"}, "c": {"parent": "a"}},
+            "labels.b.parent",
+            "names its parent (write what is above outside",
+        ),
         ({"a": {"b": ""}}, "labels", "there is one only, 'a / b'"),
         (["a / b", "c / "], "labels.1", "a level without a name"),
         (["a/b", "c/d"], "labels", "a blank stands on both sides of it: a / b"),
@@ -97,5 +102,6 @@ def test_a_threshold_without_a_tree_is_refused():
 
 def test_a_label_is_said_by_its_path_in_examples():
     """A branch is no label, and what was meant is proposed."""
-    assert "none of the labels" in _problem(NESTED, examples=[["give it back", "billing"]])
+    problem = _problem(NESTED, examples=[["give it back", "billing"]])
+    assert "none of the labels; did you mean 'billing / refund'?" in problem
     assert 1 == len(_spec(NESTED, examples=[["give it back", "billing / refund"]]).examples)

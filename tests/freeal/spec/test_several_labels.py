@@ -64,3 +64,13 @@ def test_other_specs_keep_their_keys():
     assert one.digest() == Spec.from_yaml(HEAD.replace("multi", "single")).digest()
     many = Spec.from_yaml(HEAD)
     assert len({one.digest(), many.digest(), Spec.from_yaml(HEAD + "label_separator: '|'\n").digest()}) == 3
+
+
+@pytest.mark.parametrize("labels", [["1", "10", "2"], ["5", "1", "3"]])
+def test_numbers_that_are_in_no_order_are_refused(labels):
+    """As they come out of a table sorted as text, or by how frequent they are; either direction is an order."""
+    with pytest.raises(SpecError, match=r"key 'labels': are numbers, but not in order.*write the lowest first"):
+        Spec.from_dict({"name": "t", "description": "d", "labels": labels, "kind": "ordinal"})
+    for order in (sorted(labels, key=float), sorted(labels, key=float, reverse=True), ["good", "10", "2"]):
+        assert order == list(Spec.from_dict({"description": "d", "labels": order, "kind": "ordinal"}).labels)
+    assert labels == list(Spec.from_dict({"description": "d", "labels": labels}).labels)

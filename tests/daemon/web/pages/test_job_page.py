@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
@@ -95,6 +96,37 @@ def test_a_spec_that_is_still_wrong_changes_nothing_and_is_not_lost(stage, text,
     assert text.splitlines()[0] in answer.text.partition("<textarea")[2]
     assert SPEC == (folder / "reviews.yaml").read_text()
     assert "" == stage.journal.job(job.id).request
+
+
+SEVERAL = """description: d
+kind: multi
+labels: {a: one, b: ""}
+label_column: tags
+label_separator: "|"  # as the export writes it
+text_columns: [text]
+"""
+TREE = """description: d
+kind: tree
+labels:
+  billing:
+    meaning: money & more
+    labels: [refund, {late: has not come}]
+  other: <the rest>
+back_off: 0.8
+text_columns: [text]
+"""
+
+
+@pytest.mark.parametrize("spec", [SEVERAL, TREE], ids=["multi", "tree"])
+def test_a_spec_of_another_kind_comes_back_as_it_was_written(stage, spec):
+    """Nothing of several labels or a tree is lost between the file, the page and the file again."""
+    job, folder = _done(stage)
+    (folder / "reviews.yaml").write_text(spec)
+    (folder / "reviews.csv").write_text("id,text,tags\n1,a good one,a|b\n2,a bad one,b\n")
+    visitor = stage.open()
+    shown = visitor.get(f"/jobs/{job.id}").text.partition('name="spec_text"')[2].partition(">")[2].partition("<")[0]
+    assert 303 == visitor.post(f"/jobs/{job.id}/rerun", {"spec_text": html.unescape(shown)}).status_code
+    assert spec == (stage.settings.inbox / "reviews.yaml").read_text()
 
 
 def test_a_finished_job_is_changed_and_started_as_another(stage):

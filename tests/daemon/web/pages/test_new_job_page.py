@@ -366,6 +366,115 @@ def test_only_a_file_that_waits_for_its_spec_is_described(stage, name):
     assert [] == _uploads(stage)
 
 
+TAGS = b"text,tags\n" + b"".join(
+    b"message number %d came here,%s\n" % (number, tags)
+    for number, tags in enumerate([b"refund|angry", b"refund", b"broken|angry", b"(none)", b"broken", b"angry"] * 4)
+)
+
+
+def _spec_of(stage, where, form):
+    assert 303 == stage.visitors[-1].post(f"{where}/start", form).status_code
+    return yaml.safe_load((stage.settings.inbox / f"{form['name']}.yaml").read_text())
+
+
+def test_cells_that_hold_several_labels_are_proposed_as_several(stage):
+    """With the sign between them, and each label by itself; what nobody changed becomes a spec that can be read."""
+    visitor = stage.open()
+    where = _upload(visitor, TAGS).headers["location"]
+    page = visitor.get(where).text
+    assert re.search(r'<option value="multi"[^>]* selected>', page)
+    assert ">angry\nbroken\nrefund</textarea>" in page
+    assert 'data-values="angry\nbroken\nrefund" data-kind="multi" data-separator="|"' in page
+    assert 'name="label_separator" value="|"' in page
+    assert "Cells of tags hold several labels with <code>|</code> between them." in page
+    assert ["text"] == re.findall(r'name="text_columns" value="(\w+)" checked', page)
+    sent = {"labels": "angry\r\nbroken\r\nrefund", "kind": "multi", "label_separator": "|", "label_column": "tags"}
+    spec = _spec_of(stage, where, FORM | sent | {"text_columns": ["text"], "id_column": ""})
+    assert ("multi", ["angry", "broken", "refund"], "tags", "|") == tuple(
+        spec[key] for key in ("kind", "labels", "label_column", "label_separator")
+    )
+
+
+def test_a_sign_that_is_not_needed_stays_out_of_the_spec(stage):
+    """Without several labels, and without a column of true ones, there is nothing between them."""
+    visitor = stage.open()
+    for kind, column in (("single", "truth"), ("multi", "")):
+        where = _upload(visitor).headers["location"]
+        sent = {"kind": kind, "label_column": column, "label_separator": "|", "name": f"for-{kind}"}
+        spec = _spec_of(stage, where, FORM | sent)
+        assert "label_separator" not in spec
+        assert ("kind" in spec) == (kind == "multi")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "billing: about money\r\n  refund: wants it back\r\n  late\r\n\r\nother: the rest",
+        "- billing: about money\r\n\t- refund: wants it back\r\n\t- late\r\n- other: the rest",
+    ],
+)
+def test_a_tree_is_written_with_what_is_below_indented(stage, typed):
+    """By blanks or tabs, with or without a dash; branches may have meanings."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    spec = _spec_of(stage, where, FORM | {"kind": "tree", "labels": typed})
+    billing = {"meaning": "about money", "labels": [{"refund": "wants it back"}, "late"]}
+    assert ("tree", [{"billing": billing}, {"other": "the rest"}]) == (spec["kind"], spec["labels"])
+
+
+def test_a_tree_is_written_as_paths(stage):
+    """As the column of true labels holds them, which is proposed as a tree."""
+    visitor = stage.open()
+    paths = [b"billing / refund", b"billing / late", b"technical / login"]
+    content = b"text,label\n" + b"".join(b"message %d came,%s\n" % (number, paths[number % 3]) for number in range(9))
+    where = _upload(visitor, content).headers["location"]
+    page = visitor.get(where).text
+    assert re.search(r'<option value="tree"[^>]* selected>', page)
+    assert ">billing / late\nbilling / refund\ntechnical / login</textarea>" in page
+    sent = {"kind": "tree", "labels": "billing / refund: back\r\nbilling / late\r\ntechnical / login"}
+    spec = _spec_of(stage, where, FORM | sent | {"text_columns": ["text"], "label_column": "label", "id_column": ""})
+    assert {"billing / refund": "back", "billing / late": "", "technical / login": ""} == spec["labels"]
+
+
+def test_numbers_are_sorted_and_proposed_as_an_order_but_not_taken_for_one(stage):
+    """They may be codes; who chose the order is not asked again."""
+    visitor = stage.open()
+    content = b"text,label\n" + b"".join(b"meal %d was so,%d\n" % (number, 5 - number % 5) for number in range(20))
+    where = _upload(visitor, content).headers["location"]
+    page = visitor.get(where).text
+    assert ">1\n2\n3\n4\n5</textarea>" in page
+    assert re.search(r'<option value="single"[^>]* selected>', page)
+    assert "These labels are numbers." in page
+    sent = {"kind": "ordinal", "labels": "1: bad\r\n2\r\n3", "label_column": "label", "id_column": ""}
+    answer = visitor.post(f"{where}/start", FORM | sent | {"text_columns": ["text"], "description": ""})
+    assert 422 == answer.status_code
+    assert re.search(r'<option value="ordinal"[^>]* selected>', answer.text)
+    assert "These labels are numbers." not in visitor.get(where).text
+    spec = _spec_of(stage, where, FORM | sent | {"text_columns": ["text"]})
+    assert ("ordinal", {"1": "bad", "2": "", "3": ""}) == (spec["kind"], spec["labels"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ({"kind": "tree"}, "no label lies within another"),
+        ({"kind": "tree", "labels": "a\n  b\n  b"}, "stands twice"),
+        ({"kind": "multi", "pilot": "200"}, "pilot"),
+        ({"kind": "multi", "student_mode": "finetune"}, "finetune is made for texts of one label"),
+        ({"kind": "multi", "label_separator": "x"}, "must be one character"),
+        ({"kind": "many"}, "kind"),
+    ],
+)
+def test_what_does_not_go_with_a_kind_is_said(stage, sent, says):
+    """By the reader of specs, beside what was typed."""
+    visitor = stage.open()
+    where = _upload(visitor).headers["location"]
+    answer = visitor.post(f"{where}/start", FORM | sent)
+    assert 422 == answer.status_code
+    assert says in answer.text
+    assert [] == list(stage.settings.inbox.iterdir())
+
+
 @pytest.mark.slow
 def test_the_first_prompt_and_the_cost_are_shown(stage):
     """Counted by a process of its own, with the real loop."""
