@@ -34,7 +34,7 @@ demo: setup  ## the main job on the sample with the embedded models, then a pred
 	echo "predictions    $$root/models/reviews/predictions/new_reviews.csv"
 
 test: setup lint  ## what CI runs
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal --durations 40
 
 test-all: setup lint  ## slow checks too
 	$(BIN)/python -m pytest
