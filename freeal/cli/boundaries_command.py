@@ -106,6 +106,7 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
     from freeal.boundaries import boundaries_file
     from freeal.boundaries.competing_labels import Competition
     from freeal.job.new_version import boundary_job, proposal_job
+    from freeal.results.metrics_as_text import read_metrics
 
     path, competing = arguments.output or version / boundaries_file.FILE_NAME, list[Competition]()
     if arguments.propose and path.is_file():
@@ -122,15 +123,19 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
             raise ConfigError(f"nothing can be proposed: {foreseen.why_not}", where=Where(key="--propose"))
         else:
             questions, paid_usd = _propose(job, foreseen, arguments)
+    warning = boundary_job.warning_of(read_metrics(version))
     found = {
         "file": str(path),
         "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs],
         "proposed_by": questions.proposed_by,
         "paid_usd": paid_usd,
+        "warning": warning or None,
         "to_propose": None if arguments.propose else dataclasses.asdict(foreseen),
     }
 
     def words() -> None:
+        if warning:
+            print(f"note: {warning}", file=sys.stderr)
         _say_questions(questions, competing)
         _say_next(questions, path, foreseen, arguments)
 
@@ -216,10 +221,13 @@ def _quoted(quote: Quote) -> dict[str, Any]:
         "rows": quote.rows,
         "of_texts": quote.of,
         "usd": quote.usd,
+        "warning": quote.warning or None,
     }
 
 
 def _say_quote(quote: Quote, arguments: argparse.Namespace) -> None:
+    if quote.warning:
+        print(f"note: {quote.warning}", file=sys.stderr)
     cost = "at an unknown price" if quote.usd is None else f"for about {quote.usd:.4f} USD"
     print(quote.meanings.diff())
     print(f"\n{quote.texts:,} of {quote.of:,} texts can change ({quote.rows:,} rows); they would be asked again {cost}")

@@ -51,11 +51,13 @@ def _questions(request: dict[str, Any]) -> dict[str, Any]:
 
     from freeal.boundaries import boundaries_file
     from freeal.job.new_version import boundary_job, proposal_job
+    from freeal.results.metrics_as_text import read_metrics
 
     version = Path(request["version"])
     path = version / boundaries_file.FILE_NAME
     questions = boundaries_file.read_questions(path) if path.is_file() else boundary_job.ask(version)[1]
     content = questions.model_dump(mode="json", by_alias=True)
+    content["warning"] = boundary_job.warning_of(read_metrics(version))
     if (told := request.get("proposals")) is not None:
         job = proposal_job.ProposalJob(version=version, questions=path, **told)
         forecast = anyio.run(lambda: proposal_job.forecast(job, provider=request["provider"]))
@@ -85,7 +87,8 @@ def _quote(request: dict[str, Any]) -> dict[str, Any]:
     found = boundary_job.quote(Path(request["version"]), Path(request["answers"]))
     before, after = found.meanings.before, found.meanings.after
     changed = [{"label": label, "before": before[label], "after": after[label]} for label in found.meanings.changed]
-    return {"changed": changed, "texts": found.texts, "rows": found.rows, "of": found.of, "usd": found.usd}
+    counts = {"texts": found.texts, "rows": found.rows, "of": found.of, "usd": found.usd}
+    return {"changed": changed, "warning": found.warning} | counts
 
 
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

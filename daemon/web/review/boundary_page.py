@@ -40,6 +40,8 @@ class Pairs:
     proposed_by: str = ""
     forecast: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What proposals would cost (freeal/job/new_version/proposal_job.py: `Forecast`)."""
+    warning: str = ""
+    """Why answers in words are of little use to the version's language model, if they are."""
 
     def key(self, place: int) -> str:
         """What stands for the pair at this place."""
@@ -89,6 +91,7 @@ class Boundaries:
             handed_in,
             found.get("proposed_by", ""),
             found.get("forecast", {"why_not": why_not}),
+            found.get("warning", ""),
         )
 
     async def propose(self, request: Request) -> Response:

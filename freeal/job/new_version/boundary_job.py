@@ -31,6 +31,11 @@ from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
 from freeal.student.protocols import Trainer
 
+SCORES_LABELS = (
+    "the language model of this version scores labels and follows no instruction: rules in words made its labels worse "
+    "in four of five measured runs. Correct rows of the review queue instead"
+)
+"""Of completion models; docs/benchmarks.md, "What the answers are worth"."""
 NO_BOUNDARIES = "of several labels each is decided by itself: explain in its meaning what it takes"
 
 
@@ -41,13 +46,15 @@ class BoundaryJob(CorrectionJob):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Quote:
     """What the answers change and what that costs: `texts` of `of` are asked again, in `rows` rows; `usd` as a text of
-    the version cost, None where that is not known."""
+    the version cost, None where that is not known. `warning` says why answers in words are of little use, "" where none
+    is known."""
 
     meanings: Meanings
     texts: int
     rows: int
     of: int
     usd: float | None
+    warning: str = ""
 
 
 def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries, list[Competition]]:
@@ -77,7 +84,13 @@ def quote(version: Path, answers: Path) -> Quote:
     each = metrics["cost"]["usd"] / asked if asked and metrics["cost"]["usd"] else None
     usd = 0.0 if is_free else None if each is None else round(each * len(open_texts), 4)
     rows = corrections_file.rows_with(dict.fromkeys(open_texts, ""), earlier.pool)
-    return Quote(meanings, len(open_texts), rows, len(earlier.pool), usd)
+    return Quote(meanings, len(open_texts), rows, len(earlier.pool), usd, warning_of(metrics))
+
+
+def warning_of(metrics: Mapping[str, Any]) -> str:
+    """Why answers in words are of little use to the language model of a version, by its metrics; "" where none is
+    known."""
+    return SCORES_LABELS if "form" in metrics["llm"] else ""  # one that scores labels has a form, others have none
 
 
 async def apply(

@@ -35,7 +35,7 @@ def quote(request):
     answers = yaml.safe_load(pathlib.Path(request["answers"]).read_text())
     said = [one for pair in answers["pairs"] for one in pair["answer"].values() if one["is"]]
     changed = [{"label": "good", "before": "", "after": "is " + one["is"]} for one in said]
-    return {"changed": changed, "texts": 5, "rows": 6, "of": 12, "usd": 0.25}
+    return {"changed": changed, "texts": 5, "rows": 6, "of": 12, "usd": 0.25, "warning": "it <b>scores</b>"}
 real_questions = review_worker.TASKS["questions"]
 review_worker.TASKS.update(draw=draw, questions=questions, quote=quote)
 raise SystemExit(review_worker.main())

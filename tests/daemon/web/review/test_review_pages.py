@@ -238,6 +238,14 @@ def test_another_version_does_not_get_answers_for_the_last(visitor, reviewed):
     assert 400 == visitor.post(QUEUE + "/say", {**fields, "label": "elsewhere"}).status_code
 
 
+def test_rules_for_a_model_that_scores_labels_are_warned_of(visitor, reviewed):
+    """Before anything is written, on the question itself."""
+    path = reviewed.version / "metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {"llm": metrics["llm"] | {"form": "plain"}}))
+    assert "The language model of this version scores labels" in visitor.get("/models/reviews/review/boundaries").text
+
+
 def test_boundary_answers_are_quoted_before_they_are_handed_in(visitor, reviewed):
     """Real texts of both sides; the difference in the spec and the cost; then YAML that the command line reads."""
     base = "/models/reviews/review/boundaries"
@@ -248,7 +256,7 @@ def test_boundary_answers_are_quoted_before_they_are_handed_in(visitor, reviewed
     assert 400 == visitor.post(base + "/say", fields).status_code
     answer = visitor.post(base + "/say", {**fields, "is0": "praise", "is_not1": "x", "goes_to1": "good"})
     changes = _follow(visitor, visitor.get(_follow_to(visitor, answer)))
-    for said in ("<ins>is praise</ins>", "5</strong> of 12 texts", "$0.25"):
+    for said in ("<ins>is praise</ins>", "5</strong> of 12 texts", "$0.25", "It &lt;b&gt;scores&lt;/b&gt;."):
         assert said in changes, said
     assert [] == reviewed.dropped()
     visitor.post(base + "/hand-in")

@@ -61,6 +61,23 @@ def version(tmp_path, encoder_folder):
     return tmp_path / "one"
 
 
+def test_rules_for_a_model_that_scores_labels_are_warned_of(version, tmp_path, monkeypatch, capsys):
+    """With the questions and again with what they change; nothing of the kind for a model that follows instructions."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    assert 0 == main(["boundaries", str(version), "--json"])
+    assert json.loads(capsys.readouterr().out)["warning"] is None
+    metrics = json.loads((version / "metrics.json").read_text())
+    (version / "metrics.json").write_text(json.dumps(metrics | {"llm": metrics["llm"] | {"form": "plain"}}))
+    assert 0 == main(["boundaries", str(version)])
+    assert "note: the language model of this version scores labels" in capsys.readouterr().err
+    answers = tmp_path / "answers.yaml"
+    pair = {"between": ["animal", "plant"], "answer": {"animal": {"is_not": "furry leaves", "goes_to": "plant"}}}
+    answers.write_text(yaml.safe_dump({"pairs": [pair]}))
+    assert 0 == main(["boundaries", str(version), "--answers", str(answers), "--json"])
+    assert "Correct rows of the review queue" in json.loads(capsys.readouterr().out)["warning"]
+
+
 def test_from_questions_to_a_version_that_asked_only_what_can_change(version, tmp_path, monkeypatch, capsys):
     """The questions are written, an answer is quoted as a difference, and applying it asks fewer texts than there are,
     with the new meaning in each prompt; what moved is told."""
