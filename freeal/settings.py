@@ -151,6 +151,12 @@ class StudentSettings(Section):
         default=False, description="start from the encoder of the model's last version, not from the base model"
     )
     seed: int = Field(0, ge=0, description="everything random derives from it")
+    engine: Literal["auto", "local", "ray"] = Field(
+        "auto",
+        description="of fine-tuning: local = this process; ray = processes of a Ray cluster share each batch; auto = "
+        "as ray_from_texts says",
+    )
+    ray_from_texts: PositiveInt = Field(5_000, description="with engine auto and a ray.address: texts from which ray")
 
     @field_validator("model", mode="before")
     @classmethod

@@ -17,6 +17,9 @@ _LLM_THAT_MATTERS = {"model", "base_url", "calibration"}
 """How fast, how often tried and how dear a call may be changes no answer."""
 
 
+_WHERE_A_STUDENT_TRAINS = {"device", "engine", "ray_from_texts"}
+"""That changes how numbers are rounded and drawn, not what is done."""
+
 _ABOUT_CORRECTIONS = {"keep_corrections", "ask_after_corrections"}
 """What was said is in a key itself, and whether corrections ask matters to those only."""
 
@@ -45,7 +48,7 @@ def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str, c
         "spec": spec.digest(),
         "provider": provider,
         "llm": llm.model_dump(mode="json", include=matters),
-        "student": spec.student_settings(settings.student).model_dump(mode="json", exclude={"device"}),
+        "student": spec.student_settings(settings.student).model_dump(mode="json", exclude=_WHERE_A_STUDENT_TRAINS),
         "loop": spec.loop_settings(settings.loop).model_dump(mode="json", exclude=_ABOUT_CORRECTIONS),
     } | ({"said": said} if said else {})
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

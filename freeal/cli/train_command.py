@@ -139,6 +139,12 @@ def _add_models(train: argparse.ArgumentParser) -> None:
         default="auto",
         help="ray = a local language model over a Ray cluster; default: auto, by --ray-address and size",
     )
+    train.add_argument(
+        "--student-engine",
+        choices=["auto", "local", "ray"],
+        default="auto",
+        help="ray = fine-tuning over a Ray cluster; default: auto, by --ray-address and size",
+    )
     train.add_argument("--ray-address", metavar="HEAD:PORT", help="a cluster this machine is part of, or auto")
 
 
@@ -187,6 +193,7 @@ def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
         cache=answers.parent,
         key_folder=Path.cwd(),
         llm={"engine": arguments.llm_engine} | ({"base_url": arguments.llm_url} if arguments.llm_url else {}),
+        student={"engine": arguments.student_engine},
         ray={"address": arguments.ray_address},
     )
 

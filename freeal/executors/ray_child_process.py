@@ -1,39 +1,37 @@
-"""The process that joins the cluster: `python -m freeal.executors.ray_child_process`, started by `RayExecutor`.
+"""The process that joins the cluster: `python -m freeal.executors.ray_child_process`, started by ray_child.py.
 
 `ray.init` takes over SIGTERM and starts threads and processes; a service that has signals of its own cannot be the one
-to call it. Its parent's pickle on stdin says what to do; a JSON line on stdout tells of each shard, and of the end.
+to call it. Its parent's pickle on stdin says what to do; JSON lines on stdout tell how it goes, and of the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import pickle
 import signal
 import sys
 import threading
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Protocol
 
 from freeal.errors import FreealError
-from freeal.executors import ray_cluster, ray_shards
+from freeal.executors import ray_cluster
 from freeal.executors.error_messages import told_of
-from freeal.executors.shard_folder import ShardFolder
-from freeal.executors.shard_task import ShardTask
 from freeal.settings import RaySettings
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Order:
-    """What the parent wants done."""
+class Order(Protocol):
+    """What the parent wants done: a value that is pickled."""
 
-    task: ShardTask
-    folder: Path
-    names: tuple[str, ...]
-    rows: int
-    settings: RaySettings
+    @property
+    def settings(self) -> RaySettings:
+        """Which cluster."""
+
+    def messages(self, ray: Any) -> Iterator[dict[str, Any]]:
+        """Do it on the cluster that is joined; yields what the parent is to hear. None has the keys `joined`, `error`,
+        `done` or `ended`, which are this process's own."""
 
 
 def _end_with_parent() -> None:
@@ -55,12 +53,11 @@ def main() -> int:
     size = int(stdin.readline())
     order: Order = pickle.loads(stdin.read(size))  # noqa: S301 - of our own parent, through its pipe
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    shards = ShardFolder(order.folder, order.names, rows=order.rows)
     try:
         with ray_cluster.joined(order.settings) as ray:
             _say(stdout, {"joined": {key: ray.cluster_resources().get(key, 0) for key in ("CPU", "GPU")}})
-            for name in ray_shards.run(ray, order.task, shards, order.settings):
-                _say(stdout, {"shard": name})
+            for message in order.messages(ray):
+                _say(stdout, message)
     except FreealError as error:
         _say(stdout, told_of(error))
         return 1

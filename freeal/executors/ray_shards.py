@@ -6,6 +6,7 @@ An actor asks for the shard's bytes where they lie; the folder a task reads trav
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,23 @@ _LOSSES = (
     "WorkerCrashedError",
 )
 """Ray's errors that say that machines or processes failed, not the task."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShardOrder:
+    """What the parent wants done: a task, to the shards in a folder."""
+
+    task: ShardTask
+    folder: Path
+    names: tuple[str, ...]
+    rows: int
+    settings: RaySettings
+
+    def messages(self, ray: Any) -> Iterator[dict[str, Any]]:
+        """`shard`: the name of each that is finished."""
+        shards = ShardFolder(self.folder, self.names, rows=self.rows)
+        for name in run(ray, self.task, shards, self.settings):
+            yield {"shard": name}
 
 
 def packed_files(folder: Path) -> dict[str, bytes]:
@@ -92,7 +110,7 @@ def _round(
             "version": software_version(),
             "workers": most,
         },
-        **_needs(ray, settings),
+        **needs(ray, settings),
     )
     for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in batch.to_pylist():
@@ -103,14 +121,18 @@ def _round(
 
 def _pool_size(ray: Any, settings: RaySettings, *, shards: int) -> tuple[int, int]:
     """As many actors as there is room for now, and the most there may be where the cluster grows."""
-    needs = _needs(ray, settings)
-    room = ray.cluster_resources()
-    fit = room.get("GPU", 0) / needs["num_gpus"] if needs["num_gpus"] else room.get("CPU", 1) / needs["num_cpus"]
     most = max(1, min(shards, settings.workers or shards))
-    return max(1, min(int(fit), most)), most
+    return workers_for(ray.cluster_resources(), needs(ray, settings), most=most), most
 
 
-def _needs(ray: Any, settings: RaySettings) -> dict[str, float]:
+def workers_for(room: dict[str, float], each: dict[str, float], *, most: int) -> int:
+    """How many workers there is `room` for when each of them needs so much: at least one, and `most` at most."""
+    fit = room.get("GPU", 0) / each["num_gpus"] if each["num_gpus"] else room.get("CPU", 1) / each["num_cpus"]
+    return max(1, min(int(fit), most))
+
+
+def needs(ray: Any, settings: RaySettings) -> dict[str, float]:
+    """Of each worker: `num_cpus` and `num_gpus`."""
     gpus = settings.gpus_per_worker
     if gpus is None:
         gpus = 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0

@@ -29,7 +29,7 @@ from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.pool.text_pool import Pool
-from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.student.protocols import ComparesStudents, Trainer
 from freeal.student.trainer_factory import make_trainer
 from freeal.types import Annotation, Kind
@@ -74,9 +74,11 @@ def trainer_for(
     emit: Emit,
     scratch: Path | None = None,
     kind: Kind = "single",
+    ray: RaySettings | None = None,
 ) -> Trainer:
     """The trainer of a pool of `texts`; with `student.warm_start` it goes on from the student in the folder
-    `previous`, if it can. `scratch` is a folder for what is too large for memory."""
+    `previous`, if it can. `scratch` is a folder for what is too large for memory; `ray` the cluster that fine-tuning
+    may go over."""
 
     def on_embedded(done: int, total: int) -> None:
         anyio.from_thread.check_cancelled()  # embedding a large pool takes minutes: a stop ends it here
@@ -90,6 +92,7 @@ def trainer_for(
         most_at_once=most_at_once,
         scratch=scratch,
         kind=kind,
+        ray=ray,
     )
     if not settings.warm_start:
         return opened()
@@ -117,7 +120,7 @@ async def plain_accuracy(
     task, settings = job.spec.task, plain_distillation.plain(job.student)
     if isinstance(trainer, ComparesStudents) and trainer.chosen_name is not None:
         settings = settings.model_copy(update={"model": trainer.chosen_name})
-    plain = make_trainer(settings, texts=len(pool), most_at_once=job.most_at_once, kind=task.kind)
+    plain = make_trainer(settings, texts=len(pool), most_at_once=job.most_at_once, kind=task.kind, ray=job.ray)
     return await plain_distillation.plain_distillation(
         pool, first, plain, names=task.names, kind=task.kind, seed=settings.seed, turn=turn, on_step=on_step
     )

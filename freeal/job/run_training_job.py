@@ -130,6 +130,7 @@ async def carry_out(
         emit=emit,
         scratch=job.work,
         kind=job.spec.kind,
+        ray=job.ray,
     )
     emit(Progress("loading", 0, 1, 2, "models"))
     asked = await ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from freeal.compute import freed_memory
+from freeal.compute.batch_halving import Room
 from freeal.compute.listener import OnStep, Steps
+from freeal.executors.training.training_task import LocalTraining, TrainingExecutor
+from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
 from freeal.student.model_folder.student_metadata import Card
@@ -16,9 +20,9 @@ from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
 from freeal.student.trainer_base import EncoderTrainer
 from freeal.student.training import hyperparameters, temperature_scaling, training_targets
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
-from freeal.student.training.robust_training import RobustTraining
 
 HELD_OUT_SHARE = 0.1
 HELD_OUT_FROM = 100
@@ -31,6 +35,19 @@ class TransformerTrainer(EncoderTrainer):
     """Fine-tunes a sequence classifier. Each fit starts from the untrained encoder, errors of a round end with it."""
 
     mode = "finetune"
+
+    def __init__(
+        self,
+        settings: StudentSettings,
+        previous: Path | None = None,
+        *,
+        room: Room | None = None,
+        scratch: Path | None = None,
+        executor: TrainingExecutor | None = None,
+    ) -> None:
+        """As its base. `executor` does the fine-tuning; None: this process."""
+        super().__init__(settings, previous, room=room, scratch=scratch)
+        self._executor = executor or LocalTraining()
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Train on noisy labels. Raises `TrainingError` when no text has a label."""
@@ -58,8 +75,7 @@ class TransformerTrainer(EncoderTrainer):
             targets=fitted.targets if self.settings.clean_split == "posterior" else None,
             threshold=self.settings.clean_threshold,
         )
-        with self._start.compute.seeded(seed):
-            RobustTraining(encoder, pool, plan, rng=rng).run(steps)
+        self._executor.train(FineTuning(encoder, pool, plan, rng, seed, self.settings), on_step=steps)
         freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
         return self._finish(encoder, pool, tuple(labels), steps)
 

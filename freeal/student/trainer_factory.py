@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from freeal.compute.listener import Listener
 from freeal.errors import ConfigError, Where
-from freeal.settings import StudentSettings
+from freeal.executors.engine_choice import EngineRule
+from freeal.executors.training.training_task import LocalTraining, TrainingExecutor
+from freeal.settings import RaySettings, StudentSettings
 from freeal.student.protocols import Trainer
 from freeal.types import COMPARE, TFIDF, Kind
 
@@ -34,16 +36,18 @@ def make_trainer(
     most_at_once: int | None = None,
     scratch: Path | None = None,
     kind: Kind = "single",
+    ray: RaySettings | None = None,
 ) -> Trainer:
     """The trainer for a pool of `texts` distinct texts, going on from the student in the folder `previous`, if any.
 
     `most_at_once` caps how many texts are computed together, whatever the batch size: gradients are accumulated.
     `scratch` is a folder for arrays that are too large for memory. A student of several labels (`kind`) is always
-    frozen.
+    frozen. Fine-tuning may go over the cluster `ray` (None: it never does); a frozen student's one pass over the texts
+    and its heads are this process's.
 
-    Raises `ConfigError` where model or device are not there, and for several labels where `student.mode` is finetune or
-    `student.model` is no one encoder;
-    `ModelFolderError` for a folder that cannot be gone on from.
+    Raises `ConfigError` where model, device or the cluster that `student.engine` asks for are not there, and for
+    several labels where `student.mode` is finetune or `student.model` is no one encoder; `ModelFolderError` for a
+    folder that cannot be gone on from.
     """
     several = settings.model == COMPARE or not isinstance(settings.model, str)
     if kind == "multi" and (several or settings.model == TFIDF):
@@ -54,7 +58,13 @@ def make_trainer(
         )
     if several:
         return _one_of_several(
-            settings, texts=texts, previous=previous, listener=listener, most_at_once=most_at_once, scratch=scratch
+            settings,
+            texts=texts,
+            previous=previous,
+            listener=listener,
+            most_at_once=most_at_once,
+            scratch=scratch,
+            ray=ray,
         )
     if settings.model == TFIDF:
         from freeal.student.tfidf_trainer import TfidfTrainer
@@ -79,7 +89,26 @@ def make_trainer(
         return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
-    return TransformerTrainer(settings, previous, room=room, scratch=scratch)
+    executor = _executor(settings, ray, texts=texts, listener=listener, scratch=scratch)
+    return TransformerTrainer(settings, previous, room=room, scratch=scratch, executor=executor)
+
+
+def _executor(
+    settings: StudentSettings, ray: RaySettings | None, *, texts: int, listener: Listener | None, scratch: Path | None
+) -> TrainingExecutor:
+    """Who fine-tunes; `listener` hears which engine it is, and why, where there is a choice."""
+    if ray is None:
+        return LocalTraining()
+    rule = EngineRule("student", settings.engine, "texts", settings.ray_from_texts, "ray_from_texts")
+    choice = rule.choose(ray, count=texts)
+    notice = Listener().on_notice if listener is None else listener.on_notice
+    if ray.address is not None or choice.engine == "ray":
+        notice(f"the student: {choice}")
+    if choice.engine == "local":
+        return LocalTraining()
+    from freeal.executors.training.ray_training import RayTraining
+
+    return RayTraining(ray, folder=scratch, on_notice=notice)
 
 
 def _of_several_labels(
@@ -106,6 +135,7 @@ def _one_of_several(
     listener: Listener | None,
     most_at_once: int | None,
     scratch: Path | None,
+    ray: RaySettings | None,
 ) -> Trainer:
     """A trainer that chooses among the students that `settings` name, or the only one that is at hand."""
     from freeal.compute import device
@@ -120,7 +150,9 @@ def _one_of_several(
         )
     told = set[str]()
     quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
-    makes = functools.partial(make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch)
+    makes = functools.partial(
+        make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch, ray=ray
+    )
     names = candidates.named(settings)
     trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
     if len(names) == 1:
@@ -145,11 +177,10 @@ def _once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None
 
 def _without_effect(settings: StudentSettings) -> list[str]:
     """Settings that somebody changed and that a frozen student does not know."""
-    return [
-        f"student.{name}"
-        for name in _OF_FINE_TUNING
-        if getattr(settings, name) != StudentSettings.model_fields[name].default
+    changed = [
+        name for name in _OF_FINE_TUNING if getattr(settings, name) != StudentSettings.model_fields[name].default
     ]
+    return [f"student.{name}" for name in (*changed, *(["engine"] if settings.engine == "ray" else []))]
 
 
 def choose_mode(settings: StudentSettings, *, texts: int, on_cpu: bool) -> Literal["finetune", "frozen"]:

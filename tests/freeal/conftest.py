@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -70,6 +72,16 @@ def make_round() -> Callable[..., RoundState]:
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random two-layer BERT."""
     return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
+def still(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny encoder without dropout: the one thing that each process draws for itself."""
+    folder = shutil.copytree(encoder_folder, tmp_path_factory.mktemp("still") / "encoder")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture

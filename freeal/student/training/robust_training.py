@@ -10,11 +10,16 @@ from, as far as its label is believed.
 One departure from the paper, measured: a fine-tuned network has memorised wrong labels of a pool of some hundred texts
 before two epochs are over (MR, 600 texts, 26 % wrong: loss tells right from wrong with AUC 0.60). A linear probe's
 cross-validated losses (AUC 0.72) never saw the label they judge. So they count half in every split.
+
+Several processes may train one encoder together: each learns from its part of every batch, and gradients add up to
+those of the whole, as they do for a batch that is learned from in pieces. Order and batches are drawn alike by all;
+dropout, hidden tokens and partners for mixup each draws for its own texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -22,9 +27,12 @@ from torch.nn import functional
 
 from freeal.compute.device_errors import released
 from freeal.compute.listener import OnStep, Steps
+from freeal.compute.process_group import Alone, ProcessGroup
+from freeal.executors.training.training_task import Checkpoints
 from freeal.student.encoder.encoder import Encoder
 from freeal.student.encoder.token_batches import shuffled
 from freeal.student.training import losses as terms
+from freeal.student.training import training_state
 from freeal.student.training.hyperparameters import Recipe
 from freeal.student.training.label_trust import Lesson, Pool, lesson
 
@@ -35,23 +43,42 @@ CONSISTENCY_WEIGHT = 0.25
 texts, 22 % wrong, test accuracy 0.75 against 0.77 (and 0.81 without the term); MR, 600 texts, 0.71 against 0.72."""
 
 
-class RobustTraining:
-    """One run over one pool; `run` trains the encoder in place."""
+def trained_weights(encoder: Encoder) -> list[torch.Tensor]:
+    """What a run changes of an encoder, in a fixed order."""
+    # word embeddings stay: their dense gradient took a third of the time on a CPU, and accuracy is the same without
+    encoder.model.get_input_embeddings().requires_grad_(requires_grad=False)
+    return [weight for weight in encoder.model.parameters() if weight.requires_grad]
 
-    def __init__(self, encoder: Encoder, pool: Pool, recipe: Recipe, *, rng: np.random.Generator) -> None:
+
+class RobustTraining:
+    """One run over one pool; `run` trains the encoder in place, as one process of `group`."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        pool: Pool,
+        recipe: Recipe,
+        *,
+        rng: np.random.Generator,
+        group: ProcessGroup | None = None,
+    ) -> None:
         self.encoder, self.pool, self.recipe, self.rng = encoder, pool, recipe, rng
+        self.group = group or Alone()
+        self.draws = rng
+        self.seed = int(copy.deepcopy(rng).integers(2**62))  # of a copy: the order of texts is that of one process
         self.lengths = np.fromiter(map(len, pool.tokens), dtype=np.int64, count=len(pool.tokens))
-        # word embeddings stay: their dense gradient took a third of the time on a CPU, and accuracy is the same without
-        encoder.model.get_input_embeddings().requires_grad_(requires_grad=False)
-        self.weights = [weight for weight in encoder.model.parameters() if weight.requires_grad]
+        self.weights = trained_weights(encoder)
         self.optimizer = torch.optim.AdamW(self.weights, lr=recipe.learning_rate, weight_decay=0.01, fused=True)
 
-    def run(self, on_step: OnStep) -> None:
-        """Train for all epochs. How many texts an epoch will trust is known when it begins, so steps are planned as
-        shares of an epoch: the count only rises, and ends at its total."""
+    def run(self, on_step: OnStep, checkpoints: Checkpoints | None = None) -> None:
+        """Train for all epochs that the latest of `checkpoints` does not have. How many texts an epoch will trust is
+        known when it begins, so steps are planned as shares of an epoch: the count only rises, and ends at its
+        total."""
         steps = on_step if isinstance(on_step, Steps) else Steps(on_step)
         total = self.recipe.steps(len(self.pool.tokens))
-        for epoch in range(self.recipe.epochs):
+        for epoch in range(self._epochs_behind(checkpoints), self.recipe.epochs):
+            self.group.equal(self.weights)
+            self._draw_apart(epoch)
             weight = self._ramp(epoch)
             taught = self._lesson(epoch, steps)
             indices = self._with_others(taught.trusted) if weight > 0 else np.flatnonzero(taught.trusted)
@@ -60,7 +87,26 @@ class RobustTraining:
                 self._set_rate((epoch + number / len(batches)) / self.recipe.epochs)
                 self._step(batch, taught, weight)
                 steps(int(total * (epoch + (number + 1) / len(batches)) / self.recipe.epochs), total)
+            if checkpoints is not None:
+                checkpoints.keep(self._state(epoch + 1) if self.group.rank == 0 else None, epoch=epoch + 1)
         steps(total, total)
+
+    def _epochs_behind(self, checkpoints: Checkpoints | None) -> int:
+        latest = None if checkpoints is None else checkpoints.latest()
+        if latest is None:
+            return 0
+        alone = self.group.size == 1
+        return training_state.restore(latest, self.weights, self.optimizer, self.rng, draws_alone=alone)
+
+    def _state(self, epochs: int) -> bytes:
+        alone = self.group.size == 1
+        return training_state.saved(self.weights, self.optimizer, self.rng, epochs=epochs, draws_alone=alone)
+
+    def _draw_apart(self, epoch: int) -> None:
+        """One of several processes begins an epoch with random numbers of its own, the same after a restart."""
+        if self.group.size > 1:
+            self.draws = np.random.default_rng([self.seed, epoch, self.group.rank])
+            torch.manual_seed(int(self.draws.integers(2**62)))
 
     def _ramp(self, epoch: int) -> float:
         """Weight of the robust terms: 0 while plain, then rising to 1 in the last epoch."""
@@ -71,8 +117,17 @@ class RobustTraining:
         robust = epoch >= self.recipe.warmup_epochs
         filtered = robust and self.recipe.filtered
         resolving = robust and self.pool.candidates is not None and self.pool.targets is None
-        logits = self.encoder.score(self.pool.tokens, on_batch=steps.still)[1] if filtered or resolving else None
-        return lesson(self.pool, logits, filtered=filtered)
+        logits = self._scored(steps) if filtered or resolving else None
+        taught = lesson(self.pool, logits, filtered=filtered)
+        trusted = self.group.agreed(taught.trusted.astype(np.uint8)).astype(bool)
+        return Lesson(self.group.agreed(taught.targets), trusted)
+
+    def _scored(self, steps: Steps) -> np.ndarray:
+        """Logits of the whole pool, float32 [n, labels]: each process scores its share, and row ids put them
+        together."""
+        rows = self.group.share(np.arange(len(self.pool.tokens)))
+        logits = self.encoder.score([self.pool.tokens[row] for row in rows], on_batch=steps.still)[1]
+        return self.group.gathered(rows, logits, of=len(self.pool.tokens))
 
     def _with_others(self, trusted: np.ndarray) -> np.ndarray:
         """The trusted texts, and of the others as many at most: without labels they teach little and cost as much."""
@@ -89,13 +144,23 @@ class RobustTraining:
             group["lr"] = self.recipe.learning_rate * factor
 
     def _step(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
-        """One step of the optimizer; a batch that does not fit into memory is learned from in pieces whose gradients
-        add up to the same."""
+        """One step of the optimizer, the same in all processes."""
         self.encoder.model.train()
-        while True:
-            size = self.encoder.room.at_once("training", len(batch))
+        self._gradients(batch, taught, weight)
+        if self.group.summed(self.weights):
+            torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _gradients(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+        """Of this process's share of a batch. A share that does not fit into memory is learned from in pieces whose
+        gradients add up to the same."""
+        mine = self.group.share(batch)
+        while len(mine):
+            size = self.encoder.room.at_once("training", len(mine))
             try:
-                self._learn([batch[first : first + size] for first in range(0, len(batch), size)], taught, weight)
+                for first in range(0, len(mine), size):
+                    self._learn(mine[first : first + size], batch, taught, weight)
             except (RuntimeError, MemoryError) as error:
                 problem = released(error)
             else:
@@ -104,20 +169,12 @@ class RobustTraining:
             self.optimizer.zero_grad(set_to_none=True)
             self.encoder.room.shrink("training", size, problem)
 
-    def _learn(self, pieces: Sequence[np.ndarray], taught: Lesson, weight: float) -> None:
-        trusted = sum(int(taught.trusted[piece].sum()) for piece in pieces)
-        texts = sum(map(len, pieces))
+    def _learn(self, piece: np.ndarray, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+        trusted = int(taught.trusted[batch].sum())
         nothing = torch.zeros((), device=self.encoder.compute.device)
-        learned = False
-        for piece in pieces:
-            loss = sum(self._terms(piece, taught, weight, trusted=trusted, texts=texts), nothing)
-            if loss.requires_grad:
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-                learned = True
-        if learned:
-            torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+        loss = sum(self._terms(piece, taught, weight, trusted=trusted, texts=len(batch)), nothing)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
 
     def _terms(
         self, batch: np.ndarray, taught: Lesson, weight: float, *, trusted: int, texts: int
@@ -137,7 +194,7 @@ class RobustTraining:
             yield share * functional.cross_entropy(logits[: len(batch)][good], targets)
         if len(good) > 1 and weight > 0 and self.recipe.mixup:
             own = features[: len(batch)][good]
-            yield share * weight * terms.mixup(own, targets, head=self.encoder.head_alone, rng=self.rng)
+            yield share * weight * terms.mixup(own, targets, head=self.encoder.head_alone, rng=self.draws)
         if two_views and len(good):
             yield share * weight * functional.cross_entropy(logits[len(batch) :][good], targets)
         if two_views and len(rest):
@@ -150,6 +207,6 @@ class RobustTraining:
         first = [self.pool.tokens[index] for index in batch]
         others = [[] if self.pool.paraphrases is None else self.pool.paraphrases[index] for index in batch]
         ids, mask = self.encoder.pad(first + [other or own for own, other in zip(first, others, strict=True)])
-        hidden = terms.drop_tokens(mask[len(batch) :], self.rng)
+        hidden = terms.drop_tokens(mask[len(batch) :], self.draws)
         reworded = torch.tensor([bool(other) for other in others], device=mask.device)[:, None]
         return ids, torch.cat([mask[: len(batch)], torch.where(reworded, mask[len(batch) :], hidden)])

@@ -211,7 +211,8 @@ def test_the_key_depends_on_what_changes_the_result_and_on_nothing_else(settings
     faster = settings.model_copy(update={"llm": LlmSettings(concurrency=99, budget_usd=3.0)})
     other = settings.model_copy(update={"student": StudentSettings(seed=1)})
     asked_otherwise = settings.model_copy(update={"llm": LlmSettings(form="plain")})
-    assert key == _key("digest", spec, faster)
+    elsewhere = settings.model_copy(update={"student": StudentSettings(engine="ray", ray_from_texts=9, device="cpu")})
+    assert key == _key("digest", spec, faster) == _key("digest", spec, elsewhere)
     others = [
         _key("digest", spec, other),
         _key("digest", spec, asked_otherwise),

@@ -12,7 +12,8 @@ from freeal.compute import device
 from freeal.compute.listener import Listener
 from freeal.errors import ConfigError
 from freeal.evaluation.metrics import calibration_error
-from freeal.settings import StudentSettings
+from freeal.executors import ray_cluster
+from freeal.settings import RaySettings, StudentSettings
 from freeal.student import trainer_base
 from freeal.student.encoder import encoder_weights
 from freeal.student.trainer_factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
@@ -115,6 +116,65 @@ def test_settings_without_effect_are_named(settings):
     assert [
         "the student is frozen: student.epochs, student.mixup have no effect; student.mode: finetune uses them"
     ] == told
+
+
+def test_the_engine_of_fine_tuning_is_told_with_its_reason(settings):
+    """Where a cluster is named; where none is, nothing is said, and this process trains."""
+    told: list[str] = []
+    for asked, ray, texts in (
+        ("auto", RaySettings(), 10**6),
+        ("auto", RaySettings(address="head:6379"), 4_999),
+        ("local", RaySettings(address="head:6379"), 10**6),
+    ):
+        student = settings.model_copy(update={"mode": "finetune", "engine": asked})
+        trainer = make_trainer(student, texts=texts, listener=Listener(on_notice=told.append), ray=ray)
+        assert "local" == trainer._executor.name
+    assert [
+        "the student: engine local: 4,999 texts are fewer than student.ray_from_texts (5,000)",
+        "the student: engine local: student.engine says so",
+    ] == told
+
+
+def test_fine_tuning_over_ray_without_ray_is_an_error_with_its_key(settings, monkeypatch):
+    """Nothing has begun by then; it says what to install."""
+    monkeypatch.setattr(ray_cluster, "is_installed", lambda: False)
+    student = settings.model_copy(update={"mode": "finetune", "engine": "ray"})
+    with pytest.raises(ConfigError, match=r"student\.engine.*Ray is not installed.*freeal-daemon\[ray\]"):
+        make_trainer(student, texts=10, ray=RaySettings())
+
+
+def test_an_address_that_cannot_work_is_an_error_with_its_key(settings, monkeypatch):
+    """Ray's client server sees none of this machine's files."""
+    monkeypatch.setattr(ray_cluster, "is_installed", lambda: True)
+    student = settings.model_copy(update={"mode": "finetune", "engine": "ray"})
+    with pytest.raises(ConfigError, match=r"ray\.address.*ray://head:10001"):
+        make_trainer(student, texts=10, ray=RaySettings(address="ray://head:10001"))
+
+
+def test_a_large_pool_goes_to_the_cluster_that_is_named(settings, monkeypatch, tmp_path):
+    """From `student.ray_from_texts` on, with the reason."""
+    monkeypatch.setattr(ray_cluster, "is_installed", lambda: True)
+    told: list[str] = []
+    student = settings.model_copy(update={"mode": "finetune", "ray_from_texts": 10})
+    trainer = make_trainer(
+        student,
+        texts=10,
+        listener=Listener(on_notice=told.append),
+        ray=RaySettings(address="head:6379"),
+        scratch=tmp_path,
+    )
+    assert "ray" == trainer._executor.name
+    assert ["the student: engine ray: 10 texts, from student.ray_from_texts (10) on"] == told
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("frozen", "single"), ("auto", "multi")])
+def test_a_frozen_student_is_not_distributed_and_says_so(settings, mode, kind):
+    """No cluster is needed for what does not go there."""
+    told: list[str] = []
+    student = StudentSettings(model=settings.model, device="cpu", mode=mode, engine="ray")
+    make_trainer(student, texts=10, kind=kind, listener=Listener(on_notice=told.append), ray=RaySettings())
+    assert 1 == len(told)
+    assert "student.engine" in told[0]
 
 
 def sampled(*, temperature: float, noise: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

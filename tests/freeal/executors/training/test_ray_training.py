@@ -1,0 +1,168 @@
+"""What a cluster may do to a training: workers and nodes that end, one that is not there, and who may reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from freeal.errors import ConfigError
+from freeal.executors.ray_cluster import LOOPBACK, is_installed
+from freeal.executors.training.ray_training import RayTraining
+from freeal.settings import RaySettings, StudentSettings
+from freeal.student.finetune_trainer import TransformerTrainer
+from freeal.student.protocols import LabelledTexts
+from freeal.testing.noted_training import NotedTraining
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)"),
+]
+TEXTS = [f"{'a good' if number % 2 else 'a bad'} film, number {number}" for number in range(110)]
+LABELS = [number % 2 if number % 8 else 1 - number % 2 for number in range(110)]
+
+
+@dataclasses.dataclass
+class Noted:
+    """A `TrainingExecutor` whose trainings are noted, and may lose a process."""
+
+    inner: RayTraining
+    notes: Path
+    dies_after: float | None = None
+
+    name = "ray"
+
+    def train(self, task, *, on_step):
+        """See `TrainingExecutor.train`."""
+        self.task = NotedTraining(self.notes, task, dies_after=self.dies_after)
+        self.inner.train(self.task, on_step=on_step)
+
+
+@pytest.fixture
+def fit(encoder_folder):
+    """A student of a few texts, with dropout and mixup, by an executor."""
+    settings = StudentSettings(
+        model=str(encoder_folder), device="cpu", precision="fp32", epochs=4, batch_size=16, learning_rate=2e-3
+    )
+
+    def fitted(executor, on_step=lambda done, total: None):
+        trainer = TransformerTrainer(settings, executor=executor)
+        return trainer.fit(LabelledTexts(TEXTS, LABELS), labels=("bad", "good"), seed=0, on_step=on_step)
+
+    return fitted
+
+
+def test_a_worker_that_is_killed_costs_the_epoch_it_was_in(fit, tmp_path):
+    """Both begin again where the last epoch has ended, and come to what they would have come to, bit for bit."""
+    whole = fit(RayTraining(RaySettings(workers=2), folder=tmp_path / "whole"))
+    cut = Noted(RayTraining(RaySettings(workers=2), folder=tmp_path / "cut"), tmp_path / "notes", dies_after=0.6)
+    found = fit(cut)
+    begun = cut.task.begun()
+    assert 2 == begun.count("0 of 2") == begun.count("1 of 2")
+    first, again = (float(line.split()[-1]) for line in begun if line.startswith("0 begins"))
+    assert first < 0.1
+    assert 0.5 <= again < 0.6
+    np.testing.assert_array_equal(whole.proba, found.proba)
+
+
+def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(fit, tmp_path):
+    """The next process finds the checkpoints in its folder; the cluster it had ends with it."""
+
+    class StopError(Exception):
+        """Somebody wants it to end."""
+
+    def stop(done, total):
+        if done > 0.6 * total:
+            raise StopError
+
+    executor = Noted(RayTraining(RaySettings(workers=1), folder=tmp_path / "work"), tmp_path / "notes")
+    before = _of_clusters()
+    with pytest.raises(StopError):
+        fit(executor, stop)
+    assert set() == _of_clusters() - before
+    found = fit(executor)
+    _, again = (float(line.split()[-1]) for line in executor.task.begun() if line.startswith("0 begins"))
+    assert 0.5 <= again
+    np.testing.assert_array_equal(fit(None).proba, found.proba)
+
+
+def test_a_machine_that_is_lost_leaves_the_training_to_the_others(fit, tmp_path, monkeypatch):
+    """Where there is no room any more for as many workers as there were, fewer go on from the last epoch."""
+    killed = threading.Event()
+    with _cluster(monkeypatch, workers=2) as (address, kill):
+
+        def on_step(done, total):
+            if done > 0.3 * total and not killed.is_set():
+                killed.set()
+                kill()
+
+        executor = Noted(RayTraining(RaySettings(address=address), folder=tmp_path / "work"), tmp_path / "notes")
+        found = fit(executor, on_step)
+    assert "0 of 2" in executor.task.begun()
+    assert "0 of 1" in executor.task.begun()
+    assert 0.7 < (found.proba.argmax(axis=1) == np.arange(110) % 2).mean()
+
+
+def test_a_training_listens_on_the_loopback_alone(fit, tmp_path):
+    """While two workers train, none of the sockets that came is bound to another address."""
+    before, found = _listening(), set()
+    fit(
+        RayTraining(RaySettings(workers=2), folder=tmp_path / "work"),
+        lambda done, total: found.update(_listening() - before),
+    )
+    assert found
+    assert set() == {address for address in found if not _is_loopback(address.rpartition(":")[0])}
+
+
+def test_no_cluster_at_the_address_is_said_with_the_key(fit, tmp_path):
+    """Nothing waits for ever for one that is not there."""
+    with pytest.raises(ConfigError, match=r"ray\.address.*no Ray cluster that answers"):
+        fit(RayTraining(RaySettings(address="127.0.0.1:1"), folder=tmp_path / "work"))
+
+
+@contextlib.contextmanager
+def _cluster(monkeypatch, workers):
+    """Its address, and what kills a node of it."""
+    for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def kill():
+            process.stdin.write("kill\n")
+            process.stdin.flush()
+            assert "killed\n" == process.stdout.readline()
+
+        yield process.stdout.readline().strip(), kill
+        process.stdin.close()
+
+
+def _of_clusters():
+    """Processes of clusters of our own."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"freeal-ray-" in (folder / "cmdline").read_bytes():
+                found.add(folder.name)
+    return found
+
+
+def _listening():
+    """Addresses in /proc/net/tcp and tcp6 in state LISTEN, as hexadecimal HOST:PORT."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()
+        rows = [line.split() for line in lines[1:]]
+        found |= {row[1] for row in rows if row[3] == "0A"}
+    return found
+
+
+def _is_loopback(host):
+    return host in {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
