@@ -3,9 +3,6 @@
 FILE holds TREC's questions as they are published, `COARSE:fine question` a line (train_5500.label, or a part of it). A
 part of them, drawn by a seed, is the pool; the others are the test. The annotator is scripted: so many answers are
 wrong, half of those another label of the right branch, and so many of the others name the branch alone.
-
-`--scoring` asks the packaged language model instead, without demonstrations: all labels at once, with the shortlists
-that so many labels are asked with, and level by level, where P(label) = P(branch) P(label | branch).
 """
 
 # ruff: noqa: T201 - a command line prints
@@ -13,7 +10,6 @@ that so many labels are asked with, and level by level, where P(label) = P(branc
 from __future__ import annotations
 
 import argparse
-import collections
 import sys
 import tempfile
 import time
@@ -39,13 +35,11 @@ TASK = "What kind of answer does this question ask for?"
 def main(arguments: Sequence[str]) -> int:
     """Measure, and print a table row per run."""
     given = _parser().parse_args(arguments)
-    questions = _read(given.file)
+    questions = read(given.file)
     labels = tuple(dict.fromkeys(path for _, path in sorted(questions, key=lambda one: one[1])))
     print(
         f"{len(questions)} questions, {len(labels)} labels, {len({path.split(' / ')[0] for path in labels})} branches"
     )
-    if given.scoring:
-        return _scoring(questions, labels, rows=given.pool, seed=given.seeds[0])
     for seed in given.seeds:
         drawn = np.random.default_rng(seed).permutation(len(questions))
         pool = [questions[place] for place in drawn[: given.pool]]
@@ -57,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _read(path: Path) -> list[tuple[str, str]]:
+def read(path: Path) -> list[tuple[str, str]]:
     """Question and path of its label; a question that stands there twice once."""
     found = {}
     for line in path.read_text(encoding="latin-1").splitlines():
@@ -99,19 +93,20 @@ def _row(
         found = result.model.predict([text for text, _ in test])
     cells = []
     if method != "supervised":
-        cells += _figures(list(result.frame["freeal_label"]), [path for _, path in told], names)
+        cells += figures(list(result.frame["freeal_label"]), [path for _, path in told], names)
         nodes = result.frame["freeal_node"] if not is_flat else []
-        cells += _figures(list(nodes), [path for _, path in told], names)
+        cells += figures(list(nodes), [path for _, path in told], names)
     true = [path.split(" / ")[0] if is_flat else path for _, path in test]
-    cells += ["test:", *_figures(list(found.labels), true, names)]
+    cells += ["test:", *figures(list(found.labels), true, names)]
     nodes = list(found.frame["freeal_node"]) if not is_flat else []
-    cells += _figures(nodes, true, names)
+    cells += figures(nodes, true, names)
     if nodes:
         cells.append(f"backed off {100 * np.mean([node not in names for node in nodes]):.1f}")
     return " | ".join(cells)
 
 
-def _figures(said: Sequence[str], truth: Sequence[str], labels: tuple[str, ...]) -> list[str]:
+def figures(said: Sequence[str], truth: Sequence[str], labels: tuple[str, ...]) -> list[str]:
+    """Percent, as a table's cell; none where nothing was said."""
     if not len(said):
         return []
     found = tree_metrics(truth, said, labels)
@@ -147,62 +142,6 @@ def _answer(
     return f'{{"label": "{label.split(" / ")[0] if is_flat else label}", "confidence": 0.9}}'
 
 
-def _scoring(questions: Sequence[tuple[str, str]], labels: tuple[str, ...], *, rows: int, seed: int) -> int:
-    """The packaged model, zero-shot: at once with shortlists, and level by level."""
-    import anyio
-
-    from freeal.annotation.prompts import label_prompt
-    from freeal.llm.local.local_model import LocalModel
-    from freeal.llm.local.score_calibration import calibrate
-    from freeal.selection.label_shortlist import SHORTLIST_LABELS, label_text, nearest_labels
-    from freeal.settings import StudentSettings
-    from freeal.student.encoder.encoder import unit
-    from freeal.student.trainer_base import Start
-    from freeal.types import Label, Task
-
-    drawn = np.random.default_rng(seed).permutation(len(questions))[:rows]
-    texts, truth = zip(*(questions[place] for place in drawn), strict=True)
-    model = anyio.run(lambda: LocalModel.load(None, cache=Path(tempfile.gettempdir()), device="cpu"))
-
-    def scores(names: Sequence[str], shortlists: Sequence[Sequence[str] | None]) -> np.ndarray:
-        task = Task(TASK, tuple(Label(name) for name in names))
-        prompts = [
-            label_prompt(task, text, style="completion", shortlist=few)
-            for text, few in zip(texts, shortlists, strict=True)
-        ]
-        found = np.full((len(texts), len(names)), np.nan)
-        for start in range(0, len(prompts), model.rows_per_call):
-            part = prompts[start : start + model.rows_per_call]
-            for place, reply in enumerate(anyio.run(model.answer, part), start):
-                found[place, [names.index(one) for one in part[place - start].labels]] = reply.scores
-        return np.asarray(calibrate(found))
-
-    started = time.process_time()
-    embed = Start(StudentSettings(model="minilm")).embed
-    near = nearest_labels(
-        unit(embed(list(texts))), unit(embed([label_text(Label(one)) for one in labels])), count=SHORTLIST_LABELS
-    )
-    at_once = scores(labels, [[labels[place] for place in row] for row in near])
-    seconds = [time.process_time() - started]
-    started = time.process_time()
-    below = collections.defaultdict(list)
-    for one in labels:
-        below[one.split(" / ")[0]].append(one)
-    tops = list(below)
-    top = scores(tops, [None] * len(texts))
-    by_level = np.zeros((len(texts), len(labels)))
-    for place, branch in enumerate(tops):
-        own = [labels.index(one) for one in below[branch]]
-        names = [one.split(" / ")[1] for one in below[branch]]
-        share = scores(names, [None] * len(texts)) if len(names) > 1 else np.ones((len(texts), 1))
-        by_level[:, own] = top[:, [place]] * share
-    seconds.append(time.process_time() - started)
-    for name, proba, spent in zip(("at once", "level by level"), (at_once, by_level), seconds, strict=True):
-        said = [labels[place] for place in np.nan_to_num(proba).argmax(axis=1)]
-        print(f"| {name}, seed {seed} | {_figures(said, truth, labels)[0]} | {spent:.0f} s of processor |", flush=True)
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("file", type=Path)
@@ -213,7 +152,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--partial", type=float, default=0.1)
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--packaged", action="store_true", help="the packaged language model in place of the script")
-    parser.add_argument("--scoring", action="store_true")
     return parser
 
 
