@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotedTraining:
     """What `inner` is, if anything. `notes` gets a line for each process that begins: `RANK of SIZE`, and another with
-    the first step that it does. `fails_with` is raised at the beginning. The last process is killed, once, when it has
-    done the share `dies_after` of the steps."""
+    the first step that it does; each takes `seconds` more. `fails_with` is raised at the beginning. The last process is
+    killed, once, when it has done the share `dies_after` of the steps."""
 
     notes: Path
     inner: TrainingTask | None = None
     fails_with: Exception | None = None
     dies_after: float | None = None
+    seconds: float = 0.0
 
     @property
     def identity(self) -> str:
@@ -50,6 +52,7 @@ class NotedTraining:
                 self._note(f"{group.rank} begins at {done / total:.2f}")
                 is_first_step = False
             on_step(done, total)
+            time.sleep(self.seconds)
             if self.dies_after is not None and done >= self.dies_after * total and group.rank == group.size - 1:
                 self._die()
 

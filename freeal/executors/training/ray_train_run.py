@@ -50,10 +50,14 @@ class TrainingOrder:
             yield {"processes": workers}
             fitting = _Fitting(self._trainer(config, each, workers))
             while not fitting.is_over(_BEAT_SECONDS):
+                if failure := ray.get(home.failure.remote()):
+                    raise raised_again(failure)  # before Ray takes it for a loss
                 if (progress := ray.get(home.progress.remote())) is not None:
                     yield {"step": progress}
             try:
-                yield {"trained": str(Path(fitting.result().checkpoint.path) / STATE)}
+                trained = fitting.result().checkpoint.path
+                yield {"step": ray.get(home.progress.remote())}
+                yield {"trained": str(Path(trained) / STATE)}
             except train.ControllerError as error:
                 room = ray.available_resources()
                 if workers == workers_for(room, each, most=workers):

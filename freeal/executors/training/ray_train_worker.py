@@ -86,7 +86,7 @@ def train_loop(config: dict[str, Any]) -> None:
 
     home = config["home"]
     if failure := _ask(home, "failure"):
-        raise raised_again(failure)  # what the last attempt ended with: Ray counts it as a loss like any other
+        raise raised_again(failure)  # Ray has taken the task's own error for a loss
     group = process_group.joined()
     try:
         if (own := software_version()) != config["version"]:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from freeal.compute.listener import OnStep, unheard
+from freeal.compute.listener import OnStep, Steps, unheard
 from freeal.executors import ray_child, ray_cluster
 from freeal.executors.shard_task import Engine
 from freeal.executors.software_version import software_version
@@ -42,16 +42,17 @@ class RayTraining:
         name = hashlib.sha256(f"{task.identity} {software_version()}".encode()).hexdigest()[:32]
         with self._place(name) as folder:
             order = TrainingOrder(pickle.dumps(task), name, task.most_processes, folder, self._settings)
-            last = (0, 1)
+            steps, last = on_step if isinstance(on_step, Steps) else Steps(on_step), (0, 0)
             with contextlib.closing(ray_child.messages(order, on_notice=self._on_notice)) as messages:
                 for message in messages:
                     if message is not None and "trained" in message:
                         task.take(Path(message["trained"]).read_bytes())
                     elif message is not None and "processes" in message:
                         self._on_notice(_told(message["processes"]))
-                    elif message is not None:  # after a loss the count goes back, which no bar does
-                        last = max(last, tuple(message["step"]))
-                    on_step(*last)
+                    elif message is not None and tuple(message["step"]) > last:  # after a loss it goes back for a while
+                        last = tuple(message["step"])
+                        steps(*last)
+                    steps.still(*last)
 
     @contextlib.contextmanager
     def _place(self, name: str) -> Iterator[Path]:
