@@ -100,6 +100,19 @@ def test_a_student_that_knows_nothing_changes_nothing(shares):
     assert 0.75 < found.max(axis=1).mean() < 0.97
 
 
+@pytest.mark.parametrize(("error", "clarity", "gain"), [(0.05, 0.5, -0.01), (0.3, 0.5, -0.01), (0.3, 2.0, 0.1)])
+def test_a_student_that_knows_little_overrules_nobody(error, clarity, gain):
+    """It is right a third of the time, more than by chance: what it is surest of is not the truth for that. One that is
+    right three times of four corrects the same annotator."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 5, 300)
+    said = np.where(rng.random(300) < error, (truth + rng.integers(1, 5, 300)) % 5, truth)
+    logits = clarity * np.eye(5)[truth] + rng.normal(size=(300, 5))
+    evidence = Evidence(said, np.zeros((300, 5)), np.full(300, NO_LABEL))
+    final = evidence.posterior(logits).proba.argmax(axis=1)
+    assert (final == truth).mean() >= (said == truth).mean() + gain
+
+
 def test_the_error_of_each_label_is_estimated():
     """Label 0 is taken for another five times as often: the transition matrix says so without a true label."""
     features, truth = pool(3, clarity=4.0)
