@@ -108,6 +108,7 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
     from freeal.job.new_version import boundary_job, proposal_job
     from freeal.results.metrics_as_text import read_metrics
 
+    warning = boundary_job.warning_of(read_metrics(version))
     path, competing = arguments.output or version / boundaries_file.FILE_NAME, list[Competition]()
     if arguments.propose and path.is_file():
         questions = boundaries_file.read_questions(path)
@@ -123,7 +124,6 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
             raise ConfigError(f"nothing can be proposed: {foreseen.why_not}", where=Where(key="--propose"))
         else:
             questions, paid_usd = _propose(job, foreseen, arguments)
-    warning = boundary_job.warning_of(read_metrics(version))
     found = {
         "file": str(path),
         "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs],

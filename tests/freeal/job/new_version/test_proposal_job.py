@@ -167,6 +167,7 @@ def test_the_command_line_proposes_and_picks(job, tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
     monkeypatch.chdir(tmp_path)
     (job.version / "answers.json").write_text("{}")
+    (job.version / "metrics.json").write_text('{"llm": {"provider": "anthropic"}}')
     folder = str(job.version)
     assert 78 == main(["boundaries", folder, "--pick", "1=1"])
     assert "--propose asks a language model" in capsys.readouterr().err

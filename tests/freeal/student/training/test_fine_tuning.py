@@ -56,7 +56,7 @@ def _alone(task, checkpoints=None):
     return _logits(task)
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_several_processes_learn_what_one_learns(task_of, still, tmp_path, size):
     """Each learns from its part of every batch (of the last of them two have no text at all); the clean split of each
     epoch is of all losses, by row; in the end all have the same weights, and those of one process."""
@@ -67,6 +67,7 @@ def test_several_processes_learn_what_one_learns(task_of, still, tmp_path, size)
     np.testing.assert_allclose(_alone(expected), _logits(found), atol=NEAR)
 
 
+@pytest.mark.slow
 def test_dropout_and_mixup_are_drawn_by_each_process_and_the_same_again(task_of, encoder_folder, tmp_path):
     """The same number of processes gives the same bytes every time, another number other ones; both learn most of what
     they are told, a ninth of which is wrong."""
