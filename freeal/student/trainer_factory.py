@@ -57,15 +57,10 @@ def make_trainer(
             hint="name one encoder, or leave it at auto",
         )
     if several:
-        return _one_of_several(
-            settings,
-            texts=texts,
-            previous=previous,
-            listener=listener,
-            most_at_once=most_at_once,
-            scratch=scratch,
-            ray=ray,
+        makes = functools.partial(
+            make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch, ray=ray
         )
+        return _one_of_several(settings, makes, listener=listener)
     if settings.model == TFIDF:
         from freeal.student.tfidf_trainer import TfidfTrainer
 
@@ -80,12 +75,8 @@ def make_trainer(
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen_trainer import FrozenTrainer
 
-        if listener is not None and (unused := _without_effect(settings)):
-            why = "" if settings.mode == "frozen" else f" (student.mode: auto, {texts:,} texts on a CPU)"
-            listener.on_notice(
-                f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
-                "student.mode: finetune uses them"
-            )
+        if listener is not None:
+            _tell_what_has_no_effect(settings, texts=texts, listener=listener)
         return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
@@ -127,17 +118,9 @@ def _of_several_labels(
     return SeveralLabelsTrainer(settings, previous, room=room, scratch=scratch)
 
 
-def _one_of_several(
-    settings: StudentSettings,
-    *,
-    texts: int,
-    previous: Path | None,
-    listener: Listener | None,
-    most_at_once: int | None,
-    scratch: Path | None,
-    ray: RaySettings | None,
-) -> Trainer:
-    """A trainer that chooses among the students that `settings` name, or the only one that is at hand."""
+def _one_of_several(settings: StudentSettings, makes: Callable[..., Trainer], *, listener: Listener | None) -> Trainer:
+    """A trainer that chooses among the students that `settings` name, or the only one that is at hand; each is one that
+    `makes`."""
     from freeal.compute import device
     from freeal.student.comparison import candidates
     from freeal.student.comparison.comparing_trainer import ComparingTrainer, Entrant
@@ -150,9 +133,6 @@ def _one_of_several(
         )
     told = set[str]()
     quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
-    makes = functools.partial(
-        make_trainer, texts=texts, previous=previous, most_at_once=most_at_once, scratch=scratch, ray=ray
-    )
     names = candidates.named(settings)
     trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
     if len(names) == 1:
@@ -173,6 +153,16 @@ def _once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None
             notice(message)
 
     return say
+
+
+def _tell_what_has_no_effect(settings: StudentSettings, *, texts: int, listener: Listener) -> None:
+    """Of a frozen student."""
+    if unused := _without_effect(settings):
+        why = "" if settings.mode == "frozen" else f" (student.mode: auto, {texts:,} texts on a CPU)"
+        listener.on_notice(
+            f"the student is frozen{why}: {', '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect; "
+            "student.mode: finetune uses them"
+        )
 
 
 def _without_effect(settings: StudentSettings) -> list[str]:

@@ -32,8 +32,8 @@ from freeal.student.model_folder import load_student
 from freeal.student.protocols import Trainer
 
 SCORES_LABELS = (
-    "the language model of this version scores labels and follows no instruction: rules in words made its labels worse "
-    "in four of five measured runs. Correct rows of the review queue instead"
+    "the language model of this version scores labels and follows no instruction: rules in words made the packaged "
+    "model's labels worse in four of five measured runs. Correct rows of the review queue instead"
 )
 """Of completion models; docs/benchmarks.md, "What the answers are worth"."""
 NO_BOUNDARIES = "of several labels each is decided by itself: explain in its meaning what it takes"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from freeal.errors import ConfigError, ExecutorError
-from freeal.executors.ray_cluster import LOOPBACK, is_installed
+from freeal.executors.ray_cluster import is_installed
 from freeal.executors.ray_executor import RayExecutor
 from freeal.executors.shard_folder import ShardFolder
 from freeal.settings import RaySettings
@@ -32,28 +28,11 @@ def shards(tmp_path):
     return ShardFolder.write(tmp_path / "shards", tables, origin="rows")
 
 
-@contextlib.contextmanager
-def _cluster(monkeypatch, workers):
-    """Its address, and what kills a node of it."""
-    for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
-        monkeypatch.setenv(name, value)
-    command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def kill():
-            process.stdin.write("kill\n")
-            process.stdin.flush()
-            assert "killed\n" == process.stdout.readline()
-
-        yield process.stdout.readline().strip(), kill
-        process.stdin.close()
-
-
-def test_a_node_that_is_killed_costs_no_more_than_what_it_had_begun(tmp_path, shards, monkeypatch):
+def test_a_node_that_is_killed_costs_no_more_than_what_it_had_begun(tmp_path, shards, cluster):
     """The output is complete, each row in its place; at most the shard under way and one whose result had not been
     fetched are done twice."""
     task = NotedTask(tmp_path / "notes", seconds=0.5)
-    with _cluster(monkeypatch, workers=2) as (address, kill):
+    with cluster(workers=2) as (address, kill):
         run = RayExecutor(RaySettings(address=address)).run(task, shards)
         done = [next(name for name in run if name is not None)]
         kill()
@@ -73,26 +52,16 @@ def test_a_shard_that_ends_its_worker_again_and_again_is_an_error_and_the_others
     assert 3 == Counter(task.begun())[30]
 
 
-def test_closing_ends_the_cluster_and_what_is_finished_stays(tmp_path, shards):
+def test_closing_ends_the_cluster_and_what_is_finished_stays(tmp_path, shards, of_clusters):
     """No process of it is left; the next run does the others."""
-    task, before = NotedTask(tmp_path / "notes", seconds=0.2), _of_clusters()
+    task, before = NotedTask(tmp_path / "notes", seconds=0.2), of_clusters()
     run = RayExecutor(RaySettings(workers=1)).run(task, shards)
     first = next(name for name in run if name is not None)
-    assert _of_clusters() - before
+    assert of_clusters() - before
     run.close()
     assert first not in shards.missing(task)
-    assert set() == _of_clusters() - before
+    assert set() == of_clusters() - before
     assert 0 < len(shards.missing(task)) < 12
-
-
-def _of_clusters():
-    """Processes of clusters of our own."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if b"freeal-ray-" in (folder / "cmdline").read_bytes():
-                found.add(folder.name)
-    return found
 
 
 def test_no_cluster_at_the_address_is_said_with_the_key(tmp_path, shards):
@@ -101,26 +70,12 @@ def test_no_cluster_at_the_address_is_said_with_the_key(tmp_path, shards):
         list(RayExecutor(RaySettings(address="127.0.0.1:1")).run(NotedTask(tmp_path / "notes"), shards))
 
 
-def test_a_cluster_of_our_own_listens_on_the_loopback_alone(tmp_path, shards):
+def test_a_cluster_of_our_own_listens_on_the_loopback_alone(tmp_path, shards, listening, beyond_loopback):
     """While it works, none of the sockets that its processes listen on is bound to another address."""
-    before = _listening()
+    before = listening()
     run = RayExecutor(RaySettings(workers=1)).run(NotedTask(tmp_path / "notes", seconds=0.2), shards)
     next(name for name in run if name is not None)
-    found = _listening() - before
+    found = listening() - before
     run.close()
     assert found
-    assert set() == {address for address in found if not _is_loopback(address.rpartition(":")[0])}
-
-
-def _listening():
-    """Addresses in /proc/net/tcp and tcp6 in state LISTEN, as hexadecimal HOST:PORT."""
-    found = set()
-    for name in ("tcp", "tcp6"):
-        lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()
-        rows = [line.split() for line in lines[1:]]
-        found |= {row[1] for row in rows if row[3] == "0A"}
-    return found
-
-
-def _is_loopback(host):
-    return host in {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+    assert set() == beyond_loopback(found)

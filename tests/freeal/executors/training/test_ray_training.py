@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import numpy as np
 import pytest
 
 from freeal.errors import ConfigError
-from freeal.executors.ray_cluster import LOOPBACK, is_installed
+from freeal.executors.ray_cluster import is_installed
 from freeal.executors.training.ray_training import RayTraining
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
@@ -89,7 +86,7 @@ def test_a_worker_that_is_killed_costs_the_epoch_it_was_in(fit, tmp_path):
     np.testing.assert_array_equal(fit(Together(tmp_path / "together")).proba, found.proba)
 
 
-def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(fit, tmp_path):
+def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(fit, tmp_path, of_clusters):
     """The next process finds the checkpoints in its folder; the cluster it had ends with it."""
 
     class StopError(Exception):
@@ -100,20 +97,20 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(fit, tmp_path):
             raise StopError
 
     executor = Noted(RayTraining(RaySettings(workers=1), folder=tmp_path / "work"), tmp_path / "notes", seconds=0.6)
-    before = _of_clusters()
+    before = of_clusters()
     with pytest.raises(StopError):
         fit(executor, stop)
-    assert set() == _of_clusters() - before
+    assert set() == of_clusters() - before
     found = fit(executor)
     _, again = (float(line.split()[-1]) for line in executor.task.begun() if line.startswith("0 begins"))
     assert 0.5 <= again
     np.testing.assert_array_equal(fit(None).proba, found.proba)
 
 
-def test_a_machine_that_is_lost_leaves_the_training_to_the_others(fit, tmp_path, monkeypatch):
+def test_a_machine_that_is_lost_leaves_the_training_to_the_others(fit, tmp_path, cluster):
     """Where there is no room any more for as many workers as there were, fewer go on from the last epoch."""
     killed = threading.Event()
-    with _cluster(monkeypatch, workers=2) as (address, kill):
+    with cluster(workers=2) as (address, kill):
 
         def on_step(done, total):
             if done > 0.3 * total and not killed.is_set():
@@ -128,59 +125,18 @@ def test_a_machine_that_is_lost_leaves_the_training_to_the_others(fit, tmp_path,
     assert 0.7 < (found.proba.argmax(axis=1) == np.arange(110) % 2).mean()
 
 
-def test_a_training_listens_on_the_loopback_alone(fit, tmp_path):
+def test_a_training_listens_on_the_loopback_alone(fit, tmp_path, listening, beyond_loopback):
     """While two workers train, none of the sockets that came is bound to another address."""
-    before, found = _listening(), set()
+    before, found = listening(), set()
     fit(
         RayTraining(RaySettings(workers=2), folder=tmp_path / "work"),
-        lambda done, total: found.update(_listening() - before),
+        lambda done, total: found.update(listening() - before),
     )
     assert found
-    assert set() == {address for address in found if not _is_loopback(address.rpartition(":")[0])}
+    assert set() == beyond_loopback(found)
 
 
 def test_no_cluster_at_the_address_is_said_with_the_key(fit, tmp_path):
     """Nothing waits for ever for one that is not there."""
     with pytest.raises(ConfigError, match=r"ray\.address.*no Ray cluster that answers"):
         fit(RayTraining(RaySettings(address="127.0.0.1:1"), folder=tmp_path / "work"))
-
-
-@contextlib.contextmanager
-def _cluster(monkeypatch, workers):
-    """Its address, and what kills a node of it."""
-    for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
-        monkeypatch.setenv(name, value)
-    command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def kill():
-            process.stdin.write("kill\n")
-            process.stdin.flush()
-            assert "killed\n" == process.stdout.readline()
-
-        yield process.stdout.readline().strip(), kill
-        process.stdin.close()
-
-
-def _of_clusters():
-    """Processes of clusters of our own."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if b"freeal-ray-" in (folder / "cmdline").read_bytes():
-                found.add(folder.name)
-    return found
-
-
-def _listening():
-    """Addresses in /proc/net/tcp and tcp6 in state LISTEN, as hexadecimal HOST:PORT."""
-    found = set()
-    for name in ("tcp", "tcp6"):
-        lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()
-        rows = [line.split() for line in lines[1:]]
-        found |= {row[1] for row in rows if row[3] == "0A"}
-    return found
-
-
-def _is_loopback(host):
-    return host in {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}

@@ -1,0 +1,71 @@
+"""A Ray cluster of several node processes, and what its processes are and listen on, for those who have Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from freeal.executors.ray_cluster import LOOPBACK
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """`with cluster(workers) as (address, kill)`: where it is, and what kills a node of it."""
+
+    @contextlib.contextmanager
+    def running(workers):
+        for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
+            monkeypatch.setenv(name, value)
+        command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+            def kill():
+                process.stdin.write("kill\n")
+                process.stdin.flush()
+                assert "killed\n" == process.stdout.readline()
+
+            yield process.stdout.readline().strip(), kill
+            process.stdin.close()
+
+    return running
+
+
+@pytest.fixture
+def of_clusters():
+    """Gives the numbers of the processes of clusters of our own."""
+
+    def found():
+        numbers = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if b"freeal-ray-" in (folder / "cmdline").read_bytes():
+                    numbers.add(folder.name)
+        return numbers
+
+    return found
+
+
+@pytest.fixture
+def listening():
+    """Gives the addresses in /proc/net/tcp and tcp6 in state LISTEN, as hexadecimal HOST:PORT."""
+
+    def found():
+        addresses = set()
+        for name in ("tcp", "tcp6"):
+            lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()
+            rows = [line.split() for line in lines[1:]]
+            addresses |= {row[1] for row in rows if row[3] == "0A"}
+        return addresses
+
+    return found
+
+
+@pytest.fixture
+def beyond_loopback():
+    """Gives those of such addresses that another machine can reach."""
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+    return lambda addresses: {one for one in addresses if one.rpartition(":")[0] not in loopback}
