@@ -1,4 +1,4 @@
-"""`python tests/benchmarks/label_tree.py FILE`: what a tree of labels is worth against its top level alone.
+"""`python tests/benchmarks/label_kinds/label_tree.py FILE`: what a tree of labels is worth against its top level alone.
 
 FILE holds TREC's questions as they are published, `COARSE:fine question` a line (train_5500.label, or a part of it). A
 part of them, drawn by a seed, is the pool; the others are the test. The annotator is scripted: so many answers are

@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import anthropic
 import place
@@ -30,6 +32,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
 from freeal.llm.providers.anthropic import AnthropicModel, reply_of, request_body
 from freeal.llm.store.answer_store import NO_BILL, AnswerStore, MemoryStore, SqliteStore
+from freeal.llm.store.bill_records import OpenCall
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
@@ -87,10 +90,27 @@ class _TimedStore:
         with self._busy():
             return self._inner.get_many(keys)
 
-    def put_many(self, replies: Mapping[str, Reply], *, bill: Bill = NO_BILL) -> None:
+    def put_many(
+        self,
+        replies: Mapping[str, Reply],
+        *,
+        bill: Bill = NO_BILL,
+        opened: Sequence[OpenCall] = (),
+        closed: Collection[str] = (),
+        given_up: Sequence[str] = (),
+    ) -> None:
         self.keys |= set(replies)
         with self._busy():
-            self._inner.put_many(replies, bill=bill)
+            self._inner.put_many(replies, bill=bill, opened=opened, closed=closed, given_up=given_up)
+
+    def set_aside(self, keys: Iterable[str]) -> None:
+        self._inner.set_aside(keys)
+
+    def begin(self) -> Bill:
+        return self._inner.begin()
+
+    def open_batches(self) -> dict[str, float]:
+        return self._inner.open_batches()
 
     def billed(self) -> Bill:
         return self._inner.billed()

@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
+
 import provenance
 import sections
+from place import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TEST = "tests/daemon/service/test_fault_matrix.py"
 _ROW = re.compile(r"^\.?\| (?P<unit>[^|]+) \| (?P<step>[\w.:]+) \| (?P<kind>\w+) \| (?P<outcome>[^|]+) \|$")
 _SHORT = {"failed, with the reason; the rest done": "failed"}

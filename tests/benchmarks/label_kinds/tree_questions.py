@@ -1,4 +1,4 @@
-"""`python tests/benchmarks/tree_questions.py FILE`: a tree's leaves asked about at once, and level by level.
+"""`python tests/benchmarks/label_kinds/tree_questions.py FILE`: leaves of a tree asked at once, and level by level.
 
 FILE holds TREC's questions as for label_tree.py. The packaged language model scores labels without demonstrations, on
 draws that have no question in common, in four ways: at once with a shortlist for each question, as jobs do from 25

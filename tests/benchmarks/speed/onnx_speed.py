@@ -1,6 +1,6 @@
 """An exported classifier beside torch: speed, and what 8-bit weights do to labels and probabilities.
 
-python tests/benchmarks/onnx_speed.py [--rows 1000] [--turns 3]
+python tests/benchmarks/speed/onnx_speed.py [--rows 1000] [--turns 3]
 
 The classifier is the packaged encoder with a head fitted on the true labels of inbox/samples/reviews.csv; the texts are
 those reviews, over and over. Each way scores the same texts in turns, and the median of the turns counts, so that what
@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+import numpy as np
+from place import ROOT
 
 
 def _student(folder: Path) -> list[str]:

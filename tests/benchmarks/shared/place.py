@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".bench"
 _PACKAGES = ("freeal-daemon", "torch", "transformers", "scikit-learn", "numpy", "kmedoids")
 

@@ -18,6 +18,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "noisy_labels"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
+
 import data_sets
 import place
 from cells import Cell, Selection, plan
