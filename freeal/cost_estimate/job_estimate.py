@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.form_choice import trial_answers
 from freeal.annotation.prompts import in_full, label_prompt
 from freeal.annotation.question_form import PLAIN, form_of
+from freeal.annotation.question_form_trial import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
 from freeal.cost_estimate.call_cost_range import CallGroup

@@ -11,7 +11,7 @@ import anyio.from_thread
 
 from freeal.aggregation.several_annotators import Use
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.form_choice import trial_answers
+from freeal.annotation.question_form_trial import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute.device_turn import DeviceTurn
 from freeal.compute.listener import Listener

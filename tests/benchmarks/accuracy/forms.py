@@ -23,8 +23,8 @@ import provenance
 import sections
 
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.annotation.form_choice import FormChoice, form_choice
 from freeal.annotation.question_form import PLAIN, QuestionForm
+from freeal.annotation.question_form_trial import FormChoice, form_choice
 from freeal.annotation.round_annotation import Questions
 from freeal.events import ignore
 from freeal.llm.local.local_model import LocalModel

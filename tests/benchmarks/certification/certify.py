@@ -23,9 +23,10 @@ import promises
 from place import ROOT
 from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
-from freeal.certification import sheet_draw, stratified_interval
+from freeal.certification import sheet_draw
 from freeal.certification.certificate import Looked, measure
 from freeal.certification.certified_json_file import CertifiedRows
+from freeal.evaluation import confidence_intervals
 from freeal.evaluation.confidence_intervals import wilson
 
 DRAWS = 2_000
@@ -84,7 +85,7 @@ def sheets(file: RecordedFile, rows: int, *, draws: int) -> Sheets:
                     part = measure(frame, looked, frame.label, only=mask)
                     counted.add(part.low, part.high, float(right[mask].mean()))
         hits = int(right[rng.choice(len(right), size=one.looked_at, replace=False)].sum())
-        found.exact.add(*stratified_interval.clopper_pearson(hits, one.looked_at), accuracy)
+        found.exact.add(*confidence_intervals.clopper_pearson(hits, one.looked_at), accuracy)
         found.wilson.add(*wilson(hits, one.looked_at), accuracy)
     return found
 

@@ -9,7 +9,7 @@ from daemon.jobs.cancel_and_retry import CANCEL, Requests, ask
 from daemon.jobs.finish_job import Endings
 from daemon.journal.job_record import Job, State
 from daemon.service.fault_register import FaultRegister
-from daemon.service.request_reader import RequestDesk
+from daemon.service.request_tasks import RequestDesk
 
 
 class Provider:

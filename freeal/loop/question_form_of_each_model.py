@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from freeal.annotation.form_choice import FormChoice, form_choice
+from freeal.annotation.question_form_trial import FormChoice, form_choice
 from freeal.annotation.round_annotation import Questions
 from freeal.events import Emit, Notice
 from freeal.loop.round_store import RoundStore

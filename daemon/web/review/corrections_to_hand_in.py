@@ -7,9 +7,9 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from daemon.review import write_correction_files
+from daemon.review import write_answer_files
 from daemon.review.review_log import Said
-from daemon.review.write_correction_files import Filled
+from daemon.review.write_answer_files import Filled
 from daemon.web.review.review_desk import Edition
 from freeal.row_index.row_search import IndexedRow
 
@@ -21,7 +21,7 @@ def write_corrections(edition: Edition, said: dict[str, Said], path: Path, drawn
         filled.append((row.number, row.cells, str(one.said), one.note))
         given[key] = one.at
     rows: list[Filled] = list(filled)
-    write_correction_files.write_table(path, edition.about.text_columns, rows, column=write_correction_files.CORRECTED)
+    write_answer_files.write_table(path, edition.about.text_columns, rows, column=write_answer_files.CORRECTED)
     return given
 
 

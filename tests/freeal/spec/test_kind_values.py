@@ -1,4 +1,4 @@
-"""`kind: multi` in a spec: what goes together, and what is refused (freeal/spec/several_labels.py)."""
+"""`kind: multi` in a spec: what goes together, and what is refused (freeal/spec/kind_values.py)."""
 
 from __future__ import annotations
 

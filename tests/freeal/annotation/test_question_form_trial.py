@@ -8,8 +8,8 @@ import random
 import anyio
 import pytest
 
-from freeal.annotation.form_choice import TRIAL_TEXTS, FormChoice, form_choice, trial_answers
 from freeal.annotation.question_form import PLAIN
+from freeal.annotation.question_form_trial import TRIAL_TEXTS, FormChoice, form_choice, trial_answers
 from freeal.events import Notice
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.settings import LoopSettings

@@ -16,7 +16,7 @@ _OF_NO_ROUND = {"iterations", "compare_plain", "abstain_below", "keep_correction
 """Settings of the loop that no finished round depends on."""
 
 
-def round_question(job: Mapping[str, Any], given: Given, models: Sequence[ChatModel], trainer: Trainer) -> str:
+def round_fingerprint(job: Mapping[str, Any], given: Given, models: Sequence[ChatModel], trainer: Trainer) -> str:
     """What a finished round of `job` (a TrainingJob as JSON) depends on; not how many rounds there are to be, nor what
     they may cost."""
     pool, known = given.pool, given.known

@@ -1,4 +1,4 @@
-"""What a finished round depends on (freeal/job/round_question.py)."""
+"""What a finished round depends on (freeal/job/round_fingerprint.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from freeal.job.round_question import round_question
+from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
 from freeal.job.training_job import TrainingJob
 from freeal.pool.text_pool import Pool
@@ -31,7 +31,7 @@ def _question(*, models=1, iterations=3, style="chat", llm=None, further=None, *
     told = {"llm": llm or {}, "further_llms": [further or {}] * (models - 1)}
     job = TrainingJob(job_id="j", spec=made, loop={"iterations": iterations}, **told, **places)
     given = Given(None, Pool(("x",), (0,), (0,), ("text",)), ())
-    return round_question(
+    return round_fingerprint(
         job.model_dump(mode="json"), given, [_Model(f"m{n}", style) for n in range(models)], _Trainer()
     )
 
