@@ -146,7 +146,7 @@ def test_only_the_model_parts_import_torch_or_scikit_learn(name):
 def test_the_loop_depends_on_no_implementation():
     """The loop can be read, and run, without any particular language model or student."""
     implementations = {
-        "freeal.job.choose_implementations",
+        "freeal.job.open_chat_model",
         "freeal.llm.local.local_model",
         "freeal.llm.providers.anthropic",
         "freeal.llm.providers.openai",

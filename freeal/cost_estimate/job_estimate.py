@@ -26,8 +26,8 @@ from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
 from freeal.job import stage_durations
-from freeal.job.choose_implementations import open_chat_model
 from freeal.job.new_version import label_change_job
+from freeal.job.open_chat_model import open_chat_model
 from freeal.job.resolve_provider import foreseen_annotators
 from freeal.job.run_loop import run_loop
 from freeal.job.training_job import TrainingJob

@@ -19,7 +19,7 @@ from freeal.corrections.asked_texts import AskedText
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Event, Notice, ignore
 from freeal.files.model_folders import classifier_folder, results_folder
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore

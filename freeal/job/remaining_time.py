@@ -7,8 +7,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from freeal.aggregation.several_annotators import Use
+from freeal.annotation.annotator import Annotator
+from freeal.annotation.question_form_trial import trial_answers
+from freeal.annotation.round_annotation import FREE_SETS
 from freeal.events import BatchProgress, Emit, Event, Progress, RoundFinished
+from freeal.job import stage_durations
+from freeal.job.run_inputs import Given
 from freeal.job.stage_durations import LATER_ROUND_SHARE, Part
+from freeal.settings import LlmSettings, LoopSettings, StudentSettings
+from freeal.student.protocols import Trainer
+from freeal.types import Kind
 
 LEAST_SECONDS = 1.0
 """Less of a stage than this says nothing about its pace."""
@@ -109,3 +118,44 @@ class RemainingTime:
 
 def _key(event: Progress) -> tuple[str, int]:
     return event.stage, event.round
+
+
+def foresee(
+    ahead: RemainingTime,
+    llm: LlmSettings,
+    student: StudentSettings,
+    loop: LoopSettings,
+    *,
+    llm_use: Use,
+    annotators: Sequence[Annotator],
+    trainer: Trainer,
+    given: Given,
+    kind: Kind,
+) -> None:
+    """Tell `ahead` which parts the job will have and how long each is likely to take, from its settings and models."""
+    texts = given.pool.texts
+    on_gpu = not trainer.description["device"].startswith("cpu")
+    first = annotators[0]
+    answers = [_answer_seconds(one, texts, concurrency=llm.concurrency, on_gpu=on_gpu) for one in annotators]
+    side_by_side = llm_use == "side_by_side"
+    asked = max(1, round(loop.annotate_share * len(texts)))
+    parts = stage_durations.parts(
+        loop=loop,
+        asked=asked,
+        sets=loop.demonstration_sets or (FREE_SETS if first.free else 1),
+        zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
+        from_round=2 if given.known.annotations else 1,
+        answer=sum(answers) if side_by_side else answers[0],
+        training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
+        trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
+        comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
+        looks=() if side_by_side else answers[1:],
+    )
+    computes = frozenset({"training"} if first.writes else {"training", "selecting", "annotating"})
+    ahead.expect(parts, texts=len(texts), computes=computes)
+
+
+def _answer_seconds(annotator: Annotator, texts: Sequence[str], *, concurrency: int, on_gpu: bool) -> float:
+    if annotator.writes:
+        return stage_durations.NETWORK_SECONDS_PER_ANSWER / concurrency
+    return stage_durations.answer_seconds(texts, on_gpu=on_gpu)

@@ -12,9 +12,9 @@ from freeal.annotation.question_form_trial import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Progress
-from freeal.job import job_setup
+from freeal.job.annotators_of_job import annotating
 from freeal.job.job_resources import JobResources
-from freeal.job.remaining_time import RemainingTime
+from freeal.job.remaining_time import RemainingTime, foresee
 from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
 from freeal.job.training_job import TrainingJob
@@ -87,7 +87,7 @@ async def ask_and_train(
     async with contextlib.AsyncExitStack() as opened:
         models = [
             await opened.enter_async_context(
-                resources.open_chat_model(
+                resources.language_model(
                     one,
                     cache=job.cache,
                     key_folder=job.key_folder,
@@ -102,8 +102,8 @@ async def ask_and_train(
         rounds = RoundStore(job.work, question=round_fingerprint(job.model_dump(mode="json"), given, models, trainer))
         if isinstance(trainer, ComparesStudents):
             trainer.remember_in(rounds.folder, has_trained=rounds.load(1) is not None)
-        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
-            job_setup.foresee(
+        with annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+            foresee(
                 emit,
                 job.llm,
                 job.student,

@@ -16,7 +16,7 @@ from freeal.boundaries import boundaries_file, rule_proposals
 from freeal.boundaries.boundaries_file import Boundaries
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import Emit, Notice, ignore
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel

@@ -18,7 +18,7 @@ from run_loop import CallCount
 
 from freeal.aggregation.label_posterior import Evidence, evidence_of
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of

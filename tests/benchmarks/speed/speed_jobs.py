@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 import place
 
 STAGES = {
-    "reading, checks": [("freeal.job.prepare_pool", "read")],
+    "reading, checks": [("freeal.job.pool_of_job", "read")],
     "loading models": [
         ("freeal.llm.local.local_model", "locate"),
         ("freeal.llm.local.local_model", "_read"),
         ("freeal.llm.local.local_model", "folder_digest"),
-        ("freeal.job.job_setup", "trainer_for"),
+        ("freeal.job.trainer_of_job", "trainer_for"),
         ("freeal.student.trainer_base", "Start.fresh"),
     ],
     "language model": [("freeal.llm.local.label_scoring", "Scorer.score")],

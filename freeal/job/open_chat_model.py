@@ -1,27 +1,21 @@
-"""Which language model answers, and what sends it batches: the one place of the library that chooses among them. Which
-student learns, freeal/student/trainer_factory.py chooses."""
+"""Which language model answers: the one place of the library that chooses among them. Which student learns,
+freeal/student/trainer_factory.py chooses."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.errors import ConfigError, Where
-from freeal.events import Emit, Notice, ignore
+from freeal.events import Emit, Notice
 from freeal.job.resolve_provider import resolve_provider
-from freeal.llm.batches.batch_journal import BatchBook
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
-from freeal.llm.protocols import BatchSender, ChatModel
-from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.protocols import ChatModel
 from freeal.money import current_models
-from freeal.money.budget_ledger import Ledger
 from freeal.settings import LlmSettings, RaySettings
-
-_CANCEL_TRIES = 3
 
 
 async def open_chat_model(
@@ -115,66 +109,3 @@ def _remote_model(
     if len(servers) == 1:
         return servers[0]
     return ServerPool(list(zip(servers, limiters, settings.base_urls, strict=True)), on_notice=notice)
-
-
-@contextlib.contextmanager
-def open_batches(
-    model: ChatModel,
-    settings: LlmSettings,
-    *,
-    record: Path,
-    job: str,
-    store: AnswerStore,
-    ledger: Ledger,
-    emit: Emit,
-) -> Iterator[BatchSender | None]:
-    """What sends many prompts at once for `job`, None for a model without batches. `record` is the file they share.
-
-    With `llm.mode: live` nothing new goes into a batch, but what is under way is paid for and is waited for.
-    """
-    if model.provider != "anthropic":
-        yield None
-        return
-    from freeal.llm.batches.anthropic_batches import AnthropicBatches
-    from freeal.llm.batches.batch_tracking import Track
-    from freeal.llm.batches.send_in_batches import BatchSender as Sender
-    from freeal.llm.batches.send_in_batches import Rules
-    from freeal.llm.providers.anthropic import AnthropicModel
-
-    from_rows = {"live": None, "auto": settings.batch_from_rows, "batch": 1}[settings.mode]
-    rules = Rules(from_rows=from_rows, may_go_live=settings.mode != "batch")
-    if not isinstance(model, AnthropicModel):
-        raise TypeError(f"{type(model).__name__} says that it is Anthropic's")
-    service = AnthropicBatches(model)
-    retry = Retry(settings.max_attempts)
-    with contextlib.closing(BatchBook(record)) as book:
-        track = Track(service, book=book, store=store, retry=retry, emit=emit, job=job)
-        yield Sender(service, track, store=store, ledger=ledger, retry=retry, emit=emit, rules=rules)
-
-
-async def cancel_batches(
-    settings: LlmSettings, *, record: Path, job: str, key_folder: Path, environ: Mapping[str, str]
-) -> list[str]:
-    """Cancel every batch of `job`; for each that may go on and cost money, a sentence that says why.
-
-    Raises `CredentialsError` without a key.
-    """
-    from freeal.llm.batches.anthropic_batches import AnthropicBatches
-    from freeal.llm.batches.batch_cancellation import cancel
-    from freeal.llm.providers.anthropic import AnthropicModel
-
-    anthropic_settings = settings.model_copy(update={"provider": "anthropic"})
-    model = await open_chat_model(
-        anthropic_settings,
-        cache=record.parent,
-        key_folder=key_folder,
-        device="cpu",
-        emit=ignore,
-        api_key=None,
-        environ=environ,
-    )
-    async with contextlib.aclosing(model):
-        if not isinstance(model, AnthropicModel):
-            return []
-        with contextlib.closing(BatchBook(record)) as book:
-            return await cancel(AnthropicBatches(model), Retry(_CANCEL_TRIES), book, job=job)

@@ -9,7 +9,7 @@ import pytest
 
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import ignore
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.job.resolve_provider import resolve_provider
 from freeal.settings import LlmSettings
 

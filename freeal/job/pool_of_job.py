@@ -1,4 +1,5 @@
-"""From a table to a pool that a run can begin with: near duplicates found, shares kept out, given labels divided."""
+"""From a job's table to the pool it begins with: near duplicates found, shares kept out, given labels divided, and what
+there is to say about each of these told."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from freeal.spec.job_spec import Spec
 
 
 def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
-    """The table, held against its spec. Raises `InputError`."""
+    """The table of a job, held against its spec; what there is to say about it is told. Raises `InputError`."""
     emit(Progress("reading", 0, 0, 1, "files"))
     checked = preflight_check.read(csv, spec)
     for warning in (*checked.table.dialect.notices, *checked.warnings):
@@ -34,7 +35,7 @@ def divided(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | N
 
 
 def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
-    """The pool with its near duplicates found, where that is wanted."""
+    """The pool of a job with its near duplicates found, where its settings want that; how many there are is told."""
     if settings.near_duplicates != "group":
         return pool
     groups = near_duplicates.groups(pool.texts)
@@ -44,7 +45,8 @@ def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
 
 
 def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
-    """The pool whose truth is what may be measured with, and the labels that its table teaches, by pool index."""
+    """The pool of a job, its truth what may be measured with, and the labels that its table teaches, by pool index; how
+    many there are of both is told."""
     pool, found = teach_evaluate_split.divided(pool, spec.label_use, seed=seed)
     if found:
         measured = sum(label is not None for label in pool.truth or ())
