@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "anthropic", "numpy")
 MOST_MODULES_IN_A_FOLDER = 16
 ROOTS = {
-    "freeal": {"__init__", "__main__", "errors", "types", "events", "settings"},
+    "freeal": {"__init__", "__main__", "errors", "types", "setting_values", "events", "settings"},
     "daemon": {"__init__", "__main__", "app", "config", "errors"},
 }
 """What stands beside the rooms: leaves and the front door."""
-LEAVES = ("freeal.errors", "freeal.types", "freeal.events", "freeal.settings")
+LEAVES = ("freeal.errors", "freeal.types", "freeal.setting_values", "freeal.events", "freeal.settings")
 MAY_USE_TORCH_OR_SKLEARN = (
     "freeal.student",
     "freeal.selection",

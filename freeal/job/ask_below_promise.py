@@ -26,8 +26,8 @@ from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.prediction.prediction_job import AskBelowPromise
-from freeal.prediction.promised_labels import ASKED, AskedRow, Opinion
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import ASKED, AskedRow, Opinion
 from freeal.results import previous_version
 from freeal.spec.job_spec import Spec
 from freeal.types import Annotation, Demonstration, Status, Task
@@ -39,7 +39,7 @@ _LATER_ROUND = 2
 
 
 class BelowPromise:
-    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/promised_labels.py)."""
+    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/second_opinion.py)."""
 
     def __init__(
         self,

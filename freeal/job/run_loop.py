@@ -14,9 +14,9 @@ from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Progress
 from freeal.job.annotators_of_job import annotating
 from freeal.job.job_resources import JobResources
-from freeal.job.remaining_time import RemainingTime, foresee
 from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
+from freeal.job.timing.remaining_time import RemainingTime, foresee
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.freeal_loop import Loop

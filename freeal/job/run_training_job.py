@@ -17,10 +17,10 @@ from freeal.job import pilot_job, pool_of_job, trainer_of_job, write_output_fold
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.plain_accuracy import plain_accuracy
-from freeal.job.remaining_time import RemainingTime
 from freeal.job.resolve_provider import resolve_annotators, resolve_provider
 from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import ask_and_train
+from freeal.job.timing.remaining_time import RemainingTime
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel

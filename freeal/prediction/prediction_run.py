@@ -18,9 +18,9 @@ from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Pa
 from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import Opinion, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
+from freeal.prediction.second_opinion import Opinion, SecondOpinion, ask_below
 from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
 from freeal.table import Row, RowReader, find_column

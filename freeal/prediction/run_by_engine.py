@@ -6,8 +6,8 @@ from freeal.events import Emit, Notice, ignore
 from freeal.prediction.input_size import measure
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
-from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import SecondOpinion
 from freeal.prediction.sharded.engine_choice import choose_engine
 from freeal.prediction.sharded.sharded_run import ShardedRun
 

@@ -22,7 +22,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
-from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import ceiling
 from freeal.money.prices import cost_usd, price_of

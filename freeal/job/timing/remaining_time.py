@@ -12,9 +12,9 @@ from freeal.annotation.annotator import Annotator
 from freeal.annotation.question_form_trial import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.events import BatchProgress, Emit, Event, Progress, RoundFinished
-from freeal.job import stage_durations
 from freeal.job.run_inputs import Given
-from freeal.job.stage_durations import LATER_ROUND_SHARE, Part
+from freeal.job.timing import stage_durations
+from freeal.job.timing.stage_durations import LATER_ROUND_SHARE, Part
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.student.protocols import Trainer
 from freeal.types import Kind

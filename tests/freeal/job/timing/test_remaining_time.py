@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from freeal.events import BatchProgress, Progress, RoundFinished
-from freeal.job.remaining_time import RemainingTime
-from freeal.job.stage_durations import Part, parts
+from freeal.job.timing.remaining_time import RemainingTime
+from freeal.job.timing.stage_durations import Part, parts
 from freeal.settings import LoopSettings
 
 PARTS = [
