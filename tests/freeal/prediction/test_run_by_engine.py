@@ -6,7 +6,7 @@ import pytest
 
 from freeal.errors import ConfigError
 from freeal.executors.ray_cluster import is_installed
-from freeal.prediction.sharded.engine_choice import choose_engine
+from freeal.prediction.run_by_engine import choose_engine
 from freeal.settings import PredictSettings, RaySettings
 
 CLUSTER = RaySettings(address="head:6379")
