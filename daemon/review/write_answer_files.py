@@ -28,7 +28,8 @@ def write_table(path: Path, text_columns: Sequence[str], rows: Iterable[Filled],
 
 
 def write_boundaries(path: Path, version: str, pairs: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> None:
-    """boundaries.yaml with what was answered (by `key_of_pair`); pairs without an answer are left out."""
+    """boundaries.yaml as a person would hand it in: what was answered (by `key_of_pair`); pairs without an answer are
+    left out."""
     answered = [
         {"between": list(pair["between"]), "question": pair["question"], "answer": answers[key]}
         for pair in pairs

@@ -65,7 +65,7 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    trainer_of_job.check_kind(job, trainer)
+    job.check_kind(trainer)
     checked, whole = pool_of_job.read(job.csv, job.spec, emit=emit), None
     if job.pilot_rows is not None:
         checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
