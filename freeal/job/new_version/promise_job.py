@@ -34,8 +34,9 @@ from freeal.prediction import text_profile
 from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import StudentSettings
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Student
+from freeal.student.protocols import NO_LABEL, Student
 
 
 def promised(

@@ -23,7 +23,8 @@ from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.settings import LlmSettings
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.trainer_factory import make_trainer
 from freeal.types import Annotation, Status
 

@@ -28,7 +28,8 @@ from freeal.aggregation.several_annotators import SeveralVoices, Use
 from freeal.evaluation.metrics import calibration_error
 from freeal.selection import query_selection
 from freeal.settings import LoopSettings, StudentSettings
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.trainer_base import Start
 from freeal.student.training.cross_fitting import cross_fit
 

@@ -31,7 +31,8 @@ from voices import numbers, words
 from freeal.aggregation.label_posterior import Evidence
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder_weights
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.trainer_factory import make_trainer
 
 PACKAGES = ("freeal-daemon", "torch", "transformers", "scikit-learn", "numpy")

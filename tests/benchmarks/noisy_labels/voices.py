@@ -29,7 +29,8 @@ from freeal.evaluation.metrics import calibration_error
 from freeal.selection import clean_split
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import unit
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.trainer_base import Start, robust_probe
 from freeal.student.training import linear_probe, temperature_scaling
 from freeal.student.training.cross_fitting import cross_fit, taught_probe

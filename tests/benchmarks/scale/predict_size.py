@@ -80,8 +80,8 @@ def _model(folder: Path) -> Path:
     """The packaged encoder with a linear head, as a job would leave it."""
     from freeal.settings import StudentSettings
     from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.labelled_texts import LabelledTexts
     from freeal.student.model_folder import student_metadata
-    from freeal.student.protocols import LabelledTexts
 
     texts = [
         f"{mood} {noun}" for noun in ("film", "book", "phone", "food") for mood in ("good", "great", "bad", "poor")

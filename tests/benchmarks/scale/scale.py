@@ -92,8 +92,8 @@ def _ray(given: argparse.Namespace, *, model: Path, folder: Path) -> list[str]:
 def _model(folder: Path) -> Path:
     from freeal.settings import StudentSettings
     from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.labelled_texts import LabelledTexts
     from freeal.student.model_folder import student_metadata
-    from freeal.student.protocols import LabelledTexts
     from freeal.testing.tiny_encoder import tiny_encoder
 
     trainer = FrozenTrainer(StudentSettings(model=str(tiny_encoder(folder / "encoder")), device="cpu"))

@@ -22,7 +22,8 @@ from freeal.executors.training.ray_training import RayTraining
 from freeal.executors.training.training_task import LocalTraining, TrainingExecutor
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
-from freeal.student.protocols import LabelledTexts, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import Training
 from freeal.testing.tiny_encoder import WORDS
 
 EPOCHS = 2

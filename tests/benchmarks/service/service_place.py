@@ -105,8 +105,8 @@ def train(place: Place) -> None:
     """The working model: the packaged encoder with a linear head, trained on a handful of texts."""
     from freeal.settings import StudentSettings
     from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.labelled_texts import LabelledTexts
     from freeal.student.model_folder import student_metadata
-    from freeal.student.protocols import LabelledTexts
 
     settings = StudentSettings(model="minilm", mode="frozen", device="cpu")
     labelled = LabelledTexts(TEXTS, [number % 2 for number in range(len(TEXTS))])

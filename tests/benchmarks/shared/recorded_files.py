@@ -15,7 +15,8 @@ from freeal.loop.round_state import RoundState
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
 from freeal.settings import StudentSettings
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Student, Trainer
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, Student, Trainer
 from freeal.student.trainer_factory import make_trainer
 from freeal.types import Annotation, Decision, Status
 

@@ -15,8 +15,8 @@ from speed_training import rows_of
 
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder_weights
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import load_student
-from freeal.student.protocols import LabelledTexts
 from freeal.student.trainer_factory import make_trainer
 
 PIPELINE, OURS = "`pipeline`, batch 32", "FreeAL"

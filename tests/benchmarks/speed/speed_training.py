@@ -18,7 +18,7 @@ from speed_timing import Way
 
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder_weights
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.trainer_factory import make_trainer
 from freeal.text.row_text import row_text
 

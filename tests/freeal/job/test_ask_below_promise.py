@@ -20,7 +20,7 @@ from freeal.prediction.second_opinion import AskedRow
 from freeal.results import previous_version
 from freeal.settings import LlmSettings, PredictSettings, Price
 from freeal.spec.job_spec import Spec
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
 from freeal.types import PLAIN_FORM, Demonstration, Reply, Usage
