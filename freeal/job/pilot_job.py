@@ -85,8 +85,8 @@ def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emi
     )
 
 
-def write(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
-    """pilot.json, for its owner to decide by."""
+def write_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
+    """What a pilot leaves its owner to decide by: what it came to, what the rest will, whether the label set fits."""
     best, metrics = run.result.best, run.metrics()
     findings = label_set_check.check(
         run.pool, best.annotations, run.decisions, labels=run.spec.task.names, embeddings=best.embeddings

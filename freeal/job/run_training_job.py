@@ -157,7 +157,7 @@ async def carry_out(
         emit(Notice(warning))
     metrics = write_output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
     if given.pilot_of is not None:
-        pilot_job.write(run, job.output, given.pilot_of)
+        pilot_job.write_outcome(run, job.output, given.pilot_of)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached, is_pilot=given.pilot_of is not None)
 
