@@ -53,68 +53,68 @@ bench: bench-data bench-speed bench-llm bench-restart bench-service bench-kills 
 
 # ARGS='--list' shows what it measures; ARGS='--table recorded --seeds 0' a part of it. Done cells are skipped.
 bench-accuracy: setup  ## accuracy on real data against its baselines: hours; results in .bench/, data in ../shared/data
-	$(BIN)/python tests/benchmarks/accuracy.py $(ARGS)
+	$(BIN)/python tests/benchmarks/accuracy/accuracy.py $(ARGS)
 
 # ARGS='--draws 100' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-certify: setup  ## whether the intervals of blind sheets hold, and how wide they are: an hour, data in ../shared/data
-	$(BIN)/python tests/benchmarks/certify.py $(ARGS)
+	$(BIN)/python tests/benchmarks/certification/certify.py $(ARGS)
 
 # ARGS='--seeds 0' for a first look; ARGS='--packaged-rows 120' asks the packaged model too.
 bench-several-labels: setup  ## several labels per text beside plain one-vs-rest: minutes, data in ../shared/data
-	$(BIN)/python tests/benchmarks/several_labels.py $(ARGS)
+	$(BIN)/python tests/benchmarks/label_kinds/several_labels.py $(ARGS)
 
 # ARGS='--seeds 0' for a first look; ARGS='--packaged' asks the packaged model instead.
 bench-ordinal: setup  ## labels in an order beside the same without one, plain distillation and true labels: minutes
-	$(BIN)/python tests/benchmarks/ordinal_labels.py $(ARGS)
+	$(BIN)/python tests/benchmarks/label_kinds/ordinal_labels.py $(ARGS)
 
 # ARGS='--seeds 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-boundaries: setup  ## whether the pairs that boundary questions name hold the errors: minutes, data in ../shared/data
-	$(BIN)/python tests/benchmarks/boundaries.py $(ARGS)
+	$(BIN)/python tests/benchmarks/boundaries/boundaries.py $(ARGS)
 
 # ARGS='--data mr --seeds 0' for a part; done cells are skipped; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-boundary-answers: setup  ## answers to boundary questions beside corrected rows: half an hour, data in ../shared/data
-	$(BIN)/python tests/benchmarks/boundary_answers.py $(ARGS)
+	$(BIN)/python tests/benchmarks/boundaries/boundary_answers.py $(ARGS)
 
 # ARGS='--part predict' measures predictions; ARGS='--rows 10000' is a first look.
 bench-data: setup  ## tables and predictions as they grow, beside what others use: minutes
-	$(BIN)/python tests/benchmarks/data.py $(ARGS)
+	$(BIN)/python tests/benchmarks/scale/data.py $(ARGS)
 
 # ARGS='--write docs/benchmarks.md' keeps the table.
 bench-faults: setup  ## every unit of the service's work made to fail at each of its steps, in seven ways: half an hour
-	$(BIN)/python tests/benchmarks/faults.py $(ARGS)
+	$(BIN)/python tests/benchmarks/faults/faults.py $(ARGS)
 
 # ARGS='--every 10 --random 10 --real 0' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-kills: setup  ## kill -9 at every point of a run and at random times: half an hour
-	$(BIN)/python tests/benchmarks/kills.py $(ARGS)
+	$(BIN)/python tests/benchmarks/faults/kills.py $(ARGS)
 
 # ARGS='--rows 300 --rows-faults 400' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables.
 bench-llm: setup  ## calls to a language model against a server's limits and faults, on loopback: a quarter of an hour
-	$(BIN)/python tests/benchmarks/llm.py $(ARGS)
+	$(BIN)/python tests/benchmarks/llm/llm.py $(ARGS)
 
 # ARGS='--seconds 20 --done 1000 --drops 5 --files 30' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-service: setup  ## the service while idle, how soon it takes a file, small predictions a minute: ten minutes
-	$(BIN)/python tests/benchmarks/service.py $(ARGS)
+	$(BIN)/python tests/benchmarks/service/service.py $(ARGS)
 
 # ARGS='--part training --training-rows 10000' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables. The
 # part `ray` needs that extra.
 bench-scale: setup  ## Ray beside one process, memory as predictions and training jobs grow, the plan's forecast: an hour
-	$(BIN)/python tests/benchmarks/scale.py $(ARGS)
+	$(BIN)/python tests/benchmarks/scale/scale.py $(ARGS)
 
 # ARGS='--times 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-restart: setup  ## time to READY with up to 10,000 claimed predictions: a minute
-	$(BIN)/python tests/benchmarks/restart.py $(ARGS)
+	$(BIN)/python tests/benchmarks/service/restart.py $(ARGS)
 
 # ARGS='--rows 300 --turns 1' for a first look.
 bench-onnx: setup  ## an exported classifier beside torch: minutes
-	$(BIN)/python tests/benchmarks/onnx_speed.py $(ARGS)
+	$(BIN)/python tests/benchmarks/speed/onnx_speed.py $(ARGS)
 
 # ARGS='--minutes 20' is the default; ARGS='--write docs/benchmarks.md' keeps the table.
 bench-soak: setup  ## a service under drops, requests, kills, full disks and lost folders at once: twenty minutes
-	$(BIN)/python tests/benchmarks/soak.py $(ARGS)
+	$(BIN)/python tests/benchmarks/faults/soak.py $(ARGS)
 
 # ARGS='--part scoring --data mr --runs 1' for a first look; ARGS='--write docs/benchmarks.md' keeps the tables.
 bench-speed: setup  ## training, scoring, the local model and whole jobs beside others; growth by stage: an hour, data in ../shared/data
-	$(BIN)/python tests/benchmarks/speed.py $(ARGS)
+	$(BIN)/python tests/benchmarks/speed/speed.py $(ARGS)
 
 docs: setup  ## the documentation as a site in site/: the reference made from the code, warnings are errors
 	$(BIN)/python -m docs.generator.reference

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
-from freeal.types import checked_form, one_or_several_students, student_faults
+from freeal.setting_values import checked_form, one_or_several_students, student_faults
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]

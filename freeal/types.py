@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
-from typing import Any, Literal
+from typing import Literal
 
 Kind = Literal["single", "multi", "ordinal", "tree"]
 """What the labels are to each other and to a text: names of which it has one, names of which it may have several or
@@ -238,63 +237,7 @@ class Decision:
 
 PLAIN_FORM = "{description}\n\n{meanings}\n\nInput: {text}\nOutput: {label}"
 """What `llm.form: plain` stands for, as a template (freeal/annotation/question_form.py)."""
-_NAMED_FORMS = ("auto", "plain")
-_PLACES_OF_A_FORM = frozenset({"description", "meanings", "text", "label"})
-
-
-def checked_form(value: str) -> str:
-    """`llm.form`, its ends trimmed. Raises ValueError for a template that a label cannot be read behind."""
-    form = value.strip()
-    if form in _NAMED_FORMS:
-        return form
-    places = re.findall(r"\{([^{}]*)\}", form)
-    if unknown := [one for one in places if one not in _PLACES_OF_A_FORM]:
-        known = ", ".join(f"{{{one}}}" for one in ("text", "label", "description", "meanings"))
-        raise ValueError(f"has {{{unknown[0]}}}: a form is auto, plain, or a template with {known}")
-    paragraphs = form.split("\n\n")
-    question, _, answer = paragraphs[-1].partition("\n")
-    if [places.count("text"), places.count("label")] != [1, 1] or not form.endswith(" {label}"):
-        raise ValueError("is auto, plain, or a template with one {text} and, at its very end, a space and {label}")
-    if (
-        "{text}" not in question
-        or "{label}" in question
-        or "\n" in answer
-        or any(not one.strip() for one in paragraphs)
-    ):
-        raise ValueError("ends with two lines: one with {text}, and right below it one that {label} ends")
-    if places.count("meanings") != paragraphs[:-1].count("{meanings}"):
-        raise ValueError("has {meanings}, a line for each label, as a paragraph of its own before the text")
-    return form
 
 
 TFIDF, COMPARE = "tfidf", "compare"
 """Names in `student.model` of a student of words alone, and of a choice among what is at hand."""
-MOST_STUDENTS = 4  # each one that is compared is trained twice
-
-
-def one_or_several_students(value: Any) -> Any:
-    """A list of one student is that student, and of several a tuple."""
-    if isinstance(value, list | tuple):
-        return value[0] if len(value) == 1 else tuple(value)
-    return value
-
-
-def student_faults(value: Any) -> list[tuple[int | None, str, str]]:
-    """What is wrong with a value of `student.model`: the position of an entry, None for all of it; the problem; what to
-    write."""
-    form = "write one name, or a list such as [minilm, tfidf]"
-    if isinstance(value, str):
-        return [] if value.strip() else [(None, "names no student", form)]
-    if not isinstance(value, list | tuple):
-        return [(None, f"must be a name or a list of names, found {value!r}", form)]
-    if not 1 <= len(value) <= MOST_STUDENTS:
-        return [(None, f"names {len(value)} students; at most {MOST_STUDENTS} can be compared", form)]
-    faults: list[tuple[int | None, str, str]] = []
-    for place, one in enumerate(value):
-        if not isinstance(one, str) or not one.strip():
-            faults.append((place, f"must be the name of a student, found {one!r}", form))
-        elif one == COMPARE:
-            faults.append((place, "compare stands for a list of its own", "write model: compare, or leave it out"))
-        elif one in value[:place]:
-            faults.append((place, f"names {one!r} twice", "name another one, or leave it out"))
-    return faults

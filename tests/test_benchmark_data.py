@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # scripts: their folder is their path
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "shared"))  # scripts: their folder is their path
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "accuracy"))
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "label_kinds"))
 
 import cases
 import data_sets

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # scripts: their folder is their path
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "shared"))  # scripts: their folder is their path
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "accuracy"))
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "noisy_labels"))
 
 import accuracy
 import handover

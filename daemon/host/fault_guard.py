@@ -109,7 +109,8 @@ def examine(error: Exception) -> Fault:
 
 
 def trouble_of(error: BaseException) -> ResourceError | None:
-    """What of an error passes: the disk's part, or what else the machine lacks; None where it has no such part."""
+    """What of an error passes, so that its unit waits and does not fail: the disk's part, or what else the machine
+    lacks; None where it has no such part."""
     if (trouble := disk_errors.trouble_of(error)) is not None:
         return trouble
     for one in disk_errors.family(error):

@@ -17,7 +17,7 @@ from daemon.errors import DaemonError, DamagedJournalError, JournalError, NewerJ
 from daemon.host import disk_errors
 from daemon.journal.schema import SCHEMA_VERSION, STEPS
 from freeal.errors import Where
-from freeal.files import atomic_write
+from freeal.files.sqlite_transaction import transaction
 
 FILE_NAME = "journal.sqlite"
 DAMAGED = f"{FILE_NAME}.damaged-"
@@ -65,7 +65,7 @@ class JournalFile:
                 where=Where(file=self.path),
                 hint="restart the service: it brings the journal to the new format",
             )
-        with atomic_write.transaction(self.connection) as connection:
+        with transaction(self.connection) as connection:
             version = self._version()
             if version > SCHEMA_VERSION:
                 raise NewerJournalError(
@@ -108,7 +108,7 @@ class JournalFile:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that take effect together or not at all."""
-        with self._mutex, self._understood(), atomic_write.transaction(self.connection) as connection:
+        with self._mutex, self._understood(), transaction(self.connection) as connection:
             yield connection
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ class NoteTask:
         self._more.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Write the notes of the newest look, and of each that comes later, until cancelled."""
         while True:
             await self._more.wait()
             self._more = anyio.Event()

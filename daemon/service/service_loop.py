@@ -39,7 +39,7 @@ from daemon.service.guarded_loop import GuardedLoop
 from daemon.service.health_report import health
 from daemon.service.job_tasks import JobTasks
 from daemon.service.note_writer import NoteTask
-from daemon.service.request_reader import RequestDesk
+from daemon.service.request_tasks import RequestDesk
 from daemon.service.signal_listener import SignalListener
 from daemon.service.watchdog_heartbeat import Heart, Pulse
 from daemon.terminal.progress_log import View

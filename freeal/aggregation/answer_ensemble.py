@@ -54,22 +54,3 @@ def pool(notes: Sequence[Annotation], labels: Sequence[str], kind: Kind = "singl
         from_store=all(note.from_store for note in usable),
         weight=float(weights.sum()),
     )
-
-
-def merge(
-    known: Sequence[Annotation],
-    asked: Sequence[Annotation],
-    *,
-    labels: Sequence[str],
-    pool_size: int,
-    kind: Kind = "single",
-) -> list[Annotation]:
-    """The best annotation per pool index after new answers came in; an unusable answer never replaces a usable one.
-
-    Raises KeyError when a pool index has neither a known nor a new annotation.
-    """
-    merged = {note.index: note for note in known}
-    for note in asked:
-        old = merged.get(note.index)
-        merged[note.index] = note if old is None else pool([old, note], labels, kind)
-    return [merged[index] for index in range(pool_size)]

@@ -13,7 +13,8 @@ import numpy as np
 from freeal.aggregation import label_choice
 from freeal.aggregation.label_membership import membership
 from freeal.aggregation.label_posterior import Evidence
-from freeal.student.protocols import NO_LABEL, Weigh
+from freeal.student.labelled_texts import Weigh
+from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation, Status
 
 

@@ -245,8 +245,7 @@ class Annotator:
         task: Task,
         prior: Sequence[float] | np.ndarray | None,
     ) -> None:
-        """Fill in label, confidence and a distribution over all labels where a reply holds scores, or a written one
-        gives probabilities."""
+        """Have this annotator's verdicts judged where replies hold scores, or written ones give probabilities."""
         names = task.names
         judge_stated(verdicts, names=names, prior=prior, calibrated=self._calibration != "none")
         scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}

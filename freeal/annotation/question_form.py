@@ -2,8 +2,8 @@
 
 A small model continues a pattern, and which one decides how much of what it knows comes out: `Review: ... Sentiment:`
 is what it has read a thousand times, `Input: ... Output:` is how nobody writes about a review. So there are several,
-made of the spec's own words, and freeal/annotation/form_choice.py tries them. Models that follow instructions are not
-asked like this.
+made of the spec's own words, and freeal/annotation/question_form_trial.py tries them. Models that follow instructions
+are not asked like this.
 """
 
 from __future__ import annotations

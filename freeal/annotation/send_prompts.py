@@ -12,7 +12,7 @@ import anyio.to_thread
 from freeal.annotation.annotation_run import Asked, Run
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
-from freeal.annotation.prompt_reply import usable
+from freeal.annotation.usable_reply import usable
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered

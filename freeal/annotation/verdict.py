@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from freeal.aggregation import label_choice
-from freeal.annotation.prompt_reply import reading_of
+from freeal.annotation.usable_reply import reading_of
 from freeal.text import long_text_shortening
 from freeal.types import Annotation, Prompt, Reply, Status, Task
 

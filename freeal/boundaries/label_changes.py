@@ -11,11 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.boundaries.texts_to_ask_again import changeable
 from freeal.types import Annotation, Decision, Demonstration
-
-UNSURE = 0.9
-"""A label that is added and comes from no other may be that of any text of which no voice is surer than this."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,28 +85,6 @@ def found(
     ]
     redefined += [new for old, new in moved.items() if new not in merged and after[new] != before[old]]
     return LabelChanges(moved, split, added, removed, tuple(redefined))
-
-
-def open_texts(
-    changes: LabelChanges,
-    annotations: Sequence[Annotation],
-    decisions: Sequence[Decision],
-    *,
-    labels: Sequence[str],
-) -> list[int]:
-    """Pool indices of the version's texts that can get another label, in order. `labels` are its own."""
-    again = {*changes.split, *changes.removed}
-    again |= {old for old in labels if changes.now(old) in changes.redefined}
-    again |= {name for new in changes.split.values() for name in new if name in labels}
-    touched = set(changeable(annotations, decisions, labels=labels, changed=again)) if again else set()
-    if changes.added:
-        unsure = (index for index, one in enumerate(decisions) if one.source != "corrected" and _is_unsure(one))
-        touched |= set(unsure)
-    return sorted(touched)
-
-
-def _is_unsure(one: Decision) -> bool:
-    return one.confidence < UNSURE or one.llm_label != one.student_label
 
 
 def annotation_now(

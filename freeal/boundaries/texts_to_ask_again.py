@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from freeal.boundaries.label_changes import LabelChanges
 from freeal.types import Annotation, Decision
 
 _PLAUSIBLE = 0.05
+UNSURE = 0.9
+"""A label that is added and comes from no other may be that of any text of which no voice is surer than this."""
 
 
 def changeable(
@@ -31,3 +34,25 @@ def _touches(note: Annotation, decision: Decision, labels: Sequence[str], change
         pairs = zip(labels, note.distribution, strict=True)
         return any(mass >= _PLAUSIBLE and label in changed for label, mass in pairs)
     return any(label in changed for label in note.alternatives)
+
+
+def open_texts(
+    changes: LabelChanges,
+    annotations: Sequence[Annotation],
+    decisions: Sequence[Decision],
+    *,
+    labels: Sequence[str],
+) -> list[int]:
+    """Pool indices of the version's texts that can get another label, in order. `labels` are its own."""
+    again = {*changes.split, *changes.removed}
+    again |= {old for old in labels if changes.now(old) in changes.redefined}
+    again |= {name for new in changes.split.values() for name in new if name in labels}
+    touched = set(changeable(annotations, decisions, labels=labels, changed=again)) if again else set()
+    if changes.added:
+        unsure = (index for index, one in enumerate(decisions) if one.source != "corrected" and _is_unsure(one))
+        touched |= set(unsure)
+    return sorted(touched)
+
+
+def _is_unsure(one: Decision) -> bool:
+    return one.confidence < UNSURE or one.llm_label != one.student_label

@@ -58,7 +58,7 @@ class CertifiedRows:
 
 
 def drawn(draw: Draw, pool: Pool, *, before: CertifiedRows | None = None) -> CertifiedRows:
-    """A new draw from the rows of a pool, or a longer one with the answers `before` it."""
+    """What certified.json holds of a new draw from the rows of a pool; of a longer one also the answers `before` it."""
     texts = {line.row: pool.texts[pool.row_index[line.row]] for line in draw.lines}
     rows = digest(pool, rows=len(draw.stratum))
     if before is None:

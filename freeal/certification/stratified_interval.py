@@ -28,6 +28,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from freeal.evaluation.confidence_intervals import clopper_pearson
+
 LEVEL = 0.95
 LEAST_MISTAKES = 10
 """As many right and wrong ones must have been seen before the confidences may say anything: of few, r is noise."""
@@ -101,16 +103,6 @@ def half_width(weights: np.ndarray, wrong: np.ndarray, drawn: np.ndarray, *, row
     variance = float((kept**2 * open_part * wrong[seen] * (1.0 - wrong[seen]) / drawn[seen]).sum())
     low, high, _ = _interval(share, share, variance, most=math.inf)
     return ((high - low) * (1.0 - left) + left) / 2
-
-
-def clopper_pearson(right: float, of: float, *, level: float = LEVEL) -> tuple[float, float]:
-    """The exact two-sided interval of a share; counts need not be whole."""
-    from scipy.special import betaincinv  # type: ignore[import-untyped]
-
-    tail = (1.0 - level) / 2
-    low = 0.0 if right <= 0 else float(betaincinv(right, of - right + 1, tail))
-    high = 1.0 if right >= of else float(betaincinv(right + 1, of - right, 1 - tail))
-    return low, high
 
 
 def smoothed(right: float, of: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import CorruptModelError
-from freeal.files import empty_folder_check
+from freeal.files import output_folder
 from freeal.results.find_version import version_in
 
 _MEASURED_TEXTS = 500
@@ -63,7 +63,7 @@ def _form(
 def _onnx(arguments: argparse.Namespace) -> int:
     from freeal.export.onnx_model import export_onnx
 
-    output = empty_folder_check.free_folder(arguments.output, key="--output", ours=("classifier.json",))
+    output = output_folder.free_folder(arguments.output, key="--output", ours=("classifier.json",))
     texts = _texts_of(arguments.folder) if arguments.int8 else []
     found = export_onnx(arguments.folder, output, int8=arguments.int8, texts=texts)
     if arguments.json:
@@ -105,7 +105,7 @@ def _rows(arguments: argparse.Namespace) -> int:
         "label-studio": label_studio_tasks.export_tasks,
     }
     ours = _FORMS[arguments.form][1]
-    output = empty_folder_check.free_folder(arguments.output, key="--output", ours=(ours,))
+    output = output_folder.free_folder(arguments.output, key="--output", ours=(ours,))
     found = writers[arguments.form](version_in(arguments.folder), output)
     if arguments.json:
         print_json(found)

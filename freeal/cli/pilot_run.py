@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from freeal.cli.print_results import print_json, print_pairs
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
-from freeal.files import empty_folder_check
+from freeal.files import output_folder
 from freeal.job import work_folder
 from freeal.results import pilot_json_file
 
@@ -73,11 +73,11 @@ def run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     from freeal.job.run_training_job import train
 
     model = Path(arguments.output_model)
-    folder = empty_folder_check.free_folder(folder_of(model), key="--output-model", ours=work_folder.OURS)
+    folder = output_folder.free_folder(folder_of(model), key="--output-model", ours=work_folder.OURS)
     job = job.model_copy(
         update={"output": folder, "work": folder / work_folder.FOLDER_NAME, "pilot_rows": arguments.pilot}
     )
-    with empty_folder_check.held(folder):
+    with output_folder.held(folder):
         if arguments.resume is False:
             shutil.rmtree(job.work, ignore_errors=True)
         with shown(sys.stderr) as emit:

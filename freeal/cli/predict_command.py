@@ -21,7 +21,7 @@ from freeal.settings import PredictSettings, RaySettings
 if TYPE_CHECKING:
     from freeal.prediction.predict_csv import Classifier, PredictionJob
     from freeal.prediction.prediction_job import AskBelowPromise
-    from freeal.prediction.promised_labels import SecondOpinion
+    from freeal.prediction.second_opinion import SecondOpinion
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

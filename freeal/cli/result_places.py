@@ -14,7 +14,7 @@ from typing import Any
 
 from freeal.cli.print_results import print_outcome
 from freeal.errors import ConfigError, Where
-from freeal.files import empty_folder_check
+from freeal.files import output_folder
 from freeal.files.output_file import OutputFile, output_file
 from freeal.job import work_folder
 from freeal.table.file_formats import form_of
@@ -36,9 +36,9 @@ class ResultPlaces:
         cls, model: Path, *, output_csv: Path | None = None, inputs: Sequence[Path] = (), key: str = "--output-model"
     ) -> ResultPlaces:
         """Raises `ConfigError` where one of them is in use, or cannot be written to."""
-        folder = empty_folder_check.free_folder(model, key=key, ours=_OF_A_MODEL)
+        folder = output_folder.free_folder(model, key=key, ours=_OF_A_MODEL)
         beside = folder.with_name(folder.name + "-results")
-        results = empty_folder_check.free_folder(beside, key=key, ours=work_folder.OURS)
+        results = output_folder.free_folder(beside, key=key, ours=work_folder.OURS)
         csv = output_file(output_csv, key="--output-csv", inputs=inputs) if output_csv is not None else None
         if output_csv is not None and form_of(output_csv.name) == "parquet":
             hint = (
@@ -53,7 +53,7 @@ class ResultPlaces:
 
     def held(self) -> AbstractContextManager[None]:
         """Both for this run alone."""
-        return empty_folder_check.held(self.results)
+        return output_folder.held(self.results)
 
     def deliver(self) -> None:
         """Copy out of the results what was wanted elsewhere. A model is there whole, or as it was before."""

@@ -159,7 +159,7 @@ def _train(arguments: argparse.Namespace) -> int:
     job = _job(arguments, places.results)
     _say_what_is_not_read(job, arguments)
     if arguments.dry_run:
-        return _estimate(job, arguments)
+        return _dry_run(job, arguments)
     if arguments.pilot is not None:
         if not pilot_run.is_whole(job, arguments.pilot):
             return pilot_run.run(job, arguments)
@@ -215,7 +215,8 @@ def _say_what_is_not_read(job: TrainingJob, arguments: argparse.Namespace) -> No
         print(f"note: {remark}", file=sys.stderr)
 
 
-def _estimate(job: TrainingJob, arguments: argparse.Namespace) -> int:
+def _dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
+    """`train --dry-run`."""
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_with

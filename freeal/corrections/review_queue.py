@@ -181,7 +181,8 @@ def _standing(decisions: Sequence[Decision], index: int, rows: Counter[int]) -> 
 
 
 def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstration, ...]]:
-    """The demonstrations of the pool, shown or chosen in this round, by nearness; a text is never its own."""
+    """For each text of the queue the demonstrations of the pool, shown or chosen in this round, by nearness; a text is
+    never its own."""
     known = {demo.index: demo for demo in (*state.demonstrations, *state.representatives) if demo.index is not None}
     places = np.array(sorted(known), dtype=np.int64)
     found: dict[int, tuple[Demonstration, ...]] = {}

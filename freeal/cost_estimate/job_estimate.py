@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.form_choice import trial_answers
 from freeal.annotation.prompts import in_full, label_prompt
 from freeal.annotation.question_form import PLAIN, form_of
+from freeal.annotation.question_form_trial import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
 from freeal.cost_estimate.call_cost_range import CallGroup
@@ -25,14 +25,14 @@ from freeal.cost_estimate.estimate_figures import AnnotatorEstimate, Estimate
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.errors import TrainingError
 from freeal.events import ignore
-from freeal.job import stage_durations
-from freeal.job.choose_implementations import open_chat_model
 from freeal.job.new_version import label_change_job
+from freeal.job.open_chat_model import open_chat_model
 from freeal.job.resolve_provider import foreseen_annotators
 from freeal.job.run_loop import run_loop
+from freeal.job.timing import stage_durations
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel
-from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
@@ -53,7 +53,7 @@ REPAIRED_SHARE = Span(0.0, 0.03)
 """Share of the answers that name no label and are asked for a second time."""
 
 MACHINES = Span(0.5, 2.5)
-"""How much faster or slower a machine may be than those of freeal/job/stage_durations.py, core by core."""
+"""How much faster or slower a machine may be than those of freeal/job/timing/stage_durations.py, core by core."""
 
 OPEN_SHARE = Span(0.05, 1.0)
 """Share of the distinct texts that the language models before it leave open to a later one of a cascade."""

@@ -47,3 +47,13 @@ def spelled(share: float, interval: tuple[float, float], *, rows: int, of: int) 
     """An accuracy as it is printed everywhere: `81.2 % (77.0-84.9) on 300 of 5,000 rows`."""
     low, high = interval
     return f"{share * 100:.1f} % ({low * 100:.1f}-{high * 100:.1f}) on {rows:,} of {of:,} rows"
+
+
+def clopper_pearson(right: float, of: float, *, level: float = 0.95) -> tuple[float, float]:
+    """The exact two-sided interval of a share; counts need not be whole."""
+    from scipy.special import betaincinv  # type: ignore[import-untyped]
+
+    tail = (1.0 - level) / 2
+    low = 0.0 if right <= 0 else float(betaincinv(right, of - right + 1, tail))
+    high = 1.0 if right >= of else float(betaincinv(right + 1, of - right, 1 - tail))
+    return low, high

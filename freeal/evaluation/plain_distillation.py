@@ -14,7 +14,8 @@ from freeal.compute.listener import OnStep, unwatched
 from freeal.evaluation.metrics import Evaluation
 from freeal.pool.text_pool import Pool
 from freeal.settings import StudentSettings
-from freeal.student.protocols import LabelledTexts, Trainer
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import Trainer
 from freeal.types import Annotation, Kind
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import IO, Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.error_messages import raised_again
+from freeal.executors.errors_as_messages import raised_again
 from freeal.executors.ray_child_process import Order
 
 MODULE = "freeal.executors.ray_child_process"

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 
 from freeal.errors import FreealError
 from freeal.executors import ray_cluster
-from freeal.executors.error_messages import told_of
+from freeal.executors.errors_as_messages import told_of
 from freeal.settings import RaySettings
 
 

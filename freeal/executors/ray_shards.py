@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError, FreealError
-from freeal.executors.error_messages import raised_again
+from freeal.executors.errors_as_messages import raised_again
 from freeal.executors.ray_worker import ShardFiles, ShardWorker
 from freeal.executors.shard_folder import ShardFolder
 from freeal.executors.shard_task import ShardTask

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.error_messages import told_of
+from freeal.executors.errors_as_messages import told_of
 from freeal.executors.shard_folder import arrow, decoded, encoded
 from freeal.executors.shard_task import ShardFunction, ShardTask
 from freeal.executors.software_version import software_version

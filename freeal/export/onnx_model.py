@@ -117,7 +117,7 @@ def _write_graph(folder: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from freeal.compute.torch_runtime import quiet_transformers
+    from freeal.compute.quiet_transformers import quiet_transformers
 
     with quiet_transformers():
         model = AutoModelForSequenceClassification.from_pretrained(

@@ -1,4 +1,4 @@
-"""All or nothing: files (temp beside the target, fsync, rename, fsync of the folder) and SQLite transactions."""
+"""Files that are written whole or not at all: temp beside the target, fsync, rename, fsync of the folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import json
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -65,16 +64,3 @@ def sync_tree(folder: Path) -> None:
         for name in names:
             sync(Path(parent, name))
         sync(Path(parent))
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """The connection, in autocommit mode, for statements that take effect together or not at all."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # on a full disk SQLite may have rolled back by itself
-            connection.execute("ROLLBACK")
-        raise

@@ -1,1 +1,1 @@
-"""One job from CSV to finished folder, its parts, and the one place that chooses implementations."""
+"""One job from CSV to finished folder, its parts, and the one place that chooses the language model."""

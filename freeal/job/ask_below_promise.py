@@ -19,15 +19,15 @@ from freeal.corrections.asked_texts import AskedText
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Event, Notice, ignore
 from freeal.files.model_folders import classifier_folder, results_folder
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import price_of
 from freeal.prediction.prediction_job import AskBelowPromise
-from freeal.prediction.promised_labels import ASKED, AskedRow, Opinion
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import ASKED, AskedRow, Opinion
 from freeal.results import previous_version
 from freeal.spec.job_spec import Spec
 from freeal.types import Annotation, Demonstration, Status, Task
@@ -39,7 +39,7 @@ _LATER_ROUND = 2
 
 
 class BelowPromise:
-    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/promised_labels.py)."""
+    """Asks about rows of one prediction. A `SecondOpinion` (freeal/prediction/second_opinion.py)."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.events import Emit, ignore
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.settings import LlmSettings, RaySettings
@@ -34,7 +34,7 @@ class JobResources:
     trainer: Trainer | None = None
 
     @contextlib.asynccontextmanager
-    async def open_chat_model(
+    async def language_model(
         self,
         settings: LlmSettings,
         *,

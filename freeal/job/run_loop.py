@@ -8,15 +8,15 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from freeal.annotation.annotator import Annotator
-from freeal.annotation.form_choice import FormChoice
+from freeal.annotation.question_form_trial import FormChoice
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Emit, Progress
-from freeal.job import job_setup
+from freeal.job.annotators_of_job import annotating
 from freeal.job.job_resources import JobResources
-from freeal.job.remaining_time import RemainingTime
-from freeal.job.round_question import round_question
+from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
+from freeal.job.timing.remaining_time import RemainingTime, foresee
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.freeal_loop import Loop
@@ -87,7 +87,7 @@ async def ask_and_train(
     async with contextlib.AsyncExitStack() as opened:
         models = [
             await opened.enter_async_context(
-                resources.open_chat_model(
+                resources.language_model(
                     one,
                     cache=job.cache,
                     key_folder=job.key_folder,
@@ -99,11 +99,11 @@ async def ask_and_train(
             for one in several
         ]
         emit(Progress("loading", 0, 2, 2, "models"))
-        rounds = RoundStore(job.work, question=round_question(job.model_dump(mode="json"), given, models, trainer))
+        rounds = RoundStore(job.work, question=round_fingerprint(job.model_dump(mode="json"), given, models, trainer))
         if isinstance(trainer, ComparesStudents):
             trainer.remember_in(rounds.folder, has_trained=rounds.load(1) is not None)
-        with job_setup.annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
-            job_setup.foresee(
+        with annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+            foresee(
                 emit,
                 job.llm,
                 job.student,

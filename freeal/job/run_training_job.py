@@ -13,13 +13,14 @@ import anyio.to_thread
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import job_setup, pilot_job, prepare_pool, write_output_folder
+from freeal.job import pilot_job, pool_of_job, trainer_of_job, write_output_folder
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
-from freeal.job.remaining_time import RemainingTime
+from freeal.job.plain_accuracy import plain_accuracy
 from freeal.job.resolve_provider import resolve_annotators, resolve_provider
 from freeal.job.run_inputs import Given, corrections
 from freeal.job.run_loop import ask_and_train
+from freeal.job.timing.remaining_time import RemainingTime
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
@@ -64,17 +65,17 @@ async def train(
     about the model cannot be read: it is never left out in silence.
     """
     job = job.effective()
-    job_setup.check_kind(job, trainer)
-    checked, whole = prepare_pool.read(job.csv, job.spec, emit=emit), None
+    job.check_kind(trainer)
+    checked, whole = pool_of_job.read(job.csv, job.spec, emit=emit), None
     if job.pilot_rows is not None:
         checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
-    pool = prepare_pool.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
+    pool = pool_of_job.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     names, kind = job.spec.task.names, job.spec.kind
     confirmed = corrections_file.by_index(said, pool, names, kind) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
-    pool, taught = prepare_pool.taught(pool, job.spec, seed=job.student.seed, emit=emit)
+    pool, taught = pool_of_job.taught(pool, job.spec, seed=job.student.seed, emit=emit)
     known = Known(confirmed=taught | confirmed, taught=taught)
     given = Given(checked.table, pool, checked.warnings, known, said, pilot_of=whole)
     if job.previous_model is not None:
@@ -122,7 +123,7 @@ async def carry_out(
     for folder in (job.work, job.answers.parent):
         folder.mkdir(parents=True, exist_ok=True)
     emit(Progress("loading", 0, 0, 2, "models"))
-    trainer = resources.trainer or job_setup.trainer_for(
+    trainer = resources.trainer or trainer_of_job.trainer_for(
         job.student,
         texts=len(pool),
         previous=job.previous_model,
@@ -135,7 +136,7 @@ async def carry_out(
     emit(Progress("loading", 0, 1, 2, "models"))
     asked = await ask_and_train(job, given, resources, further, trainer=trainer, emit=emit)
     result = asked.result
-    plain_accuracy = await job_setup.plain_accuracy(
+    accuracy = await plain_accuracy(
         job, pool, result.rounds[0].annotations, trainer=trainer, emit=emit, turn=resources.turn
     )
     emit(Progress("writing", 0, 0, 1, "files"))
@@ -149,7 +150,7 @@ async def carry_out(
         student_comparison=trainer.comparison if isinstance(trainer, ComparesStudents) else None,
         ledger=asked.ledger,
         started=started,
-        plain_accuracy=plain_accuracy,
+        plain_accuracy=accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
     )
     for warning in run.outcome_warnings:

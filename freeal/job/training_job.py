@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from freeal.errors import ConfigError, Where
 from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
+from freeal.student.protocols import Trainer
 from freeal.types import LlmUse
 
 
@@ -62,3 +64,32 @@ class TrainingJob(BaseModel):
                 "loop": self.spec.loop_settings(self.loop),
             }
         )
+
+    def check_kind(self, trainer: Trainer | None) -> None:
+        """Raises `ConfigError` where the job's settings or a caller's own trainer do not go with `kind: multi`; what is
+        wrong with the spec itself is said when it is read."""
+        if self.spec.kind != "multi":
+            return
+        if self.loop.candidates != "off":
+            raise ConfigError(
+                f"{self.loop.candidates} is for texts of one label, not for kind: multi",
+                where=Where(key="loop.candidates"),
+                hint="set it to off: with several labels the language model names all that apply anyway",
+            )
+        if self.student.mode == "finetune":
+            raise ConfigError(
+                "finetune is for texts of one label, not for kind: multi",
+                where=Where(key="student.mode"),
+                hint="set it to auto or frozen",
+            )
+        if self.pilot_rows is not None:
+            raise ConfigError(
+                "a pilot is for texts of one label, not for kind: multi",
+                where=Where(key="pilot"),
+                hint="take the first rows as a file of their own: answers that are stored are not paid for twice",
+            )
+        if trainer is not None and not getattr(trainer, "gives_several_labels", False):
+            raise ConfigError(
+                f"{trainer!r} learns one label per text: kind: multi has a student of its own",
+                hint="leave the trainer out, or give it `gives_several_labels = True` and several ids per text",
+            )

@@ -4,13 +4,12 @@ connection mean, and whether the call may have been billed.
 
 from __future__ import annotations
 
-import email.utils
-import math
 import re
 from collections.abc import Mapping
 
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError, Trouble
 from freeal.llm.limits.rate_limit_headers import announced
+from freeal.llm.limits.retry_after import retry_after_seconds, told_in_words
 from freeal.llm.network_route import Route
 
 _SPEND_CODES = frozenset({"credits_required", "Arrearage", "AccountOverdueError"})
@@ -30,10 +29,6 @@ _SPEND_WORDS = re.compile(
     r"|insufficient (?:account )?(?:balance|credit|fund|quota)",
     re.IGNORECASE,
 )
-_DURATION = r"\d+(?:\.\d+)?\s*(?:ms|milli|s|m|h)[a-z]*\s*"
-_WAIT_WORDS = re.compile(rf"(?:try again|retry)(?: again)? (?:in|after) ((?:{_DURATION})+)", re.IGNORECASE)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|s|m|h)", re.IGNORECASE)
-_UNIT_SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _RAMP_CODES = frozenset({"ramp_limit_exceeded"})
 _GATEWAY_STATUSES = frozenset({502, 504, 520, 524})
@@ -104,22 +99,13 @@ def error_for_answer(
     """
     wait_seconds = retry_after_seconds(headers, now)
     if status == 429 and wait_seconds is None:
-        wait_seconds = announced(headers, now).exhausted_seconds or _told_in_words(message)
+        wait_seconds = announced(headers, now).exhausted_seconds or told_in_words(message)
     error = error_for_status(status, message, codes=codes, retry_after_seconds=wait_seconds)
     silent = status == 429 and wait_seconds is None and not codes & _RAMP_CODES
     if silent and silence_is_spend_cap and not isinstance(error, SpendCapError):
         error = _spend_cap(error.problem)
         error.status, error.said = status, message
     return error
-
-
-def _told_in_words(message: str) -> float | None:
-    """How long to wait, where only the words say so: "Please try again in 6m0s"."""
-    found = _WAIT_WORDS.search(message)
-    if found is None:
-        return None
-    parts = ((float(number), unit.lower()) for number, unit in _DURATION_PART.findall(found[1]))
-    return sum(number * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
 def _spend_cap(problem: str) -> SpendCapError:
@@ -174,27 +160,6 @@ def _reason(cause: BaseException, names: set[str]) -> str:
     if "DecodingError" in names:
         return f"{meaning} ({said})"
     return _BARE.get(said, said)
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """The server's own word on how long to wait, from `retry-after-ms` or `retry-after` (seconds or a date).
-
-    `now` is the Unix time; the result is never negative. None when there is no such header, or it makes no sense.
-    """
-    for name, unit_seconds in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
-        try:
-            seconds = float(value) * unit_seconds
-        except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
-            except ValueError:
-                continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    return None
 
 
 _KEY = re.compile(

@@ -30,7 +30,7 @@ from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
 from freeal.loop.merge_annotations import Opinions, of_annotator, opinions
-from freeal.loop.question_forms import QuestionForms
+from freeal.loop.question_form_of_each_model import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
 from freeal.loop.round_store import RoundStore

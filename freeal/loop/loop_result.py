@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from freeal.annotation.form_choice import FormChoice
+from freeal.annotation.question_form_trial import FormChoice
 from freeal.loop.round_state import RoundState
 from freeal.types import Annotation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from freeal.aggregation import answer_ensemble
+from freeal.aggregation.answer_ensemble import pool
 from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundState
 from freeal.types import Annotation, Kind, Status
@@ -68,5 +68,24 @@ def merged(
     not asked about is NOT_ASKED."""
     unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(pool_size)}
     told = list((unasked | {note.index: note for note in before}).values())
-    best = answer_ensemble.merge(told, answers, labels=labels, pool_size=pool_size, kind=kind)
+    best = merge(told, answers, labels=labels, pool_size=pool_size, kind=kind)
     return known.settle(best, labels, kind)
+
+
+def merge(
+    known: Sequence[Annotation],
+    asked: Sequence[Annotation],
+    *,
+    labels: Sequence[str],
+    pool_size: int,
+    kind: Kind = "single",
+) -> list[Annotation]:
+    """The best annotation per pool index after new answers came in; an unusable answer never replaces a usable one.
+
+    Raises KeyError when a pool index has neither a known nor a new annotation.
+    """
+    merged = {note.index: note for note in known}
+    for note in asked:
+        old = merged.get(note.index)
+        merged[note.index] = note if old is None else pool([old, note], labels, kind)
+    return [merged[index] for index in range(pool_size)]

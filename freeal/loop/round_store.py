@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from freeal.annotation.form_choice import FormChoice, Tried
+from freeal.annotation.question_form_trial import FormChoice, Tried
 from freeal.files import atomic_write
 from freeal.loop.annotation_columns import NUMBERS, annotations_of, columns_of
 from freeal.loop.round_state import RoundState

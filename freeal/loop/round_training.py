@@ -20,7 +20,8 @@ from freeal.errors import TrainingError
 from freeal.events import Emit, Progress
 from freeal.loop.known_labels import Known
 from freeal.loop.merge_annotations import Opinions
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.types import Annotation, Kind, Status
 
 Weighed = Evidence | SeveralVoices | SeveralLabelsEvidence

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from freeal.errors import ConfigError
 from freeal.events import Emit, Event, RoundFinished, ignore
-from freeal.files import empty_folder_check
+from freeal.files import output_folder
 from freeal.job import run_training_job, work_folder
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel
@@ -70,7 +70,7 @@ def run(
     place = Path(folder) if folder is not None else Path(RESULTS_FOLDER) / table.spec.name
     prepared = _Prepared(
         table=table,
-        folder=empty_folder_check.free_folder(place, key="folder", ours=work_folder.OURS),
+        folder=output_folder.free_folder(place, key="folder", ours=work_folder.OURS),
         llm=_settings(LlmSettings, llm if isinstance(llm, Mapping) else {}, "llm"),
         student=_settings(StudentSettings, student if isinstance(student, Mapping) else {}, "student"),
         loop=_settings(LoopSettings, loop or {}, "loop"),
@@ -179,7 +179,7 @@ class _Prepared:
 
     async def carried_out(self, emit: Emit) -> RunResult:
         """Everything, in the loop of the job's own thread."""
-        with empty_folder_check.held(self.folder):
+        with output_folder.held(self.folder):
             job = self._job()
             told = job.effective().model_dump(mode="json", include=_TRACKED)
             params = run_tracking.params_of(told) | {"spec.labels": ", ".join(job.spec.labels)}

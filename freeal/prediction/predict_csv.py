@@ -12,9 +12,9 @@ from freeal.errors import InputError, ModelFolderError
 from freeal.events import Emit, ignore
 from freeal.files import atomic_write
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.run_by_engine import open_run
+from freeal.prediction.second_opinion import SecondOpinion
 
 __all__ = ["Classifier", "PredictionJob", "predict_csv"]
 

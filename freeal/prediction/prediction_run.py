@@ -13,14 +13,14 @@ from typing import Any, Self
 from freeal.events import Progress
 from freeal.prediction import drift
 from freeal.prediction.input_size import Extent, measure
-from freeal.prediction.output import form_choice
+from freeal.prediction.output import output_form_choice
 from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
-from freeal.prediction.promised_labels import Opinion, SecondOpinion, ask_below
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
+from freeal.prediction.second_opinion import Opinion, SecondOpinion, ask_below
 from freeal.prediction.summary_counts import Tally
 from freeal.prediction.window_scoring import Scores, ScoreSource, score
 from freeal.table import Row, RowReader, find_column
@@ -70,7 +70,7 @@ class PredictionRun:
         self._job = job
         self._classifier = classifier
         self._columns = job.columns_beside(classifier.text_columns)
-        form_choice.check(job.output_csv)
+        output_form_choice.check(job.output_csv)
         self._ours = OutputColumns.of(classifier, may_ask=ask is not None)
         self._promised = self._ours.promised
         self._ask = ask if self._ours.may_ask else None
@@ -197,7 +197,7 @@ class PredictionRun:
     def _open(self) -> Iterator[Window]:
         self._reader = self._open_files.enter_context(self._opened())
         positions = self._positions(self._reader)
-        self._form = form_choice.make(
+        self._form = output_form_choice.make(
             self._job.output_csv, self._ours, header=self._reader.header, dialect=self._reader.dialect
         )
         if self._part.state is None:

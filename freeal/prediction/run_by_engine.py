@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from freeal.events import Emit, Notice, ignore
+from freeal.executors.engine_choice import EngineChoice, EngineRule
 from freeal.prediction.input_size import measure
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
-from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
-from freeal.prediction.sharded.engine_choice import choose_engine
+from freeal.prediction.second_opinion import SecondOpinion
 from freeal.prediction.sharded.sharded_run import ShardedRun
+from freeal.settings import PredictSettings, RaySettings
 
 
 def open_run(
@@ -31,3 +32,9 @@ def open_run(
     emit(Notice(str(choice)))
     executor = RayExecutor(job.ray, on_notice=lambda words: emit(Notice(words)))
     return ShardedRun(job, classifier, executor, choice, extent=extent, ask=ask)
+
+
+def choose_engine(settings: PredictSettings, ray: RaySettings, *, rows: int) -> EngineChoice:
+    """For a table of about `rows` rows. Raises `ConfigError` where `predict.engine: ray` cannot be kept."""
+    rule = EngineRule("predict", settings.engine, "rows", settings.ray_from_rows, "ray_from_rows")
+    return rule.choose(ray, count=rows)

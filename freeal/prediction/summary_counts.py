@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from freeal.prediction.promised_labels import Opinion, PromisedLabels
+from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
+from freeal.prediction.second_opinion import Opinion
 from freeal.prediction.text_profile import DIMENSIONS, vectors
 from freeal.prediction.window_scoring import Scores
 from freeal.types import Kind

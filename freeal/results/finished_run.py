@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.annotation.form_choice import Tried
 from freeal.annotation.prompts import in_full, label_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm
+from freeal.annotation.question_form_trial import Tried
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
 from freeal.results import outcome_warnings
-from freeal.spec import several_labels
+from freeal.spec import kind_values
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.types import Annotation, Decision, PromptStyle, Status
@@ -210,7 +210,7 @@ class FinishedRun:
             "started": self.started,
             "finished": now(),
             **self._sources(),
-            "spec": self.spec.model_dump(mode="json", exclude=several_labels.unsaid(self.spec)),
+            "spec": self.spec.model_dump(mode="json", exclude=kind_values.unsaid(self.spec)),
             "settings": self.settings,
             "warnings": list(self.warnings),
             "first_prompt": self._first_prompt(),

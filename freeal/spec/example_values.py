@@ -1,4 +1,5 @@
-"""The starting demonstrations of a spec: each with a text, of one of the labels, none against another."""
+"""The starting demonstrations of a spec as a person may write them: pairs, or text and label by name; each of one of
+the labels, none against another."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from freeal.spec import examples_file
+from freeal.spec.examples_file import FORM
+from freeal.spec.value_faults import Fault, FaultyValueError, written
 from freeal.text import joined_labels, label_names, label_paths
 from freeal.text.closest_name import nearest
 
@@ -29,9 +31,52 @@ class Example(BaseModel):
         return text
 
 
+def as_entries(value: Any) -> Any:
+    """The key's value where it can hold examples. Raises `FaultyValueError` for another shape."""
+    if isinstance(value, Mapping):
+        raise FaultyValueError([Fault(f"must be a list, found {written(dict(value))}", hint=_rewritten(value))])
+    if value is not None and not isinstance(value, list | tuple):
+        raise FaultyValueError([Fault(f"must be a list, found {written(value)}", hint=FORM)])
+    return value
+
+
+def _rewritten(value: Mapping[Any, Any]) -> str:
+    for key, inner in value.items():
+        if isinstance(inner, list | tuple) and inner and isinstance(inner[0], str):  # label -> its texts
+            return f'write a pair for each text: - ["{inner[0]}", {key}]'
+        if isinstance(inner, list | tuple):  # {"examples": [...]}
+            return "leave the key around the list out"
+        if isinstance(inner, str):
+            return f'write a list of pairs: - ["{key}", {inner}]'
+    return FORM
+
+
+def _by_name(value: Any) -> Any:
+    """One entry as {text, label}: a pair is one by position. Raises `FaultyValueError` for another shape."""
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+        value = {"text": value[0], "label": value[1]}
+    if isinstance(value, str) or value is None:
+        raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+    if isinstance(value, Mapping) and len(value) == 1 and not set(value) & {"text", "label"}:
+        problem = f"an example is a pair [text, label], found {written(dict(value))}"
+        raise FaultyValueError([Fault(problem, hint=FORM)])
+    if isinstance(value, Mapping) and isinstance(value.get("label"), str | int):
+        return {**value, "label": _as_name(value["label"])}
+    return value
+
+
+def _as_name(label: str | int) -> Any:
+    """Composed, as the labels are; a number of a JSON file is the name it spells."""
+    if isinstance(label, bool):
+        return label
+    return unicodedata.normalize("NFC", str(label))
+
+
 def as_fields(value: Any, info: ValidationInfo) -> Any:
     """One entry as {text, label}; with several labels they may be a list. Raises `FaultyValueError`."""
-    found = examples_file.as_fields(value)
+    found = _by_name(value)
     if info.data.get("kind") != "multi" or not isinstance(found, Mapping):
         return found
     label = found.get("label")
@@ -65,7 +110,7 @@ def _in_the_tree(name: str, leaves: tuple[str, ...]) -> str | None:
 
 Examples = Annotated[
     tuple[Annotated[Example, BeforeValidator(as_fields), AfterValidator(of_the_labels)], ...],
-    BeforeValidator(examples_file.as_entries),
+    BeforeValidator(as_entries),
 ]
 """What a spec holds: its examples in order."""
 

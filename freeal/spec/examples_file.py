@@ -1,17 +1,15 @@
-"""First demonstrations as a person may write them: pairs, or text and label by name, in the spec or in a JSON file."""
+"""The JSON file of first demonstrations that a spec or the command line may name: found, read, its faults explained."""
 
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from freeal.errors import SpecError, Where
 from freeal.files import regular_file
 from freeal.files.regular_file import Links
-from freeal.spec.value_faults import Fault, FaultyValueError, written
+from freeal.spec.value_faults import written
 
 MOST_BYTES = 5_000_000
 """Thousands of demonstrations; a prompt holds dozens."""
@@ -73,46 +71,3 @@ def _advice(cause: json.JSONDecodeError, line: str) -> str:
     if "delimiter" in cause.msg:
         return 'a comma is missing between two entries, or a quote within a text: write it as \\"'
     return FORM
-
-
-def as_entries(value: Any) -> Any:
-    """The key's value where it can hold examples. Raises `FaultyValueError` for another shape."""
-    if isinstance(value, Mapping):
-        raise FaultyValueError([Fault(f"must be a list, found {written(dict(value))}", hint=_rewritten(value))])
-    if value is not None and not isinstance(value, list | tuple):
-        raise FaultyValueError([Fault(f"must be a list, found {written(value)}", hint=FORM)])
-    return value
-
-
-def _rewritten(value: Mapping[Any, Any]) -> str:
-    for key, inner in value.items():
-        if isinstance(inner, list | tuple) and inner and isinstance(inner[0], str):  # label -> its texts
-            return f'write a pair for each text: - ["{inner[0]}", {key}]'
-        if isinstance(inner, list | tuple):  # {"examples": [...]}
-            return "leave the key around the list out"
-        if isinstance(inner, str):
-            return f'write a list of pairs: - ["{key}", {inner}]'
-    return FORM
-
-
-def as_fields(value: Any) -> Any:
-    """One entry as {text, label}: a pair is one by position. Raises `FaultyValueError` for another shape."""
-    if isinstance(value, list | tuple):
-        if len(value) != 2:
-            raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
-        value = {"text": value[0], "label": value[1]}
-    if isinstance(value, str) or value is None:
-        raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
-    if isinstance(value, Mapping) and len(value) == 1 and not set(value) & {"text", "label"}:
-        problem = f"an example is a pair [text, label], found {written(dict(value))}"
-        raise FaultyValueError([Fault(problem, hint=FORM)])
-    if isinstance(value, Mapping) and isinstance(value.get("label"), str | int):
-        return {**value, "label": _as_name(value["label"])}
-    return value
-
-
-def _as_name(label: str | int) -> Any:
-    """Composed, as the labels are; a number of a JSON file is the name it spells."""
-    if isinstance(label, bool):
-        return label
-    return unicodedata.normalize("NFC", str(label))

@@ -18,10 +18,10 @@ from pydantic import (
     model_serializer,
 )
 
+from freeal.setting_values import checked_form
 from freeal.settings import LongTexts, Mode, Provider, StudentMode
 from freeal.spec import annotator_list, student_list
 from freeal.spec.validation_messages import ONE, SEVERAL
-from freeal.types import checked_form
 
 
 class Overrides(BaseModel):

@@ -29,11 +29,11 @@ from freeal.spec import (
     column_values,
     example_values,
     examples_file,
+    kind_values,
     label_change_values,
     label_tree_values,
     label_values,
     model_name,
-    several_labels,
     yaml_reader,
 )
 from freeal.spec.job_overrides import LlmOverrides, OneOrSeveral, StudentOverrides
@@ -91,8 +91,8 @@ class Spec(BaseModel):
         description="true labels where they are known. Compared with the result, never shown to a model and never "
         "trained on, unless `label_use` says otherwise",
     )
-    label_columns: several_labels.Columns = several_labels.COLUMNS
-    label_separator: several_labels.Separator = several_labels.SEPARATOR
+    label_columns: kind_values.Columns = kind_values.COLUMNS
+    label_separator: kind_values.Separator = kind_values.SEPARATOR
     label_use: LabelUse = Field(
         "evaluate",
         description="what the values of `label_column` serve for: `evaluate` only measures; `teach` gives them to "
@@ -195,7 +195,7 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Spec:
-        several_labels.check(self)
+        kind_values.check(self)
         return self
 
     @classmethod

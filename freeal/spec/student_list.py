@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from freeal.setting_values import one_or_several_students, student_faults
 from freeal.spec.value_faults import Fault, FaultyValueError
-from freeal.types import one_or_several_students, student_faults
 
 
 def checked(value: Any) -> Any:

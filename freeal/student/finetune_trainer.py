@@ -14,9 +14,10 @@ from freeal.executors.training.training_task import LocalTraining, TrainingExecu
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.trainer_base import EncoderTrainer
 from freeal.student.training import hyperparameters, temperature_scaling, training_targets
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe

@@ -8,9 +8,10 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.student.encoder.encoder import unit_rows
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
-from freeal.student.protocols import LabelledTexts, Training
+from freeal.student.protocols import Training
 from freeal.student.trainer_base import EncoderTrainer, robust_probe
 from freeal.student.training import temperature_scaling, training_targets
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe

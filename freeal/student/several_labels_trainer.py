@@ -16,9 +16,10 @@ from freeal.compute.listener import OnStep
 from freeal.errors import TrainingError
 from freeal.student.encoder.encoder import unit_rows
 from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.training import decision_thresholds
 from freeal.student.training.linear_probe import sigmoid
 from freeal.student.training.scaled_rows import logits_of

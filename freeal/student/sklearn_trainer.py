@@ -17,9 +17,11 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.errors import ConfigError, TrainingError
+from freeal.student.hashed_ngrams import hashed
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
-from freeal.student.model_folder.whole_text_reader import WholeTextReader, hashed
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.model_folder.whole_text_reader import WholeTextReader
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.training import linear_probe, training_targets
 from freeal.student.training.cross_fitting import label_losses
 

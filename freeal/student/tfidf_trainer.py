@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from freeal.compute.listener import OnStep
+from freeal.student.hashed_ngrams import hashed
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.tfidf_classifier import VECTORIZER, TfidfClassifier
-from freeal.student.model_folder.whole_text_reader import hashed
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Training
+from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.sklearn_trainer import SklearnTrainer
 from freeal.student.training import temperature_scaling
 from freeal.types import TFIDF

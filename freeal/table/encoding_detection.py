@@ -9,7 +9,8 @@ from pathlib import Path
 
 from freeal.errors import InputError, Where
 from freeal.table.encoding_guess import guess
-from freeal.table.text_lines import line_at, open_bytes, pieces
+from freeal.table.packed_stream import open_bytes, pieces
+from freeal.table.text_lines import line_at
 
 SCANNED_BYTES = 256 * 2**20
 """How much of a file is looked at. What comes later must be in the same encoding, or is refused by its line."""

@@ -17,7 +17,8 @@ from freeal.table import encoding_detection as encodings
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.dialect import Dialect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, refusal
-from freeal.table.text_lines import lines_of, open_bytes
+from freeal.table.packed_stream import open_bytes
+from freeal.table.text_lines import lines_of
 
 MOST_COLUMNS = 20_000
 """A file whose keys are data (an id as a key) has a new column in every line."""

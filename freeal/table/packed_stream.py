@@ -1,4 +1,5 @@
-"""Files packed with gzip, with an end: a few kilobytes may hold gigabytes, and nobody means to drop those.
+"""The bytes of a file, unpacked where it is packed with gzip, with an end: a few kilobytes may hold gigabytes, and
+nobody means to drop those.
 
 Text packs to a fifth, tables of numbers to a twentieth, a table of one row repeated to a thousandth.
 """
@@ -6,15 +7,21 @@ Text packs to a fifth, tables of numbers to a twentieth, a table of one row repe
 from __future__ import annotations
 
 import gzip
+import io
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
+from freeal.table.not_a_table import SNIFFED_BYTES, refuse_stranger, start_of
 
 MOST_RATIO = 100
 """How many times its size a packed file may hold, once it holds more than `FREE_BYTES`."""
 FREE_BYTES = 4 * 2**20
 MOST_BYTES = 32 * 2**30
 """What any packed file may hold."""
+_PIECE_BYTES = 2**16
+_GZIP = b"\x1f\x8b"
 
 
 def most_unpacked_bytes(packed_bytes: int) -> int:
@@ -50,3 +57,40 @@ class GzipStream(gzip.GzipFile):
         self._unpacked_bytes += len(data)
         refuse_swollen(self._unpacked_bytes, packed_bytes=self._packed_bytes, path=self._path, at_least=True)
         return data
+
+
+def open_bytes(path: Path) -> io.BufferedIOBase:
+    """The file's bytes, unpacked where it is packed with gzip. Raises `InputError` for what is no text at all."""
+    start = start_of(path)
+    try:
+        if not start.startswith(_GZIP):
+            refuse_stranger(start, path)
+            return path.open("rb")
+        with gzip.GzipFile(path) as packed:
+            refuse_stranger(_start_of(packed), path)
+        return GzipStream(path)
+    except OSError as cause:
+        raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
+
+
+def _start_of(packed: gzip.GzipFile) -> bytes:
+    try:
+        return packed.read(SNIFFED_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return b""  # whoever reads the rows says so
+
+
+def pieces(stream: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
+    """The bytes in pieces, an empty one last. Raises `InputError` for a packed file that is damaged."""
+    while True:
+        try:
+            data = stream.read(_PIECE_BYTES)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
+            raise InputError(
+                f"is packed with gzip and damaged: {cause}", where=Where(file=path), hint="copy or pack it again"
+            ) from cause
+        except OSError as cause:
+            raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
+        yield data
+        if not data:
+            return

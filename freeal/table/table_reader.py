@@ -74,7 +74,7 @@ class RowReader:
         self._rows = _open(path, format)
         self.header = self._rows.header
         found = self._rows.dialect
-        encoding = format.output_encoding or ("utf-8-sig" if found.is_a_spreadsheets else "utf-8")
+        encoding = format.output_encoding or ("utf-8-sig" if found.is_of_a_spreadsheet else "utf-8")
         self.dialect = dataclasses.replace(found, output_encoding=encoding)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A file of text as lines, whatever its size: unpacked, decoded and cut piece by piece.
+"""A file of text as lines, whatever its size: decoded and cut piece by piece.
 
 Line breaks are CR, LF and CRLF and nothing else: U+2028, NEL, VT and FF are characters of a value. A line has its break
 at its end. No more than one piece and the line under way is held.
@@ -7,63 +7,21 @@ at its end. No more than one piece and the line under way is held.
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import itertools
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table.not_a_table import SNIFFED_BYTES, refuse_stranger, start_of
-from freeal.table.packed_stream import GzipStream
+from freeal.table.packed_stream import open_bytes, pieces
 
 MOST_LINE_CHARACTERS = 64 * 2**20
 """Of one line. A packed gigabyte of zeros is one line."""
 
-_PIECE_BYTES = 2**16
-_GZIP = b"\x1f\x8b"
 _HOLE = "\0" * 16
 """Zero bytes one behind the other: a hole that a power cut or a copy that broke off left. A few may be a value's."""
 _ASCII_STRANGERS = "\v\f\x1c\x1d\x1e"
 _OTHER_STRANGERS = "\x85\u2028\u2029"
-
-
-def open_bytes(path: Path) -> io.BufferedIOBase:
-    """The file's bytes, unpacked where it is packed with gzip. Raises `InputError` for what is no text at all."""
-    start = start_of(path)
-    try:
-        if not start.startswith(_GZIP):
-            refuse_stranger(start, path)
-            return path.open("rb")
-        with gzip.GzipFile(path) as packed:
-            refuse_stranger(_start_of(packed), path)
-        return GzipStream(path)
-    except OSError as cause:
-        raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
-
-
-def _start_of(packed: gzip.GzipFile) -> bytes:
-    try:
-        return packed.read(SNIFFED_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return b""  # whoever reads the rows says so
-
-
-def pieces(stream: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
-    """The bytes in pieces, an empty one last. Raises `InputError` for a packed file that is damaged."""
-    while True:
-        try:
-            data = stream.read(_PIECE_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
-            raise InputError(
-                f"is packed with gzip and damaged: {cause}", where=Where(file=path), hint="copy or pack it again"
-            ) from cause
-        except OSError as cause:
-            raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
-        yield data
-        if not data:
-            return
 
 
 def lines_of(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[str]:

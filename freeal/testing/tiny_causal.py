@@ -15,7 +15,7 @@ def tiny_causal(folder: Path) -> Path:
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from freeal.compute.torch_runtime import quiet_transformers
+    from freeal.compute.quiet_transformers import quiet_transformers
 
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator([_TEXT] * 4, vocab_size=330, special_tokens=["<s>", "</s>"], show_progress=False)

@@ -23,7 +23,7 @@ def tiny_encoder(folder: Path, *, seed: int = 0) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from freeal.compute.torch_runtime import quiet_transformers
+    from freeal.compute.quiet_transformers import quiet_transformers
 
     folder.mkdir(parents=True, exist_ok=True)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -16,7 +16,8 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.errors import TrainingError
-from freeal.student.protocols import NO_LABEL, LabelledTexts, ReadText, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, ReadText, Training
 
 _WORDS = 256
 FOLDS = 4

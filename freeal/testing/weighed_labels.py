@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.label_posterior import Evidence
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 
 
 def weighed(

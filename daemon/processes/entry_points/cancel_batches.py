@@ -6,25 +6,32 @@ not run; the client it needs is too heavy for the daemon's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
-from daemon.processes.child_channel import Channel, failure_of
-from daemon.processes.message_protocol import Answer, Result
+from daemon.processes.child_channel import Channel
+from daemon.processes.message_protocol import Answer, Result, failure_of
+
+if TYPE_CHECKING:
+    from freeal.settings import LlmSettings
+
+_CANCEL_TRIES = 3
 
 
 async def cancel(line: str) -> Answer:
     """Cancel what the record holds of `job`."""
     try:
-        from freeal.job.choose_implementations import cancel_batches
         from freeal.settings import LlmSettings
 
         request = json.loads(line)
-        problems = await cancel_batches(
+        problems = await _cancel(
             LlmSettings.model_validate(request["llm"]),
             record=Path(request["record"]),
             job=request["job"],
@@ -34,6 +41,39 @@ async def cancel(line: str) -> Answer:
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(error)
     return Result({"problems": problems})
+
+
+async def _cancel(
+    settings: LlmSettings, *, record: Path, job: str, key_folder: Path, environ: Mapping[str, str]
+) -> list[str]:
+    """Cancel every batch of `job`; for each that may go on and cost money, a sentence that says why.
+
+    Raises `CredentialsError` without a key.
+    """
+    from freeal.events import ignore
+    from freeal.job.open_chat_model import open_chat_model
+    from freeal.llm.batches import batch_cancellation
+    from freeal.llm.batches.anthropic_batches import AnthropicBatches
+    from freeal.llm.batches.batch_journal import BatchBook
+    from freeal.llm.limits.retry import Retry
+    from freeal.llm.providers.anthropic import AnthropicModel
+
+    anthropic_settings = settings.model_copy(update={"provider": "anthropic"})
+    model = await open_chat_model(
+        anthropic_settings,
+        cache=record.parent,
+        key_folder=key_folder,
+        device="cpu",
+        emit=ignore,
+        api_key=None,
+        environ=environ,
+    )
+    async with contextlib.aclosing(model):
+        if not isinstance(model, AnthropicModel):
+            return []
+        with contextlib.closing(BatchBook(record)) as book:
+            service = AnthropicBatches(model)
+            return await batch_cancellation.cancel(service, Retry(_CANCEL_TRIES), book, job=job)
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from daemon.review.review_log import Kind, Said
-from daemon.review.write_correction_files import key_of_pair, write_boundaries
+from daemon.review.write_answer_files import key_of_pair, write_boundaries
 from daemon.web.pages.page_context import see_other, text_of
 from daemon.web.review.proposals import Proposals
 from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, told_meanwhile

@@ -22,12 +22,12 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review import write_correction_files
+from daemon.review import write_answer_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
 from daemon.web.review.compare_page import Compare
-from daemon.web.review.corrections_summary import summary, write_corrections
+from daemon.web.review.corrections_to_hand_in import summary, write_corrections
 from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows
@@ -160,8 +160,8 @@ class Review:
         def write(path: Path) -> dict[str, float]:
             rows = edition.index.rows([line.number for line in lines])
             filled = [(number, rows[number].cells, said, note) for number, said, note in lines_of(lines, stack.said)]
-            write_correction_files.write_table(
-                path, edition.about.text_columns, filled, column=write_correction_files.CERTIFIED
+            write_answer_files.write_table(
+                path, edition.about.text_columns, filled, column=write_answer_files.CERTIFIED
             )
             return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.error_messages import raised_again
+from freeal.executors.errors_as_messages import raised_again
 from freeal.executors.ray_shards import needs, workers_for
 from freeal.executors.software_version import software_version
 from freeal.executors.training.ray_train_worker import STATE, TrainingHome, train_loop

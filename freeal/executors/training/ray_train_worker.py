@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError, FreealError
-from freeal.executors.error_messages import raised_again, told_of
+from freeal.executors.errors_as_messages import raised_again, told_of
 from freeal.executors.software_version import software_version
 from freeal.executors.training.training_task import TrainingTask
 from freeal.files import atomic_write

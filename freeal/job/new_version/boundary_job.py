@@ -15,7 +15,7 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file
 from freeal.errors import ConfigError, Where
 from freeal.events import Emit, Notice, ignore
-from freeal.job import prepare_pool
+from freeal.job import pool_of_job
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.new_version.correction_job import CorrectionJob
@@ -119,9 +119,9 @@ async def apply(
     training = job.training(spec)
     again = set(open_texts)
     emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
-    pool = prepare_pool.grouped(earlier.pool, training.loop, emit=emit)
+    pool = pool_of_job.grouped(earlier.pool, training.loop, emit=emit)
     pool = certification_job.kept_out(pool, earlier.folder / "model")
-    pool, taught = prepare_pool.taught(pool, spec, seed=training.student.seed, emit=emit)
+    pool, taught = pool_of_job.taught(pool, spec, seed=training.student.seed, emit=emit)
     known = Known(
         # without its distribution an old answer gives way to the new one, and stays where there is none
         annotations=tuple(

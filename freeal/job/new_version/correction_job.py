@@ -18,7 +18,7 @@ from freeal.compute.device_turn import DeviceTurn, always
 from freeal.corrections import corrections_file, row_matching
 from freeal.errors import ConfigError, LlmError, Where
 from freeal.events import Emit, Notice, Progress, ignore
-from freeal.job import prepare_pool
+from freeal.job import pool_of_job
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import asked_rows, certification_job
 from freeal.job.run_inputs import Given
@@ -130,9 +130,9 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         what = "correction" if changed == 1 else "corrections"
         emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
-    pool = prepare_pool.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
+    pool = pool_of_job.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
     pool = certification_job.kept_out(pool, before.folder / "model")
-    pool, taught = prepare_pool.taught(pool, before.spec, seed=job.student.seed, emit=emit)
+    pool, taught = pool_of_job.taught(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)
     emit(Notice(f"{len(found):,} texts are corrected" + (f", {added:,} of them new: added as rows" if added else "")))

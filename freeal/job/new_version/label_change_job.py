@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from freeal.boundaries import label_changes
+from freeal.boundaries import label_changes, texts_to_ask_again
 from freeal.boundaries.label_changes import LabelChanges
 from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError
@@ -79,7 +79,7 @@ def kept(
         corrected = corrections_file.by_index(said, pool, spec.task.names)
         given = dataclasses.replace(given, confirmed=corrected | dict(given.confirmed))
     open_before = set(
-        label_changes.open_texts(changes, earlier.annotations, earlier.decisions, labels=earlier.spec.task.names)
+        texts_to_ask_again.open_texts(changes, earlier.annotations, earlier.decisions, labels=earlier.spec.task.names)
     )
     place = {text: index for index, text in enumerate(earlier.pool.texts)}
     at = {index: place[text] for index, text in enumerate(pool.texts) if text in place}

@@ -25,7 +25,7 @@ from freeal.corrections import corrections_file
 from freeal.errors import InputError, Where
 from freeal.events import Emit, Notice, ignore
 from freeal.files import atomic_write
-from freeal.job import job_setup, prepare_pool
+from freeal.job import pool_of_job, trainer_of_job
 from freeal.job.new_version import certification_job
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
@@ -34,8 +34,9 @@ from freeal.prediction import text_profile
 from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
 from freeal.settings import StudentSettings
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Student
+from freeal.student.protocols import NO_LABEL, Student
 
 
 def promised(
@@ -89,7 +90,7 @@ def _trained(
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
     settings = student_of_version.settled(settings, version)
-    taught = prepare_pool.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
+    taught = pool_of_job.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
     notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
     ids = [NO_LABEL if note.label is None else names.index(note.label) for note in notes]
@@ -103,7 +104,7 @@ def _trained(
         confirmed=None if mask is None else mask[kept],
         groups=None if pool.groups is None else np.array(pool.groups)[kept],
     )
-    trainer = job_setup.trainer_for(settings, texts=len(kept), previous=None, most_at_once=None, emit=emit)
+    trainer = trainer_of_job.trainer_for(settings, texts=len(kept), previous=None, most_at_once=None, emit=emit)
     return trainer.fit(data, labels=names, seed=settings.seed + seed_of_round, on_step=unwatched).student
 
 

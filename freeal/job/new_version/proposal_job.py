@@ -16,13 +16,13 @@ from freeal.boundaries import boundaries_file, rule_proposals
 from freeal.boundaries.boundaries_file import Boundaries
 from freeal.errors import ConfigError, CredentialsError
 from freeal.events import Emit, Notice, ignore
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
-from freeal.llm.store.store_maintenance import StoredAnswers
+from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import ceiling
 from freeal.money.prices import cost_usd, price_of

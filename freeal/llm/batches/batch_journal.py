@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ConfigError, Where
-from freeal.files import atomic_write
+from freeal.files.sqlite_transaction import transaction
 
 FILE_NAME = "batches.sqlite"
 """Beside the answer store."""
@@ -168,7 +168,7 @@ class BatchBook:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, atomic_write.transaction(self._connection) as connection:
+        with self._lock, transaction(self._connection) as connection:
             yield connection
 
     def _prepare(self, path: Path) -> None:

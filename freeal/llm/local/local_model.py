@@ -15,7 +15,7 @@ from freeal.compute import device as devices
 from freeal.compute import freed_memory
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
-from freeal.compute.torch_runtime import quiet_transformers
+from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
 from freeal.files import home_folder
 from freeal.llm.local.label_scoring import LabelSet, Scorer

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from freeal.compute.torch_runtime import quiet_transformers
+from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import ConfigError, Where
 from freeal.files import atomic_write
 from freeal.llm.local.weights_digest import weights_digest

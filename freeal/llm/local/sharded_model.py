@@ -1,6 +1,6 @@
 """A local language model over shards of prompts: all machines of a cluster score, the answers come back here.
 
-`llm.engine: ray` asks for it (freeal/job/choose_implementations.py). Whoever asks stores the answers, in the one
+`llm.engine: ray` asks for it (freeal/job/open_chat_model.py). Whoever asks stores the answers, in the one
 process that holds the store.
 """
 

@@ -41,7 +41,7 @@ def answer_in(text: str) -> str:
     Thoughts stand between their marks, before an end mark whose beginning the server kept to itself, or after a
     beginning that has no end. A text that is one JSON object is an answer, whatever its strings say.
     """
-    if _is_object(text):
+    if _is_answer_as_json(text):
         return text.strip()
     left = _after_channels(_PROSE.sub("", text))
     left = _outside_marks(left)
@@ -79,7 +79,8 @@ def _outside_marks(text: str) -> str:
             position = after.end()
 
 
-def _is_object(text: str) -> bool:
+def _is_answer_as_json(text: str) -> bool:
+    """Whether a text is one JSON object: then no part of it is a thought."""
     if not text.lstrip().startswith("{"):
         return False
     try:

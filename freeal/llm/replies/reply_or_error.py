@@ -94,6 +94,7 @@ def _read(
 
 
 def _error_in(found: Sequence[Any]) -> ErrorBody | None:
+    """The error that any of a response's values tells of, by itself or in a choice."""
     for value in found:
         choices = value.get("choices") if isinstance(value, dict) else None
         inside = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
@@ -104,6 +105,7 @@ def _error_in(found: Sequence[Any]) -> ErrorBody | None:
 
 
 def _refusal_or_raise(response: Response, error: ErrorBody) -> Reply:
+    """A response that tells of an error: a reply where that is a filter's refusal, else the error is raised."""
     status = response.status
     if response.is_success:
         status = error.status or _status_by_code(error.codes)

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from freeal.files import atomic_write
+from freeal.files.sqlite_transaction import transaction
 from freeal.llm.store import bill_records, store_file
 from freeal.llm.store.bill_records import NO_BILL, OpenCall
 from freeal.llm.store.store_file import BUSY_TIMEOUT_SECONDS
@@ -183,7 +183,7 @@ class SqliteStore:
         """Store replies, their bill and what it says of calls in one transaction; on disk when this returns."""
         now = time.time()
         rows = [(key, _encoded(reply), now, now, self._asked_of) for key, reply in replies.items()]
-        with self._in_turn(), atomic_write.transaction(self._connection):
+        with self._in_turn(), transaction(self._connection):
             self._connection.executemany(
                 "INSERT OR REPLACE INTO replies (key, reply, stored_at, used_at, asked_of) VALUES (?, ?, ?, ?, ?)", rows
             )
@@ -194,7 +194,7 @@ class SqliteStore:
 
     def begin(self) -> Bill:
         """What this job was billed before this run; its live calls that nobody struck out are given up for good."""
-        with self._in_turn(), atomic_write.transaction(self._connection):
+        with self._in_turn(), transaction(self._connection):
             bill_records.give_up_killed(self._connection, self._job)
             return bill_records.booked(self._connection, self._job)
 
@@ -206,18 +206,18 @@ class SqliteStore:
     def set_aside(self, keys: Iterable[str]) -> None:
         """Move replies out of the way of their questions: under their key and the time, which is nobody's key."""
         moves = [(f"{key}:{time.time_ns()}", key) for key in keys]
-        with self._lock, atomic_write.transaction(self._connection):
+        with self._lock, transaction(self._connection):
             self._connection.executemany("UPDATE replies SET key = ? WHERE key = ?", moves)
 
     def billed(self) -> Bill:
         """What this job was billed so far, by this process and those before it, what is open as unconfirmed."""
-        with self._in_turn(), atomic_write.transaction(self._connection):
+        with self._in_turn(), transaction(self._connection):
             open_usd = sum(bill_records.open_usd(self._connection, self._job).values())
             return bill_records.booked(self._connection, self._job) + Bill(unconfirmed_usd=open_usd)
 
     def forget_bill(self) -> None:
         """Begin this job's bill anew: its run is over, and another of the same name is another job."""
-        with self._in_turn(), atomic_write.transaction(self._connection):
+        with self._in_turn(), transaction(self._connection):
             bill_records.forget(self._connection, self._job)
 
     @contextlib.contextmanager
@@ -237,7 +237,7 @@ class SqliteStore:
 
     def _count_hits(self, keys: list[str]) -> None:
         now = time.time()
-        with atomic_write.transaction(self._connection):
+        with transaction(self._connection):
             for part in _parts(keys):
                 marks = ",".join("?" * len(part))
                 update = f"UPDATE replies SET hits = hits + 1, used_at = ? WHERE key IN ({marks})"  # noqa: S608

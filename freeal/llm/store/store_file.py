@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from freeal.errors import ConfigError, FreealError, StoreBusyError, Where
-from freeal.files import atomic_write
+from freeal.files.sqlite_transaction import transaction
 from freeal.llm.store import bill_records
 
 SCHEMA_VERSION = 3
@@ -72,7 +72,7 @@ def _enter_wal_mode(connection: sqlite3.Connection, busy_timeout_seconds: float)
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
-    with atomic_write.transaction(connection):
+    with transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise ConfigError(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from freeal.prediction.output.output_cells import OutputColumns
 from freeal.prediction.output.output_form import Pack
-from freeal.prediction.promised_labels import Opinion
 from freeal.prediction.row_windows import NO_TEXT, Window
+from freeal.prediction.second_opinion import Opinion
 from freeal.prediction.window_scoring import Scores
 from freeal.table import TableWriter
 from freeal.table.csv_parsing.dialect import Dialect

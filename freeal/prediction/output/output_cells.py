@@ -9,8 +9,9 @@ from typing import Self
 import numpy as np
 
 from freeal.aggregation.tree_nodes import BackOff
-from freeal.prediction.promised_labels import BELOW, KEPT, SOURCE_COLUMN, STATUS_COLUMN, Opinion, PromisedLabels
+from freeal.prediction.promised_labels import BELOW, KEPT, STATUS_COLUMN, PromisedLabels
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import SOURCE_COLUMN, Opinion
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
 from freeal.text import label_paths

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from freeal.prediction.promised_labels import Opinion
 from freeal.prediction.row_windows import Window
+from freeal.prediction.second_opinion import Opinion
 from freeal.prediction.window_scoring import Scores
 
 Pack = Callable[[Path, Path], None]

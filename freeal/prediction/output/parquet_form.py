@@ -17,8 +17,9 @@ import numpy as np
 
 from freeal.errors import ConfigError, Where
 from freeal.prediction.output.output_cells import OutputColumns
-from freeal.prediction.promised_labels import SOURCE_COLUMN, STATUS_COLUMN, Opinion
+from freeal.prediction.promised_labels import STATUS_COLUMN
 from freeal.prediction.row_windows import NO_TEXT, Window
+from freeal.prediction.second_opinion import SOURCE_COLUMN, Opinion
 from freeal.prediction.window_scoring import Scores
 from freeal.table import free_name
 from freeal.types import Status

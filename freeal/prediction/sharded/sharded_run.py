@@ -19,8 +19,8 @@ from freeal.prediction.input_size import Extent
 from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
-from freeal.prediction.promised_labels import SecondOpinion
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import SecondOpinion
 from freeal.prediction.sharded.shard_scores import ShardScores
 from freeal.prediction.sharded.shard_tasks import PredictShard, shard_tables
 

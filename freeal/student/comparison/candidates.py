@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ConfigError
+from freeal.setting_values import MOST_STUDENTS
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder_weights
 from freeal.student.encoder.encoder_weights import PACKAGED, Weights
-from freeal.types import COMPARE, MOST_STUDENTS, TFIDF
+from freeal.types import COMPARE, TFIDF
 
 PACKAGED_LAYER_WEIGHTS = 10_646_784
 """Of all-MiniLM-L6-v2, those of its six layers: what a token is multiplied with. Its work counts as 1."""

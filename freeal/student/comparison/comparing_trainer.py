@@ -22,7 +22,8 @@ from freeal.student.comparison import likelihood_choice
 from freeal.student.comparison.candidates import Candidate
 from freeal.student.comparison.kept_comparison import KeptComparison
 from freeal.student.comparison.likelihood_choice import Forecast
-from freeal.student.protocols import NO_LABEL, LabelledTexts, Student, Trainer, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, Student, Trainer, Training
 from freeal.student.training.linear_probe import folds_of
 from freeal.types import TFIDF
 

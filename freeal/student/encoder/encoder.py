@@ -14,7 +14,7 @@ from freeal.compute import scratch_arrays
 from freeal.compute.batch_halving import Room
 from freeal.compute.device import Compute
 from freeal.compute.listener import OnStep, unwatched
-from freeal.compute.torch_runtime import quiet_transformers
+from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
 from freeal.student.encoder import activation_memory

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.compute.torch_runtime import quiet_transformers
+from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import ModelFolderError
 from freeal.student.model_folder import student_metadata as cards
 from freeal.student.protocols import ReadText

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from freeal.student.hashed_ngrams import hashed
 from freeal.student.protocols import ReadText
 
 if TYPE_CHECKING:
     import numpy as np
-
-DIMENSIONS = 512
 
 
 class WholeTextReader:
@@ -31,14 +30,3 @@ class WholeTextReader:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Hashed character n-grams of unit length, float32 [len(texts), 512]."""
         return hashed(texts)
-
-
-def hashed(texts: Sequence[str]) -> np.ndarray:
-    """Hashed character n-grams of unit length, float32 [n, 512]: near for texts that share words and their parts."""
-    import numpy as np
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    hashing = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=DIMENSIONS, dtype=np.float32)
-    if not len(texts):
-        return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    return np.asarray(hashing.transform(list(texts)).toarray(), dtype=np.float32)

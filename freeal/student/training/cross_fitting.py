@@ -11,7 +11,8 @@ import dataclasses
 
 import numpy as np
 
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe, training_targets
 from freeal.student.training.scaled_rows import ScaledRows
 

@@ -14,7 +14,7 @@ import numpy as np
 from freeal.compute import device
 from freeal.compute.listener import OnStep
 from freeal.compute.process_group import ProcessGroup
-from freeal.compute.torch_runtime import quiet_transformers
+from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.executors.training.training_task import Checkpoints
 from freeal.settings import LongTexts, StudentSettings
 from freeal.student.encoder.encoder import Encoder, read

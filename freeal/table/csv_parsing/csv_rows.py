@@ -14,7 +14,8 @@ from freeal.table.csv_parsing.csv_record_parser import MOST_VALUE_CHARACTERS, is
 from freeal.table.csv_parsing.dialect import Dialect
 from freeal.table.csv_parsing.dialect_detection import QUOTE_HINT, detect
 from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, Fitting, UnfitError, refusal
-from freeal.table.text_lines import lines_of, open_bytes
+from freeal.table.packed_stream import open_bytes
+from freeal.table.text_lines import lines_of
 
 _PAD = "; csv.ragged: pad fills up rows that are too short"
 

@@ -40,9 +40,9 @@ class Dialect:
     guessed: tuple[str, ...] = ()
 
     @property
-    def is_a_spreadsheets(self) -> bool:
-        """Whether a spreadsheet wrote it: its code pages and marks, or the semicolons of many countries. It shows
-        UTF-8 without a mark as `geprÃ¼ft`."""
+    def is_of_a_spreadsheet(self) -> bool:
+        """Whether this dialect is that of a spreadsheet: its code pages and marks, or the semicolons of many countries.
+        It shows UTF-8 without a mark as `geprÃ¼ft`."""
         return self.form == "xlsx" or (
             self.form in ("csv", "tsv")
             and (self.encoding != "utf-8" or self.output_delimiter == ";" or any(_MARKED in one for one in self.found))

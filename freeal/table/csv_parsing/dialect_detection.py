@@ -18,7 +18,8 @@ from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
 from freeal.table.file_formats import form_of, is_plain_csv
 from freeal.table.not_a_table import refuse_json
-from freeal.table.text_lines import lines_of, open_bytes
+from freeal.table.packed_stream import open_bytes
+from freeal.table.text_lines import lines_of
 
 SAMPLE_RECORDS = 200
 _SAMPLE_CHARACTERS = 2**18

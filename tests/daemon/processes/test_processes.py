@@ -12,9 +12,8 @@ import pytest
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
-from daemon.processes.child_channel import failure_of
 from daemon.processes.job_folder_lock import alone_with
-from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
+from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn, failure_of
 from freeal.errors import FreealError, OutputBusyError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 

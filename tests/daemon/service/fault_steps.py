@@ -26,7 +26,7 @@ UNITS = {
     ),
     "a prediction": ("daemon.predictions.", "daemon.outbox.publish_prediction"),
     "a correction": ("daemon.jobs.correction_request",),
-    "a request": ("daemon.jobs.cancel_and_retry", "daemon.service.request_reader"),
+    "a request": ("daemon.jobs.cancel_and_retry", "daemon.service.request_tasks"),
     "a child process": (
         "daemon.processes.process_supervisor",
         "daemon.processes.message_protocol",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freeal.aggregation.answer_ensemble import merge, pool
+from freeal.aggregation.answer_ensemble import pool
 from freeal.types import Annotation, Status
 
 LABELS = ("no", "yes")
@@ -38,16 +38,3 @@ def test_of_answers_without_probabilities_the_newer_counts_and_the_older_are_kep
     assert ("yes", ("no", "yes"), 3) == (found.label, found.earlier, found.round)
     unusable = Annotation(0, None, 0.0, (Status.INVALID_ANSWER,), 4)
     assert found == pool([found, unusable], LABELS)
-
-
-def test_merging_never_replaces_a_label_by_an_unusable_answer():
-    """The old label stays when the new answer is invalid; a text nobody answered gets the newest reason."""
-    old = [Annotation(0, "no", 0.9, (Status.OK,), 1), _unusable(1, Status.REFUSED, 1)]
-    merged = merge(old, [_unusable(0), _unusable(1)], labels=LABELS, pool_size=2)
-    assert [("no", 1), (None, 2)] == [(note.label, note.round) for note in merged]
-
-
-def test_a_text_without_any_annotation_is_a_mistake_of_the_caller():
-    """Rows are never lost silently."""
-    with pytest.raises(KeyError):
-        merge([], [_note(0.9)], labels=LABELS, pool_size=2)

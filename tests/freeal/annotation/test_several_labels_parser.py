@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.annotation.prompt_reply import reading_of, usable
 from freeal.annotation.reply_parser import UNSTATED_CONFIDENCE
 from freeal.annotation.several_labels_parser import read
+from freeal.annotation.usable_reply import reading_of, usable
 from freeal.types import Prompt, Reply, Status
 
 LABELS = ("price", "fast delivery", "a;b")

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from freeal.annotation.prompt_reply import usable
 from freeal.annotation.prompts import label_prompt
 from freeal.annotation.reply_parser import read
+from freeal.annotation.usable_reply import usable
 from freeal.llm.answer_schema import answer_schema
 from freeal.types import Label, Reply, Status, Task
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from freeal.boundaries import label_changes
+from freeal.boundaries import label_changes, texts_to_ask_again
 from freeal.types import Annotation, Decision, Demonstration, Status
 
 BEFORE = {"billing": "invoices", "login": "passwords", "other": ""}
@@ -84,7 +84,7 @@ def _open(after, told=None):
     ]
     notes = [_note(index, one.llm_label) for index, one in enumerate(decisions)]
     changes = _changes(after, told)
-    return label_changes.open_texts(changes, notes, decisions, labels=list(BEFORE))
+    return texts_to_ask_again.open_texts(changes, notes, decisions, labels=list(BEFORE))
 
 
 def test_a_new_name_asks_nothing():

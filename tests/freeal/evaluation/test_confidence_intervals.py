@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from freeal.evaluation.confidence_intervals import independent, of_rows, spelled, wilson
+from freeal.evaluation.confidence_intervals import clopper_pearson, independent, of_rows, spelled, wilson
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.results.metrics_as_text import figures
@@ -100,3 +100,9 @@ def test_an_interval_of_rows_counts_texts():
     assert pytest.approx(wilson(7, 10)) == of_rows(right, np.arange(100) % 10)
     assert pytest.approx(wilson(70, 100)) == of_rows(right, np.arange(100))
     assert (0.0, 1.0) == of_rows(right[:0], np.arange(0))
+
+
+def test_clopper_and_pearson_are_as_published():
+    """9 of 10: 55.50 to 99.75 %; all of 20: 83.16 to 100 % (their tables)."""
+    assert (0.5550, 0.9975) == pytest.approx(clopper_pearson(9, 10), abs=5e-5)
+    assert (0.8316, 1.0) == pytest.approx(clopper_pearson(20, 20), abs=5e-5)

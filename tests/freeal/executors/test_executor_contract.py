@@ -21,7 +21,7 @@ from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies
 from freeal.prediction.sharded.shard_tasks import EmbedShard, PredictShard
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_causal import tiny_causal
 from freeal.types import Label, Task
 

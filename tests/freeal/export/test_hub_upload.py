@@ -19,7 +19,7 @@ from freeal.export import hub_upload
 from freeal.export.dataset_folder import export_dataset
 from freeal.export.onnx_model import export_onnx
 from freeal.settings import StudentSettings
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.sklearn_trainer import SklearnStudent
 from freeal.student.trainer_factory import make_trainer
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from freeal.errors import ConfigError, FreealError
-from freeal.files.empty_folder_check import free_folder, held
 from freeal.files.output_file import output_file
+from freeal.files.output_folder import free_folder, held
 
 
 def _write(said, content="new\n", **more):

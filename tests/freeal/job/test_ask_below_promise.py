@@ -15,12 +15,12 @@ from freeal.job.ask_below_promise import BelowPromise
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.prediction_job import AskBelowPromise, PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
-from freeal.prediction.promised_labels import AskedRow
 from freeal.prediction.published_model import Classifier
+from freeal.prediction.second_opinion import AskedRow
 from freeal.results import previous_version
 from freeal.settings import LlmSettings, PredictSettings, Price
 from freeal.spec.job_spec import Spec
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer
 from freeal.types import PLAIN_FORM, Demonstration, Reply, Usage

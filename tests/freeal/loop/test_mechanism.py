@@ -25,7 +25,8 @@ from freeal.results.output_csv_files import write_annotated
 from freeal.settings import LoopSettings, Price, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.table import read_table
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.testing.tiny_student import TinyTrainer

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from freeal.loop.known_labels import Known
-from freeal.loop.merge_annotations import opinions
+from freeal.loop.merge_annotations import merge, opinions
 from freeal.types import Annotation, Status
 
 LABELS = ("x", "y")
@@ -13,6 +15,10 @@ LABELS = ("x", "y")
 
 def _note(index, label, number=1, annotator=0):
     return Annotation(index, label, 0.9, (Status.OK,), number, annotator=annotator)
+
+
+def _unusable(index, status=Status.INVALID_ANSWER, round_number=2):
+    return Annotation(index, None, 0.0, (status,), round_number)
 
 
 def _after(previous, answers, known, *, models=1):
@@ -34,3 +40,16 @@ def test_what_was_known_is_the_voice_of_whoever_said_it():
     known = Known(annotations=(_note(0, "x", annotator=1), _note(1, "y")))
     assert [[None, "y"], ["x", None]] == [[note.label for note in notes] for notes in _after(None, [], known, models=2)]
     assert [["x", "y"]] == [[note.label for note in notes] for notes in _after(None, [], known)]
+
+
+def test_merging_never_replaces_a_label_by_an_unusable_answer():
+    """The old label stays when the new answer is invalid; a text nobody answered gets the newest reason."""
+    old = [Annotation(0, "x", 0.9, (Status.OK,), 1), _unusable(1, Status.REFUSED, 1)]
+    merged = merge(old, [_unusable(0), _unusable(1)], labels=LABELS, pool_size=2)
+    assert [("x", 1), (None, 2)] == [(note.label, note.round) for note in merged]
+
+
+def test_a_text_without_any_annotation_is_a_mistake_of_the_caller():
+    """Rows are never lost silently."""
+    with pytest.raises(KeyError):
+        merge([], [_note(0, "x")], labels=LABELS, pool_size=2)

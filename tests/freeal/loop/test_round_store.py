@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from freeal.loop.round_store import RoundStore
-from freeal.student.protocols import LabelledTexts, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import Training
 from freeal.testing.tiny_student import TinyTrainer
 from freeal.types import Annotation, Demonstration, Status
 

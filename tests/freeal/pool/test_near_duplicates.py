@@ -15,7 +15,7 @@ from freeal.selection.demonstration_retrieval import nearest
 from freeal.settings import StudentSettings
 from freeal.student.finetune_trainer import _held_out
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.training import linear_probe
 from freeal.testing.tiny_encoder import WORDS as KNOWN
 

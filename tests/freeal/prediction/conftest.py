@@ -9,7 +9,7 @@ import pytest
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.published_model import Classifier
 from freeal.settings import PredictSettings
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_student import TinyTrainer
 
 

@@ -10,7 +10,7 @@ import pytest
 from freeal.errors import InputError
 from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
 from freeal.settings import PredictSettings
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_student import TinyTrainer
 
 

@@ -13,7 +13,8 @@ from sklearn.svm import LinearSVC
 
 from freeal.compute.listener import unwatched
 from freeal.errors import ConfigError, TrainingError
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.sklearn_trainer import SklearnStudent, SklearnTrainer, weight_parameter
 from freeal.testing.weighed_labels import weighed
 

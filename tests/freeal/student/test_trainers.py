@@ -8,7 +8,8 @@ import pytest
 from freeal.errors import TrainingError
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.training.linear_probe import softmax
 from freeal.testing.weighed_labels import weighed
 

@@ -11,7 +11,7 @@ import pytest
 from freeal.errors import ModelFolderError
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.trainer_base import Start
 from freeal.student.trainer_factory import make_trainer
 

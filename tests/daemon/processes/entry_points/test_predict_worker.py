@@ -22,8 +22,8 @@ from freeal.prediction.prediction_job import AskBelowPromise
 from freeal.settings import PredictSettings, StudentSettings
 from freeal.spec.job_spec import Spec
 from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
-from freeal.student.protocols import LabelledTexts
 from freeal.table import read_table
 from freeal.testing.tiny_encoder import tiny_encoder
 

@@ -14,7 +14,7 @@ from freeal.executors.ray_cluster import is_installed
 from freeal.executors.training.ray_training import RayTraining
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.noted_training import NotedTraining
 from freeal.testing.training_processes import train_together
 

@@ -13,7 +13,7 @@ from freeal.executors.training.ray_training import FOLDER, RayTraining
 from freeal.executors.training.training_task import LocalTraining
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.noted_training import NotedTraining
 
 needs_ray = pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)")

@@ -7,7 +7,8 @@ import pytest
 from freeal.annotation.prompts import writing_prompt
 from freeal.annotation.reply_parser import read
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
-from freeal.llm.errors_from_responses import error_for_status, retry_after_seconds
+from freeal.llm.errors_from_responses import error_for_status
+from freeal.llm.limits.retry_after import retry_after_seconds
 from freeal.llm.providers.openai import OpenAIModel, request_body
 from freeal.testing.server import Fault, MessagesServer
 

@@ -11,7 +11,7 @@ from freeal.annotation.prompts import label_prompt
 from freeal.annotation.reply_parser import read
 from freeal.errors import ConfigError, TransientError
 from freeal.events import ignore
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.open_chat_model import open_chat_model
 from freeal.settings import LlmSettings
 from freeal.testing.server import Fault, MessagesServer
 

@@ -22,6 +22,7 @@ from freeal.events import ignore
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import MemoryStore, SqliteStore, request_key
 from freeal.llm.store.bill_records import OpenCall
+from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.money.budget_ledger import Ledger
 from freeal.money.prices import FREE
 from freeal.testing.scripted_model import ScriptedModel, text_of
@@ -227,7 +228,7 @@ def test_hits_are_counted_and_looking_is_not_one(tmp_path):
     store.get_many(str(number) for number in range(1200))
     store.get_many(["1", "2", "missing"])
     store.close()
-    with store_maintenance.StoredAnswers(path) as looked_at:
+    with StoredAnswers(path) as looked_at:
         assert {"1": REPLY} == looked_at.get_many(["1", "missing"])
         assert 1 == looked_at.found
         looked_at.put_many({"new": REPLY})
@@ -237,7 +238,7 @@ def test_hits_are_counted_and_looking_is_not_one(tmp_path):
 
 def test_a_missing_store_is_an_empty_one_to_look_at(tmp_path):
     """And is not made by looking; asking what lies in it is an error that names it."""
-    with store_maintenance.StoredAnswers(tmp_path / "none.db") as looked_at:
+    with StoredAnswers(tmp_path / "none.db") as looked_at:
         assert {} == looked_at.get_many(["k"])
     assert [] == list(tmp_path.iterdir())
     with pytest.raises(ConfigError, match=r"none\.db"):

@@ -9,8 +9,8 @@ import pytest
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.settings import PredictSettings, StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
-from freeal.student.protocols import LabelledTexts
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from freeal.errors import InputError
+from freeal.executors.engine_choice import EngineChoice
 from freeal.executors.local_executor import LocalExecutor
 from freeal.prediction.predict_csv import Classifier, predict_csv
-from freeal.prediction.sharded.engine_choice import EngineChoice
 from freeal.prediction.sharded.sharded_run import ShardedRun
 
 CHOICE = EngineChoice("local", "a test says so")

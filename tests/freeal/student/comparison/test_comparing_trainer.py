@@ -12,7 +12,8 @@ from freeal.compute.listener import Listener, unwatched
 from freeal.errors import TrainingError
 from freeal.student.comparison.candidates import Candidate
 from freeal.student.comparison.comparing_trainer import COMPARED_TEXTS, FOLDS, ComparingTrainer, Entrant
-from freeal.student.protocols import NO_LABEL, ComparesStudents, LabelledTexts, Training
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL, ComparesStudents, Training
 from freeal.testing.weighed_labels import weighed
 
 TEXTS = [f"text {number}" for number in range(80)]

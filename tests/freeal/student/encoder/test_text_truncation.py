@@ -7,7 +7,7 @@ import pytest
 
 from freeal.settings import StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_encoder import tiny_encoder
 
 

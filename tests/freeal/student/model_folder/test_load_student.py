@@ -13,8 +13,9 @@ import pytest
 from freeal.errors import CorruptModelError, ModelFolderError, NewerFormatError
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import load_student, student_metadata
-from freeal.student.protocols import LabelledTexts, Training
+from freeal.student.protocols import Training
 
 LABELS = ("good", "bad: very", "Ünknown")
 

@@ -10,7 +10,8 @@ import pytest
 from freeal.student.encoder import encoder as encoders
 from freeal.student.finetune_trainer import TransformerTrainer, _held_out
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
 from freeal.student.training.label_trust import Pool, judge, lesson

@@ -18,7 +18,7 @@ from freeal.errors import DeviceError, TrainingError
 from freeal.student.encoder import encoder as encoders
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
 from freeal.student.training.label_trust import Pool, lesson

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
-from freeal.student.protocols import NO_LABEL, LabelledTexts
+from freeal.student.labelled_texts import LabelledTexts
+from freeal.student.protocols import NO_LABEL
 from freeal.student.training.training_targets import resolve
 
 TRAINERS = [FrozenTrainer, TransformerTrainer]

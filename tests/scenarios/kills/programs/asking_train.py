@@ -17,12 +17,12 @@ import anyio.lowlevel
 import filelock
 from scripted_train import say, train, write
 
-from daemon.processes.child_channel import failure_of
+from daemon.processes.message_protocol import failure_of
 from freeal.annotation.annotator import LabelRequest
 from freeal.errors import FreealError
 from freeal.events import Spend, ignore
-from freeal.job import job_setup
-from freeal.job.choose_implementations import open_chat_model
+from freeal.job.annotators_of_job import annotating
+from freeal.job.open_chat_model import open_chat_model
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 
@@ -47,9 +47,9 @@ async def ask(job, texts):
     )
     requests = [LabelRequest(number, text) for number, text in enumerate(texts)]
     async with contextlib.aclosing(model):
-        with job_setup.annotating(
-            [model], [settings], answers=Path(job["answers"]), job_id=job["job_id"], emit=tell
-        ) as (annotator,):
+        with annotating([model], [settings], answers=Path(job["answers"]), job_id=job["job_id"], emit=tell) as (
+            annotator,
+        ):
             task = Spec.model_validate(job["spec"]).task
             notes = await annotator.annotate(requests, task=task, round_number=1)
     return {texts[note.index]: note.label for note in notes}

@@ -1,0 +1,204 @@
+"""A training job as its table grows: processor time and memory by stage, and what a row adds.
+
+The real job in a process of its own, on generated short texts: the frozen student on a random encoder of `--dimensions`
+(one small layer: an encoder's own time grows with the rows whatever it is), an annotator that answers by a hash, right
+eight times of ten, and two rounds. Called by `make bench-scale`.
+"""
+
+# ruff: noqa: T201 - a command line prints
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
+
+import place
+import predict_size
+
+from freeal.events import Event, Progress
+
+STAGES = ("reading", "encoding", "annotating", "training", "writing")
+LABELS = ("good", "bad", "none")
+ROUNDS = 2
+_RIGHT_OF_TEN = 8
+_ROWS_PER_CALL = 256
+"""As a local model takes them."""
+_LOOK_SECONDS = 0.05
+
+
+def measured(rows: int, *, dimensions: int) -> dict[str, Any]:
+    """`seconds` of the processor, `peak` and `held` bytes of memory by stage, and `output` bytes, in a new process."""
+    told = json.dumps({"rows": rows, "dimensions": dimensions})
+    done = subprocess.run([sys.executable, __file__, told], check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def page(found: Sequence[dict[str, Any]], *, dimensions: int) -> list[str]:
+    """The table, with what each row more takes between the smallest and the largest job."""
+    said = (
+        f"A training job of two rounds, frozen student on {dimensions} dimensions, an annotator that answers at once: "
+        "processor seconds and the most memory by stage. *held* is what no file stands behind: pages of memory-mapped "
+        "files, which the system takes back at need, are not in it."
+    )
+    lines = [
+        said,
+        "",
+        "| rows | " + " | ".join(f"{stage}: MB (held)" for stage in STAGES) + " |",
+        "| ---: |" + " ---: |" * len(STAGES),
+    ]
+    for one in found:
+        cells = [
+            f"{one['seconds'][stage]:,.0f} s, {one['peak'][stage] / 1e6:,.0f} ({one['held'][stage] / 1e6:,.0f})"
+            for stage in STAGES
+        ]
+        lines.append(f"| {one['rows']:,} | " + " | ".join(cells) + " |")
+    for few, many in itertools.pairwise(found):
+        added = {
+            stage: (many["held"][stage] - few["held"][stage]) / (many["rows"] - few["rows"]) / 1e3 for stage in STAGES
+        }
+        said = ", ".join(f"{stage} {kilobytes:.1f}" for stage, kilobytes in added.items())
+        lines += ["", f"- From {few['rows']:,} to {many['rows']:,} rows, kB held for each row more: {said}."]
+    return lines
+
+
+class _Meter:
+    """Processor time, peak of all memory and of that which no file stands behind, by stage."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.peak = dict.fromkeys(STAGES, 0)
+        self.held = dict.fromkeys(STAGES, 0)
+        self._stage, self._since = STAGES[0], time.process_time()
+        self._status_bytes()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def on_event(self, event: Event) -> None:
+        """Follow a job."""
+        if isinstance(event, Progress):
+            stage = {"loading": "reading", "deciding": "writing"}.get(event.stage, event.stage)
+            self.turn_to(stage if stage in STAGES else "training")
+
+    def turn_to(self, stage: str) -> None:
+        """What follows belongs to `stage`."""
+        now = time.process_time()
+        self.seconds[self._stage] += now - self._since
+        self._note()
+        if stage != self._stage:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        self._stage, self._since = stage, now
+
+    def _look(self) -> None:
+        while True:
+            self._note()
+            time.sleep(_LOOK_SECONDS)
+
+    def _note(self) -> None:
+        peak, held = self._status_bytes()
+        self.peak[self._stage] = max(self.peak[self._stage], peak)
+        self.held[self._stage] = max(self.held[self._stage], held)
+
+    @staticmethod
+    def _status_bytes() -> tuple[int, int]:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        said = dict(line.split(":", 1) for line in lines)
+        return int(said["VmHWM"].split()[0]) * 1024, int(said["RssAnon"].split()[0]) * 1024
+
+
+def _encoder(folder: Path, dimensions: int) -> Path:
+    """The tiny encoder of the tests, as wide as wanted."""
+    import torch
+    from transformers import AutoConfig, BertModel
+
+    from freeal.testing.tiny_encoder import tiny_encoder
+
+    tiny_encoder(folder)
+    config = AutoConfig.from_pretrained(folder)
+    config.hidden_size, config.num_hidden_layers, config.intermediate_size = dimensions, 1, 16
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
+    import anyio
+
+    from freeal.job.run_training_job import train
+    from freeal.job.training_job import TrainingJob
+    from freeal.settings import LoopSettings, StudentSettings
+    from freeal.spec.job_spec import Spec
+    from freeal.testing.scripted_model import ScriptedModel, text_of
+    from freeal.types import Prompt
+
+    def answered(prompt: Prompt) -> str:
+        code = zlib.crc32(text_of(prompt.specific).encode())
+        label = LABELS[(code + (code // 10 % 10 >= _RIGHT_OF_TEN)) % len(LABELS)]
+        return json.dumps({"label": label, "confidence": 0.9})
+
+    table = folder / "rows.csv"
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["number", "text"])
+        rng = random.Random(0)
+        for number in range(rows):
+            words = rng.choices(predict_size._WORDS, k=rng.randint(3, 12))
+            writer.writerow([number, f"{' '.join(words)} {number}"])
+    spec = Spec.model_validate(
+        {
+            "name": "size",
+            "description": "Is it good?",
+            "labels": list(LABELS),
+            "text_columns": ["text"],
+            "id_column": "number",
+        }
+    )
+    job = TrainingJob(
+        job_id="size",
+        csv=table,
+        spec=spec,
+        output=folder / "output",
+        work=folder / "work",
+        answers=folder / "answers.sqlite",
+        cache=folder / "cache",
+        key_folder=folder,
+        student=StudentSettings(model=str(_encoder(folder / "encoder", dimensions)), mode="frozen", device="cpu"),
+        loop=LoopSettings(iterations=ROUNDS, demonstration_sets=1, zero_shot="never"),
+    )
+    meter = _Meter()
+    model = ScriptedModel(answered, rows_per_call=_ROWS_PER_CALL, concurrency=1, remembers=False)
+    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=model, environ={}))
+    meter.turn_to("writing")
+    on_disk = sum(file.stat().st_size for file in (folder / "work").rglob("*") if file.is_file())
+    return {
+        "rows": rows,
+        "seconds": meter.seconds,
+        "peak": meter.peak,
+        "held": meter.held,
+        "rounds_bytes": on_disk,
+        "digest": hashlib.sha256((folder / "output" / "annotated.csv").read_bytes()).hexdigest()[:12],
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what the first argument asks for."""
+    with tempfile.TemporaryDirectory(dir=place.ROOT / ".bench" if (place.ROOT / ".bench").is_dir() else None) as folder:
+        print(json.dumps(_run(**json.loads(arguments[0]), folder=Path(folder))))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
