@@ -86,7 +86,10 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision], k
             int(index),
             rows[int(index)],
             float(values[index]),
-            (*_why(state, decisions, int(index), rows, sizes, kind), *((_IS_TOLD,) if known[index] else ())),
+            (
+                *_why(state, decisions[index], int(index), rows=rows[int(index)], sizes=sizes, kind=kind),
+                *((_IS_TOLD,) if known[index] else ()),
+            ),
             nearest[int(index)],
         )
         for index in order
@@ -153,15 +156,10 @@ def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np
 
 
 def _why(
-    state: RoundState,
-    decisions: Sequence[Decision],
-    index: int,
-    rows: Counter[int],
-    sizes: Counter[str],
-    kind: Kind,
+    state: RoundState, decision: Decision, index: int, *, rows: int, sizes: Counter[str], kind: Kind
 ) -> tuple[str, ...]:
-    """Reasons to look at a text; `sizes` are how many texts have each label."""
-    decision, note = decisions[index], state.annotations[index]
+    """Reasons to look at a text in so many `rows`; `sizes` are how many texts have each label."""
+    note = state.annotations[index]
     reasons = []
     if Status.NOT_ASKED in note.statuses:
         reasons.append("never asked")
@@ -175,7 +173,7 @@ def _why(
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")
-    return tuple(reasons or _standing(decision, rows[index], sizes))
+    return tuple(reasons or _standing(decision, rows, sizes))
 
 
 def _standing(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """A training job as its table grows: processor time and memory by stage, and what a row adds.
 
-The real job in a process of its own, on generated short texts: the frozen student, an annotator that answers by a hash,
-right eight times of ten, and two rounds. A text's features are `--dimensions` wide and take the memory that an encoder's
-take, but are the mean of a random vector for each of its words: an encoder's own time is known, and linear. Called by
-`make bench-scale`.
+The real job in a process of its own, on generated short texts: the frozen student, an annotator that answers by a
+hash, right eight times of ten, and two rounds. A text's features are `--dimensions` wide and take the memory that an
+encoder's take, but are the mean of a random vector for each of its words: an encoder's own time is known, and linear.
+Called by `make bench-scale`.
 """
 
 # ruff: noqa: T201 - a command line prints
@@ -150,6 +150,7 @@ def _trainer(job: TrainingJob, dimensions: int, *, on_embedded: OnStep) -> Any:
 
     class WordStart(Start):
         def features(self, texts: Sequence[str], untrained: Any, *, on_batch: OnStep = unwatched) -> np.ndarray:
+            del untrained
             return self._cache.features(texts, vectors, on_batch=on_batch)
 
     trainer = FrozenTrainer(job.effective().student, scratch=job.work)
