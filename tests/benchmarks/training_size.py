@@ -105,6 +105,8 @@ class _Meter:
         self.seconds[self._stage] += now - self._since
         self._note()
         if stage != self._stage:
+            seconds, held = self.seconds[self._stage], self.held[self._stage] / 1e6
+            print(f"  so far: {self._stage} {seconds:,.0f} s, {held:,.0f} MB held; now {stage}", file=sys.stderr)
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         self._stage, self._since = stage, now
 
