@@ -38,6 +38,10 @@ CHANCE_DOUBT = 2.0
 PRIOR_TEXTS_PER_LABEL = 15
 """Texts that the error over all labels counts as, beside those that are predicted to get one label."""
 LEAST_ERROR, MOST_ERROR = 0.01, 0.6
+MOST_FITTED = 100_000
+"""Answered texts, taken evenly, that a forecast is fitted to where there are more: it has a weight for each predictor
+and two values for each label. Of 200,000 texts and three labels the answers foretold from half of them differ by 0.001
+on average, 0.007 at most. All texts are judged."""
 _LEAST_PROBABILITY = 1e-6
 _SCALE_SPREAD = 1.5
 """Standard deviation of the logarithm of the first predictor's weight under its prior, which sits at 1."""
@@ -57,19 +61,20 @@ class Forecast:
     weights: np.ndarray
 
 
-def forecast(predictors: Sequence[np.ndarray], label_ids: np.ndarray) -> Forecast:
+def forecast(predictors: Sequence[np.ndarray], label_ids: np.ndarray, *, most_fitted: int = MOST_FITTED) -> Forecast:
     """Predictors joined so that they foretell the annotator's answers best.
 
     Each of `predictors` float [n, labels] holds logits that do not depend on the answer to the same text, the student's
     first; `label_ids` int [n] are the answers, -1 where there is none. The joint logits are a weighted sum and a bias
     per label; a share of each label's answers is taken to follow from nothing, so that its curve may end below 1 (all
     fitted together, by likelihood under priors that keep few texts from deciding). A predictor that does not help gets
-    a weight near 0.
+    a weight near 0. Fitted to `most_fitted` answers at most.
     """
     from scipy.optimize import minimize  # type: ignore[import-untyped]  # comes with scikit-learn
 
     logits = np.stack([_centred(one) for one in predictors])
     known = np.flatnonzero(label_ids >= 0)
+    known = known[:: max(1, -(-len(known) // most_fitted))]
     labels = logits.shape[2]
     fit = _Fit(logits[:, known], np.asarray(label_ids)[known])
     count = len(logits)
