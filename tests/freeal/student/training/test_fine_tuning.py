@@ -95,6 +95,7 @@ def test_dropout_and_mixup_are_drawn_by_each_process_and_the_same_again(task_of,
         assert 0.7 < (logits.argmax(axis=1) == task.pool.label_ids)[learned].mean()
 
 
+@pytest.mark.slow
 def test_processes_that_end_go_on_where_they_were(task_of, encoder_folder, tmp_path):
     """After two of four epochs all end; those that come after them make what the first would have made, bit for bit."""
     recipe = dataclasses.replace(RECIPE, mixup=True)
