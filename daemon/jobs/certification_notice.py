@@ -9,7 +9,8 @@ from freeal.results import metrics_as_text
 
 
 def found_in(output: Path) -> str | None:
-    """The figures in the output of a finished run, in words; None where it is a version, or there is none."""
+    """What to tell of a sheet that was read: the figures in the output of its run, in words; None where that is a
+    version, or there is none."""
     try:
         found = json.loads((output / metrics_as_text.CERTIFICATE).read_text(encoding="utf-8"))
         said = metrics_as_text.certified(found)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from freeal.annotation.annotation_run import Asked
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
+from freeal.annotation.send_prompts_state import Asked
 from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
 from freeal.events import Emit, Notice, Progress, Stage

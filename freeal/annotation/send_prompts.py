@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import anyio
 import anyio.to_thread
 
-from freeal.annotation.annotation_run import Asked, Run
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
+from freeal.annotation.send_prompts_state import Asked, Run
 from freeal.annotation.usable_reply import usable
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
@@ -74,7 +74,7 @@ class Asker:
         run = Run(prompts, on_answered, asked, self._chunks(prompts, asked))
         on_answered(list(known))
         if self._batches is not None and run.waiting:
-            await self._send_in_batches(self._batches, run)
+            await self._through_batches(self._batches, run)
         elif self._batches is not None and not self._has_sent:
             await self._read_leftovers(self._batches, run)
         self._has_sent = True
@@ -97,7 +97,7 @@ class Asker:
             self._store.set_aside(useless)
         return {key: reply for key, reply in known.items() if key not in useless}
 
-    async def _send_in_batches(self, batches: BatchSender, run: Run) -> None:
+    async def _through_batches(self, batches: BatchSender, run: Run) -> None:
         waiting = {key: self._room.given(run.prompts[key]) for keys in run.waiting for key in keys}
         run.waiting.clear()
         try:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from freeal.cli.name_lists import names
 from freeal.cli.print_results import add_json, print_json, print_pairs
-from freeal.cli.result_places import labelled
 from freeal.cli.training_progress import EXIT_OK
 from freeal.settings import PredictSettings, RaySettings
+from freeal.table.output_format import rows_in_form
 
 if TYPE_CHECKING:
     from freeal.prediction.predict_csv import Classifier, PredictionJob
@@ -102,7 +102,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     classifier = Classifier.load(job.model, job.settings)
     if arguments.dry_run:
         return _plan(job, classifier, as_json=arguments.json)
-    with output.whole() as path, labelled(path, name=arguments.output_csv.name) as rows:
+    with output.whole() as path, rows_in_form(path, name=arguments.output_csv.name) as rows:
         job = job.model_copy(update={"output_csv": rows})
         ask = _second_opinion(job, classifier, arguments)
         if arguments.resume is False:

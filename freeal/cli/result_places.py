@@ -7,7 +7,7 @@ import dataclasses
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from freeal.files import output_folder
 from freeal.files.output_file import OutputFile, output_file
 from freeal.job import work_folder
 from freeal.table.file_formats import form_of
-from freeal.table.workbook_writer import write_workbook
+from freeal.table.output_format import as_named
 
 _OF_A_MODEL = ("freeal.json",)
 
@@ -84,37 +84,6 @@ class ResultPlaces:
         to_stderr = self.csv is not None and self.csv.is_standard_output
         with contextlib.redirect_stdout(sys.stderr if to_stderr else sys.stdout):
             print_outcome(metrics, files, as_json=as_json)
-
-
-@contextlib.contextmanager
-def labelled(path: Path, *, name: str) -> Iterator[Path]:
-    """Where to write rows that are to be at `path` in the form that `name` asks for: a CSV, or a workbook made of one,
-    or Parquet."""
-    if form_of(name) == "parquet" != form_of(path.name):  # poured into something else afterwards
-        rows = path.with_suffix(".parquet")
-        yield rows
-        rows.replace(path)
-        return
-    if form_of(name) != "xlsx":
-        yield path
-        return
-    rows = path.with_name(f".{path.name}.csv")
-    yield rows
-    as_named(rows, path, name=name)
-    rows.unlink()
-
-
-def as_named(source: Path, target: Path, *, name: str) -> None:
-    """A copy of a CSV of ours at `target`, which appears when it is whole: a workbook where `name` ends so."""
-    fresh = target.with_name(f".{target.name}.fresh")
-    try:
-        if form_of(name) == "xlsx":
-            write_workbook(source, fresh)
-        else:
-            shutil.copyfile(source, fresh)
-        fresh.replace(target)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _near(path: Path) -> str:

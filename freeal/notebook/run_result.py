@@ -97,7 +97,7 @@ class RunResult:
         return f"{figures}{round_report.html_of(self.rounds)}{head}"
 
 
-def labelled_rows(
+def labelled_frame(
     folder: Path,
     given: pd.DataFrame | None,
     *,

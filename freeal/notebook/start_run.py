@@ -19,7 +19,7 @@ from freeal.llm.protocols import ChatModel
 from freeal.notebook.input_table import InputTable, input_table
 from freeal.notebook.job_thread import JobThread
 from freeal.notebook.round_report import RoundReport
-from freeal.notebook.run_result import RunResult, labelled_rows
+from freeal.notebook.run_result import RunResult, labelled_frame
 from freeal.settings import LlmSettings, LoopSettings, Section, StudentSettings
 from freeal.spec import yaml_reader
 from freeal.spec.job_spec import Spec
@@ -197,7 +197,7 @@ class _Prepared:
         own = trainer.load(outcome.folder / "model") if isinstance(trainer, LoadsStudents) else None
         return RunResult(
             folder=outcome.folder,
-            frame=labelled_rows(
+            frame=labelled_frame(
                 outcome.folder,
                 self.table.frame,
                 language_models=len(outcome.metrics.get("annotators", (1,))),

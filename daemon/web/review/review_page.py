@@ -27,7 +27,7 @@ from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
 from daemon.web.review.compare_page import Compare
-from daemon.web.review.corrections_to_hand_in import summary, write_corrections
+from daemon.web.review.corrections_summary import summary, write_corrections
 from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows

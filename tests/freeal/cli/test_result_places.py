@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from freeal.cli.command_line import main
-from freeal.cli.result_places import ResultPlaces, labelled
+from freeal.cli.result_places import ResultPlaces
 from freeal.errors import ConfigError
 from freeal.table import read_table
+from freeal.table.output_format import rows_in_form
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_rows_are_a_workbook_where_the_name_says_so(tmp_path, results):
     results(places)
     places.deliver()
     assert [["007", "yes"]] == read_table(tmp_path / "out.xlsx").rows
-    with labelled(tmp_path / "new.xlsx", name="new.xlsx") as rows:
+    with rows_in_form(tmp_path / "new.xlsx", name="new.xlsx") as rows:
         rows.write_text("text\n1/2\n")
     assert [["1/2"]] == read_table(tmp_path / "new.xlsx").rows
     assert ["m", "m-results", "new.xlsx", "out.xlsx"] == sorted(path.name for path in tmp_path.iterdir())
@@ -56,17 +57,6 @@ def test_parquet_is_for_predictions(tmp_path):
     with pytest.raises(ConfigError, match=r"--output-csv.*is Parquet"):
         ResultPlaces.of(tmp_path / "m", output_csv=tmp_path / "out.parquet")
     assert [] == list(tmp_path.iterdir())
-
-
-def test_parquet_that_is_poured_elsewhere_is_parquet(tmp_path):
-    """A pipe called so, say: the rows are written beside under a name that tells their form."""
-    with labelled(tmp_path / "output.csv", name="pipe.parquet") as rows:
-        assert "output.parquet" == rows.name
-        rows.write_text("made")
-    assert ("made", ["output.csv"]) == (
-        (tmp_path / "output.csv").read_text(),
-        [path.name for path in tmp_path.iterdir()],
-    )
 
 
 def test_results_of_somebody_else_are_refused(tmp_path):
