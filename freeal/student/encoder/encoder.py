@@ -93,13 +93,19 @@ class Encoder:
         return nn.functional.linear(features, self.head.weight, self.head.bias)
 
     def score(
-        self, tokens: Tokens, *, batch_size: int = SCORING_BATCH, on_batch: OnStep = unwatched
+        self,
+        tokens: Tokens,
+        *,
+        batch_size: int = SCORING_BATCH,
+        on_batch: OnStep = unwatched,
+        into: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`.
 
-        A batch that does not fit into memory is halved. `on_batch` is called with (done, total) texts and may raise.
+        The features are written `into` an array of that shape where one is given. A batch that does not fit into memory
+        is halved. `on_batch` is called with (done, total) texts and may raise.
         """
-        features = np.empty((len(tokens), self.head.in_features), dtype=np.float32)
+        features = np.empty((len(tokens), self.head.in_features), dtype=np.float32) if into is None else into
         logits = np.empty((len(tokens), self.head.out_features), dtype=np.float32)
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         done = 0

@@ -14,6 +14,7 @@ import csv
 import hashlib
 import itertools
 import json
+import math
 import random
 import subprocess
 import sys
@@ -60,29 +61,32 @@ def measured(rows: int, *, dimensions: int) -> dict[str, Any]:
 def page(found: Sequence[dict[str, Any]], *, dimensions: int) -> list[str]:
     """The table, with what each row more takes between the smallest and the largest job."""
     said = (
-        f"A training job of two rounds, frozen student on {dimensions} dimensions, an annotator that answers at once: "
-        "processor seconds and the most memory by stage. *held* is what no file stands behind: pages of memory-mapped "
-        "files, which the system takes back at need, are not in it."
+        f"A training job of two rounds, frozen student on {dimensions} dimensions, an annotator that answers at once, "
+        "features that cost next to nothing: processor seconds, and the most MB that no file stands behind. Pages of "
+        "memory-mapped files, which the system takes back at need, are not in it."
     )
     lines = [
         said,
         "",
-        "| rows | " + " | ".join(f"{stage}: MB (held)" for stage in STAGES) + " |",
-        "| ---: |" + " ---: |" * len(STAGES),
+        "| rows | " + " | ".join(f"{stage}: s, MB" for stage in STAGES) + " | all: s, MB |",
+        "| ---: |" + " ---: |" * (len(STAGES) + 1),
     ]
     for one in found:
-        cells = [
-            f"{one['seconds'][stage]:,.0f} s, {one['peak'][stage] / 1e6:,.0f} ({one['held'][stage] / 1e6:,.0f})"
-            for stage in STAGES
-        ]
-        lines.append(f"| {one['rows']:,} | " + " | ".join(cells) + " |")
-    for few, many in itertools.pairwise(found):
-        added = {
-            stage: (many["held"][stage] - few["held"][stage]) / (many["rows"] - few["rows"]) / 1e3 for stage in STAGES
-        }
-        said = ", ".join(f"{stage} {kilobytes:.1f}" for stage, kilobytes in added.items())
-        lines += ["", f"- From {few['rows']:,} to {many['rows']:,} rows, kB held for each row more: {said}."]
-    return lines
+        cells = [f"{one['seconds'][stage]:,.0f}, {one['held'][stage] / 1e6:,.0f}" for stage in STAGES]
+        whole = f"{sum(one['seconds'].values()):,.0f}, {max(one['held'].values()) / 1e6:,.0f}"
+        lines.append(f"| {one['rows']:,} | " + " | ".join([*cells, whole]) + " |")
+    return [*lines, *(line for few, many in itertools.pairwise(found) for line in ("", _growth(few, many)))]
+
+
+def _growth(few: dict[str, Any], many: dict[str, Any]) -> str:
+    """What each stage holds for each row more between two jobs, and with which power of the rows its time grows."""
+    more, times = many["rows"] - few["rows"], math.log(many["rows"] / few["rows"])
+    held = ", ".join(f"{stage} {(many['held'][stage] - few['held'][stage]) / more / 1e3:.1f}" for stage in STAGES)
+    power = ", ".join(
+        f"{stage} {math.log(many['seconds'][stage] / few['seconds'][stage]) / times:.1f}" for stage in STAGES
+    )
+    sizes = f"From {few['rows']:,} to {many['rows']:,} rows"
+    return f"- {sizes}, kB held for each row more: {held}. Seconds grow with the rows to the power of: {power}."
 
 
 class _Meter:
@@ -175,7 +179,9 @@ class _WordVectors:
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         return [[zlib.crc32(word.encode()) % _WORD_VECTORS for word in text.split()] for text in texts]
 
-    def score(self, tokens: Sequence[list[int]], *, on_batch: OnStep = unwatched) -> tuple[np.ndarray, None]:
+    def score(
+        self, tokens: Sequence[list[int]], *, on_batch: OnStep = unwatched, into: np.ndarray | None = None
+    ) -> tuple[np.ndarray, None]:
         from scipy.sparse import csr_array
 
         ends = np.cumsum([0, *map(len, tokens)])
@@ -183,7 +189,9 @@ class _WordVectors:
         words = np.fromiter(itertools.chain.from_iterable(tokens), dtype=np.int64, count=int(ends[-1]))
         found = csr_array((shares, words, ends), shape=(len(tokens), _WORD_VECTORS)) @ self._table
         on_batch(len(tokens), len(tokens))
-        return found, None
+        if into is not None:
+            into[:] = found
+        return found if into is None else into, None
 
 
 def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
