@@ -27,6 +27,9 @@ from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.protocols import ReadText
 
 SCORING_BATCH = 64
+SCORING_TOKENS = 1024
+"""Of a batch with its padding, where float32 is computed on a processor: a layer's activations of more tokens no longer
+lie in its cache (docs/benchmarks.md, Speed)."""
 SEVERAL_LABELS = "multi_label_classification"
 
 
@@ -118,12 +121,17 @@ class Encoder:
 
         # one autocast around all batches: weights are made bf16 once, not for each of them
         with torch.inference_mode(), self.compute.autocast():
-            for batch in sorted_by_length(lengths, size=batch_size):
+            for batch in self.scoring_batches(lengths, most_texts=batch_size):
                 for piece, (seen, out) in self.room.pieces("scoring", batch, scored):
                     features[piece], logits[piece] = seen, out
                 done += len(batch)
                 on_batch(done, len(tokens))
         return features, logits
+
+    def scoring_batches(self, lengths: np.ndarray, *, most_texts: int = SCORING_BATCH) -> list[np.ndarray]:
+        """Places of texts with so many tokens each, int [n], in the batches in which they are computed fastest."""
+        in_cache = self.compute.device.type == "cpu" and self.compute.dtype is torch.float32
+        return sorted_by_length(lengths, size=most_texts, most_tokens=SCORING_TOKENS if in_cache else None)
 
     def forget(self) -> None:
         """Let go of what a forward pass that failed has left behind."""
