@@ -86,15 +86,15 @@ def forecast(predictors: Sequence[np.ndarray], label_ids: np.ndarray, *, most_fi
     return Forecast(clean @ spread_evenly(errors), weights)
 
 
-def transition(answers: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+def transition(answers: np.ndarray, label_ids: np.ndarray, *, cautious: bool) -> np.ndarray:
     """P(the annotator answers a | the label is y), float64 [labels, labels] as [y, a], from a forecast's `answers`
     [n, labels] and what was answered, int [n] with -1 where nothing was.
 
     Per label from the anchors of that label, drawn towards the error over all anchors where they are few. All of it is
     drawn towards PRIOR_ERROR where few texts were answered, or where the forecast is hardly better than chance: one
     that knows nothing is sure of nothing, and that is no error of the annotator's. Where the forecast knows few labels
-    anyway, its surest texts are no anchors, and the error is PRIOR_ERROR at most. What such a forecast misses itself
-    where it is surest is not taken for the annotator's error either.
+    anyway, its surest texts are no anchors, and the error is PRIOR_ERROR at most. Where one is `cautious`, what
+    the forecast misses itself where it is surest is not taken for the annotator's error either.
     """
     labels = answers.shape[1]
     surest = np.sort(answers.max(axis=1))[::-1][: max(FEWEST_ANCHORS, round(ANCHOR_SHARE * len(answers)))]
@@ -114,7 +114,8 @@ def transition(answers: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
         return found
     shares = np.bincount(label_ids[known], minlength=labels) / known.sum()
     missed = float((predicted != label_ids)[known].mean())
-    return _beyond_own_misses(_bounded(found, missed, shares), missed, shares)
+    found = _bounded(found, missed, shares)
+    return _beyond_own_misses(found, missed, shares) if cautious else found
 
 
 def _bounded(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarray:
