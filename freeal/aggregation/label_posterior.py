@@ -77,8 +77,8 @@ class Evidence:
         return label_posterior(self, logits)
 
     def targets(self, logits: np.ndarray) -> np.ndarray:
-        """What a student is to be taught, float [n, labels]: the same, but not cautious. Students that were taught what is
-        kept were 0.5 points worse on test rows (36 cells of four sets, two draws)."""
+        """What a student is to be taught, float [n, labels]: the same, but not cautious. Students that were taught
+        what is kept were 0.5 points worse on test rows (36 cells of four sets, two draws)."""
         return label_posterior(self, logits, cautious=False).proba
 
     def part(self, rows: np.ndarray) -> Evidence:
