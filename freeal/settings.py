@@ -232,7 +232,7 @@ class LoopSettings(Section):
 class PredictSettings(Section):
     """Scoring CSVs with a finished model."""
 
-    batch_size: PositiveInt = Field(64, description="texts per forward pass")
+    batch_size: PositiveInt = Field(64, description="texts per forward pass at most")
     chunk_rows: PositiveInt = Field(
         20_000,
         description="rows read, scored and written at a time, at most; fewer where that takes longer than ten seconds",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent / "benchmarks" / "label_kinds"))
 import cases
 import data_sets
 import ordinal_labels
+import packaged_sets
 import scores
 from cells import Cell
 from data_sets import DATA_SETS
@@ -36,6 +39,41 @@ def data_folder(tmp_path):
             writer.writerow(["text 5", "positive", "", "again"])
             writer.writerow(["text 0", "positive", "positive", "again"])
     return folder
+
+
+def _packed(**files):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in files.items():
+            about = tarfile.TarInfo(f"package/{name.replace('__', '.')}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_sets_of_packages_are_read_with_their_labels():
+    """Files of archives within archives too; what is neither, retweets and lines about columns are left out."""
+    rated = "1\t1.5\tso good\n2\t0.1\ta thing\n3\t-2.0\tso bad\n".encode("latin-1")
+    files = dict(packaged_sets._files(_packed(a__txt=b"1", inner__tar__gz=_packed(tweets__txt=rated))))
+    assert {"a.txt", "tweets.txt"} == set(files)
+    assert [("so good", "positive"), ("so bad", "negative")] == list(packaged_sets._rated(files["tweets.txt"]))
+    tab = "Author\tIs retweet\tContent\nclass\td\ts\n\t\t\nA\tFalse\tmine https://x.y z\nB\tTrue\tyours\n"
+    assert [("mine  z", "A")] == list(packaged_sets._candidates(tab.encode()))
+    hedged = '\ufeff"1","It is."\n"-1","It may be."\n'
+    assert [("It is.", "certain"), ("It may be.", "uncertain")] == list(packaged_sets._hedging(hedged.encode()))
+    assert set(packaged_sets.SETS) <= set(DATA_SETS)
+
+
+def test_sets_of_packages_are_cut_in_two_without_a_text_in_both(tmp_path):
+    """A third to test on, each text once, spaces joined, no longer than promised."""
+    packaged_sets._write(tmp_path / "set", [(f"text  {number % 8} {'x' * 900}", "a") for number in range(16)])
+    parts = {}
+    for split in ("train", "test"):
+        with (tmp_path / "set" / f"{split}.csv").open(encoding="utf-8", newline="") as stream:
+            parts[split] = [row["text"] for row in csv.DictReader(stream)]
+    assert (6, 2) == (len(parts["train"]), len(parts["test"]))
+    assert 8 == len({*parts["train"], *parts["test"]})
+    assert {packaged_sets.MOST_CHARACTERS} == {len(text) for text in parts["train"]}
 
 
 @pytest.mark.parametrize("share", [0.2, 0.3])

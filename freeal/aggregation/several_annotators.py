@@ -42,9 +42,9 @@ class SeveralVoices:
     voices: tuple[Evidence, ...]
     use: Use
 
-    def posterior(self, logits: np.ndarray) -> LabelPosterior:
+    def posterior(self, logits: np.ndarray, *, cautious: bool = True) -> LabelPosterior:
         """All weighed together with the student's out-of-fold `logits` [n, labels]; the transition is the last's."""
-        each = [label_posterior(voice, logits) for voice in self.voices]
+        each = [label_posterior(voice, logits, cautious=cautious) for voice in self.voices]
         weigh = _cascade if self.use == "cascade" else _side_by_side
         proba = weigh(self.voices, [one.proba for one in each])
         confirmed = self.voices[0].confirmed
@@ -53,8 +53,8 @@ class SeveralVoices:
         return dataclasses.replace(each[-1], proba=proba)
 
     def targets(self, logits: np.ndarray) -> np.ndarray:
-        """The same as what a student is to be taught, float [n, labels]."""
-        return self.posterior(logits).proba
+        """What a student is to be taught, float [n, labels]: the same, but not cautious."""
+        return self.posterior(logits, cautious=False).proba
 
     def part(self, rows: np.ndarray) -> SeveralVoices:
         """What is said about the texts at `rows`, int [m], alone."""

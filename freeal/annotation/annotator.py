@@ -123,18 +123,19 @@ class Annotator:
         `SpendCapError`, `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly)
         every call fails.
         """
-        prompts = {
-            position: self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
-            for position, request in enumerate(requests)
-            if request.text.strip()
-        }
-        keys = {position: request_key(prompt, self._model.fingerprint) for position, prompt in prompts.items()}
-        by_key = {keys[position]: prompt for position, prompt in prompts.items()}
+        keys: list[str] = []  # "" where there is nothing to ask
+        by_key: dict[str, Prompt] = {}
+        for request in requests:
+            keys.append("")
+            if request.text.strip():
+                prompt = self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
+                keys[-1] = request_key(prompt, self._model.fingerprint)
+                by_key[keys[-1]] = prompt
         report = self._progress(
             stage,
             round_number,
-            collections.Counter(keys.values()),
-            done=done_before + len(requests) - len(keys),
+            collections.Counter(filter(None, keys)),
+            done=done_before + keys.count(""),
             total=total or len(requests),
         )
         asked = await self._asker.ask(by_key, report)
@@ -144,10 +145,8 @@ class Annotator:
         verdicts = await self._verdicts(asked, by_key)
         self._judge_scores(verdicts, asked, by_key, task=task, prior=prior)
         return [
-            annotation_of(
-                verdicts.get(keys.get(position, "")), index=request.index, text=request.text, round_number=round_number
-            )
-            for position, request in enumerate(requests)
+            annotation_of(verdicts.get(key), index=request.index, text=request.text, round_number=round_number)
+            for request, key in zip(requests, keys, strict=True)
         ]
 
     async def write_demonstrations(
@@ -199,9 +198,13 @@ class Annotator:
         )
 
     async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
+        """What each key comes to. A written reply that answers is let go once it is read: nobody asks for it again."""
         verdicts = {key: Verdict(None, 0.0, status) for key, status in asked.failures.items()}
-        for key, reply in asked.replies.items():
-            verdicts[key] = verdict_of(reply, prompts[key], from_store=key in asked.from_store)
+        for key in list(asked.replies):
+            verdict = verdict_of(asked.replies[key], prompts[key], from_store=key in asked.from_store)
+            verdicts[key] = verdict
+            if verdict.is_answer:
+                del asked.replies[key]
         unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
         repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
         if unusable:

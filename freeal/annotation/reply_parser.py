@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import re
@@ -12,12 +13,14 @@ from typing import Any
 from freeal.annotation.prompt_injection import one_line
 from freeal.llm.replies.model_thoughts import answer_in
 from freeal.text.label_mentions import label_in, node_in
-from freeal.types import Reply, Status
+from freeal.types import Outcome, Reply, Status
 
 UNSTATED_CONFIDENCE = 0.5
 """Confidence of a usable answer that states none."""
 
 MOST_CHARACTERS = 100_000
+_MOST_REMEMBERED_CHARACTERS, _READINGS_KEPT = 200, 4096
+"""Short replies say the same over and over, and each is read twice: a label, a confidence."""
 _MOST_OBJECTS_TRIED = 50
 _MOST_RULE_CHARACTERS = 400
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n?|\n?```\s*$")
@@ -65,6 +68,19 @@ def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> R
     if it begins with a whole JSON object. Where the labels are a tree, one of `branches` above them is an answer too,
     and a name that only one node has stands for its path. Never raises.
     """
+    if len(reply.text) > _MOST_REMEMBERED_CHARACTERS:
+        return _read(reply, labels, branches)
+    return _remembered(reply.text, reply.outcome, reply.label_probability, tuple(labels), tuple(branches))
+
+
+@functools.lru_cache(maxsize=_READINGS_KEPT)
+def _remembered(
+    text: str, outcome: Outcome, probability: float | None, labels: tuple[str, ...], branches: tuple[str, ...]
+) -> Reading:
+    return _read(Reply(text=text, outcome=outcome, label_probability=probability), labels, branches)
+
+
+def _read(reply: Reply, labels: Sequence[str], branches: Sequence[str]) -> Reading:
     if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
     text = answer_in(reply.text[:MOST_CHARACTERS])

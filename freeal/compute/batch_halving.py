@@ -25,6 +25,11 @@ class Room:
         self.listener = listener or Listener()
         self._most: dict[Work, int | None] = {"training": most_texts, "scoring": most_texts}
 
+    @property
+    def most_trained(self) -> int | None:
+        """How many texts are trained on at once at most, as far as is known."""
+        return self._most["training"]
+
     def at_once(self, work: Work, wanted: int) -> int:
         """How many of `wanted` texts to take together, at least one."""
         most = self._most[work]

@@ -80,12 +80,16 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision], k
     most = min(MOST_TEXTS, math.ceil(SHARE * len(pool)))
     order = unseen[np.lexsort((-values[unseen], known[unseen]))[:most]]
     nearest = _nearest(state, order)
+    sizes = Counter(one.label or one.student_label for one in decisions)
     return [
         Look(
             int(index),
             rows[int(index)],
             float(values[index]),
-            (*_why(state, decisions, int(index), rows, kind), *((_IS_TOLD,) if known[index] else ())),
+            (
+                *_why(state, decisions[index], int(index), rows=rows[int(index)], sizes=sizes, kind=kind),
+                *((_IS_TOLD,) if known[index] else ()),
+            ),
             nearest[int(index)],
         )
         for index in order
@@ -152,9 +156,10 @@ def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np
 
 
 def _why(
-    state: RoundState, decisions: Sequence[Decision], index: int, rows: Counter[int], kind: Kind
+    state: RoundState, decision: Decision, index: int, *, rows: int, sizes: Counter[str], kind: Kind
 ) -> tuple[str, ...]:
-    decision, note = decisions[index], state.annotations[index]
+    """Reasons to look at a text in so many `rows`; `sizes` are how many texts have each label."""
+    note = state.annotations[index]
     reasons = []
     if Status.NOT_ASKED in note.statuses:
         reasons.append("never asked")
@@ -168,15 +173,14 @@ def _why(
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")
-    return tuple(reasons or _standing(decisions, index, rows))
+    return tuple(reasons or _standing(decision, rows, sizes))
 
 
-def _standing(decisions: Sequence[Decision], index: int, rows: Counter[int]) -> list[str]:
-    """Why to look at a text that nothing speaks against."""
-    sizes = Counter(one.label or one.student_label for one in decisions)
-    own = sizes[decisions[index].label or decisions[index].student_label]
-    reasons = ["rare label"] if own < len(decisions) / len(sizes) else []
-    reasons += [f"stands in {rows[index]} rows"] if rows[index] > 1 else []
+def _standing(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:
+    """Why to look at a text in so many `rows` that nothing speaks against."""
+    own = sizes[decision.label or decision.student_label]
+    reasons = ["rare label"] if own < sizes.total() / len(sizes) else []
+    reasons += [f"stands in {rows} rows"] if rows > 1 else []
     return reasons or ["least sure of the rest"]
 
 

@@ -47,7 +47,7 @@ def opinions(
 
 def of_annotator(place: int, notes: Sequence[Annotation]) -> list[Annotation]:
     """The same as said by the language model at this place in the job's order."""
-    return [dataclasses.replace(note, annotator=place) for note in notes]
+    return [note if note.annotator == place else dataclasses.replace(note, annotator=place) for note in notes]
 
 
 def _of_its_question(note: Annotation, known: Known) -> Annotation:
@@ -66,8 +66,9 @@ def merged(
 ) -> list[Annotation]:
     """One model's annotations, one per pool text, with new answers and what a person said in their place; a text it was
     not asked about is NOT_ASKED."""
-    unasked = {index: Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in range(pool_size)}
-    told = list((unasked | {note.index: note for note in before}).values())
+    unasked = set(range(pool_size)).difference(note.index for note in before)
+    unasked.difference_update(note.index for note in answers)
+    told = [*before, *(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in unasked)]
     best = merge(told, answers, labels=labels, pool_size=pool_size, kind=kind)
     return known.settle(best, labels, kind)
 

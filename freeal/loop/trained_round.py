@@ -61,6 +61,8 @@ def state(
         kind=kind,
         thresholds=thresholds,
     )
+    if training.engine != "local":
+        metrics |= {"training_engine": training.engine, "training_processes": training.processes}
     return RoundState(
         round=number,
         asked=tuple(asked),

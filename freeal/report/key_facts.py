@@ -11,6 +11,7 @@ from freeal.annotation.question_form import QuestionForm
 from freeal.corrections.review_queue import Look
 from freeal.evaluation import confidence_intervals
 from freeal.evaluation.confidence_intervals import spelled
+from freeal.loop.loop_result import LoopResult
 from freeal.report.number_format import count, dollars, duration, percent, plural
 from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
@@ -45,9 +46,22 @@ def answered_by(run: FinishedRun) -> Facts:
     return (
         ("language model" if len(named) == 1 else "language models", "; ".join(named)),
         *([("asked as", "; ".join(forms))] if forms else []),
-        ("student", f"{student['model']}, {student['mode']}, on {student['device']}"),
+        (
+            "student",
+            f"{student['model']}, {student['mode']}, on {student['device']}{_trained_over(result)}",
+        ),
         ("rounds", rounds),
     )
+
+
+def _trained_over(result: LoopResult) -> str:
+    """Who fine-tuned the student that is kept, where that was not the job's own process."""
+    rounds = [state for state in result.rounds if state.round <= result.best.round and not state.settled]
+    metrics = rounds[-1].metrics if rounds else {}
+    if "training_engine" not in metrics:
+        return ""
+    processes = metrics["training_processes"]
+    return f", trained over Ray by {'one process' if processes == 1 else f'{count(processes)} processes'}"
 
 
 def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[Facts, str]:

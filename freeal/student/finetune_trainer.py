@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,9 +77,11 @@ class TransformerTrainer(EncoderTrainer):
             targets=fitted.targets if self.settings.clean_split == "posterior" else None,
             threshold=self.settings.clean_threshold,
         )
-        self._executor.train(FineTuning(encoder, pool, plan, rng, seed, self.settings), on_step=steps)
+        task = FineTuning(encoder, pool, plan, rng, seed, self.settings)
+        processes = self._executor.train(task, on_step=steps)
         freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
-        return self._finish(encoder, pool, tuple(labels), steps)
+        found = self._finish(encoder, pool, tuple(labels), steps)
+        return dataclasses.replace(found, engine=self._executor.name, processes=processes)
 
     def _probe(
         self, encoder: Encoder, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, seed: int, steps: Steps

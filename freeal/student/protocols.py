@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from freeal.compute.listener import OnStep
+from freeal.executors.shard_task import Engine
 from freeal.student.labelled_texts import LabelledTexts
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Training:
 
     Of several labels each column of `held_out` holds the logits of yes against no, each of `proba` a probability of
     its own, and `losses` is summed over labels; `thresholds` [labels] are those from which the student gives each.
+
+    `engine` and `processes` say who fine-tuned it, and how many together.
     """
 
     student: Student
@@ -71,6 +74,8 @@ class Training:
     embeddings: np.ndarray
     losses: np.ndarray
     thresholds: tuple[float, ...] = ()
+    engine: Engine = "local"
+    processes: int = 1
 
 
 class Trainer(Protocol):

@@ -66,6 +66,7 @@ def test_what_was_asked_is_marked_booked_and_teaches_the_next_version(daemon, se
     assert [row["freeal_label"] for row in rows] == [row["freeal_llm_label"] for row in after[len(before) :]]
 
 
+@pytest.mark.slow
 def test_a_day_whose_money_is_spent_labels_the_table_all_the_same(daemon, server, promising):
     """Rows below the promise then have no label and say why; nobody is asked."""
     settings = daemon.folder / "freeal.yaml"

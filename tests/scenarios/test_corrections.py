@@ -72,6 +72,7 @@ def test_the_same_csv_again_keeps_what_a_person_said(daemon, server):
     assert "already done" in daemon.run("--once").stdout
 
 
+@pytest.mark.slow
 def test_wrong_corrections_say_so_where_people_look(daemon, server):
     """All mistakes at once, with their lines, beside the untouched file; the version stays what it was."""
     daemon.drop()
@@ -92,6 +93,7 @@ def test_wrong_corrections_say_so_where_people_look(daemon, server):
     assert "-corrections" in daemon.run("status").stdout
 
 
+@pytest.mark.slow
 def test_a_filled_sheet_dropped_back_certifies_the_version(daemon, server):
     """Read like `freeal certify` reads it: figures in every file that tells them, the same version, nothing asked."""
     daemon.drop(csv=daemon.rows(80))
@@ -115,6 +117,7 @@ def test_a_filled_sheet_dropped_back_certifies_the_version(daemon, server):
     assert [] == list((daemon.folder / ".state" / "work").iterdir())
 
 
+@pytest.mark.slow
 def test_answers_to_boundary_questions_dropped_back_ask_what_can_change(daemon, server):
     """A YAML in corrections/ changes the labels' meanings; a new version comes of it."""
     daemon.drop()
@@ -136,6 +139,7 @@ pairs:
     assert "is praise for a thing" in json.loads((now / "run.json").read_text())["spec"]["labels"]["positive"]
 
 
+@pytest.mark.slow
 def test_what_answers_no_question_says_so_where_people_look(daemon):
     """A YAML without an answer fails with its reason beside it."""
     daemon.drop()

@@ -198,6 +198,7 @@ def outcome(daemon, name):
     return job.state, job.partial, json.loads(reports[0].read_text())["kind"] if reports else None
 
 
+@pytest.mark.slow
 def test_a_fault_of_every_request_decides_its_job_and_no_other(daemon):
     """A wrong key or a refused request fails the job, an outage pauses it; each in a folder of its own; exit 1."""
     cases = {case: JOBS[1][case] for case in ("401", "400", "500")}
@@ -234,6 +235,7 @@ def test_with_the_server_in_order_a_retry_finishes_the_job(daemon, server, scrip
     assert 6 == len(server.requests) - asked
 
 
+@pytest.mark.slow
 def test_a_spend_limit_in_the_middle_loses_nothing(daemon, server, script):
     """Exit 3 and paused; once it is raised, `retry` asks only what was not answered before."""
     script.healthy_calls = 5

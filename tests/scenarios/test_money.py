@@ -159,6 +159,7 @@ def test_the_same_content_again_or_for_another_model_asks_nothing(daemon, server
     assert ROWS == sum(json.loads(line)["from_store"] for line in _audit(daemon, "others"))
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_what_the_run_then_costs(daemon, server):
     """Model, calls, cost against the cap, time and the whole first prompt; nothing is called, moved or made."""
     daemon.drop(spec=daemon.spec + EXAMPLES + "budget_usd: 2.50\n")

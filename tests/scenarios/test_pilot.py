@@ -69,6 +69,7 @@ def test_an_empty_file_says_go_too(daemon):
     assert 60 == json.loads((daemon.models / "reviews" / "metrics.json").read_text())["rows"]
 
 
+@pytest.mark.slow
 def test_a_pilot_can_be_given_up(daemon):
     """Its files go to failed/, and nothing of it stays beside the model."""
     daemon.drop(csv=daemon.rows(60), spec=SPEC)

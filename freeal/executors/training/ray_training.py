@@ -37,8 +37,9 @@ class RayTraining:
         self._folder = folder
         self._on_notice = on_notice
 
-    def train(self, task: TrainingTask, *, on_step: OnStep) -> None:
+    def train(self, task: TrainingTask, *, on_step: OnStep) -> int:
         """See `TrainingExecutor.train`."""
+        processes = 0
         name = hashlib.sha256(f"{task.identity} {software_version()}".encode()).hexdigest()[:32]
         with self._place(name) as folder:
             order = TrainingOrder(pickle.dumps(task), name, task.most_processes, folder, self._settings)
@@ -48,11 +49,13 @@ class RayTraining:
                     if message is not None and "trained" in message:
                         task.take(Path(message["trained"]).read_bytes())
                     elif message is not None and "processes" in message:
-                        self._on_notice(_told(message["processes"]))
+                        processes = message["processes"]
+                        self._on_notice(_told(processes))
                     elif message is not None and tuple(message["step"]) > last:  # after a loss it goes back for a while
                         last = tuple(message["step"])
                         steps(*last)
                     steps.still(*last)
+        return processes
 
     @contextlib.contextmanager
     def _place(self, name: str) -> Iterator[Path]:

@@ -53,9 +53,9 @@ class TrainingExecutor(Protocol):
     def name(self) -> Engine:
         """For the user."""
 
-    def train(self, task: TrainingTask, *, on_step: OnStep) -> None:
-        """Train the task in place. `on_step` may raise, which ends the training. Raises what the task raises, and
-        `ExecutorError` where processes are lost time and again."""
+    def train(self, task: TrainingTask, *, on_step: OnStep) -> int:
+        """Train the task in place; returns how many processes brought it to its end. `on_step` may raise, which ends
+        the training. Raises what the task raises, and `ExecutorError` where processes are lost time and again."""
 
 
 class LocalTraining:
@@ -63,8 +63,9 @@ class LocalTraining:
 
     name: Engine = "local"
 
-    def train(self, task: TrainingTask, *, on_step: OnStep) -> None:
+    def train(self, task: TrainingTask, *, on_step: OnStep) -> int:
         """See `TrainingExecutor.train`."""
         from freeal.compute.process_group import Alone
 
         task.run(Alone(), None, on_step)
+        return 1

@@ -27,6 +27,9 @@ from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.protocols import ReadText
 
 SCORING_BATCH = 64
+SCORING_TOKENS = 1024
+"""Of a batch with its padding, where float32 is computed on a processor: a layer's activations of more tokens no longer
+lie in its cache (docs/benchmarks.md, Speed)."""
 SEVERAL_LABELS = "multi_label_classification"
 
 
@@ -93,13 +96,19 @@ class Encoder:
         return nn.functional.linear(features, self.head.weight, self.head.bias)
 
     def score(
-        self, tokens: Tokens, *, batch_size: int = SCORING_BATCH, on_batch: OnStep = unwatched
+        self,
+        tokens: Tokens,
+        *,
+        batch_size: int = SCORING_BATCH,
+        on_batch: OnStep = unwatched,
+        into: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 [n, d] and logits float32 [n, labels] in evaluation mode, in the order of `tokens`.
 
-        A batch that does not fit into memory is halved. `on_batch` is called with (done, total) texts and may raise.
+        The features are written `into` an array of that shape where one is given. A batch that does not fit into memory
+        is halved. `on_batch` is called with (done, total) texts and may raise.
         """
-        features = np.empty((len(tokens), self.head.in_features), dtype=np.float32)
+        features = np.empty((len(tokens), self.head.in_features), dtype=np.float32) if into is None else into
         logits = np.empty((len(tokens), self.head.out_features), dtype=np.float32)
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         done = 0
@@ -112,12 +121,17 @@ class Encoder:
 
         # one autocast around all batches: weights are made bf16 once, not for each of them
         with torch.inference_mode(), self.compute.autocast():
-            for batch in sorted_by_length(lengths, size=batch_size):
+            for batch in self.scoring_batches(lengths, most_texts=batch_size):
                 for piece, (seen, out) in self.room.pieces("scoring", batch, scored):
                     features[piece], logits[piece] = seen, out
                 done += len(batch)
                 on_batch(done, len(tokens))
         return features, logits
+
+    def scoring_batches(self, lengths: np.ndarray, *, most_texts: int = SCORING_BATCH) -> list[np.ndarray]:
+        """Places of texts with so many tokens each, int [n], in the batches in which they are computed fastest."""
+        in_cache = self.compute.device.type == "cpu" and self.compute.dtype is torch.float32
+        return sorted_by_length(lengths, size=most_texts, most_tokens=SCORING_TOKENS if in_cache else None)
 
     def forget(self) -> None:
         """Let go of what a forward pass that failed has left behind."""

@@ -45,9 +45,10 @@ class FeatureCache:
         return found
 
     def _computed(self, missing: Sequence[str], encoder: Encoder, *, on_batch: OnStep) -> np.ndarray:
-        if self._scratch is None or len(missing) <= self._most_texts:
-            return encoder.score(encoder.tokenize(missing), on_batch=on_batch)[0]
         shape = (len(missing), encoder.head.in_features)
+        if self._scratch is None or len(missing) <= self._most_texts:
+            into = scratch_arrays.empty(shape, np.float32, folder=self._scratch)
+            return encoder.score(encoder.tokenize(missing), on_batch=on_batch, into=into)[0]
         block = scratch_arrays.empty(shape, np.float16, folder=self._scratch)
         for piece in scratch_arrays.pieces(len(missing), at_once=ENCODED_AT_ONCE):
             tokens = encoder.tokenize(missing[piece])

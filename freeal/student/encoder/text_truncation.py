@@ -38,6 +38,11 @@ class Reader:
         tail = room - round(HEAD_SHARE * room) if long_texts == "head_tail" else 0
         self._head, self._tail = room - tail, tail
 
+    def is_surely_whole(self, text: str) -> bool:
+        """Whether a text is so short that it need not be read to know that nothing of it is left out: of ASCII no
+        tokenizer makes more tokens than characters, and one for the beginning."""
+        return len(text) < self._head + self._tail and text.isascii()
+
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         """Each text as it is read, in order, and whether that is not all of it."""
         found: list[ReadText] = []
@@ -101,11 +106,12 @@ def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True, trust_remote_code=False)
     reader = Reader(tokenizer, max_length=known.max_length, long_texts=known.long_texts)
+    unsure = [place for place, text in enumerate(texts) if not reader.is_surely_whole(text)]
     found: set[int] = set()
-    for first in range(0, len(texts), _CHUNK_TEXTS):  # the tokens of a large pool take more than its texts
-        found.update(
-            first + place for place, one in enumerate(reader.read(texts[first : first + _CHUNK_TEXTS])) if one.cut
-        )
+    for first in range(0, len(unsure), _CHUNK_TEXTS):  # the tokens of a large pool take more than its texts
+        places = unsure[first : first + _CHUNK_TEXTS]
+        read = reader.read([texts[place] for place in places])
+        found.update(place for place, one in zip(places, read, strict=True) if one.cut)
     return frozenset(found)
 
 

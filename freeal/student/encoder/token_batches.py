@@ -25,10 +25,17 @@ def shuffled(lengths: np.ndarray, indices: np.ndarray, *, size: int, rng: np.ran
     return [batches[position] for position in rng.permutation(len(batches))]
 
 
-def sorted_by_length(lengths: np.ndarray, *, size: int) -> list[np.ndarray]:
-    """All texts, longest first (a batch that does not fit in memory fails at once), in batches of `size`."""
+def sorted_by_length(lengths: np.ndarray, *, size: int, most_tokens: int | None = None) -> list[np.ndarray]:
+    """All texts, longest first (a batch that does not fit in memory fails at once), in batches of `size`; of fewer
+    where they would be more than `most_tokens` with their padding, of one at least."""
     order = np.argsort(-lengths, kind="stable")
-    return [order[first : first + size] for first in range(0, len(order), size)]
+    batches: list[np.ndarray] = []
+    first = 0
+    while first < len(order):
+        fitting = size if most_tokens is None else most_tokens // max(1, int(lengths[order[first]]))
+        batches.append(order[first : first + max(1, min(size, fitting))])
+        first += len(batches[-1])
+    return batches
 
 
 def padded(tokens: Sequence[list[int]], *, pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:

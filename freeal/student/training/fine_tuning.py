@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from freeal.compute import device
+from freeal.compute.batch_halving import Room
 from freeal.compute.listener import OnStep
 from freeal.compute.process_group import ProcessGroup
 from freeal.compute.quiet_transformers import quiet_transformers
@@ -28,8 +29,8 @@ from freeal.student.training.robust_training import RobustTraining, trained_weig
 class FineTuning:
     """A `TrainingTask`: `encoder`, its head set, on a pool. `rng` draws the order of texts, `seed` the dropout.
 
-    Pickled it holds the encoder as the files of a model folder; where it arrives, `settings` choose device and
-    precision.
+    Pickled it holds the encoder as the files of a model folder, and how many texts fit into memory here as far as is
+    known; where it arrives, `settings` choose device and precision.
     """
 
     encoder: Encoder
@@ -79,6 +80,7 @@ class FineTuning:
             _files(one),
             one.max_length,
             one.long_texts,
+            one.room.most_trained,
             self.pool,
             self.recipe,
             self.rng,
@@ -94,12 +96,15 @@ def _files(encoder: Encoder) -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
-def _arrived(files: dict[str, bytes], max_length: int, long_texts: LongTexts, *rest: Any) -> FineTuning:
+def _arrived(
+    files: dict[str, bytes], max_length: int, long_texts: LongTexts, most_texts: int | None, *rest: Any
+) -> FineTuning:
     settings: StudentSettings = rest[-1]
     with tempfile.TemporaryDirectory(prefix="freeal-encoder-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         model, tokenizer, _ = read(Path(folder))
     compute = device.choose(settings)
-    encoder = Encoder(model, tokenizer, max_length=max_length, compute=compute, long_texts=long_texts)
+    room = Room(most_texts)
+    encoder = Encoder(model, tokenizer, max_length=max_length, compute=compute, long_texts=long_texts, room=room)
     return FineTuning(encoder, *rest)

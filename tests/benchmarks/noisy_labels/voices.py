@@ -97,7 +97,7 @@ def measure(pool: Drawn, answers: np.ndarray, *, seed: int) -> Measured:
     evidence = Evidence(answers, np.zeros((len(answers), pool.labels)), np.full(len(answers), NO_LABEL), pool.near)
     data = LabelledTexts(pool.texts, answers.tolist(), weigh=evidence.targets)
     fitted = cross_fit(pool.features, answers, data, labels=pool.labels, seed=seed, usable=everyone)
-    final = evidence.targets(fitted.logits)
+    final = evidence.posterior(fitted.logits).proba
     head = taught_probe(pool.features, fitted, answers, data, seed=seed, usable=everyone)
     before, split = rule_before(pool.features, answers, labels=pool.labels, seed=seed)
     tested = [_test(one, pool) for one in (fitted.plain, split, head)]

@@ -37,7 +37,7 @@ class Timed:
     def __init__(self, inner: TrainingExecutor) -> None:
         self.inner = inner
 
-    def train(self, task: Any, *, on_step: Any) -> None:
+    def train(self, task: Any, *, on_step: Any) -> int:
         """See `TrainingExecutor.train`."""
         began, first = time.monotonic(), 0.0
 
@@ -46,8 +46,9 @@ class Timed:
             first = first or (time.monotonic() if done else 0.0)
             on_step(done, total)
 
-        self.inner.train(task, on_step=stepped)
+        processes = self.inner.train(task, on_step=stepped)
         self.whole, self.before = time.monotonic() - began, first - began
+        return processes
 
 
 def fine_tuning(rows: int, *, workers: Sequence[int], times: int, model: str) -> list[str]:

@@ -1,8 +1,9 @@
 """A training job as its table grows: processor time and memory by stage, and what a row adds.
 
-The real job in a process of its own, on generated short texts: the frozen student on a random encoder of `--dimensions`
-(one small layer: an encoder's own time grows with the rows whatever it is), an annotator that answers by a hash, right
-eight times of ten, and two rounds. Called by `make bench-scale`.
+The real job in a process of its own, on generated short texts: the frozen student, an annotator that answers by a
+hash, right eight times of ten, and two rounds. A text's features are `--dimensions` wide and take the memory that an
+encoder's take, but are the mean of a random vector for each of its words: an encoder's own time is known, and linear.
+Called by `make bench-scale`.
 """
 
 # ruff: noqa: T201 - a command line prints
@@ -13,23 +14,31 @@ import csv
 import hashlib
 import itertools
 import json
+import math
 import random
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import types
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import place
 import predict_size
 
+from freeal.compute.listener import Listener, OnStep, unwatched
 from freeal.events import Event, Progress
+
+if TYPE_CHECKING:
+    from freeal.job.training_job import TrainingJob
 
 STAGES = ("reading", "encoding", "annotating", "training", "writing")
 LABELS = ("good", "bad", "none")
@@ -38,6 +47,7 @@ _RIGHT_OF_TEN = 8
 _ROWS_PER_CALL = 256
 """As a local model takes them."""
 _LOOK_SECONDS = 0.05
+_WORD_VECTORS = 4096
 
 
 def measured(rows: int, *, dimensions: int) -> dict[str, Any]:
@@ -51,29 +61,32 @@ def measured(rows: int, *, dimensions: int) -> dict[str, Any]:
 def page(found: Sequence[dict[str, Any]], *, dimensions: int) -> list[str]:
     """The table, with what each row more takes between the smallest and the largest job."""
     said = (
-        f"A training job of two rounds, frozen student on {dimensions} dimensions, an annotator that answers at once: "
-        "processor seconds and the most memory by stage. *held* is what no file stands behind: pages of memory-mapped "
-        "files, which the system takes back at need, are not in it."
+        f"A training job of two rounds, frozen student on {dimensions} dimensions, an annotator that answers at once, "
+        "features that cost next to nothing: processor seconds, and the most MB that no file stands behind. Pages of "
+        "memory-mapped files, which the system takes back at need, are not in it."
     )
     lines = [
         said,
         "",
-        "| rows | " + " | ".join(f"{stage}: MB (held)" for stage in STAGES) + " |",
-        "| ---: |" + " ---: |" * len(STAGES),
+        "| rows | " + " | ".join(f"{stage}: s, MB" for stage in STAGES) + " | all: s, MB |",
+        "| ---: |" + " ---: |" * (len(STAGES) + 1),
     ]
     for one in found:
-        cells = [
-            f"{one['seconds'][stage]:,.0f} s, {one['peak'][stage] / 1e6:,.0f} ({one['held'][stage] / 1e6:,.0f})"
-            for stage in STAGES
-        ]
-        lines.append(f"| {one['rows']:,} | " + " | ".join(cells) + " |")
-    for few, many in itertools.pairwise(found):
-        added = {
-            stage: (many["held"][stage] - few["held"][stage]) / (many["rows"] - few["rows"]) / 1e3 for stage in STAGES
-        }
-        said = ", ".join(f"{stage} {kilobytes:.1f}" for stage, kilobytes in added.items())
-        lines += ["", f"- From {few['rows']:,} to {many['rows']:,} rows, kB held for each row more: {said}."]
-    return lines
+        cells = [f"{one['seconds'][stage]:,.0f}, {one['held'][stage] / 1e6:,.0f}" for stage in STAGES]
+        whole = f"{sum(one['seconds'].values()):,.0f}, {max(one['held'].values()) / 1e6:,.0f}"
+        lines.append(f"| {one['rows']:,} | " + " | ".join([*cells, whole]) + " |")
+    return [*lines, *(line for few, many in itertools.pairwise(found) for line in ("", _growth(few, many)))]
+
+
+def _growth(few: dict[str, Any], many: dict[str, Any]) -> str:
+    """What each stage holds for each row more between two jobs, and with which power of the rows its time grows."""
+    more, times = many["rows"] - few["rows"], math.log(many["rows"] / few["rows"])
+    held = ", ".join(f"{stage} {(many['held'][stage] - few['held'][stage]) / more / 1e3:.1f}" for stage in STAGES)
+    power = ", ".join(
+        f"{stage} {math.log(many['seconds'][stage] / few['seconds'][stage]) / times:.1f}" for stage in STAGES
+    )
+    sizes = f"From {few['rows']:,} to {many['rows']:,} rows"
+    return f"- {sizes}, kB held for each row more: {held}. Seconds grow with the rows to the power of: {power}."
 
 
 class _Meter:
@@ -99,6 +112,8 @@ class _Meter:
         self.seconds[self._stage] += now - self._since
         self._note()
         if stage != self._stage:
+            seconds, held = self.seconds[self._stage], self.held[self._stage] / 1e6
+            print(f"  so far: {self._stage} {seconds:,.0f} s, {held:,.0f} MB held; now {stage}", file=sys.stderr)
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         self._stage, self._since = stage, now
 
@@ -120,7 +135,7 @@ class _Meter:
 
 
 def _encoder(folder: Path, dimensions: int) -> Path:
-    """The tiny encoder of the tests, as wide as wanted."""
+    """The tiny encoder of the tests, as wide as wanted: what the student is saved as."""
     import torch
     from transformers import AutoConfig, BertModel
 
@@ -132,6 +147,51 @@ def _encoder(folder: Path, dimensions: int) -> Path:
     torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+def _trainer(job: TrainingJob, dimensions: int, *, on_embedded: OnStep) -> Any:
+    """A frozen student that has its features from `_WordVectors`, those of labels' meanings too."""
+    from freeal.compute.batch_halving import Room
+    from freeal.student.frozen_trainer import FrozenTrainer
+    from freeal.student.trainer_base import Start
+
+    vectors = _WordVectors(dimensions)
+
+    class WordStart(Start):
+        def features(self, texts: Sequence[str], untrained: Any, *, on_batch: OnStep = unwatched) -> np.ndarray:
+            del untrained
+            return self._cache.features(texts, vectors, on_batch=on_batch)
+
+    trainer = FrozenTrainer(job.effective().student, scratch=job.work)
+    trainer._start = trainer._reader = WordStart(
+        job.effective().student, room=Room(listener=Listener(on_embedded)), scratch=job.work
+    )
+    return trainer
+
+
+class _WordVectors:
+    """In the place of an encoder: a text is the mean of its words, each a random vector."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._table = np.random.default_rng(0).standard_normal((_WORD_VECTORS, dimensions), dtype=np.float32)
+        self.head = types.SimpleNamespace(in_features=dimensions)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[zlib.crc32(word.encode()) % _WORD_VECTORS for word in text.split()] for text in texts]
+
+    def score(
+        self, tokens: Sequence[list[int]], *, on_batch: OnStep = unwatched, into: np.ndarray | None = None
+    ) -> tuple[np.ndarray, None]:
+        from scipy.sparse import csr_array
+
+        ends = np.cumsum([0, *map(len, tokens)])
+        shares = np.repeat(1.0 / np.maximum(np.diff(ends), 1), np.diff(ends)).astype(np.float32)
+        words = np.fromiter(itertools.chain.from_iterable(tokens), dtype=np.int64, count=int(ends[-1]))
+        found = csr_array((shares, words, ends), shape=(len(tokens), _WORD_VECTORS)) @ self._table
+        on_batch(len(tokens), len(tokens))
+        if into is not None:
+            into[:] = found
+        return found if into is None else into, None
 
 
 def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
@@ -179,8 +239,9 @@ def _run(rows: int, dimensions: int, folder: Path) -> dict[str, Any]:
         loop=LoopSettings(iterations=ROUNDS, demonstration_sets=1, zero_shot="never"),
     )
     meter = _Meter()
+    trainer = _trainer(job, dimensions, on_embedded=lambda done, total: meter.turn_to("encoding"))
     model = ScriptedModel(answered, rows_per_call=_ROWS_PER_CALL, concurrency=1, remembers=False)
-    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=model, environ={}))
+    anyio.run(lambda: train(job, emit=meter.on_event, chat_model=model, trainer=trainer, environ={}))
     meter.turn_to("writing")
     on_disk = sum(file.stat().st_size for file in (folder / "work").rglob("*") if file.is_file())
     return {

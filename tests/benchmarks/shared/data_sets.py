@@ -97,7 +97,46 @@ _ALL = (
         for percent in (20, 30)
     ),
 )
-DATA_SETS: Mapping[str, DataSet] = {data_set.name: data_set for data_set in _ALL}
+_SENTIMENT = {"positive": "the writer is pleased", "negative": "the writer is not pleased"}
+_PACKAGED = (
+    DataSet("tweets", "tweets", "Tweets (sentiment)", "Decide whether a tweet is positive or negative.", _SENTIMENT),
+    DataSet(
+        "editorials",
+        "editorials",
+        "Editorials (sentiment)",
+        "Decide whether a sentence of an editorial is positive or negative.",
+        _SENTIMENT,
+    ),
+    DataSet(
+        "products", "products", "Products (sentiment)", "Decide whether a review is positive or negative.", _SENTIMENT
+    ),
+    DataSet(
+        "french", "french", "French reviews (sentiment)", "Decide whether a review is positive or negative.", _SENTIMENT
+    ),
+    DataSet(
+        "hedging",
+        "hedging",
+        "Hedging",
+        "Decide whether a sentence says that something is uncertain.",
+        {"certain": "states a fact", "uncertain": "says that something may be so"},
+    ),
+    DataSet(
+        "candidates",
+        "candidates",
+        "Candidates (authors)",
+        "Decide which candidate wrote a tweet.",
+        {"realDonaldTrump": "written by Donald Trump", "HillaryClinton": "written by Hillary Clinton"},
+    ),
+    DataSet(
+        "reuters",
+        "reuters",
+        "Reuters (topics)",
+        "Decide the topic of a news wire.",
+        dict.fromkeys(("earn", "acq", "crude", "trade", "money-fx", "interest", "ship", "grain"), ""),
+    ),
+)
+"""Of packaged_sets.py."""
+DATA_SETS: Mapping[str, DataSet] = {data_set.name: data_set for data_set in (*_ALL, *_PACKAGED)}
 
 
 def missing(data_set: DataSet, folder: Path) -> str | None:

@@ -81,6 +81,7 @@ def test_eight_bit_weights_are_smaller_and_their_loss_is_measured(classifier, ex
     assert f"of {len(TEXTS)} texts" in (tmp_path / "small" / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_was_written(classifier, tmp_path, capsys):
     """Figures for people, one object for programs; without the model's rows, int8 is not measured and says so."""
     arguments = ["export", "onnx", str(classifier), "--output", str(tmp_path / "out"), "--int8"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import random
@@ -243,6 +244,25 @@ def test_round_numbers_and_metrics_are_told_as_they_finish(tmp_path):
     result = _run(tmp_path, _pool(), Annotating().model, events=events)
     told = [event for event in events if isinstance(event, RoundFinished)]
     assert [state.metrics for state in result.rounds] == [event.metrics for event in told]
+
+
+class OverACluster(TinyTrainer):
+    """Says that two processes of a cluster fine-tuned its students."""
+
+    def fit(self, data, **more):
+        """See `Trainer.fit`."""
+        return dataclasses.replace(super().fit(data, **more), engine="ray", processes=2)
+
+
+def test_a_round_tells_who_fine_tuned_its_student_where_that_was_a_cluster(tmp_path):
+    """The engine and how many processes, also when the round is read from the disk; of this process nothing."""
+    result = _run(tmp_path / "here", _pool(), Annotating().model)
+    assert not {"training_engine", "training_processes"} & result.rounds[0].metrics.keys()
+    _run(tmp_path / "cluster", _pool(), Annotating().model, trainer=OverACluster())
+    again = _run(tmp_path / "cluster", _pool(), Annotating().model, trainer=OverACluster())
+    assert [("ray", 2)] * 2 == [
+        (state.metrics["training_engine"], state.metrics["training_processes"]) for state in again.rounds
+    ]
 
 
 def test_a_free_scoring_model_is_asked_with_several_sets_and_pooled(tmp_path):

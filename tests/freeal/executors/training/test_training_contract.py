@@ -41,6 +41,7 @@ class InProcess:
         result = ray_train_run.trainer(config, name="run", folder=self.folder, workers=0).fit()
         task.take(home.read(result.checkpoint.path))
         on_step(*home.progress())
+        return 1
 
 
 EXECUTORS = {
@@ -105,6 +106,7 @@ def test_every_executor_comes_to_what_one_process_comes_to(executor, settings, e
     assert sorted(seen) == seen
     assert {21} == {total for _, total in seen}
     assert (21, 21) == seen[-1]
+    assert (executor.name, 2 if several else 1) == (found.engine, found.processes)
     assert not (tmp_path / "work" / FOLDER).exists()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from freeal.compute import scratch_arrays
 from freeal.student.encoder.feature_cache import FeatureCache
 
 
@@ -23,10 +25,12 @@ class CountingEncoder:
         self.encoded += texts
         return texts
 
-    def score(self, texts, *, on_batch):
-        """One feature each."""
+    def score(self, texts, *, on_batch, into=None):
+        """One feature each, as often as there are columns."""
         on_batch(len(texts), len(texts))
-        return np.array([[float(len(text))] for text in texts], dtype=np.float32).reshape(len(texts), 1), None
+        found = np.empty((len(texts), self.head.in_features), dtype=np.float32) if into is None else into
+        found[:] = np.array([[len(text)] for text in texts]).reshape(len(texts), 1)
+        return found, None
 
 
 @pytest.mark.parametrize(("bound", "encoded"), [(101, 101), (100, 103), (90, 123)])
@@ -69,6 +73,16 @@ def test_more_texts_than_memory_is_for_lie_in_half_precision_on_the_disk(tmp_pat
     assert [[len(text)] for text in wanted] == cache.features(wanted, encoder).tolist()
     assert [[7.0]] == cache.features(["text 20"], encoder).tolist()
     assert 300 == len(encoder.encoded)
+
+
+def test_large_features_lie_on_the_disk_in_full_precision_too(tmp_path):
+    """No memory holds them, once there is a folder for them."""
+    encoder, columns = CountingEncoder(), scratch_arrays.FROM_BYTES // 8 + 1
+    encoder.head = types.SimpleNamespace(in_features=columns)
+    found = FeatureCache(scratch=tmp_path).features(["ab", "abc"], encoder)
+    assert np.float32 == found.dtype
+    assert [2.0, 3.0] == found[:, -1].tolist()
+    assert str(tmp_path) in Path("/proc/self/maps").read_text(encoding="utf-8")
 
 
 def test_what_is_given_is_not_to_be_written_to():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from freeal.settings import StudentSettings
+from freeal.student.encoder.text_truncation import cut_texts
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_encoder import tiny_encoder
@@ -35,3 +36,14 @@ def test_nothing_is_read_of_nothing(student):
     """No texts are no error."""
     assert [] == student.read([])
     assert (0, 2) == student.score([]).shape
+
+
+def test_whoever_asks_which_texts_are_cut_hears_what_reading_them_says(student, tmp_path):
+    """Short texts are not read for it: letters, digits and signs, each a token of its own, up to the bound and beyond,
+    and letters of other scripts, of which one may be several tokens."""
+    student.save(tmp_path)
+    pieces = ("7", "x", "!", "good ", "\ufdfa", "\u00e9", "\u4e2d")
+    texts = [piece * count for piece in pieces for count in range(1, 10)]
+    expected = {place for place, one in enumerate(student.read(texts)) if one.cut}
+    assert expected == cut_texts(tmp_path, texts)
+    assert 10 < len(expected) < 50

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from freeal.compute import device
+from freeal.compute.batch_halving import Room
 from freeal.compute.process_group import Alone
 from freeal.student.encoder import encoder
 from freeal.student.encoder.encoder_weights import resolve
@@ -67,6 +68,16 @@ def test_several_processes_learn_what_one_learns(task_of, still, tmp_path, size)
     np.testing.assert_allclose(_alone(expected), _logits(found), atol=NEAR)
 
 
+def test_what_fits_into_memory_is_known_where_the_task_arrives(task_of, still):
+    """A job that ran out of memory once computes no more texts at once on a cluster's workers than here."""
+    task = task_of(still)
+    assert pickle.loads(pickle.dumps(task)).encoder.room.most_trained is None  # noqa: S301 - just written
+    task.encoder.room = Room(3)
+    arrived = pickle.loads(pickle.dumps(task))  # noqa: S301 - just written
+    assert 3 == arrived.encoder.room.most_trained
+    assert 3 == arrived.encoder.room.at_once("training", 8)
+
+
 @pytest.mark.slow
 def test_dropout_and_mixup_are_drawn_by_each_process_and_the_same_again(task_of, encoder_folder, tmp_path):
     """The same number of processes gives the same bytes every time, another number other ones; both learn most of what
@@ -84,6 +95,7 @@ def test_dropout_and_mixup_are_drawn_by_each_process_and_the_same_again(task_of,
         assert 0.7 < (logits.argmax(axis=1) == task.pool.label_ids)[learned].mean()
 
 
+@pytest.mark.slow
 def test_processes_that_end_go_on_where_they_were(task_of, encoder_folder, tmp_path):
     """After two of four epochs all end; those that come after them make what the first would have made, bit for bit."""
     recipe = dataclasses.replace(RECIPE, mixup=True)

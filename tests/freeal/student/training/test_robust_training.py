@@ -81,6 +81,27 @@ def test_batches_cover_every_text_once(lengths, size, seed):
         assert size >= max(len(batch) for batch in batches)
 
 
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=200), st.integers(1, 9), st.integers(1, 90))
+def test_scoring_batches_hold_no_more_tokens_than_asked(lengths, size, most):
+    """With their padding, longest first, each text once; a longer text stands alone."""
+    array = np.array(lengths)
+    batches = sorted_by_length(array, size=size, most_tokens=most)
+    ordered = [int(index) for batch in batches for index in batch]
+    assert sorted(lengths, reverse=True) == array[ordered].tolist()
+    assert list(range(len(array))) == sorted(ordered)
+    assert all(len(batch) <= size for batch in batches)
+    assert all(len(batch) == 1 or len(batch) * array[batch].max() <= most for batch in batches)
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", [32, 32, 64, 22]), ("bf16", [64, 64, 22])])
+def test_float32_is_scored_in_batches_that_stay_in_the_cache(settings, precision, expected):
+    """Of at most 1,024 tokens; bf16, whose activations take half as much, in those of 64 texts."""
+    compute = device.choose(settings.model_copy(update={"precision": precision}))
+    one = encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
+    lengths = np.array([16] * 86 + [32] * 64)
+    assert expected == [len(batch) for batch in one.scoring_batches(lengths)]
+
+
 def test_padding():
     """Ids fill from the left, the mask says how far."""
     ids, mask = padded([[5, 6, 7], [8]], pad_id=1)
