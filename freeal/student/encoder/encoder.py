@@ -91,6 +91,12 @@ class Encoder:
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return self._head_inputs.pop().float(), logits.float()
 
+    @property
+    def training_tokens(self) -> int | None:
+        """Of a batch with its padding, whose activations are all kept in training; of more, some are computed twice.
+        None: as many as there are."""
+        return activation_memory.KEPT_TOKENS if self._bounded else None
+
     def head_alone(self, features: torch.Tensor) -> torch.Tensor:
         """Logits of given features [batch, d]: the head without the encoder."""
         return nn.functional.linear(features, self.head.weight, self.head.bias)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from freeal.compute import device
 from freeal.settings import StudentSettings
-from freeal.student.encoder import encoder
+from freeal.student.encoder import activation_memory, encoder
 from freeal.student.encoder.encoder_weights import resolve
 from freeal.student.encoder.token_batches import padded, shuffled, sorted_by_length
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import hyperparameters
-from freeal.student.training.label_trust import Pool, judge
+from freeal.student.training.label_trust import Pool, judge, lesson
 from freeal.student.training.robust_training import RobustTraining
 
 
@@ -100,6 +101,65 @@ def test_float32_is_scored_in_batches_that_stay_in_the_cache(settings, precision
     one = encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
     lengths = np.array([16] * 86 + [32] * 64)
     assert expected == [len(batch) for batch in one.scoring_batches(lengths)]
+
+
+def _step(one, texts, labels, *, consistency=False):
+    """The gradients of one step over all texts, after clipping, and how many texts went through the encoder at once."""
+    passed, kept = [], {}
+    names = {weight: name for name, weight in one.model.named_parameters()}
+    one.model.register_forward_hook(lambda model, given, found: passed.append(len(found.logits)))
+    pool = pool_of(one, texts, labels)
+    plan = hyperparameters.Recipe(1, 1, len(texts), 1e-3, filtered=False, mixup=False, consistency=consistency)
+    run = RobustTraining(one, pool, plan, rng=np.random.default_rng(0))
+    run.optimizer.register_step_pre_hook(
+        lambda *_: kept.update(
+            {names[weight]: weight.grad.clone() for weight in run.weights if weight.grad is not None}
+        )
+    )
+    run._step(np.arange(len(texts)), lesson(pool, None, filtered=False), float(consistency))
+    return kept, passed
+
+
+@pytest.mark.parametrize(
+    ("texts", "consistency", "expected"), [(64, False, [64]), (100, False, [50, 50]), (64, True, [64, 64])]
+)
+def test_a_long_batch_is_learned_from_in_pieces(untrained, texts, consistency, expected):
+    """Of at most 2,048 tokens on a processor, of which nothing is computed twice; both views of a text count, and are
+    in the same piece."""
+    assert expected == _step(untrained, ["film " * 30] * texts, [0, 1] * (texts // 2), consistency=consistency)[1]
+    assert not any(layer.gradient_checkpointing for layer in activation_memory.bounded_layers(untrained.model))
+
+
+def test_a_piece_has_enough_texts_for_mixup(settings):
+    """Where eight of them are more tokens they stay together, and some layers are computed twice."""
+    one = encoder.load(
+        resolve(settings.model), labels=("good", "bad"), max_length=128, compute=device.choose(settings), seed=0
+    )
+    assert [30] == _step(one, ["film " * 126] * 15, [0, 1, 0] * 5, consistency=True)[1]
+    assert activation_memory.bounded_layers(one.model)[0].gradient_checkpointing
+
+
+def test_pieces_have_the_gradients_of_the_whole_batch(still, settings):
+    """Texts of different lengths, without dropout: where a batch is cut changes nothing that is learned."""
+    texts = ["good " * (2 + number % 27) + "film" for number in range(96)]
+    labels = [number % 3 % 2 for number in range(96)]
+
+    def fresh():
+        return encoder.load(
+            resolve(str(still)), labels=("good", "bad"), max_length=32, compute=device.choose(settings), seed=0
+        )
+
+    found, passed = _step(fresh(), texts, labels)
+    assert 2 == len(passed)
+    whole = fresh()
+    weights = dict(whole.model.named_parameters())
+    whole.model.get_input_embeddings().requires_grad_(requires_grad=False)
+    logits = whole.forward(*whole.pad(whole.tokenize(texts)))[1]
+    torch.nn.functional.cross_entropy(logits, torch.tensor(labels)).backward()
+    torch.nn.utils.clip_grad_norm_([weight for weight in weights.values() if weight.grad is not None], 1.0)
+    for name, gradient in found.items():
+        torch.testing.assert_close(weights[name].grad, gradient, atol=1e-6, rtol=1e-4, msg=name)
+    assert found.keys() == {name for name, weight in weights.items() if weight.grad is not None}
 
 
 def test_padding():
