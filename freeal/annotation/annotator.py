@@ -12,7 +12,7 @@ from freeal.annotation.prompts import label_prompt, repair_prompt, writing_promp
 from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
-from freeal.annotation.send_prompts_state import Asked
+from freeal.annotation.send_prompts_state import Asked, WrittenPrompts
 from freeal.annotation.unusable_answers import UnusableAnswers
 from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
 from freeal.events import Emit, Notice, Progress, Stage
@@ -123,14 +123,18 @@ class Annotator:
         `SpendCapError`, `BudgetReachedError` when round 1 got no answer for its money, or the last error when (nearly)
         every call fails.
         """
+
+        def written(request: LabelRequest) -> Prompt:
+            return self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
+
         keys: list[str] = []  # "" where there is nothing to ask
-        by_key: dict[str, Prompt] = {}
+        by_key = WrittenPrompts(written)
         for request in requests:
             keys.append("")
             if request.text.strip():
-                prompt = self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
+                prompt = written(request)
                 keys[-1] = request_key(prompt, self._model.fingerprint)
-                by_key[keys[-1]] = prompt
+                by_key.add(keys[-1], request if request.own else prompt)
         report = self._progress(
             stage,
             round_number,

@@ -1,14 +1,49 @@
-"""What became of the prompts of one `ask`, while it is under way and when it is over."""
+"""The prompts of one `ask`, and what became of them, while it is under way and when it is over."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 from freeal.errors import BudgetReachedError, LlmError
 from freeal.llm.protocols import OnAnswered
 from freeal.types import Prompt, Reply, Status
+
+T = TypeVar("T")
+
+PROMPTS_KEPT = 1024
+"""Of those that are written when they are looked at: as many are sent and judged at about the same time."""
+
+
+class WrittenPrompts(Mapping[str, Prompt], Generic[T]):
+    """Prompts by request key, in the order in which they came. In the place of one there may be what `write` makes it
+    of, the same every time: a million prompts with demonstrations of their own would be gigabytes."""
+
+    def __init__(self, write: Callable[[T], Prompt]) -> None:
+        self._write = write
+        self._found: dict[str, Prompt | T] = {}
+        self._lately = functools.lru_cache(maxsize=PROMPTS_KEPT)(self._written)
+
+    def add(self, key: str, prompt: Prompt | T) -> None:
+        """One more; the same key again takes its place."""
+        self._found[key] = prompt
+
+    def __getitem__(self, key: str) -> Prompt:
+        found = self._found[key]
+        return found if isinstance(found, Prompt) else self._lately(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def _written(self, key: str) -> Prompt:
+        found = self._found[key]
+        return found if isinstance(found, Prompt) else self._write(found)
 
 
 @dataclasses.dataclass(slots=True)

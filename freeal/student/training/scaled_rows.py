@@ -39,7 +39,11 @@ class ScaledRows:
     def __getitem__(self, chosen: np.ndarray | slice) -> np.ndarray:
         """Those rows (bool [m], int [k] or a slice)."""
         rows = chosen if self._rows is None else self._rows[chosen]
-        return np.asarray(scratch_arrays.widened(self._features[rows]) / self._scale)
+        looked_at = scratch_arrays.widened(self._features[rows])
+        if isinstance(rows, slice) and looked_at.dtype == self._features.dtype:
+            return np.asarray(looked_at / self._scale)  # it is the matrix itself
+        looked_at /= self._scale  # of 100,000 texts a second array would be half a gigabyte
+        return looked_at
 
 
 def logits_of(

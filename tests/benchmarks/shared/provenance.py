@@ -12,12 +12,19 @@ def command(target: str, given: argparse.Namespace, parser: argparse.ArgumentPar
     """`make target` with the options that are not at their default; where the result is written is none of them."""
     defaults = vars(parser.parse_args([]))
     changed = [
-        f"--{name.replace('_', '-')} {','.join(map(str, value)) if isinstance(value, tuple) else value}"
+        f"--{name.replace('_', '-')} {_written(value)}"
         for name, value in vars(given).items()
         if name not in {"write", "note"} and value != defaults[name]
     ]
     arguments = f' ARGS="{" ".join(changed)}"' if changed else ""
     return f"`make {target}{arguments}`"
+
+
+def _written(value: object) -> str:
+    """As it stands on the command line: one argument with commas, or several."""
+    if isinstance(value, tuple | list):
+        return ("," if isinstance(value, tuple) else " ").join(map(str, value))
+    return str(value)
 
 
 def source(packages: Sequence[str]) -> str:

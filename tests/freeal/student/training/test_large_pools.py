@@ -78,3 +78,15 @@ def test_a_head_of_very_many_learns_from_some_and_judges_all():
     assert loss["many"] <= loss["few"] + 2 * bound
     again = linear_probe.fit(features, said, labels=3, seed=0)
     np.testing.assert_array_equal(found.weight, again.weight)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("chosen", [slice(2, 5), np.array([4, 2, 2]), np.arange(8) > 4])
+def test_who_looks_at_scaled_rows_leaves_the_matrix_as_it_is(dtype, chosen):
+    """Whatever is asked for is scaled apart, and the same numbers come again."""
+    features = np.random.default_rng(0).normal(size=(8, 3)).astype(dtype)
+    before, rows = features.copy(), ScaledRows(features, None, 2.5)
+    expected = before.astype(np.float32)[chosen] / 2.5
+    for _ in range(2):
+        np.testing.assert_array_equal(expected, rows[chosen])
+    np.testing.assert_array_equal(before, features)
