@@ -36,8 +36,8 @@ demo: setup  ## the main job on the sample with the embedded models, then a pred
 test: setup lint  ## what CI runs
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal --durations 40
 
-test-all: setup lint  ## slow checks too
-	$(BIN)/python -m pytest
+test-all: setup lint  ## slow checks too, and property tests on other examples each time
+	$(BIN)/python -m pytest --hypothesis-profile default
 
 # ARGS='tests/freeal/cli' tests a part; ARGS='--python python3.12 -m "not slow"' installs the dependencies for another
 # interpreter, with --lowest in their lowest versions.

@@ -7,11 +7,14 @@ import os
 import socket
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
 from freeal.compute import cpu_threads
 
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")  # `make test-all` looks for other examples each time
 os.environ.update(cpu_threads.ENVIRONMENT)
 os.environ["OMP_NUM_THREADS"] = "1"  # the workers of a test run are parallel already
 os.environ["HF_HUB_OFFLINE"] = "1"
