@@ -164,8 +164,8 @@ class Service:
         self._report_waiting(scan)
         self._pulse.step("taking files")
         changed = await self._claims.take(scan, goes_on=self._goes_on)
-        unfinished = self._jobs.unfinished()
-        await anyio.to_thread.run_sync(go_where_told, unfinished, self._journal, self._settings)
+        await anyio.to_thread.run_sync(go_where_told, self._jobs.unfinished(), self._journal, self._settings)
+        unfinished = self._jobs.unfinished()  # anew: a run that ended meanwhile would look as if it had to go on
         self._jobs.wakes.look(unfinished)
         if not self._stopping:
             self._jobs.start(tasks, unfinished, busy=self._desk.under_way)
