@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 import anyio
 import anyio.abc
@@ -57,9 +57,12 @@ class JobTasks:
         """Those that are neither done, failed nor cancelled, as they stand."""
         return self._runner.standstill.seen_in(self._journal.unfinished())
 
-    def due(self, unfinished: Sequence[Job], *, busy: Collection[str]) -> list[Job]:
-        """Those to start now. With the `busy` ones something else is done; one that is to be cancelled, and cannot be
-        just now, must not spend anything meanwhile."""
+    def due(self, *, busy: Collection[str]) -> list[Job]:
+        """Those to start now, as they stand now: a run that has ended since an earlier look would seem to have to go
+        on. With the `busy` ones something else is done; one that is to be cancelled, and cannot be just now, must not
+        spend anything meanwhile."""
+        unfinished = self.unfinished()
+        self.wakes.look(unfinished)
         return next_jobs(
             [job for job in unfinished if job.id in self.running or not (job.id in busy or job.request == CANCEL)],
             running=self.running.keys(),
@@ -69,9 +72,9 @@ class JobTasks:
             is_due=self.wakes.is_due,
         )
 
-    def start(self, tasks: anyio.abc.TaskGroup, unfinished: Sequence[Job], *, busy: Collection[str]) -> None:
+    def start(self, tasks: anyio.abc.TaskGroup, *, busy: Collection[str]) -> None:
         """Start those whose turn it is."""
-        for job in self.due(unfinished, busy=busy):
+        for job in self.due(busy=busy):
             self.running[job.id] = anyio.Event()
             self._turns[job.name] = self._clock.steady()
             tasks.start_soon(self._run, job)

@@ -165,10 +165,8 @@ class Service:
         self._pulse.step("taking files")
         changed = await self._claims.take(scan, goes_on=self._goes_on)
         await anyio.to_thread.run_sync(go_where_told, self._jobs.unfinished(), self._journal, self._settings)
-        unfinished = self._jobs.unfinished()  # anew: a run that ended meanwhile would look as if it had to go on
-        self._jobs.wakes.look(unfinished)
         if not self._stopping:
-            self._jobs.start(tasks, unfinished, busy=self._desk.under_way)
+            self._jobs.start(tasks, busy=self._desk.under_way)
         waiting = len(scan.waiting) + len(self._claims.refusals)
         self._view.standing(running=len(self._jobs.running), waiting=waiting)
         self._notifier.status(f"{len(self._jobs.running)} running, {waiting} files waiting")
@@ -204,7 +202,7 @@ class Service:
             return True
         if self._claims.has_more:
             return False
-        due = self._jobs.due(self._jobs.unfinished(), busy=())
+        due = self._jobs.due(busy=())
         nothing_to_come = scan.next_ready_at is None and not changed and not due
         return self._once and nothing_to_come and not self._lane.pending
 

@@ -14,6 +14,9 @@ label whose errors are underrated would flow to another label without end.
 An annotator that gives a probability for every label tells its error itself, text by text; it is pooled with the
 student linearly. The nearness to meanings is in its answers already (label_similarity.py).
 
+What a student is taught is the same with less caution: a label is overruled only where that is sure, but may be doubted
+before.
+
 Errors that follow from the text cannot be seen where an answer is a label only: the student learns them. The annotator
 is then trusted, which is right for the models measured so far, and the confidence is too high.
 """

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from freeal.aggregation.label_posterior import Evidence, evidence_of
+from freeal.aggregation.several_annotators import SeveralVoices
 from freeal.evaluation.metrics import calibration_error
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe
@@ -119,14 +120,31 @@ def test_what_a_student_misses_where_it_is_surest_is_no_error_of_the_annotator(e
     is. An annotator of 97 % keeps its labels beside it, one of 70 % is corrected; points, mean of eight draws."""
     gains = []
     for seed in range(8):
-        rng = np.random.default_rng(seed)
-        truth = rng.integers(0, 2, 800)
-        seen = np.where(rng.random(800) < 0.03, 1 - truth, truth)
-        said = np.where(rng.random(800) < error, 1 - truth, truth)
-        logits = clarity * np.eye(2)[seen] + 1.2 * rng.normal(size=(800, 2))
+        truth, said, logits = _sure_and_wrong(seed, error=error, clarity=clarity)
         final = plain(said, labels=2).posterior(logits).proba.argmax(axis=1)
         gains.append(accuracy(final, truth) - accuracy(said, truth))
     assert np.mean(gains) >= gain
+
+
+def _sure_and_wrong(seed, *, error, clarity):
+    """Truth, answers and logits of 800 texts, three in a hundred of which the student sees for what they are not."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, 800)
+    seen = np.where(rng.random(800) < 0.03, 1 - truth, truth)
+    said = np.where(rng.random(800) < error, 1 - truth, truth)
+    return truth, said, clarity * np.eye(2)[seen] + 1.2 * rng.normal(size=(800, 2))
+
+
+@pytest.mark.parametrize("use", [None, "cascade", "side_by_side"])
+def test_a_student_is_taught_what_is_likely_where_a_label_is_kept_for_safety(use):
+    """Answers are doubted in what is taught that stand in what is given out, of one language model and of several."""
+    _, said, logits = _sure_and_wrong(0, error=0.03, clarity=1.2)
+    one = plain(said, labels=2)
+    evidence = one if use is None else SeveralVoices((one, plain(np.full(800, NO_LABEL), labels=2)), use)
+    own = np.arange(800), said
+    taught, given = evidence.targets(logits)[own], evidence.posterior(logits).proba[own]
+    assert (taught < 0.5).sum() > (given < 0.5).sum()
+    assert taught.mean() + 0.01 < given.mean()
 
 
 def test_the_error_of_each_label_is_estimated():
