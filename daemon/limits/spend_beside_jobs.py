@@ -71,7 +71,7 @@ class SpendBesideJobs:
             self._purse.release(payer)
 
     def book(self, payer: str, *, answers: Path) -> Bill:
-        """Bring the books to what the answer store says the payer was billed; that."""
+        """Bring the books to what the answer store says that this payer, which is no job, was billed; that."""
         if not answers.exists():
             return Bill()
         with contextlib.closing(SqliteStore(answers, job=payer)) as store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -27,6 +28,7 @@ from daemon.web import classify_in_child
 from daemon.web.classify_in_child import Trial
 from daemon.web.finished_models import Gallery
 from daemon.web.live.live_feed import Feed
+from daemon.web.live.overview_parts import overview_parts
 from daemon.web.live.page_snapshot import Looks, Observer
 from daemon.web.pages.api_endpoints import Machine
 from daemon.web.pages.html_rendering import Pages
@@ -74,7 +76,7 @@ class LivePage:
         self._records = Records(loaded.settings.state)
         gallery, pages = Gallery(loaded.settings.models), Pages()
         observer = Observer(clock, looks, journal=journal, records=self._records, gallery=gallery)
-        self.feed = Feed(observer.take, pages.view, steady=clock.steady)
+        self.feed = Feed(observer.take, functools.partial(overview_parts, pages.parts), steady=clock.steady)
         self.access = Access(token, clock, on_loopback=on_loopback)
         self.uploads = Uploads(loaded.settings, clock)
         self.trial = Trial(module=trial_module)

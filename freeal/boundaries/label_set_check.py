@@ -23,7 +23,7 @@ _UNANSWERED = {Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
+class LabelSetFinding:
     """Something about the label set that its owner should know. `texts` are pool indices of examples."""
 
     kind: Literal["unused", "overlap", "unanswered", "uncovered"]
@@ -44,7 +44,7 @@ def check(
     *,
     labels: Sequence[str],
     embeddings: np.ndarray,
-) -> list[Finding]:
+) -> list[LabelSetFinding]:
     """All findings, the gravest first. `annotations` and `decisions` are by pool index, `embeddings` [texts, width] are
     the student's."""
     return [
@@ -55,19 +55,19 @@ def check(
     ]
 
 
-def _unused(decisions: Sequence[Decision], labels: Sequence[str]) -> list[Finding]:
+def _unused(decisions: Sequence[Decision], labels: Sequence[str]) -> list[LabelSetFinding]:
     given = Counter(one.label for one in decisions)
     unused = tuple(label for label in labels if not given[label])
     if not unused:
         return []
     named = ", ".join(unused)
     message = f"no text got {named}: say what it means, or leave it out if these texts hold none of it"
-    return [Finding("unused", message, unused, len(unused) / len(labels))]
+    return [LabelSetFinding("unused", message, unused, len(unused) / len(labels))]
 
 
 def _overlaps(
     pool: Pool, annotations: Sequence[Annotation], decisions: Sequence[Decision], labels: Sequence[str]
-) -> list[Finding]:
+) -> list[LabelSetFinding]:
     given = Counter(one.label for one in decisions)
     found = []
     for one in competing(pool, annotations, decisions, labels=labels):
@@ -80,20 +80,22 @@ def _overlaps(
                 "where one ends, or merge them"
             )
             examples = (*one.texts[0][:1], *one.texts[1][:1])
-            found.append(Finding("overlap", message, one.labels, share, examples))
+            found.append(LabelSetFinding("overlap", message, one.labels, share, examples))
     return sorted(found, key=lambda one: -one.share)
 
 
-def _unanswered(annotations: Sequence[Annotation]) -> list[Finding]:
+def _unanswered(annotations: Sequence[Annotation]) -> list[LabelSetFinding]:
     missing = [note.index for note in annotations if _UNANSWERED & set(note.statuses)]
     if not missing:
         return []
     share = len(missing) / len(annotations)
     message = f"{len(missing)} of {len(annotations)} texts ({share:.0%}) got no usable answer of the language model"
-    return [Finding("unanswered", message, (), share, tuple(missing[:3]))]
+    return [LabelSetFinding("unanswered", message, (), share, tuple(missing[:3]))]
 
 
-def _uncovered(pool: Pool, decisions: Sequence[Decision], embeddings: np.ndarray, *, labels: int) -> list[Finding]:
+def _uncovered(
+    pool: Pool, decisions: Sequence[Decision], embeddings: np.ndarray, *, labels: int
+) -> list[LabelSetFinding]:
     found = []
     for group in uncovered_groups(pool, decisions, embeddings, labels=labels):
         share = len(group.texts) / len(pool)
@@ -102,5 +104,5 @@ def _uncovered(pool: Pool, decisions: Sequence[Decision], embeddings: np.ndarray
             f"{len(group.texts)} texts ({share:.0%}) lie together{about}, and nothing is sure of a label for them: "
             "perhaps one is missing"
         )
-        found.append(Finding("uncovered", message, group.words, share, group.texts[:3]))
+        found.append(LabelSetFinding("uncovered", message, group.words, share, group.texts[:3]))
     return found

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from daemon.journal.job_record import RUNNING
 from daemon.terminal.duration_words import duration as lasting
-from daemon.web.live.live_feed import View
-from daemon.web.live.page_snapshot import Snapshot
 from daemon.web.pages import page_charts
 from daemon.web.pages.template_filters import (
     STATE_WORDS,
@@ -73,32 +70,12 @@ class Pages:
             "assets": digest,
             "short_text": short_text,
         }
-        parts: Any = self._environment.get_template("parts.html.j2").module
-        self._parts = parts
+        self.parts: Any = self._environment.get_template("parts.html.j2").module
+        """The macros that make parts of a page."""
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
         """A whole page."""
         return self._environment.get_template(template).render(context)
-
-    def view(self, snapshot: Snapshot) -> View:
-        """The overview, in parts."""
-        parts: dict[str, str] = {
-            "summary": self._parts.summary(snapshot),
-            "alerts": self._parts.alerts(snapshot),
-            "waiting": self._parts.waiting(snapshot.waiting),
-            "predictions": self._parts.predictions(snapshot.predictions),
-            "money": self._parts.money(snapshot.money),
-            "health": self._parts.health(snapshot),
-        }
-        rows = {
-            "jobs": [(f"job-{job.id}", self._parts.job_row(job)) for job in snapshot.jobs],
-            "failures": [(f"job-{job.id}", self._parts.failure(job)) for job in snapshot.failed],
-            "finished": [(f"job-{job.id}", self._parts.finished_row(job)) for job in snapshot.finished],
-            "models": [(f"model-{one.name}", self._parts.model_card(one)) for one in snapshot.models],
-        }
-        parts |= {name: html for entries in rows.values() for name, html in entries}
-        lists = {name: tuple(key for key, _ in entries) for name, entries in rows.items()}
-        return View({name: Markup(html) for name, html in parts.items()}, lists)  # noqa: S704 - rendered above
 
 
 def _finalize(value: Any) -> Any:

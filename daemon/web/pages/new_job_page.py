@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.errors import ChildError, RefusedFileError
+from daemon.errors import ChildError
 from daemon.inbox.claim_pair import load_spec
-from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.estimate_in_child import survey
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
@@ -27,12 +25,12 @@ from daemon.web.pages.error_in_page_words import explained
 from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
 from daemon.web.pages.spec_form import SpecForm
 from daemon.web.uploads.multipart_form import File, receive
-from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.place_in_inbox import place, place_job
 from daemon.web.uploads.upload_folders import MEGABYTE, Upload, Uploads, plain_file_name
 from freeal.errors import FreealError
 from freeal.files import atomic_write
 from freeal.spec.job_spec import Spec
-from freeal.table.file_formats import DATA_SUFFIXES, data_stem
+from freeal.table.file_formats import data_stem
 from freeal.text.joined_values import Joined
 from freeal.types import Kind
 
@@ -176,7 +174,7 @@ class NewJob:
             files = {f"{data_stem(upload.data.name)}.yaml": upload.spec}
             await anyio.to_thread.run_sync(place, files, inbox)
         else:
-            await anyio.to_thread.run_sync(_put, _files(upload, spec.name), inbox, spec.name)
+            await anyio.to_thread.run_sync(place_job, _files(upload, spec.name), inbox, spec.name)
         await anyio.to_thread.run_sync(self._uploads.discard, upload.folder)
         return see_other("/")
 
@@ -257,13 +255,3 @@ def _check_columns(spec: Spec, sample: Sample) -> None:
     for name in (*(spec.text_columns or ()), *spec.other_columns.values()):
         if not sample.problem and name not in sample.header:
             raise FreealError(f"the table has no column {name!r}", hint=f"columns: {', '.join(sample.header)}")
-
-
-def _put(files: dict[str, Path], inbox: Path, stem: str) -> None:
-    """Both or none; a waiting file of that name, whatever its ending, is left alone. Raises `RefusedFileError`."""
-    taken = [
-        name for suffix in (*DATA_SUFFIXES, *SPEC_SUFFIXES) if os.path.lexists(inbox / (name := f"{stem}{suffix}"))
-    ]
-    if taken:
-        raise RefusedFileError(f"{taken[0]} waits in the inbox already", hint="choose another name, or wait")
-    place(files, inbox)

@@ -9,8 +9,10 @@ import shutil
 from pathlib import Path
 
 from daemon.errors import RefusedFileError
+from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from freeal.errors import Where
 from freeal.files.atomic_write import sync
+from freeal.table.file_formats import DATA_SUFFIXES
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
 
@@ -30,6 +32,17 @@ def place(files: dict[str, Path], folder: Path) -> None:
             path.unlink(missing_ok=True)
         raise
     sync(folder)
+
+
+def place_job(files: dict[str, Path], inbox: Path, stem: str) -> None:
+    """A job's table and spec, with what lies beside them; nothing where a table or spec called `stem` waits already,
+    whatever its ending. Raises `RefusedFileError`."""
+    taken = [
+        name for suffix in (*DATA_SUFFIXES, *SPEC_SUFFIXES) if os.path.lexists(inbox / (name := f"{stem}{suffix}"))
+    ]
+    if taken:
+        raise RefusedFileError(f"{taken[0]} waits in the inbox already", hint="choose another name, or wait")
+    place(files, inbox)
 
 
 def _place(source: Path, target: Path) -> None:
