@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import tempfile
 from pathlib import Path
 
 import anyio
@@ -54,6 +57,17 @@ def journal(settings, hands):
     """An empty journal."""
     with Journal(settings.state, hands.clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder on another file system than the temporary one, where this machine has one."""
+    places = [Path("/dev/shm"), Path(tempfile.gettempdir()), Path.cwd()]  # noqa: S108
+    others = [place for place in places if os.access(place, os.W_OK) and place.stat().st_dev != tmp_path.stat().st_dev]
+    if not others:
+        pytest.skip("needs a second file system")
+    with tempfile.TemporaryDirectory(prefix="freeal-test-", dir=others[0]) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -227,12 +241,25 @@ class World:
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
+@pytest.fixture(scope="session")
+def open_world():
+    """`with open_world(folder) as world`: folders and scripted children."""
+
+    @contextlib.contextmanager
+    def opened(folder):
+        programs = folder / "programs"
+        programs.mkdir()
+        (programs / "scripted_train.py").write_text(TRAIN)
+        (programs / "scripted_predict.py").write_text(PREDICT)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(programs))
+            yield World(folder / "world")
+
+    return opened
+
+
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Folders and scripted children."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "scripted_train.py").write_text(TRAIN)
-    (programs / "scripted_predict.py").write_text(PREDICT)
-    monkeypatch.setenv("PYTHONPATH", str(programs))
-    return World(tmp_path / "world")
+def world(tmp_path, open_world):
+    """Folders and scripted children of its own."""
+    with open_world(tmp_path) as opened:
+        yield opened

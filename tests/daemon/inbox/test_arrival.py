@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -212,18 +211,6 @@ def test_a_share_that_is_unmounted_is_not_an_empty_inbox(tmp_path):
     share.symlink_to("/proc")
     assert None is roots.problem(share)
     assert None is Roots().problem(tmp_path)
-
-
-@pytest.fixture
-def elsewhere(tmp_path):
-    """A folder on another file system than the temporary one, where this machine has one."""
-    memory = Path("/dev/shm")  # noqa: S108
-    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("needs a second file system at /dev/shm")
-    folder = memory / f"freeal-test-{os.getpid()}"
-    folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("far", [False, True])

@@ -25,16 +25,23 @@ fault_steps = importlib.util.module_from_spec(_SPEC)
 sys.modules["fault_steps"] = fault_steps
 _SPEC.loader.exec_module(fault_steps)
 
-FAST = 4
+FAST = 3
 """Steps of a unit that are tried in the fast part, spread over all of them; the slow part tries each."""
+KINDS = list(fault_steps.FAULTS)
 CSV = "text\nfine\nawful\n"
 NAMES = ("x.csv", "y.csv", "1.csv", "2.csv", "3.csv", "c.csv", "fix.csv", "lonely.csv")
 
 
-@pytest.fixture
-def laden(world):
+@pytest.fixture(scope="module")
+def laden(open_world, tmp_path_factory):
     """A finished model, two pairs, two CSVs to label and one a former daemon left, a correction, a job that is to be
-    cancelled, a CSV without a spec, and settings that have changed."""
+    cancelled, a CSV without a spec, and settings that have changed. Each cell begins with a copy of that."""
+    with open_world(tmp_path_factory.mktemp("laden")) as world:
+        _load(world)
+        yield world
+
+
+def _load(world):
     world.settings = world.settings.model_copy(
         update={
             "watch": world.settings.watch.model_copy(update={"pair_timeout_seconds": 0.0}),
@@ -52,7 +59,15 @@ def laden(world):
     _left_behind(world)
     world.reload = Reload(lambda: Loaded(world.settings.model_copy(update={"jobs": JobSettings()}), world.root, {}))
     shutil.copytree(world.root, world.root.with_name("laden"), symlinks=True)
-    return world
+
+
+@pytest.fixture(scope="module")
+def steps_of(laden):
+    """Unit -> the steps that a run passes."""
+    _again(laden)
+    with fault_steps.Steps() as steps:
+        _run(laden)
+    return {unit: [step for step, of in steps.seen.items() if of == unit] for unit in fault_steps.UNITS}
 
 
 def _left_behind(world):
@@ -137,36 +152,33 @@ def _cell(world, step, kind):
         return f"WRONG: {str(error).splitlines()[0]}"
 
 
-def _steps(world, unit):
-    with fault_steps.Steps() as steps:
-        _run(world)
-    return [step for step, of in steps.seen.items() if of == unit]
-
-
-def _matrix(world, unit, steps, *, kinds_of, capsys):
+def _matrix(world, unit, cells, capsys):
     rows = []
-    for number, step in enumerate(steps):
-        for kind in kinds_of(number):
-            rows.append((step, kind, _cell(world, step, kind)))
-            with capsys.disabled():  # the table is what a reader of the test run wants
-                print(f"| {unit} | {step.removeprefix('daemon.')} | {kind} | {rows[-1][2]} |", flush=True)  # noqa: T201
+    for step, kind in cells:
+        rows.append((step, kind, _cell(world, step, kind)))
+        with capsys.disabled():  # the table is what a reader of the test run wants
+            print(f"| {unit} | {step.removeprefix('daemon.')} | {kind} | {rows[-1][2]} |", flush=True)  # noqa: T201
     assert [] == [row for row in rows if row[2].startswith("WRONG")]
     assert any(outcome != "not reached" for _, _, outcome in rows)
 
 
 @pytest.mark.parametrize("unit", fault_steps.UNITS)
-def test_a_fault_at_a_step_of_a_unit_ends_that_unit_alone(laden, unit, capsys):
-    """The service ends by itself and well, everything else is done, and a restart finishes or has told the rest."""
-    every = _steps(laden, unit)
+def test_a_fault_at_a_step_of_a_unit_ends_that_unit_alone(laden, steps_of, unit, capsys):
+    """The service ends by itself and well, everything else is done, and a restart finishes or has told the rest.
+
+    The kinds take turns over all units, so that each of them is met by several.
+    """
+    every = steps_of[unit]
     steps = every[:: -(-len(every) // FAST)]
-    kinds = list(fault_steps.FAULTS)
-    _matrix(laden, unit, steps, kinds_of=lambda number: [kinds[number % len(kinds)]], capsys=capsys)
+    first = FAST * list(fault_steps.UNITS).index(unit)
+    cells = [(step, KINDS[(first + number) % len(KINDS)]) for number, step in enumerate(steps)]
+    _matrix(laden, unit, cells, capsys)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", fault_steps.FAULTS)
 @pytest.mark.parametrize("unit", fault_steps.UNITS)
-def test_every_fault_at_every_step_of_a_unit_ends_that_unit_alone(laden, unit, kind, capsys):
+def test_every_fault_at_every_step_of_a_unit_ends_that_unit_alone(laden, steps_of, unit, kind, capsys):
     """The whole matrix: `pytest -m slow -k every_fault -s`."""
-    _matrix(laden, unit, _steps(laden, unit), kinds_of=lambda _: [kind], capsys=capsys)
+    _matrix(laden, unit, [(step, kind) for step in steps_of[unit]], capsys)
