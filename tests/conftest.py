@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -13,6 +14,20 @@ import structlog
 
 from freeal.compute import cpu_threads
 
+MEMORY = Path("/dev/shm")  # noqa: S108
+ROOM_BYTES = 2 * 2**30
+
+
+def _is_roomy(folder: Path) -> bool:
+    """Whether tests may write there, run what they wrote, and will not fill it."""
+    if not os.access(folder, os.W_OK):
+        return False
+    system = os.statvfs(folder)
+    return system.f_bavail * system.f_frsize >= ROOM_BYTES and not system.f_flag & os.ST_NOEXEC
+
+
+if _is_roomy(MEMORY):  # the thousands of times that files and journals are synced cost minutes on a disk
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", os.fspath(MEMORY))
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile("repeatable")  # `make test-all` looks for other examples each time
 os.environ.update(cpu_threads.ENVIRONMENT)
