@@ -28,7 +28,7 @@ def _is_roomy(folder: Path) -> bool:
 
 if _is_roomy(MEMORY):  # the thousands of times that files and journals are synced cost minutes on a disk
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", os.fspath(MEMORY))
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)  # busy machines are no faults
 hypothesis.settings.load_profile("repeatable")  # `make test-all` looks for other examples each time
 os.environ.update(cpu_threads.ENVIRONMENT)
 os.environ["OMP_NUM_THREADS"] = "1"  # the workers of a test run are parallel already
