@@ -23,6 +23,6 @@ def classifier_folder(folder: Path) -> Path:
 def results_folder(folder: Path) -> Path:
     """The folder with metrics.json; `folder` itself where none is found."""
     whole = folder.resolve()
-    places = (folder, whole.parent, whole.with_name(f"{whole.name}-results"))
+    places = (folder, whole.parent, whole.parent / f"{whole.name}-results")
     of_classifier = places if (folder / CLASSIFIER_CARD).is_file() else places[:1]
     return next((place for place in of_classifier if (place / METRICS).is_file()), folder)

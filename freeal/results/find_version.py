@@ -14,8 +14,9 @@ def version_in(folder: Path) -> Path:
 
     Raises `CorruptModelError` where there is none.
     """
-    candidates = (folder, (folder / "model").resolve().parent, folder.with_name(folder.name + "-results"))
-    for found in (*candidates, folder.resolve().parent):
+    whole = folder.resolve()  # `.` has no name, nor anything beside it
+    beside = whole.parent / f"{whole.name}-results"
+    for found in (whole if folder == Path() else folder, (folder / "model").resolve().parent, beside, whole.parent):
         if (found / _ANSWERS).is_file():
             return found
     raise CorruptModelError(
