@@ -24,6 +24,8 @@ from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, refusal
 from freeal.table.not_a_table import refuse_stand_in, start_of
 from freeal.table.packed_stream import refuse_swollen
 
+MOST_LINES_ABOVE = 20
+"""So far below a title a header is looked for."""
 _OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"
 _FIXED = re.compile(r"(0+)(?:\.(0+))?(\s*%)?")
 """A number format that asks for zeros: 00000, 0.00, 0%, 0.0 %. Grouping (#,##0) and what is quoted are left out."""
@@ -57,18 +59,32 @@ class WorkbookRows:
     def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
         width = len(self.header)
         problems: list[tuple[int, str]] = []
+        hint = ""
         for number, row in self._begun:
             yield number, row
         for number, row in self._texts(after=self._first_row):
             if any(row[width:]):
                 filled = max(place for place, value in enumerate(row, start=1) if value)
-                problems.append((number, f"has a value in column {filled} where the header names {width} columns"))
+                names = f"the header names {width} column{'' if width == 1 else 's'}"
+                problems.append((number, f"has a value in column {filled} where {names}"))
+                hint = hint or self._advice(number, row[:filled])
             if len(problems) > MOST_LINES_NAMED:
                 break
             if not problems:
                 yield number, (row[:width] + [""] * (width - len(row)))
         if problems:
-            raise refusal(problems, path=self._path, complete=False, hint="name the column, or empty the cell")
+            raise refusal(problems, path=self._path, complete=False, hint=hint)
+
+    def _advice(self, number: int, row: Sequence[str]) -> str:
+        """What to do about the first row that is wider than the header: below a title, it may be the header itself."""
+        mend = "name the column, or empty the cell"
+        is_told = self._told.skip_rows is not None or self._told.header is not None
+        if is_told or number > self._first_row + MOST_LINES_ABOVE or not all(value.strip() for value in row):
+            return mend
+        names = ", ".join(map(repr, row[:4])) + (", ..." if len(row) > 4 else "")
+        return (
+            f"if line {number} is the header ({names}), write csv: {{skip_rows: {number - 1}}} in the spec; else {mend}"
+        )
 
     def _read_header(self) -> tuple[tuple[str, ...], int, list[tuple[int, list[str]]]]:
         for number, row in self._texts(after=self._told.skip_rows or 0):

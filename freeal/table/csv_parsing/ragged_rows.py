@@ -52,7 +52,15 @@ def refusal(problems: Sequence[tuple[int, str]], *, path: Path, complete: bool, 
     """One error for all the lines that cannot be read, up to `MOST_LINES_NAMED`; `complete`: there are no others."""
     (line, problem), *others = problems
     if others:
-        listed = "; ".join(f"line {number} {what}" for number, what in others)
+        lines_of: dict[str, list[int]] = {}
+        for number, what in others:
+            lines_of.setdefault(what, []).append(number)
+        listed = "; ".join(
+            f"line {numbers[0]} {what}"
+            if len(numbers) == 1
+            else f"lines {', '.join(map(str, numbers))} {'likewise' if what == problem else f'each: {what}'}"
+            for what, numbers in lines_of.items()
+        )
         problem += f"; {len(others)}{'' if complete else ' or more'} other lines cannot be read either: {listed}"
         problem = problem.replace("1 other lines", "1 other line")
     return InputError(problem, where=Where(file=path, line=line), hint=hint)

@@ -73,6 +73,26 @@ def test_a_value_beyond_the_header_is_refused_with_its_row(book):
     assert 3 == caught.value.where.line
 
 
+def test_a_title_above_the_header_is_told_with_the_header_below_it(book):
+    """A merged title is how exports begin: the line that looks like the header is named, and what to write."""
+    rows = [["Export of May"], [], ["text", "stars", "day"], ["a", 5, "Mo"], ["b", 1, "Tu"], ["c", 2, "We"]]
+    path = book(rows)
+    with pytest.raises(InputError, match="other lines cannot be read either: lines 4, 5, 6 likewise") as caught:
+        read_table(path)
+    assert "line 3 is the header ('text', 'stars', 'day'), write csv: {skip_rows: 2}" in caught.value.hint
+    assert ("text", "stars", "day") == read_table(path, CsvFormat(skip_rows=2)).header
+
+
+@pytest.mark.parametrize(
+    "rows", [[["text", "stars"], ["a", 5], ["b", "", "see c"]], [["text"], ["a"], *[["b"]] * 20, ["c", "d"]]]
+)
+def test_a_row_that_is_wider_than_the_header_is_not_always_a_header(book, rows):
+    """One with an empty cell, or far below, is a row with a value too many."""
+    with pytest.raises(InputError) as caught:
+        read_table(book(rows))
+    assert "name the column, or empty the cell" == caught.value.hint
+
+
 def test_keys_of_csv_hold_for_sheets(book):
     """Lines above the header, no header, rows below it."""
     path = book([["a title"], ["1", "first"], ["2", "second"]])
