@@ -27,6 +27,7 @@ from freeal.errors import ConfigError, FreealError
 from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.endpoint_url import ADDRESSES
 from freeal.llm.network_route import route_to
+from freeal.money.prices import without_price
 
 PROBE = "daemon.processes.entry_points.check_models"
 MEGABYTE = 1_000_000
@@ -120,6 +121,8 @@ def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
         return Finding("language model", is_well=False, text=str(error))
     source = f", key from {key.source}" if key else ""
     note = " (no key found: a small model in this machine's memory)" if llm.provider == "auto" and not key else ""
+    if without_price(llm):
+        note += "; its price is not known, so what it costs is not counted: set llm.prices, 0 where it is free"
     return Finding(
         "language model", is_well=True, text=f"{provider}, {llm.model or 'default model'}{way}{source}{note}"
     )

@@ -21,6 +21,7 @@ from daemon.limits.daily_spend import Purse
 from daemon.outbox.model_shelf import shelves
 from daemon.outbox.publish_prediction import ROWS_ENDINGS
 from daemon.recovery import damaged_journal, set_aside_work
+from freeal.money.prices import without_price
 from freeal.table.file_formats import data_stem
 
 STALE_SECONDS = 60.0
@@ -97,6 +98,7 @@ def snapshot(
             for shelf in shelves(settings.models)
         ],
         **_money(journal, time),
+        "model_without_price": without_price(settings.llm),
         "daily_budget_usd": settings.llm.daily_budget_usd,
         "free_disk_mb": free_mb,
     }

@@ -67,6 +67,11 @@ def _show_means(content: dict[str, Any], console: Console) -> None:
     """Money and disk."""
     cap = content["daily_budget_usd"]
     say(console, f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
+    if unknown := content["model_without_price"]:
+        say(
+            console,
+            f"not in these sums: what {unknown} costs, for its price is not known (llm.prices; 0 where it is free)",
+        )
     if content["unconfirmed_today_usd"]:
         say(console, f"perhaps billed for lost answers today: up to ${content['unconfirmed_today_usd']:.4f}")
     if content["free_disk_mb"] is not None:

@@ -30,6 +30,7 @@ class _Account:
 
     budget_usd: float | None
     spent: Bill
+    is_priced: bool = True
     open: set[Reservation] = dataclasses.field(default_factory=set)
 
 
@@ -57,6 +58,7 @@ class Ledger:
         return other
 
     def _check_price(self, model: str) -> None:
+        self._account.is_priced = self._account.is_priced and self._price is not None
         if self._price is None and self._account.budget_usd is not None:
             raise ConfigError(
                 f"the price of {model or 'this model'} is not known, so budget_usd cannot be kept",
@@ -83,6 +85,11 @@ class Ledger:
     def reserved_usd(self) -> float:
         """US dollars set aside for calls under way."""
         return sum(reservation.usd for reservation in self._account.open)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the prices of all language models of the job are known: if not, `usd` lacks what some calls cost."""
+        return self._account.is_priced
 
     @property
     def free(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from freeal.settings import Price
+from freeal.settings import LlmSettings, Price
 from freeal.types import Usage
 
 CACHE_WRITE_FACTOR = 1.25
@@ -46,6 +46,14 @@ def price_of(provider: str, model: str, prices: Mapping[str, Price]) -> Price | 
         return FREE
     undated = re.sub(r"-\d{8}$", "", model)
     return KNOWN_PRICES.get(undated) if provider == "anthropic" else None
+
+
+def without_price(llm: LlmSettings) -> str | None:
+    """The model over a network that `llm` names and whose price is not known, so that no sum counts what it costs."""
+    is_asked_over_a_network = llm.provider in ("anthropic", "openai")
+    if llm.model and is_asked_over_a_network and price_of(llm.provider, llm.model, llm.prices) is None:
+        return llm.model
+    return None
 
 
 def cost_usd(usage: Usage, price: Price, *, share: float = 1.0) -> float:

@@ -124,11 +124,9 @@ def _held_out(metrics: Mapping[str, Any]) -> Facts:
 def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     """What the answers cost, and how long the rounds took."""
     bill = metrics["cost"]
-    paid = dollars(bill["usd"])
+    paid = metrics_as_text.paid(bill, dollars(bill["usd"]))
     if all(one.provider == "local" for one in run.answerers):
         paid = "nothing: no text left the machine"
-    elif bill["usd"] == 0.0 and not run.ledger.free and bill["calls"]:
-        paid = "unknown: no price is set for this model"
     facts = [("paid", paid)]
     if bill["unconfirmed_usd"]:
         facts.append(("perhaps, for lost answers", f"up to {dollars(bill['unconfirmed_usd'])}"))

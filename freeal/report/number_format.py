@@ -23,10 +23,10 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def dollars(usd: float) -> str:
-    """US dollars, with more digits the fewer there are."""
+def dollars(usd: float, *, is_priced: bool = True) -> str:
+    """US dollars, with more digits the fewer there are; a dash where none were counted because a price is missing."""
     if usd == 0.0:
-        return "0 USD"
+        return "0 USD" if is_priced else MISSING
     return f"{usd:,.2f} USD" if usd >= 1.0 else f"{usd:.4f} USD"
 
 

@@ -132,6 +132,7 @@ class Spending:
     """Per round and outside of the rounds: (name, input tokens, output tokens, US dollars)."""
 
     bars: tuple[tuple[str, int, int, float], ...]
+    is_priced: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

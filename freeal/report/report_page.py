@@ -15,7 +15,7 @@ from freeal.report.charts.confusion_matrix import confusion_chart
 from freeal.report.charts.histogram import histogram_chart
 from freeal.report.charts.rounds_chart import scores_chart
 from freeal.report.charts.scatter_map import map_chart
-from freeal.report.number_format import percent, printable
+from freeal.report.number_format import MISSING, percent, printable
 from freeal.report.report_data import Histogram, ReportData, Table
 
 _FOLDER = Path(__file__).parent
@@ -188,7 +188,10 @@ def _histogram(heading: str, histogram: Histogram, reading: str) -> Figure:
 
 
 def _spending(data: ReportData) -> Figure:
-    rows = tuple((name, f"{given:,}", f"{out:,}", f"{usd:.6f}") for name, given, out, usd in data.spending.bars)
+    rows = tuple(
+        (name, f"{given:,}", f"{out:,}", f"{usd:.6f}" if usd or data.spending.is_priced else MISSING)
+        for name, given, out, usd in data.spending.bars
+    )
     columns = ("round", "input tokens", "output tokens", "US dollars")
     table = Table("Tokens and dollars", columns, rows, frozenset({1, 2, 3}))
     reading = (

@@ -47,7 +47,8 @@ def rounds(run: FinishedRun) -> Table:
         kept = " (kept)" if state.round == run.result.best.round else ""
         numbers = [count(entry[key]) for key in ("asked", "answered", "invalid", "changed", "clean")]
         shares = [percent(entry.get(key)) for key in ("agreement", *known)]
-        rows.append((f"{state.round}{kept}", *numbers, *shares, duration(entry["seconds"]), dollars(entry["usd"])))
+        paid = dollars(entry["usd"], is_priced=run.ledger.is_priced or not entry.get("input_tokens"))
+        rows.append((f"{state.round}{kept}", *numbers, *shares, duration(entry["seconds"]), paid))
     names = {"llm_accuracy": "LLM right", "student_accuracy": "student right", "clean_purity": "right among clean"}
     columns = ("round", "asked", "answered", "invalid", "changed", "clean", "agree", *(names[key] for key in known))
     columns = (*columns, "time", "cost")
@@ -64,7 +65,7 @@ def annotators(metrics: Mapping[str, Any]) -> Table | None:
             f"{one['model']} ({one['provider']})",
             count(one["asked"]),
             count(one["answered"]),
-            dollars(one["usd"]),
+            dollars(one["usd"], is_priced=metrics["cost"]["is_priced"] or one["provider"] == "local"),
             percent(one.get("estimated_error")),
             *([percent(one.get("accuracy"))] if any("accuracy" in other for other in found) else []),
         )
@@ -264,7 +265,10 @@ def changes(metrics: Mapping[str, Any], previous: Mapping[str, Any] | None) -> T
         points = "" if before is None or now is None else f"{(now - before) * 100:+.1f} points"
         if before is not None or now is not None:
             rows.append((name, percent(before), percent(now), points))
-    rows.append(("cost", dollars(previous["cost"]["usd"]), dollars(metrics["cost"]["usd"]), ""))
+    before, now = (
+        dollars(one["cost"]["usd"], is_priced=one["cost"].get("is_priced", True)) for one in (previous, metrics)
+    )
+    rows.append(("cost", before, now, ""))
     old, new = previous["final"]["label_counts"], metrics["final"]["label_counts"]
     for label in [*new, *(label for label in old if label not in new)]:
         before, now = _part(old, label), _part(new, label)

@@ -91,4 +91,5 @@ def spending(run: FinishedRun) -> Spending:
         max(0.0, run.ledger.usd - sum(bar[3] for bar in bars)),
     )
     before = ("outside the rounds", rest[0], rest[1], round(rest[2], 6))
-    return Spending((before, *bars) if any(rest[:2]) or rest[2] > 1e-6 else tuple(bars))
+    shown = (before, *bars) if any(rest[:2]) or rest[2] > 1e-6 else tuple(bars)
+    return Spending(shown, is_priced=run.ledger.is_priced)

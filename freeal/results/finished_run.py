@@ -146,6 +146,7 @@ class FinishedRun:
             "warnings": list(self.warnings),
             "cost": {
                 "usd": round(self.ledger.usd, 6),
+                "is_priced": self.ledger.is_priced,
                 "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
                 **dataclasses.asdict(used),
                 "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,

@@ -38,6 +38,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """(what, value) pairs: how good each part is where ground truth tells, and what it cost."""
     llm, student = metrics["llm"], metrics["student"]
     final, cost = metrics["final"], metrics["cost"]
+    usd = cost["usd"]
     kept = next(entry for entry in metrics["rounds"] if entry["round"] == metrics["kept_round"])
     rounds = "1 round" if metrics["kept_round"] == 1 else f"{metrics['kept_round']} rounds"
     after = f"after {rounds}" if kept.get("asked", 1) else "as answered for the version before"
@@ -57,9 +58,9 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
             ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
         ]
     counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
-    paid = f"{cost['usd']:.4f} USD, {cost['calls']} calls of {llm['provider']}"
-    if cost["usd"] and cost.get("cache_hit_ratio"):
-        paid += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
+    bill = f"{paid(cost, f'{usd:.4f} USD')}, {cost['calls']} calls of {llm['provider']}"
+    if usd and cost.get("cache_hit_ratio"):
+        bill += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
@@ -69,8 +70,19 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         *certified(metrics.get("certified")),
         *corrections(metrics.get("corrections")),
         ("labels", counts),
-        ("cost", paid),
+        ("cost", bill),
     ]
+
+
+def paid(cost: Mapping[str, Any], known: str) -> str:
+    """What the answers cost; `known` says what of it was counted: a model without a price is not in it."""
+    if cost.get("is_priced", True) or not cost["calls"]:
+        return known
+    return (
+        f"{known}, and what the model without a price cost"
+        if cost["usd"]
+        else "unknown: no price is set for this model"
+    )
 
 
 def certified(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
@@ -168,12 +180,17 @@ def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             f"language model {place} ({one['model']})",
-            f"{one['answered']} texts, {one['usd']:.4f} USD"
+            f"{one['answered']} texts, {_paid_to(one, metrics['cost'])}"
             + (f", {one['estimated_error']:.1%} of them wrong by estimate" if "estimated_error" in one else "")
             + (f", {1.0 - one['accuracy']:.1%} in truth" if "accuracy" in one else ""),
         )
         for place, one in enumerate(metrics.get("annotators", ()), start=1)
     ]
+
+
+def _paid_to(one: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
+    is_priced = cost.get("is_priced", True) or one["usd"] or one["provider"] == "local"
+    return f"{one['usd']:.4f} USD" if is_priced else "at an unknown price"
 
 
 def _students(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -59,18 +59,19 @@ def spending_chart(spending: Spending) -> Markup:
     frame = axes.Frame(112, 12, 224, 40.0 * len(spending.bars), 0, most)
     marks = [(value, _thousands(value)) for value in axes.ticks(0, most, about=4)]
     parts = axes.scale_x(frame, marks, name="tokens")
+    said = []
     for number, (name, given, out, usd) in enumerate(spending.bars):
+        paid = dollars(usd, is_priced=spending.is_priced)
+        said.append(f"{name}: {count(given)} input and {count(out)} output tokens, {paid}")
         top = frame.top + 40.0 * number
         parts.append(text(frame.left - 8, top + 20, short(name, 17), anchor="end", css="label"))
-        hover = f"{name}: {count(given)} input tokens, {count(out)} output tokens, {dollars(usd)}"
+        hover = f"{name}: {count(given)} input tokens, {count(out)} output tokens, {paid}"
         parts.append(box(frame.left, top + 2, frame.x(given) - frame.left, 14, css="c0", hover=hover))
         parts.append(box(frame.left, top + 18, frame.x(out) - frame.left, 10, css="c1", hover=hover))
-        parts.append(text(max(frame.x(given), frame.x(out)) + 6, top + 20, dollars(usd), css="label"))
-    said = "; ".join(
-        f"{name}: {count(given)} input and {count(out)} output tokens, {dollars(usd)}"
-        for name, given, out, usd in spending.bars
+        parts.append(text(max(frame.x(given), frame.x(out)) + 6, top + 20, paid, css="label"))
+    return picture(
+        axes.WIDTH, frame.bottom + 42, *parts, title="Tokens and dollars per round", description=f"{'; '.join(said)}."
     )
-    return picture(axes.WIDTH, frame.bottom + 42, *parts, title="Tokens and dollars per round", description=f"{said}.")
 
 
 def _thousands(value: float) -> str:

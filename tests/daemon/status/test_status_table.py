@@ -72,3 +72,14 @@ def test_a_job_has_the_same_keys_in_every_state(status):
     """A program that reads `--json` need not ask which state a job is in."""
     under_way, ended = status.content["jobs"][0], status.content["finished"][0]
     assert list(under_way) == list(ended)
+
+
+@pytest.mark.parametrize(("prices", "is_told"), [({}, True), ({"mine": {"input": 0, "output": 0}}, False)])
+def test_sums_that_lack_a_model_without_a_price_say_so(tmp_path, prices, is_told):
+    """$0.0000 would else read as: nothing was paid."""
+    llm = {"provider": "openai", "model": "mine", "prices": prices}
+    settings = Settings(inbox=tmp_path / "inbox", models=tmp_path / "models", state=tmp_path, llm=llm)
+    with Journal(tmp_path, Clock()) as journal:
+        status = snapshot(settings, Clock(), journal=journal, waiting=())
+    assert ("mine" if is_told else None) == status.content["model_without_price"]
+    assert is_told == ("not in these sums: what mine costs" in _shown(status, terminal=False))

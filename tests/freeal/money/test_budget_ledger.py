@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from freeal.errors import BudgetReachedError, ConfigError
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import ceiling
-from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, cost_usd, price_of
-from freeal.settings import Price
+from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, cost_usd, price_of, without_price
+from freeal.settings import LlmSettings, Price
 from freeal.types import Bill, Prompt, Usage
 
 PRICE = Price(input=1.0, output=5.0, cached_input=0.1)
@@ -176,3 +176,27 @@ def test_a_second_model_without_a_price_cannot_keep_a_cap():
     with pytest.raises(ConfigError, match=r"the price of dear is not known.*llm\.prices\.dear|llm\.prices\.dear"):
         Ledger(PRICE, 1.0, model="cheap").beside(None, model="dear")
     assert not Ledger(PRICE, None, model="cheap").beside(None, model="dear").free
+
+
+def test_one_model_without_a_price_leaves_the_job_without_a_sum():
+    """What it cost is missing in the dollars of all, which must not pass for the whole."""
+    ledger = Ledger(PRICE, None)
+    assert ledger.is_priced
+    beside = ledger.beside(None, model="mine")
+    assert (False, False) == (ledger.is_priced, beside.is_priced)
+
+
+@pytest.mark.parametrize(
+    ("llm", "model"),
+    [
+        ({"provider": "openai", "model": "mine"}, "mine"),
+        ({"provider": "anthropic", "model": "claude-next"}, "claude-next"),
+        ({"provider": "anthropic", "model": "claude-haiku-5-5"}, None),
+        ({"provider": "openai", "model": "mine", "prices": {"mine": Price(input=0.0, output=0.0)}}, None),
+        ({"provider": "local", "model": "a-folder"}, None),
+        ({}, None),
+    ],
+)
+def test_the_model_whose_price_is_not_known_is_named(llm, model):
+    """One in memory is free, and what nobody named has a known price."""
+    assert model == without_price(LlmSettings(**llm))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 
 import pytest
 
+from freeal.money.budget_ledger import Ledger
 from freeal.report.key_facts import answered_by, confidence_error
+from freeal.results.metrics_as_text import figures
+from freeal.types import Bill
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,21 @@ def test_the_student_tells_of_the_cluster_that_trained_it(finish, processes, sai
     result = dataclasses.replace(run.result, rounds=(*before, over_ray, settled), best=settled)
     facts = dict(answered_by(dataclasses.replace(run, result=result)))
     assert facts["student"].endswith(f", trained over Ray by {said}")
+
+
+@pytest.mark.parametrize("usd", [0.0, 0.25])
+def test_a_price_that_nobody_knows_is_never_shown_as_nothing_paid(finish, publish, usd):
+    """Report, figures and metrics.json say that dollars are missing, rather than 0 USD."""
+    run = finish()
+    ledger = Ledger(None, None, spent=Bill(usd, run.ledger.usage))
+    rounds = [dataclasses.replace(one, metrics=one.metrics | {"usd": 0.0}) for one in run.result.rounds]
+    folder = publish(
+        dataclasses.replace(run, ledger=ledger, result=dataclasses.replace(run.result, rounds=tuple(rounds)))
+    )
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["cost"]["is_priced"] is False
+    said = "0.2500 USD, and what the model without a price cost" if usd else "unknown: no price is set for this model"
+    assert dict(figures(metrics))["cost"].startswith(said)
+    page = (folder / "report.html").read_text()
+    assert said in page
+    assert not re.search("(<td[^>]*>|, )0 USD", page)

@@ -18,7 +18,7 @@ from freeal.evaluation.metrics import final_metrics
 SCHEMA = json.loads(
     (Path(freeal.report.report_page.__file__).parent / "metrics.schema.json").read_text(encoding="utf-8")
 )
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
+TYPES = {"boolean": bool, "object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 UNDERSTOOD = {
     *(
         "$schema",
@@ -40,7 +40,8 @@ UNDERSTOOD = {
 def faults(value, schema, path="$"):
     """Where `value` breaks `schema`, in the part of JSON Schema that ours uses; an unknown keyword is an error."""
     assert set() == set(schema) - UNDERSTOOD
-    if "type" in schema and (not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool)):
+    kind = schema.get("type")
+    if kind and (not isinstance(value, TYPES[kind]) or isinstance(value, bool) != (kind == "boolean")):
         return [path]
     if "const" in schema and value != schema["const"]:
         return [path]
