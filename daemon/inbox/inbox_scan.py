@@ -12,7 +12,7 @@ from daemon.inbox.file_sightings import Observation, Sighting, look_around, obse
 from daemon.inbox.folder_availability import Roots
 from daemon.inbox.pairing import Pairing, Waiting, is_ignored
 from daemon.inbox.unsafe_names import objection
-from daemon.inbox.unsupported_files import what_to_do
+from daemon.inbox.unsupported_files import refusal, what_to_do
 from daemon.journal.job_ids import CORRECTIONS
 from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.table.file_formats import is_data, is_yaml
@@ -139,7 +139,7 @@ class Scanner:
                 if advice := what_to_do(name, kind):
                     yield Waiting(label, advice)
             elif kind != "file":
-                yield Waiting(label, f"is a {kind}, not a file: refused")
+                yield Waiting(label, refusal(kind))
             elif due is None:
                 yield Waiting(label, "is empty so far")
             elif due > now:

@@ -12,7 +12,7 @@ from daemon.inbox import file_name_advice
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES, spec_stem, table_stem
 from daemon.inbox.file_sightings import Observation, stable_at
 from daemon.inbox.unsafe_names import objection
-from daemon.inbox.unsupported_files import OF_THE_INBOX, what_to_do
+from daemon.inbox.unsupported_files import OF_THE_INBOX, refusal, what_to_do
 from freeal.table.file_formats import data_stem, is_data
 
 DEFAULT_SPEC = "_default.yaml"
@@ -110,7 +110,7 @@ class _Inbox:
 
     def refusal(self, name: str) -> str | None:
         kind = self.observations[name].sighting.kind
-        return None if kind == "file" else f"is a {kind}, not a file: refused"
+        return None if kind == "file" else refusal(kind)
 
     def specs_of(self, csv: str) -> list[str]:
         return self.specs_by_stem.get(table_stem(csv), [])

@@ -21,6 +21,11 @@ _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".x
 _DOCUMENTS = frozenset({".docx", ".doc", ".odt", ".rtf", ".pdf", ".html", ".htm", ".txt", ".md"})
 
 
+def refusal(kind: str) -> str:
+    """Why an entry of this kind, which is neither file nor folder, is not taken, and what to do."""
+    return f"is a {kind}, not a file: refused; put the file itself here"
+
+
 def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset()) -> str | None:
     """Why an entry that is neither data nor a spec is not taken, and what to do; None for what may lie there.
 
@@ -29,7 +34,7 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     if kind == "folder":
         return None if name in own_folders else "is a folder, which is not looked into: move its files up, beside it"
     if kind != "file":
-        return f"is a {kind}, not a file: refused"
+        return refusal(kind)
     lowered, suffix = name.lower(), PurePath(name).suffix.lower()
     if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith((NOTE_SUFFIX, *_QUIET_SUFFIXES)):
         return None

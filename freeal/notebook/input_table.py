@@ -80,7 +80,8 @@ def as_frame(data: Any, *, text_column: str) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, str | bytes) or not isinstance(data, Iterable):
-        raise InputError(f"rows are a data frame, a list of texts or the path of a table, found {type(data).__name__}")
+        hint = "write [text] for one text; predict_csv takes the path of a table" if isinstance(data, str) else None
+        raise InputError(f"rows are a data frame or a list of texts, found {type(data).__name__}", hint=hint)
     texts = list(data)
     for number, text in enumerate(texts):
         if not isinstance(text, str) and not is_missing(text):

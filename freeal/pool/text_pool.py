@@ -69,10 +69,15 @@ def build_pool(table: Table, spec: Spec) -> Pool:
             first_row.append(number)
         row_index.append(index)
     if not table.rows:
-        hint = f"all there is in it: {label_names.quoted(', '.join(table.header), 80)}"
-        raise InputError("has a header but no rows", where=Where(file=table.path), hint=hint)
+        found = label_names.quoted(", ".join(table.header), 80)
+        hint = "write rows below it; if this is a row itself, csv: {header: none} in the spec reads it as one"
+        raise InputError(
+            f"has a header but no rows: all there is in it is {found}", where=Where(file=table.path), hint=hint
+        )
     if not index_of:
-        raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path))
+        others = [name for name in table.header if name.strip() and name not in columns]
+        hint = f"name other text_columns (there are also {', '.join(others[:8])})" if others else "fill them in"
+        raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path), hint=hint)
     truth, nodes, unknown = _truth(table, spec, row_index, index_of)
     paraphrases = _paraphrases(table, spec, first_row)
     return Pool(

@@ -34,7 +34,7 @@ def find_column(header: Sequence[str], name: str, *, role: str, path: Path, line
         )
     guess = nearest(name, header)
     shown = ", ".join(header[:_MOST_NAMES_SHOWN]) + (", ..." if len(header) > _MOST_NAMES_SHOWN else "")
-    hint = f"did you mean {guess!r}?" if guess else f"columns: {shown}"
+    hint = f"did you mean {guess!r}?" if guess else f"rename it in the table, or name one that is there: {shown}"
     raise InputError(f"{role} names a column that is not there", where=where, hint=hint)
 
 

@@ -15,6 +15,7 @@ FILE_NAME = "freeal.json"
 SCHEMA_VERSION = 3
 """2 knows `long_texts`, 3 several labels and their `thresholds`; what has neither is still written as 1, which earlier
 versions can use."""
+_OTHERS_OF_A_MODEL = ("config.json", "terms.json")
 OWN = "own"
 """The `mode` of a student of another kind than ours: whoever made it loads it."""
 
@@ -71,6 +72,14 @@ def read(folder: Path) -> Card:
     path = folder / FILE_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as cause:
+        if any((folder / name).is_file() for name in _OTHERS_OF_A_MODEL):
+            raise _corrupt(path, "is missing") from cause
+        raise CorruptModelError(
+            f"is no model's folder: there is no {FILE_NAME} in it" if folder.is_dir() else "is no folder",
+            where=Where(file=folder),
+            hint="name models/NAME, one of its versions, or the folder that `train` wrote",
+        ) from cause
     except OSError as cause:
         raise _corrupt(path, f"cannot be read: {cause.strerror}") from cause
     except ValueError as cause:

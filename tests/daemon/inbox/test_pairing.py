@@ -147,7 +147,10 @@ def test_an_empty_file_holds_its_pair_back(empty):
 def test_what_is_no_file_is_refused(kind):
     """A link could point anywhere, a pipe would hold the daemon."""
     found = pair(_seen("a.yaml") | _seen("a.csv", kind=kind), WATCH, now=100.0)
-    assert ((), f"is a {kind}, not a file: refused") == (found.ready, _waits(found)["a.csv"].reason)
+    assert ((), f"is a {kind}, not a file: refused; put the file itself here") == (
+        found.ready,
+        _waits(found)["a.csv"].reason,
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from freeal.errors import CorruptModelError
 from freeal.files.model_folders import classifier_folder, results_folder
+from freeal.student.model_folder import student_metadata
 
 
 @pytest.fixture
@@ -43,3 +45,23 @@ def test_a_folder_that_is_no_model_stays_what_it_is(shelf):
     (shelf / "other-results").mkdir()
     (shelf / "other-results" / "metrics.json").write_text("{}")
     assert (shelf / "other", shelf / "other") == (classifier_folder(shelf / "other"), results_folder(shelf / "other"))
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "said"),
+    [
+        ([], "nowhere", "is no folder (name models/NAME"),
+        (["other.txt"], "here", "is no model's folder: there is no freeal.json in it (name models/NAME"),
+        (["a file"], "here/a file", "is no folder (name models/NAME"),
+        (["config.json"], "here", "is missing (train the model again, or restore its folder from a copy)"),
+        (["terms.json"], "here", "is missing (train the model again, or restore its folder from a copy)"),
+    ],
+)
+def test_a_wrong_name_is_told_from_a_damaged_model(tmp_path, files, named, said):
+    """Who mistyped a folder has no model to restore."""
+    (tmp_path / "here").mkdir()
+    for name in files:
+        (tmp_path / "here" / name).write_text("{}")
+    with pytest.raises(CorruptModelError) as caught:
+        student_metadata.read(tmp_path / named)
+    assert said in str(caught.value)

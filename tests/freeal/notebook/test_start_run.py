@@ -180,7 +180,7 @@ def test_a_result_shows_itself(start, spec):
     [
         (["a", 3], "text number 2 is int"),
         ("no such file.csv", "there is no such file"),
-        (3, "rows are a data frame, a list of texts or the path of a table, found int"),
+        (3, "rows are a data frame or a list of texts, found int"),
         (pd.DataFrame(), "has no column"),
         (pd.DataFrame([["a", "b"]], columns=["x", "x"]), "two columns named 'x'"),
         (["half \ud83d"], "half a character"),

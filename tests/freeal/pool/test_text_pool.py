@@ -49,13 +49,17 @@ def test_truth_is_matched_without_case_and_unknown_values_are_counted(tmp_path):
 
 def test_a_table_without_text_is_refused(tmp_path):
     """All texts empty is an error of the input, not an empty result."""
-    with pytest.raises(InputError, match="no row has any text in body"):
+    with pytest.raises(
+        InputError, match=r"no row has any text in body \(name other text_columns \(there are also id\)\)"
+    ):
         _pool(tmp_path, "id,body\n1,\n2, \n", text_columns=["body"])
 
 
 def test_a_header_without_rows_is_refused(tmp_path):
     """A header alone says that there are no rows."""
-    with pytest.raises(InputError, match="has a header but no rows"):
+    with pytest.raises(
+        InputError, match=r"has a header but no rows: all there is in it is 'id, body' \(write rows below it"
+    ):
         _pool(tmp_path, "id,body\n", text_columns=["body"])
 
 
