@@ -179,7 +179,7 @@ def _why(
 def _standing(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:
     """Why to look at a text in so many `rows` that nothing speaks against."""
     own = sizes[decision.label or decision.student_label]
-    reasons = ["rare label"] if own < sizes.total() / len(sizes) else []
+    reasons = ["rare label"] if 2 * own <= sizes.total() / len(sizes) else []
     reasons += [f"stands in {rows} rows"] if rows > 1 else []
     return reasons or ["least sure of the rest"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from freeal.certification.sheet_draw import FEWEST_ROWS, USUAL_ROWS
 from freeal.report.markup_elements import element
 from freeal.report.number_format import percent, plural
 
@@ -45,11 +46,14 @@ def of_metrics(metrics: Mapping[str, Any]) -> Headline:
         return _measured(uncorrected, "of the labels that nobody corrected")
     if "accuracy_interval" in final:
         return _measured(final, "of the labels")
+    rows = metrics["rows"]
+    measure = f"A blind sheet of {min(rows, USUAL_ROWS)} rows measures it (python -m freeal certify)."
+    if rows < FEWEST_ROWS:
+        measure = "So few rows are soon looked at by a person."
     return Headline(
-        plural(metrics["rows"], "row"),
+        plural(rows, "row"),
         "labelled, and nobody has measured how many of the labels are right. Language model and student agree on "
-        f"{percent(final['llm_student_agreement'])}, which is no accuracy: both may be wrong together. A blind sheet "
-        "of 100 rows measures it (python -m freeal certify).",
+        f"{percent(final['llm_student_agreement'])}, which is no accuracy: both may be wrong together. {measure}",
         is_accuracy=False,
     )
 

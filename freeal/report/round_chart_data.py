@@ -34,7 +34,10 @@ def scores(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:
         levels = tuple((name, value) for name, value in known.items() if value is not None)
         return Scores("accuracy", rounds, (line("LLM", "llm_accuracy"), line("student", "student_accuracy")), levels)
     clean = Line("answers judged clean", tuple(entry["clean"] / texts for entry in entries))
-    kept = Line("labels unchanged", tuple(1.0 - entry["changed"] / texts for entry in entries))
+    first = run.result.rounds[0].metrics if run.result.rounds else {}
+    has_none_before = first.get("changed") == texts  # then every label of the first round is a first one
+    unchanged = [1.0 - entry["changed"] / texts for entry in entries]
+    kept = Line("labels unchanged", (None, *unchanged[1:]) if has_none_before else tuple(unchanged))
     return Scores("share of the texts", rounds, (line("LLM and student agree", "agreement"), clean, kept))
 
 

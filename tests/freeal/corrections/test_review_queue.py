@@ -144,6 +144,16 @@ def test_what_the_csv_holds_the_label_of_is_asked_last(queue_of):
     assert all(row["freeal_why"].endswith("the CSV holds its label") for row in rows)
 
 
+@pytest.mark.parametrize(("given", "why"), [(18, "least sure of the rest"), (10, "rare label")])
+def test_a_label_of_many_texts_is_not_called_rare(queue_of, given, why):
+    """Of two labels one with a quarter of the texts is rare, one with nearly half of them is not."""
+    rest = dict.fromkeys(range(given), 0.02) | dict.fromkeys(range(given, 40), 0.99)
+    _, rows, _ = queue_of(
+        TEXTS, llm=dict.fromkeys(range(given), "no"), proba=dict.fromkeys(range(given), 0.01), sure=rest
+    )
+    assert {why} == {row["freeal_why"] for row in rows}
+
+
 def test_a_text_that_nothing_speaks_against_says_so(queue_of):
     """No rare label where the label is the commonest, and no many rows where there is one."""
     sure = dict.fromkeys(range(40), 0.98) | {1: 0.02, 2: 0.02}

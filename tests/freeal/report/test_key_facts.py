@@ -10,6 +10,7 @@ import pytest
 
 from freeal.money.budget_ledger import Ledger
 from freeal.report.key_facts import answered_by, confidence_error
+from freeal.report.round_chart_data import scores
 from freeal.results.metrics_as_text import figures
 from freeal.types import Bill
 
@@ -59,3 +60,11 @@ def test_a_price_that_nobody_knows_is_never_shown_as_nothing_paid(finish, publis
     page = (folder / "report.html").read_text()
     assert said in page
     assert not re.search("(<td[^>]*>|, )0 USD", page)
+
+
+def test_labels_that_were_never_given_before_are_not_called_changed(finish):
+    """In the first round none stands before them: there is nothing to be unchanged, and a dash says so."""
+    run = finish(truth=False)
+    _, _, kept = scores(run, run.metrics()).lines
+    assert ("labels unchanged", None) == (kept.name, kept.values[0])
+    assert all(0.0 <= value <= 1.0 for value in kept.values[1:])

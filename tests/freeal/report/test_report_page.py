@@ -181,6 +181,12 @@ def test_the_headline_is_an_accuracy_where_one_was_measured_and_says_so_where_no
     assert "nobody has measured" in said
 
 
+@pytest.mark.parametrize(("rows", "said"), [(300, "sheet of 100 rows"), (60, "sheet of 60 rows"), (39, "So few rows")])
+def test_no_sheet_is_proposed_that_the_table_is_too_small_for(finish, rows, said):
+    """Nobody looks at more rows than there are."""
+    assert said in of_metrics(finish(truth=False).metrics() | {"rows": rows}).sentence
+
+
 def test_a_certified_figure_goes_before_one_of_true_labels(finish):
     """A person who looked without seeing ours is the better witness; a withdrawn figure is none."""
     metrics = finish().metrics()
