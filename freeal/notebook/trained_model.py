@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freeal.aggregation import label_choice
-from freeal.errors import CorruptModelError, Where
 from freeal.notebook import input_table
 from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.published_model import Classifier
@@ -173,6 +172,4 @@ def load(folder: str | Path, *, student: Student | None = None) -> Model:
     be used.
     """
     place = Path(folder)
-    if not place.is_dir():
-        raise CorruptModelError("is no folder", where=Where(file=place), hint="name the folder that a run left")
     return Model(Classifier.load(place, student=student), place)

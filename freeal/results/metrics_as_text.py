@@ -57,7 +57,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
             ("accuracy", "unknown: no label_column to compare with"),
             ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
         ]
-    counts = ", ".join(f"{label} {count}" for label, count in final["label_counts"].items())
+    counts = ", ".join(f"{label}: {count}" for label, count in final["label_counts"].items())
     bill = f"{paid(cost, f'{usd:.4f} USD')}, {cost['calls']} calls of {llm['provider']}"
     if usd and cost.get("cache_hit_ratio"):
         bill += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
@@ -71,6 +71,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         *corrections(metrics.get("corrections")),
         ("labels", counts),
         ("cost", bill),
+        *(("look at", warning) for warning in metrics.get("warnings", ())),
     ]
 
 

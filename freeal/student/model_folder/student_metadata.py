@@ -78,7 +78,7 @@ def read(folder: Path) -> Card:
         raise CorruptModelError(
             f"is no model's folder: there is no {FILE_NAME} in it" if folder.is_dir() else "is no folder",
             where=Where(file=folder),
-            hint="name models/NAME, one of its versions, or the folder that `train` wrote",
+            hint="name models/NAME, one of its versions, or the folder that `train` or a run left",
         ) from cause
     except OSError as cause:
         raise _corrupt(path, f"cannot be read: {cause.strerror}") from cause

@@ -91,7 +91,7 @@ def test_what_cannot_be_used_is_told(folder, tmp_path):
         freeal.load(folder).predict(pd.DataFrame({"titel": ["a"], "body": ["b"]}))
     with pytest.raises(CorruptModelError, match="is no folder"):
         freeal.load(tmp_path / "nowhere")
-    with pytest.raises(CorruptModelError, match=r"freeal.json: cannot be read"):
+    with pytest.raises(CorruptModelError, match=r"is no model's folder: there is no freeal\.json in it"):
         freeal.load(tmp_path)
 
 

@@ -68,3 +68,12 @@ def test_labels_that_were_never_given_before_are_not_called_changed(finish):
     _, _, kept = scores(run, run.metrics()).lines
     assert ("labels unchanged", None) == (kept.name, kept.values[0])
     assert all(0.0 <= value <= 1.0 for value in kept.values[1:])
+
+
+def test_figures_in_a_terminal_tell_what_a_person_should_know(finish):
+    """Who never opens the report learns of a label that no row got; names of labels that are numbers stay apart."""
+    metrics = finish().metrics()
+    final = metrics["final"] | {"label_counts": {"1": 113, "0": 87}}
+    told = figures(metrics | {"final": final, "warnings": ["label given to no row: '2'"]})
+    assert ("look at", "label given to no row: '2'") == told[-1]
+    assert "1: 113, 0: 87" == dict(told)["labels"]
