@@ -45,3 +45,19 @@ class Steps:
         """Something beside the steps goes on; how far that is, is not told."""
         del done, total
         self._on_step(*self._last)
+
+
+class PartOfSteps:
+    """An `OnStep` that tells its steps as those of one of several equal parts of a whole."""
+
+    _UNITS = 1_000
+    """Of one part: parts may have other numbers of steps."""
+
+    def __init__(self, on_step: OnStep, *, place: int, of: int) -> None:
+        """The part at `place`, from 0."""
+        self._on_step, self._place, self._of = on_step, place, of
+
+    def __call__(self, done: int, total: int) -> None:
+        """A step is done."""
+        share = done / total if total else 0.0
+        self._on_step(int(self._UNITS * (self._place + share)), self._UNITS * self._of)

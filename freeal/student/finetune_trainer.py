@@ -10,7 +10,7 @@ import numpy as np
 
 from freeal.compute import freed_memory
 from freeal.compute.batch_halving import Room
-from freeal.compute.listener import OnStep, Steps
+from freeal.compute.listener import OnStep, PartOfSteps, Steps
 from freeal.executors.training.training_task import LocalTraining, TrainingExecutor
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import Encoder, unit
@@ -20,8 +20,14 @@ from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.trainer_base import EncoderTrainer
-from freeal.student.training import hyperparameters, temperature_scaling, training_targets
+from freeal.student.training import (
+    cross_fitting,
+    hyperparameters,
+    temperature_scaling,
+    training_targets,
+)
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS, HALVES, judged_by_halves
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
@@ -31,6 +37,17 @@ HELD_OUT_FROM = 100
 """Fewer labelled texts than this are all needed for training; the temperature is then the prior's."""
 HELD_OUT_MOST = 500
 SMALL_CLASS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What one fit is given: `ids` int64 [n] are the labels, `tokens` those of the texts."""
+
+    data: LabelledTexts
+    ids: np.ndarray
+    labels: tuple[str, ...]
+    tokens: Tokens
+    seed: int
 
 
 class TransformerTrainer(EncoderTrainer):
@@ -57,46 +74,87 @@ class TransformerTrainer(EncoderTrainer):
         rng = np.random.default_rng([self.settings.seed, seed])
         encoder = self._start.fresh(labels)
         held_out = _held_out(ids, rng, confirmed=data.confirmed, groups=data.groups)
-        plan = hyperparameters.write(
-            self.settings,
-            labelled=int(((ids != NO_LABEL) & ~held_out).sum()),
-            width=encoder.model.config.hidden_size,
-            paraphrased=data.paraphrases is not None,
-        )
-        steps = Steps(on_step)
-        steps(0, plan.steps(len(data.texts)))
-        fitted = self._probe(encoder, data, ids, held_out, seed=seed, steps=steps)
-        pool = Pool(
-            tokens=encoder.tokenize(data.texts),
-            label_ids=ids,
-            held_out=held_out,
-            probe_logits=fitted.logits,
-            candidates=data.candidates,
-            paraphrases=_paraphrase_tokens(encoder, data.paraphrases),
-            confirmed=data.confirmed,
-            targets=fitted.targets if self.settings.clean_split == "posterior" else None,
-            threshold=self.settings.clean_threshold,
-        )
-        task = FineTuning(encoder, pool, plan, rng, seed, self.settings)
-        processes = self._executor.train(task, on_step=steps)
-        freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
-        found = self._finish(encoder, pool, tuple(labels), steps)
+        work = _Work(data, ids, tuple(labels), encoder.tokenize(data.texts), seed)
+        halves = HALVES if self._judges_by_encoders(work) else 0
+        parts = [Steps(PartOfSteps(on_step, place=place, of=halves + 1)) for place in range(halves + 1)]
+        steps = parts[-1]
+        fitted = self._heads(encoder, work, held_out, parts[0])
+        if halves:
+            del encoder  # two at once would be two in memory
+            fitted = self._judged_by_encoders(fitted, work, parts)
+            encoder = self._start.fresh(labels)
+        pool, processes = self._fine_tune(encoder, work, held_out, fitted, rng=rng, steps=steps)
+        found = self._finish(encoder, pool, work.labels, steps)
         return dataclasses.replace(found, engine=self._executor.name, processes=processes)
 
-    def _probe(
-        self, encoder: Encoder, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, seed: int, steps: Steps
-    ) -> CrossFit:
-        """What heads that did not learn a text's label say of it; the head that fine-tuning starts from is set."""
-        # linear probing, then fine-tuning (Kumar et al., ICLR 2022): a random head would first pull the features apart
-        features = self._start.features(data.texts, encoder, on_batch=steps.still)
-        labels = encoder.head.out_features
-        fitted = cross_fit(features, ids, data, labels=labels, seed=seed, usable=~held_out)
-        if self.settings.clean_split == "posterior":
-            head = taught_probe(features, fitted, ids, data, seed=seed, usable=~held_out)
-        else:
-            head = fitted.plain
+    def _judges_by_encoders(self, work: _Work) -> bool:
+        if self.settings.cross_fit == "head" or self.settings.clean_split != "posterior":
+            return False
+        labelled = int((work.ids != NO_LABEL).sum())
+        return work.data.judged and work.data.weigh is not None and labelled >= FEWEST_TEXTS
+
+    def _heads(self, encoder: Encoder, work: _Work, held_out: np.ndarray, steps: Steps) -> CrossFit:
+        """What heads on the untrained encoder's features that did not learn a text's label say of it."""
+        features = self._start.features(work.data.texts, encoder, on_batch=steps.still)
+        return cross_fit(features, work.ids, work.data, labels=len(work.labels), seed=work.seed, usable=~held_out)
+
+    def _judged_by_encoders(self, fitted: CrossFit, work: _Work, parts: Sequence[Steps]) -> CrossFit:
+        """The same, judged by encoders that were fine-tuned without the text's half where they foretell better."""
+        groups = work.data.groups
+
+        def fit_without(half: np.ndarray, number: int) -> np.ndarray:
+            steps = parts[number]
+            encoder = self._start.fresh(work.labels)
+            heads = self._heads(encoder, work, half, steps)
+            rng = np.random.default_rng([self.settings.seed, work.seed, number])
+            self._fine_tune(encoder, work, half, heads, rng=rng, steps=steps)
+            logits = encoder.score(work.tokens, on_batch=steps.still)[1]
+            del encoder
+            freed_memory.give_back()
+            return logits
+
+        found = judged_by_halves(fit_without, fitted.logits, work.ids, seed=work.seed, groups=groups)
+        return cross_fitting.judged_anew(fitted, found, work.ids, work.data)
+
+    def _fine_tune(
+        self,
+        encoder: Encoder,
+        work: _Work,
+        held_out: np.ndarray,
+        fitted: CrossFit,
+        *,
+        rng: np.random.Generator,
+        steps: Steps,
+    ) -> tuple[Pool, int]:
+        """Train in place; what on, and how many processes did it. A head comes first: a random one would pull the
+        features apart before it has learned anything (linear probing, then fine-tuning: Kumar et al., ICLR 2022)."""
+        by_posterior = self.settings.clean_split == "posterior"
+        features = self._start.features(work.data.texts, encoder, on_batch=steps.still)
+        head = fitted.plain
+        if by_posterior:
+            head = taught_probe(features, fitted, work.ids, work.data, seed=work.seed, usable=~held_out)
         encoder.set_head(head.weight, head.bias)
-        return fitted
+        pool = Pool(
+            tokens=work.tokens,
+            label_ids=work.ids,
+            held_out=held_out,
+            probe_logits=fitted.logits,
+            candidates=work.data.candidates,
+            paraphrases=_paraphrase_tokens(encoder, work.data.paraphrases),
+            confirmed=work.data.confirmed,
+            targets=fitted.targets if by_posterior else None,
+            threshold=self.settings.clean_threshold,
+        )
+        recipe = hyperparameters.write(
+            self.settings,
+            labelled=int((work.ids != NO_LABEL).sum()),  # of half of them the same number of passes is enough
+            width=encoder.model.config.hidden_size,
+            paraphrased=work.data.paraphrases is not None,
+        )
+        task = FineTuning(encoder, pool, recipe, rng, work.seed, self.settings)
+        processes = self._executor.train(task, on_step=steps)
+        freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
+        return pool, processes
 
     def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
         features, logits = encoder.score(pool.tokens, on_batch=steps.still)

@@ -23,7 +23,8 @@ class LabelledTexts:
     `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
     `weigh` says what is taught in the place of labels; None: the labels as they are. `weigh_of` gives the same for
-    the texts at some rows alone, int [m].
+    the texts at some rows alone, int [m]. `judged`: what is said of texts by students that have not learned their
+    labels counts, and may take as long as the training; where False, only the student does.
 
     Where a text may have several labels, `label_ids` is an int array [n, labels] of 0 and 1, rows of NO_LABEL where
     nothing is known, and `weigh_each` weighs each label by itself, from logits [n, 2] of no and yes; None: as they are.
@@ -38,6 +39,7 @@ class LabelledTexts:
     weigh: Weigh | None = None
     weigh_of: Callable[[np.ndarray], Weigh] | None = None
     weigh_each: Sequence[Weigh] | None = None
+    judged: bool = True
 
     def question(self, label: int) -> LabelledTexts:
         """Of several labels one alone: the same texts with the ids 0 (no) and 1 (yes)."""
@@ -58,4 +60,5 @@ class LabelledTexts:
             confirmed=None if self.confirmed is None else self.confirmed[rows],
             groups=None if self.groups is None else self.groups[rows],
             weigh=None if self.weigh_of is None else self.weigh_of(rows),
+            judged=self.judged,
         )

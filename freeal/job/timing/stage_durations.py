@@ -16,6 +16,7 @@ from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.comparison import candidates
 from freeal.student.comparison.comparing_trainer import COMPARED_TEXTS, FOLDS
 from freeal.student.trainer_factory import choose_mode
+from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS
 from freeal.student.training.hyperparameters import default_epochs
 
 TOKENS_PER_CORE_SECOND = 750.0
@@ -78,8 +79,10 @@ def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_
     reading = texts / (EMBEDDED_TEXTS_PER_CORE_SECOND * cores)
     if work <= candidates.TFIDF_WORK or choose_mode(settings, texts=texts, on_cpu=not on_gpu) == "frozen":
         return HEAD_SECONDS + reading
-    passes = settings.epochs or default_epochs(texts)
-    return HEAD_SECONDS + 2 * reading + passes * texts / (TRAINED_TEXTS_PER_CORE_SECOND * cores)
+    trained = texts * (settings.epochs or default_epochs(texts))
+    if settings.cross_fit == "encoder" and settings.clean_split == "posterior" and texts >= FEWEST_TEXTS:
+        trained *= 2  # HALVES of the texts, each as often as all of them
+    return HEAD_SECONDS + 2 * reading + trained / (TRAINED_TEXTS_PER_CORE_SECOND * cores)
 
 
 def parts(

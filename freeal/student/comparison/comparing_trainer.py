@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from freeal.compute import freed_memory
-from freeal.compute.listener import Listener, OnStep
+from freeal.compute.listener import Listener, OnStep, PartOfSteps
 from freeal.student.comparison import likelihood_choice
 from freeal.student.comparison.candidates import Candidate
 from freeal.student.comparison.kept_comparison import KeptComparison
@@ -32,7 +32,6 @@ COMPARED_TEXTS = 600
 FEWEST_TEXTS = 40
 """With fewer nothing can be told, and the first candidate is trained."""
 FOLDS = 2
-_UNITS = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,18 +99,17 @@ class ComparingTrainer:
         """Compare where that is not done, then train the winner. Raises `TrainingError` when no text has a label."""
         if self._chosen is not None:
             return self._entrants[self._chosen].trainer.fit(data, labels=labels, seed=seed, on_step=on_step)
-        share = len(self._entrants) * FOLDS
-        chosen = self._compare(data, labels=labels, seed=seed, on_step=_Part(on_step, total=share + 1))
-        winner = self._entrants[chosen].trainer
-        last = _Part(on_step, total=share + 1, place=share)
-        return winner.fit(data, labels=labels, seed=seed, on_step=last)
+        compared = len(self._entrants) * FOLDS
+        parts = [PartOfSteps(on_step, place=place, of=compared + 1) for place in range(compared + 1)]
+        chosen = self._compare(data, labels=labels, seed=seed, parts=parts)
+        return self._entrants[chosen].trainer.fit(data, labels=labels, seed=seed, on_step=parts[-1])
 
     def _go_on_with(self, found: dict[str, Any]) -> int:
         names = [one.candidate.name for one in self._entrants]
         self._chosen, self._record = names.index(found["chosen"]), found["record"]
         return self._chosen
 
-    def _compare(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: _Part) -> int:
+    def _compare(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, parts: Sequence[OnStep]) -> int:
         known = np.flatnonzero(np.asarray(data.label_ids) != NO_LABEL)
         rng = np.random.default_rng([seed, len(known)])
         rows = np.sort(rng.permutation(known)[:COMPARED_TEXTS])
@@ -120,7 +118,7 @@ class ComparingTrainer:
             return self._go_on_with(kept)
         if len(known) >= FEWEST_TEXTS:
             forecasts = [
-                self._forecast(place, data, rows, about=about, labels=labels, seed=seed, on_step=on_step)
+                self._forecast(place, data, rows, about=about, labels=labels, seed=seed, parts=parts)
                 for place in range(len(self._entrants))
             ]
             found = likelihood_choice.compare(
@@ -149,7 +147,7 @@ class ComparingTrainer:
         about: str,
         labels: Sequence[str],
         seed: int,
-        on_step: _Part,
+        parts: Sequence[OnStep],
     ) -> Forecast:
         entrant = self._entrants[place]
         if (kept := self._kept.forecast(place, about=about)) is not None:
@@ -163,8 +161,9 @@ class ComparingTrainer:
             inside, outside = rows[halves != half], np.flatnonzero(halves == half)
             if not len(inside) or not len(outside):
                 continue  # all texts are one group: nobody can be judged
-            step = on_step.at(place * FOLDS + half)
-            student = entrant.trainer.fit(data.part(inside), labels=labels, seed=seed, on_step=step).student
+            given = dataclasses.replace(data.part(inside), judged=False)
+            step = parts[place * FOLDS + half]
+            student = entrant.trainer.fit(given, labels=labels, seed=seed, on_step=step).student
             began = time.monotonic()
             proba[outside] = student.predict_proba([data.texts[row] for row in rows[outside]])
             scoring += time.monotonic() - began
@@ -181,20 +180,6 @@ class ComparingTrainer:
         )
         self._kept.keep_forecast(place, found, about=about)
         return found
-
-
-class _Part:
-    """An `OnStep` that tells its steps as one of `total` equal parts of a whole."""
-
-    def __init__(self, on_step: OnStep, *, total: int, place: int = 0) -> None:
-        self._on_step, self._total, self._place = on_step, total, place
-
-    def at(self, place: int) -> _Part:
-        return _Part(self._on_step, total=self._total, place=place)
-
-    def __call__(self, done: int, total: int) -> None:
-        share = done / total if total else 0.0
-        self._on_step(int(_UNITS * (self._place + share)), _UNITS * self._total)
 
 
 def _digest(data: LabelledTexts, rows: np.ndarray, seed: int) -> str:

@@ -49,12 +49,20 @@ def cross_fit(
     ).over(scaled.scale)
     logits = plain.logits(features)
     logits[known] = plain.held_out
+    return CrossFit(plain, known, logits, _targets(logits, label_ids, data))
+
+
+def judged_anew(fitted: CrossFit, logits: np.ndarray, label_ids: np.ndarray, data: LabelledTexts) -> CrossFit:
+    """The same, judged by other `logits` [n, labels] that do not depend on a text's own label."""
+    return dataclasses.replace(fitted, logits=logits, targets=_targets(logits, label_ids, data))
+
+
+def _targets(logits: np.ndarray, label_ids: np.ndarray, data: LabelledTexts) -> np.ndarray:
     if data.weigh is None:
-        taught = training_targets.resolve(label_ids, data.candidates, logits, labels=labels)[0]
+        taught = training_targets.resolve(label_ids, data.candidates, logits, labels=logits.shape[1])[0]
     else:
         taught = data.weigh(logits)
-    targets = np.where((label_ids != NO_LABEL)[:, None], taught, 0.0)
-    return CrossFit(plain, known, logits, targets.astype(np.float32))
+    return np.where((label_ids != NO_LABEL)[:, None], taught, 0.0).astype(np.float32)
 
 
 def taught_probe(

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is selected and not done yet, then print its tables. 1 when a cell failed."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.update(cpu_threads.ENVIRONMENT)  # before torch is imported, by a cell
-    for table in ("voices", "cascade", "trainer", "forms"):  # no cells: grids of their own
+    for table in ("voices", "cascade", "trainer", "forms", "cross_fit"):  # no cells: grids of their own
         if f"--table={table}" in words or f"--table {table}" in " ".join(words):
             grid = importlib.import_module(table)
             return int(grid.main(words))

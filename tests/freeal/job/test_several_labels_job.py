@@ -132,6 +132,7 @@ def test_the_student_loads_in_a_plain_pipeline(trained):
     """transformers gives each label its own probability with `top_k=None`: those of our own classifier."""
     from transformers import pipeline
 
+    from freeal.settings import StudentSettings
     from freeal.student.model_folder import load_student
 
     folder = model_folders.classifier_folder(trained[0])
@@ -141,7 +142,8 @@ def test_the_student_loads_in_a_plain_pipeline(trained):
     assert "multi_label_classification" == config["problem_type"]
     text = "mail 3 refund courier"
     found = pipeline("text-classification", model=str(folder))([text], top_k=None)[0]
-    own = load_student.load(folder).predict_proba([text])[0]
+    exact = StudentSettings(device="cpu", precision="fp32")  # as the pipeline computes, on any processor
+    own = load_student.load(folder, settings=exact).predict_proba([text])[0]
     for name, share in zip(card.labels, own.tolist(), strict=True):
         assert pytest.approx(share, abs=1e-4) == next(one["score"] for one in found if one["label"] == name)
 

@@ -1,0 +1,55 @@
+"""Judging labels by encoders that have not learned them: the pool in halves, each judged by what the other taught.
+
+Heads on features that nobody trained (cross_fitting.py) cost next to nothing and know less than the student that is
+trained in the end. An encoder that was fine-tuned on the other half knows about as much, and takes as long as the
+training itself. Two folds, as in Lg-CoTrain (EMNLP 2025): with more, each would learn from more texts and all together
+would take that many times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from freeal.student.protocols import NO_LABEL
+from freeal.student.training import linear_probe, temperature_scaling
+
+HALVES = 2
+FEWEST_TEXTS = 100
+"""Labelled texts. Of fewer, half are too few to fine-tune an encoder on."""
+
+FitWithout = Callable[[np.ndarray, int], np.ndarray]
+"""Given labels that must not be learned from, bool [n], and the number of the half: the logits [n, labels] of all texts
+under an encoder that was fine-tuned on the others."""
+
+
+def judged_by_halves(
+    fit_without: FitWithout, heads: np.ndarray, label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None
+) -> np.ndarray:
+    """Logits float64 [n, labels] of each text under an encoder that has not learned its label, nor that of a text of
+    the same of `groups` (int [n], default: each its own); `label_ids` int [n], of texts without a label the mean.
+
+    Or those of `heads` [n, labels], where these foretell the labels better: of the first half, and then no other
+    encoder is trained, or of all.
+    """
+    known = label_ids != NO_LABEL
+    halves = np.full(len(label_ids), -1)
+    of_known = None if groups is None else groups[known]
+    halves[known] = linear_probe.folds_of(label_ids[known], seed=seed, groups=of_known) % HALVES
+    given: list[np.ndarray] = []
+    logits = np.zeros(heads.shape)
+    for number in range(HALVES):
+        half = halves == number
+        given.append(fit_without(half, number))
+        logits[half] = given[-1][half]
+        if number == 0 and not _foretells_better(logits[half], heads[half], label_ids[half]):
+            return heads
+    logits[~known] = np.mean([one[~known] for one in given], axis=0)
+    return logits if _foretells_better(logits[known], heads[known], label_ids[known]) else heads
+
+
+def _foretells_better(logits: np.ndarray, others: np.ndarray, label_ids: np.ndarray) -> bool:
+    """By likelihood, each at the temperature and the share of wrong labels that suit it best."""
+    told, told_by_others = (temperature_scaling.log_likelihood(one, label_ids) for one in (logits, others))
+    return told > told_by_others
