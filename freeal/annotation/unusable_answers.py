@@ -49,7 +49,7 @@ class UnusableAnswers:
         """How many of each kind, the most frequent first, each with an example."""
         parts = []
         for kind, count in self._counts.most_common():
-            told = f"{count:,} {'was' if count == 1 else 'were'} {_KINDS[kind]}"
+            told = f"{count:,} {'reply was' if count == 1 else 'replies were'} {_KINDS[kind]}"
             parts.append(f"{told} ({self._words[kind]})" if self._words[kind] else told)
         return "; ".join(parts)
 

@@ -17,6 +17,7 @@ from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
 from freeal.results import metrics_as_text
 from freeal.results.finished_run import FinishedRun
+from freeal.results.metrics_as_text import confidence_error
 
 OWN_WORDS = {
     "local": "in this machine's memory",
@@ -26,7 +27,6 @@ OWN_WORDS = {
 
 _FEW_ROWS = 5
 _LOW_AGREEMENT = 0.7
-_LARGE_CALIBRATION_ERROR = 0.1
 
 
 def asked(run: FinishedRun) -> Facts:
@@ -173,23 +173,12 @@ def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[A
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
     if final["abstained"]:
         yield Advice(f"{plural(final['abstained'], 'row')} left without a label (abstain_below).", "confidence")
-    if final.get("calibration_error", 0.0) > _LARGE_CALIBRATION_ERROR:
-        yield Advice(confidence_error(final), "confidence")
-
-
-def confidence_error(final: Mapping[str, Any]) -> str:
-    """How far confidence is off, and in which direction where it has one."""
-    off = f"Confidence is off by {final['calibration_error'] * 100:.0f} points on average"
-    mean, right = final["mean_confidence"], final["coverage_curve"][-1]["accuracy"]  # of all rows, held back or not
-    if abs(mean - right) < final["calibration_error"] / 2:
-        return f"{off}, too high for some rows and too low for others."
-    direction = "too low" if mean < right else "too high"
-    return f"{off}, {direction}: {percent(mean)} on average where {percent(right)} are right."
+    yield from (Advice(f"{what.capitalize()} is {said}", "confidence") for what, said in confidence_error(final))
 
 
 def weak_classes(rows: Rows) -> list[str]:
-    """At most three labels that are clearly worse than the rest, in words: by recall where the truth is known, else by
-    how often the student agrees with the language model; then those that are rare."""
+    """At most three labels that are clearly worse than the rest, in words: by recall, then precision, where the truth
+    is known, else by how often the student agrees with the language model; then those that are rare."""
     truth = rows.truth if rows.known.any() else rows.llm
     given = rows.final if rows.known.any() else rows.student
     what = "found" if rows.known.any() else "agreed on"
@@ -197,10 +186,24 @@ def weak_classes(rows: Rows) -> list[str]:
     overall = float(np.mean(np.concatenate(each))) if sum(map(len, each)) else 0.0
     found = []
     for position, label in enumerate(rows.names):
-        there, hit = rows.has(truth, position), rows.has(given, position)
-        of, hits = int(there.sum()), int(hit[there].sum())
-        if of >= _FEW_ROWS and confidence_intervals.of_rows(hit[there], rows.kinds[there])[1] < overall:
-            found.append((hits / of, f"{label}, {what} in {percent(hits / of)} of {plural(of, 'row')}"))
-        elif 0 < of < _FEW_ROWS:
-            found.append((1.0 + of, f"{label}, with only {plural(of, 'row')}"))
+        there, said = rows.has(truth, position), rows.has(given, position)
+        views = [(there, said, f"{what} in", "")]
+        if rows.known.any():
+            views.append((said & rows.known, there, "right in", " that have it"))
+        weak = [
+            (*share, words, rest) for of, hit, words, rest in views if (share := _clearly_below(overall, rows, of, hit))
+        ]
+        if weak:
+            below, of_rows, words, rest = weak[0]
+            found.append((below, f"{label}, {words} {percent(below)} of {plural(of_rows, 'row')}{rest}"))
+        elif 0 < int(there.sum()) < _FEW_ROWS:
+            found.append((1.0 + int(there.sum()), f"{label}, with only {plural(int(there.sum()), 'row')}"))
     return [wording for _, wording in sorted(found)[:3]]
+
+
+def _clearly_below(overall: float, rows: Rows, of: np.ndarray, hit: np.ndarray) -> tuple[float, int] | None:
+    """The share of the rows `of` (bool [n]) that are a `hit`, and how many there are, where even the upper end of its
+    interval is below; None also where they are few."""
+    if int(of.sum()) < _FEW_ROWS or confidence_intervals.of_rows(hit[of], rows.kinds[of])[1] >= overall:
+        return None
+    return float(hit[of].mean()), int(of.sum())

@@ -11,6 +11,8 @@ from freeal.errors import CorruptModelError, Where
 from freeal.evaluation.confidence_intervals import spelled
 from freeal.files import model_folders
 
+LARGE_CALIBRATION_ERROR = 0.1
+"""From here on a person is told."""
 CERTIFICATE = "certificate.json"
 """What reading a blind sheet leaves in the folder of its job: the figures, and nothing else."""
 
@@ -64,6 +66,7 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
+        *confidence_error(final),
         *backed_off(final),
         *_annotators(metrics),
         *_students(metrics.get("student_comparison")),
@@ -73,6 +76,18 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         ("cost", bill),
         *(("look at", warning) for warning in metrics.get("warnings", ())),
     ]
+
+
+def confidence_error(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How far confidence is off where truth tells that it is far, and in which direction where it has one."""
+    if final.get("calibration_error", 0.0) <= LARGE_CALIBRATION_ERROR:
+        return []
+    off = f"off by {final['calibration_error'] * 100:.0f} points on average"
+    mean, right = final["mean_confidence"], final["coverage_curve"][-1]["accuracy"]  # of all rows, held back or not
+    if abs(mean - right) < final["calibration_error"] / 2:
+        return [("confidence", f"{off}, too high for some rows and too low for others.")]
+    direction = "too low" if mean < right else "too high"
+    return [("confidence", f"{off}, {direction}: {mean * 100:.1f} % on average where {right * 100:.1f} % are right.")]
 
 
 def paid(cost: Mapping[str, Any], known: str) -> str:

@@ -139,7 +139,7 @@ def test_a_hundred_labels_and_sixty_rows(run, mode, make):
 
 def test_every_answer_invalid(run):
     """The job ends with one sentence that says what came back and what to change."""
-    words = r"for any of 24 texts: 24 were without any of the labels \(it said 'no idea'\) \(make description"
+    words = r"for any of 24 texts: 24 replies were without any of the labels \(it said 'no idea'\) \(make description"
     with pytest.raises(TrainingError, match=words):
         run(TEXTS, writer(lambda _: None), tiny=True)
 

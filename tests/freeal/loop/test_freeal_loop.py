@@ -223,7 +223,7 @@ def test_unusable_answers_stay_out_of_training_and_keep_their_row(tmp_path):
 def test_when_every_answer_is_unusable_the_job_says_so(tmp_path):
     """No label at all is a clear error, not a student trained on nothing."""
     pool = _pool(20)
-    with pytest.raises(TrainingError, match="no usable answer for any of 20 texts: 20 were without"):
+    with pytest.raises(TrainingError, match="no usable answer for any of 20 texts: 20 replies were without"):
         _run(tmp_path, pool, Annotating(invalid=frozenset(pool.texts)).model)
 
 

@@ -6,12 +6,14 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
 from freeal.money.budget_ledger import Ledger
-from freeal.report.key_facts import answered_by, confidence_error
+from freeal.report.key_facts import answered_by, weak_classes
 from freeal.report.round_chart_data import scores
-from freeal.results.metrics_as_text import figures
+from freeal.report.row_arrays import Rows
+from freeal.results.metrics_as_text import confidence_error, figures
 from freeal.types import Bill
 
 
@@ -26,8 +28,10 @@ from freeal.types import Bill
 def test_an_error_of_confidence_has_a_direction(mean, right, error, said):
     """A reader learns whether to trust the figures more or less than they say."""
     final = {"mean_confidence": mean, "calibration_error": error, "coverage_curve": [{"accuracy": right}]}
-    assert confidence_error(final).endswith(said)
-    assert confidence_error(final).startswith(f"Confidence is off by {error * 100:.0f} points on average")
+    [(what, told)] = confidence_error(final)
+    assert ("confidence", True) == (what, told.endswith(said))
+    assert told.startswith(f"off by {error * 100:.0f} points on average")
+    assert [] == confidence_error(final | {"calibration_error": 0.1})
 
 
 @pytest.mark.parametrize(("processes", "said"), [(1, "one process"), (2, "2 processes")])
@@ -77,3 +81,28 @@ def test_figures_in_a_terminal_tell_what_a_person_should_know(finish):
     told = figures(metrics | {"final": final, "warnings": ["label given to no row: '2'"]})
     assert ("look at", "label given to no row: '2'") == told[-1]
     assert "1: 113, 0: 87" == dict(told)["labels"]
+
+
+def test_a_label_that_is_given_too_often_is_weak():
+    """A label that is found in all of its rows is weak where half of the rows that have it are another's."""
+    truth = np.array([0] * 40 + [1] * 200 + [2] * 160)
+    final = np.array([0] * 40 + [0] * 40 + [1] * 160 + [2] * 160)
+    count = len(truth)
+    rows = Rows(
+        labels=("rare", "common", "sure"),
+        names=("rare", "common", "sure"),
+        members=np.vstack([np.eye(3, dtype=bool), np.zeros((1, 3), dtype=bool)]),
+        index=np.arange(count),
+        final=final,
+        likeliest=final,
+        llm=final,
+        student=final,
+        truth=truth,
+        confidence=np.ones(count),
+        kinds=np.arange(count),
+        told=np.zeros(count, dtype=bool),
+    )
+    assert [
+        "rare, right in 50.0 % of 80 rows that have it",
+        "common, found in 80.0 % of 200 rows",
+    ] == weak_classes(rows)
