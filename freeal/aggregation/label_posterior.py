@@ -75,6 +75,11 @@ class Evidence:
         named = self.label_ids != NO_LABEL
         return np.asarray(named if self.open_branches is None else named | (self.open_branches != 1.0).any(axis=1))
 
+    @property
+    def named_only(self) -> np.ndarray:
+        """Which texts the annotator gave a label without probabilities, bool [n]."""
+        return np.asarray((self.label_ids != NO_LABEL) & (self.distributions.sum(axis=1) == 0.0))
+
     def posterior(self, logits: np.ndarray) -> LabelPosterior:
         """Everything weighed together with the student's out-of-fold `logits` [n, labels]."""
         return label_posterior(self, logits)
@@ -157,7 +162,7 @@ def label_posterior(evidence: Evidence, logits: np.ndarray, *, cautious: bool = 
     else:
         matrix = np.eye(labels)
     proba = noise_transition.without_noise(forecast.answers, matrix)
-    plain = answered & (evidence.distributions.sum(axis=1) == 0.0)
+    plain = evidence.named_only
     if plain.any():
         proba[plain] = _joined(proba[plain], _likelihood(evidence, matrix)[plain], evidence.label_ids[plain])
     scored = answered & ~plain

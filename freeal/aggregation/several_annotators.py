@@ -42,6 +42,11 @@ class SeveralVoices:
     voices: tuple[Evidence, ...]
     use: Use
 
+    @property
+    def named_only(self) -> np.ndarray:
+        """Which texts one of them gave a label without probabilities, bool [n]."""
+        return np.asarray(np.any([voice.named_only for voice in self.voices], axis=0))
+
     def posterior(self, logits: np.ndarray, *, cautious: bool = True) -> LabelPosterior:
         """All weighed together with the student's out-of-fold `logits` [n, labels]; the transition is the last's."""
         each = [label_posterior(voice, logits, cautious=cautious) for voice in self.voices]

@@ -16,8 +16,8 @@ from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe, temperature_scaling
 
 HALVES = 2
-FEWEST_TEXTS = 100
-"""Labelled texts. Of fewer, half are too few to fine-tune an encoder on."""
+FEWEST_TEXTS = 200
+"""Labelled texts. Of fewer, half are too few to fine-tune an encoder on; measured from 300 on."""
 
 FitWithout = Callable[[np.ndarray, int], np.ndarray]
 """Given labels that must not be learned from, bool [n], and the number of the half: the logits [n, labels] of all texts

@@ -113,7 +113,7 @@ def _accuracy(labels):
 def student_settings(encoder_folder):
     """Small and exact."""
     return StudentSettings(
-        model=str(encoder_folder), device="cpu", precision="fp32", epochs=3, learning_rate=2e-3, max_length=32
+        model=str(encoder_folder), device="cpu", precision="fp32", epochs=5, learning_rate=2e-3, max_length=32
     )
 
 
@@ -260,14 +260,15 @@ def test_fault_rows_of_failed_calls_vanished(run, tmp_path):
 
 
 class Watching(TinyTrainer):
-    """Remembers the label ids it was given."""
+    """Remembers the label ids it was given, and whether they were to be judged by more than heads."""
 
     def __init__(self):
         super().__init__()
-        self.seen = []
+        self.seen, self.judged = [], []
 
     def fit(self, data, **more):
         self.seen.append(list(data.label_ids))
+        self.judged.append(data.judged)
         return super().fit(data, **more)
 
 
@@ -280,6 +281,14 @@ def test_fault_unknown_answers_were_labels(run):
     for seen in trainer.seen:
         assert invalid == [index for index, label_id in enumerate(seen) if label_id == NO_LABEL]
     assert all((Status.INVALID_ANSWER,) == result.best.annotations[index].statuses for index in invalid)
+
+
+@pytest.mark.parametrize(("make", "judged"), [(lambda: ScriptedModel(_answer), True), (_scoring_model, False)])
+def test_labels_alone_are_judged_by_encoders_and_probabilities_by_heads(run, make, judged):
+    """Who gives a probability for each label tells its errors itself: more trainings would be for nothing."""
+    trainer = Watching()
+    run(make(), trainer=trainer, free=not judged, user=(), settings=LoopSettings(iterations=1, shots=4))
+    assert {judged} == set(trainer.judged)
 
 
 def test_fault_label_map_was_read_and_never_written(student_settings, tmp_path):

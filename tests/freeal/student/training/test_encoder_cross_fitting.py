@@ -17,12 +17,19 @@ from freeal.student.training.fine_tuning import FineTuning
 from freeal.testing.weighed_labels import weighed
 
 LABELS = ("good", "bad")
-LONG = {"epochs": 16}
+LONG = {"epochs": 12}
 """So that encoders of right labels know more than heads do."""
 
 
 def quiet(done: int, total: int) -> None:
     """Nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def many(pool: tuple[list[str], list[int]]) -> tuple[list[str], np.ndarray]:
+    """320 texts with their true label ids: enough for halves."""
+    texts, labels = pool
+    return [*texts, *(f"{text} again" for text in texts)], np.array([*labels, *labels])
 
 
 class Fits:
@@ -87,12 +94,12 @@ def test_where_heads_foretell_better_they_judge_and_the_second_half_is_not_train
     assert 1 == len(fits.left_out)
 
 
-def test_an_encoder_that_judges_has_not_learned_the_labels_it_judges(settings, pool):
+def test_an_encoder_that_judges_has_not_learned_the_labels_it_judges(settings, many):
     """A fit trains on one half, on the other, and then on nine tenths of all: what the halves learned has nothing in
     common."""
     executor = Recording()
     trainer = TransformerTrainer(settings.model_copy(update=LONG), executor=executor)
-    trainer.fit(weighed(pool[0], np.array(pool[1])), labels=LABELS, seed=0, on_step=quiet)
+    trainer.fit(weighed(*many), labels=LABELS, seed=0, on_step=quiet)
     first, second, last = executor.learned
     assert not (first & second).any()
     assert (first | second).all()
@@ -100,12 +107,12 @@ def test_an_encoder_that_judges_has_not_learned_the_labels_it_judges(settings, p
 
 
 @pytest.mark.parametrize("why", ["head", "paper's split", "not judged", "labels as they are", "few"])
-def test_where_heads_judge_no_half_is_trained(settings, pool, why):
+def test_where_heads_judge_no_half_is_trained(settings, many, why):
     """Whoever asks for heads, for the paper's split, for a student alone, or has few texts, gets one training: the
     judgement is that of heads."""
-    texts, labels = pool
+    texts, labels = many
     count = FEWEST_TEXTS - 1 if why == "few" else len(texts)
-    data = weighed(texts[:count], np.array(labels[:count]))
+    data = weighed(texts[:count], labels[:count])
     asked = settings
     if why == "head":
         asked = settings.model_copy(update={"cross_fit": "head"})
@@ -114,17 +121,17 @@ def test_where_heads_judge_no_half_is_trained(settings, pool, why):
     if why == "not judged":
         data = dataclasses.replace(data, judged=False)
     if why == "labels as they are":
-        data = LabelledTexts(texts, labels)
+        data = LabelledTexts(texts, labels.tolist())
     totals = set[int]()
     TransformerTrainer(asked).fit(data, labels=LABELS, seed=0, on_step=lambda _, total: totals.add(total))
     assert {1_000} == totals
 
 
-def test_the_halves_are_told_as_progress(settings, pool):
+def test_the_halves_are_told_as_progress(settings, many):
     """Three trainings are one count that only rises, in a third each, to its end."""
     seen = []
     TransformerTrainer(settings.model_copy(update=LONG)).fit(
-        weighed(pool[0], np.array(pool[1])),
+        weighed(*many),
         labels=LABELS,
         seed=0,
         on_step=lambda done, total: seen.append((done, total)),
