@@ -31,7 +31,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-Trouble = Literal["rate_limit", "unavailable", "lost_reply", "failed"]
+Trouble = Literal["rate_limit", "queue_full", "unavailable", "lost_reply", "failed"]
 """Kinds of `TransientError`."""
 
 
@@ -147,10 +147,11 @@ class LlmError(FreealError):
 class TransientError(LlmError):
     """The same request may succeed later; `retry_after_seconds` is the server's own word, if it gave one.
 
-    `trouble` says what kind: `rate_limit` (429: too fast), `unavailable` (overloaded or out of reach, for everybody),
-    `lost_reply` (it reached the server and its answer did not come back whole: it may have been billed), `failed` (any
-    other). `timed_out`: it took the request and said nothing for as long as we wait. `is_outage`: nothing was heard for
-    so long that another try is for later.
+    `trouble` says what kind: `rate_limit` (429: too fast), `queue_full` (429 for a batch, try after try: as many are
+    under way as may be), `unavailable` (overloaded or out of reach, for everybody), `lost_reply` (it reached the server
+    and its answer did not come back whole: it may have been billed), `failed` (any other). `timed_out`: it took the
+    request and said nothing for as long as we wait. `is_outage`: nothing was heard for so long that another try is for
+    later.
     """
 
     def __init__(

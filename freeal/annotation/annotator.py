@@ -5,23 +5,25 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
+
+import anyio.lowlevel
 
 from freeal.annotation.prompts import label_prompt, repair_prompt, writing_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm, form_of
 from freeal.annotation.reply_parser import read_texts
 from freeal.annotation.send_prompts import Asker
-from freeal.annotation.send_prompts_state import Asked, WrittenPrompts
+from freeal.annotation.send_prompts_state import WrittenPrompts
 from freeal.annotation.unusable_answers import UnusableAnswers
-from freeal.annotation.verdict import Verdict, annotation_of, judge_scores, judge_stated, verdict_of
+from freeal.annotation.verdict import Verdict, Verdicts, annotation_of, judge_scores, judge_stated
 from freeal.events import Emit, Notice, Progress, Stage
 from freeal.llm.protocols import BatchSender, ChatModel
-from freeal.llm.store.answer_store import AnswerStore, request_key
+from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import joined_labels, long_text_shortening
 from freeal.text.repeated_text import new_texts, normal
-from freeal.types import Annotation, Demonstration, Prompt, Reply, Task
+from freeal.types import Annotation, Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,27 +131,30 @@ class Annotator:
 
         keys: list[str] = []  # "" where there is nothing to ask
         by_key = WrittenPrompts(written)
-        for request in requests:
-            keys.append("")
-            if request.text.strip():
-                prompt = written(request)
-                keys[-1] = request_key(prompt, self._model.fingerprint)
-                by_key.add(keys[-1], request if request.own else prompt)
-        report = self._progress(
-            stage,
-            round_number,
-            collections.Counter(filter(None, keys)),
-            done=done_before + keys.count(""),
-            total=total or len(requests),
-        )
-        asked = await self._asker.ask(by_key, report)
-        self._ever_answered = self._ever_answered or bool(asked.replies)
+        again: collections.Counter[str] = collections.Counter()
+        for place, request in enumerate(requests):
+            if place % KEYS_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()  # a stop is heard meanwhile
+            key = request_key(written(request), self._model.fingerprint) if request.text.strip() else ""
+            keys.append(key)
+            if key in by_key:
+                again[key] += 1
+            elif key:
+                by_key.add(key, request)
+        done = done_before + keys.count("")
+        report = self._progress(stage, round_number, again, done=done, total=total or len(requests))
+        verdicts = Verdicts(by_key)
+        asked = await self._asker.ask(by_key, report, verdicts.take)
+        self._ever_answered = self._ever_answered or bool(verdicts.found)
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
-        verdicts = await self._verdicts(asked, by_key)
-        self._judge_scores(verdicts, asked, by_key, task=task, prior=prior)
+        await self._repair(verdicts)
+        self._tell_of(verdicts)
+        self._judge(verdicts, task=task, prior=prior)
+        for key in asked.failures.keys() - verdicts.found.keys():
+            verdicts.found[key] = Verdict(None, 0.0, asked.failures[key])
         return [
-            annotation_of(verdicts.get(key), index=request.index, text=request.text, round_number=round_number)
+            annotation_of(verdicts.found.get(key), index=request.index, text=request.text, round_number=round_number)
             for request, key in zip(requests, keys, strict=True)
         ]
 
@@ -201,83 +206,60 @@ class Annotator:
             form=form,
         )
 
-    async def _verdicts(self, asked: Asked, prompts: Mapping[str, Prompt]) -> dict[str, Verdict]:
-        """What each key comes to. A written reply that answers is let go once it is read: nobody asks for it again."""
-        verdicts = {key: Verdict(None, 0.0, status) for key, status in asked.failures.items()}
-        for key in list(asked.replies):
-            verdict = verdict_of(asked.replies[key], prompts[key], from_store=key in asked.from_store)
-            verdicts[key] = verdict
-            if verdict.is_answer:
-                del asked.replies[key]
-        unusable = {key: repair_prompt(prompts[key]) for key, verdict in verdicts.items() if verdict.repairable}
-        repair_keys = {key: request_key(prompt, self._model.fingerprint) for key, prompt in unusable.items()}
-        if unusable:
-            await self._repair(verdicts, unusable, repair_keys, prompts)
-        useless = {key for key, verdict in verdicts.items() if not verdict.is_answer and key in asked.replies}
-        self._tell_of({key: asked.replies[key] for key in useless if asked.replies[key].scores is None}, prompts)
-        return verdicts
+    async def _repair(self, verdicts: Verdicts) -> None:
+        """Ask once more, plainly, where an answer named no label."""
+        plainer = WrittenPrompts[str](lambda key: repair_prompt(verdicts.prompts[key]))
+        repair_keys = {}
+        for key in verdicts.useless:
+            if verdicts.found[key].repairable:
+                repair_keys[key] = request_key(repair_prompt(verdicts.prompts[key]), self._model.fingerprint)
+                plainer.add(repair_keys[key], key)
+        if not repair_keys:
+            return
+        repaired = Verdicts(plainer)
+        await self._asker.ask(plainer, lambda _: None, repaired.take)
+        better = {}
+        for key, repair_key in repair_keys.items():
+            second = repaired.found.get(repair_key)
+            if second is not None and second.is_answer:
+                verdicts.found[key], better[key] = second, repair_key
+                del verdicts.useless[key]
+        await self._asker.replace(better)
 
-    def _tell_of(self, useless: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+    def _tell_of(self, verdicts: Verdicts) -> None:
         found = UnusableAnswers()
-        for key, reply in useless.items():
-            found.add(reply, prompts[key])
-            self.unusable.add(reply, prompts[key])
+        for key, reply in verdicts.useless.items():
+            found.add(reply, verdicts.prompts[key])
+            self.unusable.add(reply, verdicts.prompts[key])
         if found:
             self._emit(Notice(f"texts without a usable answer: {found.problem}"))
 
-    async def _repair(
-        self,
-        verdicts: dict[str, Verdict],
-        unusable: Mapping[str, Prompt],
-        repair_keys: Mapping[str, str],
-        prompts: Mapping[str, Prompt],
-    ) -> None:
-        """Ask once more, plainly, where an answer named no label."""
-        repaired = await self._asker.ask({repair_keys[key]: prompt for key, prompt in unusable.items()}, lambda _: None)
-        better = {}
-        for key, repair_key in repair_keys.items():
-            again = repaired.replies.get(repair_key)
-            if again is not None:
-                second = verdict_of(again, prompts[key], from_store=repair_key in repaired.from_store)
-                if second.is_answer:
-                    verdicts[key], better[key] = second, again
-        await self._asker.replace(better)
-
-    def _judge_scores(
-        self,
-        verdicts: dict[str, Verdict],
-        asked: Asked,
-        prompts: Mapping[str, Prompt],
-        *,
-        task: Task,
-        prior: Sequence[float] | np.ndarray | None,
-    ) -> None:
+    def _judge(self, verdicts: Verdicts, *, task: Task, prior: Sequence[float] | np.ndarray | None) -> None:
         """Have this annotator's verdicts judged where replies hold scores, or written ones give probabilities."""
         names = task.names
-        judge_stated(verdicts, names=names, prior=prior, calibrated=self._calibration != "none")
-        scored = {key: reply.scores for key, reply in asked.replies.items() if reply.scores is not None}
-        if not scored:
+        judge_stated(verdicts.found, names=names, prior=prior, calibrated=self._calibration != "none")
+        if not verdicts.scores:
             return
         import numpy as np
 
         place = {name: position for position, name in enumerate(names)}
-        scores = np.full((len(scored), len(names)), np.nan)
-        for position, (key, found) in enumerate(scored.items()):
-            scores[position, [place[label] for label in prompts[key].labels]] = found
+        scores = np.full((len(verdicts.scores), len(names)), np.nan)
+        for position, (key, found) in enumerate(verdicts.scores.items()):
+            scores[position, [place[label] for label in verdicts.prompts[key].labels]] = found
         shares = None if prior is None else np.asarray(prior, dtype=np.float64)
-        judge_scores(
-            [verdicts[key] for key in scored], scores, task=task, prior=shares, calibrated=self._calibration != "none"
-        )
+        scored = [verdicts.found[key] for key in verdicts.scores]
+        judge_scores(scored, scores, task=task, prior=shares, calibrated=self._calibration != "none")
 
     def _progress(
-        self, stage: Stage, round_number: int, requests_per_key: collections.Counter[str], *, done: int, total: int
+        self, stage: Stage, round_number: int, again: collections.Counter[str], *, done: int, total: int
     ) -> Callable[[Sequence[str]], None]:
+        """Tells of keys that are done; `again` counts the further requests that have the same key as an earlier one."""
         told, told_at = -1, time.monotonic()
         step = max(1, total // _PROGRESS_REPORTS)
 
         def report(keys: Sequence[str]) -> None:
             nonlocal done, told, told_at
-            done += sum(requests_per_key.pop(key, 0) for key in keys)  # what was cut off in a batch is told of twice
+            done += sum(1 + again[key] for key in keys)
             now = time.monotonic()
             if told < 0 or done - told >= step or done == total or now - told_at >= _REPORT_SECONDS:
                 told, told_at = done, now

@@ -32,9 +32,16 @@ class OutputRoom:
 
     def given(self, prompt: Prompt) -> Prompt:
         """The prompt with as much room as there is now."""
-        if self._factor == 1:
-            return prompt
-        return dataclasses.replace(prompt, output_tokens=min(MOST_TOKENS, output_ceiling(prompt) * self._factor))
+        return _widened(prompt, self._factor)
+
+    @staticmethod
+    def needed(reply: Reply, prompt: Prompt) -> Prompt:
+        """The prompt with the least room that holds a reply to it: what it was asked with is not known of a reply from
+        a batch, which an earlier run may have sent."""
+        factor = 1
+        while reply.usage.output_tokens > output_ceiling(_widened(prompt, factor)) and factor < _STEP * _STEP:
+            factor *= _STEP
+        return _widened(prompt, factor)
 
     def is_larger_than(self, asked: Prompt, prompt: Prompt) -> bool:
         """Whether `prompt` would now be given more than it was when it was `asked`."""
@@ -62,3 +69,9 @@ class OutputRoom:
             self._factor = max(1, self._factor // _STEP)
             self._largest_factor = self._factor
         return True
+
+
+def _widened(prompt: Prompt, factor: int) -> Prompt:
+    if factor == 1:
+        return prompt
+    return dataclasses.replace(prompt, output_tokens=min(MOST_TOKENS, output_ceiling(prompt) * factor))

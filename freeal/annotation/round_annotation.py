@@ -142,18 +142,16 @@ class Questions:
         prior: np.ndarray | None,
     ) -> list[list[Annotation]]:
         """Ask about each text with every set of demonstrations, except those it is a demonstration of."""
-        asked = []
-        for shown in self._demonstration_sets(candidates):
-            inside = {self.pool.group(demo.index) for demo in shown if demo.index is not None}
+        sets = self._demonstration_sets(candidates)
+        inside = [{self.pool.group(demo.index) for demo in shown if demo.index is not None} for shown in sets]
+        total = sum(self.pool.group(index) not in groups for groups in inside for index in indices)
+        answers: list[list[Annotation]] = []
+        for shown, groups in zip(sets, inside, strict=True):
             requests = [
                 LabelRequest(index, self.pool.texts[index], labels=labels)
                 for index, labels in zip(indices, shortlists, strict=True)
-                if self.pool.group(index) not in inside
+                if self.pool.group(index) not in groups
             ]
-            asked.append((shown, requests))
-        total = sum(len(requests) for _, requests in asked)
-        answers: list[list[Annotation]] = []
-        for shown, requests in asked:
             before = sum(map(len, answers))
             answers.append(await self._annotate(requests, shown, number, prior=prior, done_before=before, total=total))
         return answers

@@ -1,4 +1,9 @@
-"""Prompts in, replies out: the answer store first, then the model, within the budget, a few calls at a time."""
+"""Prompts in, replies out: the answer store first, then the model, within the budget, a few calls at a time.
+
+Of a million prompts only the keys are held. What the store knows is handed on a part at a time. Prompts are written for
+one batch (freeal/llm/batches/send_in_batches.py), or for a worker that is free, and forgotten; their replies are stored
+and handed on as they come, so that a round takes the same memory beside its keys and answers, whatever its size.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,12 @@ import anyio.to_thread
 
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
-from freeal.annotation.send_prompts_state import Asked, Run
-from freeal.annotation.usable_reply import usable
+from freeal.annotation.send_prompts_state import Asked, OnReply, Run
+from freeal.annotation.usable_reply import KnownReplies, usable
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
-from freeal.llm.protocols import BatchSender, ChatModel, LosesReplies, OnAnswered
-from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.protocols import BatchOrder, BatchSender, ChatModel, LosesReplies, OnAnswered
+from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.llm.store.bill_records import OpenCall
 from freeal.llm.store.unwritten_answers import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
@@ -52,27 +57,26 @@ class Asker:
     ) -> None:
         self._model = model
         self._batches = batches
-        self._store = store
         self._ledger = ledger
         self._emit = emit
         self._keeper = Keeper(store)
         self._streak = FailureStreak()
-        self._lost_replies = 0
+        self._lost_replies, self._has_sent = 0, False
         self._room = OutputRoom(emit)
-        self._asked_here: set[str] = set()
-        self._has_sent = False
+        self._known = KnownReplies(store)
         self.budget_reached = False
         """Whether money left anything unsent, in any `ask` so far."""
         if isinstance(model, LosesReplies):
             model.report_lost_to(self._pay_for_lost)
 
-    async def ask(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered) -> Asked:
-        """Replies for `prompts` (request key -> prompt), each asked at most once."""
-        known = await anyio.to_thread.run_sync(self._known, prompts)
-        asked = Asked(replies=dict(known), from_store=set(known))
-        self._streak.ever_answered = self._streak.ever_answered or bool(known)
-        run = Run(prompts, on_answered, asked, self._chunks(prompts, asked))
-        on_answered(list(known))
+    async def ask(
+        self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, on_reply: OnReply | None = None
+    ) -> Asked:
+        """Replies for `prompts` (request key -> prompt), each asked at most once: handed to `on_reply` as they come, or
+        all of them in the result where nobody takes them. A prompt is looked up whenever it is needed."""
+        asked = Asked()
+        run = Run(prompts, on_answered, on_reply or asked.keep, asked)
+        await self._look_up(run)
         if self._batches is not None and run.waiting:
             await self._through_batches(self._batches, run)
         elif self._batches is not None and not self._has_sent:
@@ -83,49 +87,59 @@ class Asker:
         self._finish(run)
         return asked
 
-    async def replace(self, replies: Mapping[str, Reply]) -> None:
-        """Keep better replies, paid for already, as the answers to these keys."""
-        if replies:
-            await anyio.to_thread.run_sync(self._store.set_aside, list(replies))
-            await anyio.to_thread.run_sync(self._store.put_many, replies)
+    async def replace(self, better: Mapping[str, str]) -> None:
+        """Keep the replies to other keys, which the store has already, as the answers to these (key -> the other)."""
+        await anyio.to_thread.run_sync(self._known.replace, better)
 
-    def _known(self, prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
-        """What the store can answer. An earlier run's reply that is no answer goes out of the way."""
-        known = self._store.get_many(list(prompts))
-        useless = {key for key in known.keys() - self._asked_here if not usable(known[key], prompts[key])}
-        if useless:
-            self._store.set_aside(useless)
-        return {key: reply for key, reply in known.items() if key not in useless}
+    async def _look_up(self, run: Run) -> None:
+        """Hand on what the store can answer; the others wait."""
+        keys = list(run.prompts)
+        for start in range(0, max(1, len(keys)), KEYS_AT_ONCE):
+            part = keys[start : start + KEYS_AT_ONCE]
+            known = await anyio.to_thread.run_sync(self._known.among, part, run.prompts)
+            self._streak.ever_answered |= bool(known)
+            for key, reply in known.items():
+                run.on_reply(key, reply, from_store=True)
+            run.on_answered(list(known))
+            run.waiting.extend(key for key in part if key not in known)
+        if self._model.rows_per_call > 1:
+            # Rows of like length share a call without padding.
+            run.waiting = collections.deque(sorted(run.waiting, key=lambda key: len(run.prompts[key].specific)))
 
     async def _through_batches(self, batches: BatchSender, run: Run) -> None:
-        waiting = {key: self._room.given(run.prompts[key]) for keys in run.waiting for key in keys}
+        order = self._order(run)
         run.waiting.clear()
         try:
-            sent = await batches.send(waiting, run.on_answered, functools.partial(self._try_live, run))
+            sent = await batches.send(order)
         except LlmError as error:
             run.fatal = error
             return
-        run.asked.replies.update(sent.replies)
-        run.asked.failures.update(sent.failures)
-        self._asked_here.update(sent.replies)
+        run.asked.failures |= sent.failures
         run.last_failure, run.budget_error = sent.last_failure or run.last_failure, sent.budget_error
-        run.waiting = collections.deque([key] for key in sent.left)
-        for key, reply in sent.replies.items():
-            self._judge(run, {key: reply}, {key: waiting[key]})
+        run.waiting.extend(sent.left)
+
+    def _order(self, run: Run) -> BatchOrder:
+        return BatchOrder(
+            keys=tuple(run.waiting),
+            prompt=lambda key: self._room.given(run.prompts[key]),
+            on_reply=lambda key, reply: self._judge(
+                run, {key: reply}, {key: self._room.needed(reply, run.prompts[key])}
+            ),
+            on_answered=lambda keys: run.on_answered([key for key in keys if key not in run.cut_off]),
+            try_live=functools.partial(self._try_live, run),
+        )
 
     async def _read_leftovers(self, batches: BatchSender, run: Run) -> None:
         """All answers are there, but a kill may have come before a batch they came in was struck out of the books."""
         try:
-            await batches.send({}, run.on_answered, functools.partial(self._try_live, run))
+            await batches.send(self._order(run))
         except LlmError as error:  # the job needs nothing of it: the next run tries again
             self._emit(Notice(f"a batch of an earlier run cannot be struck out of the books yet: {error}"))
 
     async def _try_live(self, run: Run, key: str) -> LlmError | None:
-        run.waiting.append([key])
-        await self._call_next(run)
-        run.waiting.clear()
-        if (error := run.fatal or run.budget_error) is not None:
-            raise error
+        await self._call(run, [key])
+        if run.fatal is not None:
+            raise run.fatal
         return run.last_failure if key in run.asked.failures else None
 
     async def _send_live(self, run: Run) -> None:
@@ -138,19 +152,11 @@ class Asker:
         except BaseExceptionGroup as failed:
             raise _first_leaf(failed) from None
 
-    def _chunks(self, prompts: Mapping[str, Prompt], asked: Asked) -> collections.deque[list[str]]:
-        missing = [key for key in prompts if key not in asked.replies]
-        size = self._model.rows_per_call
-        if size > 1:
-            # Rows of like length share a batch without padding.
-            missing.sort(key=lambda key: len(prompts[key].specific))
-        return collections.deque(missing[start : start + size] for start in range(0, len(missing), size))
-
     def _caching_pays(self, run: Run) -> bool:
         """Whether one request should go ahead alone, so that the others find its prefix in the provider's cache."""
         if self._ledger.free or len(run.waiting) < 2:
             return False
-        first, last = (run.prompts[run.waiting[position][0]] for position in (0, -1))
+        first, last = (run.prompts[run.waiting[position]] for position in (0, -1))
         return first.shared == last.shared and len(first.system) + len(first.shared) >= CACHEABLE_CHARACTERS
 
     async def _work(self, run: Run) -> None:
@@ -160,36 +166,37 @@ class Asker:
 
     async def _call_next(self, run: Run) -> bool:
         """Make the next call. False when the budget does not allow it while others are under way or at all."""
-        keys = run.waiting.popleft()
-        prompts = {key: self._room.given(run.prompts[key]) for key in keys}
+        keys = [run.waiting.popleft() for _ in range(min(self._model.rows_per_call, len(run.waiting)))]
         try:
-            reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
+            await self._call(run, keys)
         except BudgetReachedError as error:
             # Another worker may still take it: calls under way settle for less than they reserved.
-            run.waiting.appendleft(keys)
+            run.waiting.extendleft(reversed(keys))
             run.budget_error = error
             return False
-        try:
-            replies = await self._answer(run, prompts, reservation)
-        except BudgetReachedError as error:
-            run.waiting.appendleft(keys)
-            run.budget_error = error
-            return False
-        if replies is not None:
-            run.asked.replies.update(replies)
-            self._judge(run, replies, prompts)
-        run.on_answered([key for key in keys if key not in run.cut_off])
         return True
 
+    async def _call(self, run: Run, keys: list[str]) -> None:
+        """Write the prompts of these keys and have them answered in one call. Raises `BudgetReachedError`."""
+        prompts = {key: self._room.given(run.prompts[key]) for key in keys}
+        reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
+        replies = await self._answer(run, prompts, reservation)
+        if replies is not None:
+            self._judge(run, replies, prompts)
+        run.on_answered([key for key in keys if key not in run.cut_off])
+
     def _judge(self, run: Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
-        """What replies to `prompts`, as they were asked, mean for those to come."""
+        """Hand replies to `prompts`, as they were asked, on; and what they mean for those to come."""
         self._streak.answered()
         for key, reply in replies.items():
+            run.on_reply(key, reply, from_store=False)
             run.cut_off.discard(key)
             is_usable = usable(reply, prompts[key])
+            if not is_usable:
+                self._known.useless_here.add(key)
             if not is_usable and self._room.widen(reply, prompts[key], run.prompts[key]):
                 run.cut_off.add(key)
-                run.waiting.append([key])
+                run.waiting.append(key)
             else:
                 run.fatal = run.fatal or self._streak.judged(reply, prompts[key], is_usable=is_usable)
 
@@ -222,7 +229,6 @@ class Asker:
             raise
         bill = self._ledger.settle(reservation, *(reply.usage for reply in replies))
         answered = dict(zip(keys, replies, strict=True))
-        self._asked_here.update(keys)
         await self._keeper.keep(answered, bill, call=call)
         return answered
 
@@ -249,7 +255,7 @@ class Asker:
             run.cut_off.discard(key)
         else:
             run.cut_off.add(key)
-            run.waiting.append([key])
+            run.waiting.append(key)
         return True
 
     def _count_failure(self, run: Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
@@ -259,7 +265,7 @@ class Asker:
             run.fatal = run.fatal or error
 
     def _finish(self, run: Run) -> None:
-        left = [key for keys in run.waiting for key in keys if key not in run.cut_off]
+        left = [key for key in run.waiting if key not in run.cut_off]
         if run.fatal is None and run.last_failure is not None and not self._streak.ever_answered and not left:
             run.fatal = run.last_failure
         if run.fatal is not None:
@@ -269,7 +275,7 @@ class Asker:
             self.budget_reached = True
             run.asked.failures.update(dict.fromkeys(left, Status.BUDGET))
             run.asked.budget_error = run.budget_error
-            run.on_answered(left)
+            run.on_answered(list(run.waiting))
             self._emit(Notice(f"{len(left):,} texts were not sent: {run.budget_error}"))
         if run.last_failure is not None:
             count = sum(status is Status.API_ERROR for status in run.asked.failures.values())

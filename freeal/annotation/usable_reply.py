@@ -1,9 +1,12 @@
-"""What a reply says to its own prompt: one label, several, or written texts."""
+"""What a reply says to its own prompt, one label, several, or written texts; and the stored replies that say any."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from freeal.annotation import several_labels_parser
 from freeal.annotation.reply_parser import Reading, read, read_rules, read_texts
+from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.types import Prompt, Reply
 
 
@@ -21,3 +24,30 @@ def usable(reply: Reply, prompt: Prompt) -> bool:
     if prompt.labels:
         return reading_of(reply, prompt).is_answer
     return bool(read_rules(reply) if prompt.rules else read_texts(reply))
+
+
+class KnownReplies:
+    """The replies in the answer store that are of use to one run. Its methods block on the disk."""
+
+    def __init__(self, store: AnswerStore) -> None:
+        self._store = store
+        self.useless_here: set[str] = set()
+        """Keys that this run was given a useless reply to: they stay, it does not ask again."""
+
+    def among(self, keys: Sequence[str], prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
+        """By key; an earlier run's reply that is of no use goes out of the way."""
+        known = self._store.get_many(keys)
+        useless = {key for key in known.keys() - self.useless_here if not usable(known[key], prompts[key])}
+        if useless:
+            self._store.set_aside(useless)
+        return {key: reply for key, reply in known.items() if key not in useless}
+
+    def replace(self, better: Mapping[str, str]) -> None:
+        """Keep the replies to other keys, which are there already, as those to these (key -> the other)."""
+        keys = list(better)
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            part = keys[start : start + KEYS_AT_ONCE]
+            found = self._store.get_many([better[key] for key in part])
+            replies = {key: found[better[key]] for key in part if better[key] in found}
+            self._store.set_aside(list(replies))
+            self._store.put_many(replies)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_STATED = 0.01
 """A written probability of 0 or 1 is a round figure, no certainty."""
+_OK = (Status.OK,)
 
 
 @dataclasses.dataclass(slots=True)
@@ -52,6 +53,26 @@ def verdict_of(reply: Reply, prompt: Prompt, *, from_store: bool) -> Verdict:
     verdict.alternatives = reading.alternatives
     verdict.stated = reading.probabilities if prompt.ranked else None
     return verdict
+
+
+class Verdicts:
+    """What replies to `prompts` come to, by key, read as they come (an `OnReply`). A written reply that answers is let
+    go once it is read; `scores` are kept to be judged together, and `useless` replies to be told of."""
+
+    def __init__(self, prompts: Mapping[str, Prompt]) -> None:
+        self.prompts = prompts
+        self.found: dict[str, Verdict] = {}
+        self.scores: dict[str, tuple[float, ...]] = {}
+        self.useless: dict[str, Reply] = {}
+
+    def take(self, key: str, reply: Reply, *, from_store: bool) -> None:
+        """One reply more; of several to one key the last one counts."""
+        verdict = self.found[key] = verdict_of(reply, self.prompts[key], from_store=from_store)
+        self.useless.pop(key, None)
+        if reply.scores is not None:
+            self.scores[key] = reply.scores
+        elif not verdict.is_answer:
+            self.useless[key] = reply
 
 
 def judge_stated(
@@ -115,7 +136,7 @@ def annotation_of(verdict: Verdict | None, *, index: int, text: str, round_numbe
         index=index,
         label=verdict.label,
         confidence=verdict.confidence,
-        statuses=tuple(statuses) or (Status.OK,),
+        statuses=tuple(statuses) or _OK,
         round=round_number,
         distribution=verdict.distribution,
         alternatives=verdict.alternatives,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from freeal.errors import BudgetReachedError, LlmError
@@ -78,11 +78,23 @@ class ReleasesMemory(Protocol):
         """Let go of the weights until the next `answer`, which takes them again by itself."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOrder:
+    """What a `BatchSender` is to have answered. It holds the keys of all, and the prompts of one batch at most."""
+
+    keys: Sequence[str]
+    prompt: Callable[[str], Prompt]
+    """Writes the prompt of a key, as it is to be asked by now; may be called several times for one."""
+    on_reply: Callable[[str, Reply], None]
+    """Takes the reply to a key as it comes, once it is in the answer store."""
+    on_answered: OnAnswered
+    try_live: TryLive
+
+
 @dataclasses.dataclass(slots=True)
 class Sent:
-    """What became of prompts that were handed to a `BatchSender`, by request key. Replies are in the answer store."""
+    """What became of an order, by request key, beside the replies."""
 
-    replies: dict[str, Reply] = dataclasses.field(default_factory=dict)
     failures: dict[str, Status] = dataclasses.field(default_factory=dict)
     left: list[str] = dataclasses.field(default_factory=list)
     """Not sent: too few for a batch, or beyond the budget."""
@@ -94,9 +106,9 @@ class Sent:
 class BatchSender(Protocol):
     """Sends many prompts at once, for less money and with more patience."""
 
-    async def send(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, try_live: TryLive) -> Sent:
-        """What could be answered in batches; `on_answered` is told the keys as they are done.
+    async def send(self, order: BatchOrder) -> Sent:
+        """Have answered in batches what can be. `try_live` asks one key live, hands its reply on by itself, and gives
+        the error where there is none.
 
-        `try_live` asks one of them live, is told of and keeps the reply, and gives the error where there is none.
         Raises `LlmError` where no request can succeed; what was submitted is found again by the next `send`.
         """

@@ -96,6 +96,11 @@ class Ledger:
         """Whether calls are known to cost nothing."""
         return self._price is not None and not any((self._price.input, self._price.output, self._price.cached_input))
 
+    @property
+    def capped(self) -> bool:
+        """Whether there is a cap."""
+        return self._account.budget_usd is not None
+
     def reserve(self, *most: Usage, share: float = 1.0) -> Reservation:
         """Set aside the most these calls can cost, at `share` of the live price; each is priced by itself.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 import anthropic
@@ -29,7 +29,9 @@ _CREATE_TIMEOUT = anthropic.Timeout(900.0, connect=_CONNECT_SECONDS)
 """For uploading a batch: tens of megabytes over a slow line."""
 
 _RESULTS_TIMEOUT = anthropic.Timeout(300.0, connect=_CONNECT_SECONDS)
+_PATH = "/v1/messages/batches"
 _PAGE = 100
+_PIECE_BYTES = 1_000_000
 _UNREADABLE = "the answer of the Message Batches API cannot be read"
 _CUSTOM_ID_BYTES = 64 + 32  # the id, and the keys and braces around a request
 _STATUSES = {
@@ -68,15 +70,34 @@ class AnthropicBatches:
         return self._model.leave_out(error)
 
     async def create(self, requests: Mapping[str, Prompt]) -> Batch:
-        """Submit a batch."""
-        listed: list[Any] = [
-            {"custom_id": custom_id, "params": self._model.body(prompt)} for custom_id, prompt in requests.items()
-        ]
+        """Submit a batch. Its requests are written one by one as they are sent."""
+        length = sum(map(len, self._body(requests)))
         try:
-            batch = await self._client.messages.batches.create(requests=listed, timeout=_CREATE_TIMEOUT)
+            # The client's own `create` copies all requests several times before it sends the first byte.
+            batch = await self._client.post(
+                _PATH,
+                content=_asynchronous(self._body(requests)),
+                options={
+                    "headers": {"Content-Type": "application/json", "Content-Length": str(length)},
+                    "timeout": _CREATE_TIMEOUT,
+                },
+                cast_to=MessageBatch,
+            )
         except (anthropic.AnthropicError, ValueError) as cause:
             raise translated(cause, route=self._model.route) from cause
         return _known(batch)
+
+    def _body(self, requests: Mapping[str, Prompt]) -> Iterator[bytes]:
+        """The body of `create`, about a megabyte at a time."""
+        piece, separator = bytearray(b'{"requests": ['), b""
+        for custom_id, prompt in requests.items():
+            one = {"custom_id": custom_id, "params": self._model.body(prompt)}
+            piece += separator + json.dumps(one).encode("ascii")
+            separator = b","
+            if len(piece) > _PIECE_BYTES:
+                yield bytes(piece)
+                piece.clear()
+        yield bytes(piece + b"]}")
 
     async def newest(self) -> Batch | None:
         """The newest batch of the workspace."""
@@ -114,7 +135,7 @@ class AnthropicBatches:
         # same address below ours, which a gateway at llm.base_url passes on too.
         try:
             decoder: AsyncJSONLDecoder[MessageBatchIndividualResponse] = await self._client.get(
-                f"/v1/messages/batches/{batch_id}/results",
+                f"{_PATH}/{batch_id}/results",
                 options={"headers": {"Accept": "application/binary"}, "timeout": _RESULTS_TIMEOUT},
                 cast_to=AsyncJSONLDecoder[MessageBatchIndividualResponse],
                 stream=True,
@@ -136,6 +157,11 @@ class AnthropicBatches:
             return  # it has ended: there is nothing left to cancel
         except (anthropic.AnthropicError, ValueError) as cause:
             raise translated(cause, route=self._model.route) from cause
+
+
+async def _asynchronous(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    for piece in pieces:
+        yield piece
 
 
 def _known(batch: object) -> Batch:

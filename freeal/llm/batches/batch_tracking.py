@@ -84,7 +84,8 @@ class Track:
         return await anyio.to_thread.run_sync(self._store.open_batches)
 
     async def create(self, prompts: Mapping[str, Prompt], *, most_usd: float) -> Entry:
-        """Submit a batch of request key -> prompt, exactly once, however often the line breaks."""
+        """Submit a batch of request key -> prompt, exactly once, however often the line breaks. A `TransientError` of
+        trouble `queue_full` says that the service takes no more for now, and that nothing was left behind."""
         newest = await self._retry.call(self._service.newest)
         entry = await anyio.to_thread.run_sync(self._intend, newest, list(prompts))
         await self._write(opened=[OpenCall(most_usd, entry.intention, in_batch=True)])
@@ -108,8 +109,11 @@ class Track:
 
         try:
             return await self._retry.call(attempt)
-        except TransientError:
-            raise  # the intention stays: the next run looks for it
+        except TransientError as error:
+            if may_exist:
+                raise  # the intention stays: the next run looks for it
+            await self.strike_out(entry)
+            raise TransientError(error.problem, trouble="queue_full", hint=error.hint) from error
         except LlmError:
             await self.strike_out(entry)
             raise

@@ -3,7 +3,11 @@
 The order of things is what makes it safe. A row of the record (freeal/llm/batches/batch_journal.py) says what is in a
 batch before it is created, and its id after; results go into the answer store before the row is struck out. So after a
 stop or a kill the next run finds what is under way, waits for it and reads it; a batch whose id was never noted is
-looked for (freeal/llm/batches/lost_batch_search.py) before anything is submitted."""
+looked for (freeal/llm/batches/lost_batch_search.py) before anything is submitted.
+
+Of the prompts of an order only the keys are held, and those that are still open. A batch's prompts are written when it
+is its turn, bounded by their number and by the bytes of its body, and let go when it was submitted: under way it is an
+entry of the record, which knows its keys. Results are read as a stream and handed on from the store's commits."""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import anyio.to_thread
 
@@ -22,13 +26,14 @@ from freeal.llm.batches.batch_journal import KEPT_SECONDS, Entry
 from freeal.llm.batches.batch_service import Batch, BatchService, Outcome
 from freeal.llm.batches.batch_tracking import Track
 from freeal.llm.batches.book_batch_results import Collector
+from freeal.llm.batches.open_requests import OpenRequests
 from freeal.llm.limits.retry import Retry
-from freeal.llm.protocols import OnAnswered, Sent, TryLive
-from freeal.llm.store.answer_store import AnswerStore
+from freeal.llm.protocols import BatchOrder, Sent
+from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.money.budget_ledger import Ledger, Reservation
 from freeal.money.call_ceiling import ceiling
 from freeal.money.prices import BATCH_SHARE
-from freeal.types import Prompt, Reply, Status
+from freeal.types import Prompt, Usage
 
 _LEAST_SHARE = 50
 _PROBES = 3
@@ -47,28 +52,6 @@ class Rules:
     """The service takes 256 MB; building such a body takes gigabytes, and sending it again after a broken line long."""
     most_tries: int = 3
     """Submissions of one request before it is given up."""
-
-
-class _Run:
-    """One `send`: what is still open of it, and what came of the rest."""
-
-    def __init__(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, try_live: TryLive) -> None:
-        self.open = dict(prompts)
-        self.try_live = try_live
-        self.sent = Sent()
-        self.tries: collections.Counter[str] = collections.Counter()
-        self._on_answered = on_answered
-
-    def answer(self, replies: Mapping[str, Reply]) -> None:
-        done = {key: reply for key, reply in replies.items() if self.open.pop(key, None) is not None}
-        self.sent.replies.update(done)
-        self._on_answered(list(done))
-
-    def fail(self, key: str, error: LlmError) -> None:
-        del self.open[key]
-        self.sent.failures[key] = Status.API_ERROR
-        self.sent.last_failure = error
-        self._on_answered([key])
 
 
 class BatchSender:
@@ -92,18 +75,16 @@ class BatchSender:
         self._proven = False
         self._permitted = True
 
-    async def send(self, prompts: Mapping[str, Prompt], on_answered: OnAnswered, try_live: TryLive) -> Sent:
+    async def send(self, order: BatchOrder) -> Sent:
         """What could be answered in batches. Requests in a batch that is under way, of whatever job, wait for it."""
-        run = _Run(prompts, on_answered, try_live)
+        run = OpenRequests(order)
         await self._track.find_lost()
         await self._hold_again()
         await self._take_in_forgotten(run)
         while run.open:
-            # Another job may have read a batch that both of them need.
-            run.answer(await anyio.to_thread.run_sync(self._store.get_many, list(run.open)))
-            under_way = await self._holding(run.open)
-            held = {key for keys in under_way.values() for key in keys}
-            new = await self._submit(run, [key for key in run.open if key not in held])
+            await self._answer_stored(run)
+            under_way, unsent = await self._under_way(run)
+            new = await self._submit(run, unsent, is_waiting=bool(under_way))
             if not under_way and not new:
                 break
             async with contextlib.aclosing(self._track.ended([*under_way, *new])) as ended:
@@ -111,6 +92,13 @@ class BatchSender:
                     await self._take_in(run, entry, batch)
         run.sent.left = list(run.open)
         return run.sent
+
+    async def _answer_stored(self, run: OpenRequests) -> None:
+        """Another job may have read a batch that both of them need."""
+        keys = list(run.open)
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            part = keys[start : start + KEYS_AT_ONCE]
+            run.answer(await anyio.to_thread.run_sync(self._store.get_many, part))
 
     # What is under way
 
@@ -123,7 +111,7 @@ class BatchSender:
             if call not in self._reservations:
                 self._reservations[call] = self._ledger.hold(usd, share=BATCH_SHARE)
 
-    async def _take_in_forgotten(self, run: _Run) -> None:
+    async def _take_in_forgotten(self, run: OpenRequests) -> None:
         """Batches of this job that nobody waits for any more: another job read them, or the question is another now.
         And those of any job that the service keeps no longer."""
         for entry in await self._track.entries():
@@ -140,26 +128,28 @@ class BatchSender:
         # A clock that is wrong costs a look at the service, no more.
         return time.time() - entry.created_at > KEPT_SECONDS
 
-    async def _holding(self, wanted: Mapping[str, Prompt]) -> dict[Entry, list[str]]:
-        """The batches that hold some of the wanted requests, with those."""
-        holding = {}
+    async def _under_way(self, run: OpenRequests) -> tuple[list[Entry], list[str]]:
+        """The batches that hold some of what is open, and the keys that are in none."""
+        holding, unsent = [], dict.fromkeys(run.open)
         for entry in await self._track.entries():
-            keys = [key for key in await self._track.keys(entry) if key in wanted] if entry.batch_id else []
+            keys = [key for key in await self._track.keys(entry) if key in run.open] if entry.batch_id else []
             if keys:
-                holding[entry] = keys
-                self._reserve_again(entry, [wanted[key] for key in keys])
-        return holding
+                holding.append(entry)
+                self._reserve_again(entry, map(run.most, keys))
+            for key in keys:
+                unsent.pop(key, None)
+        return holding, list(unsent)
 
-    def _reserve_again(self, entry: Entry, prompts: Sequence[Prompt]) -> None:
+    def _reserve_again(self, entry: Entry, most: Iterable[Usage]) -> None:
         """Of another job's batch: who reads it first is billed for it."""
         if entry.intention in self._reservations:
             return
         try:
-            self._reservations[entry.intention] = self._ledger.reserve(*map(ceiling, prompts), share=BATCH_SHARE)
+            self._reservations[entry.intention] = self._ledger.reserve(*most, share=BATCH_SHARE)
         except BudgetReachedError:
             return  # it is submitted and will be billed; the cap holds for all that comes after
 
-    async def _take_in(self, run: _Run, entry: Entry, batch: Batch | None) -> None:
+    async def _take_in(self, run: OpenRequests, entry: Entry, batch: Batch | None) -> None:
         """Store what a batch came to, and open for another try what nobody worked on."""
         keys = await self._track.keys(entry)
         if batch is None:
@@ -182,7 +172,7 @@ class BatchSender:
         if fatal is not None:
             raise fatal
 
-    def _judge(self, run: _Run, entry: Entry, key: str, outcome: Outcome | None) -> LlmError | None:
+    def _judge(self, run: OpenRequests, entry: Entry, key: str, outcome: Outcome | None) -> LlmError | None:
         """What an outcome without a reply means for its request; an error that no other request would be spared."""
         error = outcome.error if outcome is not None else None
         if isinstance(error, RowRejectedError) and not self._service.adapt(error):
@@ -199,8 +189,9 @@ class BatchSender:
 
     # Submitting
 
-    async def _submit(self, run: _Run, keys: list[str]) -> list[Entry]:
-        """Batches of as many of these requests as rules and budget allow."""
+    async def _submit(self, run: OpenRequests, keys: list[str], *, is_waiting: bool) -> list[Entry]:
+        """Batches of as many of these requests as rules and budget allow, and as the service takes at a time: the
+        others have their turn when those under way have ended, of which there are some already where `is_waiting`."""
         from_rows, may_go_live = self._rules.from_rows, self._rules.may_go_live
         if from_rows is None or not self._permitted or len(keys) < max(1, from_rows):
             return []
@@ -212,46 +203,51 @@ class BatchSender:
         # The most a request can cost is many times what it will: when the first batches are paid, more will fit. But a
         # day's wait for a handful of rows is not worth it.
         least = max(1, min(from_rows, len(keys)) if may_go_live else len(keys) // _LEAST_SHARE)
-        fitting = self._ledger.affordable((ceiling(run.open[key]) for key in keys), share=BATCH_SHARE)
+        fitting = self._ledger.affordable(map(run.most, keys), share=BATCH_SHARE) if self._ledger.capped else len(keys)
         if fitting < least:
-            run.sent.budget_error = None if may_go_live else self._refusal(run.open[key] for key in keys[:least])
+            run.sent.budget_error = None if may_go_live else self._refusal(map(run.most, keys[:least]))
             return []
         created: list[Entry] = []
+        unsent = collections.deque(keys[:fitting])
         try:
-            for part in self._parts(run.open, keys[:fitting]):
-                created += [await self._create(part)]
+            while unsent:
+                created.append(await self._create(self._next_part(run, unsent)))
         except (AccountError, RowRejectedError) as error:
             if not may_go_live:
                 raise
             self._permitted = False
             self._emit(Notice(f"batches cannot be used here, so rows are sent one by one: {error}"))
+        except TransientError as error:
+            if error.trouble != "queue_full" or not (created or is_waiting):
+                raise
+            self._emit(Notice(f"no more batches are taken for now, the rest is sent when these have ended: {error}"))
         return created
 
     async def _create(self, part: Mapping[str, Prompt]) -> Entry:
         reservation = self._ledger.reserve(*map(ceiling, part.values()), share=BATCH_SHARE)
         try:
             entry = await self._track.create(part, most_usd=reservation.usd)
-        except TransientError:
-            raise  # it may have been taken: what it can cost stays set aside
-        except BaseException:
-            self._ledger.release(reservation)
+        except BaseException as error:
+            # After any other transient failure it may have been taken: what it can cost stays set aside.
+            if not isinstance(error, TransientError) or error.trouble == "queue_full":
+                self._ledger.release(reservation)
             raise
         self._reservations[entry.intention] = reservation
         return entry
 
-    def _refusal(self, prompts: Iterable[Prompt]) -> BudgetReachedError | None:
+    def _refusal(self, most: Iterable[Usage]) -> BudgetReachedError | None:
         try:
-            self._ledger.release(self._ledger.reserve(*map(ceiling, prompts), share=BATCH_SHARE))
+            self._ledger.release(self._ledger.reserve(*most, share=BATCH_SHARE))
         except BudgetReachedError as error:
             return error
         return None
 
-    async def _prove(self, run: _Run, keys: list[str]) -> list[str]:
+    async def _prove(self, run: OpenRequests, keys: list[str]) -> list[str]:
         """Ask one row live: it shows at once what a batch would show in an hour, and warms the provider's cache."""
         failed = 0
         while keys and not self._proven:
             key, *keys = keys
-            error = await run.try_live(key)
+            error = await run.order.try_live(key)
             del run.open[key]
             self._proven = error is None
             failed += 1
@@ -259,15 +255,14 @@ class BatchSender:
                 raise error
         return keys
 
-    def _parts(self, prompts: Mapping[str, Prompt], keys: Sequence[str]) -> Iterator[dict[str, Prompt]]:
+    def _next_part(self, run: OpenRequests, unsent: collections.deque[str]) -> dict[str, Prompt]:
+        """The prompts of one batch, taken from the front of what is not sent yet."""
         part: dict[str, Prompt] = {}
         size_bytes = 0
-        for key in keys:
-            more_bytes = self._service.size_bytes(prompts[key])
-            if part and (len(part) == self._rules.most_requests or size_bytes + more_bytes > self._rules.most_bytes):
-                yield part
-                part, size_bytes = {}, 0
-            part[key] = prompts[key]
-            size_bytes += more_bytes
-        if part:
-            yield part
+        while unsent and len(part) < self._rules.most_requests:
+            prompt = run.order.prompt(unsent[0])
+            size_bytes += self._service.size_bytes(prompt)
+            if part and size_bytes > self._rules.most_bytes:
+                break
+            part[unsent.popleft()] = prompt
+        return part

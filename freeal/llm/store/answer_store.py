@@ -25,6 +25,9 @@ from freeal.llm.store.bill_records import NO_BILL, OpenCall
 from freeal.llm.store.store_file import BUSY_TIMEOUT_SECONDS
 from freeal.types import Bill, Outcome, Prompt, Reply, Usage
 
+KEYS_AT_ONCE = 5_000
+"""To look up where there may be a million: their replies are some megabytes."""
+
 _ALGORITHM = "freeal-request-1"
 _KEYS_PER_QUERY = 500  # SQLite's oldest limit on variables is 999
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
 
 import pytest
 
 from freeal.annotation.annotator import Annotator, LabelRequest
+from freeal.annotation.send_prompts_state import PROMPTS_KEPT
 from freeal.errors import BudgetReachedError, RowRejectedError, TransientError, UnusableAnswersError
 from freeal.events import Notice, Progress, Spend
 from freeal.llm.credentials import ApiKey
@@ -42,7 +45,7 @@ class Job:
 
     def __init__(self, respond=by_keyword, *, price=FREE, budget_usd=None, store=None, calibration="batch", **options):
         self.model = ScriptedModel(respond, **options)
-        self.store = store or MemoryStore()
+        self.store = MemoryStore() if store is None else store
         self.ledger = Ledger(price, budget_usd)
         self.events = []
         self.annotator = Annotator(self.model, self.store, self.ledger, self.events.append, calibration)
@@ -385,3 +388,37 @@ async def test_uncalibrated_candidates_are_as_stated():
     """With llm.calibration none."""
     (note,) = await Job(_ranked, calibration="none").annotate("fine", ranked=True)
     assert pytest.approx((0.95, 0.05)) == note.distribution
+
+
+def alive(kind):
+    """How many objects of a class there are."""
+    return sum(type(one) is kind for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("own", [(), (Demonstration("fine", "good", "user"),)])
+async def test_neither_prompts_nor_replies_pile_up_with_the_rows(own):
+    """Of three times as many texts as prompts are remembered, those remembered alone exist at a time, whether all show
+    the same demonstrations or each its own; and of replies those that were just given."""
+    held = []
+
+    def respond(prompt):
+        if next(count) % PROMPTS_KEPT == 0:
+            held.append((alive(Prompt) - before[0], alive(Reply) - before[1]))
+        return by_keyword(prompt)
+
+    count, before = itertools.count(1), (alive(Prompt), alive(Reply))
+    job = Job(respond, store=Forgetful(), concurrency=2, remembers=False)
+    asked = [LabelRequest(index, f"fine {index}", own) for index in range(3 * PROMPTS_KEPT)]
+    notes = await job.annotator.annotate(asked, task=TASK, round_number=1)
+    assert {"good"} == {note.label for note in notes}
+    assert 3 == len(held)
+    assert PROMPTS_KEPT + 10 >= max(prompts for prompts, _ in held)
+    assert 10 >= max(replies for _, replies in held)
+
+
+class Forgetful(MemoryStore):
+    """Keeps no reply, as one on a disk keeps none in memory."""
+
+    def put_many(self, replies, **rest):
+        del replies
+        super().put_many({}, **rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Mapping
 
 import anyio
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from freeal.annotation.send_prompts import Asker
 from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, SpendCapError, TransientError
 from freeal.events import Notice, Spend
-from freeal.llm.store.answer_store import MemoryStore
+from freeal.llm.store.answer_store import KEYS_AT_ONCE, MemoryStore
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import ceiling
 from freeal.money.prices import FREE, cost_usd
@@ -319,3 +320,49 @@ async def test_what_costs_nothing_is_not_written_down():
     job.store.put_many = lambda replies, **rest: (commits.append(rest["opened"]), put_many(replies, **rest))
     await job.ask("a", "b")
     assert [[], []] == commits
+
+
+class LookedAt(Mapping):
+    """Prompts that are written when they are looked at; `unsent` notes of each that is sent how many were ahead."""
+
+    def __init__(self, texts):
+        self.texts, self.seen, self.sent, self.unsent = texts, set(), set(), []
+
+    def __getitem__(self, text):
+        self.seen.add(text)
+        return Prompt("system", "", text, ("good", "bad"))
+
+    def __iter__(self):
+        return iter(self.texts)
+
+    def __len__(self):
+        return len(self.texts)
+
+    def respond(self, prompt):
+        self.unsent.append(len(self.seen - self.sent))
+        self.sent.add(prompt.specific)
+        return "good"
+
+
+async def test_a_prompt_is_written_when_a_call_is_free_for_it():
+    """No more are written ahead than calls may be under way, and the last one, at which is looked for a common prefix;
+    with a reply that somebody takes nothing of it is kept."""
+    prompts, taken = LookedAt([f"t{n}" for n in range(200)]), {}
+    job = Job(prompts.respond, price=PRICE, concurrency=3, remembers=False)
+    asked = await job.asker.ask(prompts, job.done.extend, lambda key, reply, *, from_store: taken.update({key: reply}))
+    assert set(prompts) == prompts.sent == set(taken) == set(job.done)
+    assert 3 + 1 >= max(prompts.unsent)
+    assert ({}, {}) == (asked.replies, asked.failures)
+
+
+async def test_stored_replies_are_handed_on_a_part_at_a_time():
+    """Of a resumed job too never all replies are in memory: the store is asked for some thousands of keys at once."""
+    job = Job()
+    keys = [f"t{n}" for n in range(KEYS_AT_ONCE + 1)]
+    job.store.put_many(dict.fromkeys(keys, Reply("good")))
+    asked_for, get_many = [], job.store.get_many
+    job.store.get_many = lambda keys: asked_for.append(len(keys)) or get_many(keys)
+    taken = collections.Counter()
+    await job.asker.ask(LookedAt(keys), job.done.extend, lambda key, reply, *, from_store: taken.update([from_store]))
+    assert [KEYS_AT_ONCE, 1] == asked_for
+    assert ({True: len(keys)}, keys, []) == (taken, job.done, job.model.calls)

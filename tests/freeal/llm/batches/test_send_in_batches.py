@@ -175,6 +175,109 @@ async def test_a_batch_is_split_where_it_would_be_too_large(bench, limit):
     assert calls.index("retrieve") > max(at for at, call in enumerate(calls) if call == "create")
 
 
+async def test_the_prompts_of_one_batch_exist_at_a_time(bench):
+    """Each is written when its batch is made up, the first that does not fit into it with them; none is kept."""
+    unsent, seen, sent = [], set(), set()
+
+    class Noting(AnthropicBatches):
+        async def create(self, requests):
+            unsent.append(len(seen - sent))
+            sent.update(text_of(prompt.specific) for prompt in requests.values())
+            return await super().create(requests)
+
+    class LookedAt(dict):
+        def __getitem__(self, key):
+            prompt = super().__getitem__(key)
+            seen.add(text_of(prompt.specific))
+            return prompt
+
+    prompts = bench.prompts(*(f"a good film, number {number}" for number in range(41)))
+    with MessagesServer(by_keyword) as server:
+        rules = Rules(from_rows=1, may_go_live=False, most_requests=10)
+        answered = await bench.send(bench.sender(server, rules=rules, service=Noting), LookedAt(prompts))
+        assert [10] * 4 == [len(batch.requests) for batch in server.batches.created]
+    assert set(prompts) == set(answered.replies)
+    assert 1 + 10 == max(unsent)  # the one that was sent live is not in a batch
+
+
+async def test_what_the_service_does_not_take_for_now_waits_for_what_is_under_way(bench):
+    """An organisation may have so many requests in batches: when the third one is refused, try after try, the first two
+    are read, and then the rest is submitted. Nothing of it is asked live, nothing stays reserved or written down."""
+
+    def full(operation):
+        is_full = operation == "create" and len(server.batches.created) == 2 and "results" not in server.batches.calls
+        return "429" if is_full else None
+
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(call_fault=full)) as server:
+        rules = Rules(from_rows=1, may_go_live=False, most_requests=3)
+        sent = await bench.send(bench.sender(server, rules=rules), prompts)
+        assert [3, 3, 3, 2] == [len(batch.requests) for batch in server.batches.created]
+        calls = [call for call in server.batches.calls if call in {"create", "results"}]
+        assert ["create"] * 5 + ["results"] * 2 + ["create"] * 2 + ["results"] * 2 == calls
+        assert 1 == len(server.requests)
+        assert pytest.approx(server.billed_usd(PRICE)) == bench.store.billed().usd
+    assert (len(TEXTS), 0.0, 0.0) == (
+        len(sent.replies),
+        bench.ledger.reserved_usd,
+        bench.store.billed().unconfirmed_usd,
+    )
+    assert [] == bench.book.open_entries()
+    assert 1 == sum("no more batches are taken for now" in notice for notice in bench.notices())
+
+
+async def test_results_are_stored_and_handed_on_while_they_are_read(bench):
+    """When the last line of a batch is read, all but the last five hundred replies are where they belong."""
+    stored, taken = [], []
+
+    class Noting(AnthropicBatches):
+        async def results(self, batch_id):
+            async for outcome in super().results(batch_id):
+                stored.append(len(taken))
+                yield outcome
+
+    prompts = bench.prompts(*(f"a good film, number {number}" for number in range(1_202)))
+    with MessagesServer(by_keyword) as server:
+        sender = bench.sender(server, service=Noting)
+        asked = await sender.ask(prompts, bench.done.extend, lambda key, reply, *, from_store: taken.append(key))
+    assert [1, 501, 1_001] == sorted(set(stored))
+    assert ({}, set(prompts), len(prompts)) == (asked.replies, set(taken), len(taken))
+    assert set(prompts) == set(bench.store.get_many(prompts))
+
+
+class Thinking(MessagesServer):
+    """What is cut off has used up its room."""
+
+    def completion(self, request, form):
+        return self._spent(super().completion(request, form), request.body)
+
+    def _complete_in_batch(self, params, fault):
+        return self._spent(super()._complete_in_batch(params, fault), params)
+
+    def _spent(self, message, body):
+        if message["stop_reason"] == "max_tokens":
+            message["usage"]["output_tokens"] = body["max_tokens"]
+        return message
+
+
+async def test_an_answer_cut_off_in_a_batch_is_asked_again_with_more_room(bench):
+    """The one that went ahead finds out; the batch has the room already, and one that was cut off there goes live."""
+
+    def fault(body):
+        allowed = {"number 0": 1_024, "number 1": 4_096}
+        most = next((most for words, most in allowed.items() if words in row_of(body)), 0)
+        return "max_tokens" if body["max_tokens"] <= most else None
+
+    rules = BatchRules(request_fault=lambda _, params: fault(params))
+    with Thinking(by_keyword, fault_for=fault, batch_rules=rules) as server:
+        prompts = bench.prompts(*TEXTS)
+        asked = await bench.send(bench.sender(server), prompts)
+        assert {4_096} == {params["max_tokens"] for params in server.batches.created[0].requests.values()}
+        assert [1_024, 16_384, 16_384, 16_384] == sorted(request.body["max_tokens"] for request in server.requests)
+    assert {text: by_keyword(text) for text in TEXTS} == labels(asked.replies, prompts)
+    assert sorted(prompts) == sorted(bench.done)
+
+
 async def test_too_few_rows_are_asked_live(bench):
     """Below the threshold no batch is made; in mode live not even for many rows."""
     for from_rows in (len(TEXTS) + 1, None):
