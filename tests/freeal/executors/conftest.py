@@ -12,14 +12,12 @@ import pytest
 from freeal.executors.ray_cluster import LOOPBACK
 
 
-@pytest.fixture
-def cluster(monkeypatch):
-    """`with cluster(workers) as (address, kill)`: where it is, and what kills a node of it."""
-
-    @contextlib.contextmanager
-    def running(workers):
+@contextlib.contextmanager
+def running(workers):
+    """A cluster of so many nodes with a core each: (where it is, what kills a node of it)."""
+    with pytest.MonkeyPatch.context() as environment:
         for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
-            monkeypatch.setenv(name, value)
+            environment.setenv(name, value)
         command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
@@ -31,7 +29,18 @@ def cluster(monkeypatch):
             yield process.stdout.readline().strip(), kill
             process.stdin.close()
 
+
+@pytest.fixture
+def cluster():
+    """`with cluster(workers) as (address, kill)`: one to be harmed."""
     return running
+
+
+@pytest.fixture(scope="session")
+def two_workers():
+    """The address of one cluster for all who leave it as it is: to start it takes longer than what they ask of it."""
+    with running(workers=2) as (address, _):
+        yield address
 
 
 @pytest.fixture

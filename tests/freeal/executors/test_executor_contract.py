@@ -27,17 +27,18 @@ from freeal.types import Label, Task
 
 needs_ray = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),  # the first one starts the cluster, and each has several processes import torch
     pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)"),
 ]
-EXECUTORS = {"local": LocalExecutor, "ray": lambda: RayExecutor(RaySettings(workers=2))}
 TEXTS = [None if number % 7 == 3 else f"{'good' if number % 2 else 'bad'} film {number % 11}" for number in range(60)]
 
 
 @pytest.fixture(params=["local", pytest.param("ray", marks=needs_ray)])
 def executor(request):
     """Each of them."""
-    return EXECUTORS[request.param]()
+    if request.param == "local":
+        return LocalExecutor()
+    return RayExecutor(RaySettings(address=request.getfixturevalue("two_workers"), workers=2))
 
 
 @pytest.fixture(scope="module")

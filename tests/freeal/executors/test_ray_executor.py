@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 
 import pyarrow as pa
 import pytest
 
 from freeal.errors import ConfigError, ExecutorError
+from freeal.executors.local_executor import LocalExecutor
 from freeal.executors.ray_cluster import is_installed
 from freeal.executors.ray_executor import RayExecutor
 from freeal.executors.shard_folder import ShardFolder
@@ -29,8 +31,14 @@ def shards(tmp_path):
 
 
 def test_a_node_that_is_killed_costs_no_more_than_what_it_had_begun(tmp_path, shards, cluster):
-    """The output is complete, each row in its place; at most the shard under way and one whose result had not been
-    fetched are done twice."""
+    """The output is complete, each row in its place, and that of one process byte by byte; at most the shard under way
+    and one whose result had not been fetched are done twice."""
+    shutil.copytree(shards.folder, tmp_path / "alone")
+    alone, by_one = (
+        ShardFolder(tmp_path / "alone", shards.names, rows=shards.rows),
+        NotedTask(tmp_path / "notes of one"),
+    )
+    assert sorted(shards.names) == sorted(LocalExecutor().run(by_one, alone))
     task = NotedTask(tmp_path / "notes", seconds=0.5)
     with cluster(workers=2) as (address, kill):
         run = RayExecutor(RaySettings(address=address)).run(task, shards)
@@ -39,6 +47,8 @@ def test_a_node_that_is_killed_costs_no_more_than_what_it_had_begun(tmp_path, sh
         done += [name for name in run if name is not None]
     assert sorted(shards.names) == sorted(done)
     assert list(range(60)) == [row for result in shards.results(task) for row in result.column("row_id").to_pylist()]
+    for name in shards.names:
+        assert alone.result_file(by_one, name).read_bytes() == shards.result_file(task, name).read_bytes()
     begun = Counter(task.begun())
     assert set(range(0, 60, 5)) == set(begun)
     assert len(task.begun()) <= 12 + 2

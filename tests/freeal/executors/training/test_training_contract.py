@@ -17,7 +17,8 @@ from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.noted_training import NotedTraining
 
 needs_ray = pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)")
-on_a_cluster = [pytest.mark.slow, pytest.mark.timeout(600), needs_ray]
+in_process = [pytest.mark.timeout(400), needs_ray]  # Ray Train itself takes long to import on a busy machine
+on_a_cluster = [pytest.mark.slow, pytest.mark.timeout(900), needs_ray]  # so do torch and Ray in each of its processes
 TEXTS = [f"{'a good' if number % 2 else 'a bad'} film, number {number}" for number in range(110)]
 LABELS = [number % 2 if number % 8 else 1 - number % 2 for number in range(110)]
 
@@ -44,25 +45,24 @@ class InProcess:
         return 1
 
 
-EXECUTORS = {
-    "local": lambda folder: LocalTraining(),
-    "in process": InProcess,
-    "ray": lambda folder: RayTraining(RaySettings(workers=1), folder=folder),
-    "ray, two workers": lambda folder: RayTraining(RaySettings(workers=2), folder=folder),
-}
+HERE = {"local": lambda folder: LocalTraining(), "in process": InProcess}
+WORKERS = {"ray": 1, "ray, two workers": 2}
 
 
 @pytest.fixture(
     params=[
         "local",
-        pytest.param("in process", marks=needs_ray),
+        pytest.param("in process", marks=in_process),
         pytest.param("ray", marks=on_a_cluster),
         pytest.param("ray, two workers", marks=on_a_cluster),
     ]
 )
 def executor(request, tmp_path):
     """Each of them."""
-    return EXECUTORS[request.param](tmp_path / "work")
+    if request.param in HERE:
+        return HERE[request.param](tmp_path / "work")
+    address, workers = request.getfixturevalue("two_workers"), WORKERS[request.param]
+    return RayTraining(RaySettings(address=address, workers=workers), folder=tmp_path / "work")
 
 
 @pytest.fixture(scope="module")
@@ -110,20 +110,23 @@ def test_every_executor_comes_to_what_one_process_comes_to(executor, settings, e
     assert not (tmp_path / "work" / FOLDER).exists()
 
 
-@pytest.mark.parametrize("name", ["local", pytest.param("in process", marks=needs_ray)])
+@pytest.mark.parametrize("name", ["local", pytest.param("in process", marks=in_process)])
 def test_an_error_of_the_training_is_the_callers(name, tmp_path):
     """It is said as it is said without any executor."""
     task = NotedTraining(tmp_path / "notes", fails_with=TrainingError("no", hint="give it more memory"))
     with pytest.raises(TrainingError, match=r"no \(give it more memory\)"):
-        EXECUTORS[name](tmp_path / "work").train(task, on_step=lambda done, total: None)
+        HERE[name](tmp_path / "work").train(task, on_step=lambda done, total: None)
 
 
-@pytest.mark.parametrize("name", [pytest.param("ray", marks=on_a_cluster)])
-def test_an_error_of_the_training_ends_it_on_a_cluster_too(name, tmp_path):
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_ray
+def test_an_error_of_the_training_ends_it_on_a_cluster_too(two_workers, tmp_path):
     """It is the caller's, and not taken for a lost worker: its training is not begun again."""
     task = NotedTraining(tmp_path / "notes", fails_with=TrainingError("no", hint="give it more memory"))
+    training = RayTraining(RaySettings(address=two_workers, workers=1), folder=tmp_path / "work")
     with pytest.raises(TrainingError, match=r"no \(give it more memory\)"):
-        EXECUTORS[name](tmp_path / "work").train(task, on_step=lambda done, total: None)
+        training.train(task, on_step=lambda done, total: None)
     assert ["0 of 1"] == task.begun()
 
 
