@@ -1,6 +1,6 @@
 """`make bench-scale`: what size costs. Parts: labelling over Ray beside one process on fixed work (the overhead, and
-where it is worth it); a prediction's memory; a training job by stage; the forecast of `plan` beside real jobs;
-fine-tuning over Ray beside one process.
+where it is worth it); a prediction's memory; a training job by stage; a round through a provider; the forecast of
+`plan` beside real jobs; fine-tuning over Ray beside one process.
 
 Each measurement is a process of its own; `--part`, the sizes, `--write docs/benchmarks.md`.
 """
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 import place
 import predict_size
 import provenance
+import provider_size
 import scale_fine_tuning
 import scale_sizes
 import sections
@@ -34,7 +35,7 @@ from freeal.compute import cpu_threads
 from freeal.executors.ray_cluster import is_installed
 
 SECTION = "scale"
-PARTS = ("ray", "memory", "training", "plan", "fine-tuning")
+PARTS = ("ray", "memory", "training", "provider", "plan", "fine-tuning")
 SHARDS = 8
 _PACKAGES = ("freeal-daemon", "torch", "transformers")
 
@@ -62,6 +63,8 @@ def _measure_part(part: str, given: argparse.Namespace) -> list[str]:
     """The lines of its section."""
     if part == "training":
         return scale_sizes.training(given.training_rows, dimensions=given.dimensions)
+    if part == "provider":
+        return provider_size.provider(given.provider_rows)
     if part == "fine-tuning":
         return scale_fine_tuning.fine_tuning(
             given.fine_tuning_rows, workers=given.workers, times=given.times, model=given.plan_model
@@ -185,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory-rows", type=int, nargs="+", default=[50_000, 500_000])
     parser.add_argument("--training-rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--dimensions", type=int, default=384, help="of the student's features, in the training job")
+    parser.add_argument("--provider-rows", type=int, nargs="+", default=[10_000, 50_000, 200_000])
     parser.add_argument("--check", type=int, nargs="+", default=[2_000, 20_000], help="rows that plan is checked at")
     parser.add_argument("--plan-model", default="minilm", help="the encoder of plan's jobs, and of fine-tuning")
     parser.add_argument("--fine-tuning-rows", type=int, default=300)
