@@ -96,8 +96,9 @@ def joined(settings: RaySettings) -> Iterator[Any]:
                 ray.init(address=settings.address, log_to_driver=False)
         except ConnectionError as cause:
             raise _nobody(_first_line(cause)) from cause
-        except (RuntimeError, ValueError, OSError) as cause:
-            raise ExecutorError(f"Ray could not be started: {_first_line(cause)}") from cause
+        except Exception as cause:  # the plain class too: for a node that is not up within Ray's own half minute
+            hint = "try again when the machine is less busy" if "timed out" in str(cause) else None
+            raise ExecutorError(f"Ray could not be started: {_first_line(cause)}", hint=hint) from cause
         try:
             yield ray
         finally:

@@ -11,6 +11,8 @@ import pytest
 
 from freeal.executors.ray_cluster import LOOPBACK
 
+MOST_STARTS = 3
+
 
 @contextlib.contextmanager
 def running(workers):
@@ -18,16 +20,28 @@ def running(workers):
     with pytest.MonkeyPatch.context() as environment:
         for name, value in (LOOPBACK | {"RAY_AUTH_TOKEN": "t" * 64}).items():
             environment.setenv(name, value)
-        command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process, address = started(workers)
 
-            def kill():
-                process.stdin.write("kill\n")
-                process.stdin.flush()
-                assert "killed\n" == process.stdout.readline()
+        def kill():
+            process.stdin.write("kill\n")
+            process.stdin.flush()
+            assert "killed\n" == process.stdout.readline()
 
-            yield process.stdout.readline().strip(), kill
+        with process:
+            yield address, kill
             process.stdin.close()
+
+
+def started(workers):
+    """The process of a cluster, and its address. Ray gives a node half a minute to come up and ends otherwise, which a
+    busy machine does not make at once: what was loaded for one try is there for the next."""
+    command = [sys.executable, "-m", "freeal.testing.ray_nodes", str(workers)]
+    for _ in range(MOST_STARTS):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if address := process.stdout.readline().strip():
+            return process, address
+        process.communicate()
+    pytest.fail(f"no Ray cluster came up in {MOST_STARTS} tries: see what it wrote to stderr")
 
 
 @pytest.fixture
