@@ -27,7 +27,7 @@ from freeal.types import Label, Task
 
 needs_ray = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),  # the first one starts the cluster, and each has several processes import torch
+    pytest.mark.timeout(1800),  # the first one starts the cluster, and each has several processes import torch
     pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)"),
 ]
 TEXTS = [None if number % 7 == 3 else f"{'good' if number % 2 else 'bad'} film {number % 11}" for number in range(60)]

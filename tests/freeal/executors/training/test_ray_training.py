@@ -20,7 +20,7 @@ from freeal.testing.training_processes import train_together
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),  # two or three trainings, each on a cluster of its own
     pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)"),
 ]
 TEXTS = [f"{'a good' if number % 2 else 'a bad'} film, number {number}" for number in range(110)]

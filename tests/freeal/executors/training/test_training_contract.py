@@ -18,7 +18,7 @@ from freeal.testing.noted_training import NotedTraining
 
 needs_ray = pytest.mark.skipif(not is_installed(), reason="Ray is not installed (extra `ray`)")
 in_process = [pytest.mark.timeout(400), needs_ray]  # Ray Train itself takes long to import on a busy machine
-on_a_cluster = [pytest.mark.slow, pytest.mark.timeout(900), needs_ray]  # so do torch and Ray in each of its processes
+on_a_cluster = [pytest.mark.slow, pytest.mark.timeout(1800), needs_ray]  # so do torch and Ray in each of its processes
 TEXTS = [f"{'a good' if number % 2 else 'a bad'} film, number {number}" for number in range(110)]
 LABELS = [number % 2 if number % 8 else 1 - number % 2 for number in range(110)]
 
@@ -119,7 +119,7 @@ def test_an_error_of_the_training_is_the_callers(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @needs_ray
 def test_an_error_of_the_training_ends_it_on_a_cluster_too(two_workers, tmp_path):
     """It is the caller's, and not taken for a lost worker: its training is not begun again."""
