@@ -143,10 +143,11 @@ class StudentSettings(Section):
     clean_threshold: float = Field(
         0.7, ge=0.0, le=1.0, description="with clean_split: mixture, P(clean) above which a label is learned from"
     )
-    cross_fit: Literal["encoder", "head"] = Field(
-        "encoder",
+    cross_fit: Literal["auto", "encoder", "head"] = Field(
+        "auto",
         description="of fine-tuning: labels are judged by encoder = encoders that were fine-tuned on the other half of "
-        "the texts, which takes as long as the training; head = linear heads on untrained features, at once",
+        "the texts, which takes as long as the training; head = linear heads on untrained features, at once; auto = "
+        "encoder, but head for more than 5,000 texts on a CPU",
     )
     mixup: bool = Field(default=True, description="mix clean texts at the encoder's output (lambda ~ Beta(4, 4))")
     consistency: Literal["auto", "always", "never"] = Field(

@@ -193,7 +193,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         usd=NOTHING,
         price_source="",
         seconds=answers * one_answer if job.llm.model is None else None,
-        training_seconds=_training(job, pool, on_gpu=on_gpu),
+        training_seconds=_training(job, pool, on_gpu=on_gpu, names_only=False),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
         first_prompt=in_full(prompt),
@@ -241,7 +241,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         usd=None if price is None else sum((part.usd(price) for part in parts), NOTHING),
         price_source=_price_source(job.llm, model),
         seconds=sum((part.seconds(job.llm) for part in parts), NOTHING),
-        training_seconds=_training(job, pool, on_gpu=_on_gpu(job)),
+        training_seconds=_training(job, pool, on_gpu=_on_gpu(job), names_only=True),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
         first_prompt=in_full(counter.first_prompt),
@@ -278,9 +278,9 @@ def _price_source(llm: LlmSettings, model: ChatModel) -> str:
     return "prices of llm.prices" if model.model in llm.prices else f"prices of {PRICES_AS_OF}"
 
 
-def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool) -> Span:
+def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool, names_only: bool) -> Span:
     """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
-    one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu))
+    one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu, names_only=names_only))
     rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)
     comparing = stage_durations.comparison_seconds(job.student, texts=len(pool), on_gpu=on_gpu)
     once = stage_durations.LOADING_SECONDS + stage_durations.WRITING_SECONDS + comparing

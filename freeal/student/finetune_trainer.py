@@ -22,12 +22,13 @@ from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.trainer_base import EncoderTrainer
 from freeal.student.training import (
     cross_fitting,
+    encoder_cross_fitting,
     hyperparameters,
     temperature_scaling,
     training_targets,
 )
 from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
-from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS, HALVES, judged_by_halves
+from freeal.student.training.encoder_cross_fitting import HALVES
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
@@ -88,10 +89,10 @@ class TransformerTrainer(EncoderTrainer):
         return dataclasses.replace(found, engine=self._executor.name, processes=processes)
 
     def _judges_by_encoders(self, work: _Work) -> bool:
-        if self.settings.cross_fit == "head" or self.settings.clean_split != "posterior":
-            return False
         labelled = int((work.ids != NO_LABEL).sum())
-        return work.data.judged and work.data.weigh is not None and labelled >= FEWEST_TEXTS
+        on_cpu = self._start.compute.device.type == "cpu"
+        is_asked = work.data.judged and work.data.weigh is not None
+        return is_asked and encoder_cross_fitting.is_worth_it(self.settings, labelled=labelled, on_cpu=on_cpu)
 
     def _heads(self, encoder: Encoder, work: _Work, held_out: np.ndarray, steps: Steps) -> CrossFit:
         """What heads on the untrained encoder's features that did not learn a text's label say of it."""
@@ -113,7 +114,9 @@ class TransformerTrainer(EncoderTrainer):
             freed_memory.give_back()
             return logits
 
-        found = judged_by_halves(fit_without, fitted.logits, work.ids, seed=work.seed, groups=groups)
+        found = encoder_cross_fitting.judged_by_halves(
+            fit_without, fitted.logits, work.ids, seed=work.seed, groups=groups
+        )
         return cross_fitting.judged_anew(fitted, found, work.ids, work.data)
 
     def _fine_tune(

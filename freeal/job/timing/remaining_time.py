@@ -139,6 +139,7 @@ def foresee(
     answers = [_answer_seconds(one, texts, concurrency=llm.concurrency, on_gpu=on_gpu) for one in annotators]
     side_by_side = llm_use == "side_by_side"
     asked = max(1, round(loop.annotate_share * len(texts)))
+    trainings = stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu, names_only=first.writes)
     parts = stage_durations.parts(
         loop=loop,
         asked=asked,
@@ -146,7 +147,7 @@ def foresee(
         zero_shot=loop.zero_shot == "always" or (loop.zero_shot == "auto" and first.free),
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
-        training=sum(stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu)) / 2,
+        training=sum(trainings) / 2,
         trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
         comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],

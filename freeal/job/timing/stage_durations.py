@@ -16,7 +16,7 @@ from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.comparison import candidates
 from freeal.student.comparison.comparing_trainer import COMPARED_TEXTS, FOLDS
 from freeal.student.trainer_factory import choose_mode
-from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS
+from freeal.student.training import encoder_cross_fitting
 from freeal.student.training.hyperparameters import default_epochs
 
 TOKENS_PER_CORE_SECOND = 750.0
@@ -51,11 +51,14 @@ def answer_seconds(texts: Sequence[str], *, on_gpu: bool) -> float:
     return tokens / (TOKENS_PER_CORE_SECOND * _cores(on_gpu=on_gpu))
 
 
-def training_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -> tuple[float, float]:
+def training_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool, names_only: bool) -> tuple[float, float]:
     """The student's time for one round over so many texts: least and most, which differ while it is yet to be chosen
-    among several."""
-    each = [_training_seconds(settings, texts=texts, work=work, on_gpu=on_gpu) for work in _works(settings)]
-    return min(each), max(each)
+    among several, and where answers are `names_only`: whether encoders judge them is seen when heads have."""
+    once, judged = (
+        [_training_seconds(settings, texts=texts, work=work, on_gpu=on_gpu, judged=judged) for work in _works(settings)]
+        for judged in (False, names_only)
+    )
+    return min(once), max(judged)
 
 
 def comparison_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -> float:
@@ -65,7 +68,10 @@ def comparison_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -
         return 0.0
     half = min(texts, COMPARED_TEXTS) // FOLDS
     scored = half / (EMBEDDED_TEXTS_PER_CORE_SECOND * _cores(on_gpu=on_gpu))
-    each = (_training_seconds(settings, texts=half, work=work, on_gpu=on_gpu) + scored * work for work in works)
+    each = (
+        _training_seconds(settings, texts=half, work=work, on_gpu=on_gpu, judged=False) + scored * work
+        for work in works
+    )
     return FOLDS * sum(each)
 
 
@@ -74,13 +80,13 @@ def _works(settings: StudentSettings) -> list[float]:
     return [candidates.expected_work(name) for name in candidates.named(settings)]
 
 
-def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_gpu: bool) -> float:
+def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_gpu: bool, judged: bool) -> float:
     cores = _cores(on_gpu=on_gpu) / work
     reading = texts / (EMBEDDED_TEXTS_PER_CORE_SECOND * cores)
     if work <= candidates.TFIDF_WORK or choose_mode(settings, texts=texts, on_cpu=not on_gpu) == "frozen":
         return HEAD_SECONDS + reading
     trained = texts * (settings.epochs or default_epochs(texts))
-    if settings.cross_fit == "encoder" and settings.clean_split == "posterior" and texts >= FEWEST_TEXTS:
+    if judged and encoder_cross_fitting.is_worth_it(settings, labelled=texts, on_cpu=not on_gpu):
         trained *= 2  # HALVES of the texts, each as often as all of them
     return HEAD_SECONDS + 2 * reading + trained / (TRAINED_TEXTS_PER_CORE_SECOND * cores)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from freeal.settings import StudentSettings
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe, temperature_scaling
 
@@ -19,9 +20,19 @@ HALVES = 2
 FEWEST_TEXTS = 200
 """Labelled texts. Of fewer, half are too few to fine-tune an encoder on; measured from 300 on."""
 
+MOST_ON_CPU = 5_000
+"""Labelled texts. Of more, a CPU would take half an hour longer in each round."""
+
 FitWithout = Callable[[np.ndarray, int], np.ndarray]
 """Given labels that must not be learned from, bool [n], and the number of the half: the logits [n, labels] of all texts
 under an encoder that was fine-tuned on the others."""
+
+
+def is_worth_it(settings: StudentSettings, *, labelled: int, on_cpu: bool) -> bool:
+    """Whether so many texts with a label are judged by encoders, as `settings.cross_fit` and `clean_split` say."""
+    if settings.clean_split != "posterior" or settings.cross_fit == "head" or labelled < FEWEST_TEXTS:
+        return False
+    return settings.cross_fit == "encoder" or not on_cpu or labelled <= MOST_ON_CPU
 
 
 def judged_by_halves(

@@ -9,10 +9,11 @@ import pytest
 
 from freeal.compute.listener import OnStep
 from freeal.executors.training.training_task import LocalTraining, TrainingTask
+from freeal.settings import StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS, judged_by_halves
+from freeal.student.training.encoder_cross_fitting import FEWEST_TEXTS, MOST_ON_CPU, is_worth_it, judged_by_halves
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.testing.weighed_labels import weighed
 
@@ -104,6 +105,23 @@ def test_an_encoder_that_judges_has_not_learned_the_labels_it_judges(settings, m
     assert not (first & second).any()
     assert (first | second).all()
     assert round(0.9 * len(last)) == int(last.sum())
+
+
+@pytest.mark.parametrize(
+    ("cross_fit", "labelled", "on_cpu", "expected"),
+    [
+        ("auto", MOST_ON_CPU, True, True),
+        ("auto", MOST_ON_CPU + 1, True, False),
+        ("auto", MOST_ON_CPU + 1, False, True),
+        ("encoder", MOST_ON_CPU + 1, True, True),
+        ("encoder", FEWEST_TEXTS - 1, False, False),
+        ("head", FEWEST_TEXTS, False, False),
+    ],
+)
+def test_many_texts_are_judged_by_encoders_where_it_does_not_take_hours(cross_fit, labelled, on_cpu, expected):
+    """On a CPU up to a number of texts, on a GPU always, of few never; who asks for one of the two gets it."""
+    settings = StudentSettings(cross_fit=cross_fit)
+    assert expected == is_worth_it(settings, labelled=labelled, on_cpu=on_cpu)
 
 
 @pytest.mark.parametrize("why", ["head", "paper's split", "not judged", "labels as they are", "few"])
