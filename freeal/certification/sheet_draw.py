@@ -18,7 +18,6 @@ import numpy as np
 
 from freeal.certification.sampling_frame import LEFT_OUT, NOT_AGREED, STRATA, Frame
 
-FEWEST_ROWS, MOST_ROWS, USUAL_ROWS = 40, 200, 100
 BY_CHANCE = 0.5
 """Share of the rows that is shared out by size."""
 LEAST_OF_A_STRATUM = 4

@@ -79,7 +79,7 @@ def _certify(arguments: argparse.Namespace) -> int:
 
 
 def _draw(version: Path, arguments: argparse.Namespace) -> int:
-    from freeal.certification.sheet_draw import FEWEST_ROWS, USUAL_ROWS
+    from freeal.certification.sheet_size import FEWEST_ROWS, USUAL_ROWS
     from freeal.job.new_version import certification_job
 
     rows = USUAL_ROWS if arguments.rows is None else arguments.rows

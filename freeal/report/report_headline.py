@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from freeal.certification.sheet_draw import FEWEST_ROWS, USUAL_ROWS
+from freeal.certification.sheet_size import FEWEST_ROWS, USUAL_ROWS
 from freeal.report.markup_elements import element
 from freeal.report.number_format import percent, plural
 

@@ -32,12 +32,11 @@ from daemon.web.review.label_page import Labelling, key_of, lines_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows
 from daemon.web.uploads.place_in_inbox import place
+from freeal.certification.sheet_size import FEWEST_ROWS, MOST_ROWS, USUAL_ROWS
 from freeal.errors import CorruptModelError
 from freeal.results import metrics_as_text
 
 FORM_BYTES = 20_000
-FEWEST_ROWS, MOST_ROWS, USUAL_ROWS = 40, 200, 100
-"""Of a blind sheet (freeal/certification/sheet_draw.py)."""
 JOBS_SHOWN, BATCHES_SHOWN = 5, 10
 YEAR_SECONDS = 365 * 24 * 3600
 KINDS: tuple[Kind, ...] = ("queue", "sheet", "boundary")

@@ -16,6 +16,7 @@ from typing import Any
 from freeal.certification import blind_sheet, certificate, certified_json_file, sheet_draw
 from freeal.certification.certified_json_file import CertifiedRows
 from freeal.certification.sampling_frame import frame_of
+from freeal.certification.sheet_size import USUAL_ROWS
 from freeal.corrections.review_queue import Look
 from freeal.errors import InputError, Where
 from freeal.files import atomic_write
@@ -43,7 +44,7 @@ class Sheet:
 
 
 def draw_sheet(
-    version: Path, *, rows: int = sheet_draw.USUAL_ROWS, seed: int = 0, output: Path | None = None, anew: bool = False
+    version: Path, *, rows: int = USUAL_ROWS, seed: int = 0, output: Path | None = None, anew: bool = False
 ) -> Sheet:
     """Write the blind sheet of a version (`blind_sheet.csv` in its folder, or `output`) and remember what was drawn.
 

@@ -35,7 +35,7 @@ STAGES = {
     ],
     "language model": [("freeal.llm.local.label_scoring", "Scorer.score")],
     "prompts as tokens": [("freeal.llm.local.prompt_tokens", "Fitter.fit")],
-    "answer store": [("freeal.annotation.send_prompts", "Asker._known")],
+    "answer store": [("freeal.annotation.usable_reply", "KnownReplies.among")],
     "embeddings": [("freeal.student.encoder.feature_cache", "FeatureCache.features")],
     "linear heads": [
         ("freeal.student.training.linear_probe", "fit"),

@@ -155,7 +155,7 @@ def test_a_warm_start_is_another_student(versions):
     ("harm", "message"),
     [
         (None, "there is no earlier version of this model"),
-        ("freeal.json", "freeal.json: cannot be read"),
+        ("freeal.json", "freeal.json: is missing"),
         ("model.safetensors", "model.safetensors: is missing"),
         ("frozen", "is a frozen"),
     ],

@@ -21,6 +21,7 @@ from freeal.notebook.job_thread import StoppedError
 from freeal.table import read_table
 from freeal.testing.scripted_model import ScriptedModel
 from freeal.testing.server import MessagesServer
+from freeal.testing.tiny_student import TinyTrainer
 
 
 def texts(number):
@@ -108,11 +109,20 @@ def test_the_rounds_can_be_iterated_over(start, backend):
     assert "<td>20</td>" in reports[0]._repr_html_()
 
 
+class NeverDone(TinyTrainer):
+    """Trains in the first round; its second training goes on until it is stopped."""
+
+    def fit(self, data, *, on_step, **more):
+        while self.fits:
+            on_step(0, 1)
+        return super().fit(data, on_step=on_step, **more)
+
+
 def test_leaving_the_iteration_stops_the_run(start, model):
     """Whoever stops looking stops paying; the same call goes on after the last round, with the answers it has."""
 
     async def main():
-        run = start(texts(20))
+        run = start(texts(20), student=NeverDone())
         rounds = aiter(run)
         assert 1 == (await anext(rounds)).round
         await rounds.aclose()
