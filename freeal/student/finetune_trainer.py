@@ -100,7 +100,7 @@ class TransformerTrainer(EncoderTrainer):
         return cross_fit(features, work.ids, work.data, labels=len(work.labels), seed=work.seed, usable=~held_out)
 
     def _judged_by_encoders(self, fitted: CrossFit, work: _Work, parts: Sequence[Steps]) -> CrossFit:
-        """The same, judged by encoders that were fine-tuned without the text's half where they foretell better."""
+        """The same, judged by encoders as well that were fine-tuned without the text's half, where they help."""
         groups = work.data.groups
 
         def fit_without(half: np.ndarray, number: int) -> np.ndarray:

@@ -34,16 +34,17 @@ def many(pool: tuple[list[str], list[int]]) -> tuple[list[str], np.ndarray]:
 
 
 class Fits:
-    """Instead of training says the labels of the texts it left out, or their opposites; keeps which those were."""
+    """Instead of training says the labels of the texts it left out, or their opposites, the second fit more surely;
+    keeps which those were."""
 
     def __init__(self, labels: np.ndarray, *, knows: bool = True) -> None:
         self.said = 3.0 * np.eye(2)[labels if knows else 1 - labels]
         self.left_out: list[np.ndarray] = []
 
     def __call__(self, half: np.ndarray, number: int) -> np.ndarray:
-        """Logits, shifted by the number of the fit."""
+        """Logits of 0 and 3, and of 0 and 4."""
         self.left_out.append(half)
-        return self.said + number
+        return self.said * (1.0 + number / 3.0)
 
 
 class Recording(LocalTraining):
@@ -69,10 +70,20 @@ def test_each_text_is_judged_by_the_fit_that_left_it_out():
     assert (labels != NO_LABEL).tolist() == (first ^ second).tolist()
     assert not (first & second).any()
     assert {30} == {int(first.sum()), int(second.sum())}
-    shift = (logits - fits.said)[:, 0]
-    assert [0.0] * 30 == shift[first].tolist()
-    assert [1.0] * 30 == shift[second].tolist()
-    assert [0.5] * 4 == shift[labels == NO_LABEL].tolist()
+    margin = np.abs(logits[:, 1] - logits[:, 0])  # beside heads that know nothing half of what the encoder says
+    np.testing.assert_allclose(margin[first], 1.5, atol=1e-6)
+    np.testing.assert_allclose(margin[second], 2.0, atol=1e-6)
+    np.testing.assert_allclose(margin[labels == NO_LABEL], 1.75, atol=1e-6)
+
+
+def test_heads_and_encoders_are_heard_alike():
+    """What both say counts half each, by the logarithm of their probabilities."""
+    labels = np.array([0, 1] * 30)
+    heads = np.log(np.where(np.eye(2)[labels] > 0, 0.6, 0.4))
+    logits = judged_by_halves(Fits(labels), heads, labels, seed=0, groups=None)
+    expected = 0.5 * (heads + np.log(np.where(np.eye(2)[labels] > 0, 1.0, np.exp(-3.0)) / (1.0 + np.exp(-3.0))))
+    first = np.abs(logits - expected).max(axis=1) < 1e-6
+    assert 30 == int(first.sum())  # the second fit is surer
 
 
 def test_a_group_is_left_out_as_a_whole():
