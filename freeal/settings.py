@@ -146,8 +146,8 @@ class StudentSettings(Section):
     cross_fit: Literal["auto", "encoder", "head"] = Field(
         "auto",
         description="of fine-tuning: labels are judged by head = linear heads on untrained features, at once; "
-        "encoder = also by encoders fine-tuned on the other half of the texts, in as long as the training takes; auto = "
-        "encoder, but head for more than 5,000 texts on a CPU",
+        "encoder = also by encoders fine-tuned on the other half of the texts, in as long as the training takes; "
+        "auto = encoder, but head for more than 5,000 texts on a CPU",
     )
     mixup: bool = Field(default=True, description="mix clean texts at the encoder's output (lambda ~ Beta(4, 4))")
     consistency: Literal["auto", "always", "never"] = Field(
