@@ -35,6 +35,10 @@ _LEAST_SECONDS = 1.0
 """A rate over less than this says nothing."""
 
 
+STANDS_STILL = "stands still until a service is started, which goes on with it"
+"""Of a job that was under way when its service ended."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Status:
     """A snapshot. `content` is what `--json` prints."""
@@ -87,10 +91,10 @@ def snapshot(
             "waiting_for_batch": health.get("batches", []),
             "predictions_waiting": health.get("predictions_waiting", 0),
         },
-        "jobs": [_job(job, now) for job in (journal.unfinished() if journal else ())],
-        "finished": [_job(job, now) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
+        "jobs": [_job(job, now, running=running) for job in (journal.unfinished() if journal else ())],
+        "finished": [_job(job, now, running=running) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
         "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
-        "predicting": [_prediction(one) for one in (journal.claimed_predictions() if journal else ())],
+        "predicting": [_prediction(one, running=running) for one in (journal.claimed_predictions() if journal else ())],
         "drifting": [_drift(one, settings) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())],
         "waiting": _waiting(waiting, health),
         "models": [
@@ -155,7 +159,7 @@ def _free_mb(settings: Settings) -> int | None:
     return min((shutil.disk_usage(folder).free // MEGABYTE for folder in folders), default=None)
 
 
-def _job(job: Job, now: float) -> dict[str, Any]:
+def _job(job: Job, now: float, *, running: bool) -> dict[str, Any]:
     known: dict[str, Any] = {
         "id": job.id,
         "model": job.name,
@@ -183,7 +187,9 @@ def _job(job: Job, now: float) -> dict[str, Any]:
         "updated": clock.iso(job.updated_at),
     }
     if job.state in RUNNING:
-        known |= {"stage": job.stage, "done": job.done, "total": job.total, "overall": job.overall} | pace(job, now)
+        known |= {"stage": job.stage, "done": job.done, "total": job.total, "overall": job.overall}
+        # nobody works on it where no service runs: neither a speed nor a time left is true then
+        known |= pace(job, now) if running else {"reason": job.reason or STANDS_STILL}
     return known
 
 
@@ -199,15 +205,17 @@ def pace(job: Job, now: float) -> dict[str, float | None]:
     }
 
 
-def _prediction(prediction: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Prediction, *, running: bool) -> dict[str, Any]:
     return {
         "id": prediction.id,
         "model": prediction.model,
         "file": prediction.csv_name,
         "done": prediction.done,
         "total": prediction.total,
-        "per_second": round(prediction.rows_per_second, 1) or None,
-        "remaining_seconds": None if prediction.remaining_seconds is None else round(prediction.remaining_seconds, 1),
+        "per_second": (round(prediction.rows_per_second, 1) or None) if running else None,
+        "remaining_seconds": None
+        if prediction.remaining_seconds is None or not running
+        else round(prediction.remaining_seconds, 1),
     }
 
 

@@ -68,6 +68,20 @@ def test_a_pipe_gets_whole_lines(status):
     assert any(line.endswith("(did you mean 'Betreff'?)") and "mails.csv" in line for line in lines)
 
 
+def test_without_a_service_nothing_is_under_way(tmp_path):
+    """What a killed service left has no speed and no time left, and says what it waits for."""
+    settings = Settings(inbox=tmp_path / "inbox", models=tmp_path / "models", state=tmp_path)
+    with Journal(tmp_path, Clock()) as journal:
+        left = {"round": 1, "rounds": 3, "stage": "training", "done": 3, "total": 40, "overall": 0.37}
+        journal.add(_job(LONG, state=State.TRAINING, ends_at=Clock().wall() + 300.5, **left))
+        found = snapshot(settings, Clock(), journal=journal, waiting=(), running=False)
+    assert (None, None) == (found.content["jobs"][0]["remaining_seconds"], found.content["jobs"][0]["per_second"])
+    text = _shown(found, terminal=False)
+    assert "37%" in text.replace("37 %", "37%")
+    assert "min left" not in text
+    assert "stands still until a service is started" in text
+
+
 def test_a_job_has_the_same_keys_in_every_state(status):
     """A program that reads `--json` need not ask which state a job is in."""
     under_way, ended = status.content["jobs"][0], status.content["finished"][0]
