@@ -97,6 +97,15 @@ def test_a_group_is_left_out_as_a_whole():
         assert all(len(set(half[groups == group].tolist())) == 1 for group in range(20))
 
 
+def test_one_group_alone_is_judged_by_heads():
+    """Where all texts are nearly the same there is no half that could be learned from."""
+    labels = np.array([0, 1] * 30)
+    fits = Fits(labels)
+    heads = np.zeros((60, 2))
+    assert judged_by_halves(fits, heads, labels, seed=0, groups=np.zeros(60, dtype=int)) is heads
+    assert [] == fits.left_out
+
+
 def test_where_heads_foretell_better_they_judge_and_the_second_half_is_not_trained():
     """An encoder that says the opposite of every answer is one too many, and costs no more than its own training."""
     labels = np.array([0, 1] * 40)
