@@ -82,9 +82,10 @@ class BatchSender:
         await self._hold_again()
         await self._take_in_forgotten(run)
         while run.open:
-            await self._answer_stored(run)
             under_way, unsent = await self._under_way(run)
-            new = await self._submit(run, unsent, is_waiting=bool(under_way))
+            # only then the store: what another job reads meanwhile is in it before the batch is struck out
+            await self._answer_stored(run)
+            new = await self._submit(run, [key for key in unsent if key in run.open], is_waiting=bool(under_way))
             if not under_way and not new:
                 break
             async with contextlib.aclosing(self._track.ended([*under_way, *new])) as ended:

@@ -28,7 +28,7 @@ from freeal.money.prices import BATCH_SHARE, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import text_of
 from freeal.testing.server import BatchRules, MessagesServer
-from freeal.types import Status
+from freeal.types import Reply, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +89,9 @@ class Bench:
             sleep=sleep or self.time.sleep,
         )
 
-    def sender(self, server, *, job="job-1", rules=ALWAYS, service=AnthropicBatches, sleep=None, budget_usd=None):
+    def sender(
+        self, server, *, job="job-1", rules=ALWAYS, service=AnthropicBatches, sleep=None, budget_usd=None, store=None
+    ):
         model = self.model(server)
         served = service(model)
         if budget_usd is not None:
@@ -97,7 +99,7 @@ class Bench:
         batches = BatchSender(
             served,
             self.track(served, job=job, sleep=sleep),
-            store=self.store,
+            store=store or self.store,
             ledger=self.ledger,
             retry=self.retry,
             emit=self.events.append,
@@ -680,6 +682,38 @@ async def test_rows_under_way_in_another_jobs_batch_are_waited_for(bench):
             group.start_soon(ask, "second")
         assert [len(TEXTS)] * 2 == [len(sent.replies) for sent in both]
         assert 1 == len(server.batches.created)
+
+
+class Overtaken:
+    """A store in which nothing is found at the first look; then another job puts its answers there and strikes out the
+    batch they came in."""
+
+    def __init__(self, store, finish):
+        self._store, self._finish = store, finish
+
+    def get_many(self, keys):
+        found = self._store.get_many(keys)
+        finish, self._finish = self._finish, lambda: None
+        finish()
+        return found
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+async def test_a_batch_that_another_job_reads_while_this_one_looks_is_not_sent_again(bench):
+    """Between a look into the store and one into the record a batch can leave the one for the other."""
+    prompts = bench.prompts(*TEXTS)
+    with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=1)) as server:
+        entry = await bench.track_to(server, job="first").create(prompts, most_usd=MOST_USD)
+
+        def finish():
+            bench.store.put_many({key: Reply(text='{"label": "billing"}') for key in prompts})
+            bench.book.close_entry(entry)
+
+        sent = await bench.send(bench.sender(server, job="second", store=Overtaken(bench.store, finish)), prompts)
+        assert 1 == len(server.batches.created)
+    assert len(TEXTS) == len(sent.replies)
 
 
 async def test_a_batch_somebody_else_cancelled_is_not_sent_again(bench):
