@@ -67,8 +67,8 @@ class RoundTraining:
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=None if isinstance(evidence, SeveralLabelsEvidence) else evidence.targets,
             weigh_of=None if isinstance(evidence, SeveralLabelsEvidence) else lambda rows: evidence.part(rows).targets,
-            # who gives probabilities tells its errors itself: there encoders of halves gave nothing (the sample: 81.0 %
-            # right without, 81.3 with them, one run each)
+            # who gives probabilities tells its errors itself: there encoders of halves gave nothing (the sample: 81.3 %
+            # right with them, 81.0 and 81.3 without)
             judged=not isinstance(evidence, SeveralLabelsEvidence) and bool(evidence.named_only.any()),
             weigh_each=evidence.weigh_each if isinstance(evidence, SeveralLabelsEvidence) else None,
         )
