@@ -23,8 +23,8 @@ class LabelledTexts:
     `confirmed` bool [n]: labels a person has given; they are always learned from and never judged. `groups` int [n]:
     texts of one group are nearly the same, and no part of them is learned from where the rest is used to judge.
     `weigh` says what is taught in the place of labels; None: the labels as they are. `weigh_of` gives the same for
-    the texts at some rows alone, int [m]. `judged`: what is said of texts by students that have not learned their
-    labels counts, and may take as long as the training; where False, only the student does.
+    the texts at some rows alone, int [m]. `judged`: whether encoders may be trained to judge labels that they have
+    not learned, in as long as the training takes; linear heads judge in any case.
 
     Where a text may have several labels, `label_ids` is an int array [n, labels] of 0 and 1, rows of NO_LABEL where
     nothing is known, and `weigh_each` weighs each label by itself, from logits [n, 2] of no and yes; None: as they are.

@@ -26,7 +26,8 @@ HALVES = 2
 FEWEST_TEXTS = 200
 """Labelled texts. Of fewer, half are too few to fine-tune an encoder on; measured from 300 on."""
 MOST_ON_CPU = 5_000
-"""Labelled texts. Of more, a CPU would take half an hour longer in each round."""
+"""Labelled texts. Of so many, two cores take about ten minutes longer in each round, by the rates of
+freeal/job/timing/stage_durations.py."""
 
 FitWithout = Callable[[np.ndarray, int], np.ndarray]
 """Given labels that must not be learned from, bool [n], and the number of the half: the logits [n, labels] of all texts
