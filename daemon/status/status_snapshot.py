@@ -31,12 +31,10 @@ LATE_SECONDS = 60.0
 MEGABYTE = 1_000_000
 FINISHED_SHOWN = 10
 WARNED_SHOWN = 3
-_LEAST_SECONDS = 1.0
-"""A rate over less than this says nothing."""
-
-
 STANDS_STILL = "stands still until a service is started, which goes on with it"
 """Of a job that was under way when its service ended."""
+_LEAST_SECONDS = 1.0
+"""A rate over less than this says nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,17 +204,16 @@ def pace(job: Job, now: float) -> dict[str, float | None]:
 
 
 def _prediction(prediction: Prediction, *, running: bool) -> dict[str, Any]:
-    return {
+    known = {
         "id": prediction.id,
         "model": prediction.model,
         "file": prediction.csv_name,
         "done": prediction.done,
         "total": prediction.total,
-        "per_second": (round(prediction.rows_per_second, 1) or None) if running else None,
-        "remaining_seconds": None
-        if prediction.remaining_seconds is None or not running
-        else round(prediction.remaining_seconds, 1),
+        "per_second": round(prediction.rows_per_second, 1) or None,
+        "remaining_seconds": None if prediction.remaining_seconds is None else round(prediction.remaining_seconds, 1),
     }
+    return known if running else known | {"per_second": None, "remaining_seconds": None}
 
 
 def _drift(prediction: Prediction, settings: Settings) -> dict[str, Any]:

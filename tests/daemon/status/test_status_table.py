@@ -11,6 +11,7 @@ from daemon.config import Settings
 from daemon.host.clock import Clock
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
+from daemon.journal.prediction_record import Prediction
 from daemon.status.status_snapshot import snapshot
 from daemon.status.status_table import show
 
@@ -74,7 +75,18 @@ def test_without_a_service_nothing_is_under_way(tmp_path):
     with Journal(tmp_path, Clock()) as journal:
         left = {"round": 1, "rounds": 3, "stage": "training", "done": 3, "total": 40, "overall": 0.37}
         journal.add(_job(LONG, state=State.TRAINING, ends_at=Clock().wall() + 300.5, **left))
-        found = snapshot(settings, Clock(), journal=journal, waiting=(), running=False)
+        journal.add_prediction(
+            Prediction(
+                id="p-1", model="m", csv_name="x.csv", created_at=1.0, updated_at=1.0, total=9, rows_per_second=2.0
+            )
+        )
+        running, found = (
+            snapshot(settings, Clock(), journal=journal, waiting=(), running=one) for one in (True, False)
+        )
+    assert [(2.0, 4.5), (None, None)] == [
+        (one.content["predicting"][0]["per_second"], one.content["predicting"][0]["remaining_seconds"])
+        for one in (running, found)
+    ]
     assert (None, None) == (found.content["jobs"][0]["remaining_seconds"], found.content["jobs"][0]["per_second"])
     text = _shown(found, terminal=False)
     assert "37%" in text.replace("37 %", "37%")

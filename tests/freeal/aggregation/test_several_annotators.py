@@ -135,3 +135,13 @@ def test_the_worse_model_has_the_larger_estimated_error():
     first, second, third = estimated_errors(voices, _logits(features, cheap))
     assert second + 0.1 < first
     assert np.isnan(third)
+
+
+def test_labels_alone_are_told_from_probabilities():
+    """A text was named only where one of the models gave it a label without probabilities."""
+    answers = np.array([0, 1, NO_LABEL])
+    shares = np.array([[0.9, 0.1], [0.0, 0.0], [0.0, 0.0]])
+    scoring = _voice(answers, distributions=shares)
+    assert [False, True, False] == scoring.named_only.tolist()
+    both = SeveralVoices((scoring, _voice(np.array([NO_LABEL, NO_LABEL, 1]))), "side_by_side")
+    assert [False, True, True] == both.named_only.tolist()

@@ -88,7 +88,12 @@ def test_it_is_printed_with_interval_and_rows():
         "rounds": [{"round": 1}], "kept_round": 1, "baselines": {}, "cost": {"usd": 0.0, "calls": 0}, "rows": 5_000,
         "distinct_rows": 4_000,
     }  # fmt: skip
+    far_off = {"calibration_error": 0.2, "mean_confidence": 0.99, "coverage_curve": [{"accuracy": 0.8}]}
+    assert dict(figures(metrics | {"final": final | far_off}))["confidence"].startswith(
+        "off by 20 points on average, too high"
+    )
     said = dict(figures(metrics))
+    assert "confidence" not in said
     assert "81.2 % (77.0-84.9) on 300 of 5,000 rows" == said["final labels"]
     assert "80.0 % (70.0-90.0) on 60 of 5,000 rows" == said["never demonstrations"]
     assert re.fullmatch(r"[\d.]+ % \([\d.]+-[\d.]+\) on [\d,]+ of [\d,]+ rows", said["final labels"])

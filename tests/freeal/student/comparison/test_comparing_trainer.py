@@ -34,11 +34,13 @@ class _Student:
 
 @dataclasses.dataclass
 class _Trainer:
-    """One whose student gives the truth the probability `right`; counts what it was taught."""
+    """One whose student gives the truth the probability `right`; counts what it was taught, and keeps whether encoders
+    were to judge it."""
 
     name: str
     right: float
     taught: list[int] = dataclasses.field(default_factory=list)
+    judged: list[bool] = dataclasses.field(default_factory=list)
     stops: bool = False
 
     @property
@@ -54,6 +56,7 @@ class _Trainer:
         if self.stops:
             raise KeyboardInterrupt
         self.taught.append(len(data.texts))
+        self.judged.append(data.judged)
         on_step(2, 2)
         nothing = np.zeros((len(data.texts), len(labels)))
         return Training(_Student(dict(zip(TEXTS, TRUTH.tolist(), strict=True)), self.right), *[nothing] * 4)
@@ -89,6 +92,13 @@ def test_the_student_that_foretells_the_labels_best_is_trained_and_the_table_say
     assert 80 == trainer.comparison["texts"]
     assert 1 == len(told)
     assert "good is trained on" in told[0]
+
+
+def test_only_the_winner_s_labels_are_judged_by_encoders():
+    """A comparison looks at the students alone: encoders that judge would take as long again for each of them."""
+    good = _Trainer("good", 0.9)
+    _fit(_comparing(_Trainer("poor", 0.6), good))
+    assert [False, False, True] == good.judged
 
 
 def test_on_a_cpu_a_slower_student_must_earn_its_time():

@@ -97,6 +97,21 @@ def test_a_group_is_left_out_as_a_whole():
         assert all(len(set(half[groups == group].tolist())) == 1 for group in range(20))
 
 
+def test_what_helps_on_one_half_alone_is_left():
+    """A first encoder that knows its half and a second that says the opposite of all answers of its own: together they
+    foretell worse than heads."""
+    labels = np.array([0, 1] * 40)
+
+    class Lucky(Fits):
+        def __call__(self, half, number):
+            return super().__call__(half, 0) * (1.0 if number == 0 else -5.0)
+
+    heads = np.eye(2)[labels]
+    fits = Lucky(labels)
+    assert judged_by_halves(fits, heads, labels, seed=0, groups=None) is heads
+    assert 2 == len(fits.left_out)
+
+
 def test_one_group_alone_is_judged_by_heads():
     """Where all texts are nearly the same there is no half that could be learned from."""
     labels = np.array([0, 1] * 30)
