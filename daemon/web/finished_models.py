@@ -176,7 +176,7 @@ def _read(shelf: Shelf, name: str) -> Version:
         return Version(
             name,
             figures=tuple(metrics_as_text.figures(metrics)),
-            headline=report_headline.of_metrics(metrics),
+            headline=report_headline.headline_of_metrics(metrics),
             rows=int(metrics["rows"]),
             texts=int(metrics["distinct_rows"]),
             task=str(spec.get("description", "")),

@@ -14,9 +14,9 @@ from freeal.job.new_version import certification_job
 from freeal.pool.text_pool import EMPTY
 from freeal.prediction import text_profile
 from freeal.report import eval_results
-from freeal.report.collect_report import collect
+from freeal.report.collect_report import collect_report
 from freeal.report.model_card import model_card
-from freeal.report.report_page import render
+from freeal.report.report_page import render_report_page
 from freeal.results import metrics_as_text, output_csv_files, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
@@ -66,11 +66,11 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     corrections_file.remember(folder, run.said)
     previous_version.write(folder, run.result.best, run.pool, run.answerers)
     metrics, record = run.metrics() | certification_job.carried(run, folder, previous_model), run.record()
-    data = collect(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
-    _write_text(folder / "report.html", render(data))
+    data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
+    _write_text(folder / "report.html", render_report_page(data))
     student, certified = student_metadata.read(folder / "model"), metrics.get("certified")
     _write_text(folder / "model" / "README.md", model_card(run, record=record, student=student, certified=certified))
-    eval_results.write(folder / "model", certified, name=run.spec.name)
+    eval_results.write_eval_results(folder / "model", certified, name=run.spec.name)
     atomic_write.write_json(folder / "cost.json", metrics["cost"])
     atomic_write.write_json(folder / "run.json", record)
     atomic_write.write_json(folder / "metrics.json", metrics)
@@ -82,7 +82,7 @@ def _training_profile(run: FinishedRun) -> text_profile.TextProfile:
     state, names, kind = run.result.best, run.spec.task.names, run.spec.kind
     labels, sure = labels_of(state.proba, names, kind, state.thresholds)
     full = [index for index in run.pool.row_index if index != EMPTY]
-    return text_profile.profile(
+    return text_profile.profile_of_texts(
         [run.pool.texts[index] if index != EMPTY else "" for index in run.pool.row_index],
         [parts(labels[index], kind) for index in full],
         sure[full],

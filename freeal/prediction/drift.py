@@ -32,15 +32,15 @@ LONGER_SHARE = 0.05
 """A share of texts longer than every training text that is worth a word."""
 
 
-def compare(tally: Tally, profile: TextProfile | None) -> dict[str, Any]:
+def drift_from_training(tally: Tally, profile: TextProfile | None) -> dict[str, Any]:
     """The note for the summary: `compared_rows`, the figures with their thresholds, and `warnings`, in prose."""
     if profile is None:
         return {"warnings": [], "not_judged": "the model says nothing about its training texts"}
     if tally.compared < LEAST_ROWS:
         return {"warnings": [], "not_judged": f"fewer than {LEAST_ROWS} rows with text"}
-    distance = _distance(tally, profile)
-    shares = _shares(tally, profile)
-    confidence = _confidence(tally, profile)
+    distance = _text_drift(tally, profile)
+    shares = _label_share_drift(tally, profile)
+    confidence = _confidence_drift(tally, profile)
     longer = round(tally.longer / tally.with_text, 4)
     return {
         "compared_rows": tally.compared,
@@ -50,11 +50,11 @@ def compare(tally: Tally, profile: TextProfile | None) -> dict[str, Any]:
         "empty_share": {"here": round(tally.empty / tally.rows, 4), "training": round(profile.empty_share, 4)},
         "longer_than_any_training_text": longer,
         "truncated_share": round(tally.cut / tally.with_text, 4),
-        "warnings": _warnings(distance, shares, confidence, longer),
+        "warnings": _drift_warnings(distance, shares, confidence, longer),
     }
 
 
-def _distance(tally: Tally, profile: TextProfile) -> dict[str, float]:
+def _text_drift(tally: Tally, profile: TextProfile) -> dict[str, float]:
     center = np.array(tally.vector_sum) / tally.compared
     chance = profile.threshold * (1.0 / tally.compared + 1.0 / profile.rows)
     squared = float(np.sum((center - np.array(profile.center)) ** 2))
@@ -65,7 +65,7 @@ def _distance(tally: Tally, profile: TextProfile) -> dict[str, float]:
     }
 
 
-def _shares(tally: Tally, profile: TextProfile) -> dict[str, Any]:
+def _label_share_drift(tally: Tally, profile: TextProfile) -> dict[str, Any]:
     expected = np.array([profile.label_shares.get(label, 0.0) for label in tally.labels])
     found = np.array(tally.counts) / tally.with_text
     rng = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def _distance_of_shares(shares: np.ndarray, expected: np.ndarray, kind: Kind) ->
     return np.asarray(apart.max(axis=1) if kind == "multi" else apart.sum(axis=1) / 2)
 
 
-def _confidence(tally: Tally, profile: TextProfile) -> dict[str, float]:
+def _confidence_drift(tally: Tally, profile: TextProfile) -> dict[str, float]:
     here = tally.confidence / tally.with_text
     return {
         "training": round(profile.mean_confidence, 4),
@@ -98,7 +98,7 @@ def _confidence(tally: Tally, profile: TextProfile) -> dict[str, float]:
     }
 
 
-def _warnings(
+def _drift_warnings(
     distance: dict[str, float], shares: dict[str, Any], confidence: dict[str, float], longer: float
 ) -> list[str]:
     found = []

@@ -24,7 +24,7 @@ class Extent:
     sha256: str
     lines: int
 
-    def rows(self, *, rows_read: int, line: int) -> int:
+    def rows_expected(self, *, rows_read: int, line: int) -> int:
         """Rows there will be in all, judged from how many began up to `line` (the last one's first line).
 
         Exact where no row has a line break within it, an estimate elsewhere; never less than `rows_read`.
@@ -34,24 +34,24 @@ class Extent:
         return max(rows_read, round(rows_read * (self.lines - 1) / (line - 1)))
 
 
-def measure(path: Path) -> Extent:
+def measure_input(path: Path) -> Extent:
     """Read the file once. Raises `InputError` when that cannot be done."""
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return Extent(digest, _lines(path))
+        return Extent(digest, _count_lines(path))
     except OSError as cause:
         raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     if path.name.lower().endswith(".parquet"):
         return _parquet_rows(path) + 1
     if form_of(path.name) == "xlsx":
         return row_count(path)
     feeds = returns = 0
     last = b""
-    for block in _blocks(path):
+    for block in _unpacked_blocks(path):
         feeds += block.count(b"\n")
         returns += block.count(b"\r")
         last = block[-2:]
@@ -59,7 +59,7 @@ def _lines(path: Path) -> int:
     return breaks + int(bool(last) and not last.strip(b"\0").endswith((b"\n", b"\r")))
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _unpacked_blocks(path: Path) -> Iterator[bytes]:
     """What the file holds, unpacked; the end of a damaged archive is where it can no longer be read, for the reader of
     its rows will say so, with the line."""
     packed = path.name.lower().endswith(".gz")

@@ -58,7 +58,7 @@ def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> l
         if promised is not None:
             kept = promised.keeps(scores.chosen, scores.confidence)
         for place, text in enumerate(distinct):
-            found[text] = _row(scores, place, student.labels, is_kept=bool(kept[place]))
+            found[text] = _predicted_row(scores, place, student.labels, is_kept=bool(kept[place]))
         if back_off is not None:
             names, shares = back_off.nodes(scores.proba)
             for text, name, share, is_kept in zip(distinct, names, shares.tolist(), kept, strict=True):
@@ -66,7 +66,7 @@ def predict_rows(classifier: Classifier, rows: Sequence[Mapping[str, str]]) -> l
     return [found[text] for text in texts]
 
 
-def _row(scores: Scores, place: int, labels: Sequence[str], *, is_kept: bool) -> PredictedRow:
+def _predicted_row(scores: Scores, place: int, labels: Sequence[str], *, is_kept: bool) -> PredictedRow:
     status = str(Status.STUDENT_TRUNCATED) if scores.cut[place] else KEPT
     return PredictedRow(
         scores.label(place, labels) if is_kept else None,

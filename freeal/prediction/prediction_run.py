@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from freeal.events import Progress
 from freeal.prediction import drift
-from freeal.prediction.input_size import Extent, measure
+from freeal.prediction.input_size import Extent, measure_input
 from freeal.prediction.output import output_form_choice
 from freeal.prediction.output.checkpointed_output import PREDECESSOR_SECONDS, Part
 from freeal.prediction.output.output_cells import OutputColumns
@@ -20,9 +20,9 @@ from freeal.prediction.output.output_form import OutputForm
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.row_windows import Window, WindowReader
-from freeal.prediction.second_opinion import Opinion, SecondOpinion, ask_below
+from freeal.prediction.second_opinion import Opinion, SecondOpinion, ask_below_promise
 from freeal.prediction.summary_counts import Tally
-from freeal.prediction.window_scoring import Scores, ScoreSource, score
+from freeal.prediction.window_scoring import Scores, ScoreSource, score_window
 from freeal.table import Row, RowReader, find_column
 from freeal.table.column_names import IMPORT_ID, repeats_header
 from freeal.table.csv_format import CsvFormat
@@ -76,11 +76,11 @@ class PredictionRun:
         self._ask = ask if self._ours.may_ask else None
         self._pending: tuple[Window, Scores] | None = None
         self._go_on: Callable[[], bool] = lambda: True
-        self._extent: Extent = extent or measure(job.input_csv)
+        self._extent: Extent = extent or measure_input(job.input_csv)
         self._scores_from = scores
         self._scores: ScoreSource | None = None
         self._most_rows = job.settings.chunk_rows
-        self._part = Part(job.output_csv, origin=self._origin(), patience_seconds=patience_seconds)
+        self._part = Part(job.output_csv, origin=self._origin_digest(), patience_seconds=patience_seconds)
         state = self._part.state or {}
         labels = classifier.student.labels
         self._tally = Tally(**state["tally"]) if "tally" in state else Tally(labels=labels, kind=classifier.kind)
@@ -102,7 +102,7 @@ class PredictionRun:
     def progress(self) -> Progress:
         """Rows done, and how many there will be in all: exact where no value has a line break within it."""
         done = self._tally
-        total = done.rows if self._is_read else self._extent.rows(rows_read=done.rows, line=done.line)
+        total = done.rows if self._is_read else self._extent.rows_expected(rows_read=done.rows, line=done.line)
         return Progress("deciding", 0, self._tally.rows, total)
 
     def step(self) -> bool:
@@ -110,7 +110,7 @@ class PredictionRun:
         if self._part.is_whole:
             return False
         if self._left is None:
-            self._left = self._open()
+            self._left = self._open_windows()
         began = time.monotonic()
         if self._pending is None:
             window = next(self._left, None)
@@ -119,12 +119,14 @@ class PredictionRun:
                 return False
             self._pending = window, self._scored(window)
         window, scores = self._pending
-        if (opinions := self._asked(window, scores)) is None:
+        if (opinions := self._second_opinions(window, scores)) is None:
             return True
         self._pending = None
         profile, total = self._classifier.profile, self.progress.total
         longest = None if profile is None else profile.longest
-        self._tally.add(window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions)
+        self._tally.add_window(
+            window, scores, longest=longest, total_rows=total, promised=self._promised, opinions=opinions
+        )
         self._tally.no_rows += sum(map(self._is_no_row, window.rows))
         assert self._form is not None  # noqa: S101 - it is opened with the table
         first_row = self._tally.rows - len(window.rows)
@@ -139,16 +141,16 @@ class PredictionRun:
         if self._scores is not None:
             return self._scores.take(window)
         model = self._classifier
-        return score(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
+        return score_window(window, model.student, model.memory, kind=model.kind, thresholds=model.thresholds)
 
-    def _asked(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
+    def _second_opinions(self, window: Window, scores: Scores) -> Mapping[int, Opinion] | None:
         """By place; None where asking is to stop before all was asked."""
         if self._ask is None or self._promised is None or self._reader is None or not window.texts:
             return {}
         kept = self._promised.keeps(scores.chosen, scores.confidence)
         said = [self._classifier.student.labels[int(one)] for one in scores.chosen]
         columns = zip(self._columns, self._positions(self._reader), strict=True)
-        return ask_below(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
+        return ask_below_promise(self._ask, window, kept, list(columns), said=said, go_on=self._go_on)
 
     def ask_while(self, go_on: Callable[[], bool]) -> None:
         """Where `go_on` says no, a `step` that asks comes back without having written; the next one goes on."""
@@ -163,7 +165,7 @@ class PredictionRun:
             "model": self._classifier.extra.get("name"),
             "model_version": self._classifier.extra.get("job"),
             "seconds": round(self._clock.seconds, 3),
-            "drift": drift.compare(self._tally, self._classifier.profile),
+            "drift": drift.drift_from_training(self._tally, self._classifier.profile),
         }
         summary |= self._told_of_asking()
         if self._tally.no_rows:
@@ -194,8 +196,8 @@ class PredictionRun:
         self._left = self._reader = self._form = self._windows = None
         self._part.close()
 
-    def _open(self) -> Iterator[Window]:
-        self._reader = self._open_files.enter_context(self._opened())
+    def _open_windows(self) -> Iterator[Window]:
+        self._reader = self._open_files.enter_context(self._opened_table())
         positions = self._positions(self._reader)
         self._form = output_form_choice.make(
             self._job.output_csv, self._ours, header=self._reader.header, dialect=self._reader.dialect
@@ -223,12 +225,12 @@ class PredictionRun:
     @property
     def rows_origin(self) -> str:
         """A digest of all that the texts of the rows depend on."""
-        parts = [self._extent.sha256, self._columns, self._told().model_dump(mode="json")]
+        parts = [self._extent.sha256, self._columns, self._csv_format().model_dump(mode="json")]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def texts(self) -> Iterator[str]:
         """The text of each row, "" for none."""
-        with self._opened() as reader:
+        with self._opened_table() as reader:
             positions = self._positions(reader)
             for _, row in reader:
                 yield row_text(self._columns, [row[position] for position in positions])
@@ -237,17 +239,17 @@ class PredictionRun:
         role = "text_columns" if self._job.text_columns else "the model"
         return [find_column(reader.header, name, role=role, path=self._job.input_csv) for name in self._columns]
 
-    def _told(self) -> CsvFormat:
+    def _csv_format(self) -> CsvFormat:
         said = self._classifier.extra.get("csv", {})
         told = self._job.csv
         if told.output_encoding is None and "output_encoding" in said:
             told = told.model_copy(update={"output_encoding": said["output_encoding"]})
         return told
 
-    def _opened(self) -> RowReader:
+    def _opened_table(self) -> RowReader:
         """The table, read as the spec of the model said where nothing is said about this one: without a header, if its
         columns are not there otherwise."""
-        said, told = self._classifier.extra.get("csv", {}), self._told()
+        said, told = self._classifier.extra.get("csv", {}), self._csv_format()
         reader = RowReader(self._job.input_csv, told)
         if told.header is None and said.get("header") and not set(self._columns) & set(reader.header):
             reader.close()
@@ -272,7 +274,7 @@ class PredictionRun:
         before: dict[str, Any] = (self._part.state or {}).get("asked", {})
         return before if self._ask is None else before | self._ask.summary()
 
-    def _origin(self) -> str:
+    def _origin_digest(self) -> str:
         parts = [
             _FORMAT,
             self._extent.sha256,

@@ -10,8 +10,7 @@ from freeal.aggregation.tree_nodes import BackOff
 from freeal.errors import CorruptModelError
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.text_cache import Memory
-from freeal.prediction.text_profile import TextProfile
-from freeal.prediction.text_profile import read as read_profile
+from freeal.prediction.text_profile import TextProfile, read_profile
 from freeal.settings import PredictSettings
 from freeal.student.protocols import Student
 from freeal.text.label_paths import BACK_OFF

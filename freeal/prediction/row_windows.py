@@ -54,19 +54,19 @@ class WindowReader:
         self._skip = skip
         self.most_rows = most_rows
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
-        self._next = self._thread.submit(self._read)
+        self._next = self._thread.submit(self._read_window)
 
     def __iter__(self) -> Iterator[Window]:
         """The next windows; raises what reading raises, when it comes to that row."""
         while (window := self._next.result()) is not None:
-            self._next = self._thread.submit(self._read)
+            self._next = self._thread.submit(self._read_window)
             yield window
 
     def close(self) -> None:
         """End the thread, at the latest when it has read the window it is at."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self) -> Window | None:
+    def _read_window(self) -> Window | None:
         while self._skip:
             if next(self._rows, None) is None:
                 return None
@@ -78,9 +78,9 @@ class WindowReader:
             characters += sum(map(len, row))
             if len(rows) >= self.most_rows or characters >= WINDOW_CHARACTERS:
                 break
-        return self._window(rows, line) if rows else None
+        return self._window_of_rows(rows, line) if rows else None
 
-    def _window(self, rows: list[Row], line: int) -> Window:
+    def _window_of_rows(self, rows: list[Row], line: int) -> Window:
         all_texts = [row_text(self._names, [row[position] for position in self._positions]) for row in rows]
         if self._student is None:
             texts = [text for text in all_texts if text]

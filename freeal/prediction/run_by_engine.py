@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freeal.events import Emit, Notice, ignore
 from freeal.executors.engine_choice import EngineChoice, EngineRule
-from freeal.prediction.input_size import measure
+from freeal.prediction.input_size import measure_input
 from freeal.prediction.prediction_job import PredictionJob
 from freeal.prediction.prediction_run import PredictionRun
 from freeal.prediction.published_model import Classifier
@@ -21,7 +21,7 @@ def open_run(
 
     Raises what `predict_csv` raises, and `ConfigError` where the engine cannot be had.
     """
-    extent = measure(job.input_csv)
+    extent = measure_input(job.input_csv)
     choice = choose_engine(job.settings, job.ray, rows=max(0, extent.lines - 1))
     if choice.engine == "local":
         if job.ray.address is not None:

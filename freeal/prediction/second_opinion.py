@@ -51,7 +51,7 @@ class SecondOpinion(Protocol):
         """Let go of what is open; it may be asked again."""
 
 
-def ask_below(
+def ask_below_promise(
     second: SecondOpinion,
     window: Window,
     kept: np.ndarray,

@@ -12,7 +12,7 @@ import numpy as np
 from freeal.prediction.promised_labels import PromisedLabels
 from freeal.prediction.row_windows import NO_TEXT, Window
 from freeal.prediction.second_opinion import Opinion
-from freeal.prediction.text_profile import DIMENSIONS, vectors
+from freeal.prediction.text_profile import DIMENSIONS, text_vectors
 from freeal.prediction.window_scoring import Scores
 from freeal.types import Kind
 
@@ -50,7 +50,7 @@ class Tally:
         self.labels = tuple(self.labels)
         self.counts = self.counts or [0] * len(self.labels)
 
-    def add(
+    def add_window(
         self,
         window: Window,
         scores: Scores,
@@ -78,19 +78,19 @@ class Tally:
         self.cut += int(scores.cut[places].sum())
         if longest is not None:
             self.longer += int((np.array([len(text) for text in window.texts], dtype=np.int64)[places] > longest).sum())
-        self._compare(window, total_rows)
+        self._add_text_vectors(window, total_rows)
         self.empty += len(window.rows) - len(places)
         self.rows += len(window.rows)
         self.line = window.line
 
-    def _compare(self, window: Window, total_rows: int) -> None:
+    def _add_text_vectors(self, window: Window, total_rows: int) -> None:
         numbers = np.arange(self.rows, self.rows + len(window.rows), dtype=np.uint64)
         share = min(1.0, COMPARED_ROWS / max(1, total_rows))
         chosen = (numbers * _STRIDE % _CYCLE < share * _CYCLE) & (window.places != NO_TEXT)
         if chosen.any():
             texts = [window.texts[place] for place in window.places[chosen]]
             self.compared += len(texts)
-            self.vector_sum = [float(v) for v in np.array(self.vector_sum) + vectors(texts).sum(axis=0)]
+            self.vector_sum = [float(v) for v in np.array(self.vector_sum) + text_vectors(texts).sum(axis=0)]
 
     @property
     def with_text(self) -> int:

@@ -51,7 +51,7 @@ class TextProfile:
     mean_confidence: float
 
 
-def vectors(texts: Sequence[str]) -> np.ndarray:
+def text_vectors(texts: Sequence[str]) -> np.ndarray:
     """Float32 [len(texts), DIMENSIONS], of unit length; zeros for a text without a visible character."""
     found = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
     for row, text in enumerate(texts):
@@ -64,14 +64,14 @@ def vectors(texts: Sequence[str]) -> np.ndarray:
     return np.asarray(found / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
-def profile(
+def profile_of_texts(
     texts: Sequence[str], given: Sequence[Sequence[str]], confidences: np.ndarray, labels: Sequence[str]
 ) -> TextProfile:
     """Of the training rows: their texts ("" for an empty one), and of those with text, in the same order, what the
     student says: the names it gives of the `labels`, one or several, and its confidence [rows with text]."""
     full = [text for text in texts if text]
     sample = full[:: max(1, -(-len(full) // SAMPLE_ROWS))]
-    points = vectors(sample)
+    points = text_vectors(sample)
     center = points.mean(axis=0)
     counts = Counter(name for names in given for name in names)
     shares = [counts[label] / max(1, len(given)) for label in labels]
@@ -79,7 +79,7 @@ def profile(
         rows=len(sample),
         center=tuple(round(float(value), 6) for value in center),
         spread=float(np.sum((points - center) ** 2, axis=1).mean()),
-        threshold=_threshold(points, center),
+        threshold=_distance_threshold(points, center),
         longest=max(map(len, full)),
         empty_share=1.0 - len(full) / len(texts),
         label_shares={label: round(float(share), 6) for label, share in zip(labels, shares, strict=True)},
@@ -87,7 +87,7 @@ def profile(
     )
 
 
-def _threshold(points: np.ndarray, center: np.ndarray) -> float:
+def _distance_threshold(points: np.ndarray, center: np.ndarray) -> float:
     """The quantile of rows * squared distance over samples, drawn with replacement, of several sizes: the largest."""
     rng = np.random.default_rng(0)
     found = []
@@ -104,7 +104,7 @@ def write(folder: Path, content: TextProfile) -> None:
     atomic_write.write_json(folder / FILE_NAME, {"format": FORMAT, **dataclasses.asdict(content)})
 
 
-def read(folder: Path) -> TextProfile | None:
+def read_profile(folder: Path) -> TextProfile | None:
     """The profile of a model folder; None where it has none, or one of a later format. Raises `CorruptModelError`."""
     path = folder / FILE_NAME
     if not path.is_file():

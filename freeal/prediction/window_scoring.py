@@ -64,7 +64,7 @@ class ScoreSource(Protocol):
         """Scores in the order of `window.texts`: those of the next rows."""
 
 
-def score(
+def score_window(
     window: Window, student: Student, memory: Memory, *, kind: Kind = "single", thresholds: tuple[float, ...] = ()
 ) -> Scores:
     """Scores in the order of `window.texts`. The student sorts by token length and restores the order."""

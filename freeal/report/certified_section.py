@@ -22,34 +22,38 @@ Certified = Mapping[str, Any] | None
 """The `certified` part of metrics.json; None where nothing was measured."""
 
 
-def on_page(certified: Certified) -> Markup:
+def certified_page_section(certified: Certified) -> Markup:
     """The report's section between its two marks; only the marks where nothing was measured."""
     inner = Markup("")
     if certified is not None:
         heading = element("h2", {"id": "certified-heading"}, "Certified accuracy")
-        parts = [heading, _definitions(facts(certified)), element("p", {"class": "note"}, note(certified))]
-        parts += [_table(one) for one in tables(certified)]
+        parts = [
+            heading,
+            _certified_facts_list(facts(certified)),
+            element("p", {"class": "note"}, how_certified(certified)),
+        ]
+        parts += [_certified_table_html(one) for one in certified_tables(certified)]
         inner = element("section", {"id": "certified", "aria-labelledby": "certified-heading"}, *parts)
     return Markup(f"{BEGIN}{inner}{END}")  # noqa: S704 - both are made here, of escaped parts
 
 
 def put_into_page(page: str, certified: Certified) -> str:
     """A finished report with the section in place of the one it has."""
-    return _put(page, str(on_page(certified)), before=_BEFORE_ON_PAGE)
+    return _put(page, str(certified_page_section(certified)), before=_BEFORE_ON_PAGE)
 
 
-def on_card(certified: Certified) -> str:
+def certified_card_section(certified: Certified) -> str:
     """The model card's section, Markdown, between its marks."""
     inner = ""
     if certified is not None:
         lines = [f"- {what}: {value}" for what, value in facts(certified)]
-        inner = "\n".join(["## Certified accuracy", "", *lines, "", note(certified), ""])
+        inner = "\n".join(["## Certified accuracy", "", *lines, "", how_certified(certified), ""])
     return f"{BEGIN}\n{inner}{END}"
 
 
 def put_into_card(card: str, certified: Certified) -> str:
     """A finished model card with the section in place of the one it has."""
-    return _put(card, on_card(certified), before=_BEFORE_ON_CARD)
+    return _put(card, certified_card_section(certified), before=_BEFORE_ON_CARD)
 
 
 def _put(content: str, block: str, *, before: str) -> str:
@@ -64,7 +68,7 @@ def facts(certified: Mapping[str, Any]) -> Facts:
     return tuple(metrics_as_text.certified(certified))
 
 
-def note(certified: Mapping[str, Any]) -> str:
+def how_certified(certified: Mapping[str, Any]) -> str:
     """How it was drawn, and how to read it."""
     if "withdrawn" in certified:
         return "Draw a new sheet to measure this version: python -m freeal certify."
@@ -87,7 +91,7 @@ def note(certified: Mapping[str, Any]) -> str:
     )
 
 
-def tables(certified: Mapping[str, Any]) -> tuple[Table, ...]:
+def certified_tables(certified: Mapping[str, Any]) -> tuple[Table, ...]:
     """By label, by source, and the strata; none where the figures are withdrawn."""
     if "withdrawn" in certified:
         return ()
@@ -114,7 +118,7 @@ def _share(one: Mapping[str, Any]) -> tuple[str, str]:
     return percent(one["accuracy"]), f"{low * 100:.1f} to {high * 100:.1f} %"
 
 
-def _definitions(pairs: Facts) -> Markup:
+def _certified_facts_list(pairs: Facts) -> Markup:
     return element(
         "dl",
         None,
@@ -122,7 +126,7 @@ def _definitions(pairs: Facts) -> Markup:
     )
 
 
-def _table(table: Table) -> Markup:
+def _certified_table_html(table: Table) -> Markup:
     def cells(tag: str, row: tuple[str, ...]) -> list[Markup]:
         return [
             element(tag, {"class": "n"} if place in table.numeric else {}, element("bdi", None, cell))

@@ -17,7 +17,7 @@ def facts(metrics: Mapping[str, Any]) -> Facts:
     return tuple(metrics_as_text.corrections(metrics.get("corrections")))
 
 
-def note(metrics: Mapping[str, Any]) -> str:
+def how_to_read_corrections(metrics: Mapping[str, Any]) -> str:
     """How the figures beside them are to be read."""
     if "corrections" not in metrics:
         return ""
@@ -27,7 +27,7 @@ def note(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def flipped(metrics: Mapping[str, Any]) -> Table | None:
+def labels_changed_by_corrections(metrics: Mapping[str, Any]) -> Table | None:
     """Rows that nobody corrected and whose label changed, by label; None where none did."""
     labels = metrics.get("corrections", {}).get("flipped", {}).get("labels", {})
     if not labels:
@@ -37,17 +37,17 @@ def flipped(metrics: Mapping[str, Any]) -> Table | None:
     return Table("Rows nobody corrected, with another label now", columns, rows, frozenset({1, 2}))
 
 
-def moves(metrics: Mapping[str, Any]) -> Table | None:
+def moves_since_corrections(metrics: Mapping[str, Any]) -> Table | None:
     """From which label to which they went, the most first; None where none did."""
     found = metrics.get("corrections", {}).get("flipped", {}).get("moves", [])
     if not found:
         return None
     rows = tuple((one["from"], one["to"], count(one["rows"])) for one in found[:MOST_MOVES])
-    note = _changed(metrics.get("label_changes"))
+    note = _label_changes_in_words(metrics.get("label_changes"))
     return Table("Moves since the version before", ("from", "to", "rows"), rows, frozenset({2}), note)
 
 
-def _changed(changes: Mapping[str, Any] | None) -> str:
+def _label_changes_in_words(changes: Mapping[str, Any] | None) -> str:
     if changes is None:
         return ""
     parts = [f"{old} is called {new}" for old, new in changes["moved"].items()]

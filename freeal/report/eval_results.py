@@ -19,10 +19,10 @@ FOLDER, FILE_NAME = ".eval_results", "certified.yaml"
 TASK = "certified_accuracy"
 
 
-def write(model: Path, certified: Mapping[str, Any] | None, *, name: str) -> None:
+def write_eval_results(model: Path, certified: Mapping[str, Any] | None, *, name: str) -> None:
     """The file in a model folder, of the classifier alone; none where nothing is certified, or no longer."""
     path = model / FOLDER / FILE_NAME
-    found = entries(certified, name=name)
+    found = eval_result_entries(certified, name=name)
     if not found:
         path.unlink(missing_ok=True)
         return
@@ -31,7 +31,7 @@ def write(model: Path, certified: Mapping[str, Any] | None, *, name: str) -> Non
         yaml.safe_dump(found, stream, sort_keys=False, allow_unicode=True, width=120)
 
 
-def entries(certified: Mapping[str, Any] | None, *, name: str) -> list[dict[str, Any]]:
+def eval_result_entries(certified: Mapping[str, Any] | None, *, name: str) -> list[dict[str, Any]]:
     """The entries, ready for YAML: the value in per cent, and its interval in the notes."""
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
@@ -44,6 +44,6 @@ def entries(certified: Mapping[str, Any] | None, *, name: str) -> list[dict[str,
         task_id=TASK,
         value=round(student["accuracy"] * 100, 2),
         date=certified["day"],
-        notes=f"95 % interval {low * 100:.1f} to {high * 100:.1f}. {certified_section.note(certified)}",
+        notes=f"95 % interval {low * 100:.1f} to {high * 100:.1f}. {certified_section.how_certified(certified)}",
     )
     return eval_result_entries_to_yaml([entry])

@@ -35,7 +35,7 @@ def asked(run: FinishedRun) -> Facts:
     return (("rows", rows), ("text", ", ".join(run.pool.text_columns)), ("labels", count(len(run.spec.labels))))
 
 
-def answered_by(run: FinishedRun) -> Facts:
+def facts_on_who_answered(run: FinishedRun) -> Facts:
     """Who labelled, and in how many rounds."""
     student, result = run.student, run.result
     named = [f"{one.model}, {OWN_WORDS.get(one.provider, one.provider)} ({one.provider})" for one in run.answerers]
@@ -64,7 +64,7 @@ def _trained_over(result: LoopResult) -> str:
     return f", trained over Ray by {'one process' if processes == 1 else f'{count(processes)} processes'}"
 
 
-def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[Facts, str]:
+def facts_on_quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[Facts, str]:
     """How good the labels are, and how to read that. Without ground truth: what can be said instead."""
     best, final = run.result.best.metrics, metrics["final"]
     if "accuracy" not in final:
@@ -92,7 +92,7 @@ def quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -> tuple[F
     }
     facts = (
         (_right(final), spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
-        *_held_out(metrics),
+        *_facts_on_holdout(metrics),
         ("macro F1", percent(final["macro_f1"])),
         *metrics_as_text.order(final),
         *metrics_as_text.several_labels(final),
@@ -112,7 +112,7 @@ def _right(final: Mapping[str, Any]) -> str:
     return "rows whose labels are all right" if "several_labels" in final else "final labels right"
 
 
-def _held_out(metrics: Mapping[str, Any]) -> Facts:
+def _facts_on_holdout(metrics: Mapping[str, Any]) -> Facts:
     found = metrics["final"].get("holdout", {})
     if "accuracy" not in found:
         return ()
@@ -121,7 +121,7 @@ def _held_out(metrics: Mapping[str, Any]) -> Facts:
     return (("never demonstrations", said),)
 
 
-def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
+def facts_on_cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     """What the answers cost, and how long the rounds took."""
     bill = metrics["cost"]
     paid = metrics_as_text.paid(bill, dollars(bill["usd"]))
@@ -136,18 +136,18 @@ def cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     return tuple(facts)
 
 
-def look_at(
+def what_to_look_at(
     run: FinishedRun, metrics: Mapping[str, Any], queue: Sequence[Look], weak: Sequence[str]
 ) -> tuple[Advice, ...]:
     """What deserves a person's attention, the gravest first."""
     advice = [Advice(f"{warning[:1].upper()}{warning[1:]}.", "classes") for warning in run.warnings]
-    advice += [*_about_the_rounds(run, metrics), *_about_labels(metrics, weak)]
+    advice += [*_advice_on_rounds(run, metrics), *_advice_on_labels(metrics, weak)]
     if queue:
         advice.append(Advice(f"{plural(len(queue), 'text')} worth a look first, in review_queue.csv.", "review"))
     return tuple(advice)
 
 
-def _about_the_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[Advice]:
+def _advice_on_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[Advice]:
     final = metrics["final"]
     if run.result.budget_reached:
         yield Advice("The budget was reached: later rows have no answer of the language model.", "answers")
@@ -167,7 +167,7 @@ def _about_the_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[
         yield Advice(f"{plural(invalid, 'text')} got no usable answer in the kept round.", "answers")
 
 
-def _about_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
+def _advice_on_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
     final = metrics["final"]
     if weak:
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
@@ -191,7 +191,9 @@ def weak_classes(rows: Rows) -> list[str]:
         if rows.known.any():
             views.append((said & rows.known, there, "right in", " that have it"))
         weak = [
-            (*share, words, rest) for of, hit, words, rest in views if (share := _clearly_below(overall, rows, of, hit))
+            (*share, words, rest)
+            for of, hit, words, rest in views
+            if (share := _share_clearly_below(overall, rows, of, hit))
         ]
         if weak:
             below, of_rows, words, rest = weak[0]
@@ -201,7 +203,7 @@ def weak_classes(rows: Rows) -> list[str]:
     return [wording for _, wording in sorted(found)[:3]]
 
 
-def _clearly_below(overall: float, rows: Rows, of: np.ndarray, hit: np.ndarray) -> tuple[float, int] | None:
+def _share_clearly_below(overall: float, rows: Rows, of: np.ndarray, hit: np.ndarray) -> tuple[float, int] | None:
     """The share of the rows `of` (bool [n]) that are a `hit`, and how many there are, where even the upper end of its
     interval is below; None also where they are few."""
     if int(of.sum()) < _FEW_ROWS or confidence_intervals.of_rows(hit[of], rows.kinds[of])[1] >= overall:

@@ -19,7 +19,7 @@ def element(tag: str, attributes: Mapping[str, Value] | None = None, *children: 
     return Markup(f"<{tag}{given}>{inner}</{tag}>")  # noqa: S704 - every part of it is escaped above
 
 
-def picture(width: float, height: float, *children: str, title: str, description: str) -> Markup:
+def svg_picture(width: float, height: float, *children: str, title: str, description: str) -> Markup:
     """A whole SVG of `width` by `height` units, drawn as wide as what it stands in. A screen reader gets title and
     description instead of it."""
     box = {
@@ -30,7 +30,7 @@ def picture(width: float, height: float, *children: str, title: str, description
     return element("svg", box, *children)
 
 
-def text(x: float, y: float, content: str, *, anchor: str = "start", css: str = "") -> Markup:
+def svg_text(x: float, y: float, content: str, *, anchor: str = "start", css: str = "") -> Markup:
     """A line of text whose baseline is at `y`; `anchor` is `start`, `middle` or `end`."""
     place: dict[str, Value] = {"x": x, "y": y}
     if anchor != "start":

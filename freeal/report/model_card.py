@@ -40,23 +40,23 @@ def model_card(
     metrics.json.
     """
     rows = Rows.of(run)
-    head = _metadata(run, rows, student).to_yaml(line_break="\n")
+    head = _card_metadata(run, rows, student).to_yaml(line_break="\n")
     parts = [
         f"# {run.spec.name}",
         _plain(run.spec.description),
-        _what(run),
+        _card_introduction(run),
         _labels(run),
-        _how_made(run, rows, record, student),
-        _per_class_and_source(run, rows),
-        _metrics(run, rows),
-        certified_section.on_card(certified),
+        _card_section_how_made(run, rows, record, student),
+        _card_scores_per_class_and_source(run, rows),
+        _card_section_metrics(run, rows),
+        certified_section.certified_card_section(certified),
         _weak(run, rows),
-        _use(run, student),
+        _card_section_use(run, student),
     ]
     return printable(f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n")
 
 
-def _what(run: FinishedRun) -> str:
+def _card_introduction(run: FinishedRun) -> str:
     several = ", of which a text may have several or none" if run.spec.kind == "multi" else ""
     return (
         f"A text classifier with {plural(len(run.spec.labels), 'label')}{several}, made by FreeAL: a language "
@@ -64,7 +64,7 @@ def _what(run: FinishedRun) -> str:
     )
 
 
-def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
+def _card_metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -77,7 +77,7 @@ def _metadata(run: FinishedRun, rows: Rows, student: Card) -> Any:
             metric_name=name,
             metric_value=round(value, 4),
         )
-        for kind, name, value in _student_scores(rows)
+        for kind, name, value in _card_metric_values(rows)
     ]
     return ModelCardData(
         base_model=None if student.mode in (OWN, TFIDF) else _on_the_hub(student.base_model),
@@ -101,7 +101,7 @@ def _judged(rows: Rows) -> np.ndarray:
     return np.asarray(rows.known & ~rows.told)
 
 
-def _student_scores(rows: Rows) -> list[tuple[str, str, float]]:
+def _card_metric_values(rows: Rows) -> list[tuple[str, str, float]]:
     """(type, name, value) of the student alone, the part that is published; empty without ground truth."""
     judged = _judged(rows)
     truth, student = rows.truth[judged], rows.student[judged]
@@ -126,7 +126,7 @@ def _labels(run: FinishedRun) -> str:
     return "## Labels\n\n" + _table(("label", "meaning"), lines)
 
 
-def _annotated_by(run: FinishedRun) -> str:
+def _card_annotators(run: FinishedRun) -> str:
     said = [f"`{_code(one.model)}`, {key_facts.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
     if len(said) == 1:
         return said[0]
@@ -134,7 +134,7 @@ def _annotated_by(run: FinishedRun) -> str:
     return f"{'; '.join(said)} ({how})"
 
 
-def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
+def _card_section_how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: Card) -> str:
     digest = hashlib.sha256(record["first_prompt"].encode("utf-8", "replace")).hexdigest()
     corrected = sum(Status.CORRECTED in note.statuses for note in run.result.best.annotations)
     human = f"{plural(corrected, 'label')} that a person gave {'was' if corrected == 1 else 'were'} trained on."
@@ -143,9 +143,9 @@ def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: 
         human += f" {plural(len(run.spec.examples), 'demonstration')} in the prompts came from a person."
     texts = f"{plural(len(run.table.rows), 'row')} with {plural(len(run.pool), 'distinct text')}"
     lines = [
-        f"- Annotated by {_annotated_by(run)}, in {plural(len(run.result.rounds), 'round')}. {human}",
+        f"- Annotated by {_card_annotators(run)}, in {plural(len(run.result.rounds), 'round')}. {human}",
         f"- SHA-256 of the first prompt: `{digest}` (its text: `first_prompt` in run.json).",
-        f"- Student: {_student(student)}.",
+        f"- Student: {_card_student(student)}.",
         f"- Data: {texts}, file SHA-256 `{record['input']['sha256']}`.",
         f"- Language model and student agree on {percent(_agreement(rows))} of the rows.",
         f"- Job `{run.job_id}`, {record['finished']}.",
@@ -153,7 +153,7 @@ def _how_made(run: FinishedRun, rows: Rows, record: Mapping[str, Any], student: 
     return "## How the labels were made\n\n" + "\n".join(lines)
 
 
-def _student(student: Card) -> str:
+def _card_student(student: Card) -> str:
     if student.mode == OWN:
         return f"`{_code(student.base_model)}`, of its maker's own kind: no Hugging Face model"
     if student.mode == TFIDF:
@@ -166,7 +166,7 @@ def _agreement(rows: Rows) -> float:
     return float((rows.llm == rows.student)[rows.with_text].mean())
 
 
-def _per_class_and_source(run: FinishedRun, rows: Rows) -> str:
+def _card_scores_per_class_and_source(run: FinishedRun, rows: Rows) -> str:
     sources = ("llm+student", "student", "llm")
     found = [run.decisions[index] for index in rows.index[rows.with_text].tolist()]
     named = [one for one in found if one.label is not None and one.source in sources]
@@ -176,8 +176,8 @@ def _per_class_and_source(run: FinishedRun, rows: Rows) -> str:
     return "## Rows per label and source\n\n" + _table(("label", *sources), lines) + note
 
 
-def _metrics(run: FinishedRun, rows: Rows) -> str:
-    scores = _student_scores(rows)
+def _card_section_metrics(run: FinishedRun, rows: Rows) -> str:
+    scores = _card_metric_values(rows)
     if not scores:
         return (
             "## Metrics\n\nAccuracy unknown: no ground truth was given. Agreement of language model and student is not "
@@ -202,16 +202,16 @@ def _weak(run: FinishedRun, rows: Rows) -> str:
     return "## Known weak labels\n\n" + "\n".join(f"- {_plain(one)}" for one in weak)
 
 
-def _use(run: FinishedRun, student: Card) -> str:
+def _card_section_use(run: FinishedRun, student: Card) -> str:
     columns = ", ".join(f"`{_code(name)}`" for name in run.pool.text_columns)
     form = "the bare value" if len(run.pool.text_columns) == 1 else "`name: value` pairs, joined by `, `"
     return (
         f"## Intended use\n\nLabelling texts of the same kind as those it was made from ({columns}, given as {form}), "
         "in bulk and where a single mistake does little harm. Check a sample before you rely on it; do not let it "
         "decide alone about people.\n\n"
-        f"{_in_code(run, student)}"
+        f"{_card_code_example(run, student)}"
         "## Limits\n\n"
-        f"- It reads {_read(student)} of a text and {_answers(run)}.\n"
+        f"- It reads {_card_tokens_read(student)} of a text and {_answers(run)}.\n"
         "- It repeats the language model's errors and leanings where the training could not find them.\n"
         "- Other topics, languages or styles than in the data were not tried.\n\n"
         "## Terms\n\nSome providers of language models restrict training other models on their answers; so do some "
@@ -220,7 +220,7 @@ def _use(run: FinishedRun, student: Card) -> str:
     )
 
 
-def _in_code(run: FinishedRun, student: Card) -> str:
+def _card_code_example(run: FinishedRun, student: Card) -> str:
     if student.mode == OWN:
         lines = ["import freeal", "", "model = freeal.load(folder, student=...)  # loaded by whoever made its kind"]
         return "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
@@ -244,8 +244,8 @@ def _in_code(run: FinishedRun, student: Card) -> str:
     return (
         "## Use\n\n```python\n" + "\n".join(lines) + "\n```\n\n"
         f"Long texts need `truncation=True`: without it, one of more tokens than the encoder has places for fails. "
-        f"Of a longer text it reads {_read(student)}; where what decides stands further on, cut the text into pieces "
-        f"and classify each.{other}{_in_order(run, student)}\n\n"
+        f"Of a longer text it reads {_card_tokens_read(student)}; where what decides stands further on, cut the text "
+        f"into pieces and classify each.{other}{_card_note_on_label_kind(run, student)}\n\n"
     )
 
 
@@ -253,7 +253,7 @@ def _answers(run: FinishedRun) -> str:
     return "knows no other labels than its own" if run.spec.kind == "multi" else "always answers with one of its labels"
 
 
-def _in_order(run: FinishedRun, student: Card) -> str:
+def _card_note_on_label_kind(run: FinishedRun, student: Card) -> str:
     if student.thresholds:
         pairs = zip(student.labels, student.thresholds, strict=True)
         least = ", ".join(f"`{_code(name)}` {value:.2f}" for name, value in pairs)
@@ -274,7 +274,7 @@ def _in_order(run: FinishedRun, student: Card) -> str:
     )
 
 
-def _read(student: Card) -> str:
+def _card_tokens_read(student: Card) -> str:
     if student.mode == OWN:
         return "what its kind reads"
     if student.mode == TFIDF:

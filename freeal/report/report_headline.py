@@ -29,7 +29,7 @@ class Headline:
     is_accuracy: bool
 
 
-def of_metrics(metrics: Mapping[str, Any]) -> Headline:
+def headline_of_metrics(metrics: Mapping[str, Any]) -> Headline:
     """The headline of a metrics.json: certified by a person, else measured with true labels, else none of both."""
     certified = (metrics.get("certified") or {}).get("labels") or {}
     if "accuracy" in certified:
@@ -65,7 +65,7 @@ def _measured(found: Mapping[str, Any], what: str) -> Headline:
     return Headline(percent(found["accuracy"]), sentence, is_accuracy=True)
 
 
-def on_page(headline: Headline) -> Markup:
+def headline_on_page(headline: Headline) -> Markup:
     """The headline between its two marks."""
     kind = "measured" if headline.is_accuracy else "unmeasured"
     inner = element(
@@ -80,4 +80,4 @@ def on_page(headline: Headline) -> Markup:
 
 def put_into_page(page: str, headline: Headline) -> str:
     """A finished report with this headline in place of the one it has; as it is where it was written without one."""
-    return _BLOCK.sub(lambda _: str(on_page(headline)), page, count=1)
+    return _BLOCK.sub(lambda _: str(headline_on_page(headline)), page, count=1)

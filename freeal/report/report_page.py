@@ -44,7 +44,7 @@ class Section:
     """Whether it is opened by who wants it."""
 
 
-def render(data: ReportData) -> str:
+def render_report_page(data: ReportData) -> str:
     """The page, in UTF-8 without control characters."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -56,28 +56,33 @@ def render(data: ReportData) -> str:
     css = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
     page = environment.get_template("page.html.j2").render(
         data=data,
-        sections=sections(data),
+        sections=report_sections(data),
         css=css,
-        certified=certified_section.on_page(data.certified),
-        headline=report_headline.on_page(data.headline),
+        certified=certified_section.certified_page_section(data.certified),
+        headline=report_headline.headline_on_page(data.headline),
     )
     return printable(page)
 
 
-def sections(data: ReportData) -> tuple[Section, ...]:
+def report_sections(data: ReportData) -> tuple[Section, ...]:
     """The page below its first screen, in order."""
     since = tuple(one for one in (data.moves, data.corrected, data.changes) if one)
     changes = (Section("changes", "Since the last version", tables=since),) if since else ()
     answers = (*([data.annotators] if data.annotators else []), data.statuses)
     answers += (data.unanswered,) if data.unanswered else ()
     return (
-        Section("rounds", "Rounds", (_scores(data), _shares(data)), tuple(filter(None, (data.rounds, data.students)))),
-        Section("classes", "Labels", _confusions(data), (data.per_class,)),
-        Section("confidence", "Confidence", _confidence(data)),
+        Section(
+            "rounds",
+            "Rounds",
+            (_scores_figure(data), _shares_figure(data)),
+            tuple(filter(None, (data.rounds, data.students))),
+        ),
+        Section("classes", "Labels", _confusion_figures(data), (data.per_class,)),
+        Section("confidence", "Confidence", _confidence_figures(data)),
         Section("review", "Rows to look at", tables=(*([data.wrong] if data.wrong else []), data.suspicious)),
-        Section("texts", "Texts", (_map(data),)),
-        Section("answers", _whose_answers(data), _losses(data), answers),
-        Section("cost", "Cost", (_spending(data),)),
+        Section("texts", "Texts", (_map_figure(data),)),
+        Section("answers", _whose_answers(data), _losses_figures(data), answers),
+        Section("cost", "Cost", (_spending_figure(data),)),
         *changes,
         Section("demonstrations", "Demonstrations", tables=(data.demonstrations,), is_folded=True),
         Section("settings", "Settings and versions", tables=(data.settings, data.versions), is_folded=True),
@@ -88,7 +93,7 @@ def _whose_answers(data: ReportData) -> str:
     return "Answers of the language models" if data.annotators else "Answers of the language model"
 
 
-def _scores(data: ReportData) -> Figure:
+def _scores_figure(data: ReportData) -> Figure:
     names = [*(one.name for one in data.scores.lines), *(name for name, _ in data.scores.levels)]
     constants = tuple(percent(value) for _, value in data.scores.levels)
     rows = tuple(
@@ -100,7 +105,7 @@ def _scores(data: ReportData) -> Figure:
     return Figure(f"{data.scores.measure.capitalize()} per round", scores_chart(data.scores), reading, table=table)
 
 
-def _shares(data: ReportData) -> Figure:
+def _shares_figure(data: ReportData) -> Figure:
     svg, key = shares_chart(data.shares)
     columns = ("label", *(who for who, _ in data.shares.bars))
     rows = tuple(
@@ -114,7 +119,7 @@ def _shares(data: ReportData) -> Figure:
     return Figure("Label shares", svg, reading, key, table)
 
 
-def _confusions(data: ReportData) -> tuple[Figure, ...]:
+def _confusion_figures(data: ReportData) -> tuple[Figure, ...]:
     figures = []
     for one in data.confusions:
         columns = (f"{one.down} \\ {one.across}", *one.labels)
@@ -131,12 +136,12 @@ def _confusions(data: ReportData) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _confidence(data: ReportData) -> tuple[Figure, ...]:
-    histogram = _histogram("Confidence of the final labels", data.confidence, "How many rows are how sure.")
-    return (*([_reliability(data)] if data.reliability else []), _coverage(data), histogram)
+def _confidence_figures(data: ReportData) -> tuple[Figure, ...]:
+    histogram = _histogram_figure("Confidence of the final labels", data.confidence, "How many rows are how sure.")
+    return (*([_reliability_figure(data)] if data.reliability else []), _coverage_figure(data), histogram)
 
 
-def _reliability(data: ReportData) -> Figure:
+def _reliability_figure(data: ReportData) -> Figure:
     rows = tuple(
         (percent(one.confidence), percent(one.right), f"{percent(one.low)} to {percent(one.high)}", str(one.rows))
         for one in data.reliability
@@ -147,7 +152,7 @@ def _reliability(data: ReportData) -> Figure:
     return Figure("Reliability", reliability_chart(data.reliability), reading, table=table)
 
 
-def _coverage(data: ReportData) -> Figure:
+def _coverage_figure(data: ReportData) -> Figure:
     svg, key = coverage_chart(data.coverage)
     rows = tuple((percent(share), percent(true), percent(expected)) for share, expected, true in data.coverage.points)
     table = Table("Coverage", ("surest share", "true accuracy", "expected"), rows, frozenset(range(3)))
@@ -155,7 +160,7 @@ def _coverage(data: ReportData) -> Figure:
     return Figure("Accuracy against coverage", svg, reading, key, table)
 
 
-def _map(data: ReportData) -> Figure:
+def _map_figure(data: ReportData) -> Figure:
     svg, key = map_chart(data.text_map)
     reading = (
         f"{len(data.text_map.points):,} of {data.text_map.of:,} texts as the student sees them, in the two directions "
@@ -165,17 +170,17 @@ def _map(data: ReportData) -> Figure:
     return Figure("Map of the texts", svg, reading, key)
 
 
-def _losses(data: ReportData) -> tuple[Figure, ...]:
+def _losses_figures(data: ReportData) -> tuple[Figure, ...]:
     if data.losses is None:
         return ()
     reading = (
         "How hard each answer is to tell from the other texts. Clean ones are those whose probability of being right, "
         "with all voices weighed, is above the threshold; a hard one may be right, where the language model is good."
     )
-    return (_histogram("Loss of the answers, kept round", data.losses, reading),)
+    return (_histogram_figure("Loss of the answers, kept round", data.losses, reading),)
 
 
-def _histogram(heading: str, histogram: Histogram, reading: str) -> Figure:
+def _histogram_figure(heading: str, histogram: Histogram, reading: str) -> Figure:
     svg, key = histogram_chart(histogram)
     names = [name for name, _ in histogram.series]
     edges = zip(histogram.edges, histogram.edges[1:], strict=False)
@@ -187,7 +192,7 @@ def _histogram(heading: str, histogram: Histogram, reading: str) -> Figure:
     return Figure(heading, svg, reading, key, table)
 
 
-def _spending(data: ReportData) -> Figure:
+def _spending_figure(data: ReportData) -> Figure:
     rows = tuple(
         (name, f"{given:,}", f"{out:,}", f"{usd:.6f}" if usd or data.spending.is_priced else MISSING)
         for name, given, out, usd in data.spending.bars

@@ -37,7 +37,7 @@ _MEANINGS = {
 _UNANSWERED = (Status.INVALID_ANSWER, Status.REFUSED, Status.API_ERROR)
 
 
-def rounds(run: FinishedRun) -> Table:
+def rounds_table(run: FinishedRun) -> Table:
     """Every round in figures; accuracies where the truth is known."""
     keys = ("llm_accuracy", "student_accuracy", "clean_purity")
     known = [key for key in keys if any(key in state.metrics for state in run.result.rounds)]
@@ -55,7 +55,7 @@ def rounds(run: FinishedRun) -> Table:
     return Table("Rounds, counted in distinct texts", columns, tuple(rows), frozenset(range(1, len(columns))))
 
 
-def annotators(metrics: Mapping[str, Any]) -> Table | None:
+def annotators_table(metrics: Mapping[str, Any]) -> Table | None:
     """What each of several language models was asked, cost and is worth; None where there is one."""
     found = metrics.get("annotators", ())
     if not found:
@@ -80,7 +80,7 @@ def annotators(metrics: Mapping[str, Any]) -> Table | None:
     return Table("Language models", columns, rows, frozenset(range(1, len(columns))), note)
 
 
-def students(metrics: Mapping[str, Any]) -> Table | None:
+def students_table(metrics: Mapping[str, Any]) -> Table | None:
     """The students that were compared, and why one of them was trained; None where one was named."""
     found = metrics.get("student_comparison")
     if found is None:
@@ -108,33 +108,38 @@ def students(metrics: Mapping[str, Any]) -> Table | None:
     return Table("Students compared after the first annotation", columns, rows, frozenset(range(1, len(columns))), note)
 
 
-def per_class(run: FinishedRun, rows: Rows) -> Table:
+def per_class_table(run: FinishedRun, rows: Rows) -> Table:
     """Precision and recall of the final labels with their 95 % intervals; without ground truth, agreement per label."""
     if rows.known.any():
-        return _scores_per_class(run, rows)
+        return _per_class_table_of_scores(run, rows)
     found = []
     for position, label in enumerate(run.spec.task.labels):
         said, learned = rows.has(rows.llm, position), rows.has(rows.student, position)
         counts = [count(int(rows.has(ids, position).sum())) for ids in (rows.llm, rows.student, rows.final)]
-        found.append((label.name, short(label.description, 120), *counts, *_share(learned, rows, of=said)))
+        found.append(
+            (label.name, short(label.description, 120), *counts, *_share_and_interval_cells(learned, rows, of=said))
+        )
     columns = ("label", "meaning", "LLM", "student", "final", "student agrees with the LLM", "95 % interval")
     return Table("Labels, counted in rows (no ground truth)", columns, tuple(found), frozenset(range(2, len(columns))))
 
 
-def _scores_per_class(run: FinishedRun, rows: Rows) -> Table:
+def _per_class_table_of_scores(run: FinishedRun, rows: Rows) -> Table:
     found = []
     for position, label in enumerate(run.spec.task.labels):
         given, there = rows.has(rows.final, position) & rows.known, rows.has(rows.truth, position)
         hits, either = int((given & there).sum()), int(given.sum() + there.sum())
         f1 = percent(2 * hits / either) if either else percent(None)
         counts = (count(int(rows.has(rows.final, position).sum())), count(int(there.sum())))
-        precision, recall = _share(there, rows, of=given), _share(given, rows, of=there)
+        precision, recall = (
+            _share_and_interval_cells(there, rows, of=given),
+            _share_and_interval_cells(given, rows, of=there),
+        )
         found.append((label.name, short(label.description, 120), *counts, *precision, *recall, f1))
     columns = ("label", "meaning", "final rows", "true rows", "precision", "95 %", "recall", "95 %", "F1")
     return Table("Final labels against the truth", columns, tuple(found), frozenset(range(2, len(columns))))
 
 
-def _share(hits: np.ndarray, rows: Rows, *, of: np.ndarray) -> tuple[str, str]:
+def _share_and_interval_cells(hits: np.ndarray, rows: Rows, *, of: np.ndarray) -> tuple[str, str]:
     """The share of `hits` among the rows `of`, both bool [rows], and its interval."""
     if not of.any():
         return percent(None), percent(None)
@@ -142,7 +147,7 @@ def _share(hits: np.ndarray, rows: Rows, *, of: np.ndarray) -> tuple[str, str]:
     return percent(float(hits[of].mean())), f"{low * 100:.0f} to {high * 100:.0f} %"
 
 
-def demonstrations(run: FinishedRun) -> Table:
+def demonstrations_table(run: FinishedRun) -> Table:
     """What the language model was shown a choice of in the kept round."""
     best = run.result.best
     shown = best.demonstrations[:MOST_DEMONSTRATIONS]
@@ -152,7 +157,7 @@ def demonstrations(run: FinishedRun) -> Table:
     return Table(f"Demonstrations of round {best.round}", ("label", "from", "text"), rows, note=note)
 
 
-def suspicious(run: FinishedRun, queue: Sequence[Look]) -> Table:
+def suspicious_rows_table(run: FinishedRun, queue: Sequence[Look]) -> Table:
     """The head of the review queue."""
     rows = []
     for look in queue[:MOST_LOOKS]:
@@ -165,7 +170,7 @@ def suspicious(run: FinishedRun, queue: Sequence[Look]) -> Table:
     return Table("Rows to look at first", columns, tuple(rows), frozenset({0, 3, 6}), note)
 
 
-def wrong(run: FinishedRun, rows: Rows) -> Table | None:
+def wrong_rows_table(run: FinishedRun, rows: Rows) -> Table | None:
     """Rows whose final label is not the true one, those first of which it was surest; None where nothing is known."""
     if not rows.known.any():
         return None
@@ -188,7 +193,7 @@ def wrong(run: FinishedRun, rows: Rows) -> Table | None:
     )
 
 
-def statuses(run: FinishedRun, rows: Rows) -> Table:
+def statuses_table(run: FinishedRun, rows: Rows) -> Table:
     """How many distinct texts, and empty rows, have each status."""
     counts = Counter(status for note in run.result.best.annotations for status in note.statuses)
     counts[Status.STUDENT_TRUNCATED] = len(run.cut)
@@ -197,7 +202,7 @@ def statuses(run: FinishedRun, rows: Rows) -> Table:
     return Table("Answers", ("status", "texts", "meaning"), found, frozenset({1}))
 
 
-def unanswered(run: FinishedRun) -> Table | None:
+def unanswered_table(run: FinishedRun) -> Table | None:
     """Texts that the language model gave no usable answer to; None where there are none."""
     notes = [note for note in run.result.best.annotations if set(note.statuses) & set(_UNANSWERED)]
     if not notes:
@@ -221,15 +226,15 @@ def unanswered(run: FinishedRun) -> Table | None:
 def settings(run: FinishedRun) -> Table:
     """The settings in force and what the spec said beside task and labels, flat."""
     said = run.spec.model_dump(mode="json", exclude={"description", "labels", "examples"}, exclude_defaults=True)
-    rows = [*_flat("", run.settings), *_flat("spec.", said)]
+    rows = [*_flat_version_pairs("", run.settings), *_flat_version_pairs("spec.", said)]
     return Table("Settings", ("key", "value"), tuple(rows))
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _flat_version_pairs(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            found += _flat(f"{prefix}{key}.", value)
+            found += _flat_version_pairs(f"{prefix}{key}.", value)
         else:
             found.append((f"{prefix}{key}", _without_password(str(value))))
     return found
@@ -239,7 +244,7 @@ def _without_password(value: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", value)  # an address may carry one, and this page is made to be sent on
 
 
-def versions(record: Mapping[str, Any]) -> Table:
+def versions_table(record: Mapping[str, Any]) -> Table:
     """What the job ran with."""
     rows = [(name, version) for name, version in record["versions"].items()]
     rows += [("input", f"{record['input']['file']}, SHA-256 {record['input']['sha256']}")]
@@ -247,7 +252,7 @@ def versions(record: Mapping[str, Any]) -> Table:
     return Table("Versions and input", ("what", "value"), tuple(rows))
 
 
-def changes(metrics: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Table | None:
+def changes_table(metrics: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Table | None:
     """The last version's figures beside this one's; None where there is none to compare with."""
     if previous is None:
         return None

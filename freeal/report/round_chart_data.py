@@ -15,7 +15,7 @@ from freeal.results.finished_run import FinishedRun
 from freeal.text.joined_labels import parts
 
 
-def scores(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:
+def scores_per_round(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:
     """Accuracy per round where there is ground truth, else agreement and how much is clean and unchanged."""
     entries = [state.metrics for state in run.result.rounds]
     rounds = tuple(state.round for state in run.result.rounds)
@@ -41,7 +41,7 @@ def scores(run: FinishedRun, metrics: Mapping[str, Any]) -> Scores:
     return Scores("share of the texts", rounds, (line("LLM and student agree", "agreement"), clean, kept))
 
 
-def shares(run: FinishedRun, rows: Rows) -> Shares:
+def label_shares_per_round(run: FinishedRun, rows: Rows) -> Shares:
     """What LLM and student said in each round, by text; the final labels and the truth, by row."""
     names, kind = run.spec.task.names, run.spec.kind
     bars: list[tuple[str, tuple[int, ...]]] = []
@@ -59,7 +59,7 @@ def shares(run: FinishedRun, rows: Rows) -> Shares:
     return Shares(names, tuple(bars))
 
 
-def losses(run: FinishedRun) -> Histogram | None:
+def losses_of_kept_round(run: FinishedRun) -> Histogram | None:
     """The losses of the kept round, clean and not, and the largest that is still clean."""
     best = run.result.best
     threshold = float(run.settings["loop"]["clean_threshold"])
@@ -76,7 +76,7 @@ def losses(run: FinishedRun) -> Histogram | None:
     return Histogram("loss", "text", tuple(map(float, edges)), series, mark, "largest clean loss")
 
 
-def spending(run: FinishedRun) -> Spending:
+def spending_per_round(run: FinishedRun) -> Spending:
     """Per round what its answers used, and what was used outside of the rounds that are shown."""
     used = run.ledger.usage
     bars = [

@@ -19,7 +19,7 @@ _BINS = 10
 _COVERAGES = 20
 
 
-def confusions(rows: Rows) -> tuple[Confusion, ...]:
+def confusions_of_rows(rows: Rows) -> tuple[Confusion, ...]:
     """Final labels, student and LLM against truth, student against LLM; the first three only with ground truth."""
     known, said = rows.known & rows.with_text, rows.with_text
     pairs = [("language model", rows.llm[said], "student", rows.student[said])]
@@ -31,10 +31,12 @@ def confusions(rows: Rows) -> tuple[Confusion, ...]:
             *pairs,
         ]
     missing = joined_labels.NONE if rows.names == rows.labels else joined_labels.UNLABELLED
-    return tuple(_confusion((*rows.labels, missing), *pair) for pair in pairs)
+    return tuple(_confusion_of_rows((*rows.labels, missing), *pair) for pair in pairs)
 
 
-def _confusion(names: Sequence[str], down: str, rows: np.ndarray, across: str, columns: np.ndarray) -> Confusion:
+def _confusion_of_rows(
+    names: Sequence[str], down: str, rows: np.ndarray, across: str, columns: np.ndarray
+) -> Confusion:
     size = len(names)  # the last for what has no label
     counts = np.zeros((size, size), dtype=np.int64)
     np.add.at(counts, (rows, columns), 1)  # NONE is the last
@@ -54,7 +56,7 @@ def _confusion(names: Sequence[str], down: str, rows: np.ndarray, across: str, c
     return Confusion(down, across, tuple(names), tuple(tuple(map(int, row)) for row in counts), agreed, grouped)
 
 
-def reliability(rows: Rows) -> tuple[Bin, ...]:
+def reliability_of_rows(rows: Rows) -> tuple[Bin, ...]:
     """Ten bins of confidence, those with rows; nothing without ground truth."""
     confidence, right = rows.confidence[rows.known], (rows.final == rows.truth)[rows.known]
     kinds = rows.kinds[rows.known]
@@ -70,7 +72,7 @@ def reliability(rows: Rows) -> tuple[Bin, ...]:
     return tuple(found)
 
 
-def coverage(run: FinishedRun, rows: Rows) -> Coverage:
+def coverage_of_rows(run: FinishedRun, rows: Rows) -> Coverage:
     """Twenty shares of the surest rows. The expected accuracy is their mean confidence, over all rows with text.
 
     The curve asks what would happen at other thresholds: where we abstained, the label that was held back counts.
@@ -91,7 +93,7 @@ def _at(means: np.ndarray, share: float) -> float | None:
     return float(means[max(1, round(share * len(means))) - 1]) if len(means) else None
 
 
-def confidence(rows: Rows) -> Histogram:
+def confidence_of_rows(rows: Rows) -> Histogram:
     """Confidence per row with text, cut by right and wrong where the truth is known."""
     edges = np.linspace(0.0, 1.0, 21)
     right = rows.final == rows.truth

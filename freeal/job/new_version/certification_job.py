@@ -107,12 +107,12 @@ def publish(version: Path, certified: dict[str, Any] | None, *, copies: Sequence
         if _job_of(folder / "metrics.json") == metrics["job"]:
             content = metrics_as_text.read_metrics(folder) | {"certified": certified}
             content = {key: value for key, value in content.items() if value is not None}
-            _renew(folder / "report.html", certified, headline=report_headline.of_metrics(content))
+            _renew(folder / "report.html", certified, headline=report_headline.headline_of_metrics(content))
             atomic_write.write_json(folder / "metrics.json", content)
         for model in dict.fromkeys([folder / "model", folder]):
             if not model.is_symlink() and _job_of(model / "freeal.json") == metrics["job"]:
                 _renew(model / "README.md", certified)
-                eval_results.write(model, certified, name=metrics["name"])
+                eval_results.write_eval_results(model, certified, name=metrics["name"])
 
 
 def kept_out(pool: Pool, previous_model: Path | None) -> Pool:

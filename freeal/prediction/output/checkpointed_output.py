@@ -44,10 +44,10 @@ class Part:
         self._stream: BinaryIO | None = None
         if self._is_whole():
             return
-        self._stream = _held(self.path, target, patience_seconds)
+        self._stream = _lock_part(self.path, target, patience_seconds)
         for torn in target.parent.glob(f".{glob.escape(self._checkpoint.name)}.????????.tmp"):
             torn.unlink()  # a checkpoint that a kill cut off
-        if not self._resume():
+        if not self._resume_from_checkpoint():
             self.state = None
             self._checkpoint.unlink(missing_ok=True)
             self._stream.truncate(0)
@@ -103,7 +103,7 @@ class Part:
         self.state = state
 
     def _is_whole(self) -> bool:
-        found = self._found()
+        found = self._read_checkpoint()
         if found is None or not found["whole"]:
             return False
         self.state, self._bytes = found["state"], found["bytes"]
@@ -118,8 +118,8 @@ class Part:
         elif self.path.exists():
             self.path.replace(self.target)
 
-    def _resume(self) -> bool:
-        found = self._found()
+    def _resume_from_checkpoint(self) -> bool:
+        found = self._read_checkpoint()
         assert self._stream is not None  # noqa: S101 - opened by the caller
         if found is None or found["whole"] or os.fstat(self._stream.fileno()).st_size < found["bytes"]:
             self._bytes = 0
@@ -128,7 +128,7 @@ class Part:
         self._stream.truncate(self._bytes)
         return True
 
-    def _found(self) -> dict[str, Any] | None:
+    def _read_checkpoint(self) -> dict[str, Any] | None:
         """The checkpoint, if it is one of ours and of this origin."""
         try:
             found = json.loads(self._checkpoint.read_text(encoding="utf-8"))
@@ -138,7 +138,7 @@ class Part:
             return None
 
 
-def _held(path: Path, target: Path, patience_seconds: float) -> BinaryIO:
+def _lock_part(path: Path, target: Path, patience_seconds: float) -> BinaryIO:
     """The file, open for writing at any place and locked by this process."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)

@@ -21,22 +21,24 @@ class CsvForm:
     pack: Pack | None = None
 
     def __init__(self, header: Sequence[str], columns: OutputColumns, *, dialect: Dialect) -> None:
-        self._names = [*header, *columns.behind(header)]
+        self._names = [*header, *columns.names_behind(header)]
         self._columns, self._dialect = columns, dialect
 
     def header(self) -> bytes:
         """The names, behind a byte-order mark where the table had one."""
         mark = "\ufeff" if self._dialect.output_encoding == "utf-8-sig" else ""
-        return mark.encode() + self._lines([self._names])
+        return mark.encode() + self._csv_lines([self._names])
 
     def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
         """A line for each row."""
         del first_row  # a CSV's rows are counted by whoever reads it
-        ours = self._cells(window.places.tolist(), scores, opinions)
-        return self._lines([*row, *cells] for row, cells in zip(window.rows, ours, strict=True))
+        ours = self._csv_cells(window.places.tolist(), scores, opinions)
+        return self._csv_lines([*row, *cells] for row, cells in zip(window.rows, ours, strict=True))
 
-    def _cells(self, places: Iterable[int], scores: Scores, opinions: Mapping[int, Opinion]) -> Iterator[Sequence[str]]:
-        columns, said = self._columns, self._columns.said(scores, opinions)
+    def _csv_cells(
+        self, places: Iterable[int], scores: Scores, opinions: Mapping[int, Opinion]
+    ) -> Iterator[Sequence[str]]:
+        columns, said = self._columns, self._columns.cells_of_window(scores, opinions)
         is_tree, has_status = columns.back_off is not None, columns.promised is not None
         without_text = [""] * len(columns.names)
         if has_status:
@@ -55,7 +57,7 @@ class CsvForm:
                 *([said.source[place] or ""] if columns.may_ask else ()),
             ]
 
-    def _lines(self, rows: Iterable[Sequence[str]]) -> bytes:
+    def _csv_lines(self, rows: Iterable[Sequence[str]]) -> bytes:
         text = io.StringIO(newline="")
         writer = TableWriter(text, self._dialect.output_delimiter)
         for row in rows:

@@ -67,7 +67,7 @@ class OutputColumns:
 
     @property
     def names(self) -> list[str]:
-        """In order."""
+        """The names of our columns, in order."""
         return [
             "freeal_labels" if self.kind == "multi" else "freeal_label",
             "freeal_confidence",
@@ -77,14 +77,14 @@ class OutputColumns:
             *([SOURCE_COLUMN] if self.may_ask else []),
         ]
 
-    def behind(self, header: Sequence[str]) -> list[str]:
+    def names_behind(self, header: Sequence[str]) -> list[str]:
         """The same, each under a name that `header` does not have."""
         names = list(header)
         for name in self.names:
             names.append(free_name(name, names))
         return names[len(header) :]
 
-    def said(self, scores: Scores, opinions: Mapping[int, Opinion]) -> Said:
+    def cells_of_window(self, scores: Scores, opinions: Mapping[int, Opinion]) -> Said:
         """Of each text of a window, by place; `opinions` of the language model are by place too."""
         count = len(scores.proba)
         found = Said(
@@ -104,10 +104,10 @@ class OutputColumns:
                 found.label[place] = found.node[place] = found.source[place] = None
                 found.node_confidence[place], found.status[place] = np.nan, BELOW
         for place, opinion in opinions.items() if self.may_ask else ():
-            self._ask(found, place, opinion, scores.proba[place])
+            self._fill_in_opinion(found, place, opinion, scores.proba[place])
         return found
 
-    def _ask(self, found: Said, place: int, opinion: Opinion, proba: np.ndarray) -> None:
+    def _fill_in_opinion(self, found: Said, place: int, opinion: Opinion, proba: np.ndarray) -> None:
         """Of a text below the promise that the language model was asked about. The confidence is what the student
         gives the label or node: it is measured, the language model's own is not."""
         found.status[place] = f"{BELOW};{opinion.status}"

@@ -16,7 +16,7 @@ from freeal.table.file_formats import form_of
 def check(output: Path) -> None:
     """Raises `ConfigError` where the form that `output` is named after cannot be written here."""
     if form_of(output.name) == "parquet":
-        parquet_form.arrow(output)
+        parquet_form.import_arrow(output)
 
 
 def make(output: Path, columns: OutputColumns, *, header: Sequence[str], dialect: Dialect) -> OutputForm:

@@ -31,7 +31,7 @@ GROUP_ROWS, GROUP_BYTES = 100_000, 64_000_000
 _BLOCK_ROWS = 1_000
 
 
-def arrow(output: Path, module: str = "pyarrow") -> Any:
+def import_arrow(output: Path, module: str = "pyarrow") -> Any:
     """The module. Raises `ConfigError` where it is not installed."""
     try:
         return importlib.import_module(module)
@@ -58,11 +58,11 @@ class ParquetForm:
     ) -> None:
         self._group_rows, self._group_bytes, self._block_rows = group_rows, group_bytes, block_rows
         self._output, self._columns = output, columns
-        self._pa = pa = arrow(output)
+        self._pa = pa = import_arrow(output)
         given: list[str] = []
         for name in header:
             given.append(free_name(name, given))
-        ours = columns.behind(given)
+        ours = columns.names_behind(given)
         types = (pa.string() if name in _WORDS else pa.float32() for name in columns.names)
         self._schema = pa.schema(
             [
@@ -77,9 +77,9 @@ class ParquetForm:
         return bytes(self._schema.serialize())
 
     def window(self, window: Window, scores: Scores, opinions: Mapping[int, Opinion], *, first_row: int) -> bytes:
-        """One batch."""
+        """A window of rows as one record batch."""
         pa, rows, has_text = self._pa, len(window.rows), window.places != NO_TEXT
-        said = self._columns.said(scores, opinions)
+        said = self._columns.cells_of_window(scores, opinions)
         places, at = window.places[has_text], window.places.tolist()
 
         def words(values: Sequence[str | None], without_text: str | None = None) -> Any:
@@ -104,19 +104,19 @@ class ParquetForm:
 
     def pack(self, part: Path, packed: Path) -> None:
         """Write the stream in `part` as Parquet."""
-        ipc, parquet = (arrow(self._output, f"pyarrow.{name}") for name in ("ipc", "parquet"))
+        ipc, parquet = (import_arrow(self._output, f"pyarrow.{name}") for name in ("ipc", "parquet"))
         with (
             part.open("rb") as source,
             ipc.open_stream(source) as batches,
             parquet.ParquetWriter(packed, self._schema, compression="zstd") as writer,
         ):
-            for group in self._groups(batches):
+            for group in self._row_groups(batches):
                 writer.write_table(group, row_group_size=group.num_rows)
 
-    def _groups(self, batches: Any) -> Iterator[Any]:
+    def _row_groups(self, batches: Any) -> Iterator[Any]:
         held: list[Any] = []
         rows = text_bytes = 0
-        for block in self._blocks(batches):
+        for block in self._row_blocks(batches):
             held.append(block)
             rows, text_bytes = rows + block.num_rows, text_bytes + self._text_bytes(block)
             if rows >= self._group_rows or text_bytes >= self._group_bytes:
@@ -127,11 +127,11 @@ class ParquetForm:
 
     def _text_bytes(self, table: Any) -> int:
         """Of the values alone: what Arrow holds beside them depends on where it was cut."""
-        compute = arrow(self._output, "pyarrow.compute")
+        compute = import_arrow(self._output, "pyarrow.compute")
         texts = (column for column in table.columns if self._pa.types.is_string(column.type))
         return sum(compute.sum(compute.binary_length(column)).as_py() or 0 for column in texts)
 
-    def _blocks(self, batches: Any) -> Iterator[Any]:
+    def _row_blocks(self, batches: Any) -> Iterator[Any]:
         """Blocks of as many rows from the first row of the table on, whatever the batches are."""
         held: list[Any] = []
         free = self._block_rows

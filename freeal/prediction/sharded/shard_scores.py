@@ -30,7 +30,7 @@ class ShardScores:
     ) -> None:
         """`skip` rows have been written already."""
         self._labels, self._kind, self._thresholds = labels, kind, thresholds
-        self._left = self._pieces(shards.results(task), skip)
+        self._left = self._score_pieces(shards.results(task), skip)
         self._proba = np.empty((0, len(labels)), dtype=np.float32)
         self._cut = np.empty(0, dtype=bool)
 
@@ -44,7 +44,7 @@ class ShardScores:
         self._proba, self._cut = self._proba[rows:], self._cut[rows:]
         return scores
 
-    def _pieces(self, results: Iterator[Any], skip: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _score_pieces(self, results: Iterator[Any], skip: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for table in results:
             if table.num_rows <= skip:
                 skip -= table.num_rows

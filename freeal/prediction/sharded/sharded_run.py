@@ -85,7 +85,7 @@ class ShardedRun:
         if self._shards is None:
             self._cut()
         else:
-            self._compute(self._shards)
+            self._compute_shards(self._shards)
         return True
 
     def finish(self) -> dict[str, Any]:
@@ -116,18 +116,18 @@ class ShardedRun:
 
     def _cut(self) -> None:
         if self._cutting is None:
-            self._cutting = self._pieces()
+            self._cutting = self._write_shards()
         if next(self._cutting, None) is None:
             self._cutting = None
 
-    def _pieces(self) -> Iterator[int]:
+    def _write_shards(self) -> Iterator[int]:
         writer = ShardWriter(self._folder, origin=self._origin)
         for table in shard_tables(self._joined.texts(), shard_rows=self._job.settings.shard_rows):
             writer.add(table)
             yield writer.rows
         self._shards = writer.complete()
 
-    def _compute(self, shards: ShardFolder) -> None:
+    def _compute_shards(self, shards: ShardFolder) -> None:
         if self._computing is None:
             missing = len(shards.missing(self._task))
             self._rows_done = max(0, shards.rows - missing * self._job.settings.shard_rows)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from freeal.report.markup_elements import line, text
+from freeal.report.markup_elements import line, svg_text
 
 WIDTH = 420.0
 """Of every diagram, in the units in which a letter of text is 12 high: readable on a phone, and beside another."""
@@ -46,7 +46,7 @@ class Frame:
         return self.bottom - self.height * (value - self.low_y) / ((self.high_y - self.low_y) or 1.0)
 
 
-def ticks(low: float, high: float, *, about: int = 5) -> list[float]:
+def axis_ticks(low: float, high: float, *, about: int = 5) -> list[float]:
     """Round numbers from `low` to `high`, about so many, evenly spaced."""
     if high <= low:
         return [low]
@@ -60,10 +60,10 @@ def ticks(low: float, high: float, *, about: int = 5) -> list[float]:
 
 def scale_y(frame: Frame, marks: Sequence[tuple[float, str]], *, name: str) -> list[Markup]:
     """Lines across at (value, wording) marks, and what the values are, above the frame."""
-    parts = [text(frame.left, frame.top - 10, name, css="axis")]
+    parts = [svg_text(frame.left, frame.top - 10, name, css="axis")]
     for value, wording in marks:
         parts.append(line(frame.left, frame.y(value), frame.right, frame.y(value), css="grid"))
-        parts.append(text(frame.left - 6, frame.y(value) + 4, wording, anchor="end", css="tick"))
+        parts.append(svg_text(frame.left - 6, frame.y(value) + 4, wording, anchor="end", css="tick"))
     return parts
 
 
@@ -72,14 +72,14 @@ def scale_x(frame: Frame, marks: Sequence[tuple[float, str]], *, name: str) -> l
     parts = [line(frame.left, frame.bottom, frame.right, frame.bottom, css="edge")]
     for value, wording in marks:
         parts.append(line(frame.x(value), frame.bottom, frame.x(value), frame.bottom + 4, css="edge"))
-        parts.append(text(frame.x(value), frame.bottom + 17, wording, anchor="middle", css="tick"))
-    parts.append(text(frame.right, frame.bottom + 34, name, anchor="end", css="axis"))
+        parts.append(svg_text(frame.x(value), frame.bottom + 17, wording, anchor="middle", css="tick"))
+    parts.append(svg_text(frame.right, frame.bottom + 34, name, anchor="end", css="axis"))
     return parts
 
 
 def percent_marks(low: float, high: float, *, about: int = 5) -> list[tuple[float, str]]:
     """Marks for shares."""
-    return [(value, f"{value * 100:.3g} %") for value in ticks(low, high, about=about)]
+    return [(value, f"{value * 100:.3g} %") for value in axis_ticks(low, high, about=about)]
 
 
 def spread_out(heights: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from freeal.report.charts import axes, palette
-from freeal.report.markup_elements import element, line, picture, text
+from freeal.report.markup_elements import element, line, svg_picture, svg_text
 from freeal.report.number_format import percent, plural
 from freeal.report.report_data import Bin, Coverage
 
@@ -27,9 +27,9 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
             f"({percent(one.low)} to {percent(one.high)}), {plural(one.rows, 'row')}"
         )
         parts.append(line(x, frame.y(one.low), x, frame.y(one.high), css="spread c0"))
-        parts.append(palette.marker(x, frame.y(one.right), 0, radius=4.5, hover=hover))
+        parts.append(palette.label_marker(x, frame.y(one.right), 0, radius=4.5, hover=hover))
     said = "; ".join(f"at {percent(one.confidence)} {percent(one.right)} right" for one in bins) + "."
-    return picture(axes.WIDTH, 335, *parts, title="Confidence against accuracy", description=said)
+    return svg_picture(axes.WIDTH, 335, *parts, title="Confidence against accuracy", description=said)
 
 
 def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
@@ -43,7 +43,7 @@ def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
     chosen = f"chosen: from {percent(coverage.threshold)} on" if coverage.threshold else "chosen: all"
     side = "end" if coverage.chosen > 0.5 else "start"
     shift = -5 if side == "end" else 5
-    parts.append(text(frame.x(coverage.chosen) + shift, frame.bottom - 8, chosen, anchor=side, css="label"))
+    parts.append(svg_text(frame.x(coverage.chosen) + shift, frame.bottom - 8, chosen, anchor=side, css="label"))
     true = [(share, value) for share, _, value in coverage.points if value is not None]
     expected = [(share, value) for share, value, _ in coverage.points]
     key: list[tuple[int | None, str]] = []
@@ -54,7 +54,7 @@ def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
         path = " ".join(f"{frame.x(share):.1f},{frame.y(value):.1f}" for share, value in points)
         parts.append(element("polyline", {"points": path, "class": f"line c{place}"}))
         parts += [
-            palette.marker(
+            palette.label_marker(
                 frame.x(share),
                 frame.y(value),
                 place,
@@ -64,8 +64,8 @@ def coverage_chart(coverage: Coverage) -> tuple[Markup, Markup]:
             for share, value in points
         ]
     said = _described(true or expected, "true accuracy" if true else "expected accuracy")
-    svg = picture(axes.WIDTH, 335, *parts, title="Accuracy against coverage", description=said)
-    return svg, palette.key(key)
+    svg = svg_picture(axes.WIDTH, 335, *parts, title="Accuracy against coverage", description=said)
+    return svg, palette.colour_key(key)
 
 
 def _described(points: list[tuple[float, float]], name: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from freeal.report.charts import axes
-from freeal.report.markup_elements import Value, element, picture, text
+from freeal.report.markup_elements import Value, element, svg_picture, svg_text
 from freeal.report.number_format import count, middle_out, percent
 from freeal.report.report_data import Confusion
 
@@ -29,26 +29,26 @@ def confusion_chart(confusion: Confusion) -> Markup:
     width = max(axes.WIDTH, _NAME_WIDTH + cell * size + right)
     head = 42.0 if cell >= 60.0 else _NAME_WIDTH
     parts = [
-        text(_NAME_WIDTH, 14, f"{confusion.across} →", css="axis"),
-        text(0, head - 6 if cell >= 60.0 else 14, f"{confusion.down} ↓", css="axis"),
+        svg_text(_NAME_WIDTH, 14, f"{confusion.across} →", css="axis"),
+        svg_text(0, head - 6 if cell >= 60.0 else 14, f"{confusion.down} ↓", css="axis"),
     ]
     for number, label in enumerate(confusion.labels):
         middle = _NAME_WIDTH + cell * (number + 0.5)
-        parts.append(_column_name(label, middle, head, upright=cell >= 60.0))
+        parts.append(_confusion_column_name(label, middle, head, upright=cell >= 60.0))
         height = head + cell * (number + 0.5) + 4
-        parts.append(text(_NAME_WIDTH - 6, height, middle_out(label, _NAME_LENGTH), anchor="end", css="tick"))
+        parts.append(svg_text(_NAME_WIDTH - 6, height, middle_out(label, _NAME_LENGTH), anchor="end", css="tick"))
     for i, row in enumerate(confusion.counts):
         for j, number in enumerate(row):
             place = (_NAME_WIDTH + cell * j, head + cell * i, cell)
-            parts.append(_cell(confusion, (i, j), number, of=sum(row), place=place))
-    said = _described(confusion)
+            parts.append(_confusion_cell(confusion, (i, j), number, of=sum(row), place=place))
+    said = _confusion_in_words(confusion)
     title = f"{confusion.down} against {confusion.across}"
-    return picture(width, head + cell * size + 4, *parts, title=title, description=said)
+    return svg_picture(width, head + cell * size + 4, *parts, title=title, description=said)
 
 
-def _column_name(label: str, middle: float, head: float, *, upright: bool) -> Markup:
+def _confusion_column_name(label: str, middle: float, head: float, *, upright: bool) -> Markup:
     if upright:
-        return text(middle, head - 8, middle_out(label, 12), anchor="middle", css="tick")
+        return svg_text(middle, head - 8, middle_out(label, 12), anchor="middle", css="tick")
     turned: dict[str, Value] = {
         "transform": f"translate({middle + 4:.1f} {head - 6:.1f}) rotate(-60)",
         "class": "tick",
@@ -56,7 +56,7 @@ def _column_name(label: str, middle: float, head: float, *, upright: bool) -> Ma
     return element("text", turned, middle_out(label, 14))
 
 
-def _cell(
+def _confusion_cell(
     confusion: Confusion, pair: tuple[int, int], number: int, *, of: int, place: tuple[float, float, float]
 ) -> Markup:
     i, j = pair
@@ -77,11 +77,11 @@ def _cell(
     if number or cell >= 60.0:
         css = f"count{' small' if cell < 36.0 else ''}"
         wording = count(number) if cell >= 36.0 or number < 1000 else f"{number / 1000:.0f}k"
-        parts.append(text(left + cell / 2, top + cell / 2 + 4, wording, anchor="middle", css=css))
-    return element("g", _rows_of(confusion, pair) if number else None, *parts)
+        parts.append(svg_text(left + cell / 2, top + cell / 2 + 4, wording, anchor="middle", css=css))
+    return element("g", _query_of_confusion_cell(confusion, pair) if number else None, *parts)
 
 
-def _rows_of(confusion: Confusion, pair: tuple[int, int]) -> dict[str, Value] | None:
+def _query_of_confusion_cell(confusion: Confusion, pair: tuple[int, int]) -> dict[str, Value] | None:
     """Which rows a cell counts, as a query of the live page, which makes a link of it; None for a group of labels."""
     if confusion.grouped and len(confusion.labels) - 1 in pair:
         return None
@@ -89,7 +89,7 @@ def _rows_of(confusion: Confusion, pair: tuple[int, int]) -> dict[str, Value] | 
     return {"data-rows": urlencode(wanted)}
 
 
-def _described(confusion: Confusion) -> str:
+def _confusion_in_words(confusion: Confusion) -> str:
     total = sum(map(sum, confusion.counts))
     pairs = [
         (number, confusion.labels[i], confusion.labels[j])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from freeal.report.charts import axes, palette
-from freeal.report.markup_elements import box, line, picture, text
+from freeal.report.markup_elements import box, line, svg_picture, svg_text
 from freeal.report.number_format import count, plural
 from freeal.report.report_data import Histogram
 
@@ -15,9 +15,9 @@ def histogram_chart(histogram: Histogram) -> tuple[Markup, Markup]:
     bins = len(histogram.edges) - 1
     heights = [sum(counts[number] for _, counts in histogram.series) for number in range(bins)]
     frame = axes.Frame(48, 30, 358, 190, histogram.edges[0], histogram.edges[-1], 0, max([*heights, 1]))
-    marks = [(value, count(value)) for value in axes.ticks(0, frame.high_y) if value == int(value)]
+    marks = [(value, count(value)) for value in axes.axis_ticks(0, frame.high_y) if value == int(value)]
     parts = axes.scale_y(frame, marks, name=f"{histogram.unit}s")
-    across = [(value, f"{value:.3g}") for value in axes.ticks(frame.low_x, frame.high_x, about=6)]
+    across = [(value, f"{value:.3g}") for value in axes.axis_ticks(frame.low_x, frame.high_x, about=6)]
     parts += axes.scale_x(frame, across, name=histogram.what)
     for number in range(bins):
         left, right = frame.x(histogram.edges[number]), frame.x(histogram.edges[number + 1])
@@ -35,7 +35,7 @@ def histogram_chart(histogram: Histogram) -> tuple[Markup, Markup]:
         parts.append(line(x, frame.top, x, frame.bottom, css="mark"))
         far_right = x > frame.left + frame.width / 2
         anchor, shift = ("end", -5) if far_right else ("start", 5)
-        parts.append(text(x + shift, frame.top + 10, histogram.mark_name, anchor=anchor, css="label"))
+        parts.append(svg_text(x + shift, frame.top + 10, histogram.mark_name, anchor=anchor, css="label"))
     said = "; ".join(f"{name}: {plural(sum(counts), histogram.unit)}" for name, counts in histogram.series) + "."
-    svg = picture(axes.WIDTH, 265, *parts, title=f"Histogram: {histogram.what}", description=said)
-    return svg, palette.key([(place, name) for place, (name, _) in enumerate(histogram.series)])
+    svg = svg_picture(axes.WIDTH, 265, *parts, title=f"Histogram: {histogram.what}", description=said)
+    return svg, palette.colour_key([(place, name) for place, (name, _) in enumerate(histogram.series)])

@@ -34,7 +34,9 @@ def ranked(totals: Sequence[int]) -> list[int]:
     return sorted(top)
 
 
-def marker(x: float, y: float, position: int | None, *, radius: float = 2.6, css: str = "", hover: str = "") -> Markup:
+def label_marker(
+    x: float, y: float, position: int | None, *, radius: float = 2.6, css: str = "", hover: str = ""
+) -> Markup:
     """A point in a label's colour and shape."""
     classes = f"{colour(position)} {css}".strip()
     shape = _PATHS[position % len(_PATHS)] if position is not None else None
@@ -48,7 +50,7 @@ def marker(x: float, y: float, position: int | None, *, radius: float = 2.6, css
     return element("path", place, *title)
 
 
-def key(entries: Sequence[tuple[int | None, str]]) -> Markup:
+def colour_key(entries: Sequence[tuple[int | None, str]]) -> Markup:
     """A legend in HTML, which wraps where an SVG would not: (position, name) pairs."""
     items = [
         element(
@@ -57,7 +59,7 @@ def key(entries: Sequence[tuple[int | None, str]]) -> Markup:
             element(
                 "svg",
                 {"viewBox": "0 0 12 12", "class": "swatch", "aria-hidden": "true"},
-                marker(6, 6, place, radius=4),
+                label_marker(6, 6, place, radius=4),
             ),
             element("bdi", None, name),
         )

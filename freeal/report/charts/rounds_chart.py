@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from freeal.report.charts import axes, palette
-from freeal.report.markup_elements import element, line, picture, text
+from freeal.report.markup_elements import element, line, svg_picture, svg_text
 from freeal.report.number_format import percent, short
 from freeal.report.report_data import Scores
 
@@ -34,19 +34,19 @@ def scores_chart(scores: Scores) -> Markup:
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
         parts.append(element("polyline", {"points": path, "class": f"line c{position}"}))
-        parts += [palette.marker(x, y, position, radius=4.5, hover=hover) for x, y, hover in points]
+        parts += [palette.label_marker(x, y, position, radius=4.5, hover=hover) for x, y, hover in points]
         final = next(value for value in reversed(one.values) if value is not None)
         ends.append((points[-1][0], points[-1][1], f"{one.name} {percent(final)}", position))
-    parts += _named(ends, frame)
-    return picture(axes.WIDTH, 305, *parts, title=f"{scores.measure} per round", description=described(scores))
+    parts += _names_at_line_ends(ends, frame)
+    return svg_picture(axes.WIDTH, 305, *parts, title=f"{scores.measure} per round", description=described(scores))
 
 
-def _named(ends: list[tuple[float, float, str, int]], frame: axes.Frame) -> list[Markup]:
+def _names_at_line_ends(ends: list[tuple[float, float, str, int]], frame: axes.Frame) -> list[Markup]:
     heights = axes.spread_out([end[1] for end in ends], gap=_GAP, low=frame.top, high=frame.bottom)
     parts = []
     for (x, y, wording, position), height in zip(ends, heights, strict=True):
         parts.append(line(x + 4, y, frame.right + 12, height, css=f"leader c{position % 7}"))
-        parts.append(text(frame.right + 16, height + 4, short(wording, 24), css="label"))
+        parts.append(svg_text(frame.right + 16, height + 4, short(wording, 24), css="label"))
     return parts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from freeal.report.charts import axes, palette
-from freeal.report.markup_elements import box, picture
+from freeal.report.markup_elements import box, svg_picture
 from freeal.report.number_format import percent, plural
 from freeal.report.report_data import Point, TextMap
 
@@ -20,7 +20,7 @@ def map_chart(text_map: TextMap) -> tuple[Markup, Markup]:
     frame = axes.Frame(12, 12, 396, 316, min(across), max(across), min(up), max(up))
     parts = [box(0.5, 0.5, 419, 339, css="sheet")]
     ordered = sorted(points, key=lambda point: point.demonstration)
-    parts += [_dot(point, frame, place, text_map.labels) for point in ordered]
+    parts += [_map_point(point, frame, place, text_map.labels) for point in ordered]
     entries: list[tuple[int | None, str]] = [(position, text_map.labels[label]) for label, position in place.items()]
     if len(named) < len(text_map.labels) or any(point.label is None for point in points):
         entries.append((None, "another label, or none"))
@@ -29,14 +29,14 @@ def map_chart(text_map: TextMap) -> tuple[Markup, Markup]:
         f"{plural(len(points), 'text')} of {text_map.of} by the two directions in which the student's embeddings "
         f"differ most ({percent(text_map.explained)} of the variance); {plural(shown, 'demonstration')} marked."
     )
-    svg = picture(axes.WIDTH, 340, *parts, title="Map of the texts", description=said)
-    return svg, palette.key(entries)
+    svg = svg_picture(axes.WIDTH, 340, *parts, title="Map of the texts", description=said)
+    return svg, palette.colour_key(entries)
 
 
-def _dot(point: Point, frame: axes.Frame, place: dict[int, int], labels: tuple[str, ...]) -> Markup:
+def _map_point(point: Point, frame: axes.Frame, place: dict[int, int], labels: tuple[str, ...]) -> Markup:
     label = "no label" if point.label is None else labels[point.label]
     mark = "demonstration, " if point.demonstration else ""
-    return palette.marker(
+    return palette.label_marker(
         frame.x(point.x),
         frame.y(point.y),
         None if point.label is None else place.get(point.label),

@@ -87,8 +87,8 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     from freeal.loop.round_store import RoundStore
     from freeal.pool import near_duplicates
     from freeal.pool.text_pool import build_pool
-    from freeal.report.collect_report import collect
-    from freeal.report.report_page import render
+    from freeal.report.collect_report import collect_report
+    from freeal.report.report_page import render_report_page
     from freeal.results import output_csv_files, previous_version
     from freeal.selection import clean_split, demonstration_retrieval, demonstration_selection, query_selection
     from freeal.table import read_table
@@ -144,7 +144,9 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     yield "review queue", lambda: review_queue.review_queue(state, pool, run.decisions)
     yield (
         "report",
-        lambda: render(collect(run, metrics=run.metrics(), record=run.record(), queue=queue, previous=None)),
+        lambda: render_report_page(
+            collect_report(run, metrics=run.metrics(), record=run.record(), queue=queue, previous=None)
+        ),
     )
     yield (
         "audit.jsonl",

@@ -11,7 +11,7 @@ import pytest
 
 from freeal.errors import CorruptModelError
 from freeal.prediction import text_profile as profiles
-from freeal.prediction.drift import compare
+from freeal.prediction.drift import drift_from_training
 from freeal.prediction.predict_csv import predict_csv
 from freeal.prediction.summary_counts import Tally
 
@@ -27,11 +27,11 @@ def _texts(data, part="train"):
 def _profile(texts, *, share=0.5, confidence=0.8):
     full = sum(1 for text in texts if text)
     given = [("yes",) if place >= share * full else ("no",) for place in range(full)]
-    return profiles.profile(texts, given, np.full(full, confidence), ["no", "yes"])
+    return profiles.profile_of_texts(texts, given, np.full(full, confidence), ["no", "yes"])
 
 
 def _tally(texts, *, yes=0.5, confidence=0.8):
-    return _tally_of(profiles.vectors(texts), yes=yes, confidence=confidence)
+    return _tally_of(profiles.text_vectors(texts), yes=yes, confidence=confidence)
 
 
 def _tally_of(vectors, *, yes=0.5, confidence=0.8):
@@ -58,9 +58,9 @@ def test_rows_of_the_same_kind_raise_no_alarm(rows):
     rng = random.Random(0)
     rng.shuffle(texts)
     half = len(texts) // 2
-    profile, rest = _profile(texts[:half]), profiles.vectors(texts[half:])
+    profile, rest = _profile(texts[:half]), profiles.text_vectors(texts[half:])
     drawn = (rest[rng.sample(range(len(rest)), rows)] for _ in range(100))
-    alarms = [compare(_tally_of(vectors), profile)["warnings"] for vectors in drawn]
+    alarms = [drift_from_training(_tally_of(vectors), profile)["warnings"] for vectors in drawn]
     assert sum(map(bool, alarms)) < 5
 
 
@@ -71,7 +71,7 @@ def test_rows_of_another_kind_raise_an_alarm(trained, given):
     profile = _profile(_texts(trained))
     rng = random.Random(0)
     for _ in range(20):
-        note = compare(_tally(rng.sample(_texts(given), 50)), profile)
+        note = drift_from_training(_tally(rng.sample(_texts(given), 50)), profile)
         assert "these texts look different from those the model was trained on" in note["warnings"][0]
         assert note["text_distance"]["here"] > note["text_distance"]["threshold"]
 
@@ -80,43 +80,43 @@ def test_other_shares_of_labels_are_remarked_upon():
     """A shift by forty points is; one that chance makes of forty rows is not."""
     rng = random.Random(0)
     profile = _profile(_sentences(rng, 500))
-    [warning] = compare(_tally(_sentences(rng, 300), yes=0.9), profile)["warnings"]
+    [warning] = drift_from_training(_tally(_sentences(rng, 300), yes=0.9), profile)["warnings"]
     assert "'yes' has 90% of the rows, it had 50%" in warning or "'no' has 10% of the rows, it had 50%" in warning
-    assert [] == compare(_tally(_sentences(rng, 40), yes=0.6), profile)["warnings"]
+    assert [] == drift_from_training(_tally(_sentences(rng, 40), yes=0.6), profile)["warnings"]
 
 
 def test_a_model_that_is_less_sure_is_remarked_upon():
     """A little less is what new texts always do to it."""
     rng = random.Random(0)
     profile = _profile(_sentences(rng, 500))
-    [warning] = compare(_tally(_sentences(rng, 300), confidence=0.6), profile)["warnings"]
+    [warning] = drift_from_training(_tally(_sentences(rng, 300), confidence=0.6), profile)["warnings"]
     assert "mean confidence 0.60, it was 0.80" in warning
-    assert [] == compare(_tally(_sentences(rng, 300), confidence=0.7), profile)["warnings"]
+    assert [] == drift_from_training(_tally(_sentences(rng, 300), confidence=0.7), profile)["warnings"]
 
 
 def test_a_handful_of_rows_is_not_judged():
     """Nor is anything by a model that says nothing about its training."""
     rng = random.Random(0)
     profile = _profile(_sentences(rng, 500))
-    assert "not_judged" in compare(_tally(_sentences(rng, 10)), profile)
-    assert "not_judged" in compare(_tally(_sentences(rng, 300)), None)
+    assert "not_judged" in drift_from_training(_tally(_sentences(rng, 10)), profile)
+    assert "not_judged" in drift_from_training(_tally(_sentences(rng, 300)), None)
 
 
 def test_a_profile_reads_back(tmp_path):
     """All of it; a model folder without one has none; a damaged one is named."""
     profile = _profile([*_sentences(random.Random(0), 100), ""])
-    assert profiles.read(tmp_path) is None
+    assert profiles.read_profile(tmp_path) is None
     profiles.write(tmp_path, profile)
-    assert profile == profiles.read(tmp_path)
+    assert profile == profiles.read_profile(tmp_path)
     assert pytest.approx(1 / 101) == profile.empty_share
     (tmp_path / profiles.FILE_NAME).write_text('{"format": 1, "center": []}')
     with pytest.raises(CorruptModelError, match=r"training_profile\.json"):
-        profiles.read(tmp_path)
+        profiles.read_profile(tmp_path)
 
 
 def test_one_text_many_times_can_be_profiled():
     """No spread at all is no division by zero."""
-    note = compare(_tally(["same"] * 50), _profile(["same"] * 100))
+    note = drift_from_training(_tally(["same"] * 50), _profile(["same"] * 100))
     assert [] == note["warnings"]
 
 

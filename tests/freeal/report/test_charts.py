@@ -29,7 +29,7 @@ def test_what_is_no_element_is_escaped():
 )
 def test_ticks_are_round_numbers(low, high, expected):
     """Steps of 1, 2 or 5 times a power of ten, within the range."""
-    assert expected == pytest.approx(axes.ticks(low, high))
+    assert expected == pytest.approx(axes.axis_ticks(low, high))
 
 
 @given(st.lists(st.floats(0, 230), min_size=1, max_size=10))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from freeal.money.budget_ledger import Ledger
-from freeal.report.key_facts import answered_by, weak_classes
-from freeal.report.round_chart_data import scores
+from freeal.report.key_facts import facts_on_who_answered, weak_classes
+from freeal.report.round_chart_data import scores_per_round
 from freeal.report.row_arrays import Rows
 from freeal.results.metrics_as_text import confidence_error, figures
 from freeal.types import Bill
@@ -38,13 +38,13 @@ def test_an_error_of_confidence_has_a_direction(mean, right, error, said):
 def test_the_student_tells_of_the_cluster_that_trained_it(finish, processes, said):
     """A reader sees over what it was trained, also where a later round settled; nothing where it was this process."""
     run = finish()
-    assert "trained over" not in dict(answered_by(run))["student"]
+    assert "trained over" not in dict(facts_on_who_answered(run))["student"]
     trained = {"training_engine": "ray", "training_processes": processes}
     [*before, last] = run.result.rounds
     over_ray = dataclasses.replace(last, metrics=last.metrics | trained, settled=False)
     settled = dataclasses.replace(last, round=last.round + 1, settled=True)
     result = dataclasses.replace(run.result, rounds=(*before, over_ray, settled), best=settled)
-    facts = dict(answered_by(dataclasses.replace(run, result=result)))
+    facts = dict(facts_on_who_answered(dataclasses.replace(run, result=result)))
     assert facts["student"].endswith(f", trained over Ray by {said}")
 
 
@@ -69,7 +69,7 @@ def test_a_price_that_nobody_knows_is_never_shown_as_nothing_paid(finish, publis
 def test_labels_that_were_never_given_before_are_not_called_changed(finish):
     """In the first round none stands before them: there is nothing to be unchanged, and a dash says so."""
     run = finish(truth=False)
-    _, _, kept = scores(run, run.metrics()).lines
+    _, _, kept = scores_per_round(run, run.metrics()).lines
     assert ("labels unchanged", None) == (kept.name, kept.values[0])
     assert all(0.0 <= value <= 1.0 for value in kept.values[1:])
 

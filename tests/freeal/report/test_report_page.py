@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 import pytest
 
 from freeal.corrections.review_queue import review_queue
-from freeal.report.collect_report import collect
-from freeal.report.report_headline import Headline, of_metrics, put_into_page
-from freeal.report.report_page import render
+from freeal.report.collect_report import collect_report
+from freeal.report.report_headline import Headline, headline_of_metrics, put_into_page
+from freeal.report.report_page import render_report_page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -91,7 +91,9 @@ def page_of(finish):
 
     def page(run, previous=None):
         queue = review_queue(run.result.best, run.pool, run.decisions)
-        return render(collect(run, metrics=run.metrics(), record=run.record(), queue=queue, previous=previous))
+        return render_report_page(
+            collect_report(run, metrics=run.metrics(), record=run.record(), queue=queue, previous=previous)
+        )
 
     return page
 
@@ -184,15 +186,15 @@ def test_the_headline_is_an_accuracy_where_one_was_measured_and_says_so_where_no
 @pytest.mark.parametrize(("rows", "said"), [(300, "sheet of 100 rows"), (60, "sheet of 60 rows"), (39, "So few rows")])
 def test_no_sheet_is_proposed_that_the_table_is_too_small_for(finish, rows, said):
     """Nobody looks at more rows than there are."""
-    assert said in of_metrics(finish(truth=False).metrics() | {"rows": rows}).sentence
+    assert said in headline_of_metrics(finish(truth=False).metrics() | {"rows": rows}).sentence
 
 
 def test_a_certified_figure_goes_before_one_of_true_labels(finish):
     """A person who looked without seeing ours is the better witness; a withdrawn figure is none."""
     metrics = finish().metrics()
     labels = {"accuracy": 0.75, "interval": [0.7, 0.8], "looked_at": 90, "rows": 100}
-    assert "75.0 %" == of_metrics(metrics | {"certified": {"labels": labels}}).number
-    assert "75.0 %" != of_metrics(metrics | {"certified": {"withdrawn": {"texts": 1}}}).number
+    assert "75.0 %" == headline_of_metrics(metrics | {"certified": {"labels": labels}}).number
+    assert "75.0 %" != headline_of_metrics(metrics | {"certified": {"withdrawn": {"texts": 1}}}).number
 
 
 def test_a_finished_page_is_given_another_headline(finish, page_of):

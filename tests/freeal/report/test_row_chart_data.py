@@ -23,5 +23,5 @@ def test_what_has_no_answer_is_told_from_what_has_no_label(labels, names, missin
     members = np.zeros((3, 2), dtype=bool)
     kinds = np.arange(3)
     rows = Rows(labels, names, members, kinds, kinds, given, given, given, none, np.ones(3), kinds, none >= 0)
-    [one] = row_chart_data.confusions(rows)
+    [one] = row_chart_data.confusions_of_rows(rows)
     assert ((*labels, missing), ((1, 0, 0), (0, 1, 0), (0, 0, 1))) == (one.labels, one.counts)

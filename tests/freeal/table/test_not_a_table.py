@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from freeal.errors import InputError
-from freeal.prediction.input_size import measure
+from freeal.prediction.input_size import measure_input
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat
 from freeal.table.packed_stream import FREE_BYTES, MOST_RATIO
@@ -55,7 +55,7 @@ def test_a_packed_file_has_an_end(tmp_path):
     path = tmp_path / "reviews.csv.gz"
     path.write_bytes(gzip.compress(b"text\n" + b"the same row\n" * (FREE_BYTES // 12), compresslevel=9))
     assert MOST_RATIO * path.stat().st_size < FREE_BYTES
-    for read in (read_table, measure):
+    for read in (read_table, measure_input):
         with pytest.raises(InputError, match=r"is packed: its [0-9,]+ bytes hold more than"):
             read(path)
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from freeal.errors import InputError
-from freeal.prediction.input_size import measure
+from freeal.prediction.input_size import measure_input
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat
 from freeal.table.workbook_writer import write_workbook
@@ -47,7 +47,7 @@ def test_cells_are_read_as_a_person_sees_them(book):
     table = read_table(path)
     assert ["007", "1.50", "12%", "2024-01-02", "TRUE"] == table.rows[0]
     assert ["12", "1234.6", "0.3", "2024-01-02 00:00:00", "#N/A"] == table.rows[1]
-    assert ([2, 4], "utf-8-sig", 4) == (table.lines, table.dialect.output_encoding, measure(path).lines)
+    assert ([2, 4], "utf-8-sig", 4) == (table.lines, table.dialect.output_encoding, measure_input(path).lines)
 
 
 def test_several_sheets_are_named_and_one_is_chosen(book):
