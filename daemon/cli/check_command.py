@@ -134,10 +134,10 @@ def _way_to(provider: str, base_url: str | None, environment: Mapping[str, str])
     if provider not in ADDRESSES:
         return ""
     route = route_to(base_url or ADDRESSES[provider], environment)
-    route.tls()
-    reason = route.reach(timeout_seconds=CONNECT_SECONDS) if base_url else None
+    route.tls_context()
+    reason = route.why_unreachable(timeout_seconds=CONNECT_SECONDS) if base_url else None
     if reason is not None:
-        raise ConfigError(f"{provider} at {route} cannot be reached: {reason}", hint=route.advice(reason))
+        raise ConfigError(f"{provider} at {route} cannot be reached: {reason}", hint=route.advice_on_failure(reason))
     return f", at {route}"
 
 

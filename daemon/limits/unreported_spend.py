@@ -33,7 +33,7 @@ def book(job_id: str, billed: Bill, *, journal: Journal, purse: Purse) -> None:
 def book_all(answers: Path, *, journal: Journal, purse: Purse) -> None:
     """The same for every job the journal knows, at a start. A store that cannot be read now is read when a job runs."""
     try:
-        bills = store_maintenance.billed(answers)
+        bills = store_maintenance.bills_in_store(answers)
     except FreealError as problem:
         _log.warning("what killed jobs were billed is not known yet", problem=str(problem))
         return

@@ -15,7 +15,7 @@ import numpy as np
 
 from freeal.aggregation.learnability import cohens_kappa
 from freeal.compute import scratch_arrays
-from freeal.llm.local.score_calibration import calibrate
+from freeal.llm.local.score_calibration import calibrate_scores
 from freeal.selection.label_shortlist import label_text
 from freeal.types import Annotation, Label
 
@@ -39,7 +39,7 @@ def nearness(texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Seq
     vectors = embed(texts)
     pieces = scratch_arrays.pieces(len(texts))
     near = [_SCALE * scratch_arrays.widened(vectors[piece]) @ meanings.T for piece in pieces]
-    return calibrate(np.concatenate(near) if near else vectors @ meanings.T)
+    return calibrate_scores(np.concatenate(near) if near else vectors @ meanings.T)
 
 
 def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]) -> list[Annotation]:

@@ -93,12 +93,12 @@ def judge_stated(
         return
     import numpy as np
 
-    from freeal.llm.local.score_calibration import calibrate
+    from freeal.llm.local.score_calibration import calibrate_scores
 
     shares = np.array([verdict.stated for verdict in told])
     if calibrated:
         expected = shares.mean(axis=0) if prior is None else np.asarray(prior, dtype=np.float64)
-        shares = calibrate(np.log(np.maximum(shares, LEAST_STATED)), prior=expected)
+        shares = calibrate_scores(np.log(np.maximum(shares, LEAST_STATED)), prior=expected)
     for verdict, row in zip(told, shares.tolist(), strict=True):
         best = max(range(len(row)), key=row.__getitem__)
         verdict.label, verdict.confidence, verdict.distribution = names[best], row[best], tuple(row)
@@ -110,13 +110,13 @@ def judge_scores(
     """Fill in label, confidence and distribution of each verdict from its label scores [verdicts, labels], calibrated
     over all of them or taken as they are; of several labels each by itself, which cannot be told without calibration:
     a language model's scores have no zero of their own."""
-    from freeal.llm.local.score_calibration import calibrate, calibrate_each, uncalibrated
+    from freeal.llm.local.score_calibration import calibrate_scores, calibrate_scores_of_each_label, uncalibrated
 
     if task.kind == "multi":
-        probabilities = calibrate_each(scores, prior=prior)
+        probabilities = calibrate_scores_of_each_label(scores, prior=prior)
         labels, sure = label_choice.labels_of(probabilities, task.names, task.kind)
     else:
-        probabilities = calibrate(scores, prior=prior) if calibrated else uncalibrated(scores)
+        probabilities = calibrate_scores(scores, prior=prior) if calibrated else uncalibrated(scores)
         best = probabilities.argmax(axis=1)
         labels = [task.names[place] for place in best]
         sure = label_choice.confidence(probabilities, best)

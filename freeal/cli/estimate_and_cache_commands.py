@@ -111,10 +111,10 @@ def _cache(arguments: argparse.Namespace) -> int:
     if path.is_file():
         if arguments.prune_older_than is not None:
             before_bytes = store_maintenance.size_bytes(path)
-            content["deleted"] = store_maintenance.prune(path, older_than_seconds=arguments.prune_older_than)
+            content["deleted"] = store_maintenance.prune_store(path, older_than_seconds=arguments.prune_older_than)
             content["freed_bytes"] = max(0, before_bytes - store_maintenance.size_bytes(path))
         content["size_bytes"] = store_maintenance.size_bytes(path)
-        content["answers"] = [dataclasses.asdict(share) for share in store_maintenance.contents(path)]
+        content["answers"] = [dataclasses.asdict(share) for share in store_maintenance.store_contents(path)]
     if arguments.json:
         print_json(content)
     else:

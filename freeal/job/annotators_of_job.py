@@ -9,7 +9,7 @@ from pathlib import Path
 from freeal.annotation.annotator import Annotator
 from freeal.events import Emit
 from freeal.llm.batches import batch_journal
-from freeal.llm.batches.open_batches import open_batches
+from freeal.llm.batches.open_batch_sender import open_batch_sender
 from freeal.llm.protocols import ChatModel
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.money.budget_ledger import Ledger
@@ -34,7 +34,7 @@ def annotating(
         prices = [price_of(model.provider, model.model, one.prices) for model, one in zip(models, several, strict=True)]
         ledger = Ledger(prices[0], settings.budget_usd, model=first.model, spent=stores[0].begin())
         batches = opened.enter_context(
-            open_batches(
+            open_batch_sender(
                 first,
                 settings,
                 record=answers.with_name(batch_journal.FILE_NAME),

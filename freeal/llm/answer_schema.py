@@ -20,7 +20,7 @@ def answer_schema(
     probability; without labels, a list of written texts, or with `rules` proposals of a rule between two labels."""
     properties: dict[str, Any]
     if rules:
-        properties = {"proposals": {"type": "array", "items": _object({"first": _SIDE, "second": _SIDE})}}
+        properties = {"proposals": {"type": "array", "items": _object_schema({"first": _SIDE, "second": _SIDE})}}
     elif labels and several:
         properties = {
             "labels": {"type": "array", "items": {"type": "string", "enum": list(labels)}},
@@ -36,16 +36,16 @@ def answer_schema(
         if ranked:
             properties["probabilities"] = {
                 "type": "array",
-                "items": _object(
+                "items": _object_schema(
                     {"label": {"type": "string", "enum": list(labels)}, "probability": {"type": "number"}}
                 ),
             }
     else:
         properties = {"texts": {"type": "array", "items": {"type": "string"}}}
-    return _object(properties)
+    return _object_schema(properties)
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def _object_schema(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
@@ -54,4 +54,4 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_SIDE = _object({"is": {"type": "string"}, "is_not": {"type": "string"}})
+_SIDE = _object_schema({"is": {"type": "string"}, "is_not": {"type": "string"}})

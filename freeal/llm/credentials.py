@@ -46,16 +46,16 @@ def find_anthropic_key(explicit: str | None, *, environ: Mapping[str, str], fold
 
     Raises `CredentialsError` when a place that is named holds no usable key: a wrong key must not fall back to another.
     """
-    found = _find(explicit, "ANTHROPIC_API_KEY", environ)
+    found = _find_api_key(explicit, "ANTHROPIC_API_KEY", environ)
     if found is not None:
         return found
     path = folder / "api_key.py"
-    return _key(_literal_of(path), f"{path}", Where(file=path)) if path.is_file() else None
+    return _checked_api_key(_key_literal_of(path), f"{path}", Where(file=path)) if path.is_file() else None
 
 
 def find_openai_key(explicit: str | None, *, environ: Mapping[str, str]) -> ApiKey | None:
     """The key of an OpenAI-compatible server, or None: local ones need none. Raises like `find_anthropic_key`."""
-    return _find(explicit, "OPENAI_API_KEY", environ)
+    return _find_api_key(explicit, "OPENAI_API_KEY", environ)
 
 
 def environment_for(provider: str | None, environ: Mapping[str, str]) -> dict[str, str]:
@@ -68,23 +68,25 @@ def environment_for(provider: str | None, environ: Mapping[str, str]) -> dict[st
     return kept
 
 
-def _find(explicit: str | None, variable: str, environ: Mapping[str, str]) -> ApiKey | None:
+def _find_api_key(explicit: str | None, variable: str, environ: Mapping[str, str]) -> ApiKey | None:
     if explicit is not None:
-        return _key(explicit, "the command line", Where(key="--api-key"))
+        return _checked_api_key(explicit, "the command line", Where(key="--api-key"))
     credentials_folder = environ.get("CREDENTIALS_DIRECTORY")
     if credentials_folder:
         path = Path(credentials_folder) / variable.lower()
         if path.is_file():
-            return _key(_content_of(path), f"{path}", Where(file=path))
+            return _checked_api_key(_read_key_file(path), f"{path}", Where(file=path))
     named_file = environ.get(f"{variable}_FILE")
     if named_file:
         path = Path(named_file)
-        return _key(_content_of(path), f"{variable}_FILE ({path})", Where(file=path, key=f"{variable}_FILE"))
+        return _checked_api_key(
+            _read_key_file(path), f"{variable}_FILE ({path})", Where(file=path, key=f"{variable}_FILE")
+        )
     value = environ.get(variable)
-    return _key(value, variable, Where(key=variable)) if value else None
+    return _checked_api_key(value, variable, Where(key=variable)) if value else None
 
 
-def _key(secret: str, source: str, where: Where) -> ApiKey:
+def _checked_api_key(secret: str, source: str, where: Where) -> ApiKey:
     secret = secret.strip()
     if not secret:
         raise CredentialsError("holds no API key", where=where, hint="put the key there, or remove it")
@@ -95,7 +97,7 @@ def _key(secret: str, source: str, where: Where) -> ApiKey:
     return ApiKey(secret, source)
 
 
-def _content_of(path: Path) -> str:
+def _read_key_file(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except OSError as cause:
@@ -108,29 +110,31 @@ def default_model_beside(folder: Path) -> str | None:
     """What `api_key.py` in `folder` assigns to `default_model`. Nothing goes by it: it is for saying so."""
     path = folder / "api_key.py"
     try:
-        return dict(_literals(path)).get("default_model") if path.is_file() else None
+        return dict(_string_literals_of(path)).get("default_model") if path.is_file() else None
     except CredentialsError:  # whoever needs the key of it will say what is wrong
         return None
 
 
-def _literal_of(path: Path) -> str:
-    found = _literals(path)
+def _key_literal_of(path: Path) -> str:
+    found = _string_literals_of(path)
     if len(found) > 1:  # other settings may stand beside the key
         found = [(name, literal) for name, literal in found if "key" in name.lower()]
     if len(found) > 1:
         found = [(name, literal) for name, literal in found if "anthropic" in name.lower()]
     if len(found) != 1:
         raise CredentialsError(
-            "does not say which of its string literals is the key" if _literals(path) else "assigns no string literal",
+            "does not say which of its string literals is the key"
+            if _string_literals_of(path)
+            else "assigns no string literal",
             where=Where(file=path),
             hint='one like `anthropic_api_key = "sk-ant-..."` is expected; the file is read, never executed',
         )
     return found[0][1]
 
 
-def _literals(path: Path) -> list[tuple[str, str]]:
+def _string_literals_of(path: Path) -> list[tuple[str, str]]:
     """(name, text) of every text that the file assigns to a plain name."""
-    source = _content_of(path)
+    source = _read_key_file(path)
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -9,7 +9,7 @@ ADDRESSES: Mapping[str, str] = {"anthropic": "https://api.anthropic.com", "opena
 """Where the providers over a network are, unless `llm.base_url` says otherwise."""
 
 
-def endpoint(base_url: str, path: str) -> str:
+def endpoint_url(base_url: str, path: str) -> str:
     """The address of `path` below a base address: a query stays at the end, and a path that is there already is not
     added again."""
     url = urllib.parse.urlsplit(base_url.strip())

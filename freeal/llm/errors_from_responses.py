@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError, Trouble
-from freeal.llm.limits.rate_limit_headers import announced
+from freeal.llm.limits.rate_limit_headers import limits_in_headers
 from freeal.llm.limits.retry_after import retry_after_seconds, told_in_words
 from freeal.llm.network_route import Route
 
@@ -99,7 +99,7 @@ def error_for_answer(
     """
     wait_seconds = retry_after_seconds(headers, now)
     if status == 429 and wait_seconds is None:
-        wait_seconds = announced(headers, now).exhausted_seconds or told_in_words(message)
+        wait_seconds = limits_in_headers(headers, now).exhausted_seconds or told_in_words(message)
     error = error_for_status(status, message, codes=codes, retry_after_seconds=wait_seconds)
     silent = status == 429 and wait_seconds is None and not codes & _RAMP_CODES
     if silent and silence_is_spend_cap and not isinstance(error, SpendCapError):
@@ -141,18 +141,18 @@ def error_for_connection(cause: BaseException, *, route: Route) -> LlmError:
     A request that found no connection was not billed. Of any other nobody knows how far it came: its reply is lost.
     """
     names = {kind.__name__ for kind in type(cause).__mro__}
-    reason = _reason(cause, names)
+    reason = _reason_of_connection_error(cause, names)
     if names & _WRONG_ADDRESS:
         return AccountError(f"the request to {route} cannot be sent: {reason}", hint="check llm.base_url and the key")
     if names & _NEVER_SENT:
         problem = f"the language model server at {route} cannot be reached: {reason}"
-        return TransientError(problem, trouble="unavailable", hint=route.advice(reason))
+        return TransientError(problem, trouble="unavailable", hint=route.advice_on_failure(reason))
     timed_out = bool(names & _SILENT)
     problem = f"the connection to the language model server at {route} broke: {reason}"
     return TransientError(problem, trouble="lost_reply", timed_out=timed_out)
 
 
-def _reason(cause: BaseException, names: set[str]) -> str:
+def _reason_of_connection_error(cause: BaseException, names: set[str]) -> str:
     said = shortened(str(cause))
     meaning = next((words for name, words in _WITHOUT_WORDS.items() if name in names), "the connection failed")
     if not said:

@@ -34,7 +34,7 @@ class Route:
     certificates: Path | None = None
     certificate_variable: str | None = None
 
-    def tls(self) -> ssl.SSLContext | None:
+    def tls_context(self) -> ssl.SSLContext | None:
         """The certificates to trust where the environment names some, else None: the client's own. Raises
         `ConfigError` for a file that is none."""
         if self.certificates is None:
@@ -51,7 +51,7 @@ class Route:
                 hint="name a file of certificates in PEM form, or unset the variable",
             ) from cause
 
-    def reach(self, *, timeout_seconds: float) -> str | None:
+    def why_unreachable(self, *, timeout_seconds: float) -> str | None:
         """Open a connection to the server, or to the proxy on the way, and close it: why that fails, else None."""
         url = urllib.parse.urlsplit(self.proxy or self.address)
         port = url.port or (443 if url.scheme == "https" else 1080 if url.scheme.startswith("socks") else 80)
@@ -68,7 +68,7 @@ class Route:
             way += f" through the proxy {_without_password(self.proxy)} (environment variable {self.proxy_variable})"
         return way
 
-    def advice(self, reason: str) -> str:
+    def advice_on_failure(self, reason: str) -> str:
         """What to do where it could not be travelled, for this `reason`."""
         if "certificate" in reason.lower() or "ssl" in reason.lower():
             if self.certificate_variable is not None:
@@ -86,7 +86,7 @@ class Route:
 def route_to(address: str, environ: Mapping[str, str]) -> Route:
     """The way to a server at an http or https `address`, as `environ` has it. Raises `ConfigError` for an address, or
     a proxy that holds for it, that cannot be used."""
-    url = _parsed(address)
+    url = _parsed_server_address(address)
     shown = urllib.parse.urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
     certificate_variable = next((name for name in _CERTIFICATE_VARIABLES if environ.get(name)), None)
     route = Route(
@@ -95,12 +95,12 @@ def route_to(address: str, environ: Mapping[str, str]) -> Route:
         certificate_variable=certificate_variable,
     )
     host = (url.hostname or "").rstrip(".")
-    if is_this_machine(host) or _is_exempt(host, url.port, environ):
+    if is_this_machine(host) or _is_exempt_from_proxy(host, url.port, environ):
         return route
     variable = _proxy_variable(url.scheme, environ)
     if variable is None:
         return route
-    return dataclasses.replace(route, proxy=_proxy(environ[variable], variable), proxy_variable=variable)
+    return dataclasses.replace(route, proxy=_proxy_url(environ[variable], variable), proxy_variable=variable)
 
 
 def is_this_machine(host: str) -> bool:
@@ -114,7 +114,7 @@ def is_this_machine(host: str) -> bool:
     return found.is_loopback or found.is_unspecified
 
 
-def _parsed(address: str) -> urllib.parse.SplitResult:
+def _parsed_server_address(address: str) -> urllib.parse.SplitResult:
     where = Where(key="llm.base_url")
     try:
         url = urllib.parse.urlsplit(address)
@@ -136,7 +136,7 @@ def _proxy_variable(scheme: str, environ: Mapping[str, str]) -> str | None:
     return next((name for name in names if environ.get(name, "").strip()), None)
 
 
-def _proxy(value: str, variable: str) -> str:
+def _proxy_url(value: str, variable: str) -> str:
     told = value.strip()
     scheme, separator, rest = told.partition("://")
     if not separator:
@@ -158,7 +158,7 @@ def _proxy(value: str, variable: str) -> str:
     return url
 
 
-def _is_exempt(host: str, port: int | None, environ: Mapping[str, str]) -> bool:
+def _is_exempt_from_proxy(host: str, port: int | None, environ: Mapping[str, str]) -> bool:
     """Whether NO_PROXY names this host: itself, a domain above it, an address range, or `*`."""
     listed = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     for entry in re.split(r"[,\s]+", listed.strip().lower()):
@@ -169,12 +169,12 @@ def _is_exempt(host: str, port: int | None, environ: Mapping[str, str]) -> bool:
         wanted, wanted_port = found.groups() if found is not None else (name, None)
         if wanted_port and wanted_port != str(port):
             continue
-        if name and _covers(wanted.strip("[]"), host.lower()):
+        if name and _no_proxy_entry_covers(wanted.strip("[]"), host.lower()):
             return True
     return False
 
 
-def _covers(wanted: str, host: str) -> bool:
+def _no_proxy_entry_covers(wanted: str, host: str) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(wanted, strict=False)
     except ValueError:

@@ -73,7 +73,7 @@ async def _cancel(
             return []
         with contextlib.closing(BatchBook(record)) as book:
             service = AnthropicBatches(model)
-            return await batch_cancellation.cancel(service, Retry(_CANCEL_TRIES), book, job=job)
+            return await batch_cancellation.cancel_batches_of_job(service, Retry(_CANCEL_TRIES), book, job=job)
 
 
 def main() -> int:

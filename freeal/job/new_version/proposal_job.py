@@ -96,7 +96,7 @@ async def forecast(
             settings = spec.llm_settings(job.llm)
             price = price_of(model.provider, model.model, settings.prices)
             most = None if price is None else sum(cost_usd(ceiling(prompt), price) for prompt in calls)
-            spent = store_maintenance.billed(job.answers).get(job.job_id, Bill())
+            spent = store_maintenance.bills_in_store(job.answers).get(job.job_id, Bill())
             by = f"{model.provider}/{model.model}"
             return Forecast(by, len(calls), most, spent.usd + spent.unconfirmed_usd)
     except (ConfigError, CredentialsError) as error:

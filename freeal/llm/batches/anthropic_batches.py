@@ -19,7 +19,7 @@ from anthropic.types.messages import MessageBatch, MessageBatchIndividualRespons
 from freeal.errors import RowRejectedError, TransientError
 from freeal.llm.batches.batch_service import Batch, Outcome
 from freeal.llm.errors_from_responses import error_for_status
-from freeal.llm.providers.anthropic import AnthropicModel, reply_of, translated
+from freeal.llm.providers.anthropic import AnthropicModel, error_of_anthropic_client, reply_of
 from freeal.llm.replies.error_body import is_filter_refusal
 from freeal.llm.replies.reply_or_error import refusal_of
 from freeal.types import Prompt
@@ -71,12 +71,12 @@ class AnthropicBatches:
 
     async def create(self, requests: Mapping[str, Prompt]) -> Batch:
         """Submit a batch. Its requests are written one by one as they are sent."""
-        length = sum(map(len, self._body(requests)))
+        length = sum(map(len, self._body_of_batch(requests)))
         try:
             # The client's own `create` copies all requests several times before it sends the first byte.
             batch = await self._client.post(
                 _PATH,
-                content=_asynchronous(self._body(requests)),
+                content=_asynchronous(self._body_of_batch(requests)),
                 options={
                     "headers": {"Content-Type": "application/json", "Content-Length": str(length)},
                     "timeout": _CREATE_TIMEOUT,
@@ -84,10 +84,10 @@ class AnthropicBatches:
                 cast_to=MessageBatch,
             )
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
-        return _known(batch)
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
+        return _batch_or_error(batch)
 
-    def _body(self, requests: Mapping[str, Prompt]) -> Iterator[bytes]:
+    def _body_of_batch(self, requests: Mapping[str, Prompt]) -> Iterator[bytes]:
         """The body of `create`, about a megabyte at a time."""
         piece, separator = bytearray(b'{"requests": ['), b""
         for custom_id, prompt in requests.items():
@@ -104,8 +104,8 @@ class AnthropicBatches:
         try:
             page = await self._client.messages.batches.list(limit=1)
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
-        return _known(page.data[0]) if page.data else None
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
+        return _batch_or_error(page.data[0]) if page.data else None
 
     async def newer_than(
         self, batch_id: str | None, *, not_before: datetime.datetime | None
@@ -113,21 +113,21 @@ class AnthropicBatches:
         """Page by page, the newest first."""
         try:
             async for listed in self._client.messages.batches.list(limit=_PAGE):
-                batch = _known(listed)
+                batch = _batch_or_error(listed)
                 if batch.id == batch_id or (not_before is not None and batch.created_at < not_before):
                     return
                 yield batch
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
 
     async def look_up(self, batch_id: str) -> Batch | None:
         """How far a batch is."""
         try:
-            return _known(await self._client.messages.batches.retrieve(batch_id))
+            return _batch_or_error(await self._client.messages.batches.retrieve(batch_id))
         except anthropic.NotFoundError:
             return None
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
 
     async def results(self, batch_id: str) -> AsyncGenerator[Outcome, None]:
         """Streamed, in the service's order."""
@@ -143,11 +143,11 @@ class AnthropicBatches:
             )
             try:
                 async for line in decoder:
-                    yield _outcome(line)
+                    yield _outcome_of_batch_result(line)
             finally:
                 await decoder.close()
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
 
     async def cancel(self, batch_id: str) -> None:
         """Ask for a batch to be cancelled."""
@@ -156,7 +156,7 @@ class AnthropicBatches:
         except anthropic.BadRequestError:
             return  # it has ended: there is nothing left to cancel
         except (anthropic.AnthropicError, ValueError) as cause:
-            raise translated(cause, route=self._model.route) from cause
+            raise error_of_anthropic_client(cause, route=self._model.route) from cause
 
 
 async def _asynchronous(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -164,17 +164,17 @@ async def _asynchronous(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
         yield piece
 
 
-def _known(batch: object) -> Batch:
+def _batch_or_error(batch: object) -> Batch:
     # The client builds its objects unchecked: what a proxy answers may be a string, or lack any field.
     if not isinstance(batch, MessageBatch):
         raise TransientError(_UNREADABLE)
     try:
-        return _batch(batch)
+        return _batch_from_message_batch(batch)
     except (AttributeError, TypeError) as cause:
         raise TransientError(_UNREADABLE) from cause
 
 
-def _batch(batch: MessageBatch) -> Batch:
+def _batch_from_message_batch(batch: MessageBatch) -> Batch:
     counts = batch.request_counts
     answered = counts.succeeded + counts.errored + counts.canceled + counts.expired
     ended = batch.processing_status == "ended"
@@ -188,20 +188,20 @@ def _batch(batch: MessageBatch) -> Batch:
     )
 
 
-def _outcome(line: MessageBatchIndividualResponse) -> Outcome:
+def _outcome_of_batch_result(line: MessageBatchIndividualResponse) -> Outcome:
     custom_id = str(getattr(line, "custom_id", ""))
     try:
         result = line.result
         if result.type == "succeeded":
             return Outcome(custom_id, reply=reply_of(result.message))
         if result.type == "errored":
-            return _errored(custom_id, result.error.error)
+            return _outcome_of_errored_result(custom_id, result.error.error)
         return Outcome(custom_id, cancelled=result.type == "canceled")
     except (AttributeError, TypeError, ValueError):
         return Outcome(custom_id, error=TransientError(_UNREADABLE))
 
 
-def _errored(custom_id: str, error: Any) -> Outcome:
+def _outcome_of_errored_result(custom_id: str, error: Any) -> Outcome:
     code = getattr(getattr(error, "details", None), "error_code", None)
     codes = frozenset(name for name in (error.type, code) if isinstance(name, str))
     status = _STATUSES.get(error.type, 500)

@@ -85,7 +85,7 @@ class BatchBook:
             path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            self._prepare(path)
+            self._migrate_journal(path)
         except sqlite3.DatabaseError as cause:
             self._connection.close()
             raise ConfigError(
@@ -97,7 +97,7 @@ class BatchBook:
             self._connection.close()
             raise
 
-    def intend(
+    def note_intention(
         self,
         *,
         job: str,
@@ -171,7 +171,7 @@ class BatchBook:
         with self._lock, transaction(self._connection) as connection:
             yield connection
 
-    def _prepare(self, path: Path) -> None:
+    def _migrate_journal(self, path: Path) -> None:
         # No write-ahead log: entries are few, and without one the file opens in one step, however many do it at once.
         self._connection.execute("PRAGMA synchronous=FULL")
         with self._transaction() as connection:

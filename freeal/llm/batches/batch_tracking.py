@@ -62,12 +62,12 @@ class Track:
 
     async def strike_out(self, entry: Entry) -> None:
         """A batch is over with: what it cost is booked, or it never was."""
-        await self._write(closed=[entry.intention])
+        await self._write_tracked_calls(closed=[entry.intention])
         await anyio.to_thread.run_sync(self._book.close_entry, entry)
 
     async def give_up(self, entry: Entry) -> None:
         """A batch whose results nobody can read any more: what it may have cost stays with its job, as unconfirmed."""
-        await self._write(given_up=[entry.intention])
+        await self._write_tracked_calls(given_up=[entry.intention])
         await anyio.to_thread.run_sync(self._book.close_entry, entry)
 
     async def give_up_unrecorded(self) -> dict[str, float]:
@@ -76,7 +76,7 @@ class Track:
         recorded = {entry.intention for entry in await anyio.to_thread.run_sync(self._book.open_entries)}
         lost = {call: usd for call, usd in (await self.most_usd()).items() if call not in recorded}
         if lost:
-            await self._write(given_up=list(lost))
+            await self._write_tracked_calls(given_up=list(lost))
         return lost
 
     async def most_usd(self) -> dict[str, float]:
@@ -87,8 +87,8 @@ class Track:
         """Submit a batch of request key -> prompt, exactly once, however often the line breaks. A `TransientError` of
         trouble `queue_full` says that the service takes no more for now, and that nothing was left behind."""
         newest = await self._retry.call(self._service.newest)
-        entry = await anyio.to_thread.run_sync(self._intend, newest, list(prompts))
-        await self._write(opened=[OpenCall(most_usd, entry.intention, in_batch=True)])
+        entry = await anyio.to_thread.run_sync(self._track_intention, newest, list(prompts))
+        await self._write_tracked_calls(opened=[OpenCall(most_usd, entry.intention, in_batch=True)])
         requests = {entry.custom_id(key): prompt for key, prompt in prompts.items()}
         begun = anyio.current_time()
         may_exist = False
@@ -97,7 +97,9 @@ class Track:
             nonlocal may_exist
             age_seconds = anyio.current_time() - begun
             taken = await self._taken()
-            found = await self._search.find(entry, taken=taken, age_seconds=age_seconds) if may_exist else None
+            found = (
+                await self._search.find_lost_batch(entry, taken=taken, age_seconds=age_seconds) if may_exist else None
+            )
             if found is not None:
                 await self._note(entry, found)
                 return dataclasses.replace(entry, batch_id=found.id)
@@ -128,8 +130,8 @@ class Track:
     async def _note(self, entry: Entry, batch: Batch) -> None:
         await anyio.to_thread.run_sync(self._book.created, entry, batch.id)
 
-    def _intend(self, newest: Batch | None, keys: Sequence[str]) -> Entry:
-        return self._book.intend(
+    def _track_intention(self, newest: Batch | None, keys: Sequence[str]) -> Entry:
+        return self._book.note_intention(
             job=self._job,
             endpoint=self._service.endpoint,
             newest_before=newest.id if newest else None,
@@ -137,7 +139,7 @@ class Track:
             keys=keys,
         )
 
-    async def _write(
+    async def _write_tracked_calls(
         self, *, opened: Sequence[OpenCall] = (), closed: Sequence[str] = (), given_up: Sequence[str] = ()
     ) -> None:
         put = functools.partial(self._store.put_many, {}, opened=opened, closed=closed, given_up=given_up)
@@ -153,7 +155,7 @@ class Track:
             if entry.job != self._job or entry.batch_id is not None:
                 continue
             self._emit(Notice("a batch may have been submitted before the last stop: looking for it"))
-            batch = await self._search.find(entry, taken=await self._taken())
+            batch = await self._search.find_lost_batch(entry, taken=await self._taken())
             if batch is None:
                 await self.strike_out(entry)
             else:
@@ -165,7 +167,7 @@ class Track:
         batch = await self._retry.call(lambda: self._service.look_up(batch_id))
         return None if batch is not None and batch.ended and not batch.readable else batch
 
-    async def ended(self, entries: Sequence[Entry]) -> AsyncGenerator[tuple[Entry, Batch | None], None]:
+    async def wait_for_ends(self, entries: Sequence[Entry]) -> AsyncGenerator[tuple[Entry, Batch | None], None]:
         """Each of these batches as it ends (None: it is gone), asked for at growing intervals.
 
         A service that cannot be reached is waited for: the batches go on without us.
@@ -197,7 +199,7 @@ class Track:
         stranger = Entry(
             "", self._job, self._service.endpoint, None, None, batch_id, 0, cancelled=False, created_at=0.0
         )
-        async with contextlib.aclosing(self.ended([stranger])) as ended:
+        async with contextlib.aclosing(self.wait_for_ends([stranger])) as ended:
             async for _, batch in ended:
                 return batch
         return None

@@ -29,7 +29,7 @@ class Collector:
         self._store = store
         self._ledger = ledger
 
-    async def collect(self, batch_id: str, names: Mapping[str, str], on_stored: OnStored) -> dict[str, Outcome]:
+    async def book_results(self, batch_id: str, names: Mapping[str, str], on_stored: OnStored) -> dict[str, Outcome]:
         """Store every reply of a batch (`names`: custom_id -> request key); the outcomes that are none, by key.
 
         May be called again when it breaks off: what was stored is not booked a second time.

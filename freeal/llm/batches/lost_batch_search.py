@@ -31,7 +31,9 @@ _MARGIN = datetime.timedelta(minutes=1)
 """For what the clocks of the service's own machines differ by."""
 
 
-async def candidates(entry: Entry, service: BatchService, retry: Retry, *, taken: Collection[str]) -> list[Batch]:
+async def lost_batch_candidates(
+    entry: Entry, service: BatchService, retry: Retry, *, taken: Collection[str]
+) -> list[Batch]:
     """The batches an intention may have become, oldest first. `taken` are ids that belong to other entries."""
     not_before = None
     if entry.newest_before_at is not None:
@@ -53,25 +55,25 @@ class Search:
     wait_for_end: Callable[[str], Awaitable[Batch | None]]
     sleep: Callable[[float], Awaitable[None]]
 
-    async def find(self, entry: Entry, *, taken: Collection[str], age_seconds: float = 0.0) -> Batch | None:
+    async def find_lost_batch(self, entry: Entry, *, taken: Collection[str], age_seconds: float = 0.0) -> Batch | None:
         """The batch of an intention that is `age_seconds` old at least; None when it was not created.
 
         `taken` are ids that belong to other entries.
         """
-        found = await self._look(entry, taken)
+        found = await self._look_among_candidates(entry, taken)
         if found is None and age_seconds < SETTLING_SECONDS:
             await self.sleep(SETTLING_SECONDS - age_seconds)
-            found = await self._look(entry, taken)
+            found = await self._look_among_candidates(entry, taken)
         return found
 
-    async def _look(self, entry: Entry, taken: Collection[str]) -> Batch | None:
-        for candidate in await candidates(entry, self.service, self.retry, taken=taken):
+    async def _look_among_candidates(self, entry: Entry, taken: Collection[str]) -> Batch | None:
+        for candidate in await lost_batch_candidates(entry, self.service, self.retry, taken=taken):
             ended = candidate if candidate.ended else await self.wait_for_end(candidate.id)
-            if ended is not None and ended.readable and await self._is_of(entry, ended):
+            if ended is not None and ended.readable and await self._holds_requests_of(entry, ended):
                 return ended
         return None
 
-    async def _is_of(self, entry: Entry, batch: Batch) -> bool:
+    async def _holds_requests_of(self, entry: Entry, batch: Batch) -> bool:
         async def first() -> str:
             async with contextlib.aclosing(self.service.results(batch.id)) as results:
                 async for outcome in results:

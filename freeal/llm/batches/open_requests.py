@@ -21,7 +21,7 @@ class OpenRequests:
         self.sent = Sent()
         self.tries: collections.Counter[str] = collections.Counter()
 
-    def answer(self, replies: Mapping[str, Reply]) -> None:
+    def close_answered(self, replies: Mapping[str, Reply]) -> None:
         """Hand on the replies to what is open."""
         done = [key for key in replies if key in self.open]
         for key in done:
@@ -29,7 +29,7 @@ class OpenRequests:
             self.order.on_reply(key, replies[key])
         self.order.on_answered(done)
 
-    def fail(self, key: str, error: LlmError) -> None:
+    def close_failed(self, key: str, error: LlmError) -> None:
         """Give one up."""
         del self.open[key]
         self.sent.failures[key] = Status.API_ERROR

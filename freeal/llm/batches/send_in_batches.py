@@ -79,31 +79,33 @@ class BatchSender:
         """What could be answered in batches. Requests in a batch that is under way, of whatever job, wait for it."""
         run = OpenRequests(order)
         await self._track.find_lost()
-        await self._hold_again()
-        await self._take_in_forgotten(run)
+        await self._hold_budget_of_earlier_batches()
+        await self._take_in_forgotten_batches(run)
         while run.open:
-            under_way, unsent = await self._under_way(run)
+            under_way, unsent = await self._batches_under_way(run)
             # only then the store: what another job reads meanwhile is in it before the batch is struck out
-            await self._answer_stored(run)
-            new = await self._submit(run, [key for key in unsent if key in run.open], is_waiting=bool(under_way))
+            await self._answer_from_store(run)
+            new = await self._submit_batches(
+                run, [key for key in unsent if key in run.open], is_waiting=bool(under_way)
+            )
             if not under_way and not new:
                 break
-            async with contextlib.aclosing(self._track.ended([*under_way, *new])) as ended:
+            async with contextlib.aclosing(self._track.wait_for_ends([*under_way, *new])) as ended:
                 async for entry, batch in ended:
-                    await self._take_in(run, entry, batch)
+                    await self._take_in_batch(run, entry, batch)
         run.sent.left = list(run.open)
         return run.sent
 
-    async def _answer_stored(self, run: OpenRequests) -> None:
+    async def _answer_from_store(self, run: OpenRequests) -> None:
         """Another job may have read a batch that both of them need."""
         keys = list(run.open)
         for start in range(0, len(keys), KEYS_AT_ONCE):
             part = keys[start : start + KEYS_AT_ONCE]
-            run.answer(await anyio.to_thread.run_sync(self._store.get_many, part))
+            run.close_answered(await anyio.to_thread.run_sync(self._store.get_many, part))
 
     # What is under way
 
-    async def _hold_again(self) -> None:
+    async def _hold_budget_of_earlier_batches(self) -> None:
         """Set aside what batches of this job may cost that an earlier run has left under way."""
         for call, usd in (await self._track.give_up_unrecorded()).items():
             held = self._reservations.pop(call) if call in self._reservations else self._ledger.hold(usd)
@@ -112,7 +114,7 @@ class BatchSender:
             if call not in self._reservations:
                 self._reservations[call] = self._ledger.hold(usd, share=BATCH_SHARE)
 
-    async def _take_in_forgotten(self, run: OpenRequests) -> None:
+    async def _take_in_forgotten_batches(self, run: OpenRequests) -> None:
         """Batches of this job that nobody waits for any more: another job read them, or the question is another now.
         And those of any job that the service keeps no longer."""
         for entry in await self._track.entries():
@@ -121,27 +123,27 @@ class BatchSender:
             if entry.job == self._track.job and run.open.keys().isdisjoint(await self._track.keys(entry)):
                 batch = await self._track.look_up(entry)
                 if batch is None or batch.ended:
-                    await self._take_in(run, entry, batch)
+                    await self._take_in_batch(run, entry, batch)
             elif self._is_old(entry) and await self._track.look_up(entry) is None:
-                await self._take_in(run, entry, None)
+                await self._take_in_batch(run, entry, None)
 
     def _is_old(self, entry: Entry) -> bool:
         # A clock that is wrong costs a look at the service, no more.
         return time.time() - entry.created_at > KEPT_SECONDS
 
-    async def _under_way(self, run: OpenRequests) -> tuple[list[Entry], list[str]]:
+    async def _batches_under_way(self, run: OpenRequests) -> tuple[list[Entry], list[str]]:
         """The batches that hold some of what is open, and the keys that are in none."""
         holding, unsent = [], dict.fromkeys(run.open)
         for entry in await self._track.entries():
             keys = [key for key in await self._track.keys(entry) if key in run.open] if entry.batch_id else []
             if keys:
                 holding.append(entry)
-                self._reserve_again(entry, map(run.most, keys))
+                self._reserve_budget_again(entry, map(run.most, keys))
             for key in keys:
                 unsent.pop(key, None)
         return holding, list(unsent)
 
-    def _reserve_again(self, entry: Entry, most: Iterable[Usage]) -> None:
+    def _reserve_budget_again(self, entry: Entry, most: Iterable[Usage]) -> None:
         """Of another job's batch: who reads it first is billed for it."""
         if entry.intention in self._reservations:
             return
@@ -150,7 +152,7 @@ class BatchSender:
         except BudgetReachedError:
             return  # it is submitted and will be billed; the cap holds for all that comes after
 
-    async def _take_in(self, run: OpenRequests, entry: Entry, batch: Batch | None) -> None:
+    async def _take_in_batch(self, run: OpenRequests, entry: Entry, batch: Batch | None) -> None:
         """Store what a batch came to, and open for another try what nobody worked on."""
         keys = await self._track.keys(entry)
         if batch is None:
@@ -158,7 +160,9 @@ class BatchSender:
             outcomes: dict[str, Outcome] = {}
         else:
             names = {entry.custom_id(key): key for key in keys}
-            outcomes = await self._retry.call(functools.partial(self._collector.collect, batch.id, names, run.answer))
+            outcomes = await self._retry.call(
+                functools.partial(self._collector.book_results, batch.id, names, run.close_answered)
+            )
         reservation = self._reservations.pop(entry.intention, None)
         if batch is not None or entry.job != self._track.job:
             if reservation is not None:
@@ -169,35 +173,37 @@ class BatchSender:
         fatal: LlmError | None = None
         for key in keys:
             if key in run.open:
-                fatal = self._judge(run, entry, key, outcomes.get(key)) or fatal
+                fatal = self._judge_outcome(run, entry, key, outcomes.get(key)) or fatal
         if fatal is not None:
             raise fatal
 
-    def _judge(self, run: OpenRequests, entry: Entry, key: str, outcome: Outcome | None) -> LlmError | None:
+    def _judge_outcome(self, run: OpenRequests, entry: Entry, key: str, outcome: Outcome | None) -> LlmError | None:
         """What an outcome without a reply means for its request; an error that no other request would be spared."""
         error = outcome.error if outcome is not None else None
         if isinstance(error, RowRejectedError) and not self._service.adapt(error):
-            run.fail(key, error)
+            run.close_failed(key, error)
         elif isinstance(error, AccountError | SpendCapError):
             return error
         elif outcome is not None and outcome.cancelled and not entry.cancelled:
-            run.fail(key, RowRejectedError(f"batch {entry.batch_id} was cancelled, though not by this job"))
+            run.close_failed(key, RowRejectedError(f"batch {entry.batch_id} was cancelled, though not by this job"))
         else:
             run.tries[key] += 1
             if run.tries[key] >= self._rules.most_tries:
-                run.fail(key, error or TransientError("the time of its batch was over before its turn, several times"))
+                run.close_failed(
+                    key, error or TransientError("the time of its batch was over before its turn, several times")
+                )
         return None
 
     # Submitting
 
-    async def _submit(self, run: OpenRequests, keys: list[str], *, is_waiting: bool) -> list[Entry]:
+    async def _submit_batches(self, run: OpenRequests, keys: list[str], *, is_waiting: bool) -> list[Entry]:
         """Batches of as many of these requests as rules and budget allow, and as the service takes at a time: the
         others have their turn when those under way have ended, of which there are some already where `is_waiting`."""
         from_rows, may_go_live = self._rules.from_rows, self._rules.may_go_live
         if from_rows is None or not self._permitted or len(keys) < max(1, from_rows):
             return []
         try:
-            keys = await self._prove(run, keys)
+            keys = await self._prove_with_live_row(run, keys)
         except BudgetReachedError as error:
             run.sent.budget_error = None if may_go_live else error
             return []
@@ -206,13 +212,13 @@ class BatchSender:
         least = max(1, min(from_rows, len(keys)) if may_go_live else len(keys) // _LEAST_SHARE)
         fitting = self._ledger.affordable(map(run.most, keys), share=BATCH_SHARE) if self._ledger.capped else len(keys)
         if fitting < least:
-            run.sent.budget_error = None if may_go_live else self._refusal(map(run.most, keys[:least]))
+            run.sent.budget_error = None if may_go_live else self._budget_refusal(map(run.most, keys[:least]))
             return []
         created: list[Entry] = []
         unsent = collections.deque(keys[:fitting])
         try:
             while unsent:
-                created.append(await self._create(self._next_part(run, unsent)))
+                created.append(await self._create_batch(self._next_batch_of_prompts(run, unsent)))
         except (AccountError, RowRejectedError) as error:
             if not may_go_live:
                 raise
@@ -224,7 +230,7 @@ class BatchSender:
             self._emit(Notice(f"no more batches are taken for now, the rest is sent when these have ended: {error}"))
         return created
 
-    async def _create(self, part: Mapping[str, Prompt]) -> Entry:
+    async def _create_batch(self, part: Mapping[str, Prompt]) -> Entry:
         reservation = self._ledger.reserve(*map(ceiling, part.values()), share=BATCH_SHARE)
         try:
             entry = await self._track.create(part, most_usd=reservation.usd)
@@ -236,14 +242,14 @@ class BatchSender:
         self._reservations[entry.intention] = reservation
         return entry
 
-    def _refusal(self, most: Iterable[Usage]) -> BudgetReachedError | None:
+    def _budget_refusal(self, most: Iterable[Usage]) -> BudgetReachedError | None:
         try:
             self._ledger.release(self._ledger.reserve(*most, share=BATCH_SHARE))
         except BudgetReachedError as error:
             return error
         return None
 
-    async def _prove(self, run: OpenRequests, keys: list[str]) -> list[str]:
+    async def _prove_with_live_row(self, run: OpenRequests, keys: list[str]) -> list[str]:
         """Ask one row live: it shows at once what a batch would show in an hour, and warms the provider's cache."""
         failed = 0
         while keys and not self._proven:
@@ -256,7 +262,7 @@ class BatchSender:
                 raise error
         return keys
 
-    def _next_part(self, run: OpenRequests, unsent: collections.deque[str]) -> dict[str, Prompt]:
+    def _next_batch_of_prompts(self, run: OpenRequests, unsent: collections.deque[str]) -> dict[str, Prompt]:
         """The prompts of one batch, taken from the front of what is not sent yet."""
         part: dict[str, Prompt] = {}
         size_bytes = 0

@@ -47,7 +47,7 @@ class Breaker:
         self._failed_first_at = None
         self._probing = False
 
-    def failed(self, *, sent_at: float, is_probe: bool, now: float) -> float | None:
+    def count_failure(self, *, sent_at: float, is_probe: bool, now: float) -> float | None:
         """One more failure; the seconds to stop for, where that is due.
 
         Of calls sent before the last opening only the probe counts: others tell nothing new.
@@ -60,9 +60,9 @@ class Breaker:
             self._in_a_row += 1
             if self._in_a_row < self._failures_allowed:
                 return None
-        return self.open(now)
+        return self.open_circuit(now)
 
-    def open(self, now: float) -> float:
+    def open_circuit(self, now: float) -> float:
         """Stop all calls, for twice as long as the last time; the seconds."""
         seconds = min(self._longest_seconds, self._first_seconds * 2.0 ** min(self._times_opened, 30))
         self._times_opened += 1

@@ -72,7 +72,7 @@ class _Averages:
         self._input = self._input * _FADING + input_tokens
         self._output = self._output * _FADING + output_tokens
 
-    def expect(self, demand: Demand) -> tuple[float, float]:
+    def tokens_expected(self, demand: Demand) -> tuple[float, float]:
         """(input, output) tokens to reserve."""
         if not self._calls or not self._bytes:
             return demand.input_bytes * _FIRST_TOKENS_PER_BYTE, float(demand.output_ceiling)
@@ -100,7 +100,7 @@ class Pacing:
         self._input = Bucket(now)
         self._output = Bucket(now)
         self._tokens = Bucket(now)
-        self._refill(now)
+        self._refill_buckets_at_pace(now)
 
     @property
     def limits(self) -> RateLimits:
@@ -119,27 +119,27 @@ class Pacing:
         if not 0.0 < share <= 1.0:
             raise ValueError(f"a share is above 0 and at most 1, not {share}")
         self._share = share
-        self._refill(now)
+        self._refill_buckets_at_pace(now)
 
-    def announce(self, said: Announced, now: float) -> None:
+    def pace_by_headers(self, said: Announced, now: float) -> None:
         """Learn from the headers of an answer: the limits, and how little is left where others use them too."""
         self._learned = self._learned.updated(said.limits)
-        self._refill(now)
-        for name, bucket in self._buckets().items():
+        self._refill_buckets_at_pace(now)
+        for name, bucket in self._buckets_by_limit().items():
             left = getattr(said.remaining, name)
             if left is not None and bucket.limited:
                 bucket.lower(left * self._share, now)
 
-    def admit(self, demand: Demand, now: float) -> Ticket | float:
+    def pace_next_call(self, demand: Demand, now: float) -> Ticket | float:
         """The call's ticket, or the seconds after which to ask again: infinite where another call must end first."""
-        self._refill(now)
+        self._refill_buckets_at_pace(now)
         full = len(self._under_way) >= self.calls_permitted or self._too_much_held(demand)
         if full or self.breaker.holds:
             return math.inf
         average = self._averages.get(demand.output_ceiling, _Averages())
-        input_tokens, output_tokens = average.expect(demand)
-        amounts = self._amounts(demand, input_tokens, output_tokens)
-        buckets = self._buckets()
+        input_tokens, output_tokens = average.tokens_expected(demand)
+        amounts = self._amounts_by_limit(demand, input_tokens, output_tokens)
+        buckets = self._buckets_by_limit()
         wait_seconds = max(buckets[name].wait_seconds(amount, now) for name, amount in amounts.items())
         if wait_seconds > 0.0:
             return wait_seconds
@@ -149,7 +149,7 @@ class Pacing:
         self._under_way.add(ticket)
         return ticket
 
-    def settle(self, ticket: Ticket, *, input_tokens: int, output_tokens: int, now: float) -> None:
+    def pace_after_answer(self, ticket: Ticket, *, input_tokens: int, output_tokens: int, now: float) -> None:
         """A call was answered; `input_tokens` are those that count against the limit."""
         self._averages.setdefault(ticket.demand.output_ceiling, _Averages()).learn(
             ticket.demand, input_tokens, output_tokens
@@ -162,7 +162,7 @@ class Pacing:
         self._window += 1.0 if self._window < self._doubling_below else 1.0 / self._window
         self._window = min(self._window, float(self._concurrency))
 
-    def refused(self, ticket: Ticket, now: float, *, retry_after_seconds: float | None) -> float | None:
+    def pace_after_refusal(self, ticket: Ticket, now: float, *, retry_after_seconds: float | None) -> float | None:
         """A 429: go slower. The seconds to stop all calls for: the server's own word, else a time that grows.
 
         Calls that were under way at the last one tell nothing new.
@@ -172,13 +172,13 @@ class Pacing:
         self._slowed_at = now
         self._pace = max(LEAST_PACE, self._pace * _SLOWER)
         self._doubling_below = self._window * _CAREFUL_FROM
-        if not any(bucket.limited for bucket in self._buckets().values()):
+        if not any(bucket.limited for bucket in self._buckets_by_limit().values()):
             self._window = max(1.0, self._window / 2.0)
-        for bucket in self._buckets().values():
+        for bucket in self._buckets_by_limit().values():
             bucket.lower(0.0, now)
-        self._refill(now)
+        self._refill_buckets_at_pace(now)
         if retry_after_seconds is None:
-            return self.breaker.open(now)
+            return self.breaker.open_circuit(now)
         self.breaker.answered()
         return retry_after_seconds
 
@@ -193,7 +193,7 @@ class Pacing:
         held = sum(ticket.demand.output_ceiling for ticket in self._under_way)
         return limit is not None and bool(self._under_way) and held + demand.output_ceiling > limit
 
-    def _buckets(self) -> dict[str, Bucket]:
+    def _buckets_by_limit(self) -> dict[str, Bucket]:
         return {
             "requests": self._requests,
             "input_tokens": self._input,
@@ -201,7 +201,7 @@ class Pacing:
             "tokens": self._tokens,
         }
 
-    def _amounts(self, demand: Demand, input_tokens: float, output_tokens: float) -> dict[str, float]:
+    def _amounts_by_limit(self, demand: Demand, input_tokens: float, output_tokens: float) -> dict[str, float]:
         return {
             "requests": 1.0,
             "input_tokens": input_tokens,
@@ -209,10 +209,10 @@ class Pacing:
             "tokens": input_tokens + demand.output_ceiling,
         }
 
-    def _refill(self, now: float) -> None:
+    def _refill_buckets_at_pace(self, now: float) -> None:
         self._pace = min(1.0, self._pace + max(0.0, now - self._recovered_at) * _RECOVERY_PER_SECOND)
         self._recovered_at = now
         limits = self.limits
-        for name, bucket in self._buckets().items():
+        for name, bucket in self._buckets_by_limit().items():
             per_minute = getattr(limits, name)
-            bucket.fill(None if per_minute is None else HEADROOM * self._pace * per_minute / 60.0, now)
+            bucket.set_fill_rate(None if per_minute is None else HEADROOM * self._pace * per_minute / 60.0, now)

@@ -73,11 +73,13 @@ class Announced:
         return max(waits, default=None)
 
 
-def announced(headers: Mapping[str, str], now: float) -> Announced:
+def limits_in_headers(headers: Mapping[str, str], now: float) -> Announced:
     """What the headers of an answer say; nonsense counts as nothing. `now` is the Unix time: a `reset` may be one."""
-    limits = {name: _first(headers, name, "limit", _amount) for name in _NAMES}
-    remaining = {name: _first(headers, name, "remaining", _amount) for name in _NAMES}
-    reset = {name: _first(headers, name, "reset", lambda value: _seconds(value, now)) for name in _NAMES}
+    limits = {name: _first(headers, name, "limit", _amount_in_header) for name in _NAMES}
+    remaining = {name: _first(headers, name, "remaining", _amount_in_header) for name in _NAMES}
+    reset = {
+        name: _first(headers, name, "reset", lambda value: _reset_seconds_in_header(value, now)) for name in _NAMES
+    }
     positive = {name: limit or None for name, limit in limits.items()}
     return Announced(RateLimits(**positive), RateLimits(**remaining), RateLimits(**reset))
 
@@ -87,7 +89,7 @@ def _first(headers: Mapping[str, str], name: str, what: str, read: Callable[[str
     return next((read(value) for value in found if value is not None), None)
 
 
-def _amount(value: str) -> float | None:
+def _amount_in_header(value: str) -> float | None:
     try:
         amount = float(value)
     except ValueError:
@@ -95,13 +97,13 @@ def _amount(value: str) -> float | None:
     return amount if math.isfinite(amount) and amount >= 0 else None
 
 
-def _seconds(value: str, now: float) -> float | None:
+def _reset_seconds_in_header(value: str, now: float) -> float | None:
     if _DURATION.fullmatch(value):
         return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     try:
         return max(0.0, datetime.datetime.fromisoformat(value).timestamp() - now)
     except (ValueError, OverflowError):
-        amount = _amount(value)
+        amount = _amount_in_header(value)
     if amount is None or amount < _EARLIEST_TIME:
         return amount
     return max(0.0, (amount / 1000.0 if amount > 1000.0 * _EARLIEST_TIME else amount) - now)

@@ -15,7 +15,7 @@ import anyio
 from freeal.errors import AccountError, LlmError, SpendCapError, TransientError
 from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
 from freeal.llm.limits.pause_gate import Clock, PauseGate
-from freeal.llm.limits.rate_limit_headers import RateLimits, announced
+from freeal.llm.limits.rate_limit_headers import RateLimits, limits_in_headers
 from freeal.settings import LlmSettings
 
 _OUTAGE_SECONDS = 60.0
@@ -80,7 +80,7 @@ class Limiter:
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Learn from the headers of any answer, a refusal included."""
-        self._pacing.announce(announced(headers, self._wall()), self._clock())
+        self._pacing.pace_by_headers(limits_in_headers(headers, self._wall()), self._clock())
         self._wake()
 
     @contextlib.asynccontextmanager
@@ -90,11 +90,11 @@ class Limiter:
         The block hands the ticket to `answered` when an answer came. After an error that no other call can escape (key,
         money, an outage) those that wait get it too, rather than to go and meet it.
         """
-        ticket = await self._admitted(demand)
+        ticket = await self._wait_for_ticket(demand)
         try:
             yield ticket
         except TransientError as error:
-            self._failed(ticket, error)
+            self._slow_down_after_failure(ticket, error)
             raise
         except LlmError as error:
             self._pacing.breaker.answered()
@@ -107,17 +107,19 @@ class Limiter:
 
     def answered(self, ticket: Ticket, *, input_tokens: int, output_tokens: int) -> None:
         """Replace what was reserved by what was used; `input_tokens` are those that count against the limit."""
-        self._pacing.settle(ticket, input_tokens=input_tokens, output_tokens=output_tokens, now=self._clock())
+        self._pacing.pace_after_answer(
+            ticket, input_tokens=input_tokens, output_tokens=output_tokens, now=self._clock()
+        )
         self._wake()
 
-    def _failed(self, ticket: Ticket, error: TransientError) -> None:
+    def _slow_down_after_failure(self, ticket: Ticket, error: TransientError) -> None:
         now, told_seconds = self._clock(), error.retry_after_seconds
         breaker, seconds = self._pacing.breaker, None
         is_silence = error.trouble == "unavailable" or error.timed_out
         if error.trouble == "rate_limit":
-            seconds = self._pacing.refused(ticket, now, retry_after_seconds=told_seconds)
+            seconds = self._pacing.pace_after_refusal(ticket, now, retry_after_seconds=told_seconds)
         elif is_silence:
-            seconds = breaker.failed(sent_at=ticket.sent_at, is_probe=ticket.is_probe, now=now)
+            seconds = breaker.count_failure(sent_at=ticket.sent_at, is_probe=ticket.is_probe, now=now)
         elif error.trouble == "failed":
             breaker.answered()  # with an error, but it is there
         probed = breaker.times_opened > 1
@@ -131,14 +133,14 @@ class Limiter:
         self._ended_by = error
         self._endings += 1
 
-    async def _admitted(self, demand: Demand) -> Ticket:
+    async def _wait_for_ticket(self, demand: Demand) -> Ticket:
         endings = self._endings
         async with self._turn:
             while True:
                 await self.gate.wait()
                 if self._ended_by is not None and self._endings > endings:
                     raise copy.copy(self._ended_by)
-                found = self._pacing.admit(demand, self._clock())
+                found = self._pacing.pace_next_call(demand, self._clock())
                 if isinstance(found, Ticket):
                     return found
                 with anyio.move_on_after(found):

@@ -12,7 +12,7 @@ _ROUNDING = 1e-9
 class Bucket:
     """Fills at a rate that may change, and may be overdrawn: what a call turned out to use is taken afterwards.
 
-    Unlimited until `fill` gives it a rate. `least` is the smallest capacity: one request, whatever the rate.
+    Unlimited until `set_fill_rate` gives it a rate. `least` is the smallest capacity: one request, whatever the rate.
     """
 
     def __init__(self, now: float, *, least: float = 0.0) -> None:
@@ -26,7 +26,7 @@ class Bucket:
         """Whether it has a rate."""
         return self._per_second is not None
 
-    def fill(self, per_second: float | None, now: float) -> None:
+    def set_fill_rate(self, per_second: float | None, now: float) -> None:
         """From now on fill at this rate; a bucket that had none begins full."""
         if per_second == self._per_second:
             return

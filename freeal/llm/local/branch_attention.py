@@ -57,7 +57,7 @@ def layout_of(
     groups: list[_Group] = []
     places: list[torch.Tensor] = []
     start = filled = 0
-    for members in _grouped([len(one) for one in visible], trunk_tokens=trunk_tokens, heads=heads):
+    for members in _branches_of_similar_length([len(one) for one in visible], trunk_tokens=trunk_tokens, heads=heads):
         longest = max(len(visible[member]) for member in members)
         longest += -longest % _LENGTH_STEP
         tokens = torch.zeros(len(members), longest, dtype=torch.int64)
@@ -75,7 +75,7 @@ def layout_of(
     return Layout(trunk_tokens, groups, torch.cat(places).to(device))
 
 
-def _grouped(sizes: Sequence[int], *, trunk_tokens: int, heads: int) -> list[list[int]]:
+def _branches_of_similar_length(sizes: Sequence[int], *, trunk_tokens: int, heads: int) -> list[list[int]]:
     groups: list[list[int]] = []
     for index, size in enumerate(sizes):
         if groups:
@@ -88,12 +88,12 @@ def _grouped(sizes: Sequence[int], *, trunk_tokens: int, heads: int) -> list[lis
     return groups
 
 
-def use(model: Any) -> bool:
+def use_branch_attention(model: Any) -> bool:
     """Have a model attend like this from now on; False, and no change, where transformers cannot."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    AttentionInterface.register(NAME, _attention)
+    AttentionInterface.register(NAME, _branch_attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     try:
         model.set_attn_implementation(NAME)
@@ -102,7 +102,7 @@ def use(model: Any) -> bool:
     return bool(model.config.get_text_config()._attn_implementation == NAME)
 
 
-def _attention(
+def _branch_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -120,11 +120,14 @@ def _attention(
         return plain
     scaling = kwargs.get("scaling")
     scaled = query[0] * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    found = [_of_group(one, branch_layout.trunk_tokens, scaled, key[0], value[0]) for one in branch_layout.groups]
+    found = [
+        _attention_of_branch_group(one, branch_layout.trunk_tokens, scaled, key[0], value[0])
+        for one in branch_layout.groups
+    ]
     return torch.cat(found)[branch_layout.places][None], None
 
 
-def _of_group(
+def _attention_of_branch_group(
     group: _Group, trunk_tokens: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
 ) -> torch.Tensor:
     """Attention of a group's tokens, padding included, [b * l, heads, d]."""

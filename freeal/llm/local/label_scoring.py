@@ -88,12 +88,12 @@ class Scorer:
         self._heads = int(getattr(config, "num_attention_heads", 0))
         # a window cuts the trunk off at a place of its own for each token: such models are given masks
         windowed = self._window is not None or "sliding_attention" in self._layer_kinds
-        self._by_branches = bool(self._heads) and not windowed and branch_attention.use(model)
+        self._by_branches = bool(self._heads) and not windowed and branch_attention.use_branch_attention(model)
         self._last_trunk: tuple[tuple[int, ...], Trunk] = ((), [])
         if model.dtype is not torch.float32:
             model.set_output_embeddings(_ExactHead(model.get_output_embeddings()))
 
-    def score(
+    def score_labels(
         self, prompts: Sequence[Tokens], labels: Sequence[LabelSet], *, before_pass: Callable[[], None]
     ) -> LabelScores:
         """Scores in the order of `prompts` (none of them empty), `labels[i]` being those of `prompts[i]`.
@@ -113,7 +113,7 @@ class Scorer:
             # Sorted, so that the order of a call's prompts changes nothing, not even the last bit of a bf16 sum.
             order = sorted(range(len(prompts)), key=lambda at: (len(prompts[at]), tuple(prompts[at]), labels[at]))
             while order:
-                pack = self._pack(order, branches)
+                pack = self._prompts_of_next_pass(order, branches)
                 before_pass()
                 try:
                     found = self._run_branches(trunk, trunk_tokens, [branches[index] for index in pack])
@@ -124,7 +124,7 @@ class Scorer:
                     for index, scores in zip(pack, found, strict=True):
                         totals[index] = scores
                     continue
-                self._shrink([branches[index].size for index in pack], problem)
+                self._halve_scoring_pass([branches[index].size for index in pack], problem)
         return LabelScores(totals, trunk_tokens)
 
     def _trunk_of(self, tokens: tuple[int, ...]) -> Trunk:
@@ -145,7 +145,7 @@ class Scorer:
         self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
-    def _pack(self, order: Sequence[int], branches: Sequence[_Branch]) -> list[int]:
+    def _prompts_of_next_pass(self, order: Sequence[int], branches: Sequence[_Branch]) -> list[int]:
         """The first prompts that go into one pass, at least one."""
         filled = 0
         for count, index in enumerate(order):
@@ -154,7 +154,7 @@ class Scorer:
                 return list(order[:count])
         return list(order)
 
-    def _shrink(self, sizes: Sequence[int], problem: Exception) -> None:
+    def _halve_scoring_pass(self, sizes: Sequence[int], problem: Exception) -> None:
         if len(sizes) == 1 or not device_errors.is_out_of_memory(problem):
             known = device_errors.named(problem)
             if known is problem:
@@ -181,11 +181,11 @@ class Scorer:
         filling = -len(ids) % _LENGTH_STEP
         ids.extend([0] * filling)
         positions.extend(range(trunk_tokens, trunk_tokens + filling))
-        visible = _visible(branches)
+        visible = _visible_in_branches(branches)
         told = {"branch_layout": self._layout(visible, trunk_tokens, filling)} if self._by_branches else {}
         logits = self._model(
             input_ids=torch.tensor([ids], device=device),
-            attention_mask=self._masks(trunk_tokens, positions, visible),
+            attention_mask=self._attention_masks(trunk_tokens, positions, visible),
             position_ids=torch.tensor([positions], device=device),
             past_key_values=DynamicCache(trunk) if trunk else None,
             use_cache=bool(trunk),
@@ -199,7 +199,7 @@ class Scorer:
             visible, trunk_tokens=trunk_tokens, filling=filling, heads=self._heads, device=self._model.device
         )
 
-    def _masks(
+    def _attention_masks(
         self, trunk_tokens: int, positions: list[int], visible: Sequence[torch.Tensor]
     ) -> torch.Tensor | dict[str, torch.Tensor]:
         filling = len(positions) - sum(map(len, visible))
@@ -244,7 +244,7 @@ def _common_start(prompts: Sequence[Tokens]) -> int:
     return most
 
 
-def _visible(branches: Sequence[_Branch]) -> list[torch.Tensor]:
+def _visible_in_branches(branches: Sequence[_Branch]) -> list[torch.Tensor]:
     """What each branch's tokens see of it, bool [size, size]."""
     blocks = []
     for branch in branches:

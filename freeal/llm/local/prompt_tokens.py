@@ -40,9 +40,9 @@ class Fitter:
         if with_special[len(self._start) :] != plain:
             self._start = []
 
-    def fit(self, prompts: Sequence[Prompt]) -> list[Fitted]:
+    def fit_prompts(self, prompts: Sequence[Prompt]) -> list[Fitted]:
         """Tokens of each prompt, in order."""
-        rows = [self._shortened_row(prompt.specific) for prompt in prompts]
+        rows = [self._shorten_row_to_tokens(prompt.specific) for prompt in prompts]
         texts = [prompt.system + prompt.shared + row for prompt, (row, _) in zip(prompts, rows, strict=True)]
         fitted = []
         for text, tokens, (_, truncated) in zip(texts, self._plain(texts), rows, strict=True):
@@ -54,9 +54,9 @@ class Fitter:
     def continuations(self, labels: Sequence[str], ending: str) -> list[list[int]]:
         """The tokens each label adds to a prompt that ends with `ending`."""
         before = self._plain([ending])[0]
-        return [self._continuation(label, ending, before) for label in labels]
+        return [self._label_tokens_after(label, ending, before) for label in labels]
 
-    def _continuation(self, label: str, ending: str, before: list[int]) -> list[int]:
+    def _label_tokens_after(self, label: str, ending: str, before: list[int]) -> list[int]:
         # Tokenized together with what stands before it: alone, some tokenizers put a word mark in front of any text.
         joined = self._plain([f"{ending} {label}"])[0]
         if joined[: len(before)] == before and len(joined) > len(before):
@@ -69,7 +69,7 @@ class Fitter:
         ids: list[list[int]] = encoded.input_ids
         return ids
 
-    def _shortened_row(self, specific: str) -> tuple[str, bool]:
+    def _shorten_row_to_tokens(self, specific: str) -> tuple[str, bool]:
         before, gap, block = specific.rpartition("\n\n")
         row, line, ending = block.rpartition("\n")
         if len(row.encode()) <= self._row_tokens:  # a token covers one byte at least

@@ -11,7 +11,7 @@ import numpy as np
 FULL_CORRECTION_ROWS = 32
 """From this many different rows on a batch speaks for itself."""
 TEMPERATURE = 1.25
-"""Of standardized scores; measured, see `calibrate`."""
+"""Of standardized scores; measured, see `calibrate_scores`."""
 UNSCORED_SHARE = 0.05
 """Probability left to all labels of a row together that were not scored: how often a shortlist misses the right one."""
 _LEAST_SPREAD = 0.1
@@ -20,7 +20,7 @@ _MOST_SWEEPS = 50
 _SETTLED_NATS = 1e-9
 
 
-def calibrate(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
+def calibrate_scores(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
     """Probabilities float64 [n, labels] from log-probabilities [n, labels] of one batch of rows; rows sum to 1.
 
     Batch calibration (Zhou et al. 2023, arXiv 2309.17249, in the log domain): each label's mean over the batch is
@@ -39,25 +39,25 @@ def calibrate(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndar
     Raises ValueError for scores that are infinite, a row without any, or another shape, or a prior that is negative or
     sums to 0.
     """
-    raw = _checked(scores)
+    raw = _checked_scores(scores)
     if not raw.size:
         return raw
     different = np.unique(np.where(np.isnan(raw), np.inf, raw), axis=0)
     strength = _proportion(np.array(len(different)))
     # how much each label's own rows count against what it shares with all labels: 1 where every row has every label
     own = _proportion(np.isfinite(different).sum(axis=0)) / strength if strength else np.zeros(raw.shape[1])
-    centred = raw - strength * own * _preferences(raw)
+    centred = raw - strength * own * _label_preferences(raw)
     centred -= np.nanmean(centred, axis=1, keepdims=True)
-    spread = np.maximum(_spreads(centred, own), _LEAST_SPREAD) * TEMPERATURE
+    spread = np.maximum(_label_spreads(centred, own), _LEAST_SPREAD) * TEMPERATURE
     logits = centred / (1.0 + strength * (spread - 1.0))
-    return _softmax(logits if prior is None else logits + _log_prior(prior, raw.shape[1]))
+    return _softmax_of_scored(logits if prior is None else logits + _log_prior(prior, raw.shape[1]))
 
 
 EXPECTED_LABELS = 1.5
 """How many of several labels a text is taken to have, before anything is known."""
 
 
-def calibrate_each(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
+def calibrate_scores_of_each_label(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np.ndarray:
     """Where a text may have several labels: a probability of each by itself, float64 [n, labels], from
     log-probabilities [n, labels] of one batch of rows without nan.
 
@@ -65,7 +65,7 @@ def calibrate_each(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np
     the evidence of yes against no; each label's is calibrated by itself as if yes and no were two labels. `prior`
     [labels] are the expected shares of the rows that have each, EXPECTED_LABELS over all where None.
     """
-    raw = _checked(scores)
+    raw = _checked_scores(scores)
     if not raw.size:
         return raw
     labels = raw.shape[1]
@@ -75,16 +75,16 @@ def calibrate_each(scores: np.ndarray, *, prior: np.ndarray | None = None) -> np
     found = np.empty(raw.shape)
     for place in range(labels):
         both = np.stack([np.zeros(len(raw)), beside[:, place]], axis=1)
-        found[:, place] = calibrate(both, prior=np.array([1.0 - shares[place], shares[place]]))[:, 1]
+        found[:, place] = calibrate_scores(both, prior=np.array([1.0 - shares[place], shares[place]]))[:, 1]
     return found
 
 
 def uncalibrated(scores: np.ndarray) -> np.ndarray:
-    """The plain softmax of log-probabilities [n, labels] over the labels, float64; nan as in `calibrate`."""
-    return _softmax(_checked(scores))
+    """The plain softmax of log-probabilities [n, labels] over the labels, float64; nan as in `calibrate_scores`."""
+    return _softmax_of_scored(_checked_scores(scores))
 
 
-def _checked(scores: np.ndarray) -> np.ndarray:
+def _checked_scores(scores: np.ndarray) -> np.ndarray:
     checked = np.array(scores, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[1] < 1:
         raise ValueError(f"scores have shape {checked.shape}, not [rows, labels]")
@@ -100,7 +100,7 @@ def _proportion(rows: np.ndarray) -> np.ndarray:
     return share
 
 
-def _preferences(raw: np.ndarray) -> np.ndarray:
+def _label_preferences(raw: np.ndarray) -> np.ndarray:
     """How much likelier each label is than the others of the same rows, nats [labels], on average 0.
 
     Effects of label and row, added; with scores missing neither is a plain mean, so each is taken in turn from what
@@ -121,7 +121,7 @@ def _preferences(raw: np.ndarray) -> np.ndarray:
     return preference
 
 
-def _spreads(centred: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _label_spreads(centred: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Standard deviation per label over the rows that have it, drawn to that of all labels where `own` is below 1."""
     scored = ~np.isnan(centred)
     rows = np.maximum(scored.sum(axis=0), 1)
@@ -141,7 +141,7 @@ def _log_prior(prior: np.ndarray, labels: int) -> np.ndarray:
     return log
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def _softmax_of_scored(logits: np.ndarray) -> np.ndarray:
     """Probabilities of the finite logits, and a floor for nan."""
     if not logits.size:
         return logits

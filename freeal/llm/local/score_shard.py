@@ -63,7 +63,7 @@ class ScoreShard:
             )
 
         def score(table: Any) -> Any:
-            return reply_table(table.column(ROW_ID), anyio.run(model.answer, prompts(table)))
+            return reply_table(table.column(ROW_ID), anyio.run(model.answer, prompts_of_shard(table)))
 
         return score
 
@@ -82,7 +82,7 @@ def prompt_table(row_ids: Iterable[int], asked: Sequence[Prompt]) -> Any:
     )
 
 
-def prompts(table: Any) -> list[Prompt]:
+def prompts_of_shard(table: Any) -> list[Prompt]:
     """The prompts of a shard."""
     columns = (table.column(name).to_pylist() for name in (SYSTEM, SHARED, SPECIFIC, LABELS))
     return [
@@ -104,7 +104,7 @@ def reply_table(row_ids: Any, said: Sequence[Reply]) -> Any:
     )
 
 
-def replies(table: Any) -> list[Reply]:
+def replies_of_result(table: Any) -> list[Reply]:
     """The replies of a result, in the order of its rows."""
     columns = (table.column(name).to_pylist() for name in (SCORES, TRUNCATED, USAGE))
     return [

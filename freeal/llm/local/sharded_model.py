@@ -20,8 +20,8 @@ from freeal.compute.listener import unheard
 from freeal.errors import RowRejectedError
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder
-from freeal.llm.local.local_model import LocalModel, locate
-from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies
+from freeal.llm.local.local_model import LocalModel, locate_local_model
+from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies_of_result
 from freeal.types import Prompt, PromptStyle, Reply
 
 SHARD_PROMPTS = LocalModel.rows_per_call
@@ -62,7 +62,7 @@ class ShardedLocalModel:
         loading = functools.partial(LocalModel.load, cache=cache, device=device, precision=precision)
         here = await loading(model, turn=turn, on_notice=on_notice)
         await here.aclose()
-        _, source = await anyio.to_thread.run_sync(locate, model, cache)
+        _, source = await anyio.to_thread.run_sync(locate_local_model, model, cache)
         folder = source if isinstance(source, Path) else None
         # other machines may choose another precision by themselves, and scores of two are two models' scores
         task = ScoreShard(model, folder, here.fingerprint, cache, device, here.precision)
@@ -73,17 +73,17 @@ class ShardedLocalModel:
         raises."""
         if not all(prompt.labels for prompt in prompts):
             raise RowRejectedError("the local model scores labels and cannot write texts")
-        return await anyio.to_thread.run_sync(self._answer, list(prompts))
+        return await anyio.to_thread.run_sync(self._answer_in_shards, list(prompts))
 
     async def aclose(self) -> None:
         """Nothing is held between calls."""
 
-    def _answer(self, prompts: list[Prompt]) -> list[Reply]:
+    def _answer_in_shards(self, prompts: list[Prompt]) -> list[Reply]:
         with tempfile.TemporaryDirectory(prefix="freeal-prompts-") as folder:
             shards = ShardFolder.write(Path(folder), _tables(prompts), origin="prompts")
             for _ in self._executor.run(self._task, shards):
                 anyio.from_thread.check_cancelled()
-            return [reply for result in shards.results(self._task) for reply in replies(result)]
+            return [reply for result in shards.results(self._task) for reply in replies_of_result(result)]
 
 
 def _tables(prompts: Sequence[Prompt]) -> Iterator[Any]:

@@ -26,7 +26,7 @@ def weights_digest(file: Path, *, cache: Path) -> str:
     """
     found = file.stat()
     identity = f"{file.resolve()}|{found.st_ino}|{found.st_size}|{found.st_mtime_ns}|{found.st_ctime_ns}"
-    known = _remembered(cache)
+    known = _remembered_digests(cache)
     if identity not in known:
         with file.open("rb") as stream:
             known[identity] = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -47,7 +47,7 @@ def folder_digest(folder: Path, *, cache: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _remembered(cache: Path) -> dict[str, str]:
+def _remembered_digests(cache: Path) -> dict[str, str]:
     try:
         content = json.loads((cache / _MEMORY).read_text(encoding="utf-8"))
     except (OSError, ValueError):

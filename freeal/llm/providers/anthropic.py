@@ -87,7 +87,7 @@ class AnthropicModel(RemoteModel):
             http_client=httpx2.AsyncClient(
                 trust_env=False,
                 proxy=self._route.proxy,
-                verify=self._route.tls() or True,
+                verify=self._route.tls_context() or True,
                 timeout=timeout,
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=concurrency),
             ),
@@ -137,7 +137,7 @@ class AnthropicModel(RemoteModel):
         except anthropic.APIStatusError as cause:
             status, headers, content = cause.status_code, cause.response.headers, cause.response.content
         except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as cause:
-            raise translated(cause, route=self._route) from cause
+            raise error_of_anthropic_client(cause, route=self._route) from cause
         self.heard(headers)
         try:
             return read_messages_response(_response(status, headers, content))
@@ -205,7 +205,7 @@ def reply_of(message: Message) -> Reply:
     return read_message([message.to_dict(mode="json")])
 
 
-def translated(error: Exception, *, route: Route) -> LlmError:
+def error_of_anthropic_client(error: Exception, *, route: Route) -> LlmError:
     """Any exception of the client as ours."""
     if isinstance(error, anthropic.APIStatusError):
         try:

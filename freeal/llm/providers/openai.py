@@ -13,7 +13,7 @@ import httpx
 
 from freeal.llm.answer_schema import answer_schema
 from freeal.llm.credentials import ApiKey
-from freeal.llm.endpoint_url import ADDRESSES, endpoint
+from freeal.llm.endpoint_url import ADDRESSES, endpoint_url
 from freeal.llm.errors_from_responses import error_for_connection
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.limits.retry import Retry
@@ -81,7 +81,7 @@ class OpenAIModel(RemoteModel):
             limiter=limiter,
             on_notice=on_notice,
         )
-        self._url = endpoint(base_url or ADDRESSES["openai"], PATH)
+        self._url = endpoint_url(base_url or ADDRESSES["openai"], PATH)
         self._route = route_to(self._url, environ)
         self._client = httpx.AsyncClient(
             headers={"authorization": f"Bearer {key.reveal()}"} if key is not None else {},
@@ -89,7 +89,7 @@ class OpenAIModel(RemoteModel):
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=concurrency),
             trust_env=False,
             proxy=self._route.proxy,
-            verify=self._route.tls() or True,
+            verify=self._route.tls_context() or True,
         )
 
     @property

@@ -75,11 +75,11 @@ class FeatureSearch:
         fresh = [name for name in sorted(without & optional) if name not in self._refused | set(self._suspected)]
         last = [name for name in fresh if self._features[name].is_last_resort]
         for name in last:  # it was given up only after the others had not helped
-            self._refuse(name, words)
+            self._give_up_feature(name, words)
         self._suspected += [name for name in fresh if name not in last]
         self._answered.add((optional, without & optional))
 
-    def learn(self, error: LlmError, optional: frozenset[str], without: frozenset[str]) -> bool:
+    def learn_from_refusal(self, error: LlmError, optional: frozenset[str], without: frozenset[str]) -> bool:
         """Whether a refusal tells what to leave out, so that asking again may help; it then is."""
         if not _may_be_about_the_request(error):
             return False
@@ -89,7 +89,7 @@ class FeatureSearch:
             return True  # another call has learned something since this one was sent
         to_blame = self.named(error) & held or tried
         for name in sorted(to_blame):
-            self._refuse(name, error.said or error.problem)
+            self._give_up_feature(name, error.said or error.problem)
         return bool(to_blame)
 
     def may_search(self, error: LlmError, optional: frozenset[str], without: frozenset[str]) -> bool:
@@ -121,10 +121,10 @@ class FeatureSearch:
         """Leave out for good what a refusal speaks of; whether it spoke of any part."""
         named = self.named(error)
         for name in named:
-            self._refuse(name, error.said or error.problem)
+            self._give_up_feature(name, error.said or error.problem)
         return bool(named)
 
-    def _refuse(self, name: str, words: str) -> None:
+    def _give_up_feature(self, name: str, words: str) -> None:
         self._suspected = [suspect for suspect in self._suspected if suspect != name]
         if name not in self._refused:
             self._refused.add(name)

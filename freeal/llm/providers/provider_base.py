@@ -103,7 +103,8 @@ class RemoteModel(abc.ABC):
         """One reply per prompt, in order. Raises the classes of `LlmError`."""
         return [
             await self._retry.call(
-                functools.partial(self._attempt, prompt), before_again=functools.partial(self._before_again, prompt)
+                functools.partial(self._attempt_with_features, prompt),
+                before_again=functools.partial(self._before_retry, prompt),
             )
             for prompt in prompts
         ]
@@ -133,31 +134,33 @@ class RemoteModel(abc.ABC):
         """For `_send`: less than a call's whole time, so that an address nobody answers at is told from a slow one."""
         return min(_CONNECT_SECONDS, self._timeout_seconds / 2.0)
 
-    async def _before_again(self, prompt: Prompt, error: TransientError) -> None:
+    async def _before_retry(self, prompt: Prompt, error: TransientError) -> None:
         if error.trouble == "rate_limit" and not self._told_of_limit:
             self._told_of_limit = True
             self._on_notice(f"the server wants fewer calls, so they are slowed down: {error.problem}")
         if error.trouble == "lost_reply" and self._on_lost is not None:
             await self._on_lost(prompt)
 
-    async def _attempt(self, prompt: Prompt) -> Reply:
+    async def _attempt_with_features(self, prompt: Prompt) -> Reply:
         optional = self.optional_in(prompt)
         while True:
             without = self._search.next_try(optional)
             try:
-                reply = await self._call(prompt, without)
+                reply = await self._call_within_limits(prompt, without)
             except LlmError as error:
-                if self._search.learn(error, optional, without):
+                if self._search.learn_from_refusal(error, optional, without):
                     continue
                 if not self._search.may_search(error, optional, without):
                     raise
-                if (found := await self._bare(prompt, without, error)) is None:
+                if (found := await self._attempt_with_fewer_features(prompt, without, error)) is None:
                     continue
                 return found
             self._search.answered(optional, without)
             return reply
 
-    async def _bare(self, prompt: Prompt, without: frozenset[str], refusal: LlmError) -> Reply | None:
+    async def _attempt_with_fewer_features(
+        self, prompt: Prompt, without: frozenset[str], refusal: LlmError
+    ) -> Reply | None:
         """The answer to a refused request with less and less in it; None where another call has learned meanwhile.
 
         Raises the refusal where that does not help.
@@ -168,7 +171,7 @@ class RemoteModel(abc.ABC):
                 return None
             for bare in self._search.bare_forms(optional, without):
                 try:
-                    reply = await self._call(prompt, bare)
+                    reply = await self._call_within_limits(prompt, bare)
                 except LlmError as error:
                     if error.status is None or isinstance(error, TransientError) or error.status != refusal.status:
                         raise
@@ -177,7 +180,7 @@ class RemoteModel(abc.ABC):
                 return reply
         raise refusal
 
-    async def _call(self, prompt: Prompt, without: frozenset[str]) -> Reply:
+    async def _call_within_limits(self, prompt: Prompt, without: frozenset[str]) -> Reply:
         parts = (prompt.system, prompt.shared, prompt.specific)
         demand = Demand(sum(len(part.encode("utf-8", "replace")) for part in parts), output_ceiling(prompt))
         async with self._limiter.call(demand) as ticket:
@@ -194,10 +197,10 @@ class RemoteModel(abc.ABC):
                     timed_out=True,
                     hint="raise llm.timeout_seconds",
                 ) from cause
-            self._settle(ticket, reply.usage)
+            self._tell_limiter_of_usage(ticket, reply.usage)
             return reply
 
-    def _settle(self, ticket: Ticket, used: Usage) -> None:
+    def _tell_limiter_of_usage(self, ticket: Ticket, used: Usage) -> None:
         input_tokens = used.input_tokens if self.cached_input_counts else used.input_tokens - used.cached_tokens
         output_tokens = used.output_tokens
         if not used.input_tokens and not output_tokens:  # a server that does not count

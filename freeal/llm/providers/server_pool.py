@@ -81,7 +81,7 @@ class ServerPool:
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """One reply per prompt, in order. A server that fails, after its own tries, is left alone for a while and the
         others are asked; raises the last one's `LlmError` where none is left."""
-        return [await self._answer(prompt) for prompt in prompts]
+        return [await self._answer_by_freest_server(prompt) for prompt in prompts]
 
     def report_lost_to(self, listener: OnLost) -> None:
         """Tell `listener` of each reply that was lost, before its request is sent again."""
@@ -93,7 +93,7 @@ class ServerPool:
         for server in self._servers:
             await server.model.aclose()
 
-    async def _answer(self, prompt: Prompt) -> Reply:
+    async def _answer_by_freest_server(self, prompt: Prompt) -> Reply:
         left = list(self._servers)
         while True:
             server = self._freest(left)

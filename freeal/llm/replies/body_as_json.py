@@ -15,7 +15,7 @@ class UnreadableBodyError(ValueError):
     """A body that is no JSON; the message says what it is."""
 
 
-def values(content: bytes, content_type: str = "") -> list[Any]:
+def json_values(content: bytes, content_type: str = "") -> list[Any]:
     """The JSON value of a body, or all of a stream's, in order. Raises `UnreadableBodyError`, and nothing else.
 
     Streams are server-sent events, or one JSON value a line.
@@ -24,14 +24,14 @@ def values(content: bytes, content_type: str = "") -> list[Any]:
     if not text:
         raise UnreadableBodyError("its body is empty")
     if "event-stream" in content_type or re.match(r"(?:data|event|id|retry)\s*:|:", text):
-        return _of_events(text)
+        return _json_of_events(text)
     try:
         return [json.loads(text)]
     except (ValueError, RecursionError) as cause:
-        lines = _of_lines(text)
+        lines = _json_of_lines(text)
         if lines:
             return lines
-        raise UnreadableBodyError(_what_it_is(text)) from cause
+        raise UnreadableBodyError(_what_body_is(text)) from cause
 
 
 def plain_words(text: str) -> str:
@@ -41,7 +41,7 @@ def plain_words(text: str) -> str:
     return " ".join(words.split())[:_MOST_WORDS]
 
 
-def _of_events(text: str) -> list[Any]:
+def _json_of_events(text: str) -> list[Any]:
     found = []
     for event in re.split(r"\r?\n\r?\n|\r\r", text):
         lines = [line[5:].removeprefix(" ") for line in event.splitlines() if line.startswith("data:")]
@@ -56,7 +56,7 @@ def _of_events(text: str) -> list[Any]:
     return found
 
 
-def _of_lines(text: str) -> list[Any]:
+def _json_of_lines(text: str) -> list[Any]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
         return []
@@ -67,7 +67,7 @@ def _of_lines(text: str) -> list[Any]:
     return found if all(isinstance(value, dict) for value in found) else []
 
 
-def _what_it_is(text: str) -> str:
+def _what_body_is(text: str) -> str:
     if text.startswith("<"):
         return f"it is a web page ({plain_words(text)!r}), not JSON: check llm.base_url, and what stands before it"
     if text.startswith(("{", "[")):

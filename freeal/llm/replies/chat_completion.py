@@ -8,7 +8,7 @@ from typing import Any
 
 from freeal.llm.replies.label_logprobs import label_probability
 from freeal.llm.replies.model_thoughts import answer_in, thinks
-from freeal.llm.replies.token_counts import count
+from freeal.llm.replies.token_counts import token_count
 from freeal.types import Outcome, Reply, Usage
 
 _CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "insufficient_system_resource"})
@@ -28,7 +28,7 @@ def read_chat_completion(values: Sequence[Any], labels: Sequence[str]) -> Reply:
     An answer that a server put where thoughts belong, or into a tool call, is one where it came to its end and holds
     nothing but JSON; a draft among thoughts is none. Raises `ValueError` for what is no chat completion.
     """
-    body = _merged(values)
+    body = _merged_completion_chunks(values)
     choices = [choice for choice in body["choices"] if isinstance(choice, dict)]
     if not choices:
         raise ValueError("it holds no choices")
@@ -37,23 +37,23 @@ def read_chat_completion(values: Sequence[Any], labels: Sequence[str]) -> Reply:
     if not isinstance(message, dict):
         raise ValueError("its choice holds no message")  # noqa: TRY004 - a server's value, not a caller's
     finish = str(choice.get("finish_reason") or choice.get("stop_reason") or "stop")
-    content, refusal = _parts(message.get("content"))
-    refusal = refusal or _text(message.get("refusal"))
-    thoughts = next((found for name in _THOUGHT_FIELDS if (found := _text(message.get(name)))), "")
-    text = content if answer_in(content) else _elsewhere(message, thoughts, finish) or content
-    outcome = _outcome(finish, text, is_refusal=bool(refusal))
-    usage = _usage(body.get("usage"))
+    content, refusal = _text_and_refusal_of_content(message.get("content"))
+    refusal = refusal or _text_of_content(message.get("refusal"))
+    thoughts = next((found for name in _THOUGHT_FIELDS if (found := _text_of_content(message.get(name)))), "")
+    text = content if answer_in(content) else _answer_without_content(message, thoughts, finish) or content
+    outcome = _outcome_of_finish_reason(finish, text, is_refusal=bool(refusal))
+    usage = _usage_of_completion(body.get("usage"))
     thought = bool(thoughts) or thinks(content)
     return Reply(
         text=text or refusal,
         outcome=outcome,
-        words=_words(outcome, finish, usage=usage, refusal=refusal, thought=thought),
+        words=_words_on_finish_reason(outcome, finish, usage=usage, refusal=refusal, thought=thought),
         usage=usage,
         label_probability=_probability(choice, labels),
     )
 
 
-def _outcome(finish: str, text: str, *, is_refusal: bool) -> Outcome:
+def _outcome_of_finish_reason(finish: str, text: str, *, is_refusal: bool) -> Outcome:
     if is_refusal or finish.lower().startswith(_REFUSED):
         return "refused"
     if finish.lower() in _CUT_OFF:
@@ -61,7 +61,7 @@ def _outcome(finish: str, text: str, *, is_refusal: bool) -> Outcome:
     return "answer" if answer_in(text) else "empty"
 
 
-def _words(outcome: Outcome, finish: str, *, usage: Usage, refusal: str, thought: bool) -> str:
+def _words_on_finish_reason(outcome: Outcome, finish: str, *, usage: Usage, refusal: str, thought: bool) -> str:
     """The server's own words for what is no answer, and what else can be seen of it."""
     after = f" after {usage.output_tokens:,} tokens" if usage.output_tokens else ""
     said = f"finish_reason {finish!r}{after}"
@@ -74,7 +74,7 @@ def _words(outcome: Outcome, finish: str, *, usage: Usage, refusal: str, thought
     return ""
 
 
-def _elsewhere(message: Mapping[str, Any], thoughts: str, finish: str) -> str:
+def _answer_without_content(message: Mapping[str, Any], thoughts: str, finish: str) -> str:
     """The answer of a message without content: in a tool call, or, where it is nothing but that, among thoughts."""
     calls = message.get("tool_calls")
     called = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
@@ -89,37 +89,37 @@ def _elsewhere(message: Mapping[str, Any], thoughts: str, finish: str) -> str:
     return answer if thinks(thoughts) or (whole.startswith("{") and whole.endswith("}")) else ""
 
 
-def _parts(content: object) -> tuple[str, str]:
+def _text_and_refusal_of_content(content: object) -> tuple[str, str]:
     """Text and refusal of a message's content, which may be a list of parts; thoughts among them are left out."""
     if not isinstance(content, list):
-        return _text(content), ""
+        return _text_of_content(content), ""
     text, refusal = "", ""
     for part in content:
         kind = str(part.get("type", "")) if isinstance(part, dict) else ""
         if isinstance(part, str):
             text += part
         elif isinstance(part, dict) and not kind.startswith(_THOUGHT_PARTS):
-            refusal += _text(part.get("refusal"))
-            text += _text(part.get("text") if "text" in part else part.get("content"))
+            refusal += _text_of_content(part.get("refusal"))
+            text += _text_of_content(part.get("text") if "text" in part else part.get("content"))
     return text, refusal
 
 
-def _text(value: object) -> str:
+def _text_of_content(value: object) -> str:
     if isinstance(value, list):
-        return _parts(value)[0]
+        return _text_and_refusal_of_content(value)[0]
     if isinstance(value, dict):  # an object where its text was due
-        return _text(value["value"]) if "value" in value else json.dumps(value, ensure_ascii=False)
+        return _text_of_content(value["value"]) if "value" in value else json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)
 
 
-def _usage(used: object) -> Usage:
+def _usage_of_completion(used: object) -> Usage:
     told = used if isinstance(used, dict) else {}
     details = told.get("prompt_tokens_details")
     return Usage(
         calls=1,
-        input_tokens=count(told.get("prompt_tokens")),
-        cached_tokens=count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
-        output_tokens=count(told.get("completion_tokens")),
+        input_tokens=token_count(told.get("prompt_tokens")),
+        cached_tokens=token_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        output_tokens=token_count(told.get("completion_tokens")),
     )
 
 
@@ -130,7 +130,7 @@ def _probability(choice: Mapping[str, Any], labels: Sequence[str]) -> float | No
         return None  # servers fill this field in many ways; the answer stands without it
 
 
-def _merged(values: Sequence[Any]) -> dict[str, Any]:
+def _merged_completion_chunks(values: Sequence[Any]) -> dict[str, Any]:
     """One body from the chunks of a stream; a body alone is itself. Raises `ValueError` for half a stream."""
     bodies = [value for value in values if isinstance(value, dict)]
     with_choices = [body for body in bodies if isinstance(body.get("choices"), list)]
@@ -145,7 +145,7 @@ def _merged(values: Sequence[Any]) -> dict[str, Any]:
     message: dict[str, Any] = {}
     logprobs: list[Any] = []
     for choice in firsts:
-        _join(message, choice.get("delta") or choice.get("message") or {})
+        _join_chunk_delta(message, choice.get("delta") or choice.get("message") or {})
         told = choice.get("logprobs")
         logprobs += (told.get("content") or []) if isinstance(told, dict) else []
     usage = next((body["usage"] for body in bodies[::-1] if body.get("usage")), None)
@@ -153,7 +153,7 @@ def _merged(values: Sequence[Any]) -> dict[str, Any]:
     return {"choices": [choice], "usage": usage}
 
 
-def _join(message: dict[str, Any], delta: object) -> None:
+def _join_chunk_delta(message: dict[str, Any], delta: object) -> None:
     for name, value in delta.items() if isinstance(delta, dict) else ():
         if name == "tool_calls" and isinstance(value, list):
             calls = message.setdefault(name, [])
@@ -163,7 +163,7 @@ def _join(message: dict[str, Any], delta: object) -> None:
                     place = call.get("index", 0)
                     while isinstance(place, int) and len(calls) <= place < 100:
                         calls.append({"function": {"arguments": ""}})
-                    calls[place]["function"]["arguments"] += _text(function.get("arguments"))
+                    calls[place]["function"]["arguments"] += _text_of_content(function.get("arguments"))
         elif isinstance(value, str) and name != "role":
             message[name] = message.get(name, "") + value
         elif isinstance(value, list):

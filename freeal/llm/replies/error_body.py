@@ -47,13 +47,13 @@ def error_in(body: object) -> ErrorBody | None:
         return None
     told = body.get("error")
     is_error = bool(told) or body.get("object") == "error" or body.get("type") == "error"
-    if not is_error and not (_words(body) and not body.keys() & {"choices", "content", "message_stop"}):
+    if not is_error and not (_error_words(body) and not body.keys() & {"choices", "content", "message_stop"}):
         return None
-    scopes = list(_scopes(body))
+    scopes = list(_error_scopes(body))
     numbers = [number for scope in scopes for number in map(_status, map(scope.get, ("code", "status", "statusCode")))]
     headers: dict[str, Any] = next((scope["headers"] for scope in scopes if isinstance(scope.get("headers"), dict)), {})
     return ErrorBody(
-        message=_words(body) or "an error without a word",
+        message=_error_words(body) or "an error without a word",
         codes=frozenset(
             str(scope[key]) for scope in scopes for key in _CODE_KEYS if isinstance(scope.get(key), str | int)
         ),
@@ -69,21 +69,21 @@ def is_filter_refusal(status: int, message: str, codes: frozenset[str]) -> bool:
     return any(_FILTER_CODES.search(code) for code in codes) or _FILTER_WORDS.search(message) is not None
 
 
-def _scopes(body: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
+def _error_scopes(body: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
     found = [body]
     for key in _NESTED if depth < 4 else ():
         inner = body.get(key)
         for one in inner if isinstance(inner, list) else [inner]:
             if isinstance(one, dict):
-                found += _scopes(one, depth + 1)
+                found += _error_scopes(one, depth + 1)
     return found
 
 
-def _words(body: Mapping[str, Any]) -> str:
+def _error_words(body: Mapping[str, Any]) -> str:
     """The innermost thing that is said: a relay's `message` may be the text of the answer it got."""
     error = body.get("error")
     if isinstance(error, dict):
-        return _words(error)
+        return _error_words(error)
     for key in _WORD_KEYS:
         said = body.get(key)
         if isinstance(said, str) and said.strip():
@@ -94,7 +94,7 @@ def _words(body: Mapping[str, Any]) -> str:
                 return words
     errors = body.get("errors")
     if isinstance(errors, list) and errors:
-        return "; ".join(_words(one) if isinstance(one, dict) else str(one) for one in errors)
+        return "; ".join(_error_words(one) if isinstance(one, dict) else str(one) for one in errors)
     return ""
 
 

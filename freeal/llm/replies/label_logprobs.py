@@ -36,7 +36,7 @@ def label_probability(choice: Mapping[str, Any], labels: Sequence[str]) -> float
     tokens' own. None where there are no log-probabilities, or they hold no label of these. Raises the errors of a
     malformed reply: `KeyError`, `TypeError`, `ValueError`, `AttributeError`.
     """
-    tokens = _tokens((choice.get("logprobs") or {}).get("content") or ())
+    tokens = _tokens_with_logprobs((choice.get("logprobs") or {}).get("content") or ())
     written = b"".join(token.text for token in tokens)
     # Not in the message's content: servers take fences and thoughts out of that.
     places = list(_BEFORE_LABEL.finditer(written))
@@ -52,11 +52,15 @@ def label_probability(choice: Mapping[str, Any], labels: Sequence[str]) -> float
     probability = 1.0
     for token in tokens:
         if begin < token.start + len(token.text) and token.start < end:
-            probability *= _share(token, written, begin=begin, chosen=chosen, answers=list(by_label.values()))
+            probability *= _share_of_label_at_token(
+                token, written, begin=begin, chosen=chosen, answers=list(by_label.values())
+            )
     return probability
 
 
-def _share(token: _Token, written: bytes, *, begin: int, chosen: bytes, answers: Sequence[bytes]) -> float:
+def _share_of_label_at_token(
+    token: _Token, written: bytes, *, begin: int, chosen: bytes, answers: Sequence[bytes]
+) -> float:
     """Of all that is likely at a token's place and leads to some answer, what part leads to the chosen one."""
     if not token.others:
         return math.exp(token.logprob)
@@ -75,7 +79,7 @@ def _leads(written: bytes, answer: bytes) -> bool:
     return answer.startswith(written) or written.startswith(answer)
 
 
-def _tokens(entries: Sequence[Mapping[str, Any]]) -> list[_Token]:
+def _tokens_with_logprobs(entries: Sequence[Mapping[str, Any]]) -> list[_Token]:
     tokens, start = [], 0
     for entry in entries:
         text = _text(entry)

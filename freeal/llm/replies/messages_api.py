@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freeal.llm.replies.model_thoughts import answer_in, thinks
-from freeal.llm.replies.token_counts import count
+from freeal.llm.replies.token_counts import token_count
 from freeal.types import Outcome, Reply, Usage
 
 _CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded", "pause_turn"})
@@ -23,7 +23,7 @@ def read_message(values: Sequence[Any]) -> Reply:
 
     Text blocks count, and the input of a tool use where there are none; thinking never does.
     """
-    message = _merged(values)
+    message = _merged_message(values)
     blocks = [block for block in message.get("content") or [] if isinstance(block, dict)]
     text = "".join(str(block.get("text") or "") for block in blocks if block.get("type", "text") == "text")
     if not answer_in(text):
@@ -35,13 +35,13 @@ def read_message(values: Sequence[Any]) -> Reply:
         outcome = "refused"
     elif reason in _CUT_OFF:
         outcome = "cut_off"
-    usage = _usage(message.get("usage"))
+    usage = _usage_of_message(message.get("usage"))
     thought = thinks(text) or any("thinking" in str(block.get("type")) for block in blocks)
-    words = _words(outcome, reason, usage=usage, thought=thought, details=message.get("stop_details"))
+    words = _words_on_stop_reason(outcome, reason, usage=usage, thought=thought, details=message.get("stop_details"))
     return Reply(text=text, outcome=outcome, words=words, usage=usage)
 
 
-def _words(outcome: Outcome, reason: str, *, usage: Usage, thought: bool, details: object) -> str:
+def _words_on_stop_reason(outcome: Outcome, reason: str, *, usage: Usage, thought: bool, details: object) -> str:
     if outcome == "answer":
         return ""
     said = f"stop_reason {reason!r}" + (f" after {usage.output_tokens:,} tokens" if usage.output_tokens else "")
@@ -56,7 +56,7 @@ def _is_part(value: Mapping[str, Any]) -> bool:
     return isinstance(value.get("content"), list) or value.get("type") == "message_start"
 
 
-def _merged(values: Sequence[Any]) -> Mapping[str, Any]:
+def _merged_message(values: Sequence[Any]) -> Mapping[str, Any]:
     bodies = [value for value in values if isinstance(value, dict)]
     if not any(_is_part(body) for body in bodies):
         raise ValueError("it holds no content")
@@ -64,10 +64,10 @@ def _merged(values: Sequence[Any]) -> Mapping[str, Any]:
         return next(body for body in bodies if _is_part(body))
     if bodies[-1].get("type") != "message_stop":
         raise ValueError("its stream breaks off")
-    return _streamed(bodies)
+    return _message_from_stream_events(bodies)
 
 
-def _streamed(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _message_from_stream_events(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     message: dict[str, Any] = {}
     blocks: dict[Any, dict[str, Any]] = {}
     for event in events:
@@ -93,13 +93,16 @@ def _join(block: dict[str, Any], delta: object) -> None:
             block[name] = (block.get(name) or "") + value
 
 
-def _usage(used: object) -> Usage:
+def _usage_of_message(used: object) -> Usage:
     told = used if isinstance(used, dict) else {}
-    read, written = count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens"))
+    read, written = (
+        token_count(told.get("cache_read_input_tokens")),
+        token_count(told.get("cache_creation_input_tokens")),
+    )
     return Usage(
         calls=1,
-        input_tokens=count(told.get("input_tokens")) + read + written,
+        input_tokens=token_count(told.get("input_tokens")) + read + written,
         cached_tokens=read,
-        output_tokens=count(told.get("output_tokens")),
+        output_tokens=token_count(told.get("output_tokens")),
         cache_write_tokens=written,
     )

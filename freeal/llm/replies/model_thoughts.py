@@ -44,7 +44,7 @@ def answer_in(text: str) -> str:
     if _is_answer_as_json(text):
         return text.strip()
     left = _after_channels(_PROSE.sub("", text))
-    left = _outside_marks(left)
+    left = _outside_thought_marks(left)
     framed = list(_ANSWER.finditer(left))
     if framed:
         left = next(group for group in framed[-1].groups()[1:] if group is not None)
@@ -63,7 +63,7 @@ def _after_channels(text: str) -> str:
     return "" if _OTHER_CHANNEL.search(text) else text
 
 
-def _outside_marks(text: str) -> str:
+def _outside_thought_marks(text: str) -> str:
     kept, position = "", 0
     while True:
         begin, end = _OPEN.search(text, position), _CLOSE.search(text, position)

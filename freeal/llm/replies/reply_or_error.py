@@ -8,7 +8,7 @@ from typing import Any
 
 from freeal.errors import TransientError
 from freeal.llm.errors_from_responses import error_for_answer, shortened
-from freeal.llm.replies.body_as_json import UnreadableBodyError, plain_words, values
+from freeal.llm.replies.body_as_json import UnreadableBodyError, json_values, plain_words
 from freeal.llm.replies.chat_completion import is_chat_completion, read_chat_completion
 from freeal.llm.replies.error_body import ErrorBody, error_in, is_filter_refusal
 from freeal.llm.replies.messages_api import is_message, read_message
@@ -55,12 +55,12 @@ def read_chat_response(response: Response, labels: Sequence[str]) -> Reply:
     def read(found: Sequence[Any]) -> Reply:
         return read_chat_completion(found, labels)
 
-    return _read(response, is_chat_completion, read)
+    return _reply_or_error(response, is_chat_completion, read)
 
 
 def read_messages_response(response: Response) -> Reply:
     """The reply in a response of the Messages API. Raises the classes of `LlmError`."""
-    return _read(response, is_message, read_message)
+    return _reply_or_error(response, is_message, read_message)
 
 
 def refusal_of(message: str) -> Reply:
@@ -68,13 +68,13 @@ def refusal_of(message: str) -> Reply:
     return Reply(outcome="refused", words=shortened(message), usage=Usage(calls=1))
 
 
-def _read(
+def _reply_or_error(
     response: Response, is_ours: Callable[[Sequence[Any]], bool], read: Callable[[Sequence[Any]], Reply]
 ) -> Reply:
     found: list[Any] = []
     problem = ""
     try:
-        found = values(response.content, response.headers.get("content-type", ""))
+        found = json_values(response.content, response.headers.get("content-type", ""))
     except UnreadableBodyError as cause:
         problem = str(cause)
     error = _error_in(found)

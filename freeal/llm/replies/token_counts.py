@@ -5,7 +5,7 @@ from __future__ import annotations
 _MOST = 1_000_000_000
 
 
-def count(told: object) -> int:
+def token_count(told: object) -> int:
     """A count of tokens, 0 to a thousand million."""
     if isinstance(told, bool) or not isinstance(told, int | float | str):
         return 0

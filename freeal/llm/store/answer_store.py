@@ -164,7 +164,7 @@ class SqliteStore:
         self._asked_of = asked_of
         self._lock = threading.Lock()
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._connection = store_file.opened(path, busy_timeout_seconds=busy_timeout_seconds)
+        self._connection = store_file.open_store_file(path, busy_timeout_seconds=busy_timeout_seconds)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The stored replies among `keys`, each counted as a hit; an entry that cannot be read counts as missing."""
@@ -193,7 +193,7 @@ class SqliteStore:
             bill_records.add(self._connection, self._job, bill)
             bill_records.write_down(self._connection, self._job, opened)
             bill_records.strike_out(self._connection, closed)
-            bill_records.give_up(self._connection, given_up)
+            bill_records.give_up_calls(self._connection, given_up)
 
     def begin(self) -> Bill:
         """What this job was billed before this run; its live calls that nobody struck out are given up for good."""
@@ -230,7 +230,7 @@ class SqliteStore:
                 yield
             except sqlite3.OperationalError as cause:
                 if store_file.is_busy(cause):
-                    raise store_file.busy(self._path, self._busy_timeout_seconds) from cause
+                    raise store_file.store_busy_error(self._path, self._busy_timeout_seconds) from cause
                 raise
 
     def close(self) -> None:
@@ -254,7 +254,7 @@ def stored_replies(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[
         marks = ",".join("?" * len(part))
         query = f"SELECT key, reply FROM replies WHERE key IN ({marks})"  # noqa: S608 - question marks only
         for key, stored in connection.execute(query, part):
-            reply = _decoded(stored)
+            reply = _decoded_reply(stored)
             if reply is not None:
                 found[key] = reply
     return found
@@ -268,7 +268,7 @@ def _encoded(reply: Reply) -> str:
     return json.dumps(dataclasses.asdict(reply), ensure_ascii=True, separators=(",", ":"))
 
 
-def _decoded(stored: str) -> Reply | None:
+def _decoded_reply(stored: str) -> Reply | None:
     try:
         fields: dict[str, Any] = json.loads(stored)
         scores = fields.pop("scores")

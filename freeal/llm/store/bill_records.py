@@ -67,7 +67,7 @@ def strike_out(connection: sqlite3.Connection, calls: Iterable[str]) -> None:
     connection.executemany("DELETE FROM open_calls WHERE call = ?", [(call,) for call in calls])
 
 
-def give_up(connection: sqlite3.Connection, calls: Sequence[str]) -> None:
+def give_up_calls(connection: sqlite3.Connection, calls: Sequence[str]) -> None:
     """Calls whose replies nobody will ever see: the most they can have cost stays with their jobs, as unconfirmed."""
     for call in calls:
         found = connection.execute("SELECT job, usd FROM open_calls WHERE call = ?", (call,)).fetchone()
@@ -79,7 +79,7 @@ def give_up(connection: sqlite3.Connection, calls: Sequence[str]) -> None:
 def give_up_killed(connection: sqlite3.Connection, job: str) -> None:
     """The live calls that an earlier run of a job left open: it was killed with them under way."""
     rows = connection.execute("SELECT call FROM open_calls WHERE job = ? AND NOT in_batch", (job,)).fetchall()
-    give_up(connection, [call for (call,) in rows])
+    give_up_calls(connection, [call for (call,) in rows])
 
 
 def booked(connection: sqlite3.Connection, job: str) -> Bill:

@@ -11,7 +11,7 @@ from typing import Self
 
 from freeal.llm.store.answer_store import stored_replies
 from freeal.llm.store.bill_records import NO_BILL, OpenCall
-from freeal.llm.store.store_file import unusable
+from freeal.llm.store.store_file import store_unusable_error
 from freeal.types import Bill, Reply
 
 
@@ -44,7 +44,7 @@ class StoredAnswers:
         try:
             replies = stored_replies(self._connection, keys)
         except sqlite3.DatabaseError as cause:
-            raise unusable(self._path, cause) from cause
+            raise store_unusable_error(self._path, cause) from cause
         self.found += len(replies)
         return replies
 

@@ -31,7 +31,7 @@ _STEPS = (
 """What leads from each format to the next."""
 
 
-def opened(path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
+def open_store_file(path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
     """A connection in autocommit mode to the store at `path`, which is made, or brought to this version's format: WAL,
     a full sync per commit.
 
@@ -42,16 +42,16 @@ def opened(path: Path, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) ->
     try:
         connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False)
     except sqlite3.DatabaseError as cause:
-        raise unusable(path, cause, waited_seconds=busy_timeout_seconds) from cause
+        raise store_unusable_error(path, cause, waited_seconds=busy_timeout_seconds) from cause
     try:
         # Of a new file, before anything else: its room can be given back in small steps.
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _enter_wal_mode(connection, busy_timeout_seconds)
         connection.execute("PRAGMA synchronous=FULL")
-        _bring_up_to_date(connection, path)
+        _migrate_store(connection, path)
     except sqlite3.DatabaseError as cause:
         connection.close()
-        raise unusable(path, cause, waited_seconds=busy_timeout_seconds) from cause
+        raise store_unusable_error(path, cause, waited_seconds=busy_timeout_seconds) from cause
     except BaseException:
         connection.close()
         raise
@@ -71,7 +71,7 @@ def _enter_wal_mode(connection: sqlite3.Connection, busy_timeout_seconds: float)
             time.sleep(0.02)
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate_store(connection: sqlite3.Connection, path: Path) -> None:
     with transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
@@ -90,7 +90,7 @@ def is_busy(cause: sqlite3.DatabaseError) -> bool:
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def busy(path: Path, waited_seconds: float) -> StoreBusyError:
+def store_busy_error(path: Path, waited_seconds: float) -> StoreBusyError:
     """The error for a file that somebody else did not let go of in time."""
     return StoreBusyError(
         f"another process has held the answer store for {waited_seconds:g} seconds",
@@ -99,10 +99,12 @@ def busy(path: Path, waited_seconds: float) -> StoreBusyError:
     )
 
 
-def unusable(path: Path, cause: sqlite3.DatabaseError, *, waited_seconds: float = BUSY_TIMEOUT_SECONDS) -> FreealError:
+def store_unusable_error(
+    path: Path, cause: sqlite3.DatabaseError, *, waited_seconds: float = BUSY_TIMEOUT_SECONDS
+) -> FreealError:
     """The error for a file that SQLite cannot work with."""
     if is_busy(cause):
-        return busy(path, waited_seconds)
+        return store_busy_error(path, waited_seconds)
     if _is_kept_shut(path, cause):
         return StoreBusyError(
             f"the machine does not let the answer store be opened now: {cause}",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from freeal.errors import ConfigError, Where
 from freeal.llm.store import bill_records, store_file
-from freeal.llm.store.store_file import unusable
+from freeal.llm.store.store_file import store_unusable_error
 from freeal.types import Bill
 
 _ROWS_PER_STEP = 1_000
@@ -31,12 +31,12 @@ class Contents:
     newest_at: float
 
 
-def contents(path: Path) -> list[Contents]:
+def store_contents(path: Path) -> list[Contents]:
     """What lies in the store, the largest share first. Raises `ConfigError`."""
     query = (
         "SELECT asked_of, COUNT(*), SUM(hits), MAX(stored_at) FROM replies GROUP BY asked_of ORDER BY COUNT(*) DESC, 1"
     )
-    with _opened(path) as connection:
+    with _existing_store(path) as connection:
         return [Contents(*row) for row in connection.execute(query)]
 
 
@@ -46,18 +46,18 @@ def size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in beside if file.exists())
 
 
-def billed(path: Path) -> dict[str, Bill]:
+def bills_in_store(path: Path) -> dict[str, Bill]:
     """What every job was billed, what is under way, or was when it was killed, as unconfirmed.
 
     A missing file holds none. Raises `ConfigError` and `StoreBusyError`.
     """
     if not path.is_file():
         return {}
-    with _opened(path) as connection:
+    with _existing_store(path) as connection:
         return bill_records.all_billed(connection)
 
 
-def prune(path: Path, *, older_than_seconds: float, now: float | None = None) -> int:
+def prune_store(path: Path, *, older_than_seconds: float, now: float | None = None) -> int:
     """Delete answers that were neither stored nor used within `older_than_seconds`, and give their room back.
 
     Returns how many. Jobs may go on meanwhile: it is done in small steps, save for a file of an earlier version, which
@@ -65,7 +65,7 @@ def prune(path: Path, *, older_than_seconds: float, now: float | None = None) ->
     """
     before = (time.time() if now is None else now) - older_than_seconds
     deleted = 0
-    with _opened(path) as connection:
+    with _existing_store(path) as connection:
         while True:
             step = connection.execute(
                 "DELETE FROM replies WHERE key IN (SELECT key FROM replies WHERE MAX(stored_at, used_at) < ? LIMIT ?)",
@@ -75,12 +75,12 @@ def prune(path: Path, *, older_than_seconds: float, now: float | None = None) ->
             if step < _ROWS_PER_STEP:
                 break
         connection.execute("DELETE FROM bills WHERE updated_at < ?", (before,))
-        _give_room_back(connection)
+        _vacuum_store(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return deleted
 
 
-def _give_room_back(connection: sqlite3.Connection) -> None:
+def _vacuum_store(connection: sqlite3.Connection) -> None:
     (in_steps,) = connection.execute("PRAGMA auto_vacuum").fetchone()
     if not in_steps:  # made by an earlier version: once for all, jobs wait for it
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -92,14 +92,14 @@ def _give_room_back(connection: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _existing_store(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a store that exists, brought to this version's format."""
     if not path.is_file():
         raise ConfigError("there is no answer store", where=Where(file=path), hint="nothing was asked yet, or name it")
-    connection = store_file.opened(path)
+    connection = store_file.open_store_file(path)
     try:
         yield connection
     except sqlite3.DatabaseError as cause:
-        raise unusable(path, cause) from cause
+        raise store_unusable_error(path, cause) from cause
     finally:
         connection.close()

@@ -46,29 +46,29 @@ class Keeper:
     async def open(self, call: OpenCall) -> None:
         """Return when the call is written down: it may go. One that costs nothing needs no record."""
         if call.usd > 0.0:
-            await self._put(_Unwritten(opened=[call]))
+            await self._keep_unwritten(_Unwritten(opened=[call]))
 
     async def keep(self, replies: dict[str, Reply], bill: Bill, *, call: OpenCall | None = None) -> None:
         """Return when both are on disk, and the call they came from is struck out. What is paid for is kept although
         the caller is told to stop."""
         closed = [call.id] if call is not None and call.usd > 0.0 else []
-        await self._put(_Unwritten(dict(replies), bill, closed=closed))
+        await self._keep_unwritten(_Unwritten(dict(replies), bill, closed=closed))
 
     async def strike_out(self, call: OpenCall) -> None:
         """Return when it is on disk that a call came to nothing."""
         if call.usd > 0.0:
-            await self._put(_Unwritten(closed=[call.id]))
+            await self._keep_unwritten(_Unwritten(closed=[call.id]))
 
-    async def _put(self, more: _Unwritten) -> None:
+    async def _keep_unwritten(self, more: _Unwritten) -> None:
         self._unwritten = self._unwritten.followed_by(more)
         self._added += 1
         mine = self._added
         with anyio.CancelScope(shield=True):
             async with self._writing:
                 if self._kept < mine:
-                    await self._write()
+                    await self._write_unwritten()
 
-    async def _write(self) -> None:
+    async def _write_unwritten(self) -> None:
         batch, kept = self._unwritten, self._added
         self._unwritten = _Unwritten()
         write = functools.partial(

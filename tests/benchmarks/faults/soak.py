@@ -313,7 +313,7 @@ def _table(soak: Soak) -> tuple[str, bool]:
 
 
 def _unconfirmed_usd(soak: Soak) -> float:
-    bills = store_maintenance.billed(soak.stage.folder / ".state" / "answers.sqlite")
+    bills = store_maintenance.bills_in_store(soak.stage.folder / ".state" / "answers.sqlite")
     return sum(bill.unconfirmed_usd for bill in bills.values())
 
 

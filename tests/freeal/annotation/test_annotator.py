@@ -16,7 +16,7 @@ from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.retry import Retry
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store.answer_store import MemoryStore, SqliteStore
-from freeal.llm.store.store_maintenance import contents
+from freeal.llm.store.store_maintenance import store_contents
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import output_ceiling
 from freeal.money.prices import FREE
@@ -142,7 +142,7 @@ async def test_what_is_no_answer_is_asked_again_by_the_next_run(tmp_path, outcom
     assert ["good"] == [note.label for note in await second.annotate("a")]
     third = Job(lambda _: AssertionError("asked again"), store=store)
     assert ["good"] == [note.label for note in await third.annotate("a")]
-    assert asked + 1 == sum(share.entries for share in contents(tmp_path / "answers.db"))
+    assert asked + 1 == sum(share.entries for share in store_contents(tmp_path / "answers.db"))
     store.close()
 
 

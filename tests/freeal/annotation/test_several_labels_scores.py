@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from freeal.annotation.verdict import Verdict, judge_scores
-from freeal.llm.local.score_calibration import calibrate_each
+from freeal.llm.local.score_calibration import calibrate_scores_of_each_label
 from freeal.types import Label, Status, Task
 
 TASK = Task("d", (Label("a"), Label("b"), Label("c")), "multi")
@@ -17,7 +17,7 @@ def test_each_label_is_calibrated_by_itself():
     rng = np.random.default_rng(0)
     truth = rng.random((400, 3)) < (0.5, 0.3, 0.1)
     scores = np.array([5.0, 0.0, -3.0]) + 2.0 * truth + rng.normal(scale=0.3, size=truth.shape)
-    found = calibrate_each(scores, prior=truth.mean(axis=0))
+    found = calibrate_scores_of_each_label(scores, prior=truth.mean(axis=0))
     for place in range(3):
         assert found[truth[:, place], place].mean() > found[~truth[:, place], place].mean() + 0.2
     assert np.all((found > 0) & (found < 1))

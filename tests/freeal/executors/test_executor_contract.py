@@ -17,7 +17,7 @@ from freeal.executors.ray_cluster import is_installed
 from freeal.executors.ray_executor import RayExecutor
 from freeal.executors.shard_folder import ShardFolder
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies
+from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies_of_result
 from freeal.prediction.sharded.shard_tasks import EmbedShard, PredictShard
 from freeal.settings import RaySettings, StudentSettings
 from freeal.student.frozen_trainer import FrozenTrainer
@@ -128,6 +128,6 @@ def test_scores_come_back_as_replies(tmp_path):
     task = _score_shard(tmp_path)
     shards = _prompts(tmp_path / "shards")
     list(LocalExecutor().run(task, shards))
-    found = replies(shards.result(task, shards.names[0]))
+    found = replies_of_result(shards.result(task, shards.names[0]))
     assert 40 == len(found)
     assert all(len(reply.scores) == 2 and reply.usage.calls == 1 for reply in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freeal.errors import ConfigError
-from freeal.llm.endpoint_url import endpoint
+from freeal.llm.endpoint_url import endpoint_url
 from freeal.llm.network_route import Route, route_to
 
 HERE = "http://127.0.0.1:8000/v1"
@@ -73,20 +73,20 @@ def test_messages_name_the_way():
     assert "https://llm.example.com/v1 through the proxy http://****@p:3128 (environment variable HTTPS_PROXY)" == str(
         route
     )
-    assert "NO_PROXY" in route.advice("Connection refused")
-    assert "SSL_CERT_FILE" in route.advice("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
-    assert "is the server running" in Route(HERE).advice("nothing answers there")
+    assert "NO_PROXY" in route.advice_on_failure("Connection refused")
+    assert "SSL_CERT_FILE" in route.advice_on_failure("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+    assert "is the server running" in Route(HERE).advice_on_failure("nothing answers there")
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_certificates_that_are_none_are_named(tmp_path, variable):
     """Missing, or no certificates; a server without https does not care."""
     with pytest.raises(ConfigError, match=f"{variable} names .*does not exist"):
-        route_to(AWAY, {variable: str(tmp_path / "missing.pem")}).tls()
+        route_to(AWAY, {variable: str(tmp_path / "missing.pem")}).tls_context()
     (tmp_path / "odd.pem").write_text("nothing")
     with pytest.raises(ConfigError, match=f"{variable} names .*holds no certificates"):
-        route_to(AWAY, {variable: str(tmp_path / "odd.pem")}).tls()
-    assert None is route_to(HERE, {variable: str(tmp_path / "missing.pem")}).tls()
+        route_to(AWAY, {variable: str(tmp_path / "odd.pem")}).tls_context()
+    assert None is route_to(HERE, {variable: str(tmp_path / "missing.pem")}).tls_context()
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_certificates_that_are_none_are_named(tmp_path, variable):
 )
 def test_the_endpoint_of_a_base_address(base_url, address):
     """A query stays at the end, a path that is there is not added again."""
-    assert address == endpoint(base_url, "/chat/completions")
+    assert address == endpoint_url(base_url, "/chat/completions")

@@ -209,7 +209,7 @@ def _wait_until_quiet(stage: Stage) -> None:
 
 
 def _of_store(when: str, answers: Path, billed_usd: float) -> Account:
-    bills = store_maintenance.billed(answers).values()
+    bills = store_maintenance.bills_in_store(answers).values()
     return Account(when, billed_usd, sum(one.usd for one in bills), sum(one.unconfirmed_usd for one in bills))
 
 

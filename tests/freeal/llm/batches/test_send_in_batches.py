@@ -15,7 +15,7 @@ from freeal.annotation.send_prompts import Asker
 from freeal.errors import AccountError, TransientError
 from freeal.events import BatchProgress, Notice
 from freeal.llm.batches.anthropic_batches import AnthropicBatches
-from freeal.llm.batches.batch_cancellation import cancel
+from freeal.llm.batches.batch_cancellation import cancel_batches_of_job
 from freeal.llm.batches.batch_journal import BatchBook
 from freeal.llm.batches.batch_tracking import Track
 from freeal.llm.batches.send_in_batches import BatchSender, Rules
@@ -527,7 +527,9 @@ async def test_a_cancelled_batch_stays_in_the_books_until_it_is_read(bench):
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=9)) as server:
         with anyio.CancelScope() as scope:
             await bench.send(bench.sender(server, sleep=lambda _: _cancel(scope)), prompts)
-        assert [] == await cancel(AnthropicBatches(bench.model(server)), bench.retry, bench.book, job="job-1")
+        assert [] == await cancel_batches_of_job(
+            AnthropicBatches(bench.model(server)), bench.retry, bench.book, job="job-1"
+        )
         server.batches.end_all()
         billed = bench.store.billed()
         assert billed.usd < server.billed_usd(PRICE) <= billed.usd + billed.unconfirmed_usd
@@ -607,7 +609,7 @@ async def test_an_old_batch_is_struck_out_on_the_services_word_alone(bench):
         server.batches.created.clear()
         await bench.send(bench.sender(server, sleep=_ending(server)), bench.prompts("one more good film"))
     assert [] == bench.book.open_entries()
-    bills = store_maintenance.billed(bench.folder / "answers.sqlite")
+    bills = store_maintenance.bills_in_store(bench.folder / "answers.sqlite")
     assert (MOST_USD, 0.0) == (bills["first"].unconfirmed_usd, bills["job-1"].unconfirmed_usd)
 
 
@@ -734,9 +736,9 @@ async def test_a_cancelled_job_cancels_its_batches_and_its_retry_reads_what_was_
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None, done_before_cancel=3)) as server:
         await bench.track_to(server).create(prompts, most_usd=MOST_USD)
         service = AnthropicBatches(bench.model(server))
-        assert [] == await cancel(service, bench.retry, bench.book, job="another")
+        assert [] == await cancel_batches_of_job(service, bench.retry, bench.book, job="another")
         assert "cancel" not in server.batches.calls
-        assert [] == await cancel(service, bench.retry, bench.book, job="job-1")
+        assert [] == await cancel_batches_of_job(service, bench.retry, bench.book, job="job-1")
         assert "canceling" == server.batches.created[0].processing_status
         sent = await bench.send(bench.sender(server, sleep=_ending(server)), prompts)
         assert (len(TEXTS), [12, 8]) == (len(sent.replies), [len(batch.requests) for batch in server.batches.created])
@@ -756,8 +758,10 @@ async def test_what_cannot_be_cancelled_is_told(bench):
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
         with pytest.raises(KilledError):
             await bench.send(bench.sender(server, service=DiesAfter), prompts)
-        bench.book.intend(job="job-1", endpoint="http://elsewhere", newest_before=None, keys=["a"])
-        first, second = await cancel(AnthropicBatches(bench.model(server)), bench.retry, bench.book, job="job-1")
+        bench.book.note_intention(job="job-1", endpoint="http://elsewhere", newest_before=None, keys=["a"])
+        first, second = await cancel_batches_of_job(
+            AnthropicBatches(bench.model(server)), bench.retry, bench.book, job="job-1"
+        )
         assert server.batches.created[0].id in first
         assert "cancel" not in server.batches.calls
     assert "http://elsewhere" in second

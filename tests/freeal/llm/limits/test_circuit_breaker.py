@@ -16,7 +16,7 @@ DEMAND = Demand(100, 1_024)
 
 def failures_in_a_row(breaker, count, *, now):
     """What each of some ordinary calls, sent just before, makes of it."""
-    return [breaker.failed(sent_at=now - 0.1, is_probe=False, now=now) for _ in range(count)]
+    return [breaker.count_failure(sent_at=now - 0.1, is_probe=False, now=now) for _ in range(count)]
 
 
 def test_several_failures_in_a_row_stop_all_calls_for_longer_each_time():
@@ -26,7 +26,7 @@ def test_several_failures_in_a_row_stop_all_calls_for_longer_each_time():
     stops = []
     for number in range(1, 10):
         assert breaker.let_go()
-        stops.append(breaker.failed(sent_at=number, is_probe=True, now=number + 0.1))
+        stops.append(breaker.count_failure(sent_at=number, is_probe=True, now=number + 0.1))
     assert [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0] == stops
 
 
@@ -49,7 +49,7 @@ def test_silence_is_counted_from_the_first_failure():
     breaker = Breaker()
     assert 0.0 == breaker.silent_seconds(5.0)
     for now in (5.0, 7.0, 9.0):
-        breaker.failed(sent_at=now, is_probe=False, now=now)
+        breaker.count_failure(sent_at=now, is_probe=False, now=now)
     assert 4.0 == breaker.silent_seconds(9.0)
     breaker.answered()
     assert 0.0 == breaker.silent_seconds(9.0)
@@ -59,19 +59,19 @@ def test_one_probe_goes_ahead_of_the_others():
     """Half-open: a single call, until it is answered; one that was cancelled leaves its place to the next."""
     pacing = Pacing(8, limits=RateLimits(), now=0.0)
     for _ in range(8):
-        ticket = pacing.admit(DEMAND, 0.0)
-        pacing.settle(ticket, input_tokens=1, output_tokens=1, now=0.0)
+        ticket = pacing.pace_next_call(DEMAND, 0.0)
+        pacing.pace_after_answer(ticket, input_tokens=1, output_tokens=1, now=0.0)
         pacing.release(ticket)
     assert 8 == pacing.calls_permitted
-    pacing.breaker.open(1.0)
+    pacing.breaker.open_circuit(1.0)
     for answered in (False, True):
-        probe = pacing.admit(DEMAND, 2.0)
+        probe = pacing.pace_next_call(DEMAND, 2.0)
         assert probe.is_probe
-        assert math.inf == pacing.admit(DEMAND, 2.0)
+        assert math.inf == pacing.pace_next_call(DEMAND, 2.0)
         if answered:
-            pacing.settle(probe, input_tokens=1, output_tokens=1, now=2.0)
+            pacing.pace_after_answer(probe, input_tokens=1, output_tokens=1, now=2.0)
         pacing.release(probe)
-    together = [pacing.admit(DEMAND, 3.0) for _ in range(9)]
+    together = [pacing.pace_next_call(DEMAND, 3.0) for _ in range(9)]
     assert 8 == sum(isinstance(ticket, Ticket) and not ticket.is_probe for ticket in together)
 
 
@@ -80,8 +80,8 @@ def test_a_429_that_names_no_time_stops_everybody_for_a_time_that_grows():
     pacing = Pacing(8, limits=RateLimits(), now=0.0)
     stops = []
     for now in (0.0, 2.0, 5.0):
-        ticket = pacing.admit(DEMAND, now)
-        stops.append(pacing.refused(ticket, now + 0.1, retry_after_seconds=None))
+        ticket = pacing.pace_next_call(DEMAND, now)
+        stops.append(pacing.pace_after_refusal(ticket, now + 0.1, retry_after_seconds=None))
         pacing.release(ticket)
     assert [1.0, 2.0, 4.0] == stops
 
@@ -89,7 +89,7 @@ def test_a_429_that_names_no_time_stops_everybody_for_a_time_that_grows():
 def test_a_bucket_saves_no_more_than_half_a_second():
     """After an hour's rest the burst is as small as after a second's."""
     bucket = Bucket(0.0)
-    bucket.fill(100.0, 0.0)
+    bucket.set_fill_rate(100.0, 0.0)
     bucket.take(50.0, 3_600.0)
     assert 0.01 == pytest.approx(bucket.wait_seconds(1.0, 3_600.0))
 
@@ -97,7 +97,7 @@ def test_a_bucket_saves_no_more_than_half_a_second():
 def test_a_bucket_lends_what_is_larger_than_itself():
     """A call of more tokens than half a second brings goes when the bucket is full, and is paid off by waiting."""
     bucket = Bucket(0.0)
-    bucket.fill(100.0, 0.0)
+    bucket.set_fill_rate(100.0, 0.0)
     assert 0.0 == bucket.wait_seconds(500.0, 0.0)
     bucket.take(500.0, 0.0)
     assert 5.0 == pytest.approx(bucket.wait_seconds(500.0, 0.0))

@@ -10,7 +10,7 @@ import random
 import pytest
 
 from freeal.llm.limits.pacing_rules import Demand, Pacing, Ticket
-from freeal.llm.limits.rate_limit_headers import RateLimits, announced
+from freeal.llm.limits.rate_limit_headers import RateLimits, limits_in_headers
 from freeal.testing.server.enforced_rate_limits import Limits, Meter
 
 CEILING = 1_024
@@ -60,7 +60,7 @@ class Simulation:
         """Send whatever may go, then come back when the next one may."""
         while self.left:
             size = self.rng.randint(self.input_tokens // 2, self.input_tokens * 3 // 2)
-            found = self.pacing.admit(Demand(4 * size, CEILING), self.now)
+            found = self.pacing.pace_next_call(Demand(4 * size, CEILING), self.now)
             if not isinstance(found, Ticket):
                 if self.now + found < self.wake_at:
                     self.wake_at = self.now + found
@@ -79,7 +79,7 @@ class Simulation:
         if self.meter.admit(size) is not None:
             self.refused += 1
             self.left += 1
-            self.pacing.refused(ticket, self.now, retry_after_seconds=1.0)
+            self.pacing.pace_after_refusal(ticket, self.now, retry_after_seconds=1.0)
             self.pacing.release(ticket)
             return
         self.meter.under_way += 1
@@ -91,8 +91,8 @@ class Simulation:
         output = self.rng.randint(self.output_tokens - 5, self.output_tokens + 5)
         self.meter.use_output(output)
         self.used.append((self.now, size, output))
-        self.pacing.announce(announced(self.meter.anthropic_headers(), EPOCH + self.now), self.now)
-        self.pacing.settle(ticket, input_tokens=size, output_tokens=output, now=self.now)
+        self.pacing.pace_by_headers(limits_in_headers(self.meter.anthropic_headers(), EPOCH + self.now), self.now)
+        self.pacing.pace_after_answer(ticket, input_tokens=size, output_tokens=output, now=self.now)
         self.pacing.release(ticket)
         self.ask()
 
@@ -188,12 +188,12 @@ def test_two_jobs_fill_one_limit_together():
 def test_a_429_slows_down_and_recovers():
     """Where others use the account too the rate falls by 30 % once, not once per call under way, and comes back."""
     pacing = Pacing(8, limits=RateLimits(requests=6_000), now=0.0)
-    tickets = [pacing.admit(Demand(100, CEILING), 0.0)]
-    pacing.settle(tickets[0], input_tokens=25, output_tokens=15, now=0.2)
+    tickets = [pacing.pace_next_call(Demand(100, CEILING), 0.0)]
+    pacing.pace_after_answer(tickets[0], input_tokens=25, output_tokens=15, now=0.2)
     pacing.release(tickets[0])
-    under_way = [pacing.admit(Demand(100, CEILING), 0.2) for _ in range(2)]
+    under_way = [pacing.pace_next_call(Demand(100, CEILING), 0.2) for _ in range(2)]
     for ticket in under_way:
-        pacing.refused(ticket, 1.0, retry_after_seconds=0.0)
+        pacing.pace_after_refusal(ticket, 1.0, retry_after_seconds=0.0)
         pacing.release(ticket)
     assert _spacing(pacing, 1.0) == pytest.approx(0.01 / 0.98 / 0.7, rel=0.02)
     assert _spacing(pacing, 120.0) == pytest.approx(0.01 / 0.98, rel=0.01)
@@ -204,8 +204,8 @@ def test_a_429_halves_the_calls_under_way_where_no_limit_is_known():
     pacing, windows = Pacing(16, limits=RateLimits(), now=0.0), []
     for _ in range(20):
         _one_call(pacing, 0.0)
-    ticket = pacing.admit(Demand(100, CEILING), 1.0)
-    pacing.refused(ticket, 1.0, retry_after_seconds=1.0)
+    ticket = pacing.pace_next_call(Demand(100, CEILING), 1.0)
+    pacing.pace_after_refusal(ticket, 1.0, retry_after_seconds=1.0)
     pacing.release(ticket)
     for _ in range(20):
         windows.append(pacing.calls_permitted)
@@ -223,9 +223,9 @@ def _spacing(pacing, now):
 
 def _one_call(pacing, now):
     waited = 0.0
-    while not isinstance(found := pacing.admit(Demand(100, CEILING), now + waited), Ticket):
+    while not isinstance(found := pacing.pace_next_call(Demand(100, CEILING), now + waited), Ticket):
         waited += found
-    pacing.settle(found, input_tokens=25, output_tokens=15, now=now + waited)
+    pacing.pace_after_answer(found, input_tokens=25, output_tokens=15, now=now + waited)
     pacing.release(found)
     return waited
 
@@ -237,7 +237,7 @@ def test_max_tokens_of_calls_under_way_stay_within_a_minutes_limit():
     for _ in range(200):
         now += _one_call(pacing, now)
     under_way = 0
-    while isinstance(found := pacing.admit(Demand(100, CEILING), now), Ticket) or found < math.inf:
+    while isinstance(found := pacing.pace_next_call(Demand(100, CEILING), now), Ticket) or found < math.inf:
         under_way += isinstance(found, Ticket)
         now += 0.0 if isinstance(found, Ticket) else found
     assert 7 == under_way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freeal.llm.limits.rate_limit_headers import RateLimits, announced
+from freeal.llm.limits.rate_limit_headers import RateLimits, limits_in_headers
 
 NOW = 1_800_000_000.0
 
@@ -31,7 +31,7 @@ OPENAI = {
 
 def test_anthropic():
     """Three limits per minute; the sum of two of them is not a fourth."""
-    said = announced(ANTHROPIC, NOW)
+    said = limits_in_headers(ANTHROPIC, NOW)
     assert RateLimits(requests=1000, input_tokens=2_000_000, output_tokens=400_000) == said.limits
     assert RateLimits(requests=999, input_tokens=0, output_tokens=399_000) == said.remaining
     assert RateLimits(requests=30.0, input_tokens=12.5) == said.reset_seconds
@@ -40,7 +40,7 @@ def test_anthropic():
 
 def test_openai():
     """Requests, and input and output tokens together."""
-    said = announced(OPENAI, NOW)
+    said = limits_in_headers(OPENAI, NOW)
     assert RateLimits(requests=60, tokens=150_000) == said.limits
     assert RateLimits(requests=1.0, tokens=360.0) == said.reset_seconds
     assert 1.0 == said.exhausted_seconds
@@ -60,20 +60,20 @@ def test_openai():
 )
 def test_durations(value, seconds):
     """As the various servers write them; nonsense is nothing."""
-    assert seconds == pytest.approx(announced({"x-ratelimit-reset-tokens": value}, NOW).reset_seconds.tokens)
+    assert seconds == pytest.approx(limits_in_headers({"x-ratelimit-reset-tokens": value}, NOW).reset_seconds.tokens)
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "nan", "inf", ""])
 def test_nonsense_is_no_limit(value):
     """A proxy's broken header slows nobody down."""
-    said = announced({"x-ratelimit-limit-requests": value, "x-ratelimit-remaining-requests": value}, NOW)
+    said = limits_in_headers({"x-ratelimit-limit-requests": value, "x-ratelimit-remaining-requests": value}, NOW)
     assert RateLimits() == said.limits == said.remaining
     assert None is said.exhausted_seconds
 
 
 def test_a_limit_of_zero_is_none():
     """Some proxies send it where they do not limit."""
-    assert RateLimits() == announced({"x-ratelimit-limit-requests": "0"}, NOW).limits
+    assert RateLimits() == limits_in_headers({"x-ratelimit-limit-requests": "0"}, NOW).limits
 
 
 def test_two_sources_are_merged_per_kind():

@@ -40,7 +40,7 @@ def test_branches_see_what_a_mask_would_let_them_see(trunk_tokens, filling):
     layout = branch_attention.layout_of(
         visible, trunk_tokens=trunk_tokens, filling=filling, heads=HEADS, device=query.device
     )
-    found, _ = branch_attention._attention(
+    found, _ = branch_attention._branch_attention(
         types.SimpleNamespace(), query, key, value, None, branch_layout=layout, scaling=None
     )
     read = tokens - filling

@@ -143,13 +143,13 @@ def test_packing_changes_no_score(tiny_causal, tokens_per_pass):
     prompts = [[5, 6, 7, *rng.integers(8, 300, size).tolist()] for size in rng.integers(1, 40, 12)]
     labels = ((8,), (9, 10), (9, 11, 12), (9, 10, 13), (14, 15, 16))
     scorer = Scorer(network, tokens_per_pass=tokens_per_pass)
-    found = scorer.score(prompts, [labels] * len(prompts), before_pass=lambda: None)
+    found = scorer.score_labels(prompts, [labels] * len(prompts), before_pass=lambda: None)
     assert 3 == found.trunk_tokens
     expected = whole_passes(network, prompts, labels)
     np.testing.assert_allclose(expected, found.totals, atol=1e-3)
     some = [rng.permutation(len(labels))[: rng.integers(1, 6)] for _ in prompts]
     label_sets = [tuple(labels[index] for index in chosen) for chosen in some]
-    mixed = scorer.score(prompts, label_sets, before_pass=lambda: None).totals
+    mixed = scorer.score_labels(prompts, label_sets, before_pass=lambda: None).totals
     for row, chosen in enumerate(some):
         np.testing.assert_allclose(expected[row, chosen], mixed[row], atol=1e-3)
 
@@ -180,7 +180,7 @@ def test_a_sliding_window_is_obeyed(tmp_path):
         torch.manual_seed(0)
         network = Qwen2ForCausalLM(config).eval()
     prompts, labels = [[1, 2, 3, 4, 5, 6, 7, *rest] for rest in ([8, 9], [10] * 9, [11])], ((12, 13, 14), (15,))
-    found = Scorer(network, tokens_per_pass=64).score(prompts, [labels] * 3, before_pass=lambda: None)
+    found = Scorer(network, tokens_per_pass=64).score_labels(prompts, [labels] * 3, before_pass=lambda: None)
     np.testing.assert_allclose(whole_passes(network, prompts, labels), found.totals, atol=1e-3)
 
 

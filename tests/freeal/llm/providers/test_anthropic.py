@@ -14,7 +14,7 @@ from freeal.annotation.reply_parser import read
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.limits.retry import Retry
 from freeal.llm.network_route import Route
-from freeal.llm.providers.anthropic import DEFAULT_MODEL, AnthropicModel, translated
+from freeal.llm.providers.anthropic import DEFAULT_MODEL, AnthropicModel, error_of_anthropic_client
 from freeal.money.call_ceiling import LABEL_OUTPUT_TOKENS, WRITING_OUTPUT_TOKENS
 from freeal.testing.server import Fault, MessagesServer
 from freeal.types import Demonstration, Status, Usage
@@ -250,7 +250,7 @@ def test_every_exception_of_the_client_has_its_place():
 @pytest.mark.parametrize("name", EXPECTED_ERRORS)
 def test_exceptions_are_translated(name):
     """Each class of the client becomes exactly the class the error tree says."""
-    ours = translated(example_of(name), route=ROUTE)
+    ours = error_of_anthropic_client(example_of(name), route=ROUTE)
     assert EXPECTED_ERRORS[name] is type(ours)
     assert isinstance(ours, LlmError)
 
@@ -262,7 +262,7 @@ def test_a_monthly_limit_with_retry_after_is_a_spend_cap():
     body = {"error": {"type": "rate_limit_error", "message": message}}
     response = httpx2.Response(429, headers={"retry-after": "600"}, json=body, request=request)
     error = anthropic.RateLimitError("m", response=response, body=body)
-    assert SpendCapError is type(translated(error, route=ROUTE))
+    assert SpendCapError is type(error_of_anthropic_client(error, route=ROUTE))
 
 
 def test_usage_of_nothing_is_nothing():

@@ -216,7 +216,7 @@ def test_a_store_of_the_first_format_keeps_its_answers(tmp_path):
     store.close()
     assert [("", 1, 1), ("a/m", 1, 0)] == [
         (share.asked_of, share.entries, share.hits)
-        for share in sorted(store_maintenance.contents(path), key=lambda c: c.asked_of)
+        for share in sorted(store_maintenance.store_contents(path), key=lambda c: c.asked_of)
     ]
 
 
@@ -232,7 +232,7 @@ def test_hits_are_counted_and_looking_is_not_one(tmp_path):
         assert {"1": REPLY} == looked_at.get_many(["1", "missing"])
         assert 1 == looked_at.found
         looked_at.put_many({"new": REPLY})
-    [share] = store_maintenance.contents(path)
+    [share] = store_maintenance.store_contents(path)
     assert ("anthropic/m", 1200, 1202) == (share.asked_of, share.entries, share.hits)
 
 
@@ -242,7 +242,7 @@ def test_a_missing_store_is_an_empty_one_to_look_at(tmp_path):
         assert {} == looked_at.get_many(["k"])
     assert [] == list(tmp_path.iterdir())
     with pytest.raises(ConfigError, match=r"none\.db"):
-        store_maintenance.contents(tmp_path / "none.db")
+        store_maintenance.store_contents(tmp_path / "none.db")
 
 
 def test_pruning_deletes_what_was_neither_stored_nor_used_for_so_long(tmp_path):
@@ -259,7 +259,7 @@ def test_pruning_deletes_what_was_neither_stored_nor_used_for_so_long(tmp_path):
     store.get_many(["used"])
     store.close()
     before = store_maintenance.size_bytes(path)
-    assert 500 == store_maintenance.prune(path, older_than_seconds=30 * 86_400.0)
+    assert 500 == store_maintenance.prune_store(path, older_than_seconds=30 * 86_400.0)
     assert store_maintenance.size_bytes(path) < before / 2
     store = SqliteStore(path)
     assert {"new", "used"} == set(store.get_many(["new", "used", "old 1"]))
@@ -341,7 +341,7 @@ def test_a_batch_that_is_gone_stays_with_the_job_it_was_of(tmp_path):
     assert (Bill(unconfirmed_usd=2.0), {}, Bill()) == (first.billed(), first.open_batches(), second.billed())
     first.close()
     second.close()
-    assert {"first": Bill(unconfirmed_usd=2.0)} == store_maintenance.billed(tmp_path / "answers.db")
+    assert {"first": Bill(unconfirmed_usd=2.0)} == store_maintenance.bills_in_store(tmp_path / "answers.db")
 
 
 def test_a_call_that_a_kill_cut_off_stays_in_the_books(tmp_path):
@@ -355,8 +355,8 @@ def test_a_call_that_a_kill_cut_off_stays_in_the_books(tmp_path):
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert -9 == subprocess.run([sys.executable, "-c", program, path], check=False).returncode
-    assert {"j": Bill(unconfirmed_usd=0.5)} == store_maintenance.billed(path)
-    assert {} == store_maintenance.billed(tmp_path / "none.db")
+    assert {"j": Bill(unconfirmed_usd=0.5)} == store_maintenance.bills_in_store(path)
+    assert {} == store_maintenance.bills_in_store(tmp_path / "none.db")
 
 
 def test_who_waits_for_the_file_goes_on_once_it_is_let_go(tmp_path):
@@ -405,7 +405,7 @@ def test_room_is_given_back_while_a_job_has_the_file_open(tmp_path, is_old):
     with contextlib.closing(SqliteStore(path)) as job:
         job.put_many({f"old {number}": Reply(text="x" * 2000) for number in range(2500)})
         before = store_maintenance.size_bytes(path)
-        assert 2500 == store_maintenance.prune(path, older_than_seconds=-60.0)
+        assert 2500 == store_maintenance.prune_store(path, older_than_seconds=-60.0)
         job.put_many({"new": REPLY})
         assert {"new"} == set(job.get_many(["new", "old 1"]))
     assert store_maintenance.size_bytes(path) < before / 4

@@ -16,7 +16,7 @@ from freeal.settings import LlmSettings
 
 
 @contextlib.contextmanager
-def open_batches(
+def open_batch_sender(
     model: ChatModel,
     settings: LlmSettings,
     *,
