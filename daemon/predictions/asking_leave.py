@@ -81,7 +81,7 @@ class AskingLeave:
 
 def _promises(prediction: Prediction, settings: Settings) -> bool:
     try:
-        return student_metadata.read(_folder(prediction, settings)).extra.get("promise") is not None
+        return student_metadata.read_card(_folder(prediction, settings)).extra.get("promise") is not None
     except FreealError:
         return False  # its process says what is wrong with the folder
 

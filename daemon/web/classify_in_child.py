@@ -73,7 +73,7 @@ class Trial:
 
     def columns(self, shelf: Shelf) -> tuple[str, ...]:
         """The text columns a model reads. Raises `CorruptModelError`."""
-        found = student_metadata.read(shelf.model).extra.get("text_columns")
+        found = student_metadata.read_card(shelf.model).extra.get("text_columns")
         if not found:
             raise CorruptModelError("the model does not say which columns it reads", where=Where(file=shelf.model))
         return tuple(str(name) for name in found)

@@ -53,7 +53,7 @@ def kappa(
     features = embeddings[known] * np.sqrt(embeddings.shape[1])  # about unit variance per dimension, as probe wants
     said = label_ids[known]
     kinds = None if groups is None else groups[known]
-    predicted = linear_probe.fit(features, said, labels=labels, seed=seed, groups=kinds).held_out.argmax(axis=1)
+    predicted = linear_probe.fit_probe(features, said, labels=labels, seed=seed, groups=kinds).held_out.argmax(axis=1)
     return cohens_kappa(said, predicted, labels=labels)
 
 

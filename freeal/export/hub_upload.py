@@ -56,7 +56,7 @@ def planned(folder: Path, repo: str, *, kind: Kind = "model", private: bool = Tr
         raise ConfigError(f"{repo!r} is no repository", where=Where(key="--repo"), hint="write owner/name")
     if kind == "model":
         folder = classifier_folder(folder)
-        holds_texts = student_metadata.read(folder).mode in (student_metadata.OWN, TFIDF)
+        holds_texts = student_metadata.read_card(folder).mode in (student_metadata.OWN, TFIDF)
     elif not (folder / "README.md").is_file():
         hint = "write it first: freeal export dataset"
         raise ConfigError("is no dataset folder: it has no README.md", where=Where(file=folder), hint=hint)

@@ -68,7 +68,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
     metrics, record = run.metrics() | certification_job.carried(run, folder, previous_model), run.record()
     data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
     _write_text(folder / "report.html", render_report_page(data))
-    student, certified = student_metadata.read(folder / "model"), metrics.get("certified")
+    student, certified = student_metadata.read_card(folder / "model"), metrics.get("certified")
     _write_text(folder / "model" / "README.md", model_card(run, record=record, student=student, certified=certified))
     eval_results.write_eval_results(folder / "model", certified, name=run.spec.name)
     atomic_write.write_json(folder / "cost.json", metrics["cost"])

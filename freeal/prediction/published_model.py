@@ -50,7 +50,7 @@ class Classifier:
         from freeal.student.model_folder import load_student, student_metadata
 
         folder = classifier_folder(folder)
-        card = student_metadata.read(folder)
+        card = student_metadata.read_card(folder)
         if student is not None:
             return cls(student, card.extra, profile=read_profile(folder))
         batch_size = (settings or PredictSettings()).batch_size

@@ -12,7 +12,7 @@ from freeal.student.comparison import candidates
 def settled(settings: StudentSettings, version: Path) -> StudentSettings:
     """`settings` with the student that `version` was made with, where they name several and it is one of them: what
     corrections change are labels, not the kind of model. Raises `CorruptModelError` for a damaged version."""
-    names = candidates.named(settings)
+    names = candidates.named_candidates(settings)
     if len(names) == 1:
         return settings
     compared = metrics_as_text.read_metrics(version).get("student_comparison") or {"candidates": []}

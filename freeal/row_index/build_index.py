@@ -104,7 +104,7 @@ def _record(version: Path) -> dict[str, Any]:
 
 
 def _text_columns(version: Path) -> tuple[str, ...]:
-    found = student_metadata.read(version / "model").extra.get("text_columns")
+    found = student_metadata.read_card(version / "model").extra.get("text_columns")
     if not found:
         raise CorruptModelError("the model does not say which columns it reads", where=Where(file=version / "model"))
     return tuple(str(name) for name in found)

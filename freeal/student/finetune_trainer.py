@@ -15,11 +15,11 @@ from freeal.executors.training.training_task import LocalTraining, TrainingExecu
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
+from freeal.student.encoder_trainer import EncoderTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, Training
-from freeal.student.trainer_base import EncoderTrainer
 from freeal.student.training import (
     cross_fitting,
     encoder_cross_fitting,
@@ -27,7 +27,7 @@ from freeal.student.training import (
     temperature_scaling,
     training_targets,
 )
-from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
 from freeal.student.training.encoder_cross_fitting import HALVES
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.label_trust import Pool
@@ -70,10 +70,10 @@ class TransformerTrainer(EncoderTrainer):
         self._executor = executor or LocalTraining()
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
-        """Train on noisy labels. Raises `TrainingError` when no text has a label."""
-        ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        """Fine-tune an encoder on noisy labels. Raises `TrainingError` when no text has a label."""
+        ids = training_targets.checked_target_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         rng = np.random.default_rng([self.settings.seed, seed])
-        encoder = self._start.fresh(labels)
+        encoder = self._start.fresh_encoder(labels)
         held_out = _held_out(ids, rng, confirmed=data.confirmed, groups=data.groups)
         work = _Work(data, ids, tuple(labels), encoder.tokenize(data.texts), seed)
         halves = HALVES if self._judges_by_encoders(work) else 0
@@ -83,9 +83,9 @@ class TransformerTrainer(EncoderTrainer):
         if halves:
             del encoder  # two at once would be two in memory
             fitted = self._judged_by_encoders(fitted, work, parts)
-            encoder = self._start.fresh(labels)
+            encoder = self._start.fresh_encoder(labels)
         pool, processes = self._fine_tune(encoder, work, held_out, fitted, rng=rng, steps=steps)
-        found = self._finish(encoder, pool, work.labels, steps)
+        found = self._finished_training(encoder, pool, work.labels, steps)
         return dataclasses.replace(found, engine=self._executor.name, processes=processes)
 
     def _judges_by_encoders(self, work: _Work) -> bool:
@@ -105,7 +105,7 @@ class TransformerTrainer(EncoderTrainer):
 
         def fit_without(half: np.ndarray, number: int) -> np.ndarray:
             steps = parts[number]
-            encoder = self._start.fresh(work.labels)
+            encoder = self._start.fresh_encoder(work.labels)
             heads = self._heads(encoder, work, half, steps)
             rng = np.random.default_rng([self.settings.seed, work.seed, number])
             self._fine_tune(encoder, work, half, heads, rng=rng, steps=steps)
@@ -135,7 +135,7 @@ class TransformerTrainer(EncoderTrainer):
         features = self._start.features(work.data.texts, encoder, on_batch=steps.still)
         head = fitted.plain
         if by_posterior:
-            head = taught_probe(features, fitted, work.ids, work.data, seed=work.seed, usable=~held_out)
+            head = probe_of_cross_fit(features, fitted, work.ids, work.data, seed=work.seed, usable=~held_out)
         encoder.set_head(head.weight, head.bias)
         pool = Pool(
             tokens=work.tokens,
@@ -148,7 +148,7 @@ class TransformerTrainer(EncoderTrainer):
             targets=fitted.targets if by_posterior else None,
             threshold=self.settings.clean_threshold,
         )
-        recipe = hyperparameters.write(
+        recipe = hyperparameters.recipe_for(
             self.settings,
             labelled=int((work.ids != NO_LABEL).sum()),  # of half of them the same number of passes is enough
             width=encoder.model.config.hidden_size,
@@ -159,13 +159,13 @@ class TransformerTrainer(EncoderTrainer):
         freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
         return pool, processes
 
-    def _finish(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
+    def _finished_training(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
         features, logits = encoder.score(pool.tokens, on_batch=steps.still)
         kept = pool.held_out
         if pool.targets is None:
             temperature = temperature_scaling.temperature(logits[kept], pool.label_ids[kept])
         else:
-            temperature = temperature_scaling.temperature_to(logits[kept], pool.targets[kept])
+            temperature = temperature_scaling.temperature_for_targets(logits[kept], pool.targets[kept])
         encoder.cool(temperature)
         card = Card(
             labels=labels,

@@ -8,14 +8,15 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.student.encoder.encoder import unit_rows
+from freeal.student.encoder_trainer import EncoderTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import Training
-from freeal.student.trainer_base import EncoderTrainer, robust_probe
 from freeal.student.training import temperature_scaling, training_targets
-from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, taught_probe
+from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
 from freeal.student.training.linear_probe import Probe, softmax
+from freeal.student.training.robust_probe import robust_probe
 
 HEAD_STEPS = 1
 """Beside one step per text: the head."""
@@ -30,14 +31,15 @@ class FrozenTrainer(EncoderTrainer):
     mode = "frozen"
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
-        """Fit on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
-        ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        """Fit a head on the frozen encoder from noisy labels, not from paraphrases. Raises `TrainingError` when no text
+        has a label."""
+        ids = training_targets.checked_target_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         on_step(0, len(data.texts) + HEAD_STEPS)  # features may be known already: nobody would hear that this began
-        encoder = self._start.fresh(labels)
+        encoder = self._start.fresh_encoder(labels)
         features = self._start.features(
             data.texts, encoder, on_batch=lambda done, total: on_step(done, total + HEAD_STEPS)
         )
-        fitted, head, temperature = self.fitted(features, ids, data, labels=len(labels), seed=seed)
+        fitted, head, temperature = self.fit_frozen_heads(features, ids, data, labels=len(labels), seed=seed)
         encoder.set_head(head.weight, head.bias)
         encoder.cool(temperature)
         card = Card(
@@ -57,7 +59,7 @@ class FrozenTrainer(EncoderTrainer):
             losses=label_losses(fitted.logits, ids),
         )
 
-    def fitted(
+    def fit_frozen_heads(
         self, features: np.ndarray, ids: np.ndarray, data: LabelledTexts, *, labels: int, seed: int
     ) -> tuple[CrossFit, Probe, float]:
         """Cross-validated heads on `features` [n, d], the head that is kept, and the temperature of its logits. `ids`
@@ -65,14 +67,16 @@ class FrozenTrainer(EncoderTrainer):
         everyone = np.ones(len(ids), dtype=bool)
         fitted = cross_fit(features, ids, data, labels=labels, seed=seed, usable=everyone)
         if self.settings.clean_split == "posterior":
-            head = taught_probe(features, fitted, ids, data, seed=seed, usable=everyone)
-            temperature = temperature_scaling.temperature_to(head.held_out[fitted.known], fitted.targets[fitted.known])
+            head = probe_of_cross_fit(features, fitted, ids, data, seed=seed, usable=everyone)
+            temperature = temperature_scaling.temperature_for_targets(
+                head.held_out[fitted.known], fitted.targets[fitted.known]
+            )
         else:
-            head = self._head(features, ids, data, fitted, seed=seed, labels=labels)
+            head = self._frozen_head(features, ids, data, fitted, seed=seed, labels=labels)
             temperature = temperature_scaling.temperature(head.held_out, ids[fitted.known])
         return fitted, head, temperature
 
-    def _head(
+    def _frozen_head(
         self,
         features: np.ndarray,
         label_ids: np.ndarray,
@@ -103,5 +107,5 @@ class FrozenTrainer(EncoderTrainer):
         if data.candidates is None:
             return head
         return robust(
-            training_targets.resolve(label_ids[known], data.candidates[known], head.held_out, labels=labels)[1]
+            training_targets.resolve_targets(label_ids[known], data.candidates[known], head.held_out, labels=labels)[1]
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 DIMENSIONS = 512
 
 
-def hashed(texts: Sequence[str]) -> np.ndarray:
+def hashed_ngrams(texts: Sequence[str]) -> np.ndarray:
     """Hashed character n-grams of unit length, float32 [n, 512]: near for texts that share words and their parts."""
     import numpy as np
     from sklearn.feature_extraction.text import HashingVectorizer

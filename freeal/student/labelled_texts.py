@@ -41,7 +41,7 @@ class LabelledTexts:
     weigh_each: Sequence[Weigh] | None = None
     judged: bool = True
 
-    def question(self, label: int) -> LabelledTexts:
+    def question_of_label(self, label: int) -> LabelledTexts:
         """Of several labels one alone: the same texts with the ids 0 (no) and 1 (yes)."""
         import numpy as np
 

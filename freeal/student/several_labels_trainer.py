@@ -22,7 +22,7 @@ from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.training import decision_thresholds
 from freeal.student.training.linear_probe import sigmoid
-from freeal.student.training.scaled_rows import logits_of
+from freeal.student.training.scaled_rows import logits_of_head
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class SeveralLabelsTrainer(FrozenTrainer):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy memberships. Raises `TrainingError` when nothing is known of any text."""
-        said = checked(data.label_ids, texts=len(data.texts), labels=len(labels))
-        encoder = self._start.fresh(labels)
+        said = checked_memberships(data.label_ids, texts=len(data.texts), labels=len(labels))
+        encoder = self._start.fresh_encoder(labels)
         steps = len(data.texts) + len(labels)
         on_step(0, steps)
         features = self._start.features(data.texts, encoder, on_batch=lambda done, _: on_step(done, steps))
         heads = []
         for label in range(len(labels)):
-            heads.append(self._head_of(features, said[:, label], data.question(label), seed=seed))
+            heads.append(self._head_of_label(features, said[:, label], data.question_of_label(label), seed=seed))
             on_step(len(data.texts) + label + 1, steps)
         weight, bias = np.stack([one.weight for one in heads]), np.array([one.bias for one in heads])
         encoder.give_several_labels()
@@ -68,14 +68,14 @@ class SeveralLabelsTrainer(FrozenTrainer):
         return Training(
             student=TextClassifier(encoder, card),
             held_out=np.stack([one.held_out for one in heads], axis=1).astype(np.float32),
-            proba=sigmoid(logits_of(features, weight, bias)),
+            proba=sigmoid(logits_of_head(features, weight, bias)),
             embeddings=unit_rows(features, scratch=self._start.scratch),
             losses=np.stack([one.losses for one in heads]).sum(axis=0).astype(np.float32),
             thresholds=card.thresholds,
         )
 
-    def _head_of(self, features: np.ndarray, ids: np.ndarray, data: LabelledTexts, *, seed: int) -> _Head:
-        fitted, head, temperature = self.fitted(features, ids, data, labels=2, seed=seed)
+    def _head_of_label(self, features: np.ndarray, ids: np.ndarray, data: LabelledTexts, *, seed: int) -> _Head:
+        fitted, head, temperature = self.fit_frozen_heads(features, ids, data, labels=2, seed=seed)
         known = fitted.known
         judged = head.held_out[known] if len(head.held_out) == len(ids) else head.held_out
         proba = sigmoid(_yes(judged) / temperature)
@@ -84,11 +84,11 @@ class SeveralLabelsTrainer(FrozenTrainer):
             bias=float(head.bias[1] - head.bias[0]) / temperature,
             held_out=_yes(fitted.logits),
             losses=_losses(_yes(fitted.logits), ids),
-            threshold=decision_thresholds.threshold(proba, fitted.targets[known, 1]),
+            threshold=decision_thresholds.decision_threshold(proba, fitted.targets[known, 1]),
         )
 
 
-def checked(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
+def checked_memberships(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
     """A membership int64 [n, labels]. Raises `TrainingError` when nothing is known, or it does not fit."""
     said = np.asarray(label_ids, dtype=np.int64)
     if said.shape != (texts, labels):

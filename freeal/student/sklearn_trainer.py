@@ -17,7 +17,7 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.errors import ConfigError, TrainingError
-from freeal.student.hashed_ngrams import hashed
+from freeal.student.hashed_ngrams import hashed_ngrams
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
 from freeal.student.model_folder.whole_text_reader import WholeTextReader
@@ -93,12 +93,12 @@ class SklearnTrainer:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Hashed character n-grams of unit length, float32 [n, 512]."""
-        return hashed(texts)
+        return hashed_ngrams(texts)
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
-        """Train on noisy labels. Paraphrases are of no use here. Raises `TrainingError` when no text has a label, or
-        when the classifier cannot be fitted."""
-        ids = training_targets.checked_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
+        """Train the scikit-learn classifier on noisy labels, not on paraphrases. Raises `TrainingError` when no text
+        has a label, or when the classifier cannot be fitted."""
+        ids = training_targets.checked_target_ids(data.label_ids, texts=len(data.texts), labels=len(labels))
         known = np.flatnonzero(ids != NO_LABEL)
         groups = None if data.groups is None else data.groups[known]
         folds = linear_probe.folds_of(ids[known], seed=seed, groups=groups)
@@ -117,33 +117,33 @@ class SklearnTrainer:
             held_out[unknown] = self._logits(texts[known], plain[known], labels, texts[unknown])
         on_step(steps - 1, steps)
         targets = self._targets(data, ids, held_out, labels=len(labels))
-        student = self._fitted(texts[known], targets[known], labels)
+        student = self._fit_clone(texts[known], targets[known], labels)
         on_step(steps, steps)
         return Training(
             student=student,
             held_out=held_out.astype(np.float32),
             proba=student.predict_proba(data.texts),
-            embeddings=hashed(data.texts),
+            embeddings=hashed_ngrams(data.texts),
             losses=label_losses(held_out, ids),
         )
 
     def _targets(self, data: LabelledTexts, ids: np.ndarray, held_out: np.ndarray, *, labels: int) -> np.ndarray:
         if data.weigh is None:
-            return training_targets.resolve(ids, data.candidates, held_out, labels=labels)[0]
+            return training_targets.resolve_targets(ids, data.candidates, held_out, labels=labels)[0]
         return data.weigh(held_out)
 
     def _logits(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str], judged: np.ndarray) -> np.ndarray:
-        proba = self._fitted(texts, targets, labels).predict_proba(list(judged))
+        proba = self._fit_clone(texts, targets, labels).predict_proba(list(judged))
         return np.asarray(np.log(np.maximum(proba, _FLOOR)))
 
-    def _fitted(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
+    def _fit_clone(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
         """A copy, taught `targets` [texts, labels]."""
         from sklearn import config_context
 
         with config_context(**self._config):
-            return self._taught(texts, targets, labels)
+            return self._fit_clone_on_targets(texts, targets, labels)
 
-    def _taught(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
+    def _fit_clone_on_targets(self, texts: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> SklearnStudent:
         from sklearn.base import clone
         from sklearn.dummy import DummyClassifier
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.student.hashed_ngrams import hashed
+from freeal.student.hashed_ngrams import hashed_ngrams
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.tfidf_classifier import VECTORIZER, TfidfClassifier
 from freeal.student.protocols import NO_LABEL, Training
@@ -36,10 +36,11 @@ class TfidfTrainer:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Hashed character n-grams of unit length, float32 [n, 512]."""
-        return hashed(texts)
+        return hashed_ngrams(texts)
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
-        """Train on noisy labels; paraphrases are of no use here. Raises `TrainingError` when no text has a label."""
+        """Fit tf-idf and its linear model on noisy labels, not on paraphrases. Raises `TrainingError` when no text has
+        a label."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -49,19 +50,23 @@ class TfidfTrainer:
             LogisticRegression(C=INVERSE_REGULARISATION, max_iter=300, tol=1e-3),
         )
         trained = SklearnTrainer(pipeline).fit(data, labels=labels, seed=seed, on_step=on_step)
-        student = _of_numbers(trained.student, data.texts, labels, temperature=_temperature(data, trained.held_out))
+        student = _tfidf_classifier_of(
+            trained.student, data.texts, labels, temperature=_tfidf_temperature(data, trained.held_out)
+        )
         return dataclasses.replace(trained, student=student, proba=student.predict_proba(data.texts))
 
 
-def _temperature(data: LabelledTexts, held_out: np.ndarray) -> float:
+def _tfidf_temperature(data: LabelledTexts, held_out: np.ndarray) -> float:
     ids = np.asarray(data.label_ids)
     known = ids != NO_LABEL
     if data.weigh is None:
         return temperature_scaling.temperature(held_out[known], ids[known])
-    return temperature_scaling.temperature_to(held_out[known], data.weigh(held_out)[known])
+    return temperature_scaling.temperature_for_targets(held_out[known], data.weigh(held_out)[known])
 
 
-def _of_numbers(fitted: Any, texts: Sequence[str], labels: Sequence[str], *, temperature: float) -> TfidfClassifier:
+def _tfidf_classifier_of(
+    fitted: Any, texts: Sequence[str], labels: Sequence[str], *, temperature: float
+) -> TfidfClassifier:
     """The same classifier as words and numbers; where only one label was ever met, no word says anything."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -71,7 +71,7 @@ def make_trainer(
     compute = device.choose(settings)
     room = Room(most_at_once, listener=listener)
     if kind == "multi":
-        return _of_several_labels(settings, previous, room=room, listener=listener, scratch=scratch)
+        return _trainer_of_several_labels(settings, previous, room=room, listener=listener, scratch=scratch)
     if choose_mode(settings, texts=texts, on_cpu=compute.device.type == "cpu") == "frozen":
         from freeal.student.frozen_trainer import FrozenTrainer
 
@@ -80,11 +80,11 @@ def make_trainer(
         return FrozenTrainer(settings, previous, room=room, scratch=scratch)
     from freeal.student.finetune_trainer import TransformerTrainer
 
-    executor = _executor(settings, ray, texts=texts, listener=listener, scratch=scratch)
+    executor = _training_executor(settings, ray, texts=texts, listener=listener, scratch=scratch)
     return TransformerTrainer(settings, previous, room=room, scratch=scratch, executor=executor)
 
 
-def _executor(
+def _training_executor(
     settings: StudentSettings, ray: RaySettings | None, *, texts: int, listener: Listener | None, scratch: Path | None
 ) -> TrainingExecutor:
     """Who fine-tunes; `listener` hears which engine it is, and why, where there is a choice."""
@@ -102,7 +102,7 @@ def _executor(
     return RayTraining(ray, folder=scratch, on_notice=notice)
 
 
-def _of_several_labels(
+def _trainer_of_several_labels(
     settings: StudentSettings, previous: Path | None, *, room: Room, listener: Listener | None, scratch: Path | None
 ) -> Trainer:
     from freeal.student.several_labels_trainer import SeveralLabelsTrainer
@@ -132,8 +132,8 @@ def _one_of_several(settings: StudentSettings, makes: Callable[..., Trainer], *,
             hint="name one student, or set warm_start to false",
         )
     told = set[str]()
-    quiet = None if listener is None else dataclasses.replace(listener, on_notice=_once(listener.on_notice, told))
-    names = candidates.named(settings)
+    quiet = None if listener is None else dataclasses.replace(listener, on_notice=_say_once(listener.on_notice, told))
+    names = candidates.named_candidates(settings)
     trainers = [makes(settings.model_copy(update={"model": name}), listener=quiet) for name in names]
     if len(names) == 1:
         if quiet is not None:
@@ -144,7 +144,7 @@ def _one_of_several(settings: StudentSettings, makes: Callable[..., Trainer], *,
     return ComparingTrainer(entrants, on_cpu=on_cpu, listener=quiet)
 
 
-def _once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None]:
+def _say_once(notice: Callable[[str], None], told: set[str]) -> Callable[[str], None]:
     """What several trainers say alike is said once."""
 
     def say(message: str) -> None:

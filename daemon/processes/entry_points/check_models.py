@@ -24,7 +24,10 @@ def probe(line: str) -> Answer:
         from freeal.types import TFIDF
 
         settings = StudentSettings.model_validate_json(line)
-        names = [encoder_weights.resolve(name).name if name != TFIDF else name for name in candidates.named(settings)]
+        names = [
+            encoder_weights.resolve_weights(name).name if name != TFIDF else name
+            for name in candidates.named_candidates(settings)
+        ]
         return Result({"encoder": ", ".join(names), "device": str(device.choose(settings))})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)

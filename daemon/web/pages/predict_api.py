@@ -54,7 +54,7 @@ class PredictApi:
             if shelf is None or shelf.current is None:
                 continue
             try:
-                card = student_metadata.read(shelf.version(shelf.current) / "model")
+                card = student_metadata.read_card(shelf.version(shelf.current) / "model")
             except FreealError:
                 continue  # its page says what is wrong with it
             columns = [str(name) for name in card.extra.get("text_columns") or ()]
@@ -88,7 +88,7 @@ class PredictApi:
 
 def _card(model: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Labels and text columns of a model folder. Raises `CorruptModelError`."""
-    card = student_metadata.read(model)
+    card = student_metadata.read_card(model)
     return tuple(card.labels), tuple(str(name) for name in card.extra.get("text_columns") or ())
 
 

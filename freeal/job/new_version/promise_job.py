@@ -124,7 +124,7 @@ def _write(
     model = temporary / "model"
     model.mkdir()
     student.save(model)
-    old = student_metadata.read(version / "model")
+    old = student_metadata.read_card(version / "model")
     student_metadata.add_extra(model, old.extra | {"job": target.name, "promise": promised})
     for name in ("README.md", text_profile.FILE_NAME):
         if (version / "model" / name).is_file():

@@ -77,7 +77,7 @@ def comparison_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -
 
 def _works(settings: StudentSettings) -> list[float]:
     """Of each student that may be trained, the work for a text beside the packaged encoder's."""
-    return [candidates.expected_work(name) for name in candidates.named(settings)]
+    return [candidates.expected_work(name) for name in candidates.named_candidates(settings)]
 
 
 def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_gpu: bool, judged: bool) -> float:

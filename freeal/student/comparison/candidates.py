@@ -49,11 +49,11 @@ class Candidate:
     size_bytes: int | None
 
 
-def named(settings: StudentSettings) -> tuple[str, ...]:
+def named_candidates(settings: StudentSettings) -> tuple[str, ...]:
     """The students that `student.model` names, in its order; for `compare` those at hand: the packaged encoder,
     words, then encoders in the hub's cache, the smallest first."""
     if settings.model == COMPARE:
-        return tuple(_at_hand())[:MOST_STUDENTS]
+        return tuple(_encoders_at_hand())[:MOST_STUDENTS]
     return (settings.model,) if isinstance(settings.model, str) else settings.model
 
 
@@ -61,7 +61,7 @@ def candidate(name: str) -> Candidate:
     """What is known of one before it is trained. Raises `ConfigError` where its encoder cannot be had."""
     if name == TFIDF:
         return Candidate(name, TFIDF_WORK, None)
-    weights = encoder_weights.resolve(name)
+    weights = encoder_weights.resolve_weights(name)
     return Candidate(name, layer_weights(weights) / PACKAGED_LAYER_WEIGHTS, _size(weights))
 
 
@@ -70,7 +70,7 @@ def expected_work(name: str) -> float:
     if name == TFIDF:
         return TFIDF_WORK
     try:
-        found = encoder_weights.on_disk(name)
+        found = encoder_weights.weights_on_disk(name)
         if found is None:
             return UNKNOWN_WORK
         return 1.0 if found.name == PACKAGED else layer_weights(found) / PACKAGED_LAYER_WEIGHTS
@@ -93,12 +93,12 @@ def layer_weights(weights: Weights) -> int:
             raise ConfigError(
                 f"student.model: {file} cannot be read: {cause}", hint="fetch it again; a file of git-lfs is a pointer"
             ) from cause
-    config = _config(weights.folder)
+    config = _encoder_config(weights.folder)
     shared = config.get("num_hidden_layers", 1) / config.get("num_hidden_groups", 1)
     return max(1, round(count * (shared if config.get("model_type") == "albert" else 1)))
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _encoder_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -111,14 +111,14 @@ def _size(weights: Weights) -> int:
     return sum(file.stat().st_size for file in weights.folder.glob("*.safetensors"))
 
 
-def _at_hand() -> Iterator[str]:
-    if encoder_weights.packaged() is not None:
+def _encoders_at_hand() -> Iterator[str]:
+    if encoder_weights.packaged_weights() is not None:
         yield PACKAGED
     yield TFIDF
     found = []
     for repo in encoder_weights.cached_repositories():
         try:
-            weights = encoder_weights.on_disk(repo)
+            weights = encoder_weights.weights_on_disk(repo)
             if weights is not None and _is_encoder(weights.folder):
                 found.append((layer_weights(weights), repo))
         except ConfigError:  # half of a download: it is not at hand
@@ -127,5 +127,5 @@ def _at_hand() -> Iterator[str]:
 
 
 def _is_encoder(folder: Path) -> bool:
-    config = _config(folder)
+    config = _encoder_config(folder)
     return config.get("model_type") in _ENCODERS and "auto_map" not in config

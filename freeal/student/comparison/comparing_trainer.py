@@ -101,7 +101,7 @@ class ComparingTrainer:
             return self._entrants[self._chosen].trainer.fit(data, labels=labels, seed=seed, on_step=on_step)
         compared = len(self._entrants) * FOLDS
         parts = [PartOfSteps(on_step, place=place, of=compared + 1) for place in range(compared + 1)]
-        chosen = self._compare(data, labels=labels, seed=seed, parts=parts)
+        chosen = self._compare_students(data, labels=labels, seed=seed, parts=parts)
         return self._entrants[chosen].trainer.fit(data, labels=labels, seed=seed, on_step=parts[-1])
 
     def _go_on_with(self, found: dict[str, Any]) -> int:
@@ -109,7 +109,9 @@ class ComparingTrainer:
         self._chosen, self._record = names.index(found["chosen"]), found["record"]
         return self._chosen
 
-    def _compare(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, parts: Sequence[OnStep]) -> int:
+    def _compare_students(
+        self, data: LabelledTexts, *, labels: Sequence[str], seed: int, parts: Sequence[OnStep]
+    ) -> int:
         known = np.flatnonzero(np.asarray(data.label_ids) != NO_LABEL)
         rng = np.random.default_rng([seed, len(known)])
         rows = np.sort(rng.permutation(known)[:COMPARED_TEXTS])
@@ -118,14 +120,14 @@ class ComparingTrainer:
             return self._go_on_with(kept)
         if len(known) >= FEWEST_TEXTS:
             forecasts = [
-                self._forecast(place, data, rows, about=about, labels=labels, seed=seed, parts=parts)
+                self._forecast_of_student(place, data, rows, about=about, labels=labels, seed=seed, parts=parts)
                 for place in range(len(self._entrants))
             ]
-            found = likelihood_choice.compare(
-                forecasts, _weigh(data, rows, len(labels)), on_cpu=self._on_cpu, folds=FOLDS
+            found = likelihood_choice.compare_by_likelihood(
+                forecasts, _weigh_voices(data, rows, len(labels)), on_cpu=self._on_cpu, folds=FOLDS
             )
             chosen, record = found.chosen, found.record
-            self._listener.on_notice(likelihood_choice.in_words(record))
+            self._listener.on_notice(likelihood_choice.choice_in_words(record))
         elif len(known):
             first = self._entrants[0].candidate.name
             self._listener.on_notice(
@@ -138,7 +140,7 @@ class ComparingTrainer:
         self._kept.keep_choice({"chosen": name, "record": record, "about": about})
         return chosen
 
-    def _forecast(
+    def _forecast_of_student(
         self,
         place: int,
         data: LabelledTexts,
@@ -188,7 +190,7 @@ def _digest(data: LabelledTexts, rows: np.ndarray, seed: int) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _weigh(data: LabelledTexts, rows: np.ndarray, labels: int) -> Any:
+def _weigh_voices(data: LabelledTexts, rows: np.ndarray, labels: int) -> Any:
     part = data.part(rows)
     if part.weigh is not None:
         return part.weigh

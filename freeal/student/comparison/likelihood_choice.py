@@ -41,7 +41,7 @@ class Comparison:
     record: dict[str, Any]
 
 
-def compare(
+def compare_by_likelihood(
     forecasts: Sequence[Forecast], weigh: Callable[[np.ndarray], np.ndarray], *, on_cpu: bool, folds: int
 ) -> Comparison:
     """`weigh` makes of a student's out-of-fold logits [n, labels] what all voices say, float [n, labels]. Depends on
@@ -49,7 +49,7 @@ def compare(
     said = [np.log(np.maximum(np.asarray(one.proba, dtype=np.float64), _FLOOR)) for one in forecasts]
     target = np.mean([weigh(logits) for logits in said], axis=0)
     scores = [(target * logits).sum(axis=1) for logits in said]
-    chosen = choose(scores, [one.work for one in forecasts], price=PRICE_PER_DOUBLING if on_cpu else 0.0)
+    chosen = choose_by_likelihood(scores, [one.work for one in forecasts], price=PRICE_PER_DOUBLING if on_cpu else 0.0)
     entries = []
     for position, (one, score, logits) in enumerate(zip(forecasts, scores, said, strict=True)):
         gap, error = _gain(score, scores[chosen])
@@ -76,7 +76,7 @@ def compare(
     return Comparison(chosen, record)
 
 
-def choose(scores: Sequence[np.ndarray], work: Sequence[float], *, price: float) -> int:
+def choose_by_likelihood(scores: Sequence[np.ndarray], work: Sequence[float], *, price: float) -> int:
     """The position of the winner, from each candidate's score per text, [n] each.
 
     The least work stands until one that takes more is better by more than one standard error of their difference, text
@@ -97,7 +97,7 @@ def _gain(score: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return float(difference.mean()), float(difference.std(ddof=1) / math.sqrt(len(difference)))
 
 
-def in_words(record: dict[str, Any]) -> str:
+def choice_in_words(record: dict[str, Any]) -> str:
     """The table in one sentence, for a log."""
     parts = [
         f"{one['model']} {one['log_likelihood']:.3f} ({one['texts_per_second']:,.0f} texts/s, {one['size_mb']:,.0f} MB)"

@@ -28,7 +28,7 @@ def bounded_layers(model: Any) -> list[Any]:
     return layers
 
 
-def bound(layers: list[Any], *, tokens: int) -> int:
+def bound_activation_memory(layers: list[Any], *, tokens: int) -> int:
     """Have the first of the layers computed twice in the next step, over a batch of `tokens` with its padding, and the
     others kept; how many are. The first, because what the last ones keep is free again before they are computed."""
     twice = max(0, len(layers) - len(layers) * KEPT_TOKENS // max(1, tokens))

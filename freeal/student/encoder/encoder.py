@@ -22,7 +22,7 @@ from freeal.student.encoder.encoder_weights import Weights
 from freeal.student.encoder.last_layer_shortcut import shorten_last_layer
 from freeal.student.encoder.mean_pooling_layer import append_mean_layer
 from freeal.student.encoder.text_truncation import Reader
-from freeal.student.encoder.token_batches import Tokens, padded, sorted_by_length
+from freeal.student.encoder.token_batches import Tokens, padded_batch, sorted_by_length
 from freeal.student.model_folder import untrusted_folder_check
 from freeal.student.protocols import ReadText
 
@@ -61,7 +61,7 @@ class Encoder:
         self.max_length = min(max_length, positions - offset)
         self.long_texts: LongTexts = long_texts
         self._reader = Reader(tokenizer, max_length=self.max_length, long_texts=long_texts)
-        self.head = _head(model)
+        self.head = _linear_head_of(model)
         shorten_last_layer(self.model)
         # a GPU has its own way: a batch that does not fit is halved
         self._bounded = activation_memory.bounded_layers(model) if compute.device.type == "cpu" else []
@@ -81,12 +81,12 @@ class Encoder:
 
     def pad(self, tokens: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of one batch, on the device."""
-        ids, mask = padded(tokens, pad_id=self.tokenizer.pad_token_id)
+        ids, mask = padded_batch(tokens, pad_id=self.tokenizer.pad_token_id)
         return ids.to(self.compute.device), mask.to(self.compute.device)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features [batch, d] and logits [batch, labels] of one padded batch, in float32."""
-        activation_memory.bound(self._bounded, tokens=ids.numel())
+        activation_memory.bound_activation_memory(self._bounded, tokens=ids.numel())
         with self.compute.autocast():
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return self._head_inputs.pop().float(), logits.float()
@@ -179,7 +179,7 @@ def unit_rows(vectors: np.ndarray, *, scratch: Path | None) -> np.ndarray:
     return found
 
 
-def load(
+def load_encoder(
     weights: Weights,
     *,
     labels: Sequence[str],
@@ -197,9 +197,9 @@ def load(
     """
     names = dict(enumerate(labels))
     if previous is not None:
-        untrusted_folder_check.check(previous)
+        untrusted_folder_check.check_untrusted_folder(previous)
     with compute.seeded(seed):
-        model, tokenizer, _ = read(
+        model, tokenizer, _ = read_encoder_folder(
             previous or weights.folder,
             id2label=names,
             label2id={name: index for index, name in names.items()},
@@ -211,7 +211,7 @@ def load(
     return Encoder(model, tokenizer, max_length=max_length, compute=compute, long_texts=long_texts, room=room)
 
 
-def read(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:
+def read_encoder_folder(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:
     """Sequence classifier, tokenizer and the names of tensors the folder lacks: safetensors only, no code from it,
     nothing fetched. `config` replaces entries of its config.json. Raises `ConfigError` when it cannot be read."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -228,7 +228,7 @@ def read(folder: Path, **config: Any) -> tuple[Any, Any, set[str]]:
     return model, tokenizer, set(loaded["missing_keys"])
 
 
-def _head(model: Any) -> nn.Linear:
+def _linear_head_of(model: Any) -> nn.Linear:
     wanted = model.config.num_labels
     found = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == wanted]
     if not found or not found[-1].state_dict().get("bias", torch.empty(0)).numel() or model.config.is_encoder_decoder:

@@ -28,7 +28,7 @@ class Weights:
     folder: Path
 
 
-def resolve(model: str) -> Weights:
+def resolve_weights(model: str) -> Weights:
     """The encoder that a `student.model` setting means.
 
     `auto` is distilroberta-base where its weights are in the Hugging Face cache or can be fetched, else the packaged
@@ -41,23 +41,25 @@ def resolve(model: str) -> Weights:
         return _packaged_or_error()
     folder = home_folder.expanded(Path(model), Where(key="student.model"))
     if folder.is_dir():
-        return Weights(folder.resolve().name, _checked(folder))
+        return Weights(folder.resolve().name, _checked_weights_folder(folder))
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise ConfigError(
             f"student.model: there is no folder {model!r}", hint="give a folder, a hub id, minilm or auto"
         )
-    return _from_hub(model)
+    return _weights_from_hub(model)
 
 
-def on_disk(model: str) -> Weights | None:
+def weights_on_disk(model: str) -> Weights | None:
     """The same of what is on this machine already; None for a hub id that is not. Nothing is fetched. Raises
     `ConfigError` for a folder that is no model, and for what is no hub id."""
     if model == "auto":
-        return _cached(PREFERRED_ONCE) or _cached(PREFERRED) or packaged()
+        return _cached_weights(PREFERRED_ONCE) or _cached_weights(PREFERRED) or packaged_weights()
     if model == PACKAGED:
-        return packaged()
+        return packaged_weights()
     folder = home_folder.expanded(Path(model), Where(key="student.model"))
-    return Weights(folder.resolve().name, _checked(folder)) if folder.is_dir() else _cached(model)
+    return (
+        Weights(folder.resolve().name, _checked_weights_folder(folder)) if folder.is_dir() else _cached_weights(model)
+    )
 
 
 def cached_repositories() -> list[str]:
@@ -72,7 +74,7 @@ def cached_repositories() -> list[str]:
     return sorted(repo.repo_id for repo in found.repos if repo.repo_type == "model")
 
 
-def packaged() -> Weights | None:
+def packaged_weights() -> Weights | None:
     """The encoder that comes as a Python package, or None where that package is not installed."""
     found = importlib.util.find_spec(PACKAGE)
     if found is None or found.origin is None:
@@ -83,9 +85,9 @@ def packaged() -> Weights | None:
 
 def _preferred_or_packaged() -> Weights:
     try:
-        return _cached(PREFERRED_ONCE) or _from_hub(PREFERRED)
+        return _cached_weights(PREFERRED_ONCE) or _weights_from_hub(PREFERRED)
     except ConfigError as cause:
-        fallback = packaged()
+        fallback = packaged_weights()
         if fallback is None:
             raise ConfigError(
                 f"student.model auto: neither {PREFERRED} nor the packaged encoder is at hand",
@@ -95,7 +97,7 @@ def _preferred_or_packaged() -> Weights:
 
 
 def _packaged_or_error() -> Weights:
-    found = packaged()
+    found = packaged_weights()
     if found is None:
         raise ConfigError(
             "student.model minilm: the packaged encoder is not installed",
@@ -104,7 +106,7 @@ def _packaged_or_error() -> Weights:
     return found
 
 
-def _checked(folder: Path) -> Path:
+def _checked_weights_folder(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
         raise ConfigError(
             f"student.model: {folder} holds no config.json", hint="it must be a Hugging Face model folder"
@@ -117,24 +119,24 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _cached(model: str) -> Weights | None:
+def _cached_weights(model: str) -> Weights | None:
     """What an earlier download left, or None where that is nothing or not all of it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
         folder = Path(snapshot_download(model, allow_patterns=_FILES, local_files_only=True))
-        return Weights(model.rpartition("/")[2], _checked(folder))
+        return Weights(model.rpartition("/")[2], _checked_weights_folder(folder))
     except HFValidationError as cause:
         raise ConfigError(f"student.model: {model!r} is neither a folder nor a hub id") from cause
     except (OSError, ConfigError):
         return None
 
 
-def _from_hub(model: str) -> Weights:
+def _weights_from_hub(model: str) -> Weights:
     from huggingface_hub import snapshot_download
 
-    if found := _cached(model):
+    if found := _cached_weights(model):
         return found
     try:
         folder = Path(snapshot_download(model, allow_patterns=_FILES, etag_timeout=HUB_TIMEOUT_SECONDS))
@@ -143,4 +145,4 @@ def _from_hub(model: str) -> Weights:
             f"student.model: {model!r} is not on disk and cannot be fetched: {str(cause).splitlines()[0]}",
             hint="check the name and the network, or use `minilm`",
         ) from cause
-    return Weights(model.rpartition("/")[2], _checked(folder))
+    return Weights(model.rpartition("/")[2], _checked_weights_folder(folder))

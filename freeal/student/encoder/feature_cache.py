@@ -39,12 +39,14 @@ class FeatureCache:
             return np.empty((0, encoder.head.in_features), dtype=np.float32)
         wanted = dict.fromkeys(texts)
         missing = [text for text in wanted if text not in self._place]
-        self._add(missing, self._computed(missing, encoder, on_batch=on_batch))
-        found = self._gathered(np.fromiter((self._place[text] for text in texts), dtype=np.int64, count=len(texts)))
+        self._add_features(missing, self._compute_features(missing, encoder, on_batch=on_batch))
+        found = self._gather_features(
+            np.fromiter((self._place[text] for text in texts), dtype=np.int64, count=len(texts))
+        )
         self._make_room(missing, wanted)
         return found
 
-    def _computed(self, missing: Sequence[str], encoder: Encoder, *, on_batch: OnStep) -> np.ndarray:
+    def _compute_features(self, missing: Sequence[str], encoder: Encoder, *, on_batch: OnStep) -> np.ndarray:
         shape = (len(missing), encoder.head.in_features)
         if self._scratch is None or len(missing) <= self._most_texts:
             into = scratch_arrays.empty(shape, np.float32, folder=self._scratch)
@@ -60,7 +62,7 @@ class FeatureCache:
             block[piece] = encoder.score(tokens, on_batch=told)[0]
         return block
 
-    def _add(self, texts: Sequence[str], block: np.ndarray) -> None:
+    def _add_features(self, texts: Sequence[str], block: np.ndarray) -> None:
         if not texts:
             return
         first = self._firsts[-1] + len(self._blocks[-1]) if self._blocks else 0
@@ -68,7 +70,7 @@ class FeatureCache:
         self._blocks.append(block)
         self._firsts.append(first)
 
-    def _gathered(self, places: np.ndarray) -> np.ndarray:
+    def _gather_features(self, places: np.ndarray) -> np.ndarray:
         """The rows at these places: the block itself where that is what they are."""
         number = bisect.bisect_right(self._firsts, int(places[0])) - 1
         first, block = self._firsts[number], self._blocks[number]

@@ -40,14 +40,14 @@ def append_mean_layer(model: Any) -> bool:
         return False
     layers = model.base_model.encoder.layer
     layer = copy.deepcopy(layers[-1])
-    _write_mean(layer)
+    _write_mean_pooling(layer)
     layers.append(layer)
     model.config.num_hidden_layers += 1
     _write(dense, SQUASH * torch.eye(dense.out_features))
     return True
 
 
-def _write_mean(layer: Any) -> None:
+def _write_mean_pooling(layer: Any) -> None:
     attention, output = layer.attention.self, layer.attention.output
     identity = torch.eye(attention.value.in_features)
     _write(attention.query, torch.zeros_like(identity))

@@ -33,7 +33,7 @@ class Reader:
 
     def __init__(self, tokenizer: Any, *, max_length: int, long_texts: LongTexts) -> None:
         self._tokenizer = tokenizer
-        self._before, self._after = _frame(tokenizer)
+        self._before, self._after = _special_tokens_around(tokenizer)
         room = max(1, max_length - len(self._before) - len(self._after))
         tail = room - round(HEAD_SHARE * room) if long_texts == "head_tail" else 0
         self._head, self._tail = room - tail, tail
@@ -47,10 +47,10 @@ class Reader:
         """Each text as it is read, in order, and whether that is not all of it."""
         found: list[ReadText] = []
         for start in range(0, len(texts), _CHUNK_TEXTS):
-            found += self._chunk(texts[start : start + _CHUNK_TEXTS])
+            found += self._truncate_texts(texts[start : start + _CHUNK_TEXTS])
         return found
 
-    def _chunk(self, texts: Sequence[str]) -> list[ReadText]:
+    def _truncate_texts(self, texts: Sequence[str]) -> list[ReadText]:
         room = self._head + self._tail
         generous = room * _CHARACTERS_PER_TOKEN
         whole = self._tokens([text if len(text) <= generous else "" for text in texts])
@@ -60,16 +60,16 @@ class Reader:
                 head, tail, cut = tokens[: self._head], tokens[len(tokens) - self._tail :], len(tokens) > room
                 kept = [*head, *tail] if cut else tokens
             else:
-                kept, cut = self._ends(text)
+                kept, cut = self._ends_of_long_text(text)
             read.append(ReadText([*self._before, *kept, *self._after], cut))
         return read
 
-    def _ends(self, text: str) -> tuple[list[int], bool]:
+    def _ends_of_long_text(self, text: str) -> tuple[list[int], bool]:
         """Tokens of a very long text, without tokenizing its middle."""
-        head, used = self._enough(self._head, lambda size: _until_blank(text[:size]), longest=len(text))
+        head, used = self._enough_tokens(self._head, lambda size: _until_blank(text[:size]), longest=len(text))
         tail: list[int] = []
         if self._tail:
-            tail, behind = self._enough(self._tail, lambda size: _from_blank(text[-size:]), longest=len(text))
+            tail, behind = self._enough_tokens(self._tail, lambda size: _from_blank(text[-size:]), longest=len(text))
             used += behind
         if len(head) < self._head or len(tail) < self._tail or used >= len(text):  # few tokens: is that all of it?
             most = 2 * _MOST_CHARACTERS_PER_TOKEN * (self._head + self._tail)
@@ -78,7 +78,7 @@ class Reader:
                 return whole, False
         return [*head[: self._head], *tail[max(0, len(tail) - self._tail) :]], True
 
-    def _enough(self, wanted: int, part: Callable[[int], str], *, longest: int) -> tuple[list[int], int]:
+    def _enough_tokens(self, wanted: int, part: Callable[[int], str], *, longest: int) -> tuple[list[int], int]:
         """The tokens of a part of so many characters that there are as many as `wanted`, and how many it took."""
         size, most = wanted * _CHARACTERS_PER_TOKEN, min(wanted * _MOST_CHARACTERS_PER_TOKEN, longest)
         while len(tokens := self._tokens([part(size)])[0]) < wanted and size < most:
@@ -98,7 +98,7 @@ def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
 
     Raises `ModelFolderError` where the folder is damaged.
     """
-    known = student_metadata.read(folder)
+    known = student_metadata.read_card(folder)
     if known.mode in (student_metadata.OWN, TFIDF):
         return frozenset()
     from transformers import AutoTokenizer
@@ -124,7 +124,7 @@ def _from_blank(text: str) -> str:
     return text[min(at for at in (text.find(" "), text.find("\n")) if at >= 0) :] if text.strip().count(" ") else text
 
 
-def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+def _special_tokens_around(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special tokens a model wants before and behind a text."""
     for probe in _PROBES:
         framed, bare = (

@@ -14,7 +14,9 @@ BUCKET_BATCHES = 50
 """Texts are shuffled, then sorted by length within this many batches: near in length, yet new company every epoch."""
 
 
-def shuffled(lengths: np.ndarray, indices: np.ndarray, *, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+def shuffled_batches(
+    lengths: np.ndarray, indices: np.ndarray, *, size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
     """`indices` in random batches of `size`, each of texts of similar length. `lengths` is indexed like the pool."""
     order = rng.permutation(indices)
     batches: list[np.ndarray] = []
@@ -38,7 +40,7 @@ def sorted_by_length(lengths: np.ndarray, *, size: int, most_tokens: int | None 
     return batches
 
 
-def padded(tokens: Sequence[list[int]], *, pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+def padded_batch(tokens: Sequence[list[int]], *, pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask, int64 [batch, longest]."""
     longest = max(map(len, tokens))
     ids = np.full((len(tokens), longest), pad_id, dtype=np.int64)

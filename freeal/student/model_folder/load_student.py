@@ -25,7 +25,7 @@ def load(
     Raises `CorruptModelError` when a file is missing, damaged or contradicts another, `NewerFormatError` when a later
     version wrote it. Nothing is unpickled, no code of the folder is run, nothing is fetched.
     """
-    card = cards.read(folder)
+    card = cards.read_card(folder)
     if card.mode == cards.OWN:
         raise ModelFolderError(
             f"holds a student of another kind, {card.base_model}, which only its maker can load",
@@ -33,24 +33,26 @@ def load(
             hint="load it yourself and hand it over: freeal.load(folder, student=...)",
         )
     if card.mode == TFIDF:
-        untrusted_folder_check.check(folder)
+        untrusted_folder_check.check_untrusted_folder(folder)
         return TfidfClassifier.load(folder, card)
     for name in _FILES:
         if not (folder / name).is_file():
             raise CorruptModelError("is missing", where=Where(file=folder / name), hint=_HINT)
-    untrusted_folder_check.check(folder)
-    return _loaded(folder, card, settings or StudentSettings(), batch_size=batch_size)
+    untrusted_folder_check.check_untrusted_folder(folder)
+    return _load_text_classifier(folder, card, settings or StudentSettings(), batch_size=batch_size)
 
 
-def _loaded(folder: Path, card: cards.Card, settings: StudentSettings, *, batch_size: int) -> TextClassifier:
+def _load_text_classifier(
+    folder: Path, card: cards.Card, settings: StudentSettings, *, batch_size: int
+) -> TextClassifier:
     from safetensors import SafetensorError
 
     from freeal.compute import device
-    from freeal.student.encoder.encoder import Encoder, read
+    from freeal.student.encoder.encoder import Encoder, read_encoder_folder
 
     compute = device.choose(settings)  # outside of the try: a wrong device is no fault of the folder
     try:
-        model, tokenizer, missing = read(folder)
+        model, tokenizer, missing = read_encoder_folder(folder)
         names = tuple(str(name) for _, name in sorted(model.config.id2label.items()))
         encoder = Encoder(model, tokenizer, max_length=card.max_length, compute=compute, long_texts=card.long_texts)
     except (ConfigError, SafetensorError, RuntimeError) as cause:

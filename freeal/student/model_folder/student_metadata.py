@@ -46,7 +46,7 @@ class Card:
         return 1 if self.long_texts == "head" else 2
 
 
-def write(folder: Path, card: Card) -> None:
+def write_card(folder: Path, card: Card) -> None:
     """Write the card into a model folder."""
     content = {"schema_version": card.schema_version, **dataclasses.asdict(card)}
     if not card.thresholds:
@@ -57,16 +57,16 @@ def write(folder: Path, card: Card) -> None:
 
 def write_own(folder: Path, *, labels: Sequence[str], model: str) -> None:
     """The card of a student of another kind, which left none of its own; `model` says what it is."""
-    write(folder, Card(labels=tuple(labels), base_model=model, mode=OWN, max_length=0, temperature=1.0))
+    write_card(folder, Card(labels=tuple(labels), base_model=model, mode=OWN, max_length=0, temperature=1.0))
 
 
 def add_extra(folder: Path, extra: dict[str, Any]) -> None:
     """Merge `extra` into a saved student's card."""
-    card = read(folder)
-    write(folder, dataclasses.replace(card, extra=card.extra | extra))
+    card = read_card(folder)
+    write_card(folder, dataclasses.replace(card, extra=card.extra | extra))
 
 
-def read(folder: Path) -> Card:
+def read_card(folder: Path) -> Card:
     """The card of a model folder. Raises `CorruptModelError` where it is missing or makes no sense, `NewerFormatError`
     where a later version wrote it."""
     path = folder / FILE_NAME
@@ -92,10 +92,10 @@ def read(folder: Path) -> Card:
             where=Where(file=path),
             hint="update freeal, or train the model again",
         )
-    return _checked(path, content)
+    return _checked_card(path, content)
 
 
-def _checked(path: Path, content: dict[str, Any]) -> Card:
+def _checked_card(path: Path, content: dict[str, Any]) -> Card:
     labels = content.get("labels")
     if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
         raise _corrupt(path, "names no labels", key="labels")

@@ -41,7 +41,7 @@ class TextClassifier:
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Calibrated class probabilities, float32 [len(texts), len(labels)], in the order of `texts`; of several labels
         each its own."""
-        return self._proba(self._score(texts)[1])
+        return self._proba(self._features_and_logits(texts)[1])
 
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         """Tokens of each text, and whether they are all of it. Safe beside `score`, and from several threads."""
@@ -56,7 +56,7 @@ class TextClassifier:
         """What the classification head sees, scaled to unit length, float32 [len(texts), d]."""
         from freeal.student.encoder.encoder import unit
 
-        return unit(self._score(texts)[0])
+        return unit(self._features_and_logits(texts)[0])
 
     def save(self, folder: Path) -> None:
         """Write config, float32 safetensors, tokenizer and freeal.json into an existing folder.
@@ -74,7 +74,7 @@ class TextClassifier:
             # safetensors writes for the owner alone: whoever may read the folder may read the weights
             for weights in folder.glob("*.safetensors"):
                 weights.chmod(folder.stat().st_mode & 0o666)
-            cards.write(folder, self.card)
+            cards.write_card(folder, self.card)
         except OSError as cause:
             raise ModelFolderError(f"{folder}: the model cannot be written: {cause.strerror or cause}") from cause
 
@@ -83,7 +83,7 @@ class TextClassifier:
 
         return sigmoid(logits) if self._encoder.has_several_labels else softmax(logits)
 
-    def _score(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def _features_and_logits(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Features and logits; identical texts are computed once."""
         import numpy as np
 

@@ -49,7 +49,7 @@ class TfidfClassifier(WholeTextReader):
         self.card = cards.Card(
             labels=labels, base_model=TFIDF, mode=TFIDF, max_length=0, temperature=float(temperature)
         )
-        self._vectorizer = self._made_vectorizer()
+        self._vectorizer = self._vectorizer_of_terms()
 
     @classmethod
     def load(cls, folder: Path, card: cards.Card) -> TfidfClassifier:
@@ -114,11 +114,11 @@ class TfidfClassifier(WholeTextReader):
             (folder / TERMS).write_text(json.dumps(self.terms, ensure_ascii=False), encoding="utf-8")
             safetensors.numpy.save_file(numbers, folder / WEIGHTS)
             (folder / WEIGHTS).chmod(folder.stat().st_mode & 0o666)
-            cards.write(folder, self.card)
+            cards.write_card(folder, self.card)
         except OSError as cause:
             raise ModelFolderError(f"{folder}: the model cannot be written: {cause.strerror or cause}") from cause
 
-    def _made_vectorizer(self) -> Any:
+    def _vectorizer_of_terms(self) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(vocabulary=self.terms, **VECTORIZER)

@@ -23,7 +23,7 @@ CODE_KEYS = frozenset({"auto_map", "custom_pipelines", "transformers_weights", "
 _HINT = "train the model again, or restore its folder from a copy: what is made here holds nothing of the kind"
 
 
-def check(folder: Path) -> None:
+def check_untrusted_folder(folder: Path) -> None:
     """Raises `CorruptModelError` naming the file, and the key, by which a model folder asks for code to be run."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in CODE_SUFFIXES or path.name == "adapter_config.json":
@@ -31,10 +31,10 @@ def check(folder: Path) -> None:
             raise CorruptModelError(problem, where=Where(file=path), hint=_HINT)
     for path in (folder / name for name in CONFIGS):
         if path.is_file():
-            _check_keys(path)
+            _check_config_keys(path)
 
 
-def _check_keys(path: Path) -> None:
+def _check_config_keys(path: Path) -> None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as cause:

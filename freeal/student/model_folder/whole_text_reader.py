@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freeal.student.hashed_ngrams import hashed
+from freeal.student.hashed_ngrams import hashed_ngrams
 from freeal.student.protocols import ReadText
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ class WholeTextReader:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Hashed character n-grams of unit length, float32 [len(texts), 512]."""
-        return hashed(texts)
+        return hashed_ngrams(texts)

@@ -39,7 +39,7 @@ def cross_fit(
     (bool [n]) are learned from; and what `data.weigh` makes of them."""
     known = np.flatnonzero(label_ids != NO_LABEL)
     scaled = ScaledRows.of_unit_variance(features, known)
-    plain = linear_probe.fit(
+    plain = linear_probe.fit_probe(
         scaled,
         label_ids[known],
         labels=labels,
@@ -49,23 +49,23 @@ def cross_fit(
     ).over(scaled.scale)
     logits = plain.logits(features)
     logits[known] = plain.held_out
-    return CrossFit(plain, known, logits, _targets(logits, label_ids, data))
+    return CrossFit(plain, known, logits, _cross_fit_targets(logits, label_ids, data))
 
 
 def judged_anew(fitted: CrossFit, logits: np.ndarray, label_ids: np.ndarray, data: LabelledTexts) -> CrossFit:
     """The same, judged by other `logits` [n, labels] that do not depend on a text's own label."""
-    return dataclasses.replace(fitted, logits=logits, targets=_targets(logits, label_ids, data))
+    return dataclasses.replace(fitted, logits=logits, targets=_cross_fit_targets(logits, label_ids, data))
 
 
-def _targets(logits: np.ndarray, label_ids: np.ndarray, data: LabelledTexts) -> np.ndarray:
+def _cross_fit_targets(logits: np.ndarray, label_ids: np.ndarray, data: LabelledTexts) -> np.ndarray:
     if data.weigh is None:
-        taught = training_targets.resolve(label_ids, data.candidates, logits, labels=logits.shape[1])[0]
+        taught = training_targets.resolve_targets(label_ids, data.candidates, logits, labels=logits.shape[1])[0]
     else:
         taught = data.weigh(logits)
     return np.where((label_ids != NO_LABEL)[:, None], taught, 0.0).astype(np.float32)
 
 
-def taught_probe(
+def probe_of_cross_fit(
     features: np.ndarray, fitted: CrossFit, label_ids: np.ndarray, data: LabelledTexts, *, seed: int, usable: np.ndarray
 ) -> linear_probe.Probe:
     """The head for cross-fitted targets; its held-out logits [n, labels] are those of all texts."""
@@ -75,7 +75,7 @@ def taught_probe(
     folds[fitted.known] = linear_probe.folds_of(label_ids[fitted.known], seed=seed, groups=groups)
     folds[~usable] = -1
     first = dataclasses.replace(fitted.plain, held_out=fitted.logits)
-    return linear_probe.fit_soft(scaled, fitted.targets, first, folds=folds, seed=seed).over(scaled.scale)
+    return linear_probe.fit_soft_probe(scaled, fitted.targets, first, folds=folds, seed=seed).over(scaled.scale)
 
 
 def label_losses(logits: np.ndarray, label_ids: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ _AS_GOOD = 0.005
 """What F1 may lack for a threshold nearer to EVEN: fewer texts do not move it at random."""
 
 
-def threshold(proba: np.ndarray, targets: np.ndarray) -> float:
+def decision_threshold(proba: np.ndarray, targets: np.ndarray) -> float:
     """The threshold of one label from out-of-fold probabilities and targets, float [n] each, within 0.1 .. 0.9."""
     if targets.sum() < FEWEST_EXPECTED:
         return EVEN

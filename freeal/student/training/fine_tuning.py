@@ -18,7 +18,7 @@ from freeal.compute.process_group import ProcessGroup
 from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.executors.training.training_task import Checkpoints
 from freeal.settings import LongTexts, StudentSettings
-from freeal.student.encoder.encoder import Encoder, read
+from freeal.student.encoder.encoder import Encoder, read_encoder_folder
 from freeal.student.training import training_state
 from freeal.student.training.hyperparameters import Recipe
 from freeal.student.training.label_trust import Pool
@@ -76,7 +76,7 @@ class FineTuning:
 
     def __reduce__(self) -> tuple[Any, ...]:
         one = self.encoder
-        return _arrived, (
+        return _unpacked_fine_tuning, (
             _files(one),
             one.max_length,
             one.long_texts,
@@ -96,14 +96,14 @@ def _files(encoder: Encoder) -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
-def _arrived(
+def _unpacked_fine_tuning(
     files: dict[str, bytes], max_length: int, long_texts: LongTexts, most_texts: int | None, *rest: Any
 ) -> FineTuning:
     settings: StudentSettings = rest[-1]
     with tempfile.TemporaryDirectory(prefix="freeal-encoder-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
-        model, tokenizer, _ = read(Path(folder))
+        model, tokenizer, _ = read_encoder_folder(Path(folder))
     compute = device.choose(settings)
     room = Room(most_texts)
     encoder = Encoder(model, tokenizer, max_length=max_length, compute=compute, long_texts=long_texts, room=room)

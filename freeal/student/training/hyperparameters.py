@@ -33,7 +33,7 @@ class Recipe:
         return self.epochs * max(1, -(-texts // self.batch_size))
 
 
-def write(settings: StudentSettings, *, labelled: int, width: int, paraphrased: bool) -> Recipe:
+def recipe_for(settings: StudentSettings, *, labelled: int, width: int, paraphrased: bool) -> Recipe:
     """The recipe for `labelled` texts and an encoder of `width` dimensions. At least one epoch is plain, always.
 
     Consistency without paraphrases doubles the time and gave nothing (MR with a third of 1,500 labels wrong: 72.5 %

@@ -9,9 +9,9 @@ import numpy as np
 from freeal.selection import clean_split
 from freeal.student.encoder.token_batches import Tokens
 from freeal.student.protocols import NO_LABEL
-from freeal.student.trainer_base import CLEAN_THRESHOLD
 from freeal.student.training import training_targets
 from freeal.student.training.linear_probe import cross_entropy, softmax
+from freeal.student.training.robust_probe import CLEAN_THRESHOLD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +55,23 @@ class Lesson:
     trusted: np.ndarray
 
 
-def lesson(pool: Pool, logits: np.ndarray | None, *, filtered: bool) -> Lesson:
+def lesson_of_trusted_labels(pool: Pool, logits: np.ndarray | None, *, filtered: bool) -> Lesson:
     """The next epoch's, from the network's `logits` [n, labels] in evaluation mode, or the probe's where None."""
     if pool.targets is not None:
         return Lesson(pool.targets, pool.learned)
     shape = pool.probe_logits.shape[1]
     best = pool.probe_logits if logits is None else logits
-    taught, favoured = training_targets.resolve(pool.label_ids, pool.candidates, best, labels=shape)
+    taught, favoured = training_targets.resolve_targets(pool.label_ids, pool.candidates, best, labels=shape)
     if not filtered:
         return Lesson(taught, pool.learned)
-    losses, probability = judge(dataclasses.replace(pool, label_ids=favoured), logits)
+    losses, probability = judge_label_trust(dataclasses.replace(pool, label_ids=favoured), logits)
     judged = np.setdiff1d(pool.labelled, np.flatnonzero(_confirmed(pool)))
     probability[judged] = clean_split.evenly(probability[judged], losses[judged], favoured[judged])
     trusted = pool.learned & (probability > pool.threshold)
     return Lesson(taught, trusted if trusted.any() else pool.learned)
 
 
-def judge(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def judge_label_trust(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Losses (nan without a label) and P(clean) (0 without a label) of the whole pool, float32 [n].
 
     `logits` float [n, labels] are the network's, in evaluation mode; without them the probe judges alone. A mixture

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from freeal.student.training.scaled_rows import ScaledRows, logits_of
+from freeal.student.training.scaled_rows import ScaledRows, logits_of_head
 
 STRENGTHS = (0.4, 1.6, 6.4)
 """Inverse regularisation tried, for features of about unit variance, times the number of dimensions."""
@@ -33,14 +33,14 @@ class Probe:
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Of texts, [n, labels]."""
-        return logits_of(features, self.weight, self.bias)
+        return logits_of_head(features, self.weight, self.bias)
 
     def over(self, scale: float) -> Probe:
         """The same for features that are `scale` times as large."""
         return dataclasses.replace(self, weight=self.weight / scale)
 
 
-def fit(
+def fit_probe(
     features: np.ndarray | ScaledRows,
     label_ids: np.ndarray,
     *,
@@ -59,17 +59,17 @@ def fit(
     folds = folds_of(label_ids, seed=seed, groups=groups)
     best = (np.inf, STRENGTHS[0], np.zeros((len(label_ids), labels)))
     for strength in STRENGTHS:
-        held_out = _held_out(features, label_ids, trusted, folds, labels=labels, strength=strength, seed=seed)
+        held_out = _held_out_logits(features, label_ids, trusted, folds, labels=labels, strength=strength, seed=seed)
         error = float(cross_entropy(held_out, label_ids)[trusted].mean())
         if error < best[0]:
             best = (error, strength, held_out)
     _, strength, held_out = best
-    learned = _drawn(trusted, seed=seed)
-    weight, bias = _head(features[learned], label_ids[learned], labels=labels, strength=strength)
+    learned = _drawn_to_learn(trusted, seed=seed)
+    weight, bias = _logistic_head(features[learned], label_ids[learned], labels=labels, strength=strength)
     return Probe(weight, bias, held_out, strength)
 
 
-def fit_soft(
+def fit_soft_probe(
     features: np.ndarray | ScaledRows, targets: np.ndarray, first: Probe, *, folds: np.ndarray, seed: int
 ) -> Probe:
     """A head like `first`, taught `targets` [n, labels] (rows of sum 1) instead of labels, as strongly regularised; the
@@ -78,17 +78,17 @@ def fit_soft(
     logits = first.held_out.copy()
     inside = folds >= 0
     for fold in np.unique(folds[inside]):
-        others = _drawn(inside & (folds != fold), seed=seed)
+        others = _drawn_to_learn(inside & (folds != fold), seed=seed)
         if len(others):
             weight, bias = _soft_head(features[others], targets[others], strength=first.strength)
-            logits[folds == fold] = logits_of(features, weight, bias, np.flatnonzero(folds == fold))
-    learned = _drawn(inside, seed=seed)
+            logits[folds == fold] = logits_of_head(features, weight, bias, np.flatnonzero(folds == fold))
+    learned = _drawn_to_learn(inside, seed=seed)
     weight, bias = _soft_head(features[learned], targets[learned], strength=first.strength)
-    logits[~inside] = logits_of(features, weight, bias, np.flatnonzero(~inside))
+    logits[~inside] = logits_of_head(features, weight, bias, np.flatnonzero(~inside))
     return Probe(weight, bias, logits, first.strength)
 
 
-def _drawn(usable: np.ndarray, *, seed: int) -> np.ndarray:
+def _drawn_to_learn(usable: np.ndarray, *, seed: int) -> np.ndarray:
     """Positions, ascending, of at most `MOST_LEARNED` of the texts that are `usable`, bool [n]."""
     found = np.flatnonzero(usable)
     if len(found) <= MOST_LEARNED:
@@ -101,7 +101,9 @@ def _soft_head(features: np.ndarray, targets: np.ndarray, *, strength: float) ->
     kept = np.where(targets >= _LEAST_TARGET, targets, 0.0)
     kept = kept / kept.sum(axis=1, keepdims=True)
     texts, labels = np.nonzero(kept)
-    return _head(features[texts], labels, labels=targets.shape[1], strength=strength, texts_weight=kept[texts, labels])
+    return _logistic_head(
+        features[texts], labels, labels=targets.shape[1], strength=strength, texts_weight=kept[texts, labels]
+    )
 
 
 def cross_entropy(logits: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
@@ -137,7 +139,7 @@ def folds_of(label_ids: np.ndarray, *, seed: int, groups: np.ndarray | None = No
     return folds
 
 
-def _held_out(
+def _held_out_logits(
     features: np.ndarray | ScaledRows,
     label_ids: np.ndarray,
     trusted: np.ndarray,
@@ -149,14 +151,14 @@ def _held_out(
 ) -> np.ndarray:
     logits = np.zeros((len(label_ids), labels))
     for fold in range(int(folds.max()) + 1):
-        inside, outside = _drawn((folds != fold) & trusted, seed=seed), np.flatnonzero(folds == fold)
+        inside, outside = _drawn_to_learn((folds != fold) & trusted, seed=seed), np.flatnonzero(folds == fold)
         if len(outside) and len(inside):
-            weight, bias = _head(features[inside], label_ids[inside], labels=labels, strength=strength)
-            logits[outside] = logits_of(features, weight, bias, outside)
+            weight, bias = _logistic_head(features[inside], label_ids[inside], labels=labels, strength=strength)
+            logits[outside] = logits_of_head(features, weight, bias, outside)
     return logits
 
 
-def _head(
+def _logistic_head(
     features: np.ndarray,
     label_ids: np.ndarray,
     *,

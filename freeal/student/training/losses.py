@@ -23,7 +23,7 @@ def _divergence(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     return functional.kl_div(functional.log_softmax(logits, dim=1), sharp, reduction="batchmean")
 
 
-def mixup(
+def mixup_loss(
     features: torch.Tensor,
     targets: torch.Tensor,
     *,

@@ -30,11 +30,11 @@ from freeal.compute.listener import OnStep, Steps
 from freeal.compute.process_group import Alone, ProcessGroup
 from freeal.executors.training.training_task import Checkpoints
 from freeal.student.encoder.encoder import Encoder
-from freeal.student.encoder.token_batches import shuffled
+from freeal.student.encoder.token_batches import shuffled_batches
 from freeal.student.training import losses as terms
 from freeal.student.training import training_state
 from freeal.student.training.hyperparameters import Recipe
-from freeal.student.training.label_trust import Lesson, Pool, lesson
+from freeal.student.training.label_trust import Lesson, Pool, lesson_of_trusted_labels
 
 WARMUP_SHARE = 0.1
 MAX_GRADIENT_NORM = 1.0
@@ -82,12 +82,12 @@ class RobustTraining:
             self.group.equal(self.weights)
             self._draw_apart(epoch)
             weight = self._ramp(epoch)
-            taught = self._lesson(epoch, steps)
+            taught = self._lesson_of_epoch(epoch, steps)
             indices = self._with_others(taught.trusted) if weight > 0 else np.flatnonzero(taught.trusted)
-            batches = shuffled(self.lengths, indices, size=self.recipe.batch_size, rng=self.rng)
+            batches = shuffled_batches(self.lengths, indices, size=self.recipe.batch_size, rng=self.rng)
             for number, batch in enumerate(batches):
                 self._set_rate((epoch + number / len(batches)) / self.recipe.epochs)
-                self._step(batch, taught, weight)
+                self._optimizer_step(batch, taught, weight)
                 steps(int(total * (epoch + (number + 1) / len(batches)) / self.recipe.epochs), total)
             if checkpoints is not None:
                 checkpoints.keep(self._state(epoch + 1) if self.group.rank == 0 else None, epoch=epoch + 1)
@@ -98,11 +98,13 @@ class RobustTraining:
         if latest is None:
             return 0
         alone = self.group.size == 1
-        return training_state.restore(latest, self.weights, self.optimizer, self.rng, draws_alone=alone)
+        return training_state.restore_training_state(latest, self.weights, self.optimizer, self.rng, draws_alone=alone)
 
     def _state(self, epochs: int) -> bytes:
         alone = self.group.size == 1
-        return training_state.saved(self.weights, self.optimizer, self.rng, epochs=epochs, draws_alone=alone)
+        return training_state.saved_training_state(
+            self.weights, self.optimizer, self.rng, epochs=epochs, draws_alone=alone
+        )
 
     def _draw_apart(self, epoch: int) -> None:
         """One of several processes begins an epoch with random numbers of its own, the same after a restart."""
@@ -115,16 +117,16 @@ class RobustTraining:
         robust = epoch + 1 - self.recipe.warmup_epochs
         return max(0.0, robust / max(1, self.recipe.epochs - self.recipe.warmup_epochs))
 
-    def _lesson(self, epoch: int, steps: Steps) -> Lesson:
+    def _lesson_of_epoch(self, epoch: int, steps: Steps) -> Lesson:
         robust = epoch >= self.recipe.warmup_epochs
         filtered = robust and self.recipe.filtered
         resolving = robust and self.pool.candidates is not None and self.pool.targets is None
-        logits = self._scored(steps) if filtered or resolving else None
-        taught = lesson(self.pool, logits, filtered=filtered)
+        logits = self._logits_of_pool(steps) if filtered or resolving else None
+        taught = lesson_of_trusted_labels(self.pool, logits, filtered=filtered)
         trusted = self.group.agreed(taught.trusted.astype(np.uint8)).astype(bool)
         return Lesson(self.group.agreed(taught.targets), trusted)
 
-    def _scored(self, steps: Steps) -> np.ndarray:
+    def _logits_of_pool(self, steps: Steps) -> np.ndarray:
         """Logits of the whole pool, float32 [n, labels]: each process scores its share, and row ids put them
         together."""
         rows = self.group.share(np.arange(len(self.pool.tokens)))
@@ -145,24 +147,24 @@ class RobustTraining:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * factor
 
-    def _step(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+    def _optimizer_step(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
         """One step of the optimizer, the same in all processes."""
         self.encoder.model.train()
-        self._gradients(batch, taught, weight)
+        self._add_gradients(batch, taught, weight)
         if self.group.summed(self.weights):
             torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
 
-    def _gradients(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+    def _add_gradients(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
         """Of this process's share of a batch. A share that does not fit into memory, or whose activations are more than
         are kept, is learned from in pieces whose gradients add up to the same."""
         mine = self.group.share(batch)
         while len(mine):
             size = self.encoder.room.at_once("training", len(mine))
             try:
-                for piece in self._pieces(mine, size, views=self._views_of(weight)):
-                    self._learn(piece, batch, taught, weight)
+                for piece in self._pieces_within_memory(mine, size, views=self._views_of(weight)):
+                    self._learn_from_piece(piece, batch, taught, weight)
             except (RuntimeError, MemoryError) as error:
                 problem = released(error)
             else:
@@ -171,7 +173,7 @@ class RobustTraining:
             self.optimizer.zero_grad(set_to_none=True)
             self.encoder.room.shrink("training", size, problem)
 
-    def _pieces(self, rows: np.ndarray, most_texts: int, *, views: int) -> list[np.ndarray]:
+    def _pieces_within_memory(self, rows: np.ndarray, most_texts: int, *, views: int) -> list[np.ndarray]:
         """Parts of `rows`, about equal, of at most so many texts, and tokens of which nothing is computed twice."""
         count = -(-len(rows) // most_texts)
         if self.encoder.training_tokens is not None:
@@ -184,21 +186,23 @@ class RobustTraining:
         """How many views of a text are learned from."""
         return 2 if weight > 0 and self.recipe.consistency else 1
 
-    def _learn(self, piece: np.ndarray, batch: np.ndarray, taught: Lesson, weight: float) -> None:
+    def _learn_from_piece(self, piece: np.ndarray, batch: np.ndarray, taught: Lesson, weight: float) -> None:
         trusted = int(taught.trusted[batch].sum())
         nothing = torch.zeros((), device=self.encoder.compute.device)
-        loss = sum(self._terms(piece, taught, weight, trusted=trusted, texts=len(batch)), nothing)
+        loss = sum(self._loss_terms(piece, taught, weight, trusted=trusted, texts=len(batch)), nothing)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own
 
-    def _terms(
+    def _loss_terms(
         self, batch: np.ndarray, taught: Lesson, weight: float, *, trusted: int, texts: int
     ) -> Iterator[torch.Tensor]:
         """Means over the texts each term speaks of; consistency counts by the share of such texts in the batch, else a
         single untrusted text would weigh as much as all the others. Of a whole batch of `texts`, `trusted` of them
         trusted, this may be a piece: it then weighs as much as it holds."""
         two_views = self._views_of(weight) == 2
-        ids, mask = self._views(batch) if two_views else self.encoder.pad([self.pool.tokens[index] for index in batch])
+        ids, mask = (
+            self._two_views(batch) if two_views else self.encoder.pad([self.pool.tokens[index] for index in batch])
+        )
         features, logits = self.encoder.forward(ids, mask)
         is_trusted = taught.trusted[batch]
         good = torch.from_numpy(np.flatnonzero(is_trusted)).to(ids.device)
@@ -209,7 +213,7 @@ class RobustTraining:
             yield share * functional.cross_entropy(logits[: len(batch)][good], targets)
         if len(good) > 1 and weight > 0 and self.recipe.mixup:
             own = features[: len(batch)][good]
-            yield share * weight * terms.mixup(own, targets, head=self.encoder.head_alone, rng=self.draws)
+            yield share * weight * terms.mixup_loss(own, targets, head=self.encoder.head_alone, rng=self.draws)
         if two_views and len(good):
             yield share * weight * functional.cross_entropy(logits[len(batch) :][good], targets)
         if two_views and len(rest):
@@ -217,7 +221,7 @@ class RobustTraining:
             part = CONSISTENCY_WEIGHT * len(rest) / texts
             yield weight * part * terms.consistency(first, second)
 
-    def _views(self, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def _two_views(self, batch: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and mask of the texts, then of their second views: the paraphrase, else the text with tokens hidden."""
         first = [self.pool.tokens[index] for index in batch]
         others = [[] if self.pool.paraphrases is None else self.pool.paraphrases[index] for index in batch]

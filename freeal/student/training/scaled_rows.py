@@ -46,7 +46,7 @@ class ScaledRows:
         return looked_at
 
 
-def logits_of(
+def logits_of_head(
     features: np.ndarray | ScaledRows, weight: np.ndarray, bias: np.ndarray, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """What a head with `weight` [labels, d] says of `rows` int [k] of the features (None: all), float64 [k, labels]."""

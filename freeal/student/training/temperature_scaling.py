@@ -44,7 +44,7 @@ def log_likelihood(logits: np.ndarray, label_ids: np.ndarray) -> float:
     return max(_best_score(logits, label_ids, candidate=float(value)) for value in _TEMPERATURES)
 
 
-def temperature_to(logits: np.ndarray, targets: np.ndarray) -> float:
+def temperature_for_targets(logits: np.ndarray, targets: np.ndarray) -> float:
     """The temperature, within 0.25 .. 8, at which the model says what `targets` [n, labels] say, rows of sum 1.
 
     `logits` float [n, labels] are of texts that the model did not learn from. Where targets are the probabilities that

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 
-def saved(
+def saved_training_state(
     weights: Sequence[torch.Tensor],
     optimizer: torch.optim.Optimizer,
     rng: np.random.Generator,
@@ -35,7 +35,7 @@ def saved(
     return sink.getvalue()
 
 
-def restore(
+def restore_training_state(
     content: bytes,
     weights: Sequence[torch.Tensor],
     optimizer: torch.optim.Optimizer,
@@ -43,7 +43,7 @@ def restore(
     *,
     draws_alone: bool,
 ) -> int:
-    """Put all of them where `saved` found them; returns the epochs that are behind."""
+    """Put all of them where `saved_training_state` found them; returns the epochs that are behind."""
     found = _read(content)
     _put(found["weights"], weights)
     optimizer.load_state_dict(found["optimizer"])

@@ -16,7 +16,7 @@ from freeal.student.protocols import NO_LABEL
 from freeal.student.training.linear_probe import softmax
 
 
-def resolve(
+def resolve_targets(
     label_ids: np.ndarray, candidates: np.ndarray | None, logits: np.ndarray, *, labels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets float32 [n, labels] and the label ids int64 [n] they favour.
@@ -41,7 +41,7 @@ def resolve(
     return targets, favoured
 
 
-def checked_ids(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
+def checked_target_ids(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
     """Label ids as int64 [n]. Raises `TrainingError` when none is known or they do not fit texts and labels."""
     ids = np.asarray(label_ids, dtype=np.int64)
     if ids.ndim > 1:

@@ -29,7 +29,7 @@ from freeal.llm.local.score_calibration import calibrate_scores
 from freeal.selection.label_shortlist import SHORTLIST_LABELS, label_text, nearest_labels
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import unit
-from freeal.student.trainer_base import Start
+from freeal.student.untrained_encoder import UntrainedEncoder
 from freeal.text import label_paths
 from freeal.types import Label, Prompt, Reply, Task
 
@@ -84,7 +84,7 @@ Way = Callable[[Asking, tuple[str, ...]], np.ndarray]
 
 def shortlisted(asking: Asking, leaves: tuple[str, ...]) -> np.ndarray:
     """At once, each question with the leaves that are nearest to it."""
-    embed = Start(StudentSettings(model="minilm")).embed
+    embed = UntrainedEncoder(StudentSettings(model="minilm")).embed
     meanings = unit(embed([label_text(Label(one)) for one in leaves]))
     near = nearest_labels(unit(embed(list(asking.texts))), meanings, count=SHORTLIST_LABELS)
     return asking.about(leaves, range(len(asking.texts)), [[leaves[place] for place in row] for row in near])

@@ -30,8 +30,8 @@ from freeal.selection import query_selection
 from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.trainer_base import Start
 from freeal.student.training.cross_fitting import cross_fit
+from freeal.student.untrained_encoder import UntrainedEncoder
 
 _MODELS = tuple(name for name in noisy_annotators.RECORDED if name != "gpt-3.5")
 _SMALL_SHARE = 0.3
@@ -79,7 +79,7 @@ class Pair:
 def main(arguments: Sequence[str]) -> int:
     """Measure every pair, then print the table or write it."""
     given = _parser().parse_args(arguments)
-    start = Start(StudentSettings(model=given.student))
+    start = UntrainedEncoder(StudentSettings(model=given.student))
     found: dict[str, list[Measured]] = collections.defaultdict(list)
     everyone: list[list[float]] = []
     for seed in given.seeds:
@@ -127,7 +127,7 @@ def _judged(proba: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return float(right.mean()), calibration_error(np.minimum(proba.max(axis=1), 1.0), right)
 
 
-def _drawn(start: Start, given: argparse.Namespace, seed: int) -> tuple[voices.Drawn, dict[str, np.ndarray]]:
+def _drawn(start: UntrainedEncoder, given: argparse.Namespace, seed: int) -> tuple[voices.Drawn, dict[str, np.ndarray]]:
     answers, drawn = {}, None
     for name in _MODELS:
         data_set, texts, truth, said = noisy_annotators.recorded(name, given.data_folder, rows=given.rows, seed=seed)

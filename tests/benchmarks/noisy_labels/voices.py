@@ -31,9 +31,10 @@ from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import unit
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.trainer_base import Start, robust_probe
 from freeal.student.training import linear_probe, temperature_scaling
-from freeal.student.training.cross_fitting import cross_fit, taught_probe
+from freeal.student.training.cross_fitting import cross_fit, probe_of_cross_fit
+from freeal.student.training.robust_probe import robust_probe
+from freeal.student.untrained_encoder import UntrainedEncoder
 from freeal.types import Label
 
 PACKAGES = ("freeal-daemon", "scikit-learn", "numpy", "torch", "transformers")
@@ -74,7 +75,7 @@ class Measured:
 def main(arguments: Sequence[str]) -> int:
     """Measure the grid, then print its table or write it."""
     given = _parser().parse_args(arguments)
-    start = Start(StudentSettings(model=given.student))
+    start = UntrainedEncoder(StudentSettings(model=given.student))
     found: dict[str, list[Measured]] = collections.defaultdict(list)
     for seed in given.seeds:
         for name, pool, answers in _cells(given, start, seed):
@@ -98,7 +99,7 @@ def measure(pool: Drawn, answers: np.ndarray, *, seed: int) -> Measured:
     data = LabelledTexts(pool.texts, answers.tolist(), weigh=evidence.targets)
     fitted = cross_fit(pool.features, answers, data, labels=pool.labels, seed=seed, usable=everyone)
     final = evidence.posterior(fitted.logits).proba
-    head = taught_probe(pool.features, fitted, answers, data, seed=seed, usable=everyone)
+    head = probe_of_cross_fit(pool.features, fitted, answers, data, seed=seed, usable=everyone)
     before, split = rule_before(pool.features, answers, labels=pool.labels, seed=seed)
     tested = [_test(one, pool) for one in (fitted.plain, split, head)]
     return Measured(
@@ -137,7 +138,7 @@ def _test(head: linear_probe.Probe, pool: Drawn) -> float:
     return float((head.logits(features).argmax(axis=1) == truth).mean())
 
 
-def _cells(given: argparse.Namespace, start: Start, seed: int) -> Iterator[tuple[str, Drawn, np.ndarray]]:
+def _cells(given: argparse.Namespace, start: UntrainedEncoder, seed: int) -> Iterator[tuple[str, Drawn, np.ndarray]]:
     for name in given.data:
         data_set = DATA_SETS[name]
         names = list(data_set.labels)
@@ -161,7 +162,7 @@ def _cells(given: argparse.Namespace, start: Start, seed: int) -> Iterator[tuple
 
 
 def drawn(
-    start: Start,
+    start: UntrainedEncoder,
     texts: Sequence[str],
     truth: np.ndarray,
     *,
@@ -178,8 +179,8 @@ def drawn(
     return Drawn(texts, truth, features, nearness(texts, labels, embed), len(labels), test)
 
 
-def _features(start: Start, texts: Sequence[str]) -> np.ndarray:
-    return start.features(texts, start.fresh(("0", "1"))).astype(np.float64)
+def _features(start: UntrainedEncoder, texts: Sequence[str]) -> np.ndarray:
+    return start.features(texts, start.fresh_encoder(("0", "1"))).astype(np.float64)
 
 
 def table(found: dict[str, list[Measured]]) -> str:

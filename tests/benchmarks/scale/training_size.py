@@ -153,11 +153,11 @@ def _trainer(job: TrainingJob, dimensions: int, *, on_embedded: OnStep) -> Any:
     """A frozen student that has its features from `_WordVectors`, those of labels' meanings too."""
     from freeal.compute.batch_halving import Room
     from freeal.student.frozen_trainer import FrozenTrainer
-    from freeal.student.trainer_base import Start
+    from freeal.student.untrained_encoder import UntrainedEncoder
 
     vectors = _WordVectors(dimensions)
 
-    class WordStart(Start):
+    class WordStart(UntrainedEncoder):
         def features(self, texts: Sequence[str], untrained: Any, *, on_batch: OnStep = unwatched) -> np.ndarray:
             del untrained
             return self._cache.features(texts, vectors, on_batch=on_batch)

@@ -78,7 +78,9 @@ def _ways(student: Path, texts: Sequence[str]) -> dict[str, object]:
     if importlib.util.find_spec("sentence_transformers") is not None:
         from sentence_transformers import SentenceTransformer
 
-        encoder = SentenceTransformer(str(encoder_weights.resolve(encoder_weights.PACKAGED).folder), device="cpu")
+        encoder = SentenceTransformer(
+            str(encoder_weights.resolve_weights(encoder_weights.PACKAGED).folder), device="cpu"
+        )
         encoder.max_seq_length = 128
         ways[ENCODE] = lambda _: encoder.encode(list(texts), show_progress_bar=False)
         ways[EMBED] = lambda _: ours.embed(texts)

@@ -75,7 +75,7 @@ def make(folder: Path, rows: int) -> Synthetic:
     pool = build_pool(table, task)
     state = _round(len(pool), pool)
     (folder / "model").mkdir()
-    student_metadata.write(
+    student_metadata.write_card(
         folder / "model",
         student_metadata.Card(labels=LABELS, base_model="minilm", mode="frozen", max_length=128, temperature=1.0),
     )

@@ -103,7 +103,7 @@ def _operations(texts: list[str], *, epochs: int) -> float:
 
 
 def _folder() -> Path:
-    return encoder_weights.resolve(encoder_weights.PACKAGED).folder
+    return encoder_weights.resolve_weights(encoder_weights.PACKAGED).folder
 
 
 def _ours(

@@ -37,7 +37,7 @@ def annotator(truth: np.ndarray, *, right: float, labels: int, bias: float = 1.0
 
 
 def out_of_fold(features: np.ndarray, answers: np.ndarray, *, labels: int) -> np.ndarray:
-    return linear_probe.fit(features, answers, labels=labels, seed=0).held_out
+    return linear_probe.fit_probe(features, answers, labels=labels, seed=0).held_out
 
 
 def plain(answers: np.ndarray, *, labels: int, **others) -> Evidence:
@@ -193,7 +193,7 @@ def test_a_text_without_an_answer_is_the_students_alone():
     answers = annotator(truth, right=0.95, labels=2)
     answers[:100] = NO_LABEL
     known = np.arange(100, TEXTS)
-    probe = linear_probe.fit(features[known], answers[known], labels=2, seed=0)
+    probe = linear_probe.fit_probe(features[known], answers[known], labels=2, seed=0)
     logits = probe.logits(features)
     logits[known] = probe.held_out
     found = plain(answers, labels=2).posterior(logits).proba

@@ -39,7 +39,7 @@ def _voice(answers, confirmed=None, distributions=None):
 
 
 def _logits(features, answers):
-    return linear_probe.fit(features, answers, labels=LABELS, seed=0).held_out
+    return linear_probe.fit_probe(features, answers, labels=LABELS, seed=0).held_out
 
 
 def _right(proba, truth):

@@ -63,5 +63,5 @@ def test_a_wrong_name_is_told_from_a_damaged_model(tmp_path, files, named, said)
     for name in files:
         (tmp_path / "here" / name).write_text("{}")
     with pytest.raises(CorruptModelError) as caught:
-        student_metadata.read(tmp_path / named)
+        student_metadata.read_card(tmp_path / named)
     assert said in str(caught.value)

@@ -136,7 +136,7 @@ def test_predictions_need_the_model_folder_alone(trained, tmp_path):
     """The tree's threshold stands in the model's card; the probabilities of a node are the sum of those below it."""
     folder, _ = trained
     model = model_folders.classifier_folder(folder)
-    assert ("tree", 0.5) == tuple(student_metadata.read(model).extra[key] for key in ("kind", "back_off"))
+    assert ("tree", 0.5) == tuple(student_metadata.read_card(model).extra[key] for key in ("kind", "back_off"))
     predict_csv(PredictionJob(input_csv=folder.parent / "in.csv", output_csv=tmp_path / "new.csv", model=model))
     rows = _rows(tmp_path / "new.csv")
     ours = list(rows[0])[2:]

@@ -66,7 +66,7 @@ def test_the_figures_say_how_far_off(trained):
 def test_predictions_take_the_middle_of_what_may_be_true(trained, tmp_path):
     """Each predicted label is the median of its row's probabilities, and its confidence the probability of it."""
     model = model_folders.classifier_folder(trained)
-    assert "ordinal" == student_metadata.read(model).extra["kind"]
+    assert "ordinal" == student_metadata.read_card(model).extra["kind"]
     predict_csv(PredictionJob(input_csv=tmp_path / "in.csv", output_csv=tmp_path / "new.csv", model=model))
     with (tmp_path / "new.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -136,7 +136,7 @@ def test_the_student_loads_in_a_plain_pipeline(trained):
     from freeal.student.model_folder import load_student
 
     folder = model_folders.classifier_folder(trained[0])
-    card = student_metadata.read(folder)
+    card = student_metadata.read_card(folder)
     assert (3, "multi") == (card.schema_version, card.extra["kind"])
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert "multi_label_classification" == config["problem_type"]

@@ -96,7 +96,9 @@ def test_a_leak_is_closed():
     groups = np.repeat(np.arange(0, 200, 2), 2)
 
     def right(**how):
-        return np.mean(linear_probe.fit(features, labels, labels=2, seed=0, **how).held_out.argmax(axis=1) == labels)
+        return np.mean(
+            linear_probe.fit_probe(features, labels, labels=2, seed=0, **how).held_out.argmax(axis=1) == labels
+        )
 
     assert 0.75 < right()
     assert right(groups=groups) < 0.65

@@ -109,7 +109,7 @@ def publish(tmp_path):
         made = student_metadata.Card(
             labels=run.spec.task.names, base_model="minilm", mode=mode, max_length=128, temperature=1.0
         )
-        student_metadata.write(model, made)
+        student_metadata.write_card(model, made)
         before = previous and tmp_path / previous / "model"
         write_output_folder.write(run, tmp_path / folder, model_folder=model, previous_model=before)
         return tmp_path / folder

@@ -14,16 +14,16 @@ from freeal.errors import ConfigError
 from freeal.evaluation.metrics import calibration_error
 from freeal.executors import ray_cluster
 from freeal.settings import RaySettings, StudentSettings
-from freeal.student import trainer_base
 from freeal.student.encoder import encoder_weights
 from freeal.student.trainer_factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
 from freeal.student.training import linear_probe, temperature_scaling
+from freeal.student.training.robust_probe import robust_probe
 from freeal.testing.tiny_encoder import tiny_encoder
 
 
 def test_a_folder_is_taken_as_it_is(encoder_folder):
     """A local folder with config and safetensors is used, under its own name."""
-    found = encoder_weights.resolve(str(encoder_folder))
+    found = encoder_weights.resolve_weights(str(encoder_folder))
     assert (encoder_folder, encoder_folder.name) == (found.folder, found.name)
 
 
@@ -33,19 +33,19 @@ def test_an_incomplete_folder_is_refused(tmp_path, missing, said):
     tiny_encoder(tmp_path)
     (tmp_path / missing).unlink()
     with pytest.raises(ConfigError, match=said):
-        encoder_weights.resolve(str(tmp_path))
+        encoder_weights.resolve_weights(str(tmp_path))
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     """A path that does not exist is not asked for at the hub."""
     with pytest.raises(ConfigError, match="no folder"):
-        encoder_weights.resolve(str(tmp_path / "nothing"))
+        encoder_weights.resolve_weights(str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize("model", ["nobody-at-all/no-such-encoder", "not a valid id!"])
 def test_unknown_names_offline(model):
     """Without the hub an unknown name is a ConfigError, quickly, that offers the packaged encoder."""
-    code = f"from freeal.student.encoder import encoder_weights; encoder_weights.resolve({model!r})"
+    code = f"from freeal.student.encoder import encoder_weights; encoder_weights.resolve_weights({model!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -57,10 +57,10 @@ def test_unknown_names_offline(model):
     assert repr(model) in done.stderr
 
 
-@pytest.mark.skipif(encoder_weights.packaged() is None, reason="the packaged encoder is not installed")
+@pytest.mark.skipif(encoder_weights.packaged_weights() is None, reason="the packaged encoder is not installed")
 def test_auto_falls_back_to_the_packaged_encoder():
     """Offline and with an empty cache, `auto` is the packaged encoder."""
-    code = "from freeal.student.encoder import encoder_weights; print(encoder_weights.resolve('auto').name)"
+    code = "from freeal.student.encoder import encoder_weights; print(encoder_weights.resolve_weights('auto').name)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -210,7 +210,7 @@ def test_probe_on_separable_features_and_absent_labels():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 2], 40)
     features = rng.normal(size=(80, 6)) + np.where(labels == 0, -2.0, 2.0)[:, None]
-    head = linear_probe.fit(features, labels, labels=3, seed=0)
+    head = linear_probe.fit_probe(features, labels, labels=3, seed=0)
     assert (labels == (features @ head.weight.T + head.bias).argmax(axis=1)).all()
     assert 0.95 < (labels == head.held_out.argmax(axis=1)).mean()
     assert (80, 3) == head.held_out.shape
@@ -226,6 +226,6 @@ def test_class_biased_errors_do_not_let_one_label_take_over():
         features = rng.normal(size=(300, 16)).astype(np.float32)
         features[:, 0] += 1.2 * (2 * truth - 1)
         noisy = np.where((rng.random(300) < 0.4) & (truth == 0), 1, truth)
-        head = trainer_base.robust_probe(features, noisy, labels=2, seed=0)
+        head = robust_probe(features, noisy, labels=2, seed=0)
         shares.append((features @ head.weight.T + head.bias).argmax(axis=1).mean())
     assert 0.64 > np.mean(shares)

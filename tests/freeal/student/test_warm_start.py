@@ -12,8 +12,8 @@ from freeal.errors import ModelFolderError
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
-from freeal.student.trainer_base import Start
 from freeal.student.trainer_factory import make_trainer
+from freeal.student.untrained_encoder import UntrainedEncoder
 
 
 def _fit(trainer, texts, ids, labels=("good", "bad")):
@@ -34,7 +34,7 @@ def finetuned(settings, pool, tmp_path_factory):
 
 
 def _encoder(start, labels=("good", "bad")):
-    return {name: weight.numpy() for name, weight in start.fresh(labels).model.bert.state_dict().items()}
+    return {name: weight.numpy() for name, weight in start.fresh_encoder(labels).model.bert.state_dict().items()}
 
 
 def test_it_starts_from_the_previous_encoder(settings, finetuned):
@@ -42,7 +42,7 @@ def test_it_starts_from_the_previous_encoder(settings, finetuned):
     from safetensors.numpy import load_file
 
     saved = load_file(finetuned / "model.safetensors")
-    warm, cold = _encoder(Start(settings, finetuned)), _encoder(Start(settings))
+    warm, cold = _encoder(UntrainedEncoder(settings, finetuned)), _encoder(UntrainedEncoder(settings))
     assert set(cold) == set(warm)
     assert all(np.array_equal(saved[f"bert.{name}"], weight) for name, weight in warm.items())
     assert any(not np.array_equal(cold[name], warm[name]) for name in warm)
@@ -69,7 +69,7 @@ def test_a_warm_student_can_be_gone_on_from_again(settings, finetuned, pool, tmp
     second = _saved(TransformerTrainer(settings.model_copy(update={"epochs": 1}), finetuned), tmp_path / "two", pool)
     layers = [json.loads((folder / "config.json").read_text())["num_hidden_layers"] for folder in (finetuned, second)]
     assert [3, 3] == layers
-    assert set(_encoder(Start(settings))) == set(_encoder(Start(settings, second)))
+    assert set(_encoder(UntrainedEncoder(settings))) == set(_encoder(UntrainedEncoder(settings, second)))
 
 
 def test_the_previous_folder_is_left_alone(settings, finetuned, pool):

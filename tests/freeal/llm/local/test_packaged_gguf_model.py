@@ -69,8 +69,8 @@ def test_what_a_killed_conversion_left_is_removed(tiny_gguf, tmp_path):
 
 def test_two_processes_may_convert_at_once(tiny_gguf, tmp_path):
     """Both get the same complete folder."""
-    code = "import sys; from pathlib import Path; from freeal.llm.local.packaged_gguf_model import converted_gguf_folder as converted; "
-    code += "print(converted(Path(sys.argv[1]), Path(sys.argv[2])))"
+    code = "import sys; from pathlib import Path; from freeal.llm.local import packaged_gguf_model as gguf; "
+    code += "print(gguf.converted_gguf_folder(Path(sys.argv[1]), Path(sys.argv[2])))"
     command = [sys.executable, "-c", code, str(tiny_gguf), str(tmp_path / "cache")]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     results = [(*racer.communicate(timeout=100), racer.returncode) for racer in racers]

@@ -34,8 +34,8 @@ def cache(tmp_path, monkeypatch, encoder_folder):
 
 def test_compare_takes_what_is_at_hand(cache):
     """The packaged encoder, words, and whole encoders in the cache; nothing is fetched for it."""
-    names = candidates.named(StudentSettings(model="compare"))
-    packaged = ["minilm"] if encoder_weights.packaged() else []
+    names = candidates.named_candidates(StudentSettings(model="compare"))
+    packaged = ["minilm"] if encoder_weights.packaged_weights() else []
     assert [*packaged, "tfidf", "someone/encoder"] == list(names)
 
 
@@ -44,7 +44,7 @@ def test_work_is_counted_in_the_layers_alone(encoder_folder):
     tiny = candidates.candidate(str(encoder_folder))
     assert 0.0 < tiny.work < 0.1
     assert tiny.size_bytes > 4 * tiny.work * candidates.PACKAGED_LAYER_WEIGHTS
-    if encoder_weights.packaged():
+    if encoder_weights.packaged_weights():
         assert pytest.approx(1.0, abs=0.02) == candidates.candidate("minilm").work
     assert tiny.work == candidates.expected_work(str(encoder_folder))
 
@@ -65,7 +65,7 @@ def test_weights_that_are_none_are_named_or_not_at_hand(cache, content):
     folder = cache / "models--someone--encoder" / "snapshots" / "abc"
     for file in folder.glob("*.safetensors"):
         file.write_bytes(content)
-    assert "someone/encoder" not in candidates.named(StudentSettings(model="compare"))
+    assert "someone/encoder" not in candidates.named_candidates(StudentSettings(model="compare"))
     assert candidates.UNKNOWN_WORK == candidates.expected_work(str(folder))
     with pytest.raises(ConfigError, match=r"model\.safetensors cannot be read"):
         make_trainer(StudentSettings(model=["tfidf", str(folder)], device="cpu"), texts=10)

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from freeal.compute import device
 from freeal.student.encoder import activation_memory, encoder
-from freeal.student.encoder.encoder_weights import resolve
+from freeal.student.encoder.encoder_weights import resolve_weights
 
 LAYERS = 4
 
@@ -19,7 +19,7 @@ def _gradients(tokens: int) -> tuple[dict[str, torch.Tensor], int]:
         vocab_size=50, hidden_size=16, num_hidden_layers=LAYERS, num_attention_heads=2, intermediate_size=32
     )
     model = BertForSequenceClassification(config).train()
-    activation_memory.bound(activation_memory.bounded_layers(model), tokens=tokens)
+    activation_memory.bound_activation_memory(activation_memory.bounded_layers(model), tokens=tokens)
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -51,16 +51,18 @@ def test_gradients_are_the_same_to_the_last_bit_and_less_is_kept():
 def test_all_layers_of_a_short_batch_are_kept():
     """What fits costs nothing more."""
     layers = [torch.nn.Identity() for _ in range(LAYERS)]
-    assert 0 == activation_memory.bound(layers, tokens=activation_memory.KEPT_TOKENS)
-    assert LAYERS // 2 == activation_memory.bound(layers, tokens=2 * activation_memory.KEPT_TOKENS)
-    assert LAYERS == activation_memory.bound(layers, tokens=1_000_000)
+    assert 0 == activation_memory.bound_activation_memory(layers, tokens=activation_memory.KEPT_TOKENS)
+    assert LAYERS // 2 == activation_memory.bound_activation_memory(layers, tokens=2 * activation_memory.KEPT_TOKENS)
+    assert LAYERS == activation_memory.bound_activation_memory(layers, tokens=1_000_000)
     assert all(layer.gradient_checkpointing for layer in layers)
 
 
 def test_an_encoder_on_the_cpu_is_bounded_anew_for_each_batch(settings):
     """A long batch leaves nothing behind for a short one."""
     compute = device.choose(settings)
-    one = encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
+    one = encoder.load_encoder(
+        resolve_weights(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0
+    )
     one.model.train()
     long, short = torch.ones(300, 20, dtype=torch.int64), torch.ones(2, 4, dtype=torch.int64)
     for ids, expected in ((long, True), (short, False)):

@@ -81,7 +81,7 @@ def test_extra_is_the_callers(saved):
     """What the caller adds to the record comes back, and what was there stays."""
     student_metadata.add_extra(saved, {"text_columns": ["title", "body"]})
     student_metadata.add_extra(saved, {"job": "j1"})
-    assert {"text_columns": ["title", "body"], "job": "j1"} == student_metadata.read(saved).extra
+    assert {"text_columns": ["title", "body"], "job": "j1"} == student_metadata.read_card(saved).extra
     assert LABELS == load_student.load(saved).labels
 
 

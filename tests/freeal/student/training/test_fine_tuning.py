@@ -12,7 +12,7 @@ from freeal.compute import device
 from freeal.compute.batch_halving import Room
 from freeal.compute.process_group import Alone
 from freeal.student.encoder import encoder
-from freeal.student.encoder.encoder_weights import resolve
+from freeal.student.encoder.encoder_weights import resolve_weights
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.hyperparameters import Recipe
 from freeal.student.training.label_trust import Pool
@@ -33,8 +33,8 @@ def task_of(settings, pool):
 
     def made(folder, recipe=RECIPE):
         own = settings.model_copy(update={"model": str(folder)})
-        one = encoder.load(
-            resolve(own.model), labels=("good", "bad"), max_length=32, compute=device.choose(own), seed=0
+        one = encoder.load_encoder(
+            resolve_weights(own.model), labels=("good", "bad"), max_length=32, compute=device.choose(own), seed=0
         )
         held_out = np.arange(77) % 10 == 0
         probe = np.random.default_rng(5).normal(size=(77, 2)) + 2 * np.eye(2)[labels]

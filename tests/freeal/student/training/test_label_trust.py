@@ -12,10 +12,10 @@ from freeal.student.finetune_trainer import TransformerTrainer, _held_out
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
-from freeal.student.training.label_trust import Pool, judge, lesson
+from freeal.student.training.label_trust import Pool, judge_label_trust, lesson_of_trusted_labels
 from freeal.student.training.robust_training import RobustTraining
+from freeal.student.untrained_encoder import UntrainedEncoder
 from freeal.testing.weighed_labels import weighed
 
 PLAIN = hyperparameters.Recipe(2, 1, 16, 1e-3, filtered=True, mixup=False, consistency=True)
@@ -36,7 +36,7 @@ def _pool(count=80, *, wrong=16, seed=0, held_out=0, candidates=None):
 
 def test_filtered_lessons_leave_the_wrong_labels_out():
     """Labels the losses speak against are not learned from, most others are; a text without a label never is."""
-    taught = lesson(_pool(), None, filtered=True)
+    taught = lesson_of_trusted_labels(_pool(), None, filtered=True)
     assert not taught.trusted[:16].any()
     assert 50 < taught.trusted[16:-4].sum()
     assert not taught.trusted[-4:].any()
@@ -45,7 +45,7 @@ def test_filtered_lessons_leave_the_wrong_labels_out():
 def test_unfiltered_lessons_trust_every_label():
     """`clean_split: none` learns from all labels as they are, but for those held out and those that are none."""
     pool = _pool(held_out=6)
-    taught = lesson(pool, None, filtered=False)
+    taught = lesson_of_trusted_labels(pool, None, filtered=False)
     assert pool.learned.tolist() == taught.trusted.tolist()
     assert 80 - 4 - 6 == taught.trusted.sum()
     assert np.eye(2)[pool.label_ids[:-4]].tolist() == taught.targets[:-4].tolist()
@@ -55,19 +55,19 @@ def test_held_out_labels_are_never_trusted():
     """A label kept for calibration is not learned from, filtered or not."""
     pool = _pool(held_out=10)
     for filtered in (True, False):
-        assert not lesson(pool, None, filtered=filtered).trusted[16:26].any()
+        assert not lesson_of_trusted_labels(pool, None, filtered=filtered).trusted[16:26].any()
 
 
 def test_when_nothing_can_be_trusted_everything_is():
     """A split that trusts nobody would end the training; then it learns from all."""
     pool = Pool([[1]] * 2, np.array([0, 1]), np.array([True, False]), np.zeros((2, 2), dtype=np.float32))
-    assert [False, True] == lesson(pool, None, filtered=True).trusted.tolist()
+    assert [False, True] == lesson_of_trusted_labels(pool, None, filtered=True).trusted.tolist()
 
 
 def test_a_wrong_label_with_the_right_one_beside_it_is_taught_right():
     """Candidates turn a label that would be dropped into one that is learned, as what the student sees in it."""
     both = np.ones((80, 2), dtype=bool)
-    taught = lesson(_pool(candidates=both), None, filtered=True)
+    taught = lesson_of_trusted_labels(_pool(candidates=both), None, filtered=True)
     assert [1 - number % 2 for number in range(16)] != taught.targets[:16].argmax(axis=1).tolist()
     assert [number % 2 for number in range(16)] == taught.targets[:16].argmax(axis=1).tolist()
     assert taught.trusted[:16].mean() > 0.5
@@ -78,7 +78,7 @@ def test_what_a_person_confirmed_is_learned_although_the_losses_speak_against_it
     """Confirmed labels are trusted and clean; the other labels the losses speak against still are neither."""
     pool = dataclasses.replace(_pool(), confirmed=np.arange(80) < 8)
     logits = pool.probe_logits if with_network else None
-    taught, (_, probability) = lesson(pool, logits, filtered=True), judge(pool, logits)
+    taught, (_, probability) = lesson_of_trusted_labels(pool, logits, filtered=True), judge_label_trust(pool, logits)
     assert ([True] * 8 + [False] * 8) == taught.trusted[:16].tolist()
     assert [1.0] * 8 == probability[:8].tolist()
     assert probability[8:16].max() < 0.5
@@ -115,10 +115,13 @@ def test_numbers_stay_with_their_text(seed, with_network):
     logits = pool.probe_logits * 0.7 if with_network else None
     mixed = Pool(pool.tokens, pool.label_ids[order], pool.held_out[order], pool.probe_logits[order])
     mixed_logits = None if logits is None else logits[order]
-    for one, two in zip(judge(pool, logits), judge(mixed, mixed_logits), strict=True):
+    for one, two in zip(judge_label_trust(pool, logits), judge_label_trust(mixed, mixed_logits), strict=True):
         np.testing.assert_allclose(one[order], two, atol=1e-3)
-    straight = lesson(pool, logits, filtered=True)
-    assert straight.trusted[order].tolist() == lesson(mixed, mixed_logits, filtered=True).trusted.tolist()
+    straight = lesson_of_trusted_labels(pool, logits, filtered=True)
+    assert (
+        straight.trusted[order].tolist()
+        == lesson_of_trusted_labels(mixed, mixed_logits, filtered=True).trusted.tolist()
+    )
 
 
 @pytest.mark.parametrize("trainer", [FrozenTrainer, TransformerTrainer])
@@ -161,14 +164,14 @@ def test_the_threshold_of_the_split_reaches_the_training(trainer, settings, pool
 def test_warmup_epochs_are_plain():
     """In them the paper's split learns from every label."""
     pool = _pool()
-    assert pool.learned.tolist() == lesson(pool, None, filtered=False).trusted.tolist()
+    assert pool.learned.tolist() == lesson_of_trusted_labels(pool, None, filtered=False).trusted.tolist()
 
 
 def test_a_posterior_is_taught_as_it_is():
     """Where all voices were weighed, every labelled text is learned from, with its probabilities as the target."""
     weighed_targets = np.full((80, 2), 0.5, dtype=np.float32)
     pool = dataclasses.replace(_pool(held_out=6), targets=weighed_targets)
-    taught = lesson(pool, None, filtered=False)
+    taught = lesson_of_trusted_labels(pool, None, filtered=False)
     assert pool.learned.tolist() == taught.trusted.tolist()
     assert taught.targets is weighed_targets
 
@@ -178,7 +181,7 @@ def views(settings):
     """The two views a training of three texts computes, with the paraphrases given."""
 
     def of(*paraphrases):
-        encoder = Start(settings).fresh(("good", "bad"))
+        encoder = UntrainedEncoder(settings).fresh_encoder(("good", "bad"))
         tokens = encoder.tokenize(["a good film " * 8, "a bad film " * 8, "a film"])
         others = [encoder.tokenize([text])[0] if text else [] for text in paraphrases] if paraphrases else None
         pool = Pool(tokens, np.array([0, 1, 0]), np.zeros(3, dtype=bool), np.zeros((3, 2)), paraphrases=others)
@@ -236,7 +239,7 @@ def test_paraphrases_reach_the_training_and_only_when_views_are_compared(setting
 def test_word_embeddings_stay_as_they_were(settings, pool):
     """Fine-tuning moves the layers and leaves the table of words alone."""
     texts, labels = pool[0][:32], pool[1][:32]
-    before = Start(settings).fresh(("good", "bad")).model.state_dict()
+    before = UntrainedEncoder(settings).fresh_encoder(("good", "bad")).model.state_dict()
     fit = TransformerTrainer(settings).fit(
         LabelledTexts(texts, labels), labels=("good", "bad"), seed=0, on_step=lambda *_: None
     )

@@ -7,7 +7,7 @@ import pytest
 
 from freeal.compute import scratch_arrays
 from freeal.student.training import linear_probe
-from freeal.student.training.scaled_rows import MOST_MEASURED, ScaledRows, logits_of
+from freeal.student.training.scaled_rows import MOST_MEASURED, ScaledRows, logits_of_head
 
 RNG = np.random.default_rng(0)
 
@@ -39,8 +39,8 @@ def test_a_probe_of_scaled_rows_is_that_of_the_scaled_features():
     features, _, said = _points(400)
     rows = np.arange(400)
     scaled = ScaledRows.of_unit_variance(features, rows)
-    expected = linear_probe.fit(features / scaled.scale, said, labels=3, seed=1)
-    found = linear_probe.fit(scaled, said, labels=3, seed=1)
+    expected = linear_probe.fit_probe(features / scaled.scale, said, labels=3, seed=1)
+    found = linear_probe.fit_probe(scaled, said, labels=3, seed=1)
     np.testing.assert_array_equal(expected.weight, found.weight)
     np.testing.assert_array_equal(expected.held_out, found.held_out)
 
@@ -57,26 +57,26 @@ def test_logits_are_computed_piece_by_piece():
     features = RNG.normal(size=(2 * scratch_arrays.PIECE_ROWS + 3, 4)).astype(np.float16)
     weight, bias = RNG.normal(size=(3, 4)), RNG.normal(size=3)
     expected = features.astype(np.float64) @ weight.T + bias
-    np.testing.assert_allclose(expected, logits_of(features, weight, bias), rtol=1e-6)
+    np.testing.assert_allclose(expected, logits_of_head(features, weight, bias), rtol=1e-6)
     rows = np.flatnonzero(RNG.random(len(features)) < 0.9)
-    np.testing.assert_allclose(expected[rows], logits_of(features, weight, bias, rows), rtol=1e-6)
+    np.testing.assert_allclose(expected[rows], logits_of_head(features, weight, bias, rows), rtol=1e-6)
 
 
 def test_a_head_of_very_many_learns_from_some_and_judges_all():
     """Twice as many as a head learns from: every text has held-out logits, and the head is that of all of them within
     its bound."""
     features, truth, said = _points(2 * linear_probe.MOST_LEARNED)
-    found = linear_probe.fit(features, said, labels=3, seed=0)
+    found = linear_probe.fit_probe(features, said, labels=3, seed=0)
     assert (len(said), 3) == found.held_out.shape
     assert (found.held_out != 0.0).any(axis=1).all()
-    few = linear_probe.fit(features[:5_000], said[:5_000], labels=3, seed=0)
+    few = linear_probe.fit_probe(features[:5_000], said[:5_000], labels=3, seed=0)
     loss = {
         name: linear_probe.cross_entropy(one.logits(features), truth).mean()
         for name, one in {"many": found, "few": few}.items()
     }
     bound = 2 * 5 / (2 * linear_probe.MOST_LEARNED)
     assert loss["many"] <= loss["few"] + 2 * bound
-    again = linear_probe.fit(features, said, labels=3, seed=0)
+    again = linear_probe.fit_probe(features, said, labels=3, seed=0)
     np.testing.assert_array_equal(found.weight, again.weight)
 
 

@@ -49,7 +49,7 @@ def test_mixup_of_one_label_is_its_cross_entropy():
     targets = torch.tensor([[0.0, 1.0]] * 4)
     head = torch.nn.Linear(3, 2)
     plain = functional.cross_entropy(head(features), targets)
-    mixed = losses.mixup(features, targets, head=head, rng=np.random.default_rng(0))
+    mixed = losses.mixup_loss(features, targets, head=head, rng=np.random.default_rng(0))
     assert pytest.approx(plain.item(), rel=1e-6) == mixed.item()
 
 
@@ -57,7 +57,7 @@ def test_mixup_of_one_label_is_its_cross_entropy():
 def test_mixup_by_hand(seed):
     """The loss is that of the replayed lambda >= 1/2 and permutation."""
     features, targets = torch.eye(3), torch.eye(3)
-    mixed = losses.mixup(features, targets, head=lambda x: x * 4, rng=np.random.default_rng(seed))
+    mixed = losses.mixup_loss(features, targets, head=lambda x: x * 4, rng=np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     share = float(rng.beta(4.0, 4.0))
     share = max(share, 1 - share)

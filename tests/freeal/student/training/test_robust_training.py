@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from freeal.compute import device
 from freeal.settings import StudentSettings
 from freeal.student.encoder import activation_memory, encoder
-from freeal.student.encoder.encoder_weights import resolve
-from freeal.student.encoder.token_batches import padded, shuffled, sorted_by_length
+from freeal.student.encoder.encoder_weights import resolve_weights
+from freeal.student.encoder.token_batches import padded_batch, shuffled_batches, sorted_by_length
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import hyperparameters
-from freeal.student.training.label_trust import Pool, judge, lesson
+from freeal.student.training.label_trust import Pool, judge_label_trust, lesson_of_trusted_labels
 from freeal.student.training.robust_training import RobustTraining
 
 
@@ -23,7 +23,9 @@ from freeal.student.training.robust_training import RobustTraining
 def untrained(settings) -> encoder.Encoder:
     """A fresh two-label classifier."""
     compute = device.choose(settings)
-    return encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
+    return encoder.load_encoder(
+        resolve_weights(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0
+    )
 
 
 def pool_of(model: encoder.Encoder, texts: list[str], labels: list[int]) -> Pool:
@@ -39,7 +41,7 @@ def test_losses_belong_to_texts_not_positions(untrained, pool):
     order = np.random.default_rng(4).permutation(len(texts))
     straight = pool_of(untrained, texts, labels)
     mixed = pool_of(untrained, [texts[index] for index in order], [labels[index] for index in order])
-    one, two = (judge(one, untrained.score(one.tokens)[1]) for one in (straight, mixed))
+    one, two = (judge_label_trust(one, untrained.score(one.tokens)[1]) for one in (straight, mixed))
     np.testing.assert_allclose(one[0][order], two[0], atol=1e-5)
     np.testing.assert_allclose(one[1][order], two[1], atol=1e-3)
 
@@ -47,7 +49,7 @@ def test_losses_belong_to_texts_not_positions(untrained, pool):
 def test_no_label_no_loss(untrained):
     """A text without a label has no loss and no P(clean); the others have."""
     pool = pool_of(untrained, ["a good film", "a bad film", "a film"], [0, 1, NO_LABEL])
-    losses, clean = judge(pool, untrained.score(pool.tokens)[1])
+    losses, clean = judge_label_trust(pool, untrained.score(pool.tokens)[1])
     assert [False, False, True] == np.isnan(losses).tolist()
     assert 0 == clean[2]
     assert (clean[:2] > 0).all()
@@ -57,8 +59,8 @@ def test_held_out_labels_are_not_learned(untrained, settings, pool):
     """Swapping held-out labels changes nothing in the trained weights."""
     trained = []
     for flipped in (False, True):
-        one = encoder.load(
-            resolve(settings.model), labels=("good", "bad"), max_length=32, compute=untrained.compute, seed=0
+        one = encoder.load_encoder(
+            resolve_weights(settings.model), labels=("good", "bad"), max_length=32, compute=untrained.compute, seed=0
         )
         labels = np.array(pool[1])
         held_out = np.arange(len(labels)) % 5 == 0
@@ -77,7 +79,10 @@ def test_batches_cover_every_text_once(lengths, size, seed):
     """Training and scoring batches hold each index exactly once, and none is larger than asked."""
     array = np.array(lengths)
     rng = np.random.default_rng(seed)
-    for batches in (shuffled(array, np.arange(len(array)), size=size, rng=rng), sorted_by_length(array, size=size)):
+    for batches in (
+        shuffled_batches(array, np.arange(len(array)), size=size, rng=rng),
+        sorted_by_length(array, size=size),
+    ):
         assert list(range(len(array))) == sorted(int(index) for batch in batches for index in batch)
         assert size >= max(len(batch) for batch in batches)
 
@@ -98,7 +103,9 @@ def test_scoring_batches_hold_no_more_tokens_than_asked(lengths, size, most):
 def test_float32_is_scored_in_batches_that_stay_in_the_cache(settings, precision, expected):
     """Of at most 1,024 tokens; bf16, whose activations take half as much, in those of 64 texts."""
     compute = device.choose(settings.model_copy(update={"precision": precision}))
-    one = encoder.load(resolve(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0)
+    one = encoder.load_encoder(
+        resolve_weights(settings.model), labels=("good", "bad"), max_length=32, compute=compute, seed=0
+    )
     lengths = np.array([16] * 86 + [32] * 64)
     assert expected == [len(batch) for batch in one.scoring_batches(lengths)]
 
@@ -116,7 +123,7 @@ def _step(one, texts, labels, *, consistency=False):
             {names[weight]: weight.grad.clone() for weight in run.weights if weight.grad is not None}
         )
     )
-    run._step(np.arange(len(texts)), lesson(pool, None, filtered=False), float(consistency))
+    run._step(np.arange(len(texts)), lesson_of_trusted_labels(pool, None, filtered=False), float(consistency))
     return kept, passed
 
 
@@ -132,8 +139,8 @@ def test_a_long_batch_is_learned_from_in_pieces(untrained, texts, consistency, e
 
 def test_a_piece_has_enough_texts_for_mixup(settings):
     """Where eight of them are more tokens they stay together, and some layers are computed twice."""
-    one = encoder.load(
-        resolve(settings.model), labels=("good", "bad"), max_length=128, compute=device.choose(settings), seed=0
+    one = encoder.load_encoder(
+        resolve_weights(settings.model), labels=("good", "bad"), max_length=128, compute=device.choose(settings), seed=0
     )
     assert [30] == _step(one, ["film " * 126] * 15, [0, 1, 0] * 5, consistency=True)[1]
     assert activation_memory.bounded_layers(one.model)[0].gradient_checkpointing
@@ -145,8 +152,8 @@ def test_pieces_have_the_gradients_of_the_whole_batch(still, settings):
     labels = [number % 3 % 2 for number in range(96)]
 
     def fresh():
-        return encoder.load(
-            resolve(str(still)), labels=("good", "bad"), max_length=32, compute=device.choose(settings), seed=0
+        return encoder.load_encoder(
+            resolve_weights(str(still)), labels=("good", "bad"), max_length=32, compute=device.choose(settings), seed=0
         )
 
     found, passed = _step(fresh(), texts, labels)
@@ -164,7 +171,7 @@ def test_pieces_have_the_gradients_of_the_whole_batch(still, settings):
 
 def test_padding():
     """Ids fill from the left, the mask says how far."""
-    ids, mask = padded([[5, 6, 7], [8]], pad_id=1)
+    ids, mask = padded_batch([[5, 6, 7], [8]], pad_id=1)
     assert [[5, 6, 7], [8, 1, 1]] == ids.tolist()
     assert [[1, 1, 1], [1, 0, 0]] == mask.tolist()
 
@@ -174,5 +181,5 @@ def test_recipe():
     epochs = [hyperparameters.default_epochs(count) for count in (1, 240, 600, 2000, 50_000)]
     assert epochs == sorted(epochs, reverse=True)
     assert hyperparameters.default_learning_rate(384) > hyperparameters.default_learning_rate(768)
-    one = hyperparameters.write(StudentSettings(epochs=1), labelled=10, width=384, paraphrased=False)
+    one = hyperparameters.recipe_for(StudentSettings(epochs=1), labelled=10, width=384, paraphrased=False)
     assert (1, 1) == (one.epochs, one.warmup_epochs)

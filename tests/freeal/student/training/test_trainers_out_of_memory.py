@@ -19,10 +19,10 @@ from freeal.student.encoder import encoder as encoders
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
-from freeal.student.trainer_base import Start
 from freeal.student.training import hyperparameters
-from freeal.student.training.label_trust import Pool, lesson
+from freeal.student.training.label_trust import Pool, lesson_of_trusted_labels
 from freeal.student.training.robust_training import RobustTraining
+from freeal.student.untrained_encoder import UntrainedEncoder
 
 CPU = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 NO_MEMORY = [
@@ -123,8 +123,8 @@ def test_pieces_learn_what_the_whole_batch_would(settings, pool):
     """Gradients of a batch learned in pieces add up to those of the batch at once; dropout aside, which is off here."""
     gradients = []
     for most in (None, 3):
-        start = Start(settings, room=Room(most))
-        encoder = start.fresh(("good", "bad"))
+        start = UntrainedEncoder(settings, room=Room(most))
+        encoder = start.fresh_encoder(("good", "bad"))
         for part in encoder.model.modules():
             if isinstance(part, nn.Dropout):
                 part.p = 0.0
@@ -148,13 +148,13 @@ def _gradient_of_one_step(encoder: encoders.Encoder, pool):
             if weight.grad is not None
         )
     )
-    run._step(np.arange(8), lesson(data, None, filtered=False), 0.0)
+    run._step(np.arange(8), lesson_of_trusted_labels(data, None, filtered=False), 0.0)
     return kept
 
 
 def test_scores_do_not_depend_on_how_much_fits(settings, pool, memory):
     """Scoring in halves gives the same numbers, in the same order."""
-    encoder = Start(settings).fresh(("good", "bad"))
+    encoder = UntrainedEncoder(settings).fresh_encoder(("good", "bad"))
     tokens = encoder.tokenize(pool[0])
     straight = encoder.score(tokens)
     memory.holds = 5

@@ -12,7 +12,7 @@ from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.training.training_targets import resolve
+from freeal.student.training.training_targets import resolve_targets
 
 TRAINERS = [FrozenTrainer, TransformerTrainer]
 IDS = np.array([0, 2, NO_LABEL])
@@ -20,7 +20,7 @@ IDS = np.array([0, 2, NO_LABEL])
 
 def test_without_candidates_a_target_is_the_label():
     """One label each, whatever the student thinks; nothing for a text without one."""
-    targets, favoured = resolve(IDS, None, np.full((3, 3), 9.0), labels=3)
+    targets, favoured = resolve_targets(IDS, None, np.full((3, 3), 9.0), labels=3)
     assert [[1, 0, 0], [0, 0, 1], [0, 0, 0]] == targets.tolist()
     assert IDS.tolist() == favoured.tolist()
 
@@ -29,7 +29,7 @@ def test_the_student_decides_among_the_candidates():
     """Its probabilities among the candidates are the target; a label that is none gets nothing, however likely."""
     candidates = np.array([[1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=bool)
     logits = np.log(np.array([[0.1, 0.3, 0.6], [0.9, 0.05, 0.05], [0.2, 0.2, 0.6]]))
-    targets, favoured = resolve(IDS, candidates, logits, labels=3)
+    targets, favoured = resolve_targets(IDS, candidates, logits, labels=3)
     np.testing.assert_allclose([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], targets, atol=1e-6)
     assert [1, 2, NO_LABEL] == favoured.tolist()
 
@@ -37,21 +37,21 @@ def test_the_student_decides_among_the_candidates():
 def test_the_language_model_has_its_say():
     """Where the student cannot tell, the target is what the weights say; where it can, both count."""
     weights = np.array([[0.8, 0.2, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
-    targets, favoured = resolve(IDS, weights, np.log(np.array([[1, 1, 1], [1, 3, 1], [1, 1, 1]])), labels=3)
+    targets, favoured = resolve_targets(IDS, weights, np.log(np.array([[1, 1, 1], [1, 3, 1], [1, 1, 1]])), labels=3)
     np.testing.assert_allclose([[0.8, 0.2, 0.0], [0.0, 0.75, 0.25], [0.0, 0.0, 0.0]], targets, atol=1e-6)
     assert [0, 1, NO_LABEL] == favoured.tolist()
 
 
 def test_the_label_is_always_possible():
     """A label left out of its own candidates is one nevertheless."""
-    targets, _ = resolve(np.array([0]), np.array([[False, True, False]]), np.zeros((1, 3)), labels=3)
+    targets, _ = resolve_targets(np.array([0]), np.array([[False, True, False]]), np.zeros((1, 3)), labels=3)
     assert [[0.5, 0.5, 0.0]] == targets.tolist()
 
 
 def test_nothing_given_is_changed():
     """Candidates and label ids of the caller stay as they were."""
     ids, candidates = IDS.copy(), np.zeros((3, 3), dtype=bool)
-    resolve(ids, candidates, np.eye(3), labels=3)
+    resolve_targets(ids, candidates, np.eye(3), labels=3)
     assert IDS.tolist() == ids.tolist()
     assert not candidates.any()
 
@@ -63,7 +63,7 @@ def test_targets_are_distributions_over_candidates(count, labels, seed):
     rng = np.random.default_rng(seed)
     ids = rng.integers(-1, labels, count)
     candidates = rng.random((count, labels)) < 0.4
-    targets, favoured = resolve(ids, candidates, rng.normal(size=(count, labels)) * 30, labels=labels)
+    targets, favoured = resolve_targets(ids, candidates, rng.normal(size=(count, labels)) * 30, labels=labels)
     known = ids != NO_LABEL
     np.testing.assert_allclose(targets.sum(axis=1), known.astype(float), atol=1e-5)
     allowed = candidates.copy()
