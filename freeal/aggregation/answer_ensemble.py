@@ -20,7 +20,7 @@ from freeal.types import Annotation, Kind
 _LEAST_PROBABILITY = 1e-9
 
 
-def pool(notes: Sequence[Annotation], labels: Sequence[str], kind: Kind = "single") -> Annotation:
+def pool_answers(notes: Sequence[Annotation], labels: Sequence[str], kind: Kind = "single") -> Annotation:
     """One annotation of the same text from several, the newest last.
 
     Where all usable ones carry a distribution: their weighted geometric mean (a logarithmic opinion pool), which weighs

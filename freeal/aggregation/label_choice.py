@@ -19,7 +19,7 @@ EVEN = 0.5
 """The threshold of each of several labels, where no other is given."""
 
 
-def chosen(proba: np.ndarray, kind: Kind) -> np.ndarray:
+def chosen_positions(proba: np.ndarray, kind: Kind) -> np.ndarray:
     """The position of the label for each distribution: int64 [n] of float [n, labels], whose rows sum to 1.
 
     Raises ValueError where a text may have several labels: see `labels_of`.
@@ -56,11 +56,11 @@ def labels_of(
     if kind == "multi":
         own = members(proba, thresholds)
         return joined_names(own, names), of_members(proba, own)
-    ids = chosen(proba, kind)
+    ids = chosen_positions(proba, kind)
     return [names[position] for position in ids], confidence(proba, ids)
 
 
-def alternatives(proba: np.ndarray, kind: Kind) -> np.ndarray:
+def alternatives_of(proba: np.ndarray, kind: Kind) -> np.ndarray:
     """Probabilities of labels that exclude each other, float [n, labels], for whoever asks how open a text is; of
     several, the two likeliest combinations, [n, 2]: the second differs in the label that is least sure."""
     if kind != "multi":

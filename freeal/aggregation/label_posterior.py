@@ -148,23 +148,27 @@ def evidence_of(
 
 def label_posterior(evidence: Evidence, logits: np.ndarray, *, cautious: bool = True) -> LabelPosterior:
     """Weigh the voices. `logits` float [n, labels] are the student's, of each text under heads that did not learn its
-    label; `cautious` as in `noise_transition.transition`, so that no good answer is overruled. Deterministic; a text
+    label; `cautious` as in `transition_matrix`, so that no good answer is overruled. Deterministic; a text
     that a person labelled has probability 1 for that label."""
     labels = logits.shape[1]
     answered = evidence.label_ids != NO_LABEL
     predictors = [logits]
     if evidence.nearness is not None:
         predictors.append(np.log(np.maximum(evidence.nearness, 1e-6)))
-    forecast = noise_transition.forecast(predictors, evidence.label_ids)
+    forecast = noise_transition.forecast_answers(predictors, evidence.label_ids)
     judged = evidence.confirmed == NO_LABEL
     if answered.any():
-        matrix = noise_transition.transition(forecast.answers[judged], evidence.label_ids[judged], cautious=cautious)
+        matrix = noise_transition.transition_matrix(
+            forecast.answers[judged], evidence.label_ids[judged], cautious=cautious
+        )
     else:
         matrix = np.eye(labels)
     proba = noise_transition.without_noise(forecast.answers, matrix)
     plain = evidence.named_only
     if plain.any():
-        proba[plain] = _joined(proba[plain], _likelihood(evidence, matrix)[plain], evidence.label_ids[plain])
+        proba[plain] = _joined_voices(
+            proba[plain], _likelihood_of_answers(evidence, matrix)[plain], evidence.label_ids[plain]
+        )
     scored = answered & ~plain
     pooled = (1.0 - STUDENT_WEIGHT) * evidence.distributions + STUDENT_WEIGHT * forecast.answers
     proba[scored] = pooled[scored]
@@ -174,7 +178,7 @@ def label_posterior(evidence: Evidence, logits: np.ndarray, *, cautious: bool = 
     return LabelPosterior(proba, matrix, forecast.weights)
 
 
-def _likelihood(evidence: Evidence, matrix: np.ndarray) -> np.ndarray:
+def _likelihood_of_answers(evidence: Evidence, matrix: np.ndarray) -> np.ndarray:
     """P(what the annotator said | label), [n, labels]; an answer that left labels open, or differs from earlier ones,
     is an average of plain ones."""
     said = np.eye(matrix.shape[0])[evidence.label_ids]
@@ -188,7 +192,7 @@ def _likelihood(evidence: Evidence, matrix: np.ndarray) -> np.ndarray:
     return np.asarray(said @ matrix.T)
 
 
-def _joined(clean: np.ndarray, likelihood: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+def _joined_voices(clean: np.ndarray, likelihood: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
     labels = clean.shape[1]
     product = np.maximum(clean * likelihood, 1e-12)
     free = (product / product.sum(axis=1, keepdims=True)).mean(axis=0)

@@ -30,7 +30,9 @@ _SCALE = 20.0
 _LEAST_PROBABILITY = 1e-9
 
 
-def nearness(texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Sequence[str]], np.ndarray]) -> np.ndarray:
+def nearness_to_labels(
+    texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Sequence[str]], np.ndarray]
+) -> np.ndarray:
     """Probabilities float64 [n, labels] of the labels by nearness alone, calibrated over the texts like any scores.
 
     `embed` gives unit-length embeddings. A label without a description is taken by its name.
@@ -42,7 +44,7 @@ def nearness(texts: Sequence[str], labels: Sequence[Label], embed: Callable[[Seq
     return calibrate_scores(np.concatenate(near) if near else vectors @ meanings.T)
 
 
-def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]) -> list[Annotation]:
+def joined_with_nearness(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]) -> list[Annotation]:
     """Annotations whose distribution takes `near` [n, labels] into account, as much as the answers themselves; one
     without a distribution stays as it is, and all do where the two agree no better than by chance. A label that was
     not among those a text was asked about (probability 0: it was off the shortlist) stays out."""
@@ -51,11 +53,12 @@ def joined(notes: Sequence[Annotation], near: np.ndarray, names: tuple[str, ...]
     if cohens_kappa(said, near[scored].argmax(axis=1), labels=len(names)) < LEAST_AGREEMENT:
         return list(notes)
     return [
-        note if note.distribution is None else _joined(note, row, names) for note, row in zip(notes, near, strict=True)
+        note if note.distribution is None else _joined_with_nearness(note, row, names)
+        for note, row in zip(notes, near, strict=True)
     ]
 
 
-def _joined(note: Annotation, near: np.ndarray, names: tuple[str, ...]) -> Annotation:
+def _joined_with_nearness(note: Annotation, near: np.ndarray, names: tuple[str, ...]) -> Annotation:
     said = np.array(note.distribution)
     both = np.where(said > 0.0, said * np.maximum(near, _LEAST_PROBABILITY), 0.0)
     mean = both**SHARPNESS

@@ -19,7 +19,7 @@ unweighted, 67.1 with power 2, 67.4 with 4; on the sample 0.76, 0.78 and 0.78.""
 LEAST_WEIGHT = 0.01
 
 
-def weights(
+def weights_by_learnability(
     embeddings: np.ndarray,
     answers: list[np.ndarray],
     *,
@@ -33,13 +33,15 @@ def weights(
     none; `groups` int [n] are those of near duplicates. All weigh the same where there are too few texts to tell, or
     where the first is told from nothing.
     """
-    kappas = [kappa(embeddings, label_ids, labels=labels, seed=seed, groups=groups) for label_ids in answers]
+    kappas = [
+        learnability_kappa(embeddings, label_ids, labels=labels, seed=seed, groups=groups) for label_ids in answers
+    ]
     if len(embeddings) < MIN_TEXTS or kappas[0] <= 0.0:
         return [1.0] * len(answers)
     return [float(np.clip((max(one, 0.0) / kappas[0]) ** SHARPNESS, LEAST_WEIGHT, 1 / LEAST_WEIGHT)) for one in kappas]
 
 
-def kappa(
+def learnability_kappa(
     embeddings: np.ndarray, label_ids: np.ndarray, *, labels: int, seed: int, groups: np.ndarray | None = None
 ) -> float:
     """Agreement beyond chance of labels and their cross-validated predictions from the embeddings; 0 without labels."""

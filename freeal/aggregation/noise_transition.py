@@ -61,7 +61,9 @@ class Forecast:
     weights: np.ndarray
 
 
-def forecast(predictors: Sequence[np.ndarray], label_ids: np.ndarray, *, most_fitted: int = MOST_FITTED) -> Forecast:
+def forecast_answers(
+    predictors: Sequence[np.ndarray], label_ids: np.ndarray, *, most_fitted: int = MOST_FITTED
+) -> Forecast:
     """Predictors joined so that they foretell the annotator's answers best.
 
     Each of `predictors` float [n, labels] holds logits that do not depend on the answer to the same text, the student's
@@ -86,7 +88,7 @@ def forecast(predictors: Sequence[np.ndarray], label_ids: np.ndarray, *, most_fi
     return Forecast(clean @ spread_evenly(errors), weights)
 
 
-def transition(answers: np.ndarray, label_ids: np.ndarray, *, cautious: bool) -> np.ndarray:
+def transition_matrix(answers: np.ndarray, label_ids: np.ndarray, *, cautious: bool) -> np.ndarray:
     """P(the annotator answers a | the label is y), float64 [labels, labels] as [y, a], from a forecast's `answers`
     [n, labels] and what was answered, int [n] with -1 where nothing was.
 
@@ -107,18 +109,18 @@ def transition(answers: np.ndarray, label_ids: np.ndarray, *, cautious: bool) ->
         anchors = own[np.argsort(-answers[own, label], kind="stable")][: max(1, round(ANCHOR_SHARE * len(own)))]
         trust = len(own) / (len(own) + PRIOR_TEXTS_PER_LABEL)
         rows[label] = trust * answers[anchors].mean(axis=0) + (1.0 - trust) * common[label]
-    trust = _standing(predicted, label_ids, labels=labels)
+    trust = _standing_of_forecast(predicted, label_ids, labels=labels)
     found = np.asarray(trust * rows + (1.0 - trust) * spread_evenly(np.full(labels, PRIOR_ERROR)))
     known = label_ids >= 0
     if not known.any():
         return found
     shares = np.bincount(label_ids[known], minlength=labels) / known.sum()
     missed = float((predicted != label_ids)[known].mean())
-    found = _bounded(found, missed, shares)
-    return _beyond_own_misses(found, missed, shares) if cautious else found
+    found = _bounded_transition(found, missed, shares)
+    return _transition_beyond_own_misses(found, missed, shares) if cautious else found
 
 
-def _bounded(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarray:
+def _bounded_transition(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarray:
     """The same matrix with a mean error of PRIOR_ERROR at most, the more so the fewer labels a forecast that `missed`
     this share of the answers would know, were the estimated error right."""
     error = float((1.0 - matrix.diagonal()) @ shares)
@@ -126,7 +128,7 @@ def _bounded(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarra
     return _with_less_error(matrix, 1.0 - unknowing * (1.0 - min(1.0, PRIOR_ERROR / error)))
 
 
-def _beyond_own_misses(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarray:
+def _transition_beyond_own_misses(matrix: np.ndarray, missed: float, shares: np.ndarray) -> np.ndarray:
     """The same matrix with the error believed as far as it exceeds what the forecast misses where it is surest."""
     error = float((1.0 - matrix.diagonal()) @ shares)
     labels = len(shares)
@@ -148,7 +150,7 @@ def _with_less_error(matrix: np.ndarray, kept: float) -> np.ndarray:
     return found
 
 
-def _standing(predicted: np.ndarray, label_ids: np.ndarray, *, labels: int) -> float:
+def _standing_of_forecast(predicted: np.ndarray, label_ids: np.ndarray, *, labels: int) -> float:
     """How far predictions are to be believed, 0 to 1: by how many standard errors they beat chance, and how many
     answers there are."""
     known = label_ids >= 0

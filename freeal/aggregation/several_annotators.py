@@ -50,7 +50,7 @@ class SeveralVoices:
     def posterior(self, logits: np.ndarray, *, cautious: bool = True) -> LabelPosterior:
         """All weighed together with the student's out-of-fold `logits` [n, labels]; the transition is the last's."""
         each = [label_posterior(voice, logits, cautious=cautious) for voice in self.voices]
-        weigh = _cascade if self.use == "cascade" else _side_by_side
+        weigh = _cascade_of_annotators if self.use == "cascade" else _mean_of_annotators
         proba = weigh(self.voices, [one.proba for one in each])
         confirmed = self.voices[0].confirmed
         told = confirmed != NO_LABEL
@@ -78,7 +78,7 @@ def estimated_errors(evidence: Evidence | SeveralVoices, logits: np.ndarray) -> 
     return found
 
 
-def _side_by_side(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
+def _mean_of_annotators(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
     """The mean over those that answered; over all where none did."""
     answered = np.stack([voice.answered for voice in voices]).astype(np.float64)
     answered[:, answered.sum(axis=0) == 0] = 1.0
@@ -86,7 +86,7 @@ def _side_by_side(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.
     return np.asarray(weighed / answered.sum(axis=0)[:, None])
 
 
-def _cascade(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
+def _cascade_of_annotators(voices: Sequence[Evidence], each: Sequence[np.ndarray]) -> np.ndarray:
     proba = each[0]
     for voice in voices[1:]:
         if voice.open_branches is not None:
@@ -130,7 +130,7 @@ def as_sure_as_it_agrees(proba: np.ndarray, asked: np.ndarray, label_ids: np.nda
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
-def believed(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
+def believed_annotations(opinions: Sequence[Sequence[Annotation]]) -> list[Annotation]:
     """Of several language models in the order in which they are asked, one annotation per pool text: the last usable
     one, else the first model's. `opinions[k][index]` is what model k said."""
     return [

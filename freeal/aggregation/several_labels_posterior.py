@@ -53,7 +53,7 @@ def binary(logits: np.ndarray) -> np.ndarray:
     return np.stack([-half, half], axis=1)
 
 
-def evidence_of(annotations: Sequence[Annotation], names: tuple[str, ...]) -> SeveralLabelsEvidence:
+def evidence_of_several_labels(annotations: Sequence[Annotation], names: tuple[str, ...]) -> SeveralLabelsEvidence:
     """The evidence in annotations, one per text."""
     by_person = np.array([Status.CORRECTED in note.statuses for note in annotations], dtype=bool)
     said = membership([note.label for note in annotations], names)
@@ -62,7 +62,7 @@ def evidence_of(annotations: Sequence[Annotation], names: tuple[str, ...]) -> Se
     shares = np.zeros(said.shape)
     for position in np.flatnonzero(scored).tolist():
         shares[position] = annotations[position].distribution
-    before = _earlier(annotations, names)
+    before = _earlier_counts(annotations, names)
     each = []
     for place in range(len(names)):
         own = np.stack([1.0 - shares[:, place], shares[:, place]], axis=1)
@@ -77,7 +77,7 @@ def evidence_of(annotations: Sequence[Annotation], names: tuple[str, ...]) -> Se
     return SeveralLabelsEvidence(tuple(each))
 
 
-def _earlier(annotations: Sequence[Annotation], names: tuple[str, ...]) -> np.ndarray | None:
+def _earlier_counts(annotations: Sequence[Annotation], names: tuple[str, ...]) -> np.ndarray | None:
     """How often each label was said and not said in earlier rounds, [n, labels, 2]; None where nothing was."""
     if not any(note.earlier for note in annotations):
         return None

@@ -127,7 +127,7 @@ class Annotator:
         """
 
         def written(request: LabelRequest) -> Prompt:
-            return self._prompt(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
+            return self._prompt_for_request(request, task, shared, open_labels=open_labels, ranked=ranked, form=form)
 
         keys: list[str] = []  # "" where there is nothing to ask
         by_key = WrittenPrompts(written)
@@ -142,15 +142,15 @@ class Annotator:
             elif key:
                 by_key.add(key, request)
         done = done_before + keys.count("")
-        report = self._progress(stage, round_number, again, done=done, total=total or len(requests))
+        report = self._progress_of_keys(stage, round_number, again, done=done, total=total or len(requests))
         verdicts = Verdicts(by_key)
         asked = await self._asker.ask(by_key, report, verdicts.take)
         self._ever_answered = self._ever_answered or bool(verdicts.found)
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
-        await self._repair(verdicts)
-        self._tell_of(verdicts)
-        self._judge(verdicts, task=task, prior=prior)
+        await self._repair_verdicts(verdicts)
+        self._tell_of_unusable(verdicts)
+        self._judge_verdicts(verdicts, task=task, prior=prior)
         for key in asked.failures.keys() - verdicts.found.keys():
             verdicts.found[key] = Verdict(None, 0.0, asked.failures[key])
         return [
@@ -183,7 +183,7 @@ class Annotator:
             written += [Demonstration(text, name, "generated") for text in texts]
         return written
 
-    def _prompt(
+    def _prompt_for_request(
         self,
         request: LabelRequest,
         task: Task,
@@ -206,7 +206,7 @@ class Annotator:
             form=form,
         )
 
-    async def _repair(self, verdicts: Verdicts) -> None:
+    async def _repair_verdicts(self, verdicts: Verdicts) -> None:
         """Ask once more, plainly, where an answer named no label."""
         plainer = WrittenPrompts[str](lambda key: repair_prompt(verdicts.prompts[key]))
         repair_keys = {}
@@ -226,7 +226,7 @@ class Annotator:
                 del verdicts.useless[key]
         await self._asker.replace(better)
 
-    def _tell_of(self, verdicts: Verdicts) -> None:
+    def _tell_of_unusable(self, verdicts: Verdicts) -> None:
         found = UnusableAnswers()
         for key, reply in verdicts.useless.items():
             found.add(reply, verdicts.prompts[key])
@@ -234,7 +234,7 @@ class Annotator:
         if found:
             self._emit(Notice(f"texts without a usable answer: {found.problem}"))
 
-    def _judge(self, verdicts: Verdicts, *, task: Task, prior: Sequence[float] | np.ndarray | None) -> None:
+    def _judge_verdicts(self, verdicts: Verdicts, *, task: Task, prior: Sequence[float] | np.ndarray | None) -> None:
         """Have this annotator's verdicts judged where replies hold scores, or written ones give probabilities."""
         names = task.names
         judge_stated(verdicts.found, names=names, prior=prior, calibrated=self._calibration != "none")
@@ -250,7 +250,7 @@ class Annotator:
         scored = [verdicts.found[key] for key in verdicts.scores]
         judge_scores(scored, scores, task=task, prior=shares, calibrated=self._calibration != "none")
 
-    def _progress(
+    def _progress_of_keys(
         self, stage: Stage, round_number: int, again: collections.Counter[str], *, done: int, total: int
     ) -> Callable[[Sequence[str]], None]:
         """Tells of keys that are done; `again` counts the further requests that have the same key as an earlier one."""

@@ -36,7 +36,7 @@ class FailureStreak:
         self.ever_answered = True
         self._failed = self._alike = 0
 
-    def failed(self, error: RowRejectedError | TransientError) -> bool:
+    def count_failure(self, error: RowRejectedError | TransientError) -> bool:
         """A call failed; whether that is hopeless."""
         words = _CHANGING.sub("#", error.said or error.problem)
         self._failed += 1
@@ -49,7 +49,7 @@ class FailureStreak:
         is_one_cause = self._alike >= _HOPELESS and not _OF_ONE_ROW.search(words)
         return is_one_cause or (not self.ever_answered and self._failed >= _HOPELESS)
 
-    def judged(self, reply: Reply, prompt: Prompt, *, is_usable: bool) -> LlmError | None:
+    def judge_reply(self, reply: Reply, prompt: Prompt, *, is_usable: bool) -> LlmError | None:
         """An answer was looked at; the error that ends the job, where none will ever be of use."""
         if not prompt.labels:  # room for a whole text says nothing about the room a label has
             return None

@@ -54,20 +54,20 @@ async def starting_demonstrations(
     wanted = questions.settings.zero_shot
     if wanted == "always" or (wanted == "auto" and questions.annotator.free):
         zero_shot = tuple(await questions.zero_shot(indices))
-    known = [*user, *await _given(questions, taught)]
+    known = [*user, *await _demonstrations_of_known_labels(questions, taught)]
     kind = questions.task.kind
     covered = {name for demo in known for name in parts(demo.label, kind)}
     if user or covered.issuperset(questions.task.names):
         return InitialDemonstrations(tuple(known), zero_shot)
     if questions.annotator.writes:
-        found = await _written(questions)
+        found = await _written_demonstrations(questions)
     else:
-        found = await _surest(questions, await questions.with_meanings(zero_shot))
+        found = await _demonstrations_of_surest(questions, await questions.with_meanings(zero_shot))
     new = (demo for demo in found if not covered.issuperset(parts(demo.label, kind) or (demo.label,)))
     return InitialDemonstrations((*known, *new), zero_shot)
 
 
-async def _written(questions: Questions) -> list[Demonstration]:
+async def _written_demonstrations(questions: Questions) -> list[Demonstration]:
     """Texts the model writes class by class in the style of a few random rows: none of them a row of the pool, none
     that the model itself would label otherwise, and of no label many times as many as of another."""
     texts = questions.pool.texts
@@ -81,11 +81,11 @@ async def _written(questions: Questions) -> list[Demonstration]:
     in_pool = {normal(text) for text in texts}
     new = [demo for demo in written if normal(demo.text) not in in_pool]
     if 0 < len(new) <= _CHECKED_UP_TO * len(texts):
-        new = await _checked(questions, new)
-    return _balanced(new)
+        new = await _confirmed_demonstrations(questions, new)
+    return _balanced_demonstrations(new)
 
 
-async def _checked(questions: Questions, written: Sequence[Demonstration]) -> list[Demonstration]:
+async def _confirmed_demonstrations(questions: Questions, written: Sequence[Demonstration]) -> list[Demonstration]:
     """Those whose label the model gives again when it is asked; all of a label's where it would lose every one."""
     requests = [LabelRequest(number, demo.text) for number, demo in enumerate(written)]
     answers = await questions.annotator.annotate(requests, task=questions.task, round_number=0)
@@ -94,7 +94,7 @@ async def _checked(questions: Questions, written: Sequence[Demonstration]) -> li
     return [demo for demo in written if demo in confirmed or demo.label not in covered]
 
 
-def _balanced(written: Sequence[Demonstration]) -> list[Demonstration]:
+def _balanced_demonstrations(written: Sequence[Demonstration]) -> list[Demonstration]:
     counts = {label: sum(demo.label == label for demo in written) for label in {demo.label for demo in written}}
     most = _MOST_TO_FEWEST * min(counts.values(), default=0)
     taken = dict.fromkeys(counts, 0)
@@ -106,7 +106,7 @@ def _balanced(written: Sequence[Demonstration]) -> list[Demonstration]:
     return kept
 
 
-async def _given(questions: Questions, taught: Mapping[int, str]) -> list[Demonstration]:
+async def _demonstrations_of_known_labels(questions: Questions, taught: Mapping[int, str]) -> list[Demonstration]:
     """Per label, representatives of the texts whose label is known."""
     names, texts = questions.task.names, questions.pool.texts
     showable = [index for index in taught if index not in questions.pool.held_out]
@@ -126,7 +126,7 @@ async def _given(questions: Questions, taught: Mapping[int, str]) -> list[Demons
     ]
 
 
-async def _surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:
+async def _demonstrations_of_surest(questions: Questions, zero_shot: Sequence[Annotation]) -> list[Demonstration]:
     """Per label, representatives among the texts the calibrated zero-shot answer was surest of."""
     if not any(note.label is not None for note in zero_shot):
         return []

@@ -35,7 +35,7 @@ class OutputRoom:
         return _widened(prompt, self._factor)
 
     @staticmethod
-    def needed(reply: Reply, prompt: Prompt) -> Prompt:
+    def room_needed(reply: Reply, prompt: Prompt) -> Prompt:
         """The prompt with the least room that holds a reply to it: what it was asked with is not known of a reply from
         a batch, which an earlier run may have sent."""
         factor = 1
@@ -47,7 +47,7 @@ class OutputRoom:
         """Whether `prompt` would now be given more than it was when it was `asked`."""
         return output_ceiling(self.given(prompt)) > output_ceiling(asked)
 
-    def widen(self, reply: Reply, asked: Prompt, prompt: Prompt) -> bool:
+    def widen_room(self, reply: Reply, asked: Prompt, prompt: Prompt) -> bool:
         """Whether a reply to `prompt`, as it was `asked`, was cut off for want of room; there then is more."""
         if reply.outcome != "cut_off":
             return False
@@ -61,7 +61,7 @@ class OutputRoom:
             self._emit(Notice(f"an answer was cut off at {allowed:,} tokens, now {larger:,} are allowed: {why}"))
         return self.is_larger_than(asked, prompt)
 
-    def refused(self, error: RowRejectedError, asked: Prompt, prompt: Prompt) -> bool:
+    def narrow_room_if_refused(self, error: RowRejectedError, asked: Prompt, prompt: Prompt) -> bool:
         """Whether a request was refused for the room it was given; less is given from now on."""
         if output_ceiling(asked) <= output_ceiling(prompt) or not _TOO_MUCH.search(error.said or error.problem):
             return False

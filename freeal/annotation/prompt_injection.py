@@ -35,7 +35,7 @@ _UNSEEN = frozenset({"Cf", "Mn", "Me", "Cc"})
 def harmless(text: str) -> str:
     """`text` without anything that could pass for the prompt's own tags; half surrogate pairs become `?`."""
     text = text.encode("utf-8", "replace").decode("utf-8")
-    folded, places = _folded(text)
+    folded, places = _folded_with_places(text)
     found = [match.span("bracket" if match["bracket"] else "square") for match in _CONTROL.finditer(folded)]
     for first, last in reversed(found):
         end = len(text) if last >= len(places) else places[last]
@@ -49,7 +49,7 @@ def one_line(text: str) -> str:
     return " ".join(harmless(text).split())
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def _folded_with_places(text: str) -> tuple[str, list[int]]:
     """How `text` looks to a careless reader, in lower case, and where in `text` each of its characters came from."""
     if text.isascii() and text.isprintable():
         return text.lower(), list(range(len(text)))

@@ -84,9 +84,9 @@ def label_prompt(
     Raises ValueError for an empty one, a name that is no label, or one that stands twice. With `open_labels` a chat
     prompt asks for every label that could be right, with `ranked` for the probability of each. `form` is that of a
     completion prompt."""
-    nearest = _named(task, shortlist)
+    nearest = _labels_of_shortlist(task, shortlist)
     if style == "completion":
-        return _completion(task, text, form, shared=shared, own=own, nearest=nearest)
+        return _completion_prompt(task, text, form, shared=shared, own=own, nearest=nearest)
     head = _chat_head(task, tuple(shared), with_meanings=not nearest)
     if task.kind == "multi":
         body = "".join(_several_pair(demo) for demo in own)
@@ -99,7 +99,7 @@ def label_prompt(
     return Prompt(system, head, body, task.names, open_labels=open_labels, ranked=ranked, branches=branches)
 
 
-def _completion(
+def _completion_prompt(
     task: Task,
     text: str,
     form: QuestionForm,
@@ -168,13 +168,13 @@ def writing_prompt(task: Task, label: str, *, prototypes: Sequence[str], count: 
     )
     shared += "".join(f"<text>{harmless(prototype)}</text>\n" for prototype in prototypes)
     specific = (
-        f"\nWrite {count} new, different texts in the same style and of similar length {_whose(task, label)}. "
+        f"\nWrite {count} new, different texts in the same style and of similar length {_label_clause(task, label)}. "
         "Copy none of the texts above."
     )
     return Prompt(system=_WRITING_SYSTEM, shared=shared, specific=specific, labels=())
 
 
-def _whose(task: Task, label: str) -> str:
+def _label_clause(task: Task, label: str) -> str:
     if task.kind != "multi":
         return f'whose label is clearly "{label}"'
     names = [f'"{name}"' for name in joined_labels.split(label)]
@@ -211,7 +211,7 @@ def repair_prompt(prompt: Prompt) -> Prompt:
     return dataclasses.replace(prompt, specific=prompt.specific + note)
 
 
-def _named(task: Task, shortlist: Sequence[str] | None) -> list[Label]:
+def _labels_of_shortlist(task: Task, shortlist: Sequence[str] | None) -> list[Label]:
     """The labels of a shortlist in its order; none where it leaves none out."""
     if shortlist is None:
         return []

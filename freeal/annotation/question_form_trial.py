@@ -82,7 +82,7 @@ async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoic
     embeddings = await questions.embed([questions.pool.texts[index] for index in sample])
     tried = []
     for number, form in enumerate(forms):
-        labels = await _labels(questions, sample, form, done_before=number * len(sample), forms=len(forms))
+        labels = await _labels_by_form(questions, sample, form, done_before=number * len(sample), forms=len(forms))
         tried.append(Tried(form.template, round(await _kappa(questions, sample, embeddings, labels), 4)))
     plain, *others = tried
     best = max(others, key=lambda one: one.kappa)
@@ -90,7 +90,7 @@ async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoic
     return FormChoice(taken.template, tuple(tried), len(sample))
 
 
-async def _labels(
+async def _labels_by_form(
     questions: Questions, sample: Sequence[int], form: QuestionForm, *, done_before: int, forms: int
 ) -> np.ndarray:
     """The label id of each text as this form gives it, int [n]."""
@@ -114,5 +114,7 @@ async def _labels(
 
 async def _kappa(questions: Questions, sample: Sequence[int], embeddings: np.ndarray, labels: np.ndarray) -> float:
     groups = None if questions.pool.groups is None else np.array(questions.pool.groups)[list(sample)]
-    tell = functools.partial(learnability.kappa, labels=len(questions.task.names), seed=questions.seed, groups=groups)
+    tell = functools.partial(
+        learnability.learnability_kappa, labels=len(questions.task.names), seed=questions.seed, groups=groups
+    )
     return await anyio.to_thread.run_sync(tell, embeddings, labels)

@@ -57,7 +57,7 @@ class Reading:
         return self.label is not None or self.branch is not None
 
 
-def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> Reading:
+def read_reply(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> Reading:
     """The label a written reply gives.
 
     Taken from what is no thought (freeal/llm/replies/model_thoughts.py), in this order: a JSON object with `label` (and
@@ -69,7 +69,7 @@ def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> R
     and a name that only one node has stands for its path. Never raises.
     """
     if len(reply.text) > _MOST_REMEMBERED_CHARACTERS:
-        return _read(reply, labels, branches)
+        return _reading_of_reply(reply, labels, branches)
     return _remembered(reply.text, reply.outcome, reply.label_probability, tuple(labels), tuple(branches))
 
 
@@ -77,10 +77,10 @@ def read(reply: Reply, labels: Sequence[str], branches: Sequence[str] = ()) -> R
 def _remembered(
     text: str, outcome: Outcome, probability: float | None, labels: tuple[str, ...], branches: tuple[str, ...]
 ) -> Reading:
-    return _read(Reply(text=text, outcome=outcome, label_probability=probability), labels, branches)
+    return _reading_of_reply(Reply(text=text, outcome=outcome, label_probability=probability), labels, branches)
 
 
-def _read(reply: Reply, labels: Sequence[str], branches: Sequence[str]) -> Reading:
+def _reading_of_reply(reply: Reply, labels: Sequence[str], branches: Sequence[str]) -> Reading:
     if reply.outcome == "refused":
         return Reading(None, 0.0, Status.REFUSED)
     text = answer_in(reply.text[:MOST_CHARACTERS])
@@ -91,7 +91,7 @@ def _read(reply: Reply, labels: Sequence[str], branches: Sequence[str]) -> Readi
         if label is None and branch is None:
             return Reading(None, 0.0, Status.INVALID_ANSWER)
         others = _alternatives(answer.get("alternatives"), labels, beside=label)
-        stated = _probabilities(answer.get("probabilities"), labels)
+        stated = _stated_probabilities(answer.get("probabilities"), labels)
         sure = confidence_in(reply, answer.get("confidence"))
         return Reading(label, sure, Status.OK, others, stated, branch)
     label, branch = (None, None) if cut_off else node_in(text, labels, branches)
@@ -174,11 +174,11 @@ def objects_in(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
-            yield position, end, _unwrapped(found)
+            yield position, end, _unwrapped_object(found)
             position = end - 1
 
 
-def _unwrapped(found: dict[str, Any]) -> dict[str, Any]:
+def _unwrapped_object(found: dict[str, Any]) -> dict[str, Any]:
     """A call of a tool, or an answer in an envelope, as what it holds."""
     if not found.keys() & {"label", "labels", "texts", "proposals"}:
         for name in found.keys() & _WRAPPERS:
@@ -193,7 +193,7 @@ def _alternatives(stated: object, labels: Sequence[str], *, beside: str | None) 
     return tuple(dict.fromkeys(label for label in found if label not in (None, beside)))
 
 
-def _probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] | None:
+def _stated_probabilities(stated: object, labels: Sequence[str]) -> tuple[float, ...] | None:
     """Of sum 1, from a list of {label, probability} or from label: probability; None where it holds no such thing. What
     is missing to 1 is shared by the labels that were not named."""
     if isinstance(stated, dict):

@@ -52,9 +52,11 @@ class Questions:
 
     async def zero_shot(self, indices: Sequence[int]) -> list[Annotation]:
         """Before the first round: no demonstrations at all."""
-        return await self._each(0, indices, [()] * len(indices), await self.shortlists(indices, None), prior=None)
+        return await self._annotate_with_own_demonstrations(
+            0, indices, [()] * len(indices), await self.shortlists(indices, None), prior=None
+        )
 
-    async def first(
+    async def ask_first_round(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], *, zero_shot: Sequence[Annotation]
     ) -> list[Annotation]:
         """Round 1, before there is a student: every text with the same demonstrations, unless there are so many labels
@@ -65,13 +67,17 @@ class Questions:
         shortlists = await self.shortlists(indices, None)
         if self._many_labels and candidates:
             rows = await self.embed([self.pool.texts[index] for index in indices])
-            own = self._nearest(indices, candidates, rows, None, await self.embed([demo.text for demo in candidates]))
-            answers = [await self._each(1, indices, own, shortlists, prior=None)]
+            own = self._nearest_demonstrations(
+                indices, candidates, rows, None, await self.embed([demo.text for demo in candidates])
+            )
+            answers = [await self._annotate_with_own_demonstrations(1, indices, own, shortlists, prior=None)]
         else:
-            answers = await self._with_sets(1, indices, candidates, shortlists, prior=None)
-        return await self.with_meanings(self._pooled(await self._weighted([zero_shot, *answers], indices)))
+            answers = await self._annotate_with_demonstration_sets(1, indices, candidates, shortlists, prior=None)
+        return await self.with_meanings(
+            self._pooled_answers(await self._answers_weighed_by_learnability([zero_shot, *answers], indices))
+        )
 
-    async def again(
+    async def ask_later_round(
         self,
         number: int,
         indices: Sequence[int],
@@ -86,10 +92,14 @@ class Questions:
         prior = proba[list(indices)].mean(axis=0)
         shortlists = await self.shortlists(indices, proba[list(indices)])
         if self._retrieval == "shared" or not candidates:
-            answers = await self._with_sets(number, indices, candidates, shortlists, prior=prior)
-            return await self.with_meanings(self._pooled(answers))
-        own = self._nearest(indices, candidates, *await self._vectors(indices, candidates, embeddings))
-        return await self.with_meanings(await self._each(number, indices, own, shortlists, prior=prior))
+            answers = await self._annotate_with_demonstration_sets(number, indices, candidates, shortlists, prior=prior)
+            return await self.with_meanings(self._pooled_answers(answers))
+        own = self._nearest_demonstrations(
+            indices, candidates, *await self._vectors_of_texts_and_candidates(indices, candidates, embeddings)
+        )
+        return await self.with_meanings(
+            await self._annotate_with_own_demonstrations(number, indices, own, shortlists, prior=prior)
+        )
 
     async def with_meanings(self, notes: Sequence[Annotation]) -> list[Annotation]:
         """A small model's answers joined with the nearness of each text to the labels' meanings."""
@@ -97,12 +107,14 @@ class Questions:
         if self.settings.label_meanings == "off" or self.annotator.writes or not scored or self._is_multi:
             return list(notes)
         near = await self.nearness([note.index for note in notes])
-        return label_similarity.joined(notes, near, self.task.names)
+        return label_similarity.joined_with_nearness(notes, near, self.task.names)
 
     async def nearness(self, indices: Sequence[int]) -> np.ndarray:
         """Probabilities [len(indices), labels] by the labels' meanings alone."""
         texts = [self.pool.texts[index] for index in indices]
-        return await self.on_device(lambda: label_similarity.nearness(texts, self.task.labels, self.trainer.embed))
+        return await self.on_device(
+            lambda: label_similarity.nearness_to_labels(texts, self.task.labels, self.trainer.embed)
+        )
 
     async def shortlists(self, indices: Sequence[int], proba: np.ndarray | None) -> list[Shortlist]:
         """The labels each text is asked about: None, all of them, unless there are many.
@@ -116,7 +128,7 @@ class Questions:
         found = label_shortlist.nearest_labels(rows, meanings, count=label_shortlist.SHORTLIST_LABELS, proba=proba)
         return [tuple(self.task.names[label] for label in row) for row in found]
 
-    async def _each(
+    async def _annotate_with_own_demonstrations(
         self,
         number: int,
         indices: Sequence[int],
@@ -130,9 +142,9 @@ class Questions:
             LabelRequest(index, self.pool.texts[index], demos, labels)
             for index, demos, labels in zip(indices, own, shortlists, strict=True)
         ]
-        return await self._annotate(requests, (), number, prior=prior)
+        return await self._annotate_in_round(requests, (), number, prior=prior)
 
-    async def _with_sets(
+    async def _annotate_with_demonstration_sets(
         self,
         number: int,
         indices: Sequence[int],
@@ -153,10 +165,12 @@ class Questions:
                 if self.pool.group(index) not in groups
             ]
             before = sum(map(len, answers))
-            answers.append(await self._annotate(requests, shown, number, prior=prior, done_before=before, total=total))
+            answers.append(
+                await self._annotate_in_round(requests, shown, number, prior=prior, done_before=before, total=total)
+            )
         return answers
 
-    async def _annotate(
+    async def _annotate_in_round(
         self,
         requests: Sequence[LabelRequest],
         shared: Sequence[Demonstration],
@@ -179,7 +193,7 @@ class Questions:
             total=total,
         )
 
-    async def _weighted(
+    async def _answers_weighed_by_learnability(
         self, answers: Sequence[Sequence[Annotation]], indices: Sequence[int]
     ) -> list[list[Annotation]]:
         """Answers to the same texts, zero-shot ones first, each weighed by how well it can be told from the texts."""
@@ -194,20 +208,24 @@ class Questions:
         embeddings = await self.embed([self.pool.texts[index] for index in indices])
         groups = None if self.pool.groups is None else np.array(self.pool.groups)[list(indices)]
         # cross-validation takes seconds: in a thread, so that a stop is heard meanwhile
-        weigh = functools.partial(learnability.weights, labels=len(self.task.names), seed=self.seed, groups=groups)
+        weigh = functools.partial(
+            learnability.weights_by_learnability, labels=len(self.task.names), seed=self.seed, groups=groups
+        )
         weights = await anyio.to_thread.run_sync(weigh, embeddings, ids)
         return [
             [dataclasses.replace(note, weight=weight) for note in notes]
             for notes, weight in zip(answers, weights, strict=True)
         ]
 
-    def _pooled(self, answers: Sequence[Sequence[Annotation]]) -> list[Annotation]:
+    def _pooled_answers(self, answers: Sequence[Sequence[Annotation]]) -> list[Annotation]:
         """One annotation per text that was asked, in pool order."""
         by_index: dict[int, list[Annotation]] = {}
         for notes in answers:
             for note in notes:
                 by_index.setdefault(note.index, []).append(note)
-        return [answer_ensemble.pool(by_index[index], self.task.names, self.task.kind) for index in sorted(by_index)]
+        return [
+            answer_ensemble.pool_answers(by_index[index], self.task.names, self.task.kind) for index in sorted(by_index)
+        ]
 
     def _demonstration_sets(self, candidates: Sequence[Demonstration]) -> list[tuple[Demonstration, ...]]:
         """The sets every text is shown; one empty set when there are no candidates."""
@@ -221,7 +239,7 @@ class Questions:
         )
         return list(dict.fromkeys(tuple(candidates[position] for position in chosen) for chosen in drawn))
 
-    def _nearest(
+    def _nearest_demonstrations(
         self,
         indices: Sequence[int],
         candidates: Sequence[Demonstration],
@@ -242,7 +260,7 @@ class Questions:
         )
         return [tuple(candidates[position] for position in row) for row in chosen]
 
-    async def _vectors(
+    async def _vectors_of_texts_and_candidates(
         self, indices: Sequence[int], candidates: Sequence[Demonstration], embeddings: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """The student's view of texts and candidates where both are of the pool, else the untrained encoder's."""

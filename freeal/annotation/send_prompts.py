@@ -17,7 +17,7 @@ import anyio.to_thread
 from freeal.annotation.failure_streak import FailureStreak
 from freeal.annotation.output_room import OutputRoom
 from freeal.annotation.send_prompts_state import Asked, OnReply, Run
-from freeal.annotation.usable_reply import KnownReplies, usable
+from freeal.annotation.usable_reply import KnownReplies, is_usable_reply
 from freeal.errors import BudgetReachedError, LlmError, RowRejectedError, TransientError
 from freeal.events import Emit, Notice, Spend
 from freeal.llm.protocols import BatchOrder, BatchSender, ChatModel, LosesReplies, OnAnswered
@@ -76,27 +76,27 @@ class Asker:
         all of them in the result where nobody takes them. A prompt is looked up whenever it is needed."""
         asked = Asked()
         run = Run(prompts, on_answered, on_reply or asked.keep, asked)
-        await self._look_up(run)
+        await self._answer_from_store(run)
         if self._batches is not None and run.waiting:
-            await self._through_batches(self._batches, run)
+            await self._send_through_batches(self._batches, run)
         elif self._batches is not None and not self._has_sent:
             await self._read_leftovers(self._batches, run)
         self._has_sent = True
         if run.fatal is None and run.budget_error is None:
             await self._send_live(run)
-        self._finish(run)
+        self._finish_sending(run)
         return asked
 
     async def replace(self, better: Mapping[str, str]) -> None:
         """Keep the replies to other keys, which the store has already, as the answers to these (key -> the other)."""
-        await anyio.to_thread.run_sync(self._known.replace, better)
+        await anyio.to_thread.run_sync(self._known.replace_replies, better)
 
-    async def _look_up(self, run: Run) -> None:
+    async def _answer_from_store(self, run: Run) -> None:
         """Hand on what the store can answer; the others wait."""
         keys = list(run.prompts)
         for start in range(0, max(1, len(keys)), KEYS_AT_ONCE):
             part = keys[start : start + KEYS_AT_ONCE]
-            known = await anyio.to_thread.run_sync(self._known.among, part, run.prompts)
+            known = await anyio.to_thread.run_sync(self._known.usable_among, part, run.prompts)
             self._streak.ever_answered |= bool(known)
             for key, reply in known.items():
                 run.on_reply(key, reply, from_store=True)
@@ -106,8 +106,8 @@ class Asker:
             # Rows of like length share a call without padding.
             run.waiting = collections.deque(sorted(run.waiting, key=lambda key: len(run.prompts[key].specific)))
 
-    async def _through_batches(self, batches: BatchSender, run: Run) -> None:
-        order = self._order(run)
+    async def _send_through_batches(self, batches: BatchSender, run: Run) -> None:
+        order = self._batch_order(run)
         run.waiting.clear()
         try:
             sent = await batches.send(order)
@@ -118,12 +118,12 @@ class Asker:
         run.last_failure, run.budget_error = sent.last_failure or run.last_failure, sent.budget_error
         run.waiting.extend(sent.left)
 
-    def _order(self, run: Run) -> BatchOrder:
+    def _batch_order(self, run: Run) -> BatchOrder:
         return BatchOrder(
             keys=tuple(run.waiting),
             prompt=lambda key: self._room.given(run.prompts[key]),
-            on_reply=lambda key, reply: self._judge(
-                run, {key: reply}, {key: self._room.needed(reply, run.prompts[key])}
+            on_reply=lambda key, reply: self._take_replies(
+                run, {key: reply}, {key: self._room.room_needed(reply, run.prompts[key])}
             ),
             on_answered=lambda keys: run.on_answered([key for key in keys if key not in run.cut_off]),
             try_live=functools.partial(self._try_live, run),
@@ -132,12 +132,12 @@ class Asker:
     async def _read_leftovers(self, batches: BatchSender, run: Run) -> None:
         """All answers are there, but a kill may have come before a batch they came in was struck out of the books."""
         try:
-            await batches.send(self._order(run))
+            await batches.send(self._batch_order(run))
         except LlmError as error:  # the job needs nothing of it: the next run tries again
             self._emit(Notice(f"a batch of an earlier run cannot be struck out of the books yet: {error}"))
 
     async def _try_live(self, run: Run, key: str) -> LlmError | None:
-        await self._call(run, [key])
+        await self._send_prompts(run, [key])
         if run.fatal is not None:
             raise run.fatal
         return run.last_failure if key in run.asked.failures else None
@@ -168,7 +168,7 @@ class Asker:
         """Make the next call. False when the budget does not allow it while others are under way or at all."""
         keys = [run.waiting.popleft() for _ in range(min(self._model.rows_per_call, len(run.waiting)))]
         try:
-            await self._call(run, keys)
+            await self._send_prompts(run, keys)
         except BudgetReachedError as error:
             # Another worker may still take it: calls under way settle for less than they reserved.
             run.waiting.extendleft(reversed(keys))
@@ -176,31 +176,31 @@ class Asker:
             return False
         return True
 
-    async def _call(self, run: Run, keys: list[str]) -> None:
+    async def _send_prompts(self, run: Run, keys: list[str]) -> None:
         """Write the prompts of these keys and have them answered in one call. Raises `BudgetReachedError`."""
         prompts = {key: self._room.given(run.prompts[key]) for key in keys}
         reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
-        replies = await self._answer(run, prompts, reservation)
+        replies = await self._replies_of_model(run, prompts, reservation)
         if replies is not None:
-            self._judge(run, replies, prompts)
+            self._take_replies(run, replies, prompts)
         run.on_answered([key for key in keys if key not in run.cut_off])
 
-    def _judge(self, run: Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
+    def _take_replies(self, run: Run, replies: Mapping[str, Reply], prompts: Mapping[str, Prompt]) -> None:
         """Hand replies to `prompts`, as they were asked, on; and what they mean for those to come."""
         self._streak.answered()
         for key, reply in replies.items():
             run.on_reply(key, reply, from_store=False)
             run.cut_off.discard(key)
-            is_usable = usable(reply, prompts[key])
+            is_usable = is_usable_reply(reply, prompts[key])
             if not is_usable:
                 self._known.useless_here.add(key)
-            if not is_usable and self._room.widen(reply, prompts[key], run.prompts[key]):
+            if not is_usable and self._room.widen_room(reply, prompts[key], run.prompts[key]):
                 run.cut_off.add(key)
                 run.waiting.append(key)
             else:
-                run.fatal = run.fatal or self._streak.judged(reply, prompts[key], is_usable=is_usable)
+                run.fatal = run.fatal or self._streak.judge_reply(reply, prompts[key], is_usable=is_usable)
 
-    async def _answer(
+    async def _replies_of_model(
         self, run: Run, prompts: Mapping[str, Prompt], reservation: Reservation
     ) -> dict[str, Reply] | None:
         keys = list(prompts)
@@ -249,7 +249,7 @@ class Asker:
         if not isinstance(error, RowRejectedError) or len(prompts) > 1:
             return False
         [(key, asked)] = prompts.items()
-        if not self._room.refused(error, asked, run.prompts[key]):
+        if not self._room.narrow_room_if_refused(error, asked, run.prompts[key]):
             return False
         if key in run.cut_off:
             run.cut_off.discard(key)
@@ -261,10 +261,10 @@ class Asker:
     def _count_failure(self, run: Run, keys: list[str], error: RowRejectedError | TransientError) -> None:
         run.asked.failures.update(dict.fromkeys(keys, Status.API_ERROR))
         run.last_failure = error
-        if self._streak.failed(error):
+        if self._streak.count_failure(error):
             run.fatal = run.fatal or error
 
-    def _finish(self, run: Run) -> None:
+    def _finish_sending(self, run: Run) -> None:
         left = [key for key in run.waiting if key not in run.cut_off]
         if run.fatal is None and run.last_failure is not None and not self._streak.ever_answered and not left:
             run.fatal = run.last_failure

@@ -25,7 +25,7 @@ _LEAD_IN = re.compile(r"^(?:the\s+)?(?:labels|answers?|classes|categories)(?:\s+
 _NO_LABEL = frozenset({"", "none", "none of these", "none of the above", "no label", "no labels", "nothing"})
 
 
-def read(reply: Reply, labels: Sequence[str]) -> Reading:
+def read_several_labels(reply: Reply, labels: Sequence[str]) -> Reading:
     """The labels a written reply gives, joined in the order of `labels` (freeal/text/joined_labels.py).
 
     Taken, in this order: a JSON object with `labels`, a list of names or names in one string (the last of several
@@ -39,18 +39,18 @@ def read(reply: Reply, labels: Sequence[str]) -> Reading:
     found = [answer for _, _, answer in objects_in(text) if answer.keys() & {"labels", "label"}]
     if found:
         answer = found[0] if reply.outcome == "cut_off" else found[-1]
-        names = _names(answer.get("labels", answer.get("label")), labels)
+        names = _label_names_in(answer.get("labels", answer.get("label")), labels)
         confidence = confidence_in(reply, answer.get("confidence"))
     elif reply.outcome == "cut_off" or "{" in text or not text.strip():
         names, confidence = None, 0.0
     else:
-        names, confidence = _names(_LEAD_IN.sub("", text.strip()), labels), UNSTATED_CONFIDENCE
+        names, confidence = _label_names_in(_LEAD_IN.sub("", text.strip()), labels), UNSTATED_CONFIDENCE
     if names is None:
         return Reading(None, 0.0, Status.INVALID_ANSWER)
     return Reading(joined_labels.in_order(names, labels), confidence, Status.OK)
 
 
-def _names(stated: object, labels: Sequence[str]) -> list[str] | None:
+def _label_names_in(stated: object, labels: Sequence[str]) -> list[str] | None:
     """The labels named in a list, or in words; None where anything in it is no label."""
     if isinstance(stated, str):
         whole = next((label for label in labels if folded(label) == folded(stated.strip())), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from freeal.annotation import several_labels_parser
-from freeal.annotation.reply_parser import Reading, read, read_rules, read_texts
+from freeal.annotation.reply_parser import Reading, read_reply, read_rules, read_texts
 from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.types import Prompt, Reply
 
@@ -13,11 +13,11 @@ from freeal.types import Prompt, Reply
 def reading_of(reply: Reply, prompt: Prompt) -> Reading:
     """The label or branch, or the joined labels, that a written reply to a prompt with labels gives. Never raises."""
     if prompt.several:
-        return several_labels_parser.read(reply, prompt.labels)
-    return read(reply, prompt.labels, prompt.branches)
+        return several_labels_parser.read_several_labels(reply, prompt.labels)
+    return read_reply(reply, prompt.labels, prompt.branches)
 
 
-def usable(reply: Reply, prompt: Prompt) -> bool:
+def is_usable_reply(reply: Reply, prompt: Prompt) -> bool:
     """Whether a reply answers its prompt: with scores, with what it has labels for, or with a text. Never raises."""
     if reply.scores is not None:
         return True
@@ -34,15 +34,15 @@ class KnownReplies:
         self.useless_here: set[str] = set()
         """Keys that this run was given a useless reply to: they stay, it does not ask again."""
 
-    def among(self, keys: Sequence[str], prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
+    def usable_among(self, keys: Sequence[str], prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
         """By key; an earlier run's reply that is of no use goes out of the way."""
         known = self._store.get_many(keys)
-        useless = {key for key in known.keys() - self.useless_here if not usable(known[key], prompts[key])}
+        useless = {key for key in known.keys() - self.useless_here if not is_usable_reply(known[key], prompts[key])}
         if useless:
             self._store.set_aside(useless)
         return {key: reply for key, reply in known.items() if key not in useless}
 
-    def replace(self, better: Mapping[str, str]) -> None:
+    def replace_replies(self, better: Mapping[str, str]) -> None:
         """Keep the replies to other keys, which are there already, as those to these (key -> the other)."""
         keys = list(better)
         for start in range(0, len(keys), KEYS_AT_ONCE):

@@ -92,7 +92,7 @@ def _boundaries(arguments: argparse.Namespace) -> int:
         if arguments.apply:
             raise ConfigError("needs --answers or --pick", where=Where(key="--apply"))
         return _ask(version, arguments)
-    quote = boundary_job.quote(version, arguments.answers)
+    quote = boundary_job.quote_boundary_answers(version, arguments.answers)
     if not arguments.apply:
         _print(_quoted(quote), arguments, words=lambda: _say_quote(quote, arguments))
         return EXIT_OK
@@ -113,9 +113,9 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
     if arguments.propose and path.is_file():
         questions = boundaries_file.read_questions(path)
     else:
-        path, questions, competing = boundary_job.ask(version, output=arguments.output)
+        path, questions, competing = boundary_job.write_boundary_questions(version, output=arguments.output)
     job = _proposals(version, path, arguments)
-    foreseen = anyio.run(lambda: proposal_job.forecast(job, api_key=arguments.api_key))
+    foreseen = anyio.run(lambda: proposal_job.forecast_proposals(job, api_key=arguments.api_key))
     paid_usd = 0.0
     if arguments.propose:
         if all(pair.proposals for pair in questions.pairs):
@@ -168,7 +168,7 @@ def _propose(job: ProposalJob, foreseen: Forecast, arguments: argparse.Namespace
         job = job.model_copy(update={"llm": job.llm.model_copy(update={"budget_usd": foreseen.cap_usd})})
     print(f"note: {_cost_of(foreseen)}", file=sys.stderr)
     with shown(sys.stderr) as emit:
-        questions, bill = anyio.run(lambda: proposal_job.propose(job, emit=emit, api_key=arguments.api_key))
+        questions, bill = anyio.run(lambda: proposal_job.propose_rules(job, emit=emit, api_key=arguments.api_key))
     with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
         store.forget_bill()
     return questions, bill.usd
@@ -256,9 +256,9 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     )
     with places.held():
         with shown(sys.stderr) as emit:
-            outcome = anyio.run(lambda: boundary_job.apply(job, emit=emit, api_key=arguments.api_key))
+            outcome = anyio.run(lambda: boundary_job.apply_boundary_answers(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        work_folder.close(job)
+        work_folder.close_work_folder(job)
     moved, cost = boundary_job.moved(outcome.metrics), outcome.metrics["cost"]
     files = {"model": str(places.model), "all_results": str(places.results)}
     found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files

@@ -64,7 +64,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     from freeal.job.new_version import certification_job
     from freeal.results import metrics_as_text
 
-    found = certification_job.certify(version, arguments.sheet, copies=[arguments.folder])
+    found = certification_job.certify_version(version, arguments.sheet, copies=[arguments.folder])
     if arguments.promise is not None:
         return _promise(version, arguments)
     if arguments.json:
@@ -117,7 +117,9 @@ def _promise(version: Path, arguments: argparse.Namespace) -> int:
     default = version.with_name(f"{version.name}-promise{percent}") if is_shelf else Path(f"{version.name}-promised")
     target = arguments.output_model or default
     with shown(sys.stderr) as emit:
-        found = promise_job.promised(version, target, right=arguments.promise, scope=arguments.promise_scope, emit=emit)
+        found = promise_job.run_promise_job(
+            version, target, right=arguments.promise, scope=arguments.promise_scope, emit=emit
+        )
     if arguments.json:
         print_json(found | {"folder": str(target)})
         return EXIT_OK

@@ -84,6 +84,6 @@ def _correct(arguments: argparse.Namespace) -> int:
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: correct(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        work_folder.close(job)
+        work_folder.close_work_folder(job)
     places.tell(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK

@@ -171,7 +171,7 @@ def _train(arguments: argparse.Namespace) -> int:
         with shown(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
         places.deliver()
-        work_folder.close(job)
+        work_folder.close_work_folder(job)
     if arguments.go:
         pilot_run.forget(arguments.output_model)
     places.tell(outcome.metrics, as_json=arguments.json)

@@ -169,7 +169,7 @@ def _why(
         reasons.append("language model and student differ")
     if decision.llm_label is not None and decision.clean < 0.5:
         reasons.append("answer looks wrong")
-    if _margins(label_choice.alternatives(state.proba[index : index + 1], kind))[0] < 0.2:
+    if _margins(label_choice.alternatives_of(state.proba[index : index + 1], kind))[0] < 0.2:
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")

@@ -140,7 +140,7 @@ async def _further(job: TrainingJob, settings: LlmSettings, checked: Checked) ->
 def _known(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: str) -> Known:
     """What `train` would begin with: where labels changed, the answers of the version before."""
     known = Known(confirmed=taught, taught=taught)
-    kept = label_change_job.kept(
+    kept = label_change_job.kept_through_label_changes(
         job.spec,
         pool,
         known,

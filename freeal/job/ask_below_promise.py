@@ -109,7 +109,7 @@ class BelowPromise:
         for part in (missing[start : start + size] for start in range(0, len(missing), size)):
             if not go_on():
                 return None
-            self._answers.update(zip((row.text for row in part), self._said(part), strict=True))
+            self._answers.update(zip((row.text for row in part), self._opinions_within_cap(part), strict=True))
         found = [self._answers[row.text] for row in rows]
         self._to_keep = [
             AskedText(row.text, row.values, one.label, one.confidence, row.student_label)
@@ -141,32 +141,32 @@ class BelowPromise:
         self._opened.close()
         self._portal = self._annotator = None
 
-    def _said(self, rows: Sequence[AskedRow]) -> list[Opinion]:
+    def _opinions_within_cap(self, rows: Sequence[AskedRow]) -> list[Opinion]:
         """A language model that cannot be reached costs these rows their label, and not the table its others."""
         if self._gave_up:
             return [Opinion(None, str(Status.API_ERROR))] * len(rows)
         try:
-            annotator, portal = self._ready()
-            notes = portal.call(self._annotate, annotator, [row.text for row in rows])
+            annotator, portal = self._ready_annotator()
+            notes = portal.call(self._annotate_below_promise, annotator, [row.text for row in rows])
         except LlmError as error:
             self._gave_up = str(error)
             self._emit(Notice(f"rows below the promise are asked no more: {error}"))
             return [Opinion(None, str(Status.API_ERROR))] * len(rows)
         return [_opinion(note) for note in notes]
 
-    async def _annotate(self, annotator: Annotator, texts: Sequence[str]) -> list[Annotation]:
+    async def _annotate_below_promise(self, annotator: Annotator, texts: Sequence[str]) -> list[Annotation]:
         requests = [LabelRequest(index, text) for index, text in enumerate(texts)]
         form = annotator.fixed_form or self._form
         return await annotator.annotate(
             requests, task=self._task, shared=self._shown, round_number=_LATER_ROUND, form=form
         )
 
-    def _ready(self) -> tuple[Annotator, BlockingPortal]:
+    def _ready_annotator(self) -> tuple[Annotator, BlockingPortal]:
         """The language model, opened with the first row that needs it. Raises `ConfigError`, `CredentialsError`."""
         if self._annotator is None or self._portal is None:
             portal = self._opened.enter_context(start_blocking_portal())
             if self._chat_model is None:
-                model = portal.call(self._open)
+                model = portal.call(self._open_chat_model)
                 self._opened.callback(portal.call, model.aclose)
                 self._chat_model = model
                 self._opened.callback(setattr, self, "_chat_model", None)
@@ -182,7 +182,7 @@ class BelowPromise:
             self._portal = portal
         return self._annotator, self._portal
 
-    async def _open(self) -> ChatModel:
+    async def _open_chat_model(self) -> ChatModel:
         return await open_chat_model(
             self._settings,
             cache=self._told.cache,

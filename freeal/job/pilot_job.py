@@ -32,7 +32,7 @@ class Whole:
     texts: int
 
 
-def first_rows(checked: Checked, spec: Spec, count: int) -> tuple[Checked, Whole | None]:
+def first_rows_for_pilot(checked: Checked, spec: Spec, count: int) -> tuple[Checked, Whole | None]:
     """The first `count` rows as a table of their own, and the size of the whole; the table as it is, and None, where it
     has no more. Raises `InputError`."""
     if count >= len(checked.table.rows):
@@ -43,7 +43,7 @@ def first_rows(checked: Checked, spec: Spec, count: int) -> tuple[Checked, Whole
     return preflight_check.check(table, spec), whole
 
 
-def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emit: Emit) -> Known:
+def known_from_pilot(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emit: Emit) -> Known:
     """What is known of the whole once its pilot is over: the pilot's answers, and the demonstrations its student chose.
 
     The rest of the texts is open, but for those whose answer is `given` since an earlier version. A language model in
@@ -85,7 +85,7 @@ def known(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str, ...], emi
     )
 
 
-def write_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
+def write_pilot_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
     """What a pilot leaves its owner to decide by: what it came to, what the rest will, whether the label set fits."""
     best, metrics = run.result.best, run.metrics()
     findings = label_set_check.check(
@@ -99,14 +99,14 @@ def write_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any
         "usd": metrics["cost"]["usd"],
         "calls": metrics["cost"]["calls"],
         "seconds": round(seconds, 1),
-        "rest": _rest(run, whole, seconds=seconds),
+        "rest": _forecast_of_rest(run, whole, seconds=seconds),
         "findings": [one.as_dict(run.pool) for one in findings],
     }
     pilot_json_file.write(folder, content)
     return content
 
 
-def _rest(run: FinishedRun, whole: Whole, *, seconds: float) -> dict[str, Any]:
+def _forecast_of_rest(run: FinishedRun, whole: Whole, *, seconds: float) -> dict[str, Any]:
     """What the other rows will ask, cost and take, from low to high, at the pilot's rate: in the first round alone, and
     in as many rounds as the pilot had."""
     texts = whole.texts - len(run.pool)

@@ -16,7 +16,7 @@ from freeal.settings import LoopSettings
 from freeal.spec.job_spec import Spec
 
 
-def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
+def read_job_table(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
     """The table of a job, held against its spec; what there is to say about it is told. Raises `InputError`."""
     emit(Progress("reading", 0, 0, 1, "files"))
     checked = preflight_check.read(csv, spec)
@@ -26,15 +26,15 @@ def read(csv: Path, spec: Spec, *, emit: Emit) -> Checked:
     return checked
 
 
-def divided(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | None, emit: Emit) -> Pool:
+def divide_pool(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path | None, emit: Emit) -> Pool:
     """The pool with its near duplicates found and its share that is never shown drawn, where that is wanted, and with
     what was drawn to certify the version of the student `previous`: that is never shown either."""
-    pool = grouped(pool, settings, emit=emit)
+    pool = group_near_duplicates(pool, settings, emit=emit)
     held_out = holdout.drawn(len(pool), share=settings.holdout_share, seed=seed, groups=pool.groups)
-    return certification_job.kept_out(dataclasses.replace(pool, held_out=held_out), previous)
+    return certification_job.keep_drawn_rows_out(dataclasses.replace(pool, held_out=held_out), previous)
 
 
-def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
+def group_near_duplicates(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
     """The pool of a job with its near duplicates found, where its settings want that; how many there are is told."""
     if settings.near_duplicates != "group":
         return pool
@@ -44,7 +44,7 @@ def grouped(pool: Pool, settings: LoopSettings, *, emit: Emit) -> Pool:
     return dataclasses.replace(pool, groups=groups)
 
 
-def taught(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
+def taught_labels_of_pool(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
     """The pool of a job, its truth what may be measured with, and the labels that its table teaches, by pool index; how
     many there are of both is told."""
     pool, found = teach_evaluate_split.divided(pool, spec.label_use, seed=seed)

@@ -49,7 +49,7 @@ def resolve_annotators(
 ) -> tuple[str, ...]:
     """The provider of each of a job's language models, in their order. Raises as `resolve_provider`, and `ConfigError`
     where they are of two providers over a network: a job has one key and one set of limits."""
-    return _of_one_network(
+    return _providers_of_one_network(
         [resolve_provider(one, api_key=api_key, environ=environ, key_folder=key_folder)[0] for one in several]
     )
 
@@ -58,7 +58,7 @@ def foreseen_annotators(
     several: Sequence[LlmSettings], *, environ: Mapping[str, str], key_folder: Path
 ) -> tuple[str, ...]:
     """The same for who only wants to know: a key that is missing is no error."""
-    return _of_one_network(
+    return _providers_of_one_network(
         [
             resolve_provider(one, api_key=None, environ=environ, key_folder=key_folder)[0]
             if one.provider == "auto"
@@ -68,7 +68,7 @@ def foreseen_annotators(
     )
 
 
-def _of_one_network(providers: Sequence[str]) -> tuple[str, ...]:
+def _providers_of_one_network(providers: Sequence[str]) -> tuple[str, ...]:
     if len(networks := sorted({*providers} - {"local"})) > 1:
         raise ConfigError(
             f"names language models of {' and '.join(networks)}; those of one job are of one provider, or local",

@@ -37,7 +37,7 @@ class Given:
     corrected: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
-def corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
+def effects_of_corrections(given: Given, decisions: Sequence[Decision]) -> dict[str, Any] | None:
     """What a person's labels did, for metrics.json; None where there are none."""
     confirmed = given.known.corrected
     if (before := given.earlier or given.before) is not None:

@@ -16,7 +16,7 @@ from freeal.job.annotators_of_job import annotating
 from freeal.job.job_resources import JobResources
 from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
-from freeal.job.timing.remaining_time import RemainingTime, foresee
+from freeal.job.timing.remaining_time import RemainingTime, foresee_parts
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.loop.freeal_loop import Loop
@@ -101,9 +101,9 @@ async def ask_and_train(
         emit(Progress("loading", 0, 2, 2, "models"))
         rounds = RoundStore(job.work, question=round_fingerprint(job.model_dump(mode="json"), given, models, trainer))
         if isinstance(trainer, ComparesStudents):
-            trainer.remember_in(rounds.folder, has_trained=rounds.load(1) is not None)
+            trainer.remember_in(rounds.folder, has_trained=rounds.load_round(1) is not None)
         with annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
-            foresee(
+            foresee_parts(
                 emit,
                 job.llm,
                 job.student,

@@ -18,13 +18,13 @@ from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.plain_accuracy import plain_accuracy
 from freeal.job.resolve_provider import resolve_annotators, resolve_provider
-from freeal.job.run_inputs import Given, corrections
+from freeal.job.run_inputs import Given, effects_of_corrections
 from freeal.job.run_loop import ask_and_train
 from freeal.job.timing.remaining_time import RemainingTime
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
@@ -66,27 +66,29 @@ async def train(
     """
     job = job.effective()
     job.check_kind(trainer)
-    checked, whole = pool_of_job.read(job.csv, job.spec, emit=emit), None
+    checked, whole = pool_of_job.read_job_table(job.csv, job.spec, emit=emit), None
     if job.pilot_rows is not None:
-        checked, whole = pilot_job.first_rows(checked, job.spec, job.pilot_rows)
-    pool = pool_of_job.divided(checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit)
+        checked, whole = pilot_job.first_rows_for_pilot(checked, job.spec, job.pilot_rows)
+    pool = pool_of_job.divide_pool(
+        checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit
+    )
     said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
     names, kind = job.spec.task.names, job.spec.kind
     confirmed = corrections_file.by_index(said, pool, names, kind) if job.loop.keep_corrections else {}
     if confirmed:
         emit(Notice(f"{len(confirmed):,} texts keep the label a person gave them (loop.keep_corrections)"))
-    pool, taught = pool_of_job.taught(pool, job.spec, seed=job.student.seed, emit=emit)
+    pool, taught = pool_of_job.taught_labels_of_pool(pool, job.spec, seed=job.student.seed, emit=emit)
     known = Known(confirmed=taught | confirmed, taught=taught)
     given = Given(checked.table, pool, checked.warnings, known, said, pilot_of=whole)
     if job.previous_model is not None:
         provider: str = chat_model.provider if chat_model else ""
         if not provider:
             provider, _ = resolve_provider(job.llm, api_key=api_key, environ=environ, key_folder=job.key_folder)
-        given = label_change_job.applied(
+        given = label_change_job.with_label_changes(
             given, job.spec, previous_model=job.previous_model, provider=provider, llm=job.llm, loop=job.loop, emit=emit
         )
     if job.pilot is not None:
-        known = pilot_job.known(job.pilot, pool, given.known, labels=job.spec.task.names, emit=emit)
+        known = pilot_job.known_from_pilot(job.pilot, pool, given.known, labels=job.spec.task.names, emit=emit)
         given = dataclasses.replace(given, known=known)
     resources = JobResources(
         emit=emit,
@@ -141,7 +143,7 @@ async def carry_out(
     )
     emit(Progress("writing", 0, 0, 1, "files"))
     model_folder = asked.rounds.model_folder(result.best.round)
-    run = _finished(
+    run = _finished_run(
         job,
         given,
         result,
@@ -155,14 +157,16 @@ async def carry_out(
     )
     for warning in run.outcome_warnings:
         emit(Notice(warning))
-    metrics = write_output_folder.write(run, job.output, model_folder=model_folder, previous_model=job.previous_model)
+    metrics = write_output_folder.write_output_folder(
+        run, job.output, model_folder=model_folder, previous_model=job.previous_model
+    )
     if given.pilot_of is not None:
-        pilot_job.write_outcome(run, job.output, given.pilot_of)
+        pilot_job.write_pilot_outcome(run, job.output, given.pilot_of)
     emit(Progress("writing", 0, 1, 1, "files"))
     return Outcome(job.output, metrics, result.budget_reached, is_pilot=given.pilot_of is not None)
 
 
-def _finished(
+def _finished_run(
     job: TrainingJob,
     given: Given,
     result: LoopResult,
@@ -176,7 +180,9 @@ def _finished(
     cut: frozenset[int],
 ) -> FinishedRun:
     names, kind = job.spec.task.names, job.spec.kind
-    decisions = decide(result.best, names, abstain_below=job.loop.abstain_below, kind=kind, back_off=job.spec.back_off)
+    decisions = decide_final_labels(
+        result.best, names, abstain_below=job.loop.abstain_below, kind=kind, back_off=job.spec.back_off
+    )
     return FinishedRun(
         job_id=job.job_id,
         csv=job.csv,
@@ -195,7 +201,7 @@ def _finished(
         checked_warnings=given.warnings,
         cut=cut,
         said=given.said,
-        corrections=corrections(given, decisions),
+        corrections=effects_of_corrections(given, decisions),
         earlier_input=given.earlier.input if given.earlier else None,
         page=job.page,
         label_changes=given.label_changes,

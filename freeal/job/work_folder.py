@@ -23,7 +23,7 @@ def answers_path() -> Path:
     return Path(platformdirs.user_cache_dir("freeal")) / "answers.sqlite"
 
 
-def close(job: TrainingJob | CorrectionJob) -> None:
+def close_work_folder(job: TrainingJob | CorrectionJob) -> None:
     """A finished job leaves no work, and its bill is no part of the next one's: the same again is another job."""
     from freeal.llm.store.answer_store import SqliteStore
 

@@ -24,7 +24,9 @@ from freeal.table.workbook_writer import write_workbook
 from freeal.text.joined_labels import parts
 
 
-def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model: Path | None) -> dict[str, Any]:
+def write_output_folder(
+    run: FinishedRun, folder: Path, *, model_folder: Path, previous_model: Path | None
+) -> dict[str, Any]:
     """Fill `folder`, with the student of `model_folder` in it, and return the metrics.
 
     `previous_model` is the `model` folder of the version before; the report compares with the metrics beside it.
@@ -65,7 +67,7 @@ def write(run: FinishedRun, folder: Path, *, model_folder: Path, previous_model:
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember(folder, run.said)
     previous_version.write(folder, run.result.best, run.pool, run.answerers)
-    metrics, record = run.metrics() | certification_job.carried(run, folder, previous_model), run.record()
+    metrics, record = run.metrics() | certification_job.carry_certified(run, folder, previous_model), run.record()
     data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
     _write_text(folder / "report.html", render_report_page(data))
     student, certified = student_metadata.read_card(folder / "model"), metrics.get("certified")

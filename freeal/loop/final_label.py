@@ -11,7 +11,7 @@ from freeal.text.label_paths import BACK_OFF
 from freeal.types import Annotation, Decision, Kind, Source, Status
 
 
-def decide(
+def decide_final_labels(
     state: RoundState,
     labels: tuple[str, ...],
     *,
@@ -28,7 +28,9 @@ def decide(
     final, sure = labels_of(state.posterior, labels, kind)
     student, _ = labels_of(state.proba, labels, kind, state.thresholds)
     found = [
-        _decision(index, state, student[index], final[index], float(min(1.0, sure[index])), abstain_below=abstain_below)
+        _final_decision(
+            index, state, student[index], final[index], float(min(1.0, sure[index])), abstain_below=abstain_below
+        )
         for index in range(len(state.annotations))
     ]
     if kind != "tree":
@@ -40,7 +42,7 @@ def decide(
     ]
 
 
-def _decision(
+def _final_decision(
     index: int, state: RoundState, student_label: str, label: str, confidence: float, *, abstain_below: float
 ) -> Decision:
     annotation = state.annotations[index]
@@ -48,7 +50,7 @@ def _decision(
     return Decision(
         label=None if abstained else label,
         confidence=confidence,
-        source="abstained" if abstained else _source(label, annotation, student_label),
+        source="abstained" if abstained else _source_of_label(label, annotation, student_label),
         llm_label=None if Status.CORRECTED in annotation.statuses else annotation.label,
         student_label=student_label,
         clean=float(state.clean_probability[index]),
@@ -58,7 +60,7 @@ def _decision(
     )
 
 
-def _source(label: str, annotation: Annotation, student_label: str) -> Source:
+def _source_of_label(label: str, annotation: Annotation, student_label: str) -> Source:
     if Status.CORRECTED in annotation.statuses:
         return "corrected"
     if label == annotation.label:

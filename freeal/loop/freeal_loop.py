@@ -29,7 +29,7 @@ from freeal.events import Emit, Notice, RoundFinished
 from freeal.loop import settled_round, trained_round
 from freeal.loop.known_labels import Known
 from freeal.loop.loop_result import LoopResult
-from freeal.loop.merge_annotations import Opinions, of_annotator, opinions
+from freeal.loop.merge_annotations import Opinions, merge_opinions, of_annotator
 from freeal.loop.question_form_of_each_model import QuestionForms
 from freeal.loop.round_cost import RoundCost
 from freeal.loop.round_state import RoundState
@@ -92,27 +92,28 @@ class Loop:
             indices = sorted(self.known.open_texts)
             initial = InitialDemonstrations(tuple(self.known.demonstrations))
         else:
-            indices = await self._to_ask(None)
+            indices = await self._texts_to_ask(None)
             initial = await starting_demonstrations(
                 await self._asking(0, indices), user_demonstrations, indices=indices, taught=self.known.taught
             )
         rounds: list[RoundState] = []
         while len(rounds) < self.settings.iterations and not (rounds and (rounds[-1].cut_off or rounds[-1].settled)):
-            state = self.store.load(len(rounds) + 1) or await self._round(initial, rounds, indices)
+            state = self.store.load_round(len(rounds) + 1) or await self._run_round(initial, rounds, indices)
             if state is None:
                 break
             self._add(rounds, state)
         for place in range(1, len(self.annotators) if self.llm_use == "cascade" else 0):
             if rounds[-1].cut_off:
                 break
-            self._add(rounds, self.store.load(len(rounds) + 1) or await self._look(place, initial, rounds))
+            state = self.store.load_round(len(rounds) + 1) or await self._cascade_round(place, initial, rounds)
+            self._add(rounds, state)
         return LoopResult(tuple(rounds), best_round(rounds), initial.annotations, rounds[-1].cut_off, self.forms.chosen)
 
     def _add(self, rounds: list[RoundState], state: RoundState) -> None:
         rounds.append(state)
         self.emit(RoundFinished(state.round, state.metrics))
 
-    async def _round(
+    async def _run_round(
         self, initial: InitialDemonstrations, rounds: Sequence[RoundState], indices: Sequence[int]
     ) -> RoundState | None:
         """Annotate, train, select and save the next round; None when there was nothing to ask and nothing to train on.
@@ -123,30 +124,30 @@ class Loop:
         previous = rounds[-1] if rounds else None
         candidates = self._candidates(previous, initial)
         if previous is not None:
-            indices = await self._to_ask(previous)
+            indices = await self._texts_to_ask(previous)
         answers: list[Annotation] = []
         for place in range(len(self.annotators) if self.llm_use == "side_by_side" else 1):
             questions = await self._asking(place, indices)
             if previous is not None:
-                found = await questions.again(
+                found = await questions.ask_later_round(
                     number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
                 )
             else:
                 zero_shot = initial.annotations if place == 0 else ()
-                found = await questions.first(indices, candidates, zero_shot=zero_shot) if indices else []
+                found = await questions.ask_first_round(indices, candidates, zero_shot=zero_shot) if indices else []
             answers += of_annotator(place, found)
-            cost.charge(place, asked=len(found))
-        said = self._opinions(previous, answers)
-        annotations = several_annotators.believed(said)
+            cost.charge_annotator(place, asked=len(found))
+        said = self._merged_opinions(previous, answers)
+        annotations = several_annotators.believed_annotations(said)
         earlier = previous.annotations if previous else self.known.annotations
-        changed = changed_labels(earlier or self._opinions(None, initial.annotations)[0], annotations)
+        changed = changed_labels(earlier or self._merged_opinions(None, initial.annotations)[0], annotations)
         if previous is None or not settled(changed, len(self.pool), share=self.settings.stop_changed_share):
-            return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
+            return await self._train_round(number, answers, said, candidates, cost=cost, changed=changed)
         self.emit(Notice(f"settled: round {number} changed {changed} of {len(self.pool)} labels"))
         if not answers:
             return None
         evidence = await self.training.evidence(said)
-        state = settled_round.state(
+        state = settled_round.settled_round_state(
             previous,
             asked=answers,
             annotations=annotations,
@@ -157,9 +158,11 @@ class Loop:
             evaluation=self.evaluation,
             kind=self.task.kind,
         )
-        return self._saved(state, said, evidence, cost=cost, changed=changed, student=None)
+        return self._save_round(state, said, evidence, cost=cost, changed=changed, student=None)
 
-    async def _look(self, place: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]) -> RoundState:
+    async def _cascade_round(
+        self, place: int, initial: InitialDemonstrations, rounds: Sequence[RoundState]
+    ) -> RoundState:
         """The round of a later language model of a cascade: it answers a sample drawn by chance, which tells how far
         the confidence so far can be believed, then what is left open, the most open first."""
         number, cost = len(rounds) + 1, RoundCost(self.annotator.ledger)
@@ -168,14 +171,14 @@ class Loop:
         candidates, questions = self._candidates(previous, initial), await self._asking(place, asked_for)
 
         async def ask(indices: Sequence[int]) -> list[Annotation]:
-            found = await questions.again(
+            found = await questions.ask_later_round(
                 number, indices, candidates, proba=previous.posterior, embeddings=previous.embeddings
             )
             return of_annotator(place, found)
 
         pilot = query_selection.by_chance(asked_for, query_selection.PILOT_TEXTS, seed=self.seed + number)
         answers = await ask(pilot)
-        evidence = await self.training.evidence(self._opinions(previous, answers))
+        evidence = await self.training.evidence(self._merged_opinions(previous, answers))
         proba = evidence.posterior(previous.held_out).proba
         rest = [index for index in asked_for if index not in set(pilot)]
         left = query_selection.left_open(proba, rest, threshold=self.settings.clean_threshold)
@@ -188,12 +191,12 @@ class Loop:
             )
         )
         answers += await ask(left) if not questions.annotator.budget_reached else []
-        cost.charge(place, asked=len(answers))
-        said = self._opinions(previous, answers)
-        changed = changed_labels(previous.annotations, several_annotators.believed(said))
-        return await self._trained(number, answers, said, candidates, cost=cost, changed=changed)
+        cost.charge_annotator(place, asked=len(answers))
+        said = self._merged_opinions(previous, answers)
+        changed = changed_labels(previous.annotations, several_annotators.believed_annotations(said))
+        return await self._train_round(number, answers, said, candidates, cost=cost, changed=changed)
 
-    async def _trained(
+    async def _train_round(
         self,
         number: int,
         answers: Sequence[Annotation],
@@ -203,12 +206,12 @@ class Loop:
         cost: RoundCost,
         changed: int,
     ) -> RoundState:
-        annotations = several_annotators.believed(said)
+        annotations = several_annotators.believed_annotations(said)
         evidence = await self.training.evidence(said)
         if self.before_training is not None:
             await self.before_training()
         training = await self.training.train(number, annotations, evidence)
-        state = trained_round.state(
+        state = trained_round.trained_round_state(
             number,
             self.questions,
             asked=answers,
@@ -218,9 +221,9 @@ class Loop:
             posterior=evidence.posterior(training.held_out),
             evaluation=self.evaluation,
         )
-        return self._saved(state, said, evidence, cost=cost, changed=changed, student=training.student)
+        return self._save_round(state, said, evidence, cost=cost, changed=changed, student=training.student)
 
-    def _saved(
+    def _save_round(
         self,
         state: RoundState,
         said: Opinions,
@@ -231,7 +234,9 @@ class Loop:
         student: Student | None,
     ) -> RoundState:
         state.metrics.update(
-            changed=changed, left_open=len(self._left_open(state)), **cost.figures(by_annotator=bool(self.further))
+            changed=changed,
+            left_open=len(self._texts_left_open(state)),
+            **cost.round_figures(by_annotator=bool(self.further)),
         )
         state = dataclasses.replace(state, cut_off=any(one.budget_reached for one in self.annotators))
         if self.further and not isinstance(evidence, SeveralLabelsEvidence):
@@ -239,11 +244,11 @@ class Loop:
             known = {str(place): round(one, 4) for place, one in enumerate(errors) if not math.isnan(one)}
             state.metrics["estimated_errors"] = known
             state = dataclasses.replace(state, opinions=tuple(map(tuple, said)))
-        return self.store.save(state, student)
+        return self.store.save_round(state, student)
 
     async def _asking(self, place: int, indices: Sequence[int]) -> Questions:
         asking = dataclasses.replace(self.questions, annotator=self.annotators[place])
-        return await self.forms.applied(place, asking, indices)
+        return await self.forms.in_form_of_model(place, asking, indices)
 
     def _candidates(self, previous: RoundState | None, initial: InitialDemonstrations) -> Sequence[Demonstration]:
         """What may be shown: what the student chose, once there is one, unless the settings say otherwise."""
@@ -256,7 +261,7 @@ class Loop:
         asked_for = [index for index in range(len(self.pool)) if index not in self.known.confirmed]
         return asked_for, max(1, round(self.settings.annotate_share * len(self.pool)))
 
-    async def _to_ask(self, previous: RoundState | None) -> list[int]:
+    async def _texts_to_ask(self, previous: RoundState | None) -> list[int]:
         """Pool indices of this round: everything at first, later what is not clean; a share of it where one is set."""
         asked_for, most = self._askable()
         if previous is None:
@@ -264,12 +269,12 @@ class Loop:
                 return asked_for
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
             return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
-        unclean = self._left_open(previous)
-        posterior = label_choice.alternatives(previous.posterior, self.task.kind)
+        unclean = self._texts_left_open(previous)
+        posterior = label_choice.alternatives_of(previous.posterior, self.task.kind)
         return unclean if len(unclean) <= most else query_selection.most_open(posterior, unclean, most)
 
-    def _opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
-        return opinions(
+    def _merged_opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
+        return merge_opinions(
             previous,
             answers,
             self.known,
@@ -279,10 +284,10 @@ class Loop:
             models=len(self.annotators),
         )
 
-    def _left_open(self, state: RoundState) -> list[int]:
+    def _texts_left_open(self, state: RoundState) -> list[int]:
         """The texts that the first language model would be asked about again after this round."""
         return query_selection.can_change(
-            label_choice.alternatives(state.posterior, self.task.kind),
+            label_choice.alternatives_of(state.posterior, self.task.kind),
             self._askable()[0],
             clean=state.clean_probability,
             threshold=self.settings.clean_threshold,

@@ -35,7 +35,7 @@ class Known:
         """The confirmed labels that are a person's corrections, not the table's."""
         return {index: label for index, label in self.confirmed.items() if self.taught.get(index) != label}
 
-    def settle(
+    def with_known_labels(
         self, annotations: Sequence[Annotation], labels: Sequence[str], kind: Kind = "single"
     ) -> list[Annotation]:
         """The annotations of the whole pool, with what a person said in its place."""
@@ -44,7 +44,7 @@ class Known:
             for note in annotations
         ]
 
-    def mask(self, size: int) -> np.ndarray | None:
+    def mask_of_labelled(self, size: int) -> np.ndarray | None:
         """Bool [size]: which pool texts a person labelled; None where it is none."""
         if not self.confirmed:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from freeal.aggregation.answer_ensemble import pool
+from freeal.aggregation.answer_ensemble import pool_answers
 from freeal.loop.known_labels import Known
 from freeal.loop.round_state import RoundState
 from freeal.types import Annotation, Kind, Status
@@ -14,7 +14,7 @@ Opinions = Sequence[Sequence[Annotation]]
 """Of each language model, in their order, one annotation per pool text."""
 
 
-def opinions(
+def merge_opinions(
     previous: RoundState | None,
     answers: Sequence[Annotation],
     known: Known,
@@ -32,7 +32,7 @@ def opinions(
     else:
         before = previous.opinions or (previous.annotations,)
     found = [
-        merged(
+        merge_with_known(
             before[place] if place < len(before) else (),
             [note for note in answers if note.annotator == place],
             known,
@@ -55,7 +55,7 @@ def _of_its_question(note: Annotation, known: Known) -> Annotation:
     return dataclasses.replace(note, earlier=()) if note.index in known.open_texts else note
 
 
-def merged(
+def merge_with_known(
     before: Sequence[Annotation],
     answers: Sequence[Annotation],
     known: Known,
@@ -69,11 +69,11 @@ def merged(
     unasked = set(range(pool_size)).difference(note.index for note in before)
     unasked.difference_update(note.index for note in answers)
     told = [*before, *(Annotation(index, None, 0.0, (Status.NOT_ASKED,), 0) for index in unasked)]
-    best = merge(told, answers, labels=labels, pool_size=pool_size, kind=kind)
-    return known.settle(best, labels, kind)
+    best = merge_annotations(told, answers, labels=labels, pool_size=pool_size, kind=kind)
+    return known.with_known_labels(best, labels, kind)
 
 
-def merge(
+def merge_annotations(
     known: Sequence[Annotation],
     asked: Sequence[Annotation],
     *,
@@ -88,5 +88,5 @@ def merge(
     merged = {note.index: note for note in known}
     for note in asked:
         old = merged.get(note.index)
-        merged[note.index] = note if old is None else pool([old, note], labels, kind)
+        merged[note.index] = note if old is None else pool_answers([old, note], labels, kind)
     return [merged[index] for index in range(pool_size)]

@@ -19,19 +19,19 @@ class QuestionForms:
         self.chosen: dict[int, FormChoice] = {}
         """By the place of the language model."""
 
-    async def applied(self, place: int, questions: Questions, indices: Sequence[int]) -> Questions:
+    async def in_form_of_model(self, place: int, questions: Questions, indices: Sequence[int]) -> Questions:
         """`questions` to the language model at `place` in its form; where it is not known yet, texts at `indices` are
         tried. The first model goes on in the form of the version before, where there is one."""
         if not indices:
             return questions
         if place not in self.chosen:
-            self.chosen[place] = await self._found(place, questions, indices)
+            self.chosen[place] = await self._find_form(place, questions, indices)
             if questions.annotator.scores:
                 self._emit(Notice(f"{questions.annotator.model_name} is {self.chosen[place]}"))
         return dataclasses.replace(questions, form=self.chosen[place].form)
 
-    async def _found(self, place: int, questions: Questions, indices: Sequence[int]) -> FormChoice:
-        if (known := self._store.form(place)) is not None:
+    async def _find_form(self, place: int, questions: Questions, indices: Sequence[int]) -> FormChoice:
+        if (known := self._store.form_of_model(place)) is not None:
             return known
         if place == 0 and self._before is not None and questions.annotator.fixed_form is None:
             return FormChoice(self._before)

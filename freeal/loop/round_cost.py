@@ -18,7 +18,7 @@ class RoundCost:
         self._usd_told = ledger.usd
         self._parts: dict[int, dict[str, float]] = {}
 
-    def charge(self, annotator: int, *, asked: int) -> None:
+    def charge_annotator(self, annotator: int, *, asked: int) -> None:
         """What was spent since the last time went to this language model (its place in the job's list), which was
         asked about so many texts."""
         part = self._parts.setdefault(annotator, {"annotator": annotator, "asked": 0, "usd": 0.0})
@@ -26,7 +26,7 @@ class RoundCost:
         part["usd"] = round(part["usd"] + self._ledger.usd - self._usd_told, 6)
         self._usd_told = self._ledger.usd
 
-    def figures(self, *, by_annotator: bool) -> dict[str, Any]:
+    def round_figures(self, *, by_annotator: bool) -> dict[str, Any]:
         """`seconds`, `usd`, `input_tokens`, `output_tokens` for metrics.json; `by_annotator` also `annotators`: what
         each language model was asked in this round, and its part of `usd`."""
         used = self._ledger.usage

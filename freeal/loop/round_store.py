@@ -55,7 +55,7 @@ class RoundStore:
         """The student of a finished round."""
         return self._folder / f"round_{round_number}" / "model"
 
-    def form(self, place: int) -> FormChoice | None:
+    def form_of_model(self, place: int) -> FormChoice | None:
         """The form that the language model at `place` is asked in, where that was found out."""
         path = self._folder / f"form_{place}.json"
         if not path.exists():
@@ -67,7 +67,7 @@ class RoundStore:
         """Remember it."""
         atomic_write.write_json(self._folder / f"form_{place}.json", dataclasses.asdict(choice))
 
-    def load(self, round_number: int) -> RoundState | None:
+    def load_round(self, round_number: int) -> RoundState | None:
         """A finished round, or None; one that a budget cut off is not finished."""
         folder = self._folder / f"round_{round_number}"
         if not folder.exists():
@@ -83,7 +83,7 @@ class RoundStore:
             asked_apart = annotations_of(_named(arrays, "asked_apart"), content["asked_apart"])
             return RoundState(
                 round=round_number,
-                asked=_together(annotations, asked_apart, arrays["asked"], arrays["asked_apart"]),
+                asked=_annotations_together(annotations, asked_apart, arrays["asked"], arrays["asked_apart"]),
                 annotations=annotations,
                 demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
                 representatives=tuple(Demonstration(**item) for item in content["representatives"]),
@@ -93,10 +93,10 @@ class RoundStore:
                     for place, names in enumerate(content["opinions"])
                 ),
                 settled=content["settled"],
-                **_mapped(folder),
+                **_mapped_arrays(folder),
             )
 
-    def save(self, state: RoundState, student: Student | None) -> RoundState:
+    def save_round(self, state: RoundState, student: Student | None) -> RoundState:
         """Write a round and its student (None: that of the round before), which are there whole afterwards or not. The
         same round, its arrays those that were written."""
         temporary = self._folder / f".round_{state.round}.tmp"
@@ -146,10 +146,10 @@ class RoundStore:
         atomic_write.sync_tree(temporary)
         temporary.rename(self._folder / f"round_{state.round}")
         atomic_write.sync(self._folder)
-        return dataclasses.replace(state, **_mapped(self._folder / f"round_{state.round}"))
+        return dataclasses.replace(state, **_mapped_arrays(self._folder / f"round_{state.round}"))
 
 
-def _mapped(folder: Path) -> dict[str, Any]:
+def _mapped_arrays(folder: Path) -> dict[str, Any]:
     """Not to be written to. An array without elements cannot be mapped."""
     found: dict[str, Any] = {}
     for name in _ARRAYS:
@@ -165,7 +165,7 @@ def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
     return {name: arrays[key] for name in NUMBERS if (key := f"{prefix}.{name}") in arrays}
 
 
-def _together(
+def _annotations_together(
     annotations: Sequence[Annotation], apart: Sequence[Annotation], indices: np.ndarray, is_apart: np.ndarray
 ) -> tuple[Annotation, ...]:
     """The answers of a round in their order, out of those that stand apart and those that are among `annotations`."""

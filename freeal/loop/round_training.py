@@ -41,8 +41,8 @@ class RoundTraining:
     async def evidence(self, opinions: Opinions) -> Weighed:
         """What is said about the pool beside the student. Of several labels only one language model can say it."""
         if self.questions.task.kind == "multi":
-            return several_labels_posterior.evidence_of(opinions[0], self.questions.task.names)
-        voices = [await self._voice(annotations) for annotations in opinions]
+            return several_labels_posterior.evidence_of_several_labels(opinions[0], self.questions.task.names)
+        voices = [await self._voice_of_annotator(annotations) for annotations in opinions]
         return voices[0] if len(voices) == 1 else SeveralVoices(tuple(voices), self.use)
 
     async def train(self, number: int, annotations: Sequence[Annotation], evidence: Weighed) -> Training:
@@ -52,7 +52,7 @@ class RoundTraining:
         pool = questions.pool
         ids = label_ids(annotations, questions.task.names, questions.task.kind)
         if (ids == NO_LABEL).all():
-            raise self._no_answer(annotations)
+            raise self._no_answer_error(annotations)
 
         def on_step(done: int, total: int) -> None:
             anyio.from_thread.check_cancelled()  # a stop ends the training here; the round is done again
@@ -63,7 +63,7 @@ class RoundTraining:
             ids.tolist(),
             candidates=evidence.candidates if isinstance(evidence, Evidence) else None,
             paraphrases=pool.paraphrases,
-            confirmed=self.known.mask(len(pool)),
+            confirmed=self.known.mask_of_labelled(len(pool)),
             groups=None if pool.groups is None else np.array(pool.groups),
             weigh=None if isinstance(evidence, SeveralLabelsEvidence) else evidence.targets,
             weigh_of=None if isinstance(evidence, SeveralLabelsEvidence) else lambda rows: evidence.part(rows).targets,
@@ -78,17 +78,17 @@ class RoundTraining:
             )
         )
 
-    async def _voice(self, annotations: Sequence[Annotation]) -> Evidence:
+    async def _voice_of_annotator(self, annotations: Sequence[Annotation]) -> Evidence:
         names = self.questions.task.names
         resolves = self.questions.settings.candidates == "resolve"
         return evidence_of(
             annotations,
             names,
-            nearness=await self._nearness(annotations),
+            nearness=await self._voice_of_label_meanings(annotations),
             candidates=candidates_of(annotations, names) if resolves else None,
         )
 
-    async def _nearness(self, annotations: Sequence[Annotation]) -> np.ndarray | None:
+    async def _voice_of_label_meanings(self, annotations: Sequence[Annotation]) -> np.ndarray | None:
         """The labels' meanings as a voice, the same in every round; answers with probabilities have it in them."""
         has_it = any(note.distribution for note in annotations if Status.CORRECTED not in note.statuses)
         if self.questions.settings.label_meanings == "off" or has_it:
@@ -97,7 +97,7 @@ class RoundTraining:
             self._found_nearness.append(await self.questions.nearness(range(len(self.questions.pool))))
         return self._found_nearness[0]
 
-    def _no_answer(self, annotations: Sequence[Annotation]) -> TrainingError:
+    def _no_answer_error(self, annotations: Sequence[Annotation]) -> TrainingError:
         why = self.questions.annotator.unusable
         reasons = Counter(str(status) for note in annotations for status in note.statuses)
         return TrainingError(

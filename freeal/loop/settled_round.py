@@ -17,7 +17,7 @@ from freeal.loop.round_training import label_ids
 from freeal.types import Annotation, Demonstration, Kind
 
 
-def state(
+def settled_round_state(
     previous: RoundState,
     *,
     asked: Sequence[Annotation],

@@ -20,7 +20,7 @@ from freeal.student.protocols import NO_LABEL, Training
 from freeal.types import Annotation, Demonstration
 
 
-def state(
+def trained_round_state(
     number: int,
     questions: Questions,
     *,

@@ -192,7 +192,7 @@ class _Prepared:
                     trainer=self.trainer,
                 )
                 tracked.finish(outcome.metrics, outcome.folder)
-            work_folder.close(job)
+            work_folder.close_work_folder(job)
         trainer: object = self.trainer
         own = trainer.load(outcome.folder / "model") if isinstance(trainer, LoadsStudents) else None
         return RunResult(

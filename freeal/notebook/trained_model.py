@@ -132,7 +132,7 @@ class Model:
             names, sure = label_choice.labels_of(np.nan_to_num(proba), self.classes, self.kind, thresholds)
             said = [label if there else None for label, there in zip(names, has_text, strict=True)]
             return said, np.where(has_text, sure, np.nan).astype(np.float32)
-        chosen = label_choice.chosen(np.where(has_text[:, None], proba, 0.0), self.kind)
+        chosen = label_choice.chosen_positions(np.where(has_text[:, None], proba, 0.0), self.kind)
         confidence = np.where(has_text, label_choice.confidence(proba, chosen), np.nan)
         promised = PromisedLabels.of(self._classifier.extra, self.classes)
         kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))

@@ -31,7 +31,7 @@ class Scores:
     @functools.cached_property
     def chosen(self) -> np.ndarray:
         """int64 [texts]. Raises ValueError where a text may have several labels: see `members`."""
-        return label_choice.chosen(self.proba, self.kind)
+        return label_choice.chosen_positions(self.proba, self.kind)
 
     @functools.cached_property
     def members(self) -> np.ndarray:

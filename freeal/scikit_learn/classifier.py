@@ -109,7 +109,7 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The class of each row: the likeliest, or of labels in an order the one with the least expected distance."""
-        chosen = label_choice.chosen(self._proba(X), self.model_.kind)
+        chosen = label_choice.chosen_positions(self._proba(X), self.model_.kind)
         place = np.empty(len(self._order_), dtype=np.int64)
         place[self._order_] = np.arange(len(self._order_))
         return np.asarray(self.classes_[place[chosen]])

@@ -46,7 +46,7 @@ def spec_loader(data: bytes) -> None:
 def answer_parser(data: bytes) -> None:
     """Any reply is a label, or none."""
     text = data.decode("utf-8", "surrogateescape")
-    found = reply_parser.read(Reply(text=text), _LABELS)
+    found = reply_parser.read_reply(Reply(text=text), _LABELS)
     if found.label not in (None, *_LABELS) or not 0.0 <= found.confidence <= 1.0:
         raise AssertionError(found)
     reply_parser.read_texts(Reply(text=text))

@@ -88,7 +88,7 @@ def test_no_reply_makes_the_parser_fall_over(labels, data, stop):
     """A reply gives one of the labels with a confidence from 0 to 1, or a status that says why it gives none."""
     pieces = st.lists(st.one_of(WORDS, st.sampled_from(labels), st.text(max_size=6)), max_size=12)
     reply = Reply(text=data.draw(pieces.map("".join)), outcome=stop)
-    found = reply_parser.read(reply, labels)
+    found = reply_parser.read_reply(reply, labels)
     assert (found.label is None) == (found.status is not Status.OK)
     assert found.label in (None, *labels)
     assert 0.0 <= found.confidence <= 1.0

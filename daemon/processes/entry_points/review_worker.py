@@ -55,12 +55,14 @@ def _questions(request: dict[str, Any]) -> dict[str, Any]:
 
     version = Path(request["version"])
     path = version / boundaries_file.FILE_NAME
-    questions = boundaries_file.read_questions(path) if path.is_file() else boundary_job.ask(version)[1]
+    questions = (
+        boundaries_file.read_questions(path) if path.is_file() else boundary_job.write_boundary_questions(version)[1]
+    )
     content = questions.model_dump(mode="json", by_alias=True)
     content["warning"] = boundary_job.warning_of(read_metrics(version))
     if (told := request.get("proposals")) is not None:
         job = proposal_job.ProposalJob(version=version, questions=path, **told)
-        forecast = anyio.run(lambda: proposal_job.forecast(job, provider=request["provider"]))
+        forecast = anyio.run(lambda: proposal_job.forecast_proposals(job, provider=request["provider"]))
         content["forecast"] = dataclasses.asdict(forecast)
     return content
 
@@ -77,14 +79,14 @@ def _propose(request: dict[str, Any]) -> dict[str, Any]:
     job = proposal_job.ProposalJob(version=version, questions=path, **request["proposals"])
     limiter = Limiter.of(job.llm)
     limiter.take_share(float(request["share"]))
-    anyio.run(lambda: proposal_job.propose(job, limiter=limiter))
+    anyio.run(lambda: proposal_job.propose_rules(job, limiter=limiter))
     return {}
 
 
 def _quote(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.job.new_version import boundary_job
 
-    found = boundary_job.quote(Path(request["version"]), Path(request["answers"]))
+    found = boundary_job.quote_boundary_answers(Path(request["version"]), Path(request["answers"]))
     before, after = found.meanings.before, found.meanings.after
     changed = [{"label": label, "before": before[label], "after": after[label]} for label in found.meanings.changed]
     counts = {"texts": found.texts, "rows": found.rows, "of": found.of, "usd": found.usd}

@@ -12,7 +12,7 @@ from freeal.results.previous_version import Earlier
 from freeal.types import Annotation, Decision, Status
 
 
-def joined(earlier: Earlier, *, emit: Emit = ignore) -> Earlier:
+def joined_with_asked_rows(earlier: Earlier, *, emit: Emit = ignore) -> Earlier:
     """The version with those rows at its end, each with its answer; as it is where there are none, and without what is
     among its rows already or is no label of it. Raises `CorruptModelError`."""
     known, names = set(earlier.pool.texts), earlier.spec.task.names

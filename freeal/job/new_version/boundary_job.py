@@ -57,7 +57,9 @@ class Quote:
     warning: str = ""
 
 
-def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries, list[Competition]]:
+def write_boundary_questions(
+    version: Path, *, output: Path | None = None
+) -> tuple[Path, Boundaries, list[Competition]]:
     """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
     earlier = previous_version.read(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
@@ -72,12 +74,12 @@ def ask(version: Path, *, output: Path | None = None) -> tuple[Path, Boundaries,
     return path, questions, pairs
 
 
-def quote(version: Path, answers: Path) -> Quote:
+def quote_boundary_answers(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
     earlier = previous_version.read(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
-    earlier = asked_rows.joined(earlier)
-    meanings, open_texts = _changes(earlier, answers)
+    earlier = asked_rows.joined_with_asked_rows(earlier)
+    meanings, open_texts = _changes_by_answers(earlier, answers)
     metrics = metrics_as_text.read_metrics(version)
     asked = sum(one["asked"] for one in metrics["rounds"])
     is_free = metrics["llm"]["provider"] == "local"
@@ -93,7 +95,7 @@ def warning_of(metrics: Mapping[str, Any]) -> str:
     return SCORES_LABELS if "form" in metrics["llm"] else ""  # one that scores labels has a form, others have none
 
 
-async def apply(
+async def apply_boundary_answers(
     job: BoundaryJob,
     *,
     emit: Emit = ignore,
@@ -113,15 +115,15 @@ async def apply(
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
     earlier = previous_version.read(job.version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
-    earlier = asked_rows.joined(earlier, emit=emit)
-    meanings, open_texts = _changes(earlier, job.csv)
+    earlier = asked_rows.joined_with_asked_rows(earlier, emit=emit)
+    meanings, open_texts = _changes_by_answers(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
     training = job.training(spec)
     again = set(open_texts)
     emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
-    pool = pool_of_job.grouped(earlier.pool, training.loop, emit=emit)
-    pool = certification_job.kept_out(pool, earlier.folder / "model")
-    pool, taught = pool_of_job.taught(pool, spec, seed=training.student.seed, emit=emit)
+    pool = pool_of_job.group_near_duplicates(earlier.pool, training.loop, emit=emit)
+    pool = certification_job.keep_drawn_rows_out(pool, earlier.folder / "model")
+    pool, taught = pool_of_job.taught_labels_of_pool(pool, spec, seed=training.student.seed, emit=emit)
     known = Known(
         # without its distribution an old answer gives way to the new one, and stays where there is none
         annotations=tuple(
@@ -156,7 +158,7 @@ def moved(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _changes(earlier: Earlier, answers: Path) -> tuple[Meanings, list[int]]:
+def _changes_by_answers(earlier: Earlier, answers: Path) -> tuple[Meanings, list[int]]:
     names = earlier.spec.task.names
     meanings = boundaries_file.with_answers(earlier.spec.labels, boundaries_file.read(answers, labels=names))
     open_texts = texts_to_ask_again.changeable(

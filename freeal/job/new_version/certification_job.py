@@ -75,7 +75,7 @@ def draw_sheet(
     return Sheet(path, lines, len(draw.drawn()), len(drawn.answers), earlier.spec.task.names)
 
 
-def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[str, Any]:
+def certify_version(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[str, Any]:
     """Read a filled sheet and put the figures into metrics.json, report.html, the model card and `.eval_results`.
 
     `copies` are further folders with files of the same version, which are renewed too. Answers to a sheet read before
@@ -92,30 +92,32 @@ def certify(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) -> dict[
     answers = blind_sheet.read(sheet, known.draw, pool=earlier.pool, labels=earlier.spec.task.names)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     known = dataclasses.replace(known, answers={**known.answers, **answers}, day=today)
-    found = _figures(known, earlier, version=metrics_as_text.read_metrics(version)["job"])
+    found = _certified_figures(known, earlier, version=metrics_as_text.read_metrics(version)["job"])
     certified_json_file.write(version, known)
-    publish(version, found, copies=copies)
+    publish_certified(version, found, copies=copies)
     return found or {}
 
 
-def publish(version: Path, certified: dict[str, Any] | None, *, copies: Sequence[Path] = ()) -> None:
+def publish_certified(version: Path, certified: dict[str, Any] | None, *, copies: Sequence[Path] = ()) -> None:
     """Put figures into the files of a finished version, each whole or as it was; into its `copies` as far as they hold
     files of the same job."""
     metrics = metrics_as_text.read_metrics(version)
     folders = [version, *(folder for folder in copies if folder.resolve() != version.resolve())]
     for folder in folders:
-        if _job_of(folder / "metrics.json") == metrics["job"]:
+        if _job_id_in(folder / "metrics.json") == metrics["job"]:
             content = metrics_as_text.read_metrics(folder) | {"certified": certified}
             content = {key: value for key, value in content.items() if value is not None}
-            _renew(folder / "report.html", certified, headline=report_headline.headline_of_metrics(content))
+            _renew_certified_section(
+                folder / "report.html", certified, headline=report_headline.headline_of_metrics(content)
+            )
             atomic_write.write_json(folder / "metrics.json", content)
         for model in dict.fromkeys([folder / "model", folder]):
-            if not model.is_symlink() and _job_of(model / "freeal.json") == metrics["job"]:
-                _renew(model / "README.md", certified)
+            if not model.is_symlink() and _job_id_in(model / "freeal.json") == metrics["job"]:
+                _renew_certified_section(model / "README.md", certified)
                 eval_results.write_eval_results(model, certified, name=metrics["name"])
 
 
-def kept_out(pool: Pool, previous_model: Path | None) -> Pool:
+def keep_drawn_rows_out(pool: Pool, previous_model: Path | None) -> Pool:
     """The pool with what was drawn from the version before among what is never a demonstration."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
     if known is None:
@@ -130,7 +132,7 @@ def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None
     return [look for look in queue if pool.texts[look.index] not in texts]
 
 
-def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
+def carry_certified(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
     known = certified_json_file.read(previous_model.parent) if previous_model else None
     if previous_model is None or known is None or run.label_changes is not None or run.spec.kind == "multi":
@@ -144,7 +146,7 @@ def carried(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict
     return {"certified": found} if found else {}
 
 
-def _figures(known: CertifiedRows, earlier: Earlier, *, version: str) -> dict[str, Any] | None:
+def _certified_figures(known: CertifiedRows, earlier: Earlier, *, version: str) -> dict[str, Any] | None:
     return certificate.for_version(
         known,
         earlier.pool,
@@ -155,7 +157,7 @@ def _figures(known: CertifiedRows, earlier: Earlier, *, version: str) -> dict[st
     )
 
 
-def _renew(path: Path, certified: dict[str, Any] | None, *, headline: Headline | None = None) -> None:
+def _renew_certified_section(path: Path, certified: dict[str, Any] | None, *, headline: Headline | None = None) -> None:
     if not path.is_file():
         return
     content = path.read_text(encoding="utf-8")
@@ -165,7 +167,7 @@ def _renew(path: Path, certified: dict[str, Any] | None, *, headline: Headline |
         stream.write(content if headline is None else report_headline.put_into_page(content, headline))
 
 
-def _job_of(path: Path) -> str | None:
+def _job_id_in(path: Path) -> str | None:
     """The job that a metrics.json or freeal.json is of; None where there is none to read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -96,9 +96,9 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = asked_rows.joined(previous_version.read(job.version), emit=emit)
+    before = asked_rows.joined_with_asked_rows(previous_version.read(job.version), emit=emit)
     training = job.training(before.spec)
-    given = given_by(before, job.csv, training, emit=emit)
+    given = given_by_corrections(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
     asks = training.loop.ask_after_corrections
     resources = JobResources(
@@ -113,7 +113,7 @@ async def correct(
     return await carry_out(training, given, resources, llm=None if asks else before.llm)
 
 
-def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
+def given_by_corrections(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:
     """The version's rows and answers with the corrections of a file in their place. Raises `InputError`."""
     names, kind = before.spec.task.names, before.spec.kind
     id_column = before.spec.id_column
@@ -130,9 +130,11 @@ def given_by(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = igno
         what = "correction" if changed == 1 else "corrections"
         emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
     checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
-    pool = pool_of_job.grouped(dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit)
-    pool = certification_job.kept_out(pool, before.folder / "model")
-    pool, taught = pool_of_job.taught(pool, before.spec, seed=job.student.seed, emit=emit)
+    pool = pool_of_job.group_near_duplicates(
+        dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit
+    )
+    pool = certification_job.keep_drawn_rows_out(pool, before.folder / "model")
+    pool, taught = pool_of_job.taught_labels_of_pool(pool, before.spec, seed=job.student.seed, emit=emit)
     said = before.said | {one.text: one.label for one in found}
     added = len(pool) - len(before.pool)
     emit(Notice(f"{len(found):,} texts are corrected" + (f", {added:,} of them new: added as rows" if added else "")))

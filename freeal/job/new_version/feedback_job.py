@@ -29,7 +29,7 @@ from freeal.table.file_formats import is_yaml
 Kind = Literal["corrections", "blind sheet", "boundary answers"]
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of_feedback(path: Path) -> Kind:
     """What a file is: YAML answers boundary questions; a table with a `freeal_certified` column and no
     `freeal_corrected` is a sheet; any other one holds corrections, or is told by their reader what it lacks."""
     if is_yaml(path.name):
@@ -54,23 +54,25 @@ async def carry_feedback(
 ) -> Outcome | dict[str, Any]:
     """Do what the job's `csv` asks for; the outcome of a new version, or the figures a sheet gave.
 
-    Raises what `correct`, `boundary_job.apply` and `certification_job.certify` raise.
+    Raises what `correct`, `apply_boundary_answers` and `certify_version` raise.
     """
-    kind = kind_of(job.csv)
+    kind = kind_of_feedback(job.csv)
     if kind == "blind sheet":
-        return _certified(job)
+        return _certify_by_sheet(job)
     if kind == "corrections":
         return await correct(job, emit=emit, api_key=api_key, environ=environ, limiter=limiter, device_turn=device_turn)
     answers = BoundaryJob.model_validate(job.model_dump())
-    return await boundary_job.apply(
+    return await boundary_job.apply_boundary_answers(
         answers, emit=emit, api_key=api_key, environ=environ, limiter=limiter, device_turn=device_turn
     )
 
 
-def _certified(job: CorrectionJob) -> dict[str, Any]:
+def _certify_by_sheet(job: CorrectionJob) -> dict[str, Any]:
     """Figures into the version's files and those on top of its model's folder; a copy as the job's own output."""
     is_shelf = job.version.parent.name == "versions"
-    found = certification_job.certify(job.version, job.csv, copies=[job.version.parent.parent] if is_shelf else [])
+    found = certification_job.certify_version(
+        job.version, job.csv, copies=[job.version.parent.parent] if is_shelf else []
+    )
     job.output.mkdir(parents=True, exist_ok=True)
     atomic_write.write_json(job.output / metrics_as_text.CERTIFICATE, found)
     return found

@@ -42,15 +42,16 @@ class Kept:
     told: dict[str, Any]
 
 
-def applied(given: Given, spec: Spec, **how: Any) -> Given:
-    """`given` with what can be kept of the version before; as it is where everything is asked. For `how` see `kept`."""
-    found = kept(spec, given.pool, given.known, **how)
+def with_label_changes(given: Given, spec: Spec, **how: Any) -> Given:
+    """`given` with what can be kept of the version before; as it is where everything is asked. For `how` see
+    `kept_through_label_changes`."""
+    found = kept_through_label_changes(spec, given.pool, given.known, **how)
     if found is None:
         return given
     return dataclasses.replace(given, known=found.known, said=found.said, before=found.before, label_changes=found.told)
 
 
-def kept(
+def kept_through_label_changes(
     spec: Spec,
     pool: Pool,
     given: Known,
@@ -94,14 +95,14 @@ def kept(
             _annotation_now(earlier, changes, index, at.get(index), after=spec.task.names, is_open=index in again)
             for index in range(len(pool))
         ),
-        demonstrations=_shown(earlier, changes, pool, again),
+        demonstrations=_demonstrations_after_changes(earlier, changes, pool, again),
         open_texts=again,
         form=earlier.llm.form,
     )
     emit(Notice(f"labels changed: {changes.in_words()}"))
     emit(Notice(f"{len(again):,} of {len(pool):,} texts can get another label and are asked, the others keep theirs"))
     told = changes.as_dict() | {"asked": len(again), "kept": len(pool) - len(again), "since": earlier.folder.name}
-    return Kept(known, _as_now(earlier, changes, pool, at), said, told)
+    return Kept(known, _earlier_with_labels_of_now(earlier, changes, pool, at), said, told)
 
 
 def _annotation_now(
@@ -131,7 +132,9 @@ def _is_same_question(earlier: Earlier, spec: Spec, pool: Pool, *, provider: str
     )
 
 
-def _shown(earlier: Earlier, changes: LabelChanges, pool: Pool, again: frozenset[int]) -> tuple[Any, ...]:
+def _demonstrations_after_changes(
+    earlier: Earlier, changes: LabelChanges, pool: Pool, again: frozenset[int]
+) -> tuple[Any, ...]:
     """The version's demonstrations as far as they still hold, by the places of their texts now."""
     place = {text: index for index, text in enumerate(pool.texts)}
     moved = [dataclasses.replace(demo, index=place.get(demo.text)) for demo in earlier.demonstrations]
@@ -139,7 +142,7 @@ def _shown(earlier: Earlier, changes: LabelChanges, pool: Pool, again: frozenset
     return tuple(demo for demo in shown if demo.index not in pool.held_out)
 
 
-def _as_now(earlier: Earlier, changes: LabelChanges, pool: Pool, at: Mapping[int, int]) -> Earlier:
+def _earlier_with_labels_of_now(earlier: Earlier, changes: LabelChanges, pool: Pool, at: Mapping[int, int]) -> Earlier:
     """The version before, its labels called as now and indexed like the pool: for telling what moved."""
     outcomes = [label_changes.decision_now(one, changes) for one in earlier.decisions]
     blank = dataclasses.replace(outcomes[0], label=None)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.candidate_labels import candidates_of
-from freeal.aggregation.label_choice import chosen, confidence
+from freeal.aggregation.label_choice import chosen_positions, confidence
 from freeal.certification import certificate, certified_json_file, promise
 from freeal.certification.certificate import Looked
 from freeal.certification.certified_json_file import CertifiedRows
@@ -39,7 +39,7 @@ from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import NO_LABEL, Student
 
 
-def promised(
+def run_promise_job(
     version: Path, target: Path, *, right: float, scope: Scope = "label", emit: Emit = ignore
 ) -> dict[str, Any]:
     """Fill the folder `target`, which must not be there, with the version and a student that keeps the promise to be
@@ -57,9 +57,11 @@ def promised(
         raise InputError("is there already", where=Where(file=target), hint="name another folder, or delete it")
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
     metrics = metrics_as_text.read_metrics(version)
-    student = _trained(earlier, pool, known, version=version, seed_of_round=metrics["kept_round"], emit=emit)
+    student = _train_promised_student(
+        earlier, pool, known, version=version, seed_of_round=metrics["kept_round"], emit=emit
+    )
     proba = student.predict_proba(pool.texts)
-    best_ids = chosen(proba, earlier.spec.kind)
+    best_ids = chosen_positions(proba, earlier.spec.kind)
     decisions = [
         dataclasses.replace(one, student_label=student.labels[int(best)])
         for one, best in zip(earlier.decisions, best_ids, strict=True)
@@ -72,11 +74,11 @@ def promised(
     figures = certificate.for_version(
         known, pool, decisions, labels=earlier.spec.task.names, said=earlier.said, version=target.name, learned_from=0
     )
-    _write(version, target, student, promised=found, metrics=metrics, certified=figures)
+    _write_promised_version(version, target, student, promised=found, metrics=metrics, certified=figures)
     return found
 
 
-def _trained(
+def _train_promised_student(
     earlier: Earlier, pool: Pool, known: CertifiedRows, *, version: Path, seed_of_round: int, emit: Emit
 ) -> Student:
     out = known.kept_out(pool)
@@ -90,12 +92,12 @@ def _trained(
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
     settings = student_of_version.settled(settings, version)
-    taught = pool_of_job.taught(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
+    taught = pool_of_job.taught_labels_of_pool(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
-    notes = Known(confirmed=confirmed).settle(earlier.annotations, names)
+    notes = Known(confirmed=confirmed).with_known_labels(earlier.annotations, names)
     ids = [NO_LABEL if note.label is None else names.index(note.label) for note in notes]
     candidates = candidates_of(notes, names) if record["loop"].get("candidates") == "resolve" else None
-    mask = Known(confirmed=confirmed).mask(len(pool))
+    mask = Known(confirmed=confirmed).mask_of_labelled(len(pool))
     data = LabelledTexts(
         [pool.texts[index] for index in kept],
         [ids[index] for index in kept],
@@ -108,7 +110,7 @@ def _trained(
     return trainer.fit(data, labels=names, seed=settings.seed + seed_of_round, on_step=unwatched).student
 
 
-def _write(
+def _write_promised_version(
     version: Path,
     target: Path,
     student: Student,
@@ -130,7 +132,7 @@ def _write(
         if (version / "model" / name).is_file():
             shutil.copyfile(version / "model" / name, model / name)
     atomic_write.write_json(temporary / "metrics.json", metrics | {"job": target.name, "promise": promised})
-    certification_job.publish(temporary, certified)
+    certification_job.publish_certified(temporary, certified)
     atomic_write.sync_tree(temporary)
     temporary.rename(target)
     atomic_write.sync(target.parent)

@@ -71,22 +71,22 @@ class Forecast:
         return None if self.most_usd is None else self.spent_usd + self.most_usd
 
 
-async def forecast(
+async def forecast_proposals(
     job: ProposalJob,
     *,
     provider: Provider | None = None,
     api_key: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Forecast:
-    """What `propose` would ask and cost at most; asks nobody. What is stored already costs nothing. Where it is known
-    already which `provider` it is, no key is needed."""
+    """What `propose_rules` would ask and cost at most; asks nobody. What is stored already costs nothing. Where it is
+    known already which `provider` it is, no key is needed."""
     questions = boundaries_file.read_questions(job.questions)
     spec = _spec(job)
     prompts = rule_proposals.prompts(questions, spec.task)
     if not prompts:
         return Forecast(why_not="each question has its proposals")
     try:
-        async with _opened(job, spec, provider=provider, api_key=api_key, environ=environ) as model:
+        async with _open_proposing_model(job, spec, provider=provider, api_key=api_key, environ=environ) as model:
             if model is None:
                 return Forecast(why_not=_WHY_NOT_LOCAL)
             keys = {place: request_key(prompt, model.fingerprint) for place, prompt in prompts.items()}
@@ -106,7 +106,7 @@ async def forecast(
 _WHY_NOT_LOCAL = "the language model in this machine's memory weighs labels, it writes no sentences"
 
 
-async def propose(
+async def propose_rules(
     job: ProposalJob,
     *,
     emit: Emit = ignore,
@@ -123,7 +123,7 @@ async def propose(
     """
     questions, spec = boundaries_file.read_questions(job.questions), _spec(job)
     prompts = rule_proposals.prompts(questions, spec.task)
-    async with _opened(
+    async with _open_proposing_model(
         job, spec, emit=emit, api_key=api_key, environ=environ, limiter=limiter, chat_model=chat_model
     ) as model:
         if model is None:
@@ -149,7 +149,7 @@ def _spec(job: ProposalJob) -> Spec:
 
 
 @contextlib.asynccontextmanager
-async def _opened(
+async def _open_proposing_model(
     job: ProposalJob,
     spec: Spec,
     *,

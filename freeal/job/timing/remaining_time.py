@@ -52,25 +52,25 @@ class RemainingTime:
     def __call__(self, event: Event) -> None:
         """Pass the event on."""
         if isinstance(event, Progress):
-            event = self._completed(event)
+            event = self._progress_with_remaining_time(event)
         elif isinstance(event, RoundFinished):
             self._end_round(event)
         elif isinstance(event, BatchProgress):
             self._in_batch = event.answered < event.requests  # it takes minutes, or a day: nobody knows
         self._emit(event)
 
-    def _completed(self, event: Progress) -> Progress:
-        self._charge(event)
-        self._place(event)
+    def _progress_with_remaining_time(self, event: Progress) -> Progress:
+        self._charge_time_to_stage(event)
+        self._place_event(event)
         told = dataclasses.replace(event, rounds=self._rounds)
         if not self._parts or self._in_batch:
             return told
-        left = self._left()
+        left = self._seconds_left()
         elapsed = self._looked - self._begun
         self._overall = max(self._overall, elapsed / max(elapsed + left, 1e-9))
         return dataclasses.replace(told, overall=round(self._overall, 4), remaining_seconds=round(left, 1))
 
-    def _charge(self, event: Progress) -> None:
+    def _charge_time_to_stage(self, event: Progress) -> None:
         """The time since the last look belongs to the stage that was under way, or that this event says has begun."""
         now, last = self._seconds(), self._last
         is_over = last is None or (last.total > 0 and last.done >= last.total)
@@ -78,7 +78,7 @@ class RemainingTime:
         self._taken[stage] += now - self._looked
         self._looked, self._last = now, event
 
-    def _place(self, event: Progress) -> None:
+    def _place_event(self, event: Progress) -> None:
         places = [place for place, part in enumerate(self._parts) if (part.stage, part.round) == _key(event)]
         if places:
             self._shares[: places[0]] = [1.0] * places[0]
@@ -95,7 +95,7 @@ class RemainingTime:
                 seconds = part.seconds / LATER_ROUND_SHARE * asked_share
                 self._parts[place] = dataclasses.replace(part, seconds=seconds)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         done: defaultdict[str, float] = defaultdict(float)
         left: defaultdict[str, float] = defaultdict(float)
         for part, share in zip(self._parts, self._shares, strict=True):
@@ -120,7 +120,7 @@ def _key(event: Progress) -> tuple[str, int]:
     return event.stage, event.round
 
 
-def foresee(
+def foresee_parts(
     ahead: RemainingTime,
     llm: LlmSettings,
     student: StudentSettings,
@@ -140,7 +140,7 @@ def foresee(
     side_by_side = llm_use == "side_by_side"
     asked = max(1, round(loop.annotate_share * len(texts)))
     trainings = stage_durations.training_seconds(student, texts=len(texts), on_gpu=on_gpu, names_only=first.writes)
-    parts = stage_durations.parts(
+    parts = stage_durations.parts_of_job(
         loop=loop,
         asked=asked,
         sets=loop.demonstration_sets or (FREE_SETS if first.free else 1),

@@ -55,7 +55,10 @@ def training_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool, nam
     """The student's time for one round over so many texts: least and most, which differ while it is yet to be chosen
     among several, and where answers are `names_only`: whether encoders judge them is seen when heads have."""
     once, judged = (
-        [_training_seconds(settings, texts=texts, work=work, on_gpu=on_gpu, judged=judged) for work in _works(settings)]
+        [
+            _seconds_of_one_training(settings, texts=texts, work=work, on_gpu=on_gpu, judged=judged)
+            for work in _works(settings)
+        ]
         for judged in (False, names_only)
     )
     return min(once), max(judged)
@@ -69,7 +72,7 @@ def comparison_seconds(settings: StudentSettings, *, texts: int, on_gpu: bool) -
     half = min(texts, COMPARED_TEXTS) // FOLDS
     scored = half / (EMBEDDED_TEXTS_PER_CORE_SECOND * _cores(on_gpu=on_gpu))
     each = (
-        _training_seconds(settings, texts=half, work=work, on_gpu=on_gpu, judged=False) + scored * work
+        _seconds_of_one_training(settings, texts=half, work=work, on_gpu=on_gpu, judged=False) + scored * work
         for work in works
     )
     return FOLDS * sum(each)
@@ -80,7 +83,9 @@ def _works(settings: StudentSettings) -> list[float]:
     return [candidates.expected_work(name) for name in candidates.named_candidates(settings)]
 
 
-def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_gpu: bool, judged: bool) -> float:
+def _seconds_of_one_training(
+    settings: StudentSettings, *, texts: int, work: float, on_gpu: bool, judged: bool
+) -> float:
     cores = _cores(on_gpu=on_gpu) / work
     reading = texts / (EMBEDDED_TEXTS_PER_CORE_SECOND * cores)
     if work <= candidates.TFIDF_WORK or choose_mode(settings, texts=texts, on_cpu=not on_gpu) == "frozen":
@@ -91,7 +96,7 @@ def _training_seconds(settings: StudentSettings, *, texts: int, work: float, on_
     return HEAD_SECONDS + 2 * reading + trained / (TRAINED_TEXTS_PER_CORE_SECOND * cores)
 
 
-def parts(
+def parts_of_job(
     *,
     loop: LoopSettings,
     asked: int,

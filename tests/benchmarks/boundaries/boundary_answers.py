@@ -89,14 +89,14 @@ class Place:
 
     def answered(self, version: Path) -> tuple[int, Path]:
         """How many questions there were, and the version that their answers led to."""
-        path, questions, _ = boundary_job.ask(version, output=self.folder / "boundaries.yaml")
+        path, questions, _ = boundary_job.write_boundary_questions(version, output=self.folder / "boundaries.yaml")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         for pair in content["pairs"]:
             pair["answer"] = answer(self.data_set.name, tuple(pair["between"]))
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         llm = {"provider": "local"}
         job = boundary_job.BoundaryJob(version=version, csv=path, llm=llm, **self.common("answered"))
-        anyio.run(lambda: boundary_job.apply(job, environ={}))
+        anyio.run(lambda: boundary_job.apply_boundary_answers(job, environ={}))
         return len(questions.pairs), self.folder / "answered"
 
     def corrected(self, version: Path, numbers: Sequence[int], name: str) -> Path:

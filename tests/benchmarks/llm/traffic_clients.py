@@ -25,7 +25,7 @@ import place
 import traffic
 
 from freeal.annotation.annotator import Annotator, LabelRequest
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, SpendCapError
 from freeal.llm.credentials import ApiKey
 from freeal.llm.limits.rate_limiter import Limiter
@@ -173,7 +173,7 @@ async def gathered(work: Work, most_at_once: int | None) -> Outcome:
                     message = await client.messages.create(**request_body(prompt, model=traffic.MODEL))
             except anthropic.AnthropicError:
                 return Status.API_ERROR
-            return read(reply_of(message), prompt.labels).status
+            return read_reply(reply_of(message), prompt.labels).status
 
         statuses = await asyncio.gather(*(one(text) for text in work.texts))
     return _plain(statuses, work)
@@ -190,7 +190,7 @@ def sequential(work: Work) -> Outcome:
             except anthropic.AnthropicError:
                 statuses.append(Status.API_ERROR)
             else:
-                statuses.append(read(reply_of(message), prompt.labels).status)
+                statuses.append(read_reply(reply_of(message), prompt.labels).status)
     return _plain(statuses, work)
 
 

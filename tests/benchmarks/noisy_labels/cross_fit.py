@@ -27,7 +27,7 @@ from results import Results
 from voices import numbers, words
 
 from freeal.aggregation.label_posterior import Evidence
-from freeal.aggregation.label_similarity import nearness
+from freeal.aggregation.label_similarity import nearness_to_labels
 from freeal.evaluation.metrics import calibration_error
 from freeal.settings import StudentSettings
 from freeal.student.labelled_texts import LabelledTexts
@@ -102,7 +102,7 @@ def measure(cell: dict[str, Any], pool: Drawn) -> dict[str, float]:
         StudentSettings(model=cell["student"], mode="finetune", cross_fit=cell["judge"]), texts=len(pool.texts)
     )
     meanings = [Label(name, meaning) for name, meaning in DATA_SETS[cell["data"]].labels.items()]
-    near = nearness(pool.texts, meanings, trainer.embed)
+    near = nearness_to_labels(pool.texts, meanings, trainer.embed)
     nobody = np.full(len(answers), NO_LABEL)
     evidence = Evidence(answers, np.zeros((len(answers), len(labels))), nobody, near)
     taught = LabelledTexts(pool.texts, answers.tolist(), weigh=evidence.targets)

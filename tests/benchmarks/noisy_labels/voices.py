@@ -24,7 +24,7 @@ import sections
 from data_sets import DATA_SETS, LABEL_COLUMN, draw
 
 from freeal.aggregation.label_posterior import Evidence
-from freeal.aggregation.label_similarity import nearness
+from freeal.aggregation.label_similarity import nearness_to_labels
 from freeal.evaluation.metrics import calibration_error
 from freeal.selection import clean_split
 from freeal.settings import StudentSettings
@@ -176,7 +176,7 @@ def drawn(
     def embed(wanted: Sequence[str]) -> np.ndarray:
         return np.stack([known[text] for text in wanted]) if wanted[0] in known else start.embed(wanted)
 
-    return Drawn(texts, truth, features, nearness(texts, labels, embed), len(labels), test)
+    return Drawn(texts, truth, features, nearness_to_labels(texts, labels, embed), len(labels), test)
 
 
 def _features(start: UntrainedEncoder, texts: Sequence[str]) -> np.ndarray:

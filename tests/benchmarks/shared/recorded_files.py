@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from freeal.certification.sampling_frame import Frame, frame_of
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.round_state import RoundState
 from freeal.pool import near_duplicates
 from freeal.pool.text_pool import Pool
@@ -98,7 +98,7 @@ def _file(
         losses=training.losses,
         metrics={},
     )
-    decisions = decide(state, labels, abstain_below=0.0)
+    decisions = decide_final_labels(state, labels, abstain_below=0.0)
     truth = np.array([row["label"] for row in rows], dtype=object)
     return RecordedFile(
         name, labels, pool, frame_of(pool, decisions), truth, decisions, notes, training.proba, training.student

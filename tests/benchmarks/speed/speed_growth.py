@@ -83,7 +83,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     from freeal.aggregation.label_posterior import evidence_of
     from freeal.corrections import review_queue
     from freeal.evaluation.metrics import Evaluation, final_metrics, round_metrics
-    from freeal.loop.final_label import decide
+    from freeal.loop.final_label import decide_final_labels
     from freeal.loop.round_store import RoundStore
     from freeal.pool import near_duplicates
     from freeal.pool.text_pool import build_pool
@@ -137,9 +137,9 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
             evaluation=evaluation,
         ),
     )
-    yield "round saved", lambda: store.save(state, _NoStudent())
-    yield "round loaded", lambda: store.load(1)
-    yield "final labels", lambda: decide(state, names, abstain_below=0.0)
+    yield "round saved", lambda: store.save_round(state, _NoStudent())
+    yield "round loaded", lambda: store.load_round(1)
+    yield "final labels", lambda: decide_final_labels(state, names, abstain_below=0.0)
     yield "final metrics", lambda: final_metrics(run.decisions, pool, names)
     yield "review queue", lambda: review_queue.review_queue(state, pool, run.decisions)
     yield (

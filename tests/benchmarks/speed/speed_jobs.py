@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 import place
 
 STAGES = {
-    "reading, checks": [("freeal.job.pool_of_job", "read")],
+    "reading, checks": [("freeal.job.pool_of_job", "read_job_table")],
     "loading models": [
         ("freeal.llm.local.local_model", "locate_local_model"),
         ("freeal.llm.local.local_model", "_read_local_model"),
@@ -35,7 +35,7 @@ STAGES = {
     ],
     "language model": [("freeal.llm.local.label_scoring", "Scorer.score_labels")],
     "prompts as tokens": [("freeal.llm.local.prompt_tokens", "Fitter.fit_prompts")],
-    "answer store": [("freeal.annotation.usable_reply", "KnownReplies.among")],
+    "answer store": [("freeal.annotation.usable_reply", "KnownReplies.usable_among")],
     "embeddings": [("freeal.student.encoder.feature_cache", "FeatureCache.features")],
     "linear heads": [
         ("freeal.student.training.linear_probe", "fit_probe"),
@@ -46,10 +46,10 @@ STAGES = {
     "scoring the pool": [("freeal.student.encoder.encoder", "Encoder.score")],
     "demonstrations chosen": [("freeal.selection.demonstration_selection", "representatives")],
     "rounds on disk": [
-        ("freeal.loop.round_store", "RoundStore.save"),
-        ("freeal.loop.round_store", "RoundStore.load"),
+        ("freeal.loop.round_store", "RoundStore.save_round"),
+        ("freeal.loop.round_store", "RoundStore.load_round"),
     ],
-    "files written": [("freeal.job.write_output_folder", "write")],
+    "files written": [("freeal.job.write_output_folder", "write_output_folder")],
 }
 OTHER, IMPORTS = "all else", "imports"
 _WATCH_SECONDS = 0.02

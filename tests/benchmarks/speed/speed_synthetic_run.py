@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.loop_result import LoopResult
 from freeal.loop.round_state import RoundState
 from freeal.money.budget_ledger import Ledger
@@ -92,7 +92,7 @@ def make(folder: Path, rows: int) -> Synthetic:
         student={"model": "minilm", "mode": "frozen", "device": "cpu fp32"},
         ledger=free,
         result=LoopResult((state,), state, (), budget_reached=False),
-        decisions=decide(state, LABELS, abstain_below=0.0),
+        decisions=decide_final_labels(state, LABELS, abstain_below=0.0),
         started="2026-01-02T03:04:05+00:00",
     )
     return Synthetic(path, task, table, pool, state, run)

@@ -32,7 +32,7 @@ def embed(texts):
 def test_nearness_reads_descriptions():
     """A text is nearest to the label whose description says the same, whatever the label is called."""
     labels = (Label("a", "a market"), Label("b", "a match"))
-    near = label_similarity.nearness(["match of the day"] * 20 + ["market opens"] * 20, labels, embed)
+    near = label_similarity.nearness_to_labels(["match of the day"] * 20 + ["market opens"] * 20, labels, embed)
     assert [1] * 20 + [0] * 20 == near.argmax(axis=1).tolist()
     np.testing.assert_allclose(1.0, near.sum(axis=1))
 
@@ -42,7 +42,7 @@ def test_both_voices_count_the_same():
     said = [(0.5, 0.5), (0.9, 0.1), (0.8, 0.2), *[(0.9, 0.1), (0.1, 0.9)] * 5]
     near = np.array([[0.1, 0.9], [0.5, 0.5], [0.2, 0.8], *[(0.9, 0.1), (0.1, 0.9)] * 5])
     notes = [note(index, distribution) for index, distribution in enumerate(said)]
-    first, second, third, *_ = label_similarity.joined(notes, near, NAMES)
+    first, second, third, *_ = label_similarity.joined_with_nearness(notes, near, NAMES)
     assert ("business", "sports") == (first.label, second.label)
     assert pytest.approx(0.5) == third.confidence
     assert pytest.approx(0.9**0.75 / (0.9**0.75 + 0.1**0.75)) == second.confidence
@@ -51,7 +51,7 @@ def test_both_voices_count_the_same():
 def test_answers_without_a_distribution_are_left_alone():
     """What a writing model said is not touched."""
     said = note(0, None)
-    assert [said] == label_similarity.joined([said], np.array([[0.0, 1.0]]), NAMES)
+    assert [said] == label_similarity.joined_with_nearness([said], np.array([[0.0, 1.0]]), NAMES)
 
 
 def test_a_label_off_the_shortlist_stays_out():
@@ -60,7 +60,7 @@ def test_a_label_off_the_shortlist_stays_out():
     said = [(0.6, 0.4, 0.0), *[(0.9, 0.1, 0.0), (0.1, 0.9, 0.0)] * 5]
     near = np.array([[0.0, 0.01, 0.99], *[(0.9, 0.1, 0.0), (0.1, 0.9, 0.0)] * 5])
     notes = [Annotation(n, names[int(np.argmax(d))], 0.6, (Status.OK,), 1, distribution=d) for n, d in enumerate(said)]
-    first = label_similarity.joined(notes, near, names)[0]
+    first = label_similarity.joined_with_nearness(notes, near, names)[0]
     assert ("b", 0.0) == (first.label, first.distribution[2])
 
 
@@ -68,7 +68,7 @@ def test_nearness_that_agrees_by_chance_only_is_not_heard():
     """Labels whose names and descriptions say nothing leave the answers as they are."""
     notes = [note(index, (0.7, 0.3) if index % 2 else (0.3, 0.7)) for index in range(40)]
     near = np.array([(0.9, 0.1) if index % 4 < 2 else (0.1, 0.9) for index in range(40)])
-    assert notes == label_similarity.joined(notes, near, NAMES)
+    assert notes == label_similarity.joined_with_nearness(notes, near, NAMES)
 
 
 TEXTS = [f"{'match' if number % 2 else 'market'} day {number}" for number in range(60)]
@@ -97,8 +97,10 @@ def questions(open_loop):
 
 def _expected(asked, notes):
     """The same answers, joined by hand."""
-    near = label_similarity.nearness([TEXTS[note.index] for note in notes], asked.task.labels, asked.trainer.embed)
-    return label_similarity.joined(notes, near, NAMES)
+    near = label_similarity.nearness_to_labels(
+        [TEXTS[note.index] for note in notes], asked.task.labels, asked.trainer.embed
+    )
+    return label_similarity.joined_with_nearness(notes, near, NAMES)
 
 
 def test_the_first_round_hears_the_meanings(questions):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeal.aggregation.learnability import kappa, weights
+from freeal.aggregation.learnability import learnability_kappa, weights_by_learnability
 
 
 def _world(count=200):
@@ -24,7 +24,7 @@ def test_an_annotator_with_fewer_errors_weighs_more():
     """10 % of random errors beat 30 %, and 30 % beat guessing; the first one's weight is 1."""
     embeddings, truth = _world()
     answers = [_with_errors(truth, 0.3), _with_errors(truth, 0.1), _with_errors(truth, 0.5)]
-    third, first, guess = weights(embeddings, answers, labels=2, seed=0)
+    third, first, guess = weights_by_learnability(embeddings, answers, labels=2, seed=0)
     assert 1.0 == third
     assert first > 1.5
     assert guess < 0.5
@@ -33,11 +33,11 @@ def test_an_annotator_with_fewer_errors_weighs_more():
 def test_few_texts_say_nothing():
     """Below fifty texts all annotators weigh the same."""
     embeddings, truth = _world(40)
-    assert [1.0, 1.0] == weights(embeddings, [truth, 1 - truth], labels=2, seed=0)
+    assert [1.0, 1.0] == weights_by_learnability(embeddings, [truth, 1 - truth], labels=2, seed=0)
 
 
 def test_an_annotator_of_one_label_is_told_from_nothing():
     """Always the same answer agrees with any prediction by chance alone; unanswered texts do not count."""
     embeddings, truth = _world()
-    assert 0.0 == kappa(embeddings, np.zeros(len(truth), dtype=int), labels=2, seed=0)
-    assert 0.0 == kappa(embeddings, np.full(len(truth), -1), labels=2, seed=0)
+    assert 0.0 == learnability_kappa(embeddings, np.zeros(len(truth), dtype=int), labels=2, seed=0)
+    assert 0.0 == learnability_kappa(embeddings, np.full(len(truth), -1), labels=2, seed=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeal.aggregation.noise_transition import forecast
+from freeal.aggregation.noise_transition import forecast_answers
 
 
 def test_of_very_many_answers_a_part_taken_evenly_tells_the_same():
@@ -15,9 +15,9 @@ def test_of_very_many_answers_a_part_taken_evenly_tells_the_same():
     answers = np.where(rng.random(4_000) < 0.15, (truth + 1) % 3, truth)
     half = np.where(np.arange(4_000) % 2 == 0, answers, -1)
     found, apart, whole = (
-        forecast([logits], answers, most_fitted=2_000),
-        forecast([logits], half),
-        forecast([logits], answers),
+        forecast_answers([logits], answers, most_fitted=2_000),
+        forecast_answers([logits], half),
+        forecast_answers([logits], answers),
     )
     np.testing.assert_array_equal(apart.answers, found.answers)
     assert (apart.weights != whole.weights).all()
@@ -29,5 +29,5 @@ def test_answers_up_to_the_bound_are_all_fitted():
     rng = np.random.default_rng(1)
     logits, answers = rng.normal(size=(300, 2)), rng.integers(-1, 2, 300)
     known = int((answers >= 0).sum())
-    bounded, free = forecast([logits], answers, most_fitted=known), forecast([logits], answers)
+    bounded, free = forecast_answers([logits], answers, most_fitted=known), forecast_answers([logits], answers)
     np.testing.assert_array_equal(free.answers, bounded.answers)

@@ -7,7 +7,7 @@ import pytest
 
 from freeal.aggregation.label_membership import joined_names, membership
 from freeal.aggregation.label_posterior import Evidence, label_posterior
-from freeal.aggregation.several_labels_posterior import binary, evidence_of
+from freeal.aggregation.several_labels_posterior import binary, evidence_of_several_labels
 from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation, Status
 
@@ -31,7 +31,7 @@ def drawn():
 def test_each_label_is_weighed_as_a_question_of_two(drawn):
     """A column is what the weighing of two labels makes of it, whatever the other columns hold."""
     _, said, logits = drawn
-    found = evidence_of(_notes(joined_names(said, NAMES)), NAMES).posterior(logits).proba
+    found = evidence_of_several_labels(_notes(joined_names(said, NAMES)), NAMES).posterior(logits).proba
     for place in range(3):
         alone = Evidence(said[:, place].astype(int), np.zeros((400, 2)), np.full(400, NO_LABEL))
         assert np.allclose(found[:, place], label_posterior(alone, binary(logits[:, place])).proba[:, 1])
@@ -40,7 +40,7 @@ def test_each_label_is_weighed_as_a_question_of_two(drawn):
 def test_errors_of_one_label_are_found_without_truth(drawn):
     """The label that the annotator misses often is restored, and the others are left as they are."""
     truth, said, logits = drawn
-    found = evidence_of(_notes(joined_names(said, NAMES)), NAMES).posterior(logits).proba >= 0.5
+    found = evidence_of_several_labels(_notes(joined_names(said, NAMES)), NAMES).posterior(logits).proba >= 0.5
     before, after = (said != truth).mean(axis=0), (found != truth).mean(axis=0)
     assert after[1] < before[1] - 0.03
     assert (after[[0, 2]] <= before[[0, 2]] + 0.01).all()
@@ -51,7 +51,7 @@ def test_what_a_person_said_is_certain():
     notes = _notes(["a", "b", "a;b", "(none)"] * 10)
     notes[0] = Annotation(0, "b;c", 1.0, (Status.CORRECTED,), 1, distribution=(0.0, 1.0, 1.0))
     notes[1] = Annotation(1, None, 0.0, (Status.REFUSED,), 1)
-    posterior = evidence_of(notes, NAMES).posterior(np.tile([1.0, -1.0, 0.0], (40, 1)))
+    posterior = evidence_of_several_labels(notes, NAMES).posterior(np.tile([1.0, -1.0, 0.0], (40, 1)))
     assert [0.0, 1.0, 1.0] == posterior.proba[0].tolist()
     assert (posterior.proba[1] > 0).all()
     sure = posterior.of(membership([note.label for note in notes], NAMES))
@@ -61,11 +61,15 @@ def test_what_a_person_said_is_certain():
 
 def test_probabilities_of_a_scoring_model_are_used_as_they_are():
     """With a distribution each label is pooled with the student; two answers that differ make it less sure."""
-    scored = evidence_of(_notes(["a"] * 40, distribution=(0.9, 0.2, 0.0)), NAMES).posterior(np.zeros((40, 3))).proba
+    scored = (
+        evidence_of_several_labels(_notes(["a"] * 40, distribution=(0.9, 0.2, 0.0)), NAMES)
+        .posterior(np.zeros((40, 3)))
+        .proba
+    )
     assert scored[0, 0] > 0.6
     assert scored[0, 2] < 0.4
     said = ["a", "b"] * 40
     logits = np.zeros((80, 3))
-    steady = evidence_of(_notes(said), NAMES).posterior(logits).proba
-    torn = evidence_of(_notes(said, earlier=("b",)), NAMES).posterior(logits).proba
+    steady = evidence_of_several_labels(_notes(said), NAMES).posterior(logits).proba
+    torn = evidence_of_several_labels(_notes(said, earlier=("b",)), NAMES).posterior(logits).proba
     assert torn[0, 0] < steady[0, 0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.annotation.reply_parser import UNSTATED_CONFIDENCE, Reading, read, read_texts
+from freeal.annotation.reply_parser import UNSTATED_CONFIDENCE, Reading, read_reply, read_texts
 from freeal.types import Reply, Status
 
 LABELS = ("positive", "negative", "very negative")
@@ -33,7 +33,7 @@ outcomes = st.sampled_from(["answer", "refused", "cut_off", "empty"])
 )
 def test_json_answers(text, label, confidence):
     """A JSON object is found wherever it stands; its confidence is taken only where it makes sense."""
-    assert Reading(label, confidence, Status.OK) == read(Reply(text), LABELS)
+    assert Reading(label, confidence, Status.OK) == read_reply(Reply(text), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_json_answers(text, label, confidence):
 )
 def test_plain_answers(text, label):
     """Any case, quotes, a lead-in, or one label in a sentence."""
-    assert Reading(label, UNSTATED_CONFIDENCE, Status.OK) == read(Reply(text), LABELS)
+    assert Reading(label, UNSTATED_CONFIDENCE, Status.OK) == read_reply(Reply(text), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -72,19 +72,19 @@ def test_plain_answers(text, label):
 )
 def test_unusable_answers(text):
     """No label, two labels, a negated one, part of a word or one outside the set: never a guess."""
-    assert Reading(None, 0.0, Status.INVALID_ANSWER) == read(Reply(text), LABELS)
+    assert Reading(None, 0.0, Status.INVALID_ANSWER) == read_reply(Reply(text), LABELS)
 
 
 def test_a_refusal_is_a_refusal_whatever_it_says():
     """Words in a refusal are not an answer."""
-    assert Status.REFUSED is read(Reply("positive", outcome="refused"), LABELS).status
+    assert Status.REFUSED is read_reply(Reply("positive", outcome="refused"), LABELS).status
 
 
 def test_a_cut_off_answer_needs_its_whole_object():
     """Half an object or a bare word may have become anything; a whole object stands."""
-    assert None is read(Reply('{"label": "very neg', outcome="cut_off"), LABELS).label
-    assert None is read(Reply("negative", outcome="cut_off"), LABELS).label
-    assert "negative" == read(Reply('{"label": "negative"} and', outcome="cut_off"), LABELS).label
+    assert None is read_reply(Reply('{"label": "very neg', outcome="cut_off"), LABELS).label
+    assert None is read_reply(Reply("negative", outcome="cut_off"), LABELS).label
+    assert "negative" == read_reply(Reply('{"label": "negative"} and', outcome="cut_off"), LABELS).label
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_cut_off_answer_needs_its_whole_object():
 )
 def test_part_of_a_longer_name_is_not_the_name(text, labels, label):
     """Signs, hyphens and further words make another name; where two are as good, none is taken."""
-    assert label == read(Reply(text), labels).label
+    assert label == read_reply(Reply(text), labels).label
 
 
 words = st.lists(st.sampled_from(["card", "payment", "fee", "charged", "top", "up", "not"]), min_size=1, max_size=4)
@@ -132,7 +132,7 @@ def test_names_that_contain_each_other_are_told_apart(names, ours, theirs, data)
     said = data.draw(st.integers(0, len(names) - 1))
     answer = SPELLINGS[theirs](names[said])
     for text in (answer, f'"{answer}".', f"Label: {answer}", json.dumps({"label": answer})):
-        assert labels[said] == read(Reply(text), labels).label
+        assert labels[said] == read_reply(Reply(text), labels).label
 
 
 @given(st.lists(words, min_size=1, max_size=150, unique_by="".join), spellings, spellings, st.data())
@@ -141,9 +141,9 @@ def test_a_sentence_never_gives_a_part_of_the_label_it_mentions(names, ours, the
     labels = [SPELLINGS[ours](name) for name in names]
     said = data.draw(st.integers(0, len(names) - 1))
     sentence = f"This looks like {SPELLINGS[theirs](names[said])} to me."
-    assert read(Reply(sentence), labels).label in {labels[said], None}
+    assert read_reply(Reply(sentence), labels).label in {labels[said], None}
     if "camel" not in (ours, theirs):
-        assert labels[said] == read(Reply(sentence), labels).label
+        assert labels[said] == read_reply(Reply(sentence), labels).label
 
 
 @given(st.lists(words, min_size=2, max_size=60, unique_by="".join), spellings)
@@ -151,26 +151,26 @@ def test_a_name_outside_the_set_is_not_cut_down_to_one_within(names, ours):
     """A longer name written as one word is no mention of the labels it is made of."""
     labels = [SPELLINGS[ours](name) for name in names]
     outside = "_".join([*names[0], "reversed"])
-    assert None is read(Reply(json.dumps({"label": outside})), labels).label
+    assert None is read_reply(Reply(json.dumps({"label": outside})), labels).label
 
 
 def test_labels_that_differ_in_case_only():
     """The spelling decides; where it does not, nothing is guessed."""
-    assert "IT" == read(Reply('{"label": "IT"}'), ("IT", "it")).label
-    assert None is read(Reply('{"label": "It"}'), ("IT", "it")).label
+    assert "IT" == read_reply(Reply('{"label": "IT"}'), ("IT", "it")).label
+    assert None is read_reply(Reply('{"label": "It"}'), ("IT", "it")).label
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"label":' * 20_000, '{"label": ' + "9" * 5_000 + "}", "{" * 100_000])
 def test_hostile_nesting_is_only_unusable(text):
     """Deep nesting and huge numbers neither crash nor hang the parser."""
-    assert None is read(Reply(text), LABELS).label
+    assert None is read_reply(Reply(text), LABELS).label
     assert isinstance(read_texts(Reply(text)), list)
 
 
 @given(st.text(), label_sets, outcomes)
 def test_any_text_is_read(text, labels, outcome):
     """Never an exception, never a label outside the set, confidence within 0..1."""
-    reading = read(Reply(text, outcome=outcome), labels)
+    reading = read_reply(Reply(text, outcome=outcome), labels)
     assert reading.label is None or reading.label in labels
     assert 0.0 <= reading.confidence <= 1.0
     assert (reading.label is not None) == (reading.status is Status.OK)
@@ -181,7 +181,7 @@ def test_a_proper_answer_is_read_back(labels, data, confidence):
     """Whatever the labels look like, the JSON we ask for gives the label it names."""
     label = data.draw(st.sampled_from(labels))
     text = json.dumps({"label": label, "confidence": confidence})
-    assert Reading(label, confidence, Status.OK) == read(Reply(text), labels)
+    assert Reading(label, confidence, Status.OK) == read_reply(Reply(text), labels)
 
 
 @given(
@@ -193,7 +193,7 @@ def test_a_proper_answer_is_read_back(labels, data, confidence):
 def test_any_json_is_read(value):
     """JSON of every shape passes through both readers without an exception."""
     reply = Reply(json.dumps(value))
-    assert read(reply, LABELS).label in {None, *LABELS}
+    assert read_reply(reply, LABELS).label in {None, *LABELS}
     assert all(text == text.strip() and text for text in read_texts(reply))
 
 
@@ -237,6 +237,6 @@ def test_probabilities_of_labels(stated, expected):
     """A list or keys, in percent or not; what is missing to 1 is shared by labels that were not named; what makes no
     sense is none, and the label stands."""
     text = json.dumps({"label": "positive", "confidence": 0.7, "probabilities": stated})
-    found = read(Reply(text), LABELS)
+    found = read_reply(Reply(text), LABELS)
     assert "positive" == found.label
     assert found.probabilities == (expected if expected is None else pytest.approx(expected))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.results.finished_run import Answerer, FinishedRun
 from freeal.results.output_csv_files import ANNOTATED_COLUMNS, _annotated_rows
 from freeal.settings import LoopSettings
@@ -77,7 +77,7 @@ def test_unasked_rows_are_the_students(open_loop):
     """A row nobody asked about says so, has the student's label, and stands in its place: rows in, rows out."""
     loop = open_loop(TEXTS, _chat(), settings=_share(iterations=1))
     state = anyio.run(loop.run, USER).best
-    decisions = decide(state, ("happy", "angry"), abstain_below=0.0)
+    decisions = decide_final_labels(state, ("happy", "angry"), abstain_below=0.0)
     unasked = [note for note in state.annotations if note.statuses == (Status.NOT_ASKED,)]
     assert 90 == len(unasked)
     assert {("student", 0, None)} == {

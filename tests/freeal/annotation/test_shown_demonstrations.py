@@ -11,7 +11,7 @@ import pytest
 
 from freeal.annotation.first_demonstrations import starting_demonstrations
 from freeal.evaluation.metrics import final_metrics
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.settings import LoopSettings, StudentSettings
 from freeal.student import untrained_encoder
 from freeal.student.encoder import encoder_weights
@@ -86,7 +86,7 @@ def test_demonstrations_beyond_the_pool_are_near_by_the_untrained_encoder(open_l
     nonsense = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
 
     async def ask():
-        await loop.questions.again(2, [0, 1], demos, proba=np.full((3, 2), 0.5), embeddings=nonsense)
+        await loop.questions.ask_later_round(2, [0, 1], demos, proba=np.full((3, 2), 0.5), embeddings=nonsense)
 
     anyio.run(ask)
     shown = {text_of(prompt.specific): prompt.shared + prompt.specific for prompt in model.prompts}
@@ -140,7 +140,7 @@ def test_labels_do_not_depend_on_the_truth_where_a_share_is_held_out(open_loop, 
     loop = open_loop(TEXTS, _scorer(), settings=_settings(zero_shot="always"), free=True, truth=truth)
     loop = _with(loop, held_out=frozenset(range(0, 60, 3)))
     result = anyio.run(loop.run, ())
-    decisions = decide(result.best, ("happy", "angry"), abstain_below=0.0)
+    decisions = decide_final_labels(result.best, ("happy", "angry"), abstain_below=0.0)
     said = [(one.label, round(one.confidence, 6)) for one in decisions]
     if truth is not None:
         measured = final_metrics(decisions, loop.pool, ("happy", "angry"))["holdout"]
@@ -154,7 +154,10 @@ def _expected(open_loop):
     loop = open_loop(TEXTS, _scorer(), settings=_settings(zero_shot="always"), free=True, folder="expected")
     loop = _with(loop, held_out=frozenset(range(0, 60, 3)))
     best = anyio.run(loop.run, ()).best
-    return [(one.label, round(one.confidence, 6)) for one in decide(best, ("happy", "angry"), abstain_below=0.0)]
+    return [
+        (one.label, round(one.confidence, 6))
+        for one in decide_final_labels(best, ("happy", "angry"), abstain_below=0.0)
+    ]
 
 
 @pytest.mark.parametrize("retrieval", ["nearest", "shared"])

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from freeal.annotation.prompts import label_prompt
-from freeal.annotation.reply_parser import read
-from freeal.annotation.usable_reply import usable
+from freeal.annotation.reply_parser import read_reply
+from freeal.annotation.usable_reply import is_usable_reply
 from freeal.llm.answer_schema import answer_schema
 from freeal.types import Label, Reply, Status, Task
 
@@ -31,21 +31,21 @@ TASK = Task("What is it about?", tuple(Label(name) for name in LEAVES), "tree")
 def test_an_answer_names_a_node(said, label, branch):
     """As JSON and as bare words; a name under two parents is no answer."""
     for text in (json.dumps({"label": said, "confidence": 0.8}), said):
-        reading = read(Reply(text=text), LEAVES, BRANCHES)
+        reading = read_reply(Reply(text=text), LEAVES, BRANCHES)
         assert (label, branch) == (reading.label, reading.branch)
         assert (reading.status is Status.OK) == (label is not None or branch is not None)
-        assert usable(Reply(text=text), label_prompt(TASK, "t", style="chat")) == (reading.status is Status.OK)
+        assert is_usable_reply(Reply(text=text), label_prompt(TASK, "t", style="chat")) == (reading.status is Status.OK)
 
 
 def test_a_sentence_may_name_a_path():
     """The whole path counts, not the branch in it."""
-    reading = read(Reply(text="The label of this text is billing / refund, I think."), LEAVES, BRANCHES)
+    reading = read_reply(Reply(text="The label of this text is billing / refund, I think."), LEAVES, BRANCHES)
     assert "billing / refund" == reading.label
 
 
 def test_no_branch_is_an_answer_where_labels_are_no_tree():
     """The parser knows branches from the prompt alone."""
-    assert read(Reply(text="billing"), LEAVES).branch is None
+    assert read_reply(Reply(text="billing"), LEAVES).branch is None
 
 
 def test_the_schema_holds_branches_for_the_label_alone():

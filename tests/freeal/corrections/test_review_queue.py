@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from freeal.corrections.review_queue import MOST_TEXTS, NEAREST, REVIEW_COLUMNS, review_queue, write_review_queue
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.pool.text_pool import build_pool
 from freeal.spec.job_spec import Spec
 from freeal.table import read_table
@@ -63,7 +63,7 @@ def queue_of(tmp_path, make_round):
             representatives=tuple(demonstrations),
             embeddings=vectors,
         )
-        decisions = decide(state, LABELS, abstain_below=0.0)
+        decisions = decide_final_labels(state, LABELS, abstain_below=0.0)
         found = review_queue(state, pool, decisions)
         write_review_queue(tmp_path / "queue.csv", found, table=table, pool=pool, decisions=decisions, spec=spec)
         with (tmp_path / "queue.csv").open(encoding="utf-8", newline="") as stream:

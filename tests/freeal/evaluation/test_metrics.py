@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freeal.evaluation.metrics import Evaluation, calibration_error, coverage_curve, final_metrics
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.pool.text_pool import EMPTY, Pool
 
 LABELS = ("no", "yes")
@@ -26,7 +26,9 @@ def test_rows_are_counted_and_not_texts():
 
 def test_without_ground_truth_nothing_is_claimed(make_round):
     """No accuracy, no F1, no calibration error: only what can be seen without the truth."""
-    decisions = decide(make_round(["yes", "no"], [0.9, 0.9], [[0.1, 0.9], [0.2, 0.8]]), LABELS, abstain_below=0.0)
+    decisions = decide_final_labels(
+        make_round(["yes", "no"], [0.9, 0.9], [[0.1, 0.9], [0.2, 0.8]]), LABELS, abstain_below=0.0
+    )
     final = final_metrics(decisions, _pool([0, 1, 1], None), LABELS)
     assert {"abstained", "llm_student_agreement", "label_counts", "confidence_counts"} == set(final)
     assert ({"no": 2, "yes": 1}, 0.5) == (final["label_counts"], final["llm_student_agreement"])
@@ -36,7 +38,7 @@ def test_scores_per_class_are_those_of_the_rows(make_round):
     """Three rows of yes of which two are found, one row of no found: recall 2/3 and 1."""
     state = make_round(["yes", "yes", "no", "no"], [0.99] * 4, [[0.1, 0.9]] * 2 + [[0.9, 0.1]] * 2)
     final = final_metrics(
-        decide(state, LABELS, abstain_below=0.0), _pool([0, 1, 2, 3], ("yes", "yes", "yes", "no")), LABELS
+        decide_final_labels(state, LABELS, abstain_below=0.0), _pool([0, 1, 2, 3], ("yes", "yes", "yes", "no")), LABELS
     )
     assert (0.75, 4) == (final["accuracy"], final["evaluated_rows"])
     assert {"precision": 1.0, "recall": 0.6667, "f1": 0.8, "rows": 3} == final["per_class"]["yes"]
@@ -62,7 +64,7 @@ def test_confidence_speaks_of_the_label_that_was_held_back(make_round):
     """Three of four rows abstain below 0.9: for the accuracy they are wrong, while calibration and coverage judge the
     labels they would have had, of which all are right at a confidence of 0.8."""
     state = make_round(["yes"] * 4, [0.99] + [0.5] * 3, [[0.0, 1.0]] + [[0.4, 0.6]] * 3)
-    decisions = decide(state, LABELS, abstain_below=0.9)
+    decisions = decide_final_labels(state, LABELS, abstain_below=0.9)
     final = final_metrics(decisions, _pool([0, 1, 2, 3], ("yes",) * 4), LABELS)
     assert (3, 0.25) == (final["abstained"], final["accuracy"])
     assert 1.0 == final["coverage_curve"][-1]["accuracy"]

@@ -14,7 +14,7 @@ import pytest
 
 from freeal.cli.command_line import main
 from freeal.errors import TrainingError
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
@@ -41,7 +41,7 @@ def run(open_loop, encoder_folder):
         settings = settings or LoopSettings(iterations=2, shots=4, stop_changed_share=0.0)
         loop = open_loop(texts, model, trainer=trainer, settings=settings, **parts)
         result = anyio.run(loop.run, ())
-        return loop, result, decide(result.best, loop.task.names, abstain_below=0.0)
+        return loop, result, decide_final_labels(result.best, loop.task.names, abstain_below=0.0)
 
     return running
 

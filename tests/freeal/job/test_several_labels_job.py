@@ -191,7 +191,7 @@ def test_what_is_made_for_one_label_is_refused(trained, tmp_path, encoder_folder
     with pytest.raises(ConfigError, match="certify is for texts of one label"):
         certification_job.draw_sheet(trained[0])
     with pytest.raises(ConfigError, match="boundaries is for texts of one label"):
-        boundary_job.ask(trained[0])
+        boundary_job.write_boundary_questions(trained[0])
     with MessagesServer(answer=lambda _: "(none)") as server:
         for more, said in (
             ({"loop": {"candidates": "resolve"}}, "resolve is for texts of one label"),

@@ -17,7 +17,7 @@ from freeal.errors import TrainingError
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import Notice, RoundFinished, Spend, ignore
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.freeal_loop import Loop
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
@@ -157,7 +157,7 @@ def test_a_settled_round_keeps_what_was_paid_for(tmp_path):
     first, second = result.rounds
     assert (True, 2, 1.0) == (second.settled, result.best.round, second.metrics["llm_accuracy"])
     assert first.metrics["llm_accuracy"] < second.metrics["llm_accuracy"]
-    decided = [one.label for one in decide(result.best, TASK.names, abstain_below=0.0)]
+    decided = [one.label for one in decide_final_labels(result.best, TASK.names, abstain_below=0.0)]
     mended = [index for index, note in enumerate(first.annotations) if note.label != second.annotations[index].label]
     assert 3 <= len(mended) == second.metrics["changed"]
     assert [pool.truth[index] for index in mended] == [decided[index] for index in mended]

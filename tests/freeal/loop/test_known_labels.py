@@ -10,7 +10,7 @@ from freeal.corrections.review_queue import review_queue
 from freeal.evaluation.metrics import Evaluation
 from freeal.events import ignore
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.freeal_loop import Loop
 from freeal.loop.known_labels import Known
 from freeal.loop.round_store import RoundStore
@@ -63,7 +63,7 @@ def test_a_text_a_person_labelled_is_never_asked_about_and_keeps_the_label(tmp_p
     result = _run(tmp_path, model, Known(confirmed={0: "angry", 7: "angry"}), iterations=2)
     asked = {text_of(prompt.specific) for prompt in model.prompts}
     assert not {_pool().texts[0], _pool().texts[7]} & asked
-    decided = decide(result.best, TASK.names, abstain_below=0.0)
+    decided = decide_final_labels(result.best, TASK.names, abstain_below=0.0)
     assert ("angry", 1.0, "corrected") == (decided[0].label, decided[0].confidence, decided[0].source)
     assert (Status.CORRECTED,) == result.best.annotations[7].statuses
     assert 1.0 == result.best.clean_probability[0]
@@ -104,6 +104,6 @@ def test_a_text_without_an_answer_may_be_added(tmp_path):
 def test_the_review_queue_leaves_out_what_a_person_has_seen(tmp_path, confirmed):
     """Nobody is asked twice."""
     state = _run(tmp_path, ScriptedModel(_answers), Known(confirmed=confirmed)).best
-    queue = review_queue(state, _pool(), decide(state, TASK.names, abstain_below=0.0))
+    queue = review_queue(state, _pool(), decide_final_labels(state, TASK.names, abstain_below=0.0))
     assert COUNT // 10 == len(queue)
     assert bool(confirmed) != bool({0, 1, 2} & {look.index for look in queue})

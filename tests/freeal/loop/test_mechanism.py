@@ -18,7 +18,7 @@ from freeal.annotation.annotator import Annotator, LabelRequest
 from freeal.errors import RowRejectedError
 from freeal.events import ignore
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.money.budget_ledger import Ledger
 from freeal.prediction.predict_csv import PredictionJob, predict_csv
 from freeal.results.output_csv_files import write_annotated
@@ -153,7 +153,7 @@ def test_every_round_is_better_than_what_came_before(run):
     assert [pytest.approx(202 / 240), pytest.approx(216 / 240, abs=1e-4)] == [zero_shot, first["llm_accuracy"]]
     assert first["llm_accuracy"] + 0.04 < second["llm_accuracy"]
     assert first["llm_accuracy"] < first["student_accuracy"] <= second["student_accuracy"]
-    assert 0.99 < _accuracy([one.label for one in decide(result.best, LABELS, abstain_below=0.0)])
+    assert 0.99 < _accuracy([one.label for one in decide_final_labels(result.best, LABELS, abstain_below=0.0)])
     assert second["asked"] < COUNT / 2
 
 
@@ -249,7 +249,7 @@ def test_fault_rows_of_failed_calls_vanished(run, tmp_path):
     loop, result = run(ScriptedModel(respond), settings=LoopSettings(iterations=1))
     with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([["text"], *([text] for text in TEXTS)])
-    table, decisions = read_table(tmp_path / "in.csv"), decide(result.best, LABELS, abstain_below=0.0)
+    table, decisions = read_table(tmp_path / "in.csv"), decide_final_labels(result.best, LABELS, abstain_below=0.0)
     write_annotated(tmp_path / "out.csv", table, loop.pool, decisions, result.best.annotations)
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from freeal.loop.known_labels import Known
-from freeal.loop.merge_annotations import merge, opinions
+from freeal.loop.merge_annotations import merge_annotations, merge_opinions
 from freeal.types import Annotation, Status
 
 LABELS = ("x", "y")
@@ -22,7 +22,7 @@ def _unusable(index, status=Status.INVALID_ANSWER, round_number=2):
 
 
 def _after(previous, answers, known, *, models=1):
-    return opinions(previous, answers, known, labels=LABELS, pool_size=2, models=models)
+    return merge_opinions(previous, answers, known, labels=LABELS, pool_size=2, models=models)
 
 
 def test_of_an_open_text_the_answers_of_this_job_stand_side_by_side(make_round):
@@ -45,11 +45,11 @@ def test_what_was_known_is_the_voice_of_whoever_said_it():
 def test_merging_never_replaces_a_label_by_an_unusable_answer():
     """The old label stays when the new answer is invalid; a text nobody answered gets the newest reason."""
     old = [Annotation(0, "x", 0.9, (Status.OK,), 1), _unusable(1, Status.REFUSED, 1)]
-    merged = merge(old, [_unusable(0), _unusable(1)], labels=LABELS, pool_size=2)
+    merged = merge_annotations(old, [_unusable(0), _unusable(1)], labels=LABELS, pool_size=2)
     assert [("x", 1), (None, 2)] == [(note.label, note.round) for note in merged]
 
 
 def test_a_text_without_any_annotation_is_a_mistake_of_the_caller():
     """Rows are never lost silently."""
     with pytest.raises(KeyError):
-        merge([], [_note(0, "x")], labels=LABELS, pool_size=2)
+        merge_annotations([], [_note(0, "x")], labels=LABELS, pool_size=2)

@@ -13,7 +13,7 @@ import pytest
 from freeal.annotation.annotator import Annotator
 from freeal.events import Notice, ignore
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.selection.query_selection import PILOT_TEXTS
 from freeal.settings import LoopSettings, Price
 from freeal.testing.scripted_model import ScriptedModel, text_of
@@ -83,7 +83,7 @@ def test_the_dear_one_sees_what_is_left_open_and_mends_it(run):
     assert PILOT_TEXTS <= len(asked) < 160
     assert {1} == {note.annotator for note in second.asked}
     assert all(second.annotations[note.index].label == note.label for note in second.asked)
-    finals = [one.label for one in decide(result.best, LABELS, abstain_below=0.0)]
+    finals = [one.label for one in decide_final_labels(result.best, LABELS, abstain_below=0.0)]
     assert _right([note.label for note in first.annotations]) + 0.1 < _right(finals)
     assert any(isinstance(event, Notice) and event.message.startswith("cascade: dear gives") for event in told)
 
@@ -143,7 +143,7 @@ def test_side_by_side_asks_both_about_everything(run):
     for state in result.rounds[1:]:
         by_model = [[note.index for note in state.asked if note.annotator == place] for place in (0, 1)]
         assert by_model[0] == by_model[1]
-    finals = [one.label for one in decide(result.best, LABELS, abstain_below=0.0)]
+    finals = [one.label for one in decide_final_labels(result.best, LABELS, abstain_below=0.0)]
     assert _right([note.label for note in first.opinions[0]]) < _right(finals)
 
 

@@ -14,7 +14,7 @@ from freeal.job import write_output_folder
 from freeal.job.run_loop import run_loop
 from freeal.job.training_job import TrainingJob
 from freeal.llm.store.answer_store import MemoryStore
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.round_store import RoundStore
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import build_pool
@@ -92,7 +92,7 @@ def finish(tmp_path):
             student=dict(trainer.description),
             ledger=ledger,
             result=result,
-            decisions=decide(result.best, spec.task.names, abstain_below=abstain_below),
+            decisions=decide_final_labels(result.best, spec.task.names, abstain_below=abstain_below),
             started="2026-01-02T03:04:05+00:00",
         )
 
@@ -111,7 +111,7 @@ def publish(tmp_path):
         )
         student_metadata.write_card(model, made)
         before = previous and tmp_path / previous / "model"
-        write_output_folder.write(run, tmp_path / folder, model_folder=model, previous_model=before)
+        write_output_folder.write_output_folder(run, tmp_path / folder, model_folder=model, previous_model=before)
         return tmp_path / folder
 
     return publishing

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from freeal.loop.final_label import decide
+from freeal.loop.final_label import decide_final_labels
 from freeal.loop.loop_result import LoopResult
 from freeal.pool.text_pool import build_pool
 from freeal.results import output_csv_files
@@ -28,7 +28,7 @@ def finished(tmp_path, make_round):
     spec = Spec(name="t", description="d", labels=list(LABELS), text_columns=["text"], label_column="truth")
     pool = build_pool(table, spec)
     state = make_round(["no", None], [0.9, 0.0], [[0.8, 0.2], [0.3, 0.7]])
-    return table, pool, state, decide(state, LABELS, abstain_below=0.0)
+    return table, pool, state, decide_final_labels(state, LABELS, abstain_below=0.0)
 
 
 def _rows(path, delimiter=","):

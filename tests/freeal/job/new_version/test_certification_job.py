@@ -120,8 +120,8 @@ def test_a_filled_sheet_is_told_in_every_file(versions):
     """metrics.json, report, model card and `.eval_results` say the same figures, once, however often it is read."""
     version = versions / "one"
     sheet = _fill(certification_job.draw_sheet(version, rows=60).path)
-    certification_job.certify(version, sheet)
-    found = certification_job.certify(version, sheet)
+    certification_job.certify_version(version, sheet)
+    found = certification_job.certify_version(version, sheet)
     assert found == read_metrics(version)["certified"]
     low, high = found["labels"]["interval"]
     labels = {row["body"]: row["freeal_label"] for row in _rows(version / "annotated.csv")}
@@ -145,11 +145,11 @@ def test_a_sheet_may_be_sorted_and_given_back_in_parts(versions):
     filled = [f"{line}{_truth(int(line.split(',')[0]) - 1)}" for line in lines]
     half = versions / "half.csv"
     half.write_text("\n".join([header, *sorted(filled[:20])]))
-    assert 20 == certification_job.certify(version, half)["texts"]
+    assert 20 == certification_job.certify_version(version, half)["texts"]
     longer = certification_job.draw_sheet(version, rows=60)
     assert (40, 20, 60) == (longer.lines, longer.answered, longer.rows)
     assert not {line.split(",")[0] for line in lines[:20]} & {row["freeal_row"] for row in _rows(longer.path)}
-    assert 60 == certification_job.certify(version, _fill(longer.path))["texts"]
+    assert 60 == certification_job.certify_version(version, _fill(longer.path))["texts"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_sheet_that_cannot_be_read_is_refused_with_its_lines(versions, line, t
     lines[3] = line or f"{lines[3]}maybe"
     sheet.write_text("\n".join(lines))
     with pytest.raises(InputError, match=told) as error:
-        certification_job.certify(version, sheet)
+        certification_job.certify_version(version, sheet)
     assert 4 == error.value.parts[0].where.line
     assert "certified" not in read_metrics(version)
 
@@ -177,7 +177,7 @@ def test_a_sheet_of_nothing_drawn_is_refused(versions):
     path = versions / "own.csv"
     path.write_text("body,freeal_certified\nx,yes\n")
     with pytest.raises(InputError, match="no sheet was drawn"):
-        certification_job.certify(versions / "one", path)
+        certification_job.certify_version(versions / "one", path)
 
 
 def test_a_damaged_record_is_said(versions):
@@ -191,7 +191,7 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     """A version from the same rows is measured by the same answers; its demonstrations are none of the texts drawn, and
     no row has the person's word for a label."""
     version = versions / "one"
-    certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=40).path))
+    certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=40).path))
     texts = set(certified_json_file.read(version).texts.values())
     metrics = _train(versions, "two", encoder_folder, previous="one")
     assert 40 == metrics["certified"]["texts"]
@@ -208,7 +208,7 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
 def test_a_correction_of_a_certified_text_withdraws_the_figure_and_says_so(versions):
     """Other corrections leave it; one of a certified text ends it, in metrics, report, card and hub file."""
     version = versions / "one"
-    certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=40).path))
+    certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=40).path))
     drawn = set(certified_json_file.read(version).texts.values())
     free = next(one for one in range(COUNT) if _text(one) not in drawn)
     kept = _correct(versions, "two", "one", [(_text(free), _truth(free))])
@@ -249,7 +249,7 @@ def test_a_promise_makes_a_model_that_keeps_quiet_where_it_is_not_sure(versions,
     """Trained without what measures it, with its thresholds in freeal.json; a prediction below them has no label, says
     so, and is counted."""
     version = versions / "one"
-    certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=60).path))
+    certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=60).path))
     target = versions / "promised"
     options = ["--promise", "0.9", "--promise-scope", "all", "--output-model", str(target), "--json"]
     assert 0 == main(["certify", str(version), *options])
@@ -284,7 +284,7 @@ def test_nothing_certified_promises_nothing(versions):
 def test_a_promise_needs_texts_that_nobody_looked_at(versions, capsys):
     """Where the sheet held every text there is nothing left to learn from: said so, with what to do."""
     version = versions / "one"
-    certification_job.certify(version, _fill(certification_job.draw_sheet(version, rows=COUNT).path))
+    certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=COUNT).path))
     assert 1 == main(["certify", str(version), "--promise", "0.9", "--output-model", str(versions / "x")])
     assert "a person looked at every text" in capsys.readouterr().err
     assert not (versions / "x").exists()
@@ -292,7 +292,9 @@ def test_a_promise_needs_texts_that_nobody_looked_at(versions, capsys):
 
 def test_a_figure_about_other_labels_is_not_carried_over(versions, encoder_folder):
     """Whatever of the new version was asked: the sheet speaks of labels that are called otherwise now."""
-    certification_job.certify(versions / "one", _fill(certification_job.draw_sheet(versions / "one", rows=40).path))
+    certification_job.certify_version(
+        versions / "one", _fill(certification_job.draw_sheet(versions / "one", rows=40).path)
+    )
     assert "certified" in _train(versions, "same", encoder_folder, previous="one", force=True)
     renamed = _train(versions, "renamed", encoder_folder, previous="one", labels=("yes", "nope"), force=True)
     assert "certified" not in renamed

@@ -59,7 +59,7 @@ def _model():
 
 
 def _proposed(job, model):
-    return anyio.run(lambda: proposal_job.propose(job, chat_model=model))
+    return anyio.run(lambda: proposal_job.propose_rules(job, chat_model=model))
 
 
 def _capped(job, usd):
@@ -129,17 +129,17 @@ def test_answers_that_are_no_rules_leave_the_file_as_it_was(job):
 def test_the_forecast_names_who_is_asked_and_the_most_it_costs(job):
     """Or why nobody is; what is stored already costs nothing. The most is above what it then is."""
     local = job.model_copy(update={"llm": LlmSettings(provider="local")})
-    assert "writes no sentences" in anyio.run(lambda: proposal_job.forecast(local, environ={})).why_not
+    assert "writes no sentences" in anyio.run(lambda: proposal_job.forecast_proposals(local, environ={})).why_not
     with MessagesServer(answer=lambda _: "entity") as server:
         ready = job.model_copy(update={"llm": LlmSettings(provider="anthropic", base_url=server.base_url)})
-        keyless = anyio.run(lambda: proposal_job.forecast(ready, environ={}))
+        keyless = anyio.run(lambda: proposal_job.forecast_proposals(ready, environ={}))
         assert "no Anthropic key" in keyless.why_not
-        foreseen = anyio.run(lambda: proposal_job.forecast(ready, api_key="sk-ant-test", environ={}))
+        foreseen = anyio.run(lambda: proposal_job.forecast_proposals(ready, api_key="sk-ant-test", environ={}))
         assert (2, True) == (foreseen.calls, foreseen.by.startswith("anthropic/"))
         assert [] == server.requests
-        _, bill = anyio.run(lambda: proposal_job.propose(ready, api_key="sk-ant-test", environ={}))
+        _, bill = anyio.run(lambda: proposal_job.propose_rules(ready, api_key="sk-ant-test", environ={}))
         assert 0.0 < bill.usd < foreseen.most_usd
-    assert 0 == anyio.run(lambda: proposal_job.forecast(ready, api_key="sk-ant-test", environ={})).calls
+    assert 0 == anyio.run(lambda: proposal_job.forecast_proposals(ready, api_key="sk-ant-test", environ={})).calls
 
 
 def test_a_pick_is_an_answer_and_own_words_go_before_it(job, tmp_path):

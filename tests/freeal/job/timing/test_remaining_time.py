@@ -6,7 +6,7 @@ import pytest
 
 from freeal.events import BatchProgress, Progress, RoundFinished
 from freeal.job.timing.remaining_time import RemainingTime
-from freeal.job.timing.stage_durations import Part, parts
+from freeal.job.timing.stage_durations import Part, parts_of_job
 from freeal.settings import LoopSettings
 
 PARTS = [
@@ -93,14 +93,14 @@ def test_a_batch_at_the_provider_leaves_the_time_open(job):
 def test_a_loop_without_answers_to_wait_for_has_training_alone():
     """A version made anew from corrections asks nothing in its first round."""
     loop = LoopSettings(iterations=1)
-    found = parts(loop=loop, asked=10, sets=3, zero_shot=True, from_round=2, answer=1.0, training=5.0)
+    found = parts_of_job(loop=loop, asked=10, sets=3, zero_shot=True, from_round=2, answer=1.0, training=5.0)
     assert [("training", 1), ("writing", 0)] == [(part.stage, part.round) for part in found]
 
 
 def test_every_set_of_demonstrations_and_every_round_is_expected():
     """Zero-shot once, the first round three times, later ones a share of the texts."""
     loop = LoopSettings(iterations=2)
-    found = parts(loop=loop, asked=10, sets=3, zero_shot=True, from_round=1, answer=1.0, training=5.0)
+    found = parts_of_job(loop=loop, asked=10, sets=3, zero_shot=True, from_round=1, answer=1.0, training=5.0)
     answers = [round(part.seconds, 3) for part in found if part.stage == "annotating"]
     assert [10.0, 30.0, 9.0] == answers
     assert 10.0 == sum(part.seconds for part in found if part.stage == "training")

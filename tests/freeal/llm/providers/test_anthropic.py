@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from freeal.annotation.prompts import label_prompt, writing_prompt
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.limits.retry import Retry
 from freeal.llm.network_route import Route
@@ -44,7 +44,10 @@ async def test_a_label_comes_back_with_its_usage(ask, prompt):
     """The structured answer is read and every billed token is counted."""
     with MessagesServer(by_keyword) as server:
         reply = await ask(server, prompt)
-        assert ("positive", Status.OK) == (read(reply, prompt.labels).label, read(reply, prompt.labels).status)
+        assert ("positive", Status.OK) == (
+            read_reply(reply, prompt.labels).label,
+            read_reply(reply, prompt.labels).status,
+        )
         assert server.billed == reply.usage
         assert 1 == reply.usage.calls
 
@@ -122,7 +125,7 @@ async def test_a_model_without_effort_costs_one_refused_call(key, retry, prompt)
         model = AnthropicModel(key, retry=retry, base_url=server.base_url)
         replies = await model.answer([prompt, prompt, prompt])
         await model.aclose()
-        assert ["positive"] * 3 == [read(reply, prompt.labels).label for reply in replies]
+        assert ["positive"] * 3 == [read_reply(reply, prompt.labels).label for reply in replies]
         assert 4 == len(server.requests)
 
 
@@ -135,7 +138,7 @@ async def test_a_call_under_way_is_finished_although_cancelled(key, retry, promp
             replies += await model.answer([prompt])
         await model.aclose()
     assert scope.cancel_called
-    assert "positive" == read(replies[0], prompt.labels).label
+    assert "positive" == read_reply(replies[0], prompt.labels).label
 
 
 async def test_a_stop_ends_a_row_of_calls(key, retry, prompt):

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import TransientError
 from freeal.llm.limits.retry import Retry
 from freeal.llm.providers.anthropic import AnthropicModel
@@ -37,7 +37,7 @@ def ask(key, prompt):
             [reply] = await model.answer([prompt])
         finally:
             await model.aclose()
-        return read(reply, prompt.labels).label
+        return read_reply(reply, prompt.labels).label
 
     return ask_once
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freeal.annotation.prompts import writing_prompt
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.errors_from_responses import error_for_status
 from freeal.llm.limits.retry_after import retry_after_seconds
@@ -37,7 +37,7 @@ async def test_a_label_comes_back_without_a_key(ask, prompt):
     """A local server needs no key; usage is what it billed."""
     with MessagesServer(by_keyword) as server:
         reply = await ask(server, prompt)
-        assert "positive" == read(reply, prompt.labels).label
+        assert "positive" == read_reply(reply, prompt.labels).label
         assert server.billed == reply.usage
         assert "authorization" not in server.requests[0].headers
 
@@ -45,7 +45,7 @@ async def test_a_label_comes_back_without_a_key(ask, prompt):
 async def test_the_key_is_sent_as_a_bearer_token(ask, prompt, key):
     """A server that wants one accepts it."""
     with MessagesServer(by_keyword, key="sk-ant-test") as server:
-        assert "positive" == read(await ask(server, prompt, key=key), prompt.labels).label
+        assert "positive" == read_reply(await ask(server, prompt, key=key), prompt.labels).label
 
 
 def test_the_request_holds_the_model_to_the_schema(prompt):
@@ -68,7 +68,7 @@ async def test_the_probability_of_the_label_is_the_confidence(ask, prompt):
     with MessagesServer(by_keyword) as server:
         reply = await ask(server, prompt)
     assert '"confidence": 0.9' in reply.text
-    assert 0.75 == pytest.approx(read(reply, prompt.labels).confidence)
+    assert 0.75 == pytest.approx(read_reply(reply, prompt.labels).confidence)
 
 
 async def test_a_server_without_logprobs_is_asked_again_without_them(ask, prompt):
@@ -78,7 +78,7 @@ async def test_a_server_without_logprobs_is_asked_again_without_them(ask, prompt
         reply = await ask(server, prompt)
         asked = [request.body.get("logprobs") for request in server.requests]
     assert [True, None] == asked
-    assert 0.9 == read(reply, prompt.labels).confidence
+    assert 0.9 == read_reply(reply, prompt.labels).confidence
 
 
 def test_written_demonstrations_are_asked_for_without_probabilities(task):

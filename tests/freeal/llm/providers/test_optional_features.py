@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from freeal.annotation.prompts import label_prompt, writing_prompt
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, RowRejectedError, TransientError
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.providers.openai import OpenAIModel
@@ -92,7 +92,7 @@ async def opened(retry, key):
 async def label(model, task, text):
     """The label one row gets."""
     prompt = label_prompt(task, text, style="chat")
-    return read((await model.answer([prompt]))[0], prompt.labels).label
+    return read_reply((await model.answer([prompt]))[0], prompt.labels).label
 
 
 STATUSES = [400, 403, 404, 405, 415, 422, 501]

@@ -9,7 +9,7 @@ import typing
 
 import pytest
 
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.providers.openai import OpenAIModel
@@ -69,7 +69,7 @@ def ask(key, retry, prompt):
             [reply] = await model.answer([prompt])
         finally:
             await model.aclose()
-        return read(reply, prompt.labels)
+        return read_reply(reply, prompt.labels)
 
     return ask_once
 

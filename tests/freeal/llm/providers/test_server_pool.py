@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from freeal.annotation.prompts import label_prompt
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import ConfigError, TransientError
 from freeal.events import ignore
 from freeal.job.open_chat_model import open_chat_model
@@ -42,7 +42,7 @@ async def _ask(model, task, texts):
 
     async def one(text):
         prompt = label_prompt(task, text, style="chat")
-        found[text] = read((await model.answer([prompt]))[0], prompt.labels).label
+        found[text] = read_reply((await model.answer([prompt]))[0], prompt.labels).label
 
     async with anyio.create_task_group() as tasks:
         for text in texts:

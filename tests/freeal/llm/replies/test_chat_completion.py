@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import AccountError, LlmError, RowRejectedError, SpendCapError, TransientError
 from freeal.llm.replies.reply_or_error import Response, read_chat_response
 
@@ -69,7 +69,7 @@ ANSWERS = {
 def test_an_answer_is_found_where_servers_put_it(name):
     """And a draft never passes for one."""
     reply = read_chat_response(response(ANSWERS[name]), LABELS)
-    assert ("answer", "negative") == (reply.outcome, read(reply, LABELS).label)
+    assert ("answer", "negative") == (reply.outcome, read_reply(reply, LABELS).label)
 
 
 def test_a_stream_that_nobody_asked_for_is_put_together():
@@ -77,14 +77,14 @@ def test_a_stream_that_nobody_asked_for_is_put_together():
     chunks = [delta(role="assistant", reasoning_content=DRAFT), delta(content=ANSWER[:9]), delta(content=ANSWER[9:])]
     whole = stream(*chunks, delta("stop"), {"choices": [], "usage": USAGE})
     reply = read_chat_response(response(whole, content_type="text/event-stream"), LABELS)
-    assert ("negative", 1_024) == (read(reply, LABELS).label, reply.usage.output_tokens)
+    assert ("negative", 1_024) == (read_reply(reply, LABELS).label, reply.usage.output_tokens)
 
 
 def test_a_tool_call_is_put_together_from_its_pieces():
     """By its index."""
     pieces = [delta(tool_calls=[{"index": 0, "function": {"arguments": part}}]) for part in (ANSWER[:5], ANSWER[5:])]
     reply = read_chat_response(response(stream(*pieces, delta("tool_calls"))), LABELS)
-    assert "negative" == read(reply, LABELS).label
+    assert "negative" == read_reply(reply, LABELS).label
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_is_no_answer_says_so_in_the_servers_words(body, outcome, words):
     reply = read_chat_response(response(body), LABELS)
     assert outcome == reply.outcome
     assert words in reply.words
-    assert None is read(reply, LABELS).label
+    assert None is read_reply(reply, LABELS).label
 
 
 FILTERED = [
@@ -238,4 +238,4 @@ def test_any_json_is_a_reply_or_an_error_of_ours(body, status):
     except LlmError as error:
         assert str(error)  # noqa: PT017 - both ways out are right
     else:
-        read(reply, LABELS)
+        read_reply(reply, LABELS)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from freeal.annotation.reply_parser import read
+from freeal.annotation.reply_parser import read_reply
 from freeal.errors import SpendCapError, TransientError
 from freeal.llm.replies.reply_or_error import Response, read_messages_response
 
@@ -50,7 +50,7 @@ TEXT = {"type": "text", "text": ANSWER}
 def test_an_answer_is_found_where_it_stands(blocks):
     """Text counts, a tool's input where there is none, a thought never; all input is counted."""
     reply = read_messages_response(response(message(*blocks)))
-    assert ("answer", "negative") == (reply.outcome, read(reply, LABELS).label)
+    assert ("answer", "negative") == (reply.outcome, read_reply(reply, LABELS).label)
     assert (8, 3, 1_024) == (reply.usage.input_tokens, reply.usage.cached_tokens, reply.usage.output_tokens)
 
 
@@ -87,7 +87,7 @@ def test_a_stream_is_put_together():
     ]
     lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events]
     reply = read_messages_response(response("".join(lines).encode()))
-    assert ("negative", 5, 12) == (read(reply, LABELS).label, reply.usage.input_tokens, reply.usage.output_tokens)
+    assert ("negative", 5, 12) == (read_reply(reply, LABELS).label, reply.usage.input_tokens, reply.usage.output_tokens)
     with pytest.raises(TransientError, match="breaks off"):
         read_messages_response(response("".join(lines[:-1]).encode()))
 
