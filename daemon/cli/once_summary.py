@@ -95,7 +95,7 @@ def _figures(job: Job, settings: Settings) -> list[str]:
     metrics = _metrics(job, settings)
     if metrics is None:
         return []
-    figures = metrics_as_text.figures(metrics)
+    figures = metrics_as_text.metrics_in_words(metrics)
     width = max(len(what) for what, _ in figures)
     return ["", job.id, *(f"  {what:<{width}}  {value}" for what, value in figures)]
 

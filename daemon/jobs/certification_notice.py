@@ -13,7 +13,7 @@ def found_in(output: Path) -> str | None:
     version, or there is none."""
     try:
         found = json.loads((output / metrics_as_text.CERTIFICATE).read_text(encoding="utf-8"))
-        said = metrics_as_text.certified(found)
+        said = metrics_as_text.certified_in_words(found)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):  # cut off or not ours: the sheet is read again

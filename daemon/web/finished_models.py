@@ -175,7 +175,7 @@ def _read(shelf: Shelf, name: str) -> Version:
         flipped = metrics.get("corrections", {}).get("flipped", {}).get("labels", {})
         return Version(
             name,
-            figures=tuple(metrics_as_text.figures(metrics)),
+            figures=tuple(metrics_as_text.metrics_in_words(metrics)),
             headline=report_headline.headline_of_metrics(metrics),
             rows=int(metrics["rows"]),
             texts=int(metrics["distinct_rows"]),

@@ -102,10 +102,10 @@ class Boundaries(_Part):
 
 def asked(pairs: Sequence[Competition], pool: Pool, decisions: Sequence[Decision], *, version: str) -> Boundaries:
     """The questions, unanswered."""
-    return Boundaries(version=version, pairs=tuple(_pair(one, pool, decisions) for one in pairs))
+    return Boundaries(version=version, pairs=tuple(_boundary_pair(one, pool, decisions) for one in pairs))
 
 
-def _pair(one: Competition, pool: Pool, decisions: Sequence[Decision]) -> Pair:
+def _boundary_pair(one: Competition, pool: Pool, decisions: Sequence[Decision]) -> Pair:
     first, second = one.labels
     texts = [
         Text(row=pool.first_row[index] + 1, text=_short(pool.texts[index]), given=decisions[index].label)
@@ -125,7 +125,7 @@ def _short(text: str) -> str:
     return text if len(text) <= TEXT_SHOWN else text[: TEXT_SHOWN - 1] + "…"
 
 
-def write(path: Path, boundaries: Boundaries) -> None:
+def write_boundaries(path: Path, boundaries: Boundaries) -> None:
     """The file to be answered."""
     content = boundaries.model_dump(mode="json", by_alias=True)
     if not boundaries.proposed_by:
@@ -145,7 +145,7 @@ def read_questions(path: Path) -> Boundaries:
     return yaml_reader.validate(Boundaries, yaml_reader.load(path, SpecError), SpecError)
 
 
-def read(path: Path, *, labels: Sequence[str]) -> Boundaries:
+def read_boundaries(path: Path, *, labels: Sequence[str]) -> Boundaries:
     """An answered file. Raises `SpecError` with line and key for what makes no sense, all of it at once: labels that
     are none, an answer for a label that is not of the pair; and where nothing was answered."""
     document = yaml_reader.load(path, SpecError)
@@ -158,11 +158,11 @@ def read(path: Path, *, labels: Sequence[str]) -> Boundaries:
             problems.append(Problem(f"there is no proposal {pair.pick}", where, hint))
         for label, rule in pair.answer.items():
             where = document.where(("pairs", number, "answer", label))
-            problems += _faults(label, rule, pair, where, labels)
+            problems += _faults_of_rule(label, rule, pair, where, labels)
         for place, proposal in enumerate(pair.proposals):
             for label, rule in proposal.items():
                 where = document.where(("pairs", number, "proposals", place, label))
-                problems += _faults(label, rule, pair, where, labels)
+                problems += _faults_of_rule(label, rule, pair, where, labels)
     if problems:
         raise SpecError.of(problems)
     if not found.rules:
@@ -173,7 +173,7 @@ def read(path: Path, *, labels: Sequence[str]) -> Boundaries:
     return found
 
 
-def _faults(label: str, rule: Rule, pair: Pair, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
+def _faults_of_rule(label: str, rule: Rule, pair: Pair, where: Where, labels: Sequence[str]) -> Iterator[Problem]:
     if label not in pair.between:
         yield Problem(f"{label!r} is not of this pair", where, f"the pair is {' and '.join(pair.between)}")
     for name in {label, rule.goes_to} - {"", *labels}:
@@ -208,7 +208,7 @@ class Meanings:
         """Labels whose meaning is another one now."""
         return tuple(label for label, meaning in self.after.items() if self.before[label] != meaning)
 
-    def diff(self) -> str:
+    def diff_of_meanings(self) -> str:
         """As a visible difference, label by label."""
         lines = []
         for label in self.changed:

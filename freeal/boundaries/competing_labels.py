@@ -40,7 +40,7 @@ class Competition:
     texts: tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def competing(
+def competing_labels(
     pool: Pool,
     annotations: Sequence[Annotation],
     decisions: Sequence[Decision],
@@ -52,7 +52,7 @@ def competing(
 
     `annotations` and `decisions` are by pool index; `proba` [texts, labels] is the student's, where it is at hand.
     """
-    by_text = _by_text(annotations, decisions, labels, proba)
+    by_text = _competition_by_text(annotations, decisions, labels, proba)
     confused = _confused(pool, decisions, labels)
     disagreed = _disagreed(decisions, labels)
     unheard = [one for one, note in zip(decisions, annotations, strict=True) if note.distribution is None]
@@ -67,7 +67,7 @@ def competing(
     for heat, a, b in pairs[:MOST_PAIRS]:
         if not heat or (len(found) >= FEWEST_PAIRS and sum(one.share for one in found) >= LARGE_SHARE):
             break
-        texts = _texts(pool, decisions, by_text.get((a, b), np.zeros(len(pool))), (labels[a], labels[b]))
+        texts = _texts_of_competition(pool, decisions, by_text.get((a, b), np.zeros(len(pool))), (labels[a], labels[b]))
         counted = None if confused is None else int(confused[a, b])
         found.append(
             Competition((labels[a], labels[b]), float(heat / everything), int(disagreed[a, b]), counted, texts)
@@ -75,7 +75,7 @@ def competing(
     return found
 
 
-def _by_text(
+def _competition_by_text(
     annotations: Sequence[Annotation], decisions: Sequence[Decision], labels: Sequence[str], proba: np.ndarray | None
 ) -> dict[tuple[int, int], np.ndarray]:
     """Per pair (a before b) float [texts]: how much the voices compete there."""
@@ -106,17 +106,17 @@ def _hesitation(distribution: np.ndarray) -> tuple[int, int, float]:
 
 
 def _disagreed(decisions: Sequence[Decision], labels: Sequence[str]) -> np.ndarray:
-    return _counted([(one.llm_label, one.student_label) for one in decisions], labels)
+    return _count_competing_pairs([(one.llm_label, one.student_label) for one in decisions], labels)
 
 
 def _confused(pool: Pool, decisions: Sequence[Decision], labels: Sequence[str]) -> np.ndarray | None:
     if pool.truth is None:
         return None
     rows = zip(pool.row_index, pool.truth, strict=True)
-    return _counted([(truth, decisions[at].label) for at, truth in rows if at != EMPTY], labels)
+    return _count_competing_pairs([(truth, decisions[at].label) for at, truth in rows if at != EMPTY], labels)
 
 
-def _counted(pairs: Sequence[tuple[str | None, str | None]], labels: Sequence[str]) -> np.ndarray:
+def _count_competing_pairs(pairs: Sequence[tuple[str | None, str | None]], labels: Sequence[str]) -> np.ndarray:
     place = {label: number for number, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)))
     for one, other in pairs:
@@ -126,7 +126,7 @@ def _counted(pairs: Sequence[tuple[str | None, str | None]], labels: Sequence[st
     return counts
 
 
-def _texts(
+def _texts_of_competition(
     pool: Pool, decisions: Sequence[Decision], heat: np.ndarray, labels: tuple[str, str]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of each side's texts those on which the two compete most; near duplicates once."""

@@ -46,7 +46,7 @@ class LabelChanges:
             "redefined": list(self.redefined),
         }
 
-    def in_words(self) -> str:
+    def changes_in_words(self) -> str:
         """`billing is called money; added: refund`."""
         merged = {new for new in self.moved.values() if list(self.moved.values()).count(new) > 1}
         parts = [f"{old} is called {new}" for old, new in self.moved.items() if new not in merged]
@@ -61,7 +61,7 @@ class LabelChanges:
         return "; ".join(parts)
 
 
-def found(
+def find_label_changes(
     before: Mapping[str, str], after: Mapping[str, str], told: Mapping[str, Sequence[str]] | None = None
 ) -> LabelChanges:
     """The changes from one label set (name -> meaning) to another. `told` leads from old names to new ones; of it only

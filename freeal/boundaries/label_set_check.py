@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from freeal.boundaries.competing_labels import competing
+from freeal.boundaries.competing_labels import competing_labels
 from freeal.boundaries.uncovered_texts import uncovered_groups
 from freeal.pool.text_pool import Pool
 from freeal.types import Annotation, Decision, Status
@@ -37,7 +37,7 @@ class LabelSetFinding:
         return dataclasses.asdict(self) | {"texts": [pool.texts[index] for index in self.texts]}
 
 
-def check(
+def check_label_set(
     pool: Pool,
     annotations: Sequence[Annotation],
     decisions: Sequence[Decision],
@@ -48,14 +48,14 @@ def check(
     """All findings, the gravest first. `annotations` and `decisions` are by pool index, `embeddings` [texts, width] are
     the student's."""
     return [
-        *_uncovered(pool, decisions, embeddings, labels=len(labels)),
-        *_overlaps(pool, annotations, decisions, labels),
-        *_unused(decisions, labels),
-        *_unanswered(annotations),
+        *_uncovered_text_groups(pool, decisions, embeddings, labels=len(labels)),
+        *_overlapping_labels(pool, annotations, decisions, labels),
+        *_unused_labels(decisions, labels),
+        *_unanswered_texts(annotations),
     ]
 
 
-def _unused(decisions: Sequence[Decision], labels: Sequence[str]) -> list[LabelSetFinding]:
+def _unused_labels(decisions: Sequence[Decision], labels: Sequence[str]) -> list[LabelSetFinding]:
     given = Counter(one.label for one in decisions)
     unused = tuple(label for label in labels if not given[label])
     if not unused:
@@ -65,12 +65,12 @@ def _unused(decisions: Sequence[Decision], labels: Sequence[str]) -> list[LabelS
     return [LabelSetFinding("unused", message, unused, len(unused) / len(labels))]
 
 
-def _overlaps(
+def _overlapping_labels(
     pool: Pool, annotations: Sequence[Annotation], decisions: Sequence[Decision], labels: Sequence[str]
 ) -> list[LabelSetFinding]:
     given = Counter(one.label for one in decisions)
     found = []
-    for one in competing(pool, annotations, decisions, labels=labels):
+    for one in competing_labels(pool, annotations, decisions, labels=labels):
         first, second = one.labels
         of = given[first] + given[second]
         if one.disagreed >= FEWEST_TEXTS and of and one.disagreed / of >= OVERLAP_SHARE:
@@ -84,7 +84,7 @@ def _overlaps(
     return sorted(found, key=lambda one: -one.share)
 
 
-def _unanswered(annotations: Sequence[Annotation]) -> list[LabelSetFinding]:
+def _unanswered_texts(annotations: Sequence[Annotation]) -> list[LabelSetFinding]:
     missing = [note.index for note in annotations if _UNANSWERED & set(note.statuses)]
     if not missing:
         return []
@@ -93,7 +93,7 @@ def _unanswered(annotations: Sequence[Annotation]) -> list[LabelSetFinding]:
     return [LabelSetFinding("unanswered", message, (), share, tuple(missing[:3]))]
 
 
-def _uncovered(
+def _uncovered_text_groups(
     pool: Pool, decisions: Sequence[Decision], embeddings: np.ndarray, *, labels: int
 ) -> list[LabelSetFinding]:
     found = []

@@ -15,7 +15,7 @@ PROPOSALS = 2
 """For each pair."""
 
 
-def prompts(boundaries: Boundaries, task: Task) -> dict[int, Prompt]:
+def proposal_prompts(boundaries: Boundaries, task: Task) -> dict[int, Prompt]:
     """Place of the pair -> what is asked about it; pairs that have proposals are left out."""
     return {
         place: rules_prompt(task, pair.between, texts=[(one.text, one.given or "") for one in pair.texts])
@@ -24,7 +24,9 @@ def prompts(boundaries: Boundaries, task: Task) -> dict[int, Prompt]:
     }
 
 
-async def ask(prompts: Mapping[int, Prompt], asker: Asker, *, fingerprint: str) -> dict[int, list[tuple[Side, Side]]]:
+async def ask_for_proposals(
+    prompts: Mapping[int, Prompt], asker: Asker, *, fingerprint: str
+) -> dict[int, list[tuple[Side, Side]]]:
     """What is proposed to each of these prompts, by their keys; none where no usable answer came, or money did not
     suffice. `fingerprint` is that of the language model. Raises the classes of `LlmError`."""
     keys = {place: request_key(prompt, fingerprint) for place, prompt in prompts.items()}
@@ -33,12 +35,12 @@ async def ask(prompts: Mapping[int, Prompt], asker: Asker, *, fingerprint: str) 
     return {place: [] if reply is None else read_rules(reply) for place, reply in replies.items()}
 
 
-def added(boundaries: Boundaries, said: Mapping[int, Sequence[tuple[Side, Side]]], *, by: str) -> Boundaries:
+def with_proposals(boundaries: Boundaries, said: Mapping[int, Sequence[tuple[Side, Side]]], *, by: str) -> Boundaries:
     """With what a language model (`by`: provider/model) proposed, by place of the pair."""
     if not any(said.values()):
         return boundaries
     pairs = [
-        pair.model_copy(update={"proposals": tuple(_proposal(pair, one) for one in said[place])})
+        pair.model_copy(update={"proposals": tuple(_proposed_rules(pair, one) for one in said[place])})
         if said.get(place)
         else pair
         for place, pair in enumerate(boundaries.pairs)
@@ -46,7 +48,7 @@ def added(boundaries: Boundaries, said: Mapping[int, Sequence[tuple[Side, Side]]
     return boundaries.model_copy(update={"pairs": tuple(pairs), "proposed_by": by})
 
 
-def _proposal(pair: Pair, sides: tuple[Side, Side]) -> dict[str, Rule]:
+def _proposed_rules(pair: Pair, sides: tuple[Side, Side]) -> dict[str, Rule]:
     first, second = pair.between
     return {
         label: Rule(is_=is_, is_not=is_not, goes_to=other)

@@ -12,7 +12,7 @@ UNSURE = 0.9
 """A label that is added and comes from no other may be that of any text of which no voice is surer than this."""
 
 
-def changeable(
+def texts_with_changed_labels(
     annotations: Sequence[Annotation], decisions: Sequence[Decision], *, labels: Sequence[str], changed: Container[str]
 ) -> list[int]:
     """Pool indices, in order: a voice gave one of the `changed` labels, or might as well have.
@@ -23,11 +23,13 @@ def changeable(
     return [
         index
         for index, (note, decision) in enumerate(zip(annotations, decisions, strict=True))
-        if decision.source != "corrected" and _touches(note, decision, labels, changed)
+        if decision.source != "corrected" and _touches_changed_label(note, decision, labels, changed)
     ]
 
 
-def _touches(note: Annotation, decision: Decision, labels: Sequence[str], changed: Container[str]) -> bool:
+def _touches_changed_label(
+    note: Annotation, decision: Decision, labels: Sequence[str], changed: Container[str]
+) -> bool:
     if any(said in changed for said in (decision.llm_label, decision.student_label, decision.label) if said):
         return True
     if note.distribution is not None:
@@ -36,7 +38,7 @@ def _touches(note: Annotation, decision: Decision, labels: Sequence[str], change
     return any(label in changed for label in note.alternatives)
 
 
-def open_texts(
+def texts_opened_by_changes(
     changes: LabelChanges,
     annotations: Sequence[Annotation],
     decisions: Sequence[Decision],
@@ -47,7 +49,7 @@ def open_texts(
     again = {*changes.split, *changes.removed}
     again |= {old for old in labels if changes.now(old) in changes.redefined}
     again |= {name for new in changes.split.values() for name in new if name in labels}
-    touched = set(changeable(annotations, decisions, labels=labels, changed=again)) if again else set()
+    touched = set(texts_with_changed_labels(annotations, decisions, labels=labels, changed=again)) if again else set()
     if changes.added:
         unsure = (index for index, one in enumerate(decisions) if one.source != "corrected" and _is_unsure(one))
         touched |= set(unsure)

@@ -48,14 +48,14 @@ def uncovered_groups(
     unit = embeddings / np.where(lengths > 0.0, lengths, 1.0)
     is_unsure = np.zeros(len(pool), dtype=bool)
     is_unsure[unsure] = True
-    nearest = _nearest(unit)
+    nearest = _nearest_texts(unit)
     lonely = [int(index) for index in unsure if is_unsure[nearest[index]].mean() > 0.5]
-    large = [group for group in _groups(lonely, nearest) if len(group) >= least]
-    found = [UncoveredGroup(tuple(group), tuple(_words(group, pool))) for group in large]
+    large = [group for group in _groups_of_near_texts(lonely, nearest) if len(group) >= least]
+    found = [UncoveredGroup(tuple(group), tuple(_words_shared_in_group(group, pool))) for group in large]
     return sorted(found, key=lambda one: -len(one.texts))
 
 
-def _nearest(unit: np.ndarray) -> np.ndarray:
+def _nearest_texts(unit: np.ndarray) -> np.ndarray:
     """The most alike other texts of each, int64 [texts, neighbours], from vectors of unit length; some rows at a time,
     since all pairs of a large pilot would not fit into memory."""
     found = []
@@ -66,7 +66,7 @@ def _nearest(unit: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _groups(members: Sequence[int], nearest: np.ndarray) -> list[list[int]]:
+def _groups_of_near_texts(members: Sequence[int], nearest: np.ndarray) -> list[list[int]]:
     """Parts that hang together, each in order: of two texts one is among the other's nearest."""
     near_to: dict[int, set[int]] = {index: set() for index in members}
     for index in members:
@@ -87,7 +87,7 @@ def _groups(members: Sequence[int], nearest: np.ndarray) -> list[list[int]]:
     return found
 
 
-def _words(group: Sequence[int], pool: Pool) -> list[str]:
+def _words_shared_in_group(group: Sequence[int], pool: Pool) -> list[str]:
     """Up to three words that stand in most of the group's texts and in few others: a name for what they share."""
     inside = set(group)
     in_group, elsewhere = Counter[str](), Counter[str]()

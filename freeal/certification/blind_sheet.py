@@ -31,7 +31,7 @@ _ALIKE, _COMPARED = 0.8, 2_000
 """How alike a changed text must be to what it was, and of how many characters."""
 
 
-def write(
+def write_blind_sheet(
     path: Path, draw: Draw, *, table: Table, pool: Pool, id_column: str | None, answers: Mapping[int, str]
 ) -> int:
     """The lines of a draw that have no answer yet (`answers`: row -> answer); how many there are."""
@@ -46,7 +46,7 @@ def write(
     return len(lines)
 
 
-def read(path: Path, draw: Draw, *, pool: Pool, labels: Sequence[str]) -> dict[int, str]:
+def read_blind_sheet(path: Path, draw: Draw, *, pool: Pool, labels: Sequence[str]) -> dict[int, str]:
     """The answers of a filled sheet, in any table format: shown row (from 0) -> a label, NONE_FITS or CANNOT_SAY.
 
     A line is found by its text, so it may be sorted and copied; by its row number where a spreadsheet changed a little
@@ -72,7 +72,7 @@ def read(path: Path, draw: Draw, *, pool: Pool, labels: Sequence[str]) -> dict[i
             text = _plain(row_text(pool.text_columns, [cells[place] for place in texts_at]))
             row = by_text.get(text)
             if row is None and number_at is not None:
-                row = _by_number(cells[number_at], text, texts)
+                row = _row_by_number(cells[number_at], text, texts)
             if row is None:
                 problems.append(Problem("this text is not on the sheet that was drawn", where, _NOT_DRAWN))
             elif answer is None:
@@ -104,7 +104,7 @@ def _hint(said: str, labels: Sequence[str]) -> str:
     return f"did you mean {guess!r}? ({also})" if guess else f"labels: {', '.join(labels)}; {also}"
 
 
-def _by_number(number: str, text: str, texts: Mapping[int, str]) -> int | None:
+def _row_by_number(number: str, text: str, texts: Mapping[int, str]) -> int | None:
     """The row of that number where its text is nearly this one, which is its witness: rows may have been moved."""
     row = int(number) - 1 if number.strip().isdecimal() else -1
     if row not in texts:

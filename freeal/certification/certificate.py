@@ -49,7 +49,7 @@ class Looked:
         return cls(truth, skipped)
 
 
-def figures(
+def certified_figures(
     certified: CertifiedRows, frame: Frame, labels: Sequence[str], *, version: str, learned_from: int | None = None
 ) -> dict[str, Any]:
     """The figures of one version, whose rows and decisions are the `frame`'s, in plain data.
@@ -60,7 +60,7 @@ def figures(
     """
     frame = frame.with_strata(certified.draw.stratum)
     looked = Looked.at(certified, frame)
-    final = measure(frame, looked, frame.label)
+    final = measure_right_share(frame, looked, frame.label)
     answers = [answer for line in certified.draw.lines if (answer := certified.answers.get(line.row)) is not None]
     sources = sorted(set(frame.source[frame.stratum != LEFT_OUT]))
     return {
@@ -72,18 +72,22 @@ def figures(
         "learned_from": len(answers) if learned_from is None else learned_from,
         "cannot_say": looked.skipped,
         "none_fits": sum(answer == NONE_FITS for answer in answers),
-        "labels": spoken(final),
-        "student": spoken(measure(frame, looked, frame.student)),
-        "per_label": {name: spoken(measure(frame, looked, frame.label, only=frame.label == name)) for name in labels},
+        "labels": estimate_as_dict(final),
+        "student": estimate_as_dict(measure_right_share(frame, looked, frame.student)),
+        "per_label": {
+            name: estimate_as_dict(measure_right_share(frame, looked, frame.label, only=frame.label == name))
+            for name in labels
+        },
         "per_source": {
-            name: spoken(measure(frame, looked, frame.label, only=frame.source == name)) for name in sources
+            name: estimate_as_dict(measure_right_share(frame, looked, frame.label, only=frame.source == name))
+            for name in sources
         },
         "more_rows": {"points": WANTED_POINTS, "rows": more_rows(frame, looked, final)},
-        "drawn": _drawn(certified, frame, looked),
+        "drawn": _draw_by_stratum(certified, frame, looked),
     }
 
 
-def for_version(
+def certificate_for_version(
     certified: CertifiedRows,
     pool: Pool,
     decisions: Sequence[Decision],
@@ -104,10 +108,10 @@ def for_version(
         return {"withdrawn": {"texts": len(told), "day": certified.day}}
     grouped = dataclasses.replace(pool, groups=near_duplicates.groups(pool.texts))
     frame = frame_of(grouped, decisions)
-    return figures(certified, frame, labels, version=version, learned_from=learned_from)
+    return certified_figures(certified, frame, labels, version=version, learned_from=learned_from)
 
 
-def measure(
+def measure_right_share(
     frame: Frame,
     looked: Looked,
     said: np.ndarray,
@@ -119,12 +123,12 @@ def measure(
 
     Rows that could not be judged are wrong for the lower end and right for the upper one.
     """
-    cells = _cells(frame, looked, said, only)
-    known = stratified_interval.estimate(_joined(cells, unclear=None), level=level)
+    cells = _cells_of_strata(frame, looked, said, only)
+    known = stratified_interval.stratified_estimate(_joined_strata(cells, unclear=None), level=level)
     if not any(one.unclear for one in cells):
         return known
-    low = stratified_interval.estimate(_joined(cells, unclear=0.0), level=level)
-    high = stratified_interval.estimate(_joined(cells, unclear=1.0), level=level)
+    low = stratified_interval.stratified_estimate(_joined_strata(cells, unclear=0.0), level=level)
+    high = stratified_interval.stratified_estimate(_joined_strata(cells, unclear=1.0), level=level)
     return dataclasses.replace(known, low=min(low.low, known.low), high=max(high.high, known.high))
 
 
@@ -151,7 +155,7 @@ class _Cell:
         return _Cell(*(np.concatenate(pair) for pair in pairs))
 
 
-def _cells(frame: Frame, looked: Looked, said: np.ndarray, only: np.ndarray | None) -> list[_Cell]:
+def _cells_of_strata(frame: Frame, looked: Looked, said: np.ndarray, only: np.ndarray | None) -> list[_Cell]:
     wanted = frame.stratum if only is None else np.where(only, frame.stratum, LEFT_OUT)
     seen: list[list[int]] = [[] for _ in STRATA]
     for row in looked.truth:
@@ -171,7 +175,7 @@ def _right(said: str, truth: str | None) -> float:
     return math.nan if truth is None else float(said == truth)
 
 
-def _joined(cells: Sequence[_Cell], *, unclear: float | None) -> list[Stratum]:
+def _joined_strata(cells: Sequence[_Cell], *, unclear: float | None) -> list[Stratum]:
     """The strata of the cells. One in which nothing could be judged is joined with the next, whose rows are less sure;
     after the last it stays alone, and then nothing is known of it."""
     strata: list[Stratum] = []
@@ -192,20 +196,22 @@ def more_rows(frame: Frame, looked: Looked, now: Estimate) -> int:
     wanted = WANTED_POINTS / 100
     if (now.high - now.low) / 2 <= wanted:
         return 0
-    cells = [cell.stratum(None) for cell in _cells(frame, looked, frame.label, None)]
+    cells = [cell.stratum(None) for cell in _cells_of_strata(frame, looked, frame.label, None)]
     sizes = np.array([one.rows for one in cells])
-    wrong = sheet_draw.expected_wrong([int(one.right.sum()) for one in cells], [len(one.right) for one in cells])
+    wrong = sheet_draw.expected_wrong_by_stratum(
+        [int(one.right.sum()) for one in cells], [len(one.right) for one in cells]
+    )
     have = sum(len(one.right) for one in cells)
     low, high = have, int(sizes.sum())
     while low + 1 < high:
         middle = (low + high) // 2
-        drawn = sheet_draw.allocation(sizes, wrong, middle)
-        half = stratified_interval.half_width(sizes / sizes.sum(), wrong, drawn.astype(float), rows=sizes)
+        drawn = sheet_draw.allocation_to_strata(sizes, wrong, middle)
+        half = stratified_interval.half_width_of_interval(sizes / sizes.sum(), wrong, drawn.astype(float), rows=sizes)
         low, high = (low, middle) if half <= wanted else (middle, high)
     return high - have
 
 
-def _drawn(certified: CertifiedRows, frame: Frame, looked: Looked) -> dict[str, Any]:
+def _draw_by_stratum(certified: CertifiedRows, frame: Frame, looked: Looked) -> dict[str, Any]:
     drawn, looked_at = certified.draw.drawn(), list(looked.truth)
     strata = [
         {
@@ -225,7 +231,7 @@ def _drawn(certified: CertifiedRows, frame: Frame, looked: Looked) -> dict[str, 
     }
 
 
-def spoken(estimate: Estimate) -> dict[str, Any]:
+def estimate_as_dict(estimate: Estimate) -> dict[str, Any]:
     """An estimate for metrics.json."""
     found: dict[str, Any] = {"rows": estimate.rows, "looked_at": estimate.looked_at}
     if estimate.share is None:

@@ -44,7 +44,7 @@ class CertifiedRows:
 
     def is_of(self, pool: Pool) -> bool:
         """Whether the pool's rows are those that were drawn from, perhaps with others behind them."""
-        return self.rows_sha256 == digest(pool, rows=len(self.draw.stratum))
+        return self.rows_sha256 == digest_of_rows(pool, rows=len(self.draw.stratum))
 
     def told(self, said: Container[str]) -> frozenset[str]:
         """Texts looked at whose label a person has told the models since: what was `said` is a correction."""
@@ -57,16 +57,16 @@ class CertifiedRows:
         return frozenset(index for index in range(len(pool)) if pool.group(index) in groups)
 
 
-def drawn(draw: Draw, pool: Pool, *, before: CertifiedRows | None = None) -> CertifiedRows:
+def certified_rows_of_draw(draw: Draw, pool: Pool, *, before: CertifiedRows | None = None) -> CertifiedRows:
     """What certified.json holds of a new draw from the rows of a pool; of a longer one also the answers `before` it."""
     texts = {line.row: pool.texts[pool.row_index[line.row]] for line in draw.lines}
-    rows = digest(pool, rows=len(draw.stratum))
+    rows = digest_of_rows(pool, rows=len(draw.stratum))
     if before is None:
         return CertifiedRows(draw, texts, rows)
     return dataclasses.replace(before, draw=draw, texts=texts)
 
 
-def digest(pool: Pool, *, rows: int) -> str:
+def digest_of_rows(pool: Pool, *, rows: int) -> str:
     """SHA-256 of the texts of the first `rows` rows."""
     found = hashlib.sha256()
     for index in pool.row_index[:rows]:
@@ -75,7 +75,7 @@ def digest(pool: Pool, *, rows: int) -> str:
     return found.hexdigest()
 
 
-def read(version: Path) -> CertifiedRows | None:
+def read_certified(version: Path) -> CertifiedRows | None:
     """What was drawn and answered; None where no sheet was drawn. Raises `CorruptModelError`."""
     path = version / FILE_NAME
     try:
@@ -97,7 +97,7 @@ def read(version: Path) -> CertifiedRows | None:
         raise CorruptModelError(f"makes no sense: {cause}", where=Where(file=path), hint=_MEND) from cause
 
 
-def write(version: Path, rows: CertifiedRows) -> None:
+def write_certified(version: Path, rows: CertifiedRows) -> None:
     """Keep it beside the version's results."""
     content: dict[str, Any] = {
         "format": FORMAT,

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from freeal.certification.certificate import Looked, measure
+from freeal.certification.certificate import Looked, measure_right_share
 from freeal.certification.sampling_frame import LEFT_OUT, Frame
 
 LEVEL = 0.95
@@ -73,7 +73,7 @@ class Promise:
         }
 
 
-def find(
+def find_promise(
     frame: Frame,
     looked: Looked,
     confidence: np.ndarray,
@@ -90,11 +90,14 @@ def find(
     inside = frame.stratum != LEFT_OUT
     groups = {ALL: inside} if scope == "all" else {name: inside & (frame.student == name) for name in labels}
     level = 1.0 - (1.0 - LEVEL) / len(groups)
-    found = {name: _lowest(frame, looked, confidence, mask, right=right, level=level) for name, mask in groups.items()}
+    found = {
+        name: _lowest_threshold(frame, looked, confidence, mask, right=right, level=level)
+        for name, mask in groups.items()
+    }
     return Promise(right, scope, found)
 
 
-def _lowest(
+def _lowest_threshold(
     frame: Frame, looked: Looked, confidence: np.ndarray, mask: np.ndarray, *, right: float, level: float
 ) -> Kept:
     seen = np.array([row for row, truth in looked.truth.items() if truth is not None and mask[row]], dtype=np.int64)
@@ -108,7 +111,7 @@ def _lowest(
 
     def low(what: Looked, above: np.ndarray) -> float:
         # half of what an interval leaves out lies beyond either end
-        return measure(frame, what, frame.student, only=above, level=1.0 - 2.0 * (1.0 - level)).low
+        return measure_right_share(frame, what, frame.student, only=above, level=1.0 - 2.0 * (1.0 - level)).low
 
     for threshold in np.quantile(confidence[mask], 1.0 - shares, method="lower").tolist():
         above = mask & (confidence >= threshold)

@@ -60,7 +60,7 @@ def frame_of(pool: Pool, decisions: Sequence[Decision]) -> Frame:
     confidence = np.array([one.confidence for one in decisions] + [0.0])[rows]
     agreed = np.array([one.llm_label == one.student_label == one.label for one in decisions] + [False])[rows]
     return Frame(
-        stratum=_strata(reasons == "", agreed, confidence),
+        stratum=_strata_of_rows(reasons == "", agreed, confidence),
         group=groups[rows],
         label=of_rows([one.label or "" for one in decisions]),
         student=of_rows([one.student_label for one in decisions]),
@@ -76,7 +76,7 @@ def _left_out(decision: Decision) -> str:
     return "no_label" if decision.label is None else ""
 
 
-def _strata(inside: np.ndarray, agreed: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+def _strata_of_rows(inside: np.ndarray, agreed: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """Agreed rows fall into three parts of nearly equal size by confidence; equal confidences stay together."""
     found = np.full(len(inside), LEFT_OUT, dtype=np.int8)
     found[inside] = NOT_AGREED

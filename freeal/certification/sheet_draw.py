@@ -68,7 +68,7 @@ class Draw:
         return cls(content["seed"], lines, np.array(stratum, dtype=np.int8))
 
 
-def draw(frame: Frame, rows: int, *, seed: int, before: Draw | None = None) -> Draw:
+def draw_sheet_rows(frame: Frame, rows: int, *, seed: int, before: Draw | None = None) -> Draw:
     """A sheet of `rows` rows (all of them where there are fewer); the same for the same seed.
 
     `before` is the sheet that is to become longer: its lines stay, in its order, and its seed counts; the new ones come
@@ -80,17 +80,17 @@ def draw(frame: Frame, rows: int, *, seed: int, before: Draw | None = None) -> D
     sizes = np.array([(frame.stratum == one).sum() for one in range(len(STRATA))])
     taken = set(before.drawn()) if before else set()
     have = np.array([sum(frame.stratum[row] == one for row in taken) for one in range(len(STRATA))])
-    counts = np.maximum(have, allocation(sizes, _wrong(frame), rows))
+    counts = np.maximum(have, allocation_to_strata(sizes, _wrong(frame), rows))
     rng = np.random.default_rng([seed, _STREAM])
     orders = [rng.permutation(np.flatnonzero(frame.stratum == one)).tolist() for one in range(len(STRATA))]
     fresh: list[int] = []
     for order, count, there in zip(orders, counts.tolist(), have.tolist(), strict=True):
         fresh += [row for row in order if row not in taken][: count - there]
-    lines = _lines(frame, fresh, before.lines if before else (), rng)
+    lines = _lines_of_sheet(frame, fresh, before.lines if before else (), rng)
     return Draw(seed, lines, frame.stratum if before is None else before.stratum)
 
 
-def allocation(sizes: np.ndarray, wrong: np.ndarray, rows: int) -> np.ndarray:
+def allocation_to_strata(sizes: np.ndarray, wrong: np.ndarray, rows: int) -> np.ndarray:
     """How many of `rows` are drawn from each stratum, int [strata]: BY_CHANCE of them by size, the rest by size times
     the spread of being `wrong` (the expected share, float [strata])."""
     total = int(sizes.sum())
@@ -116,7 +116,7 @@ def _wrong(frame: Frame) -> np.ndarray:
     return np.asarray(np.clip((np.array(told) + np.array(_PRIOR_WRONG)) / 2, 0.02, 0.5))
 
 
-def expected_wrong(right: Sequence[int], looked_at: Sequence[int]) -> np.ndarray:
+def expected_wrong_by_stratum(right: Sequence[int], looked_at: Sequence[int]) -> np.ndarray:
     """Share wrong of each stratum after a look, never 0; where nothing was looked at, as for rows not agreed on."""
     return np.array(
         [
@@ -126,7 +126,9 @@ def expected_wrong(right: Sequence[int], looked_at: Sequence[int]) -> np.ndarray
     )
 
 
-def _lines(frame: Frame, fresh: Sequence[int], before: Sequence[Line], rng: np.random.Generator) -> tuple[Line, ...]:
+def _lines_of_sheet(
+    frame: Frame, fresh: Sequence[int], before: Sequence[Line], rng: np.random.Generator
+) -> tuple[Line, ...]:
     """New rows with a text that is on the sheet join its line; the others come after it, shuffled."""
     members: dict[int, list[int]] = {int(frame.group[line.row]): list(line.stands_for) for line in before}
     shown = {int(frame.group[line.row]): line.row for line in before}

@@ -64,7 +64,7 @@ class Estimate:
     prediction_powered: bool = False
 
 
-def estimate(strata: Sequence[Stratum], *, level: float = LEVEL) -> Estimate:
+def stratified_estimate(strata: Sequence[Stratum], *, level: float = LEVEL) -> Estimate:
     """The share over all rows of the strata. None, and (0, 1), where nothing was looked at.
 
     `level` is that of the interval with two ends; either end alone is exceeded in half of the rest.
@@ -75,11 +75,11 @@ def estimate(strata: Sequence[Stratum], *, level: float = LEVEL) -> Estimate:
     if not seen:
         return Estimate(None, 0.0, 1.0, 0, rows, 0.0)
     known = sum(one.rows for one in seen)
-    share, smooth, variance = _moments(seen, known)
-    gain, shift = _from_confidences(seen, known)
+    share, smooth, variance = _stratified_moments(seen, known)
+    gain, shift = _variance_from_confidences(seen, known)
     shifted = min(1.0, max(0.0, share + shift))
     most = _most_worth(seen, known)
-    low, high, worth = _interval(shifted, smooth, variance * (1.0 - gain), most=most, level=level)
+    low, high, worth = _clopper_pearson_of_moments(shifted, smooth, variance * (1.0 - gain), most=most, level=level)
     part = known / rows
     return Estimate(
         share=shifted,
@@ -92,7 +92,7 @@ def estimate(strata: Sequence[Stratum], *, level: float = LEVEL) -> Estimate:
     )
 
 
-def half_width(weights: np.ndarray, wrong: np.ndarray, drawn: np.ndarray, *, rows: np.ndarray) -> float:
+def half_width_of_interval(weights: np.ndarray, wrong: np.ndarray, drawn: np.ndarray, *, rows: np.ndarray) -> float:
     """What half of the interval would be if so many rows were `drawn` from each stratum (all float [strata]) of which
     this share is `wrong`. Strata that nothing is drawn from count in full."""
     seen = drawn > 0
@@ -101,7 +101,7 @@ def half_width(weights: np.ndarray, wrong: np.ndarray, drawn: np.ndarray, *, row
     share = float(kept @ (1.0 - wrong[seen]))
     open_part = np.maximum(0.0, 1.0 - drawn[seen] / rows[seen])
     variance = float((kept**2 * open_part * wrong[seen] * (1.0 - wrong[seen]) / drawn[seen]).sum())
-    low, high, _ = _interval(share, share, variance, most=math.inf)
+    low, high, _ = _clopper_pearson_of_moments(share, share, variance, most=math.inf)
     return ((high - low) * (1.0 - left) + left) / 2
 
 
@@ -110,7 +110,7 @@ def smoothed(right: float, of: float) -> float:
     return (right + 0.5) / (of + 1.0)
 
 
-def _moments(seen: Sequence[Stratum], known: int) -> tuple[float, float, float]:
+def _stratified_moments(seen: Sequence[Stratum], known: int) -> tuple[float, float, float]:
     share = smooth = variance = 0.0
     for one in seen:
         weight, of = one.rows / known, len(one.right)
@@ -133,7 +133,7 @@ def _most_worth(seen: Sequence[Stratum], known: int) -> float:
     return _unseen(looked_at, known) if min(right, looked_at - right) < FEW else math.inf
 
 
-def _interval(
+def _clopper_pearson_of_moments(
     share: float, smooth: float, variance: float, *, most: float, level: float = LEVEL
 ) -> tuple[float, float, float]:
     if variance <= 0.0:  # all rows were looked at
@@ -142,7 +142,7 @@ def _interval(
     return *clopper_pearson(worth * share, worth, level=level), worth
 
 
-def _from_confidences(seen: Sequence[Stratum], known: int) -> tuple[float, float]:
+def _variance_from_confidences(seen: Sequence[Stratum], known: int) -> tuple[float, float]:
     """(the part of the variance that the confidences explain, what they move the share by); zeros where nothing."""
     pairs = [(one, one.confidences) for one in seen if one.confidences is not None and len(one.right) > 1]
     right = sum(int(one.right.sum()) for one in seen)

@@ -22,7 +22,7 @@ from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
-from freeal.results.find_version import version_in
+from freeal.results.find_version import find_version
 
 if TYPE_CHECKING:
     from freeal.boundaries.boundaries_file import Boundaries
@@ -82,11 +82,11 @@ def _boundaries(arguments: argparse.Namespace) -> int:
     from freeal.boundaries import boundaries_file
     from freeal.job.new_version import boundary_job
 
-    version = version_in(arguments.folder)
+    version = find_version(arguments.folder)
     if arguments.pick is not None:
         path = arguments.answers or arguments.output or version / boundaries_file.FILE_NAME
         picked = boundaries_file.with_picks(boundaries_file.read_questions(path), dict(arguments.pick))
-        boundaries_file.write(path, picked)
+        boundaries_file.write_boundaries(path, picked)
         arguments.answers = path
     if arguments.answers is None:
         if arguments.apply:
@@ -229,7 +229,7 @@ def _say_quote(quote: Quote, arguments: argparse.Namespace) -> None:
     if quote.warning:
         print(f"note: {quote.warning}", file=sys.stderr)
     cost = "at an unknown price" if quote.usd is None else f"for about {quote.usd:.4f} USD"
-    print(quote.meanings.diff())
+    print(quote.meanings.diff_of_meanings())
     print(f"\n{quote.texts:,} of {quote.of:,} texts can change ({quote.rows:,} rows); they would be asked again {cost}")
     print(f"do it: python -m freeal boundaries {arguments.folder} --answers {arguments.answers} --apply")
 
@@ -264,7 +264,7 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files
 
     def words() -> None:
-        print(quote.meanings.diff())
+        print(quote.meanings.diff_of_meanings())
         print(f"\n{quote.texts:,} texts were asked again for {cost['usd']:.4f} USD")
         print(f"{moved['rows']:,} rows have another label now")
         for label, one in moved["labels"].items():

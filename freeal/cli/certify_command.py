@@ -14,7 +14,7 @@ from typing import Any
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.training_progress import EXIT_OK, shown
 from freeal.errors import ConfigError, Where
-from freeal.results.find_version import version_in
+from freeal.results.find_version import find_version
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,7 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _certify(arguments: argparse.Namespace) -> int:
-    version = version_in(arguments.folder)
+    version = find_version(arguments.folder)
     if arguments.sheet is None:
         return _draw(version, arguments) if arguments.promise is None else _promise(version, arguments)
     from freeal.job.new_version import certification_job
@@ -70,7 +70,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found)
         return EXIT_OK
-    for what, value in metrics_as_text.certified(found):
+    for what, value in metrics_as_text.certified_in_words(found):
         print(f"{what:<44} {value}")
     if "withdrawn" not in found:
         _print_parts(found)

@@ -13,7 +13,7 @@ from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
 from freeal.job import work_folder
-from freeal.results.find_version import version_in
+from freeal.results.find_version import find_version
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,7 +64,7 @@ def _correct(arguments: argparse.Namespace) -> int:
     from freeal.job.new_version.correction_job import CorrectionJob, correct
     from freeal.results.metrics_as_text import read_metrics
 
-    version = version_in(arguments.model_dir)
+    version = find_version(arguments.model_dir)
     name = read_metrics(version)["name"]
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-corrected"), key="--output-model")
     results = places.results

@@ -69,7 +69,7 @@ def _seconds(text: str) -> float:
 def _estimate(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.cost_estimate.job_estimate import estimate
+    from freeal.cost_estimate.job_estimate import estimate_job
     from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
 
@@ -86,7 +86,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
         cache=answers.parent,
         key_folder=work,
     )
-    found = anyio.run(lambda: estimate(job, environ=os.environ))
+    found = anyio.run(lambda: estimate_job(job, environ=os.environ))
     print_estimate(found, as_json=arguments.json)
     return 0
 

@@ -15,7 +15,7 @@ from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import CorruptModelError
 from freeal.files import output_folder
-from freeal.results.find_version import version_in
+from freeal.results.find_version import find_version
 
 _MEASURED_TEXTS = 500
 _FORMS = {
@@ -90,7 +90,7 @@ def _texts_of(folder: Path) -> list[str]:
     from freeal.export import labelled_rows
 
     try:
-        _, rows = labelled_rows.read(version_in(folder))
+        _, rows = labelled_rows.read(find_version(folder))
     except CorruptModelError:
         return []
     return list(dict.fromkeys(row.text for row in rows if row.text))[:_MEASURED_TEXTS]
@@ -106,7 +106,7 @@ def _rows(arguments: argparse.Namespace) -> int:
     }
     ours = _FORMS[arguments.form][1]
     output = output_folder.free_folder(arguments.output, key="--output", ours=(ours,))
-    found = writers[arguments.form](version_in(arguments.folder), output)
+    found = writers[arguments.form](find_version(arguments.folder), output)
     if arguments.json:
         print_json(found)
         return EXIT_OK

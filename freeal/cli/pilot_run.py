@@ -49,7 +49,7 @@ def with_pilot(job: TrainingJob, model: Path) -> TrainingJob:
     folder, where = folder_of(model), Where(key="--go")
     if not (folder / pilot_json_file.FILE_NAME).is_file():
         raise ConfigError(f"there is no pilot in {folder}", where=where, hint="run it first, with --pilot 200")
-    if pilot_json_file.read(folder)["job"] != job.job_id:
+    if pilot_json_file.read_pilot_json(folder)["job"] != job.job_id:
         before = Spec.model_validate(previous_version.record(folder)["spec"])
         fields = sorted(Spec.model_fields.keys() - {"pilot"})
         other = ", ".join(name for name in fields if getattr(job.spec, name) != getattr(before, name))
@@ -88,7 +88,7 @@ def run(job: TrainingJob, arguments: argparse.Namespace) -> int:
 
 
 def _tell(folder: Path, arguments: argparse.Namespace) -> None:
-    found = pilot_json_file.read(folder)
+    found = pilot_json_file.read_pilot_json(folder)
     if arguments.json:
         print_json(found | {"files": {"all_results": str(folder)}})
         return

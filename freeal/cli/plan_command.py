@@ -65,9 +65,9 @@ def _count(text: str) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from freeal.cost_estimate.job_estimate import estimate
+    from freeal.cost_estimate.job_estimate import estimate_job
     from freeal.cost_estimate.measured_job import Order
-    from freeal.cost_estimate.scale_plan import Wanted, stages
+    from freeal.cost_estimate.scale_plan import Wanted, plan_stages
     from freeal.job import work_folder
     from freeal.job.training_job import TrainingJob
     from freeal.spec import job_spec
@@ -90,8 +90,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     # the sample is priced as the whole will be: in batches, if that will be large enough for them
     batch_from_rows = max(1, math.ceil(job.llm.batch_from_rows * len(order.texts) / annotate))
     priced = job.model_copy(update={"llm": job.llm.model_copy(update={"batch_from_rows": batch_from_rows})})
-    sample = anyio.run(lambda: estimate(priced, environ=os.environ))
-    found = stages(
+    sample = anyio.run(lambda: estimate_job(priced, environ=os.environ))
+    found = plan_stages(
         Wanted(arguments.rows, annotate, arguments.workers, rounds=job.loop.iterations), rates, sample, job.llm
     )
     checks = [_checked(order, rates, rows) for rows in arguments.check or ()]
@@ -117,7 +117,7 @@ def _texts(job: TrainingJob) -> tuple[str, ...]:
 
 
 def _rates(order: Order, kept: Path | None) -> Rates:
-    from freeal.cost_estimate.measured_job import Measured, measure
+    from freeal.cost_estimate.measured_job import Measured, measure_job
     from freeal.cost_estimate.scale_plan import SIZES, Rates
 
     if kept is not None and kept.is_file():
@@ -130,17 +130,17 @@ def _rates(order: Order, kept: Path | None) -> Rates:
     found: list[Measured] = []
     for rows in SIZES:
         print(f"measuring a job of {rows:,} rows on this machine", file=sys.stderr)
-        found.append(measure(order.model_copy(update={"rows": rows})))
+        found.append(measure_job(order.model_copy(update={"rows": rows})))
     if kept is not None:
         kept.write_text(json.dumps([dataclasses.asdict(one) for one in found]), encoding="utf-8")
     return Rates.of(found[0], found[1])
 
 
 def _checked(order: Order, rates: Rates, rows: int) -> dict[str, Any]:
-    from freeal.cost_estimate.measured_job import measure
+    from freeal.cost_estimate.measured_job import measure_job
 
     print(f"running a job of {rows:,} rows to see", file=sys.stderr)
-    real = measure(order.model_copy(update={"rows": rows}))
+    real = measure_job(order.model_copy(update={"rows": rows}))
     forecast, measured = rates.job_seconds(rows) + rates.prediction_seconds(rows), sum(real.seconds.values())
     return {
         "rows": rows,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from freeal.results.metrics_as_text import figures
+from freeal.results.metrics_as_text import metrics_in_words
 from freeal.text.printable_text import visible
 
 
@@ -32,7 +32,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]], *, width: int = 0) -> None:
 
 def print_figures(metrics: dict[str, Any]) -> None:
     """The figures of a finished model."""
-    print_pairs(figures(metrics), width=43)
+    print_pairs(metrics_in_words(metrics), width=43)
 
 
 def print_outcome(metrics: dict[str, Any], files: Mapping[str, str], *, as_json: bool) -> None:

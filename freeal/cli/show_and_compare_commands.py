@@ -68,7 +68,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from freeal.row_index import build_index
 
     before, after = _two(arguments.folder, arguments.versions)
-    found = version_comparison.compare(before, after)
+    found = version_comparison.compare_versions(before, after)
     with tempfile.TemporaryDirectory(prefix="freeal-") as scratch:
         index = RowIndex(Path(scratch) / "rows.sqlite")
         build_index.build(after, index.path, previous=before)

@@ -219,12 +219,12 @@ def _dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     """`train --dry-run`."""
     import anyio
 
-    from freeal.cost_estimate.job_estimate import estimate_with
+    from freeal.cost_estimate.job_estimate import estimate_job_with
     from freeal.job.resolve_provider import resolve_annotators
 
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
-    found = anyio.run(lambda: estimate_with(job, providers=providers))
+    found = anyio.run(lambda: estimate_job_with(job, providers=providers))
     estimate_and_cache_commands.print_estimate(found, as_json=arguments.json)
     return EXIT_OK
 

@@ -26,7 +26,7 @@ class CallGroup:
     in_batch: Span
     batches: int
 
-    def usd(self, price: Price) -> Span:
+    def cost_range_usd(self, price: Price) -> Span:
         """At best everything cacheable is read from the cache and a batch is used, at worst neither."""
         lowest = Usage(round(self.calls.low), round(self.read.low), round(self.cached.low), round(self.written.low))
         highest = Usage(round(self.calls.high), round(self.read.high), 0, round(self.written.high))

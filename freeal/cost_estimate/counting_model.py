@@ -78,7 +78,7 @@ class CountingModel:
     async def answer(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """One reply per prompt, in order: some label, or some texts."""
         await anyio.lowlevel.checkpoint()
-        return [self._write(prompt) if not prompt.labels else self._label(prompt) for prompt in prompts]
+        return [self._written_stand_in(prompt) if not prompt.labels else self._label(prompt) for prompt in prompts]
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -88,19 +88,19 @@ class CountingModel:
         return CALL_TOKENS + self._tokens_before(prompt) + token_span(prompt.specific)
 
     def _label(self, prompt: Prompt) -> Reply:
-        self._count(prompt, self.answer_tokens + (RANKED_TOKENS if prompt.ranked else NOTHING))
+        self._count_tokens_of(prompt, self.answer_tokens + (RANKED_TOKENS if prompt.ranked else NOTHING))
         if prompt.specific.endswith(self._first_row):
             self.first_prompt = prompt
         return Reply(json.dumps({"label": prompt.labels[0], "confidence": 0.5}))
 
-    def _write(self, prompt: Prompt) -> Reply:
+    def _written_stand_in(self, prompt: Prompt) -> Reply:
         self.stands_in = True
         texts = [f"{next(self._stand_ins)} ({next(self._written)})" for _ in range(_MOST_WRITTEN)]
         reply = json.dumps({"texts": texts}, ensure_ascii=False)
-        self._count(prompt, token_span(reply) * WRITTEN_SHARE)
+        self._count_tokens_of(prompt, token_span(reply) * WRITTEN_SHARE)
         return Reply(reply)
 
-    def _count(self, prompt: Prompt, output_tokens: Span) -> None:
+    def _count_tokens_of(self, prompt: Prompt, output_tokens: Span) -> None:
         tally = self.tally
         tally.calls += 1
         tally.input_tokens += self.input_tokens(prompt)

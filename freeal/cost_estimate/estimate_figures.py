@@ -58,7 +58,7 @@ class Estimate:
     llm_use: str = ""
     """How several language models share the job."""
 
-    def beside(self, other: AnnotatorEstimate, *, use: str) -> Estimate:
+    def estimate_beside(self, other: AnnotatorEstimate, *, use: str) -> Estimate:
         """The estimate of a job that also asks `other`."""
         own = AnnotatorEstimate(
             self.provider, self.model, self.calls, self.input_tokens, self.output_tokens, self.usd, self.seconds
@@ -85,19 +85,19 @@ class Estimate:
         return [
             ("texts", f"{self.rows:,} rows, {self.distinct_rows:,} distinct, of {', '.join(self.text_columns)}"),
             ("true labels", f"{self.known_labels:,}"),
-            *self._annotated_by(),
+            *self._annotators_in_words(),
             (
                 "answers",
                 shown_amount(self.calls) + (f", {self.stored:,} more are stored already" if self.stored else ""),
             ),
             *paid,
-            ("cost", self._cost()),
-            ("time", self._time()),
+            ("cost", self._cost_in_words()),
+            ("time", self._time_in_words()),
             *([("demonstrations", written)] if self.stands_in else []),
             *(("note", warning) for warning in self.warnings),
         ]
 
-    def _annotated_by(self) -> list[tuple[str, str]]:
+    def _annotators_in_words(self) -> list[tuple[str, str]]:
         if not self.annotators:
             return [("annotated by", f"{self.provider}, {self.model}")]
         how = {"cascade": "what is left open goes to the next", "side_by_side": "each is asked about every text"}
@@ -107,7 +107,7 @@ class Estimate:
     def _paid_figures(self) -> list[tuple[str, str]]:
         return [("input tokens", shown_amount(self.input_tokens)), ("output tokens", shown_amount(self.output_tokens))]
 
-    def _time(self) -> str:
+    def _time_in_words(self) -> str:
         training = f"training {duration_range(self.training_seconds)}"
         if self.seconds is None:
             return f"answers: unknown for this model; {training}"
@@ -115,7 +115,7 @@ class Estimate:
         parts = f"answers {duration_range(self.seconds)}, {training}"
         return f"{duration_range(whole)} on this machine as busy as it is now: {parts}"
 
-    def _cost(self) -> str:
+    def _cost_in_words(self) -> str:
         if self._is_local:
             return "0 USD: nothing leaves this machine"
         cap = "no cap" if self.budget_usd is None else f"at most {self.budget_usd:.2f} USD (budget_usd)"

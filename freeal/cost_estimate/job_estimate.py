@@ -63,7 +63,7 @@ PACKAGED_MODEL = "packaged SmolLM2-135M-Instruct"
 _SAMPLED_TEXTS = 200
 
 
-async def estimate(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
+async def estimate_job(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
     """What `train` would ask for `job`. Reads CSV and answer store; asks nobody, writes nothing, needs no key.
 
     `environ` and the job's `key_folder` decide what `llm.provider: auto` means. Raises `InputError`, `ConfigError`.
@@ -71,11 +71,11 @@ async def estimate(job: TrainingJob, *, environ: Mapping[str, str]) -> Estimate:
     job = job.effective()
     several = (job.llm, *job.further_llms)
     providers = foreseen_annotators(several, environ=environ, key_folder=job.key_folder)
-    return await estimate_with(job, providers=providers)
+    return await estimate_job_with(job, providers=providers)
 
 
-async def estimate_with(job: TrainingJob, *, providers: Sequence[str]) -> Estimate:
-    """`estimate` where it is known already of which provider each language model is: for a process that is told of no
+async def estimate_job_with(job: TrainingJob, *, providers: Sequence[str]) -> Estimate:
+    """`estimate_job` where it is known already of which provider each language model is: for a process that has no
     key."""
     job = job.effective()
     checked = preflight_check.read(job.csv, job.spec)
@@ -85,16 +85,16 @@ async def estimate_with(job: TrainingJob, *, providers: Sequence[str]) -> Estima
     )
     job = job.model_copy(update={"llm": first, "further_llms": tuple(others)})
     if first.provider == "local":
-        found = _local(job, checked)
+        found = _estimate_local(job, checked)
     else:
-        async with contextlib.aclosing(await _opened(job, first)) as model:
-            found = await _remote(job, checked, model)
+        async with contextlib.aclosing(await _open_model_to_estimate(job, first)) as model:
+            found = await _estimate_remote(job, checked, model)
     for one in others:
-        found = found.beside(await _further(job, one, checked), use=job.llm_use)
+        found = found.estimate_beside(await _estimate_further_annotator(job, one, checked), use=job.llm_use)
     return found
 
 
-async def _opened(job: TrainingJob, settings: LlmSettings) -> ChatModel:
+async def _open_model_to_estimate(job: TrainingJob, settings: LlmSettings) -> ChatModel:
     return await open_chat_model(
         settings,
         cache=job.cache,
@@ -106,7 +106,7 @@ async def _opened(job: TrainingJob, settings: LlmSettings) -> ChatModel:
     )
 
 
-async def _further(job: TrainingJob, settings: LlmSettings, checked: Checked) -> AnnotatorEstimate:
+async def _estimate_further_annotator(job: TrainingJob, settings: LlmSettings, checked: Checked) -> AnnotatorEstimate:
     """What a language model after the first is asked: in a cascade once, what those before it leave open; side by side
     everything, and again in each round."""
     texts = len(checked.pool) * job.loop.annotate_share
@@ -118,12 +118,12 @@ async def _further(job: TrainingJob, settings: LlmSettings, checked: Checked) ->
     if settings.provider == "local":
         name = settings.model or PACKAGED_MODEL
         return AnnotatorEstimate("local", name, calls * (job.loop.demonstration_sets or FREE_SETS), usd=NOTHING)
-    async with contextlib.aclosing(await _opened(job, settings)) as model:
+    async with contextlib.aclosing(await _open_model_to_estimate(job, settings)) as model:
         first = label_prompt(job.spec.task, checked.pool.texts[0], style=model.style)
         counter = CountingModel(model, first=first, texts=checked.pool.texts)
         asked = calls * (Span(1, 1) + REPAIRED_SHARE)
         # without any demonstration at least, with as many as a later round shows at most
-        prompt = Span(counter.input_tokens(first).low, _later_prompt(job, checked.pool, counter).high)
+        prompt = Span(counter.input_tokens(first).low, _tokens_of_later_prompt(job, checked.pool, counter).high)
         part = CallGroup(asked, asked * prompt, NOTHING, asked * counter.answer_tokens, NOTHING, 0)
         price = price_of(model.provider, model.model, settings.prices)
         return AnnotatorEstimate(
@@ -132,12 +132,12 @@ async def _further(job: TrainingJob, settings: LlmSettings, checked: Checked) ->
             asked,
             input_tokens=part.read,
             output_tokens=part.written,
-            usd=None if price is None else part.usd(price),
+            usd=None if price is None else part.cost_range_usd(price),
             seconds=part.seconds(settings),
         )
 
 
-def _known(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: str) -> Known:
+def _known_before_job(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: str) -> Known:
     """What `train` would begin with: where labels changed, the answers of the version before."""
     known = Known(confirmed=taught, taught=taught)
     kept = label_change_job.kept_through_label_changes(
@@ -153,7 +153,7 @@ def _known(job: TrainingJob, pool: Pool, taught: dict[int, str], *, provider: st
     return known if kept is None else kept.known
 
 
-def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
+def _notes_on_estimate(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
     """What a person should know beside the figures."""
     notes = [*checked.table.dialect.notices, *checked.warnings]
     if known.annotations:
@@ -166,9 +166,9 @@ def _notes(job: TrainingJob, checked: Checked, known: Known) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _local(job: TrainingJob, checked: Checked) -> Estimate:
+def _estimate_local(job: TrainingJob, checked: Checked) -> Estimate:
     pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
-    known, sets = _known(job, pool, taught, provider="local"), job.loop.demonstration_sets or FREE_SETS
+    known, sets = _known_before_job(job, pool, taught, provider="local"), job.loop.demonstration_sets or FREE_SETS
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
     first, asked = sets + (job.loop.zero_shot != "never"), to_ask * job.loop.annotate_share
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
@@ -182,7 +182,7 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         provider="local",
         model=job.llm.model or PACKAGED_MODEL,
         rows=len(checked.table.rows),
-        warnings=_notes(job, checked, known),
+        warnings=_notes_on_estimate(job, checked, known),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -193,16 +193,16 @@ def _local(job: TrainingJob, checked: Checked) -> Estimate:
         usd=NOTHING,
         price_source="",
         seconds=answers * one_answer if job.llm.model is None else None,
-        training_seconds=_training(job, pool, on_gpu=on_gpu, names_only=False),
+        training_seconds=_span_of_trainings(job, pool, on_gpu=on_gpu, names_only=False),
         budget_usd=job.llm.budget_usd,
         stands_in=False,
         first_prompt=in_full(prompt),
     )
 
 
-async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
+async def _estimate_remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
     pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
-    known = _known(job, pool, taught, provider=model.provider)
+    known = _known_before_job(job, pool, taught, provider=model.provider)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
         model, first=label_prompt(job.spec.task, pool.texts[0], style=model.style), texts=pool.texts
@@ -219,7 +219,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
     asked = Span(first.calls, first.calls)
     later = _later_calls(job, pool, asked=first.calls, stored=stored.found)
     later += REPAIRED_SHARE * (asked + later)
-    read = later * _later_prompt(job, pool, counter)
+    read = later * _tokens_of_later_prompt(job, pool, counter)
     always = job.llm.mode == "batch" and in_batch
     written = later * counter.answer_tokens
     parts = [
@@ -230,7 +230,7 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         provider=model.provider,
         model=model.model,
         rows=len(checked.table.rows),
-        warnings=_notes(job, checked, known),
+        warnings=_notes_on_estimate(job, checked, known),
         distinct_rows=len(pool),
         text_columns=pool.text_columns,
         known_labels=sum(label is not None for label in pool.truth or ()),
@@ -238,10 +238,10 @@ async def _remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estim
         calls=asked + later,
         input_tokens=first.input_tokens + read,
         output_tokens=first.output_tokens + written,
-        usd=None if price is None else sum((part.usd(price) for part in parts), NOTHING),
+        usd=None if price is None else sum((part.cost_range_usd(price) for part in parts), NOTHING),
         price_source=_price_source(job.llm, model),
         seconds=sum((part.seconds(job.llm) for part in parts), NOTHING),
-        training_seconds=_training(job, pool, on_gpu=_on_gpu(job), names_only=True),
+        training_seconds=_span_of_trainings(job, pool, on_gpu=_on_gpu(job), names_only=True),
         budget_usd=job.llm.budget_usd,
         stands_in=counter.stands_in,
         first_prompt=in_full(counter.first_prompt),
@@ -261,7 +261,7 @@ def _later_calls(job: TrainingJob, pool: Pool, *, asked: int, stored: int) -> Sp
     return Span(rounds.low * unknown, rounds.high)
 
 
-def _later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
+def _tokens_of_later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
     """Tokens of a prompt with demonstrations of its own, on average over a sample of the pool."""
     task = job.spec.task
     sample = pool.texts[:: -(-len(pool) // _SAMPLED_TEXTS)]
@@ -278,7 +278,7 @@ def _price_source(llm: LlmSettings, model: ChatModel) -> str:
     return "prices of llm.prices" if model.model in llm.prices else f"prices of {PRICES_AS_OF}"
 
 
-def _training(job: TrainingJob, pool: Pool, *, on_gpu: bool, names_only: bool) -> Span:
+def _span_of_trainings(job: TrainingJob, pool: Pool, *, on_gpu: bool, names_only: bool) -> Span:
     """All trainings, and what comes before and after them: one round at best, where the second settles, else all."""
     one = Span(*stage_durations.training_seconds(job.student, texts=len(pool), on_gpu=on_gpu, names_only=names_only))
     rounds = Span(1, job.loop.iterations) + Span(job.loop.compare_plain, job.loop.compare_plain)

@@ -57,7 +57,7 @@ class Measured:
     disk: dict[str, int]
 
 
-def measure(order: Order) -> Measured:
+def measure_job(order: Order) -> Measured:
     """Run it in a process of its own. Raises `FreealError` where that fails."""
     done = subprocess.run(  # noqa: S603 - ourselves
         [sys.executable, "-m", MODULE], input=order.model_dump_json(), capture_output=True, text=True, check=False
@@ -104,7 +104,7 @@ def _rows(order: Order) -> Iterator[tuple[str, str]]:
         yield str(number), order.texts[place] + (f" {again}" if again else "")
 
 
-def _run(order: Order, folder: Path) -> Measured:
+def _run_measured_job(order: Order, folder: Path) -> Measured:
     from freeal.job.run_training_job import train
     from freeal.job.training_job import TrainingJob
     from freeal.testing.scripted_model import ScriptedModel, text_of
@@ -139,12 +139,12 @@ def _run(order: Order, folder: Path) -> Measured:
     anyio.run(lambda: train(job, emit=meter.on_event, chat_model=ScriptedModel(answered, remembers=False), environ={}))
     disk = {"answers": _bytes(folder / "answers.sqlite*"), "rounds": _bytes(folder / "work" / "**" / "*")}
     disk["output"] = _bytes(folder / "output" / "**" / "*")
-    disk |= _predict(table, folder, meter, count=order.rows)
+    disk |= _measure_prediction(table, folder, meter, count=order.rows)
     meter.turn_to("write")
     return Measured(order.rows, meter.seconds, meter.memory, disk)
 
 
-def _predict(table: Path, folder: Path, meter: _Meter, *, count: int) -> dict[str, int]:
+def _measure_prediction(table: Path, folder: Path, meter: _Meter, *, count: int) -> dict[str, int]:
     from freeal.executors.engine_choice import EngineChoice
     from freeal.executors.local_executor import LocalExecutor
     from freeal.prediction.prediction_job import PredictionJob
@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     del argv
     order = Order.model_validate_json(sys.stdin.read())
     with tempfile.TemporaryDirectory(prefix="freeal-measured-") as folder:
-        found: dict[str, Any] = dataclasses.asdict(_run(order, Path(folder)))
+        found: dict[str, Any] = dataclasses.asdict(_run_measured_job(order, Path(folder)))
     print(json.dumps(found))  # noqa: T201 - asked for
     return 0
 

@@ -117,11 +117,15 @@ class Wanted:
     rounds: int = 1
 
 
-def stages(wanted: Wanted, rates: Rates, sample: Estimate, llm: LlmSettings) -> list[Stage]:
+def plan_stages(wanted: Wanted, rates: Rates, sample: Estimate, llm: LlmSettings) -> list[Stage]:
     """The plan, stage by stage."""
-    found = [_read(wanted, rates), _annotation(wanted, sample, rates, llm), _training(wanted, rates)]
+    found = [
+        _reading_stage(wanted, rates),
+        _annotation_stage(wanted, sample, rates, llm),
+        _training_stage(wanted, rates),
+    ]
     if wanted.rows > wanted.annotate:
-        found += _prediction(wanted.rows, wanted.workers, rates)
+        found += _prediction_stages(wanted.rows, wanted.workers, rates)
     return found
 
 
@@ -129,7 +133,7 @@ def _exactly(value: float) -> Span:
     return Span(value, value)
 
 
-def _read(wanted: Wanted, rates: Rates) -> Stage:
+def _reading_stage(wanted: Wanted, rates: Rates) -> Stage:
     rows = wanted.annotate
     return Stage(
         "read the training table",
@@ -143,11 +147,15 @@ def _read(wanted: Wanted, rates: Rates) -> Stage:
     )
 
 
-def _annotation(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings) -> Stage:
+def _annotation_stage(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings) -> Stage:
     share = wanted.annotate / max(1, sample.rows)
     calls = sample.calls * share
     own = rates.seconds["annotate"].at(wanted.annotate)
-    seconds = None if sample.seconds is None else _waiting(sample, share, llm, rounds=wanted.rounds) + _exactly(own)
+    seconds = (
+        None
+        if sample.seconds is None
+        else _waiting_for_answers(sample, share, llm, rounds=wanted.rounds) + _exactly(own)
+    )
     distinct = f"{sample.distinct_rows / max(1, sample.rows):.0%} of the rows are distinct texts, as in the sample"
     return Stage(
         f"annotate ({sample.provider}, {sample.model})",
@@ -161,7 +169,7 @@ def _annotation(wanted: Wanted, sample: Estimate, rates: Rates, llm: LlmSettings
     )
 
 
-def _waiting(sample: Estimate, share: float, llm: LlmSettings, *, rounds: int) -> Span:
+def _waiting_for_answers(sample: Estimate, share: float, llm: LlmSettings, *, rounds: int) -> Span:
     """For answers: as batches take, whatever is in them; else in proportion to the sample's, or as the limits that are
     set allow."""
     in_batches = llm.mode == "batch" or (llm.mode == "auto" and sample.calls.low * share >= llm.batch_from_rows)
@@ -180,7 +188,7 @@ def _waiting(sample: Estimate, share: float, llm: LlmSettings, *, rounds: int) -
     return waiting
 
 
-def _training(wanted: Wanted, rates: Rates) -> Stage:
+def _training_stage(wanted: Wanted, rates: Rates) -> Stage:
     rows = wanted.annotate
     seconds = sum(rates.seconds[step].at(rows) for step in ("start", "train", "write"))
     return Stage(
@@ -195,7 +203,7 @@ def _training(wanted: Wanted, rates: Rates) -> Stage:
     )
 
 
-def _prediction(rows: int, workers: int, rates: Rates) -> list[Stage]:
+def _prediction_stages(rows: int, workers: int, rates: Rates) -> list[Stage]:
     disk = {"cut": "shards", "predict": "results", "join": "predictions"}
     names = {"cut": "cut into shards", "predict": f"predict, {workers} workers", "join": "join into one file"}
     said = {

@@ -33,13 +33,13 @@ class EngineRule:
     least: int
     least_key: str
 
-    def choose(self, ray: RaySettings, *, count: int) -> EngineChoice:
+    def choose_engine(self, ray: RaySettings, *, count: int) -> EngineChoice:
         """For `count` of them. On one machine a single process already computes on all its cores, so `auto` takes Ray
         only for a cluster that somebody named, and for what is worth its start. Raises `ConfigError` where `ray` cannot
         be kept."""
         key, where = f"{self.section}.engine", Where(key=f"{self.section}.engine")
         if self.asked == "ray":
-            ray_cluster.check(ray, where=where)
+            ray_cluster.check_ray_settings(ray, where=where)
             return EngineChoice("ray", f"{key} says so")
         if self.asked == "local":
             return EngineChoice("local", f"{key} says so")
@@ -50,5 +50,5 @@ class EngineRule:
             return EngineChoice("local", f"{count:,} {self.unit} are fewer than {bound}")
         if not ray_cluster.is_installed():
             return EngineChoice("local", "ray.address is set, but Ray is not installed here")
-        ray_cluster.check(ray, where=where)
+        ray_cluster.check_ray_settings(ray, where=where)
         return EngineChoice("ray", f"{count:,} {self.unit}, from {bound} on")

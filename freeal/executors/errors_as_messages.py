@@ -9,7 +9,7 @@ from freeal import errors
 from freeal.errors import ExecutorError, FreealError, Where
 
 
-def told_of(error: BaseException) -> dict[str, Any]:
+def error_as_message(error: BaseException) -> dict[str, Any]:
     """An error as a message. One that is not ours is told as an `ExecutorError`, with its class and its last line."""
     own = next((one for one in (getattr(error, "cause", None), error) if isinstance(one, FreealError)), None)
     if own is None:
@@ -18,8 +18,8 @@ def told_of(error: BaseException) -> dict[str, Any]:
     return {"error": type(own).__name__, "problem": own.problem, "hint": own.hint, "where": own.where.as_dict()}
 
 
-def raised_again(message: dict[str, Any]) -> FreealError:
-    """The error that `told_of` made a message of."""
+def error_from_message(message: dict[str, Any]) -> FreealError:
+    """The error that `error_as_message` made a message of."""
     found = getattr(errors, message["error"], ExecutorError)
     kind = found if isinstance(found, type) and issubclass(found, FreealError) else ExecutorError
     where = dict(message["where"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freeal.executors.shard_folder import ShardFolder, encoded
+from freeal.executors.shard_folder import ShardFolder, encoded_shard
 from freeal.executors.shard_task import Engine, ShardTask
 
 
@@ -20,5 +20,5 @@ class LocalExecutor:
             return
         function = task.open(task.folder)
         for name in missing:
-            shards.keep(task, name, encoded(function(shards.table(name))))
+            shards.keep(task, name, encoded_shard(function(shards.table(name))))
             yield name

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import IO, Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.errors_as_messages import raised_again
+from freeal.executors.errors_as_messages import error_from_message
 from freeal.executors.ray_child_process import Order
 
 MODULE = "freeal.executors.ray_child_process"
@@ -24,27 +24,27 @@ GRACE_SECONDS = 20.0
 _TAIL_BYTES = 4_000
 
 
-def messages(order: Order, *, on_notice: Callable[[str], None]) -> Generator[dict[str, Any] | None]:
+def messages_of_ray_child(order: Order, *, on_notice: Callable[[str], None]) -> Generator[dict[str, Any] | None]:
     """Have it done in a process of its own. Yields what the order's `messages` yields there, and None now and then
     while there is nothing new; closing the iterator ends the process and the work. `on_notice` hears of the cluster.
     Raises what the work raises, and `ExecutorError` where the process ended without a word."""
     with tempfile.TemporaryFile() as log:
         child = RayChild(pickle.dumps(order), log)
         try:
-            yield from _heard(child, on_notice)
+            yield from _messages_heard(child, on_notice)
         finally:
-            child.end()
+            child.end_ray_child()
 
 
-def _heard(child: RayChild, on_notice: Callable[[str], None]) -> Iterator[dict[str, Any] | None]:
+def _messages_heard(child: RayChild, on_notice: Callable[[str], None]) -> Iterator[dict[str, Any] | None]:
     while True:
-        message = child.next(BEAT_SECONDS)
+        message = child.next_message(BEAT_SECONDS)
         if message is None:
             yield None
         elif "joined" in message:
             on_notice(f"Ray: {message['joined']['CPU']:.0f} CPUs, {message['joined']['GPU']:.0f} GPUs")
         elif "error" in message:
-            raise raised_again(message)
+            raise error_from_message(message)
         elif "done" in message:
             return
         elif "ended" in message:
@@ -78,7 +78,7 @@ class RayChild:
             self._messages.put(json.loads(line))
         self._messages.put({"ended": True})
 
-    def next(self, seconds: float) -> dict[str, Any] | None:
+    def next_message(self, seconds: float) -> dict[str, Any] | None:
         """The next message, None where there is none for so long."""
         try:
             return self._messages.get(timeout=seconds)
@@ -92,7 +92,7 @@ class RayChild:
         last = self._log.read().decode("utf-8", "replace").strip().splitlines()[-3:]
         return f"exit code {code}; {' / '.join(last) or 'without a word'}"
 
-    def end(self) -> None:
+    def end_ray_child(self) -> None:
         """Ask it to end (its stdin closes, it is told), and see to it."""
         process = self._process
         if process.stdin is not None:

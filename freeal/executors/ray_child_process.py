@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 
 from freeal.errors import FreealError
 from freeal.executors import ray_cluster
-from freeal.executors.errors_as_messages import told_of
+from freeal.executors.errors_as_messages import error_as_message
 from freeal.settings import RaySettings
 
 
@@ -54,12 +54,12 @@ def main() -> int:
     order: Order = pickle.loads(stdin.read(size))  # noqa: S301 - of our own parent, through its pipe
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with ray_cluster.joined(order.settings) as ray:
+        with ray_cluster.joined_cluster(order.settings) as ray:
             _say(stdout, {"joined": {key: ray.cluster_resources().get(key, 0) for key in ("CPU", "GPU")}})
             for message in order.messages(ray):
                 _say(stdout, message)
     except FreealError as error:
-        _say(stdout, told_of(error))
+        _say(stdout, error_as_message(error))
         return 1
     with contextlib.suppress(BrokenPipeError):
         _say(stdout, {"done": True})

@@ -44,7 +44,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def check(settings: RaySettings, *, where: Where | None = None) -> None:
+def check_ray_settings(settings: RaySettings, *, where: Where | None = None) -> None:
     """Raises `ConfigError` for what cannot work, before anything is begun. `where` names who asks for Ray."""
     if not is_installed():
         raise ConfigError("Ray is not installed", where=where or Where(), hint=_INSTALL)
@@ -64,10 +64,10 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except OSError as cause:
-        raise _nobody(f"{address}: {cause}") from cause
+        raise _no_cluster_error(f"{address}: {cause}") from cause
 
 
-def _nobody(problem: str) -> ConfigError:
+def _no_cluster_error(problem: str) -> ConfigError:
     return ConfigError(
         f"there is no Ray cluster that answers: {problem}",
         where=Where(key="ray.address"),
@@ -76,12 +76,12 @@ def _nobody(problem: str) -> ConfigError:
 
 
 @contextlib.contextmanager
-def joined(settings: RaySettings) -> Iterator[Any]:
+def joined_cluster(settings: RaySettings) -> Iterator[Any]:
     """The module ray, connected. To be called in a process of its own: Ray takes over SIGTERM, threads and exit.
 
     Raises `ConfigError` where there is no cluster at the address, `ExecutorError` where none can be started.
     """
-    check(settings)
+    check_ray_settings(settings)
     own = settings.address is None
     if settings.address is not None:
         _check_answers(settings.address)
@@ -95,7 +95,7 @@ def joined(settings: RaySettings) -> Iterator[Any]:
             else:
                 ray.init(address=settings.address, log_to_driver=False)
         except ConnectionError as cause:
-            raise _nobody(_first_line(cause)) from cause
+            raise _no_cluster_error(_first_line(cause)) from cause
         except Exception as cause:  # the plain class too: for a node that is not up within Ray's own half minute
             hint = "try again when the machine is less busy" if "timed out" in str(cause) else None
             raise ExecutorError(f"Ray could not be started: {_first_line(cause)}", hint=hint) from cause

@@ -19,7 +19,7 @@ class RayExecutor:
 
     def __init__(self, settings: RaySettings, *, on_notice: Callable[[str], None] = unheard) -> None:
         """Raises `ConfigError` where Ray is not installed or the address cannot work."""
-        ray_cluster.check(settings)
+        ray_cluster.check_ray_settings(settings)
         self._settings = settings
         self._on_notice = on_notice
 
@@ -28,5 +28,5 @@ class RayExecutor:
         if not shards.missing(task):
             return
         order = ShardOrder(task, shards.folder.resolve(), shards.names, shards.rows, self._settings)
-        for message in ray_child.messages(order, on_notice=self._on_notice):
+        for message in ray_child.messages_of_ray_child(order, on_notice=self._on_notice):
             yield None if message is None else str(message["shard"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError, FreealError
-from freeal.executors.errors_as_messages import raised_again
+from freeal.executors.errors_as_messages import error_from_message
 from freeal.executors.ray_worker import ShardFiles, ShardWorker
 from freeal.executors.shard_folder import ShardFolder
 from freeal.executors.shard_task import ShardTask
@@ -52,7 +52,7 @@ class ShardOrder:
     def messages(self, ray: Any) -> Iterator[dict[str, Any]]:
         """`shard`: the name of each that is finished."""
         shards = ShardFolder(self.folder, self.names, rows=self.rows)
-        for name in run(ray, self.task, shards, self.settings):
+        for name in run_on_ray_data(ray, self.task, shards, self.settings):
             yield {"shard": name}
 
 
@@ -65,13 +65,13 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
-def run(ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings) -> Iterator[str]:
+def run_on_ray_data(ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings) -> Iterator[str]:
     """Do the task to all shards without a result, on the cluster that is joined; yields each one's name. Lost workers
     are replaced, and what they had is done again; three rounds in a row without a shard are an `ExecutorError`."""
     failures = 0
     while missing := shards.missing(task):
         try:
-            for name, content in _round(ray, task, shards, settings, missing):
+            for name, content in _run_ray_round(ray, task, shards, settings, missing):
                 shards.keep(task, name, content)
                 failures = 0
                 yield name
@@ -80,10 +80,10 @@ def run(ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings) -
         except Exception as error:
             failures += 1
             if not is_loss(error) or failures >= MOST_FAILURES:
-                raise gave_up(error) from error
+                raise gave_up_error(error) from error
 
 
-def _round(
+def _run_ray_round(
     ray: Any, task: ShardTask, shards: ShardFolder, settings: RaySettings, names: list[str]
 ) -> Iterator[tuple[str, bytes]]:
     import ray.data as ray_data
@@ -110,19 +110,19 @@ def _round(
             "version": software_version(),
             "workers": most,
         },
-        **needs(ray, settings),
+        **resources_of_worker(ray, settings),
     )
     for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in batch.to_pylist():
             if row["error"] is not None:
-                raise raised_again(json.loads(row["error"]))
+                raise error_from_message(json.loads(row["error"]))
             yield row["shard"], row["result"]
 
 
 def _pool_size(ray: Any, settings: RaySettings, *, shards: int) -> tuple[int, int]:
     """As many actors as there is room for now, and the most there may be where the cluster grows."""
     most = max(1, min(shards, settings.workers or shards))
-    return workers_for(ray.cluster_resources(), needs(ray, settings), most=most), most
+    return workers_for(ray.cluster_resources(), resources_of_worker(ray, settings), most=most), most
 
 
 def workers_for(room: dict[str, float], each: dict[str, float], *, most: int) -> int:
@@ -131,7 +131,7 @@ def workers_for(room: dict[str, float], each: dict[str, float], *, most: int) ->
     return max(1, min(int(fit), most))
 
 
-def needs(ray: Any, settings: RaySettings) -> dict[str, float]:
+def resources_of_worker(ray: Any, settings: RaySettings) -> dict[str, float]:
     """Of each worker: `num_cpus` and `num_gpus`."""
     gpus = settings.gpus_per_worker
     if gpus is None:
@@ -141,12 +141,12 @@ def needs(ray: Any, settings: RaySettings) -> dict[str, float]:
 
 def is_loss(error: BaseException) -> bool:
     """Whether machines or processes were lost, which may go better with others."""
-    return any(type(one).__name__ in _LOSSES for one in _chain(error))
+    return any(type(one).__name__ in _LOSSES for one in _chain_of_causes(error))
 
 
-def gave_up(error: BaseException) -> ExecutorError:
+def gave_up_error(error: BaseException) -> ExecutorError:
     """What to say in the end."""
-    last = _chain(error)[-1]
+    last = _chain_of_causes(error)[-1]
     said = " ".join(str(last).split())[:300]
     if "No module named" in said:
         hint = "install this software on every machine of the cluster, in the Python that Ray runs in"
@@ -155,7 +155,7 @@ def gave_up(error: BaseException) -> ExecutorError:
     return ExecutorError(f"the cluster could not do the work: {type(last).__name__}: {said}", hint=hint)
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def _chain_of_causes(error: BaseException) -> list[BaseException]:
     found: list[BaseException] = []
     next_one: BaseException | None = error
     while next_one is not None and next_one not in found:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.errors_as_messages import told_of
-from freeal.executors.shard_folder import arrow, decoded, encoded
+from freeal.executors.errors_as_messages import error_as_message
+from freeal.executors.shard_folder import decoded, encoded_shard, import_pyarrow
 from freeal.executors.shard_task import ShardFunction, ShardTask
 from freeal.executors.software_version import software_version
 
@@ -60,12 +60,12 @@ class ShardWorker:
         import ray
 
         (name,) = batch.column("shard").to_pylist()
-        pa, result, error = arrow(), None, None
+        pa, result, error = import_pyarrow(), None, None
         try:
-            function = self._function = self._function or self._opened(ray)
-            result = encoded(function(decoded(ray.get(self._files.read.remote(name)))))
+            function = self._function = self._function or self._open_task(ray)
+            result = encoded_shard(function(decoded(ray.get(self._files.read.remote(name)))))
         except Exception as raised:  # noqa: BLE001 - raised again where the shards lie
-            error = json.dumps(told_of(raised))
+            error = json.dumps(error_as_message(raised))
         return pa.table(
             {
                 "shard": [name],
@@ -74,7 +74,7 @@ class ShardWorker:
             }
         )
 
-    def _opened(self, ray: Any) -> ShardFunction:
+    def _open_task(self, ray: Any) -> ShardFunction:
         if (own := software_version()) != self._version:
             raise ExecutorError(
                 f"a machine of the cluster runs other software than this one: {own}, here {self._version}",

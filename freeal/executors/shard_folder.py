@@ -55,12 +55,12 @@ class ShardFolder:
         and results without a shard are taken away. `note` is kept with them."""
         writer = ShardWriter(folder, origin=origin)
         for table in tables:
-            writer.add(table)
-        return writer.complete(note)
+            writer.add_shard(table)
+        return writer.complete_shards(note)
 
     def table(self, name: str) -> Any:
         """A shard as a pyarrow table."""
-        return _read(self.folder / name)
+        return _read_shard(self.folder / name)
 
     def result_file(self, task: ShardTask, name: str) -> Path:
         """Where the result of a shard lies, or will."""
@@ -69,10 +69,10 @@ class ShardFolder:
 
     def result(self, task: ShardTask, name: str) -> Any:
         """The result of a shard as a pyarrow table. Raises `InputError` where it is not there or damaged."""
-        return _read(self.result_file(task, name))
+        return _read_shard(self.result_file(task, name))
 
     def keep(self, task: ShardTask, name: str, content: bytes) -> None:
-        """Put an `encoded` result in its place; one that is there stays."""
+        """Put an encoded result in its place; one that is there stays."""
         if not (file := self.result_file(task, name)).is_file():
             _write(file, content)
 
@@ -91,7 +91,7 @@ class ShardFolder:
 
 
 class ShardWriter:
-    """Shards cut one by one; until `complete`, nothing says that they are all."""
+    """Shards cut one by one; until `complete_shards`, nothing says that they are all."""
 
     def __init__(self, folder: Path, *, origin: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,16 +100,16 @@ class ShardWriter:
         self._names: list[str] = []
         self.rows = 0
 
-    def add(self, table: Any) -> None:
+    def add_shard(self, table: Any) -> None:
         """The next shard; one of the same content that is there already stays."""
-        content = encoded(table)
+        content = encoded_shard(table)
         name = f"shard-{len(self._names):06d}-{hashlib.sha256(content).hexdigest()[:24]}.parquet"
         if not (self._folder / name).is_file():
             _write(self._folder / name, content)
         self._names.append(name)
         self.rows += table.num_rows
 
-    def complete(self, note: dict[str, Any] | None = None) -> ShardFolder:
+    def complete_shards(self, note: dict[str, Any] | None = None) -> ShardFolder:
         """That was the last one."""
         names = set(self._names)
         for stale in self._folder.glob("shard-*.parquet"):
@@ -120,20 +120,20 @@ class ShardWriter:
         return ShardFolder(self._folder, self._names, rows=self.rows, note=note)
 
 
-def encoded(table: Any) -> bytes:
+def encoded_shard(table: Any) -> bytes:
     """A pyarrow table as the bytes of its file: the same for the same rows."""
-    sink = arrow().BufferOutputStream()
+    sink = import_pyarrow().BufferOutputStream()
     _parquet().write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=False, store_schema=True)
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
 
 def decoded(content: bytes) -> Any:
-    """The pyarrow table of `encoded` bytes."""
-    return _parquet().read_table(arrow().BufferReader(content))
+    """The pyarrow table of encoded bytes."""
+    return _parquet().read_table(import_pyarrow().BufferReader(content))
 
 
-def arrow() -> Any:
+def import_pyarrow() -> Any:
     """The module pyarrow. Raises `ConfigError` where it is not installed."""
     try:
         import pyarrow  # type: ignore[import-untyped]
@@ -145,13 +145,13 @@ def arrow() -> Any:
 
 
 def _parquet() -> Any:
-    arrow()
+    import_pyarrow()
     from pyarrow import parquet
 
     return parquet
 
 
-def _read(path: Path) -> Any:
+def _read_shard(path: Path) -> Any:
     try:
         return decoded(path.read_bytes())
     except (OSError, ValueError) as cause:  # pyarrow's own errors are among these

@@ -37,7 +37,7 @@ class LabelledRow:
 
 def read(version: Path) -> tuple[Earlier, list[LabelledRow]]:
     """A version and its rows, in order. Raises `CorruptModelError`."""
-    earlier = previous_version.read(version)
+    earlier = previous_version.read_version(version)
     return earlier, list(_rows(earlier))
 
 

@@ -50,7 +50,7 @@ def known_from_pilot(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str
     this machine's memory is asked anew: it costs nothing, and weighs its answers over all texts. Raises
     `CorruptModelError`.
     """
-    earlier = previous_version.read(pilot)
+    earlier = previous_version.read_version(pilot)
     if earlier.llm.provider == LOCAL or earlier.spec.task.names != labels:
         return given
     place = {text: index for index, text in enumerate(pool.texts)}
@@ -88,7 +88,7 @@ def known_from_pilot(pilot: Path, pool: Pool, given: Known, *, labels: tuple[str
 def write_pilot_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[str, Any]:
     """What a pilot leaves its owner to decide by: what it came to, what the rest will, whether the label set fits."""
     best, metrics = run.result.best, run.metrics()
-    findings = label_set_check.check(
+    findings = label_set_check.check_label_set(
         run.pool, best.annotations, run.decisions, labels=run.spec.task.names, embeddings=best.embeddings
     )
     seconds = sum(float(state.metrics["seconds"]) for state in run.result.rounds)

@@ -41,5 +41,5 @@ def effects_of_corrections(given: Given, decisions: Sequence[Decision]) -> dict[
     """What a person's labels did, for metrics.json; None where there are none."""
     confirmed = given.known.corrected
     if (before := given.earlier or given.before) is not None:
-        return correction_effects.made(given.corrected, confirmed, given.pool, decisions, before)
-    return correction_effects.kept(confirmed, given.pool) if confirmed else None
+        return correction_effects.effects_of_corrections_made(given.corrected, confirmed, given.pool, decisions, before)
+    return correction_effects.effects_of_corrections_kept(confirmed, given.pool) if confirmed else None

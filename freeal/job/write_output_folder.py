@@ -66,7 +66,7 @@ def write_output_folder(
         for name in ("annotated", "review_queue"):
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember(folder, run.said)
-    previous_version.write(folder, run.result.best, run.pool, run.answerers)
+    previous_version.write_answers_json(folder, run.result.best, run.pool, run.answerers)
     metrics, record = run.metrics() | certification_job.carry_certified(run, folder, previous_model), run.record()
     data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
     _write_text(folder / "report.html", render_report_page(data))

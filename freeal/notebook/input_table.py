@@ -39,12 +39,12 @@ class InputTable:
     frame: pd.DataFrame | None = None
     path: Path | None = None
 
-    def file_in(self, folder: Path) -> Path:
+    def input_file_in(self, folder: Path) -> Path:
         """The file to read: the one that was named, or the rows written into `folder`. Raises `InputError`."""
         if self.path is not None:
             return self.path
         path = folder / FILE_NAME
-        header, rows = cells(self.frame)
+        header, rows = frame_cells(self.frame)
         try:
             with atomic_write.writing(path) as stream:
                 write_rows(stream, header, rows, delimiter=",")
@@ -92,7 +92,7 @@ def as_frame(data: Any, *, text_column: str) -> pd.DataFrame:
     return pd.DataFrame({text_column: texts}, dtype=object)
 
 
-def cells(frame: pd.DataFrame | None) -> tuple[list[str], Iterator[list[str]]]:
+def frame_cells(frame: pd.DataFrame | None) -> tuple[list[str], Iterator[list[str]]]:
     """Header and rows as text: what is missing is empty, everything else as `str` has it. Raises `InputError` where two
     columns have one name, or there is none."""
     names = [] if frame is None else [str(name) for name in frame.columns]

@@ -32,7 +32,7 @@ class JobThread(Generic[Result]):
         self._token: anyio.lowlevel.EventLoopToken | None = None
         self._result: list[Result] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="freeal job", daemon=True)
+        self._thread = threading.Thread(target=self._work_in_thread, name="freeal job", daemon=True)
         self._thread.start()
 
     def next_event(self) -> Event | None:
@@ -59,16 +59,16 @@ class JobThread(Generic[Result]):
                 self._thread.join()
         self._thread.join()
 
-    def _work(self) -> None:
+    def _work_in_thread(self) -> None:
         try:
-            self._result.append(anyio.run(self._run))
+            self._result.append(anyio.run(self._run_job_in_scope))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._error = error
         finally:
             self._began.set()
             self._events.put(None)
 
-    async def _run(self) -> Result:
+    async def _run_job_in_scope(self) -> Result:
         self._token = anyio.lowlevel.current_token()
         with anyio.CancelScope() as self._scope:
             self._began.set()

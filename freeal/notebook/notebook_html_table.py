@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from freeal.report.number_format import printable
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table with a line of headings."""
     head = _line(header, "th")
     return str(
@@ -19,7 +19,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def pairs(lines: Iterable[tuple[str, str]]) -> str:
+def html_table_of_pairs(lines: Iterable[tuple[str, str]]) -> str:
     """(what, value), the values below each other."""
     row = Markup("<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>")
     body = Markup("").join(row.format(_plain(what), _plain(value)) for what, value in lines)

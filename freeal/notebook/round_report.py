@@ -37,10 +37,10 @@ class RoundReport:
         return cls(**{name: metrics.get(name) for name in own}, metrics=metrics)  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str:
-        return html_of((self,))
+        return html_of_round_reports((self,))
 
 
-def html_of(reports: tuple[RoundReport, ...]) -> str:
+def html_of_round_reports(reports: tuple[RoundReport, ...]) -> str:
     """Reports as a table, one a line."""
     header = (
         "round",
@@ -67,4 +67,4 @@ def html_of(reports: tuple[RoundReport, ...]) -> str:
         )
         for one in reports
     ]
-    return notebook_html_table.table(header, rows)
+    return notebook_html_table.html_table(header, rows)

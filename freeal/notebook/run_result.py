@@ -89,12 +89,12 @@ class RunResult:
         return f"<freeal run: {len(self.frame)} rows, {right}, {self.usd:.4f} USD, in {self.folder}{partial}>"
 
     def _repr_html_(self) -> str:
-        lines = [*metrics_as_text.figures(self.metrics), *(("note", one) for one in self.warnings)]
+        lines = [*metrics_as_text.metrics_in_words(self.metrics), *(("note", one) for one in self.warnings)]
         if self.budget_reached:
             lines.append(("partial", "the budget is used up: the same again goes on"))
-        figures = notebook_html_table.pairs([*lines, ("report", str(self.report))])
+        figures = notebook_html_table.html_table_of_pairs([*lines, ("report", str(self.report))])
         head = self.frame.head(_SHOWN_ROWS)._repr_html_()  # type: ignore[operator]
-        return f"{figures}{round_report.html_of(self.rounds)}{head}"
+        return f"{figures}{round_report.html_of_round_reports(self.rounds)}{head}"
 
 
 def labelled_frame(

@@ -108,7 +108,7 @@ class Run:
         thread = self._begun()
         try:
             while (event := thread.next_event()) is not None:
-                self._told(event)
+                self._tell_run_listeners(event)
         finally:
             thread.stop()
         return thread.result()
@@ -121,7 +121,7 @@ class Run:
         try:
             # the iterator may be left for good while it waits: then the thread that waits must not hold the loop
             while event := await anyio.to_thread.run_sync(thread.next_event, abandon_on_cancel=True):
-                report = self._told(event)
+                report = self._tell_run_listeners(event)
                 if report is not None:
                     yield report
         finally:
@@ -136,10 +136,10 @@ class Run:
 
     def _begun(self) -> JobThread[RunResult]:
         if self._thread is None:
-            self._thread = JobThread(self._prepared.carried_out)
+            self._thread = JobThread(self._prepared.carry_out_run)
         return self._thread
 
-    def _told(self, event: Event) -> RoundReport | None:
+    def _tell_run_listeners(self, event: Event) -> RoundReport | None:
         self._on_event(event)
         if not isinstance(event, RoundFinished):
             return None
@@ -177,10 +177,10 @@ class _Prepared:
     trainer: Trainer | None
     trackers: tuple[Tracker, ...]
 
-    async def carried_out(self, emit: Emit) -> RunResult:
+    async def carry_out_run(self, emit: Emit) -> RunResult:
         """Everything, in the loop of the job's own thread."""
         with output_folder.held(self.folder):
-            job = self._job()
+            job = self._training_job()
             told = job.effective().model_dump(mode="json", include=_TRACKED)
             params = run_tracking.params_of(told) | {"spec.labels": ", ".join(job.spec.labels)}
             with run_tracking.tracked(self.trackers, name=job.spec.name, params=params) as tracked:
@@ -209,7 +209,7 @@ class _Prepared:
             student=own,
         )
 
-    def _job(self) -> TrainingJob:
+    def _training_job(self) -> TrainingJob:
         work = self.folder / work_folder.FOLDER_NAME
         work.mkdir(exist_ok=True)
         answers = work_folder.answers_path()
@@ -217,7 +217,7 @@ class _Prepared:
         place = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
         return TrainingJob(
             job_id=f"{spec.name}-{spec.digest()[:12]}-{place}",
-            csv=self.table.file_in(self.folder),
+            csv=self.table.input_file_in(self.folder),
             spec=spec,
             output=self.folder,
             work=work,

@@ -97,12 +97,12 @@ class Model:
         texts = [row_text(columns, row) for row in input_table.column_cells(frame, columns)]
         proba = self.predict_proba(texts)
         has_text = ~np.isnan(proba[:, 0])
-        labels, confidence = self._labels(proba, has_text)
+        labels, confidence = self._predicted_labels(proba, has_text)
         own = "freeal_labels" if self.kind == "multi" else "freeal_label"
         added: dict[str, Any] = {own: pd.array(labels, dtype="object"), "freeal_confidence": confidence}
-        added |= self._nodes(proba, has_text, labels)
+        added |= self._predicted_nodes(proba, has_text, labels)
         added |= {f"freeal_p_{label}": proba[:, place] for place, label in enumerate(self.classes)}
-        return Predictions(_with_columns(frame, added), labels, confidence, proba, self.classes)
+        return Predictions(_frame_with_columns(frame, added), labels, confidence, proba, self.classes)
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         """Class probabilities, float32 [texts, labels]; nan for a text in which there is nothing to see. A text that
@@ -125,7 +125,7 @@ class Model:
             f" in {self.folder}>" if self.folder else ">"
         )
 
-    def _labels(self, proba: np.ndarray, has_text: np.ndarray) -> tuple[list[str | None], np.ndarray]:
+    def _predicted_labels(self, proba: np.ndarray, has_text: np.ndarray) -> tuple[list[str | None], np.ndarray]:
         """The label of each row, None where none is given, and its probability."""
         if self.kind == "multi":
             thresholds = self._classifier.thresholds or None
@@ -138,7 +138,7 @@ class Model:
         kept = has_text if promised is None else has_text & promised.keeps(chosen, np.nan_to_num(confidence))
         return [self.classes[best] if keep else None for best, keep in zip(chosen, kept, strict=True)], confidence
 
-    def _nodes(self, proba: np.ndarray, has_text: np.ndarray, labels: list[str | None]) -> dict[str, Any]:
+    def _predicted_nodes(self, proba: np.ndarray, has_text: np.ndarray, labels: list[str | None]) -> dict[str, Any]:
         """The columns of labels that are a tree, empty where no label is given; none of others."""
         import pandas as pd
 
@@ -152,7 +152,7 @@ class Model:
         return dict(zip(TREE_MEANINGS, values, strict=True))
 
 
-def _with_columns(frame: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+def _frame_with_columns(frame: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     header = [str(name) for name in frame.columns]

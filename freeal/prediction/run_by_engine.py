@@ -37,4 +37,4 @@ def open_run(
 def choose_engine(settings: PredictSettings, ray: RaySettings, *, rows: int) -> EngineChoice:
     """For a table of about `rows` rows. Raises `ConfigError` where `predict.engine: ray` cannot be kept."""
     rule = EngineRule("predict", settings.engine, "rows", settings.ray_from_rows, "ray_from_rows")
-    return rule.choose(ray, count=rows)
+    return rule.choose_engine(ray, count=rows)

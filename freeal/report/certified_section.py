@@ -65,7 +65,7 @@ def _put(content: str, block: str, *, before: str) -> str:
 
 def facts(certified: Mapping[str, Any]) -> Facts:
     """The figures in words."""
-    return tuple(metrics_as_text.certified(certified))
+    return tuple(metrics_as_text.certified_in_words(certified))
 
 
 def how_certified(certified: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ MOST_MOVES = 30
 
 def facts(metrics: Mapping[str, Any]) -> Facts:
     """How many, what they changed and how right the labels were before; nothing without any."""
-    return tuple(metrics_as_text.corrections(metrics.get("corrections")))
+    return tuple(metrics_as_text.corrections_in_words(metrics.get("corrections")))
 
 
 def how_to_read_corrections(metrics: Mapping[str, Any]) -> str:

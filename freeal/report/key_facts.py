@@ -17,7 +17,7 @@ from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
 from freeal.results import metrics_as_text
 from freeal.results.finished_run import FinishedRun
-from freeal.results.metrics_as_text import confidence_error
+from freeal.results.metrics_as_text import confidence_error_in_words
 
 OWN_WORDS = {
     "local": "in this machine's memory",
@@ -73,8 +73,8 @@ def facts_on_quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -
             ("LLM and student agree on", percent(final["llm_student_agreement"])),
             ("answers judged clean", percent(best["clean"] / len(run.pool))),
             ("the models' own expectation", f"{percent(sure)} right (mean confidence)"),
-            *metrics_as_text.along_tree(final),
-            *metrics_as_text.backed_off(final),
+            *metrics_as_text.tree_accuracy_in_words(final),
+            *metrics_as_text.backed_off_in_words(final),
         )
         if "evaluated_rows" in final.get("tree", {}):
             return instead, "Accuracy of the labels unknown: the true values name branches, which are measured."
@@ -94,10 +94,10 @@ def facts_on_quality(run: FinishedRun, rows: Rows, metrics: Mapping[str, Any]) -
         (_right(final), spelled(final["accuracy"], final["accuracy_interval"], rows=of, of=metrics["rows"])),
         *_facts_on_holdout(metrics),
         ("macro F1", percent(final["macro_f1"])),
-        *metrics_as_text.order(final),
-        *metrics_as_text.several_labels(final),
-        *metrics_as_text.along_tree(final),
-        *metrics_as_text.backed_off(final),
+        *metrics_as_text.order_errors_in_words(final),
+        *metrics_as_text.several_labels_in_words(final),
+        *metrics_as_text.tree_accuracy_in_words(final),
+        *metrics_as_text.backed_off_in_words(final),
         *((name, percent(value)) for name, value in known.items() if value is not None),
     )
     note = (
@@ -124,7 +124,7 @@ def _facts_on_holdout(metrics: Mapping[str, Any]) -> Facts:
 def facts_on_cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     """What the answers cost, and how long the rounds took."""
     bill = metrics["cost"]
-    paid = metrics_as_text.paid(bill, dollars(bill["usd"]))
+    paid = metrics_as_text.cost_in_words(bill, dollars(bill["usd"]))
     if all(one.provider == "local" for one in run.answerers):
         paid = "nothing: no text left the machine"
     facts = [("paid", paid)]
@@ -173,7 +173,9 @@ def _advice_on_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterat
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")
     if final["abstained"]:
         yield Advice(f"{plural(final['abstained'], 'row')} left without a label (abstain_below).", "confidence")
-    yield from (Advice(f"{what.capitalize()} is {said}", "confidence") for what, said in confidence_error(final))
+    yield from (
+        Advice(f"{what.capitalize()} is {said}", "confidence") for what, said in confidence_error_in_words(final)
+    )
 
 
 def weak_classes(rows: Rows) -> list[str]:

@@ -13,12 +13,12 @@ from freeal.results.previous_version import Earlier
 from freeal.types import Decision, Status
 
 
-def kept(confirmed: Mapping[int, str], pool: Pool) -> dict[str, Any]:
+def effects_of_corrections_kept(confirmed: Mapping[int, str], pool: Pool) -> dict[str, Any]:
     """For a run that nobody corrected anything for: what was said about earlier versions holds."""
     return {"rows": corrections_file.rows_with(confirmed, pool), "texts": len(confirmed), "kept": len(confirmed)}
 
 
-def made(
+def effects_of_corrections_made(
     given: Mapping[int, str],
     confirmed: Mapping[int, str],
     pool: Pool,
@@ -34,21 +34,21 @@ def made(
     ours = {note.index for note in earlier.annotations if Status.CORRECTED not in note.statuses} & before.keys()
     compared = [index for index in given if index in ours]
     agreed = sum(given[index] == before[index] for index in compared)
-    found = kept(confirmed, pool) | {
+    found = effects_of_corrections_kept(confirmed, pool) | {
         "kept": len(confirmed.keys() - given.keys()),
         "given": len(given),
         "changed": sum(index in before and before[index] != label for index, label in given.items()),
         "added": sum(index >= len(earlier.pool) for index in given),
         "compared": len(compared),
         "agreed": agreed,
-        "flipped": _flipped(pool, decisions, confirmed, before),
+        "flipped": _flipped_labels(pool, decisions, confirmed, before),
     }
     if compared:
         found["agreed_interval"] = [round(end, 4) for end in wilson(agreed, len(compared))]
     return found
 
 
-def _flipped(
+def _flipped_labels(
     pool: Pool, decisions: Sequence[Decision], confirmed: Mapping[int, str], before: Mapping[int, str]
 ) -> dict[str, Any]:
     """Rows that nobody corrected and whose final label is another one now, with what each label gained and lost."""

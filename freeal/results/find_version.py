@@ -9,7 +9,7 @@ from freeal.errors import CorruptModelError, Where
 _ANSWERS = "answers.json"
 
 
-def version_in(folder: Path) -> Path:
+def find_version(folder: Path) -> Path:
     """The version a folder stands for: itself, the newest of a model, or the results beside a classifier.
 
     Raises `CorruptModelError` where there is none.

@@ -111,7 +111,7 @@ class FinishedRun:
         """What a person should know about how it ended."""
         annotations = self.result.best.annotations
         names, kind = self.spec.task.names, self.spec.kind
-        return outcome_warnings.found(self.decisions, annotations, self.pool, labels=names, kind=kind)
+        return outcome_warnings.outcome_warnings(self.decisions, annotations, self.pool, labels=names, kind=kind)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -136,13 +136,13 @@ class FinishedRun:
             "labels": list(self.spec.task.names),
             "llm": {"provider": self.llm.provider, "model": self.llm.model, **_asked_as(self.llm)},
             **self._forms_tried(),
-            **self._annotators(),
+            **self._annotator_metrics(),
             "student": self.student,
             **compared,
             "rounds": [state.metrics for state in self.result.rounds],
             "kept_round": self.result.best.round,
-            "final": self._final_metrics() | {"truncated_rows": self._cut_rows()},
-            "baselines": self._baselines(),
+            "final": self._final_metrics() | {"truncated_rows": self._count_cut_rows()},
+            "baselines": self._baseline_accuracies(),
             "warnings": list(self.warnings),
             "cost": {
                 "usd": round(self.ledger.usd, 6),
@@ -161,7 +161,7 @@ class FinishedRun:
         tried = [dataclasses.asdict(form) for form in self.llm.forms_tried]
         return {"forms_tried": tried} if tried else {}
 
-    def _annotators(self) -> dict[str, Any]:
+    def _annotator_metrics(self) -> dict[str, Any]:
         """Of several language models, what each was asked, cost and is worth; nothing where there is one.
 
         What the rounds do not book to another one, first demonstrations among it, went to the first."""
@@ -187,7 +187,7 @@ class FinishedRun:
         found[0]["usd"] = round(self.ledger.usd - sum(entry["usd"] for entry in found[1:]), 6)
         return {"llm_use": self.spec.llm_use or "cascade", "annotators": found}
 
-    def _cut_rows(self) -> dict[str, int]:
+    def _count_cut_rows(self) -> dict[str, int]:
         notes = self.result.best.annotations
         llm = {note.index for note in notes if Status.TRUNCATED in note.statuses}
         return {
@@ -195,7 +195,7 @@ class FinishedRun:
             for who, cut in (("llm", llm), ("student", self.cut))
         }
 
-    def _baselines(self) -> dict[str, float]:
+    def _baseline_accuracies(self) -> dict[str, float]:
         told = {note.index for note in self.result.best.annotations if Status.CORRECTED in note.statuses}
         evaluation = Evaluation.of(self.pool, told=told)
         known = {"llm_zero_shot": self.result.zero_shot, "llm_first_round": self.result.rounds[0].annotations}

@@ -36,7 +36,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def metrics_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """(what, value) pairs: how good each part is where ground truth tells, and what it cost."""
     llm, student = metrics["llm"], metrics["student"]
     final, cost = metrics["final"], metrics["cost"]
@@ -53,32 +53,37 @@ def figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         (f"student ({student['model']}, {student['mode']})", kept.get("student_accuracy")),
     ]
     lines = [(what, f"{value * 100:.1f} %{of_rows}") for what, value in known if value is not None]
-    lines += [*_final(metrics), *order(final), *several_labels(final), *along_tree(final)]
+    lines += [
+        *_final_accuracy_in_words(metrics),
+        *order_errors_in_words(final),
+        *several_labels_in_words(final),
+        *tree_accuracy_in_words(final),
+    ]
     if not lines:
         lines = [
             ("accuracy", "unknown: no label_column to compare with"),
             ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
         ]
     counts = ", ".join(f"{label}: {count}" for label, count in final["label_counts"].items())
-    bill = f"{paid(cost, f'{usd:.4f} USD')}, {cost['calls']} calls of {llm['provider']}"
+    bill = f"{cost_in_words(cost, f'{usd:.4f} USD')}, {cost['calls']} calls of {llm['provider']}"
     if usd and cost.get("cache_hit_ratio"):
         bill += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
-        *confidence_error(final),
-        *backed_off(final),
-        *_annotators(metrics),
-        *_students(metrics.get("student_comparison")),
-        *certified(metrics.get("certified")),
-        *corrections(metrics.get("corrections")),
+        *confidence_error_in_words(final),
+        *backed_off_in_words(final),
+        *_annotators_in_words(metrics),
+        *_students_in_words(metrics.get("student_comparison")),
+        *certified_in_words(metrics.get("certified")),
+        *corrections_in_words(metrics.get("corrections")),
         ("labels", counts),
         ("cost", bill),
         *(("look at", warning) for warning in metrics.get("warnings", ())),
     ]
 
 
-def confidence_error(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+def confidence_error_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How far confidence is off where truth tells that it is far, and in which direction where it has one."""
     if final.get("calibration_error", 0.0) <= LARGE_CALIBRATION_ERROR:
         return []
@@ -90,7 +95,7 @@ def confidence_error(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("confidence", f"{off}, {direction}: {mean * 100:.1f} % on average where {right * 100:.1f} % are right.")]
 
 
-def paid(cost: Mapping[str, Any], known: str) -> str:
+def cost_in_words(cost: Mapping[str, Any], known: str) -> str:
     """What the answers cost; `known` says what of it was counted: a model without a price is not in it."""
     if cost.get("is_priced", True) or not cost["calls"]:
         return known
@@ -101,7 +106,7 @@ def paid(cost: Mapping[str, Any], known: str) -> str:
     )
 
 
-def certified(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def certified_in_words(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What a blind sheet says, in words; nothing where none was filled in."""
     if not found:
         return []
@@ -118,7 +123,7 @@ def certified(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return lines
 
 
-def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def corrections_in_words(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What a person's labels did, in words; nothing where there are none."""
     if not found:
         return []
@@ -138,7 +143,7 @@ def corrections(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return [*lines, ("other rows with another label now", str(found["flipped"]["rows"]))]
 
 
-def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+def order_errors_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How far off labels are that have an order; nothing for others, and without ground truth."""
     found = {who: one for who, one in final.get("order", {}).items() if one}
     if not found:
@@ -150,7 +155,7 @@ def order(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("steps from the truth, on average", steps), ("quadratic kappa", kappa or "none: all labels are one")]
 
 
-def several_labels(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+def several_labels_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How right several labels per row are; nothing for others, and without ground truth."""
     found = {who: one for who, one in final.get("several_labels", {}).items() if one}
     if not found:
@@ -169,7 +174,7 @@ def several_labels(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def along_tree(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+def tree_accuracy_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How right labels and nodes of a tree are; nothing for others, and without ground truth."""
     names = {"final": "final labels", "node": "freeal_node", "llm": "LLM", "student": "student"}
     found = {names[who]: one for who, one in final.get("tree", {}).items() if who in names and one}
@@ -183,7 +188,7 @@ def along_tree(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("hierarchical F1", f1), ("right per level", levels), ("freeal_node right as far as it goes", right)]
 
 
-def backed_off(final: Mapping[str, Any]) -> list[tuple[str, str]]:
+def backed_off_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How many rows have a branch for their node; nothing where labels are no tree."""
     if "tree" not in final:
         return []
@@ -191,7 +196,7 @@ def backed_off(final: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("backed off to a branch", f"{tree['backed_off']:.1%} of the rows (no label reached {tree['back_off']:g})")]
 
 
-def _annotators(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def _annotators_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """What each of several language models was asked, cost and is worth; nothing where there is one."""
     return [
         (
@@ -209,7 +214,7 @@ def _paid_to(one: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
     return f"{one['usd']:.4f} USD" if is_priced else "at an unknown price"
 
 
-def _students(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _students_in_words(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Among which students the one that was trained was chosen; nothing where one was named."""
     if not found:
         return []
@@ -217,7 +222,7 @@ def _students(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return [("student chosen by log likelihood per text", told)]
 
 
-def _final(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def _final_accuracy_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """The accuracy of the final labels, and of those whose texts were never demonstrations, with their intervals."""
     final = metrics["final"]
     named = {

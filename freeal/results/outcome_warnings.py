@@ -22,7 +22,7 @@ _NO_FAILURE = frozenset({Status.NOT_ASKED, Status.CORRECTED, Status.EMPTY_TEXT, 
 """Reasons for having no answer that are said elsewhere, or meant."""
 
 
-def found(
+def outcome_warnings(
     decisions: Sequence[Decision],
     annotations: Sequence[Annotation],
     pool: Pool,
@@ -32,11 +32,11 @@ def found(
 ) -> tuple[str, ...]:
     """Warnings about decisions and the answers behind them, both by pool index; counted in rows."""
     indices = [index for index in pool.row_index if index != EMPTY]
-    never = _never_given(decisions, annotations, indices, labels, kind)
-    return (*never, *_unanswered(decisions, annotations, indices))
+    never = _warn_of_labels_never_given(decisions, annotations, indices, labels, kind)
+    return (*never, *_warn_of_unanswered_texts(decisions, annotations, indices))
 
 
-def _never_given(
+def _warn_of_labels_never_given(
     decisions: Sequence[Decision],
     annotations: Sequence[Annotation],
     indices: Sequence[int],
@@ -58,7 +58,7 @@ def _never_given(
         yield f"{what} given to no row: {_named(never)}; the classifier has learned nothing of {_it(never)}"
 
 
-def _unanswered(
+def _warn_of_unanswered_texts(
     decisions: Sequence[Decision], annotations: Sequence[Annotation], indices: Sequence[int]
 ) -> Iterator[str]:
     lacking = [index for index in indices if _failed(annotations[index])]

@@ -18,7 +18,7 @@ def write(folder: Path, content: dict[str, Any]) -> None:
     atomic_write.write_json(folder / FILE_NAME, {"format": FORMAT, **content})
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_pilot_json(folder: Path) -> dict[str, Any]:
     """pilot.json of a pilot's folder. Raises `CorruptModelError`."""
     path = folder / FILE_NAME
     try:

@@ -68,14 +68,14 @@ class Earlier:
             raise ConfigError(problem, where=Where(file=self.folder), hint=hint)
 
 
-def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answerer]) -> None:
+def write_answers_json(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answerer]) -> None:
     """answers.json, from the round that is kept."""
     columns, names = columns_of(state.annotations)
     # where an answer came from is the audit's business: to the next version all come from here
     columns["from_store"][:] = True
     content = {
         "format": FORMAT,
-        "texts_sha256": _fingerprint(pool.texts),
+        "texts_sha256": _fingerprint_of_texts(pool.texts),
         "llm": _answerer(answerers[0]),
         "language_models": len(answerers),
         "held_out": sorted(pool.held_out),
@@ -91,16 +91,16 @@ def write(folder: Path, state: RoundState, pool: Pool, answerers: Sequence[Answe
         stream.write("\n  }\n}\n")
 
 
-def read(folder: Path) -> Earlier:
+def read_version(folder: Path) -> Earlier:
     """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
-    content, told = _json(folder / FILE_NAME), record(folder)
+    content, told = _read_version_json(folder / FILE_NAME), record(folder)
     path = folder / "annotated.csv"
     try:
         if content["format"] not in (1, FORMAT):
             raise CorruptModelError("is of another version of this software", where=Where(file=folder / FILE_NAME))
         spec = Spec.model_validate(told["spec"])
         dialect = _dialect(told["input"])
-        table, given = _rows(path, dialect, spec, language_models=content.get("language_models", 1))
+        table, given = _rows_of_annotated_csv(path, dialect, spec, language_models=content.get("language_models", 1))
         checked = preflight_check.check(table, spec)
         pool = dataclasses.replace(checked.pool, held_out=frozenset(content["held_out"]))
         found = Earlier(
@@ -119,22 +119,22 @@ def read(folder: Path) -> Earlier:
         fingerprint = content["texts_sha256"]
     except (InputError, ValidationError, LookupError, TypeError, ValueError) as cause:
         raise CorruptModelError(f"the version cannot be gone on from: {cause}", where=Where(file=folder)) from cause
-    if fingerprint != _fingerprint(pool.texts) or len(found.annotations) != len(pool):
+    if fingerprint != _fingerprint_of_texts(pool.texts) or len(found.annotations) != len(pool):
         hint = "put corrections into a file of their own"
         raise CorruptModelError("was changed since it was written", where=Where(file=path), hint=hint)
     return found
 
 
 def annotations_alone(folder: Path) -> tuple[Annotation, ...]:
-    """Those of answers.json alone. Raises `CorruptModelError`, or what `read` makes one of."""
-    return _annotations(_json(folder / FILE_NAME))
+    """Those of answers.json alone. Raises `CorruptModelError`, or what `read_version` makes one of."""
+    return _annotations(_read_version_json(folder / FILE_NAME))
 
 
 def how_it_asked(folder: Path) -> tuple[Answerer, tuple[Demonstration, ...]]:
     """The language model that annotated, and the demonstrations that the version's student chose. Raises
     `CorruptModelError`."""
     path = folder / FILE_NAME
-    content = _json(path)
+    content = _read_version_json(path)
     try:
         return _who_answered(content), tuple(Demonstration(**item) for item in content["demonstrations"])
     except (KeyError, TypeError) as cause:
@@ -143,10 +143,10 @@ def how_it_asked(folder: Path) -> tuple[Answerer, tuple[Demonstration, ...]]:
 
 def record(folder: Path) -> dict[str, Any]:
     """run.json of a version: how it was made. Raises `CorruptModelError`."""
-    return _json(folder / "run.json")
+    return _read_version_json(folder / "run.json")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_version_json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as cause:
@@ -162,10 +162,10 @@ def _json(path: Path) -> dict[str, Any]:
 def _annotations(content: dict[str, Any]) -> tuple[Annotation, ...]:
     if content["format"] == FORMAT:
         return annotations_of(content["annotations"], content["names"])
-    return tuple(_annotation(item) for item in content["annotations"])
+    return tuple(_annotation_in_answers_json(item) for item in content["annotations"])
 
 
-def _annotation(item: dict[str, Any]) -> Annotation:
+def _annotation_in_answers_json(item: dict[str, Any]) -> Annotation:
     distribution = item["distribution"]
     return Annotation(
         **{
@@ -185,7 +185,9 @@ def _dialect(record: dict[str, Any]) -> Dialect:
     return Dialect(**own)
 
 
-def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> tuple[Table, list[Row]]:
+def _rows_of_annotated_csv(
+    path: Path, dialect: Dialect, spec: Spec, *, language_models: int
+) -> tuple[Table, list[Row]]:
     """The input's table out of annotated.csv, as it was written, and of each row what ANNOTATED_COLUMNS hold."""
     written = CsvFormat(
         encoding="utf-8", delimiter=dialect.output_delimiter, quoting="minimal", skip_rows=0, ragged="refuse"
@@ -203,10 +205,12 @@ def _rows(path: Path, dialect: Dialect, spec: Spec, *, language_models: int) -> 
 
 def _by_text(given: Sequence[Row], pool: Pool, spec: Spec) -> tuple[Decision, ...]:
     columns = (*ANNOTATED_COLUMNS, *(TREE_MEANINGS if spec.kind == "tree" else ()))
-    return tuple(_decision(dict(zip(columns, given[row], strict=False)), spec) for row in pool.first_row)
+    return tuple(
+        _decision_in_annotated_csv(dict(zip(columns, given[row], strict=False)), spec) for row in pool.first_row
+    )
 
 
-def _decision(cells: dict[str, str], spec: Spec) -> Decision:
+def _decision_in_annotated_csv(cells: dict[str, str], spec: Spec) -> Decision:
     said = cells["freeal_llm_label"] or None
     is_branch = spec.kind == "tree" and said not in spec.labels
     return Decision(
@@ -235,7 +239,7 @@ def _who_answered(content: Mapping[str, Any]) -> Answerer:
     return found
 
 
-def _fingerprint(texts: Sequence[str]) -> str:
+def _fingerprint_of_texts(texts: Sequence[str]) -> str:
     """The SHA-256 of the texts as a JSON list, of which one text at a time is in memory."""
     digest = hashlib.sha256(b"[")
     for number, text in enumerate(texts):

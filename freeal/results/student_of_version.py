@@ -9,7 +9,7 @@ from freeal.settings import StudentSettings
 from freeal.student.comparison import candidates
 
 
-def settled(settings: StudentSettings, version: Path) -> StudentSettings:
+def settings_with_student_of_version(settings: StudentSettings, version: Path) -> StudentSettings:
     """`settings` with the student that `version` was made with, where they name several and it is one of them: what
     corrections change are labels, not the kind of model. Raises `CorruptModelError` for a damaged version."""
     names = candidates.named_candidates(settings)

@@ -62,13 +62,13 @@ class Comparison:
         }
 
 
-def compare(before: Path, after: Path) -> Comparison:
+def compare_versions(before: Path, after: Path) -> Comparison:
     """Of two folders of versions. Raises `CorruptModelError`."""
     one, other = read_metrics(before), read_metrics(after)
     try:
-        figures = _measured(one), _measured(other)
+        figures = _measured_figures(one), _measured_figures(other)
         counts = one["final"]["label_counts"], other["final"]["label_counts"]
-        told = _settings(before, one), _settings(after, other)
+        told = _settings_of_version(before, one), _settings_of_version(after, other)
         return Comparison(
             str(one.get("job", before.name)),
             str(other.get("job", after.name)),
@@ -87,7 +87,7 @@ def _beside(one: Mapping[str, V], other: Mapping[str, V]) -> Iterator[tuple[str,
         yield key, one.get(key), other.get(key)
 
 
-def _measured(metrics: Mapping[str, Any]) -> dict[str, Figure]:
+def _measured_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     """What was compared with truth or looked at by a person, and nothing else."""
     final, found = metrics["final"], dict[str, Figure]()
     certified = metrics.get("certified") or {}
@@ -119,7 +119,7 @@ def _pair(interval: Sequence[float] | None) -> tuple[float, float] | None:
     return None if interval is None else (float(interval[0]), float(interval[1]))
 
 
-def _settings(version: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
+def _settings_of_version(version: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     """Dotted key -> value as text: who labelled and learned, the spec, the settings of the run."""
     found = {
         "language model": f"{metrics['llm']['provider']}/{metrics['llm']['model']}",
@@ -130,12 +130,14 @@ def _settings(version: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
     except (OSError, ValueError):
         return found  # a version without it is compared by its figures
     spec = {key: value for key, value in record.get("spec", {}).items() if key not in _OF_NO_INTEREST}
-    return found | dict(_flat("", spec)) | dict(_flat("", record.get("settings", {})))
+    return found | dict(_flat_settings("", spec)) | dict(_flat_settings("", record.get("settings", {})))
 
 
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
+def _flat_settings(key: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        return [one for name, inner in value.items() for one in _flat(f"{key}.{name}" if key else str(name), inner)]
+        return [
+            one for name, inner in value.items() for one in _flat_settings(f"{key}.{name}" if key else str(name), inner)
+        ]
     if value in (None, "", [], {}):
         return [(key, NOT_SAID)]
     return [(key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]

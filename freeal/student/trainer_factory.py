@@ -91,7 +91,7 @@ def _training_executor(
     if ray is None:
         return LocalTraining()
     rule = EngineRule("student", settings.engine, "texts", settings.ray_from_texts, "ray_from_texts")
-    choice = rule.choose(ray, count=texts)
+    choice = rule.choose_engine(ray, count=texts)
     notice = Listener().on_notice if listener is None else listener.on_notice
     if ray.address is not None or choice.engine == "ray":
         notice(f"the student: {choice}")

@@ -19,12 +19,12 @@ def survey(line: str) -> Answer:
     try:
         import anyio
 
-        from freeal.cost_estimate.job_estimate import estimate_with
+        from freeal.cost_estimate.job_estimate import estimate_job_with
         from freeal.job.training_job import TrainingJob
 
         request = json.loads(line)
         job = TrainingJob.model_validate(request["job"])
-        found = anyio.run(lambda: estimate_with(job, providers=request["providers"]))
+        found = anyio.run(lambda: estimate_job_with(job, providers=request["providers"]))
         estimate = dataclasses.asdict(found)
         return Result({"figures": found.figures(), "first_prompt": found.first_prompt, "estimate": estimate})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it

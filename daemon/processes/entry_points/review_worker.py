@@ -36,7 +36,7 @@ def _draw(request: dict[str, Any]) -> dict[str, Any]:
 def _sheet(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.certification import certified_json_file
 
-    found = certified_json_file.read(Path(request["version"]))
+    found = certified_json_file.read_certified(Path(request["version"]))
     if found is None:
         return {"lines": [], "rows": 0}
     lines = [

@@ -167,7 +167,7 @@ class JobPage:
 def _pilot_of(job: Job, settings: Settings) -> dict[str, Any] | None:
     """pilot.json; None where somebody took it away, or it is not ours."""
     try:
-        return pilot_json_file.read(Shelf(settings.models, job.name).pilot(job.id))
+        return pilot_json_file.read_pilot_json(Shelf(settings.models, job.name).pilot(job.id))
     except CorruptModelError:
         return None
 

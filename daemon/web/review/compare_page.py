@@ -32,7 +32,9 @@ class Compare:
         names = await anyio.to_thread.run_sync(shelf.version_names)
         before, after = _chosen(shelf, names, request)
         edition = await self._desk.edition(shelf, after, against=before)
-        found = await anyio.to_thread.run_sync(version_comparison.compare, shelf.version(before), shelf.version(after))
+        found = await anyio.to_thread.run_sync(
+            version_comparison.compare_versions, shelf.version(before), shelf.version(after)
+        )
         moves, compared = await anyio.to_thread.run_sync(edition.index.moves)
         content = {
             "model": shelf.name,

@@ -244,7 +244,7 @@ class Review:
 def _certified(version: Path) -> list[tuple[str, str]]:
     """The certified figures of a version, in words; nothing where nobody measured it."""
     try:
-        said = metrics_as_text.certified(metrics_as_text.read_metrics(version).get("certified"))
+        said = metrics_as_text.certified_in_words(metrics_as_text.read_metrics(version).get("certified"))
         return said if any("certified" in what for what, _ in said) else []  # every line may have been "cannot say"
     except (CorruptModelError, KeyError, TypeError):
         return []  # the model's page says what is wrong with its figures

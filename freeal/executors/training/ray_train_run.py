@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError
-from freeal.executors.errors_as_messages import raised_again
-from freeal.executors.ray_shards import needs, workers_for
+from freeal.executors.errors_as_messages import error_from_message
+from freeal.executors.ray_shards import resources_of_worker, workers_for
 from freeal.executors.software_version import software_version
 from freeal.executors.training.ray_train_worker import STATE, TrainingHome, train_loop
 from freeal.settings import RaySettings
@@ -43,15 +43,15 @@ class TrainingOrder:
         place = self.folder / self.name
         home = ray.remote(TrainingHome).options(num_cpus=0, scheduling_strategy=here).remote(place)
         config = {"task": ray.put(self.task), "home": home, "version": software_version()}
-        each, room = needs(ray, self.settings), ray.cluster_resources()
+        each, room = resources_of_worker(ray, self.settings), ray.cluster_resources()
         workers = min(self.most_processes, self.settings.workers or self.most_processes)
         while True:
             workers = workers_for(room, each, most=workers)
             yield {"processes": workers}
-            fitting = _Fitting(self._trainer(config, each, workers))
-            while not fitting.is_over(_BEAT_SECONDS):
+            fitting = _Fitting(self._torch_trainer(config, each, workers))
+            while not fitting.training_is_over(_BEAT_SECONDS):
                 if failure := ray.get(home.failure.remote()):
-                    raise raised_again(failure)  # before Ray takes it for a loss
+                    raise error_from_message(failure)  # before Ray takes it for a loss
                 if (progress := ray.get(home.progress.remote())) is not None:
                     yield {"step": progress}
             try:
@@ -61,16 +61,16 @@ class TrainingOrder:
             except train.ControllerError as error:
                 room = ray.available_resources()
                 if workers == workers_for(room, each, most=workers):
-                    raise _gave_up(error) from error
+                    raise _gave_up_training_error(error) from error
             except train.TrainingFailedError as error:
                 if failure := ray.get(home.failure.remote()):
-                    raise raised_again(failure) from error
-                raise _gave_up(error) from error
+                    raise error_from_message(failure) from error
+                raise _gave_up_training_error(error) from error
             else:
                 return
 
-    def _trainer(self, config: dict[str, Any], each: dict[str, float], workers: int) -> Any:
-        return trainer(
+    def _torch_trainer(self, config: dict[str, Any], each: dict[str, float], workers: int) -> Any:
+        return torch_trainer(
             config,
             name=self.name,
             folder=self.folder,
@@ -80,7 +80,7 @@ class TrainingOrder:
         )
 
 
-def trainer(
+def torch_trainer(
     config: dict[str, Any],
     *,
     name: str,
@@ -133,7 +133,7 @@ class _Fitting:
         except BaseException as error:  # noqa: BLE001 - raised again by `result`
             self._outcome.put((None, error))
 
-    def is_over(self, seconds: float) -> bool:
+    def training_is_over(self, seconds: float) -> bool:
         """Whether it is, after so many seconds at most."""
         try:
             self._found = self._outcome.get(timeout=seconds)
@@ -149,7 +149,7 @@ class _Fitting:
         return result
 
 
-def _gave_up(error: Any) -> ExecutorError:
+def _gave_up_training_error(error: Any) -> ExecutorError:
     causes = list(getattr(error, "worker_failures", {}).values()) or [getattr(error, "controller_failure", error)]
     said = (" ".join(str(causes[0]).split()) or type(causes[0]).__name__)[-300:]
     if "No module named" in said:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.errors import ExecutorError, FreealError
-from freeal.executors.errors_as_messages import raised_again, told_of
+from freeal.executors.errors_as_messages import error_as_message, error_from_message
 from freeal.executors.software_version import software_version
 from freeal.executors.training.training_task import TrainingTask
 from freeal.files import atomic_write
@@ -68,14 +68,14 @@ class RayCheckpoints:
         from ray import train
 
         found = train.get_checkpoint()
-        content: bytes | None = None if found is None else _ask(self._home, "read", found.path)
+        content: bytes | None = None if found is None else _ask_home(self._home, "read", found.path)
         return content
 
     def keep(self, content: bytes | None, *, epoch: int) -> None:
         """See `Checkpoints.keep`. Returns when all workers have reported."""
         from ray import train
 
-        kept = None if content is None else train.Checkpoint(_ask(self._home, "keep", content, epoch))
+        kept = None if content is None else train.Checkpoint(_ask_home(self._home, "keep", content, epoch))
         train.report({"epoch": epoch}, checkpoint=kept, checkpoint_upload_mode=train.CheckpointUploadMode.NO_UPLOAD)
 
 
@@ -85,8 +85,8 @@ def train_loop(config: dict[str, Any]) -> None:
     from freeal.compute import process_group
 
     home = config["home"]
-    if failure := _ask(home, "failure"):
-        raise raised_again(failure)  # Ray has taken the task's own error for a loss
+    if failure := _ask_home(home, "failure"):
+        raise error_from_message(failure)  # Ray has taken the task's own error for a loss
     group = process_group.joined()
     try:
         if (own := software_version()) != config["version"]:
@@ -94,13 +94,13 @@ def train_loop(config: dict[str, Any]) -> None:
                 f"a machine of the cluster runs other software than this one: {own}, here {config['version']}",
                 hint="install the same versions on all of them",
             )
-        _task(config["task"]).run(group, RayCheckpoints(home), _teller(home, tells=group.rank == 0))
+        _unpickled_task(config["task"]).run(group, RayCheckpoints(home), _on_step_to_home(home, tells=group.rank == 0))
     except FreealError as error:
-        _ask(home, "fail", told_of(error))
+        _ask_home(home, "fail", error_as_message(error))
         raise
 
 
-def _task(content: Any) -> TrainingTask:
+def _unpickled_task(content: Any) -> TrainingTask:
     import ray
 
     found = ray.get(content) if isinstance(content, ray.ObjectRef) else content
@@ -108,7 +108,7 @@ def _task(content: Any) -> TrainingTask:
     return task
 
 
-def _teller(home: Any, *, tells: bool) -> Any:
+def _on_step_to_home(home: Any, *, tells: bool) -> Any:
     last = 0.0
 
     def on_step(done: int, total: int) -> None:
@@ -126,7 +126,7 @@ def _send(home: Any, method: str, *arguments: Any) -> Any:
     return function.remote(*arguments) if hasattr(function, "remote") else function(*arguments)
 
 
-def _ask(home: Any, method: str, *arguments: Any) -> Any:
+def _ask_home(home: Any, method: str, *arguments: Any) -> Any:
     """The answer of an actor, or of an object of this process."""
     import ray
 

@@ -32,7 +32,7 @@ class RayTraining:
     ) -> None:
         """Checkpoints lie in `folder`, on this machine, and a training that was cut off goes on from there; None: they
         are away with this process. Raises `ConfigError` where Ray is not installed or the address cannot work."""
-        ray_cluster.check(settings)
+        ray_cluster.check_ray_settings(settings)
         self._settings = settings
         self._folder = folder
         self._on_notice = on_notice
@@ -41,10 +41,10 @@ class RayTraining:
         """See `TrainingExecutor.train`."""
         processes = 0
         name = hashlib.sha256(f"{task.identity} {software_version()}".encode()).hexdigest()[:32]
-        with self._place(name) as folder:
+        with self._checkpoint_folder(name) as folder:
             order = TrainingOrder(pickle.dumps(task), name, task.most_processes, folder, self._settings)
             steps, last = on_step if isinstance(on_step, Steps) else Steps(on_step), (0, 0)
-            with contextlib.closing(ray_child.messages(order, on_notice=self._on_notice)) as messages:
+            with contextlib.closing(ray_child.messages_of_ray_child(order, on_notice=self._on_notice)) as messages:
                 for message in messages:
                     if message is not None and "trained" in message:
                         task.take(Path(message["trained"]).read_bytes())
@@ -58,7 +58,7 @@ class RayTraining:
         return processes
 
     @contextlib.contextmanager
-    def _place(self, name: str) -> Iterator[Path]:
+    def _checkpoint_folder(self, name: str) -> Iterator[Path]:
         """Where the checkpoints lie, without those of other trainings; empty when this one is over."""
         if self._folder is None:
             with tempfile.TemporaryDirectory(prefix="freeal-ray-train-") as folder:

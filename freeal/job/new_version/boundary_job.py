@@ -61,22 +61,22 @@ def write_boundary_questions(
     version: Path, *, output: Path | None = None
 ) -> tuple[Path, Boundaries, list[Competition]]:
     """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
-    earlier = previous_version.read(version)
+    earlier = previous_version.read_version(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
     proba = load_student.load(version / "model").predict_proba(pool.texts)
     names = earlier.spec.task.names
-    pairs = competing_labels.competing(pool, earlier.annotations, earlier.decisions, labels=names, proba=proba)
+    pairs = competing_labels.competing_labels(pool, earlier.annotations, earlier.decisions, labels=names, proba=proba)
     job = metrics_as_text.read_metrics(version)["job"]
     questions = boundaries_file.asked(pairs, pool, earlier.decisions, version=job)
     path = output or version / boundaries_file.FILE_NAME
-    boundaries_file.write(path, questions)
+    boundaries_file.write_boundaries(path, questions)
     return path, questions, pairs
 
 
 def quote_boundary_answers(version: Path, answers: Path) -> Quote:
     """What an answered file would change and cost; asks nothing. Raises `SpecError`, `CorruptModelError`."""
-    earlier = previous_version.read(version)
+    earlier = previous_version.read_version(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
     earlier = asked_rows.joined_with_asked_rows(earlier)
     meanings, open_texts = _changes_by_answers(earlier, answers)
@@ -113,7 +113,7 @@ async def apply_boundary_answers(
     """
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version it comes from", where=Where(file=job.output))
-    earlier = previous_version.read(job.version)
+    earlier = previous_version.read_version(job.version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
     earlier = asked_rows.joined_with_asked_rows(earlier, emit=emit)
     meanings, open_texts = _changes_by_answers(earlier, job.csv)
@@ -160,8 +160,8 @@ def moved(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changes_by_answers(earlier: Earlier, answers: Path) -> tuple[Meanings, list[int]]:
     names = earlier.spec.task.names
-    meanings = boundaries_file.with_answers(earlier.spec.labels, boundaries_file.read(answers, labels=names))
-    open_texts = texts_to_ask_again.changeable(
+    meanings = boundaries_file.with_answers(earlier.spec.labels, boundaries_file.read_boundaries(answers, labels=names))
+    open_texts = texts_to_ask_again.texts_with_changed_labels(
         earlier.annotations, earlier.decisions, labels=names, changed=set(meanings.changed)
     )
     return meanings, open_texts

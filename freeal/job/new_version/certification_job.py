@@ -52,18 +52,20 @@ def draw_sheet(
     written again. `anew` begins another one; the answers to the old one are then forgotten. Raises `CorruptModelError`
     for the version, `InputError` where there is nothing to draw.
     """
-    earlier = previous_version.read(version)
+    earlier = previous_version.read_version(version)
     earlier.refuse_several_labels("certify", MEASURE_OTHERWISE)
-    known = None if anew else certified_json_file.read(version)
+    known = None if anew else certified_json_file.read_certified(version)
     if known is not None and (known.told(earlier.said) or not known.is_of(earlier.pool)):
         known = None
     pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
-    draw = sheet_draw.draw(frame_of(pool, earlier.decisions), rows, seed=seed, before=known.draw if known else None)
+    draw = sheet_draw.draw_sheet_rows(
+        frame_of(pool, earlier.decisions), rows, seed=seed, before=known.draw if known else None
+    )
     if not draw.lines:
         raise InputError("no row has a label that a model gave: there is nothing to certify", where=Where(file=version))
-    drawn = certified_json_file.drawn(draw, earlier.pool, before=known)
+    drawn = certified_json_file.certified_rows_of_draw(draw, earlier.pool, before=known)
     path = output or version / blind_sheet.FILE_NAME
-    lines = blind_sheet.write(
+    lines = blind_sheet.write_blind_sheet(
         path,
         draw,
         table=earlier.table,
@@ -71,7 +73,7 @@ def draw_sheet(
         id_column=earlier.spec.id_column,
         answers=drawn.answers,
     )
-    certified_json_file.write(version, drawn)
+    certified_json_file.write_certified(version, drawn)
     return Sheet(path, lines, len(draw.drawn()), len(drawn.answers), earlier.spec.task.names)
 
 
@@ -84,16 +86,16 @@ def certify_version(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) 
     Raises `InputError` for the sheet, all that is wrong at once, and where no sheet was drawn from the version;
     `CorruptModelError` for the version.
     """
-    earlier, known = previous_version.read(version), certified_json_file.read(version)
+    earlier, known = previous_version.read_version(version), certified_json_file.read_certified(version)
     earlier.refuse_several_labels("certify", MEASURE_OTHERWISE)
     if known is None or not known.is_of(earlier.pool):
         hint = f"draw one first: python -m freeal certify {version}"
         raise InputError("no sheet was drawn from this version's rows", where=Where(file=sheet), hint=hint)
-    answers = blind_sheet.read(sheet, known.draw, pool=earlier.pool, labels=earlier.spec.task.names)
+    answers = blind_sheet.read_blind_sheet(sheet, known.draw, pool=earlier.pool, labels=earlier.spec.task.names)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     known = dataclasses.replace(known, answers={**known.answers, **answers}, day=today)
     found = _certified_figures(known, earlier, version=metrics_as_text.read_metrics(version)["job"])
-    certified_json_file.write(version, known)
+    certified_json_file.write_certified(version, known)
     publish_certified(version, found, copies=copies)
     return found or {}
 
@@ -119,7 +121,7 @@ def publish_certified(version: Path, certified: dict[str, Any] | None, *, copies
 
 def keep_drawn_rows_out(pool: Pool, previous_model: Path | None) -> Pool:
     """The pool with what was drawn from the version before among what is never a demonstration."""
-    known = certified_json_file.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read_certified(previous_model.parent) if previous_model else None
     if known is None:
         return pool
     return dataclasses.replace(pool, held_out=pool.held_out | known.kept_out(pool))
@@ -127,27 +129,27 @@ def keep_drawn_rows_out(pool: Pool, previous_model: Path | None) -> Pool:
 
 def not_certified(queue: Sequence[Look], pool: Pool, previous_model: Path | None) -> list[Look]:
     """A review queue without what measures the model: who corrected that would withdraw the figure."""
-    known = certified_json_file.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read_certified(previous_model.parent) if previous_model else None
     texts = known.answered_texts if known is not None and known.is_of(pool) else frozenset()
     return [look for look in queue if pool.texts[look.index] not in texts]
 
 
 def carry_certified(run: FinishedRun, folder: Path, previous_model: Path | None) -> dict[str, Any]:
     """What the answers to the last version's sheet say of a finished run, for its metrics; kept in its `folder`."""
-    known = certified_json_file.read(previous_model.parent) if previous_model else None
+    known = certified_json_file.read_certified(previous_model.parent) if previous_model else None
     if previous_model is None or known is None or run.label_changes is not None or run.spec.kind == "multi":
         return {}  # its answers are about labels that meant something else
     if set(previous_version.record(previous_model.parent)["spec"]["labels"]) != set(run.spec.labels):
         return {}  # also where all was asked again
-    certified_json_file.write(folder, known)
-    found = certificate.for_version(
+    certified_json_file.write_certified(folder, known)
+    found = certificate.certificate_for_version(
         known, run.pool, run.decisions, labels=run.spec.task.names, said=run.said, version=run.job_id
     )
     return {"certified": found} if found else {}
 
 
 def _certified_figures(known: CertifiedRows, earlier: Earlier, *, version: str) -> dict[str, Any] | None:
-    return certificate.for_version(
+    return certificate.certificate_for_version(
         known,
         earlier.pool,
         earlier.decisions,

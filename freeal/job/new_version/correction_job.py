@@ -72,7 +72,7 @@ class CorrectionJob(BaseModel):
         return job.model_copy(
             update={
                 "loop": job.loop.model_copy(update={"iterations": rounds}),
-                "student": student_of_version.settled(job.student, self.version),
+                "student": student_of_version.settings_with_student_of_version(job.student, self.version),
             }
         )
 
@@ -96,7 +96,7 @@ async def correct(
     if job.output.resolve() == job.version.resolve():
         raise ConfigError("would overwrite the version that is corrected", where=Where(file=job.output))
     emit(Progress("reading", 0, 0, 1, "files"))
-    before = asked_rows.joined_with_asked_rows(previous_version.read(job.version), emit=emit)
+    before = asked_rows.joined_with_asked_rows(previous_version.read_version(job.version), emit=emit)
     training = job.training(before.spec)
     given = given_by_corrections(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))

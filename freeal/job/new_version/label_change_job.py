@@ -67,12 +67,12 @@ def kept_through_label_changes(
     if previous_model is None or spec.force:
         return None
     try:
-        earlier = previous_version.read(previous_model.parent)
+        earlier = previous_version.read_version(previous_model.parent)
     except CorruptModelError:  # a version that cannot be gone on from: all is asked, as it always was
         return None
     if "multi" in (spec.kind, earlier.spec.kind):  # what one label becomes says nothing of the others beside it
         return None
-    changes = label_changes.found(earlier.spec.labels, spec.labels, spec.label_changes)
+    changes = label_changes.find_label_changes(earlier.spec.labels, spec.labels, spec.label_changes)
     if changes.is_nothing or not _is_same_question(earlier, spec, pool, provider=provider, llm=llm):
         return None
     said = {text: changes.moved.get(label, label) for text, label in earlier.said.items()}
@@ -80,7 +80,9 @@ def kept_through_label_changes(
         corrected = corrections_file.by_index(said, pool, spec.task.names)
         given = dataclasses.replace(given, confirmed=corrected | dict(given.confirmed))
     open_before = set(
-        texts_to_ask_again.open_texts(changes, earlier.annotations, earlier.decisions, labels=earlier.spec.task.names)
+        texts_to_ask_again.texts_opened_by_changes(
+            changes, earlier.annotations, earlier.decisions, labels=earlier.spec.task.names
+        )
     )
     place = {text: index for index, text in enumerate(earlier.pool.texts)}
     at = {index: place[text] for index, text in enumerate(pool.texts) if text in place}
@@ -99,7 +101,7 @@ def kept_through_label_changes(
         open_texts=again,
         form=earlier.llm.form,
     )
-    emit(Notice(f"labels changed: {changes.in_words()}"))
+    emit(Notice(f"labels changed: {changes.changes_in_words()}"))
     emit(Notice(f"{len(again):,} of {len(pool):,} texts can get another label and are asked, the others keep theirs"))
     told = changes.as_dict() | {"asked": len(again), "kept": len(pool) - len(again), "since": earlier.folder.name}
     return Kept(known, _earlier_with_labels_of_now(earlier, changes, pool, at), said, told)

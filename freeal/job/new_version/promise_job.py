@@ -48,7 +48,7 @@ def run_promise_job(
     Raises `InputError` where nothing was certified or the figures were withdrawn, or `target` is there;
     `CorruptModelError` for the version.
     """
-    earlier, known = previous_version.read(version), certified_json_file.read(version)
+    earlier, known = previous_version.read_version(version), certified_json_file.read_certified(version)
     earlier.refuse_several_labels("a promise", certification_job.MEASURE_OTHERWISE)
     if known is None or not known.answers or not known.is_of(earlier.pool) or known.told(earlier.said):
         hint = f"fill in a sheet first: python -m freeal certify {version}"
@@ -68,10 +68,10 @@ def run_promise_job(
     ]
     frame = frame_of(pool, decisions).with_strata(known.draw.stratum)
     sure = np.append(confidence(proba, best_ids), 0.0)[np.array(pool.row_index)]
-    found = promise.find(
+    found = promise.find_promise(
         frame, Looked.at(known, frame), sure, labels=student.labels, right=right, scope=scope
     ).as_dict()
-    figures = certificate.for_version(
+    figures = certificate.certificate_for_version(
         known, pool, decisions, labels=earlier.spec.task.names, said=earlier.said, version=target.name, learned_from=0
     )
     _write_promised_version(version, target, student, promised=found, metrics=metrics, certified=figures)
@@ -91,7 +91,7 @@ def _train_promised_student(
     names = earlier.spec.task.names
     record = previous_version.record(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
-    settings = student_of_version.settled(settings, version)
+    settings = student_of_version.settings_with_student_of_version(settings, version)
     taught = pool_of_job.taught_labels_of_pool(pool, earlier.spec, seed=settings.seed, emit=emit)[1]
     confirmed = taught | corrections_file.by_index(earlier.said, pool, names)
     notes = Known(confirmed=confirmed).with_known_labels(earlier.annotations, names)

@@ -82,7 +82,7 @@ async def forecast_proposals(
     known already which `provider` it is, no key is needed."""
     questions = boundaries_file.read_questions(job.questions)
     spec = _spec(job)
-    prompts = rule_proposals.prompts(questions, spec.task)
+    prompts = rule_proposals.proposal_prompts(questions, spec.task)
     if not prompts:
         return Forecast(why_not="each question has its proposals")
     try:
@@ -122,7 +122,7 @@ async def propose_rules(
     classes of `LlmError`.
     """
     questions, spec = boundaries_file.read_questions(job.questions), _spec(job)
-    prompts = rule_proposals.prompts(questions, spec.task)
+    prompts = rule_proposals.proposal_prompts(questions, spec.task)
     async with _open_proposing_model(
         job, spec, emit=emit, api_key=api_key, environ=environ, limiter=limiter, chat_model=chat_model
     ) as model:
@@ -134,13 +134,13 @@ async def propose_rules(
             price = price_of(model.provider, model.model, settings.prices)
             ledger = Ledger(price, settings.budget_usd, model=model.model, spent=store.begin())
             asker = Asker(model, store, ledger, emit)
-            said = await rule_proposals.ask(prompts, asker, fingerprint=model.fingerprint)
+            said = await rule_proposals.ask_for_proposals(prompts, asker, fingerprint=model.fingerprint)
             bill = store.billed()
     if unanswered := sum(not one for one in said.values()):
         emit(Notice(f"{unanswered:,} of {len(said):,} questions got no proposal that can be used"))
-    found = rule_proposals.added(questions, said, by=by)
+    found = rule_proposals.with_proposals(questions, said, by=by)
     if found != questions:
-        boundaries_file.write(job.questions, found)
+        boundaries_file.write_boundaries(job.questions, found)
     return found, bill
 
 

@@ -28,7 +28,7 @@ async def open_local_model(
     if ray is None:
         return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
     rule = EngineRule("llm", settings.engine, "texts", settings.ray_from_texts, "ray_from_texts")
-    choice = rule.choose(ray, count=texts)
+    choice = rule.choose_engine(ray, count=texts)
     if ray.address is not None or choice.engine == "ray":
         notice(f"the language model: {choice}")
     if choice.engine == "local":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from freeal.errors import ExecutorError
-from freeal.executors.shard_folder import ROW_ID, arrow
+from freeal.executors.shard_folder import ROW_ID, import_pyarrow
 from freeal.executors.shard_task import ShardFunction
 from freeal.types import Prompt, Reply, Usage
 
@@ -70,7 +70,7 @@ class ScoreShard:
 
 def prompt_table(row_ids: Iterable[int], asked: Sequence[Prompt]) -> Any:
     """A shard of prompts that name labels."""
-    pa = arrow()
+    pa = import_pyarrow()
     return pa.table(
         {
             ROW_ID: pa.array(row_ids, pa.int64()),
@@ -93,7 +93,7 @@ def prompts_of_shard(table: Any) -> list[Prompt]:
 
 def reply_table(row_ids: Any, said: Sequence[Reply]) -> Any:
     """The result of a shard."""
-    pa = arrow()
+    pa = import_pyarrow()
     return pa.table(
         {
             ROW_ID: row_ids,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freeal.executors.shard_folder import ROW_ID, arrow
+from freeal.executors.shard_folder import ROW_ID, import_pyarrow
 from freeal.executors.shard_task import ShardFunction
 from freeal.files.model_folders import classifier_folder
 from freeal.prediction.published_model import identity_of
@@ -62,7 +62,7 @@ class PredictShard(_StudentTask):
         student = self._student(folder)
 
         def predict(table: Any) -> Any:
-            pa = arrow()
+            pa = import_pyarrow()
             texts, places = distinct(table.column(TEXT).to_pylist())
             read = student.read(texts)
             proba = student.score(read)
@@ -87,7 +87,7 @@ class EmbedShard(_StudentTask):
         student = self._student(folder)
 
         def embed(table: Any) -> Any:
-            pa = arrow()
+            pa = import_pyarrow()
             texts, places = distinct(table.column(TEXT).to_pylist())
             vectors = student.embed(texts).astype(np.float16) if texts else np.zeros((1, 1), dtype=np.float16)
             values = pa.array(vectors[np.maximum(places, 0)].ravel(), pa.float16())
@@ -111,7 +111,7 @@ def _at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def shard_tables(texts: Iterable[str], *, shard_rows: int) -> Iterator[Any]:
     """From the text of each row, "" for none, to tables of `shard_rows` rows."""
-    pa = arrow()
+    pa = import_pyarrow()
     first, piece = 0, []
     for text in texts:
         piece.append(text.encode("utf-8", "replace").decode() or None)

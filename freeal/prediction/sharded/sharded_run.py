@@ -123,9 +123,9 @@ class ShardedRun:
     def _write_shards(self) -> Iterator[int]:
         writer = ShardWriter(self._folder, origin=self._origin)
         for table in shard_tables(self._joined.texts(), shard_rows=self._job.settings.shard_rows):
-            writer.add(table)
+            writer.add_shard(table)
             yield writer.rows
-        self._shards = writer.complete()
+        self._shards = writer.complete_shards()
 
     def _compute_shards(self, shards: ShardFolder) -> None:
         if self._computing is None:

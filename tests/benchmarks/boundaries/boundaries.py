@@ -21,7 +21,7 @@ import sections
 from place import ROOT
 from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
-from freeal.boundaries.competing_labels import competing
+from freeal.boundaries.competing_labels import competing_labels
 
 SEEDS = (0, 1, 2)
 SECTION = "boundaries"
@@ -29,7 +29,7 @@ SECTION = "boundaries"
 
 def covered(file: RecordedFile) -> tuple[int, float, float, float, float]:
     """(pairs named, share of errors in the first three, in all named, by chance for as many, at most for as many)."""
-    found = competing(file.pool, file.annotations, file.decisions, labels=file.labels, proba=file.proba)
+    found = competing_labels(file.pool, file.annotations, file.decisions, labels=file.labels, proba=file.proba)
     named = [frozenset(one.labels) for one in found]
     wrong = file.frame.label != file.truth
     pairs = [frozenset(one) for one in zip(file.frame.label[wrong], file.truth[wrong], strict=True)]

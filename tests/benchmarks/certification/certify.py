@@ -24,7 +24,7 @@ from place import ROOT
 from recorded_files import RecordedFile, frozen_trainer, recorded_files
 
 from freeal.certification import sheet_draw
-from freeal.certification.certificate import Looked, measure
+from freeal.certification.certificate import Looked, measure_right_share
 from freeal.certification.certified_json_file import CertifiedRows
 from freeal.evaluation import confidence_intervals
 from freeal.evaluation.confidence_intervals import wilson
@@ -73,16 +73,16 @@ def sheets(file: RecordedFile, rows: int, *, draws: int) -> Sheets:
     found = Sheets(file.name, rows, accuracy, *(Counted(), 0, Counted(), Counted(), Counted(), Counted()))
     rng = np.random.default_rng(0)
     for seed in range(draws):
-        draw = sheet_draw.draw(frame, rows, seed=seed)
+        draw = sheet_draw.draw_sheet_rows(frame, rows, seed=seed)
         answers = {line.row: str(truth[line.row]) for line in draw.lines}
         looked = Looked.at(CertifiedRows(draw, {}, answers=answers), frame)
-        one = measure(frame, looked, frame.label)
+        one = measure_right_share(frame, looked, frame.label)
         found.ours.add(one.low, one.high, accuracy)
         found.ppi += one.prediction_powered
         for counted, parts in ((found.per_label, masks), (found.per_source, sources)):
             for mask in parts.values():
                 if mask.any():
-                    part = measure(frame, looked, frame.label, only=mask)
+                    part = measure_right_share(frame, looked, frame.label, only=mask)
                     counted.add(part.low, part.high, float(right[mask].mean()))
         hits = int(right[rng.choice(len(right), size=one.looked_at, replace=False)].sum())
         found.exact.add(*confidence_intervals.clopper_pearson(hits, one.looked_at), accuracy)

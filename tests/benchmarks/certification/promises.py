@@ -24,9 +24,9 @@ def lines(file: RecordedFile, *, draws: int = DRAWS) -> list[str]:
         for scope in ("label", "all"):
             kept, broken = [], 0
             for seed in range(draws):
-                draw = sheet_draw.draw(file.frame, ROWS, seed=seed)
+                draw = sheet_draw.draw_sheet_rows(file.frame, ROWS, seed=seed)
                 looked = Looked({row: str(file.truth[row]) for row in draw.drawn()}, 0)
-                told = promise.find(file.frame, looked, sure, labels=file.labels, right=share, scope=scope)
+                told = promise.find_promise(file.frame, looked, sure, labels=file.labels, right=share, scope=scope)
                 masks = {
                     name: (sure >= one.threshold) & ((file.frame.student == name) | (name == promise.ALL))
                     for name, one in told.labels.items()

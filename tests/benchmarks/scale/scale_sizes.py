@@ -50,7 +50,7 @@ def prediction_memory(rows: Sequence[int], *, model: Path, folder: Path) -> list
 
 def forecast(checks: Sequence[int], *, model: str) -> list[str]:
     """The table: each step of `python -m freeal plan` as foretold and as it was, and what that is of the whole."""
-    from freeal.cost_estimate.measured_job import Order, measure
+    from freeal.cost_estimate.measured_job import Order, measure_job
     from freeal.cost_estimate.scale_plan import SIZES, Rates
     from freeal.settings import StudentSettings
     from freeal.spec.job_spec import Spec
@@ -63,7 +63,7 @@ def forecast(checks: Sequence[int], *, model: str) -> list[str]:
 
     def run(rows: int) -> Any:
         print(f"a job of {rows:,} rows for the forecast", file=sys.stderr)
-        return measure(order.model_copy(update={"rows": rows}))
+        return measure_job(order.model_copy(update={"rows": rows}))
 
     rates = Rates.of(*(run(rows) for rows in SIZES))
     found = [run(rows) for rows in checks]

@@ -158,7 +158,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
             folder / "annotated.csv", run.table, pool, run.decisions, state.annotations
         ),
     )
-    yield "answers.json written", lambda: previous_version.write(folder, state, pool, run.answerers)
+    yield "answers.json written", lambda: previous_version.write_answers_json(folder, state, pool, run.answerers)
     yield "answers.json read", lambda: previous_version.annotations_alone(folder)
     yield "predictions without the model", lambda: _predict(made.csv, folder)
 

@@ -119,7 +119,7 @@ def test_accuracy_is_that_of_what_was_asked(open_loop):
     run = FinishedRun(
         "j", None, None, {}, None, loop.pool, (Answerer("local", "m", "completion"),), {}, None, result, [], ""
     )  # fmt: skip
-    assert {"llm_zero_shot": 1.0, "llm_first_round": 1.0} == run._baselines()
+    assert {"llm_zero_shot": 1.0, "llm_first_round": 1.0} == run._baseline_accuracies()
 
 
 def test_a_reached_budget_in_a_share(open_loop):

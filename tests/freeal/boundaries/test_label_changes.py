@@ -13,7 +13,7 @@ BEFORE = {"billing": "invoices", "login": "passwords", "other": ""}
 
 
 def _changes(after, told=None):
-    return label_changes.found(BEFORE, after, told)
+    return label_changes.find_label_changes(BEFORE, after, told)
 
 
 def _note(index, label, **more):
@@ -84,7 +84,7 @@ def _open(after, told=None):
     ]
     notes = [_note(index, one.llm_label) for index, one in enumerate(decisions)]
     changes = _changes(after, told)
-    return texts_to_ask_again.open_texts(changes, notes, decisions, labels=list(BEFORE))
+    return texts_to_ask_again.texts_opened_by_changes(changes, notes, decisions, labels=list(BEFORE))
 
 
 def test_a_new_name_asks_nothing():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from freeal.boundaries.label_set_check import check
+from freeal.boundaries.label_set_check import check_label_set
 from freeal.pool.text_pool import Pool
 from freeal.types import Annotation, Decision, Status
 
@@ -43,7 +43,7 @@ def _made(*, lost=0, torn=0, refused=0):
     for index in range(refused):
         notes[index] = _note(index, None, Status.REFUSED)
     pool = _pool(texts)
-    return check(pool, notes, decisions, labels=LABELS, embeddings=np.array(vectors)), pool
+    return check_label_set(pool, notes, decisions, labels=LABELS, embeddings=np.array(vectors)), pool
 
 
 def test_alone_among_the_sure_is_no_group():
@@ -55,7 +55,7 @@ def test_alone_among_the_sure_is_no_group():
     notes = [_note(n, label) for n, label in enumerate(labels)]
     pool = _pool([f"words about {label} {n}" for n, label in enumerate(labels)])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    assert "uncovered" not in _kinds(check(pool, notes, decisions, labels=LABELS, embeddings=vectors))
+    assert "uncovered" not in _kinds(check_label_set(pool, notes, decisions, labels=LABELS, embeddings=vectors))
 
 
 def _kinds(findings):

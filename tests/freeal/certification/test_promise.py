@@ -10,7 +10,7 @@ import pytest
 from freeal.certification import promise
 from freeal.certification.certificate import Looked
 from freeal.certification.sampling_frame import Frame
-from freeal.certification.sheet_draw import draw
+from freeal.certification.sheet_draw import draw_sheet_rows
 
 LABELS = ("a", "b")
 
@@ -29,7 +29,7 @@ def _file(rows=4_000, *, seed=0, floor=0.5):
 
 
 def _looked(frame, truth, *, rows, seed):
-    return Looked({row: truth[row] for row in draw(frame, rows, seed=seed).drawn()}, 0)
+    return Looked({row: truth[row] for row in draw_sheet_rows(frame, rows, seed=seed).drawn()}, 0)
 
 
 @pytest.mark.parametrize(("scope", "floor"), [("label", 0.8), ("all", 0.5)])
@@ -41,7 +41,7 @@ def test_what_is_promised_is_kept_in_95_of_100_draws(scope, floor):
     broken = given = 0
     for seed in range(150):
         looked = _looked(frame, truth, rows=200, seed=seed)
-        found = promise.find(frame, looked, sure, labels=LABELS, right=0.9, scope=scope)
+        found = promise.find_promise(frame, looked, sure, labels=LABELS, right=0.9, scope=scope)
         kept = {name: one for name, one in found.labels.items() if one.threshold is not None}
         masks = [(sure >= one.threshold) & ((frame.student == name) | (name == "")) for name, one in kept.items()]
         broken += any(right[mask].mean() < 0.9 for mask in masks)
@@ -53,7 +53,9 @@ def test_what_is_promised_is_kept_in_95_of_100_draws(scope, floor):
 def test_few_rows_promise_nothing_and_say_how_many_it_takes():
     """Forty rows cannot prove 99 %: no threshold, no coverage, and the fewest rows that could."""
     frame, truth, sure = _file(floor=0.99)
-    found = promise.find(frame, _looked(frame, truth, rows=40, seed=0), sure, labels=LABELS, right=0.99, scope="all")
+    found = promise.find_promise(
+        frame, _looked(frame, truth, rows=40, seed=0), sure, labels=LABELS, right=0.99, scope="all"
+    )
     one = found.labels[promise.ALL]
     assert (None, 299, 0.0) == (one.threshold, one.needed, found.coverage)
 
@@ -61,7 +63,9 @@ def test_few_rows_promise_nothing_and_say_how_many_it_takes():
 def test_a_student_that_is_always_right_keeps_all_its_labels():
     """The search goes down to the least sure row, and the bound is that of the rows looked at."""
     frame, truth, sure = _file(floor=1.0)
-    found = promise.find(frame, _looked(frame, truth, rows=200, seed=0), sure, labels=LABELS, right=0.95, scope="all")
+    found = promise.find_promise(
+        frame, _looked(frame, truth, rows=200, seed=0), sure, labels=LABELS, right=0.95, scope="all"
+    )
     one = found.labels[promise.ALL]
     assert (1.0, 1.0) == (one.share, found.coverage)
     assert 0.01 < one.error <= 0.05
@@ -71,7 +75,9 @@ def test_where_the_search_begins_does_not_depend_on_what_was_seen():
     """A student that is always wrong is promised nothing: the first bound ends the search."""
     frame, truth, sure = _file()
     wrong = dataclasses.replace(frame, student=np.where(truth == "a", "b", "a").astype(object))
-    found = promise.find(wrong, _looked(wrong, truth, rows=200, seed=0), sure, labels=LABELS, right=0.9, scope="all")
+    found = promise.find_promise(
+        wrong, _looked(wrong, truth, rows=200, seed=0), sure, labels=LABELS, right=0.9, scope="all"
+    )
     assert found.labels[promise.ALL].threshold is None
 
 

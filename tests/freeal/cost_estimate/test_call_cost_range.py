@@ -19,6 +19,6 @@ def test_ten_times_the_calls_cost_ten_times_as_much(model):
     """However many short prompts there are, none of them is a long one: what together passes the length from which a
     prompt costs more is no prompt."""
     price = KNOWN_PRICES[model]
-    few, many = (_calls(count).usd(price) for count in (100, 1_000))
+    few, many = (_calls(count).cost_range_usd(price) for count in (100, 1_000))
     assert price.long_prompt_tokens <= 1_000 * 100
     assert (pytest.approx(10 * few.low), pytest.approx(10 * few.high)) == (many.low, many.high)

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from freeal.cost_estimate.estimate_figures import Estimate
-from freeal.cost_estimate.job_estimate import estimate, estimate_with
+from freeal.cost_estimate.job_estimate import estimate_job, estimate_job_with
 from freeal.cost_estimate.token_count_range import Span
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
@@ -59,7 +59,7 @@ def job(tmp_path, encoder):
 
 
 def _told(job, environ=KEY) -> Estimate:
-    return anyio.run(lambda: estimate(job, environ=environ))
+    return anyio.run(lambda: estimate_job(job, environ=environ))
 
 
 def _run(job):
@@ -97,7 +97,7 @@ def test_nothing_is_written_and_no_key_is_needed(job, tmp_path):
     """The process that estimates for the service has no key and leaves no file."""
     told = job()
     files = sorted(tmp_path.iterdir())
-    found = anyio.run(lambda: estimate_with(told, providers=("anthropic",)))
+    found = anyio.run(lambda: estimate_job_with(told, providers=("anthropic",)))
     assert found == _told(told, environ={})
     assert ("anthropic", "claude-haiku-5-5") == (found.provider, found.model)
     assert files == sorted(tmp_path.iterdir())

@@ -8,7 +8,7 @@ import pytest
 
 from freeal.cost_estimate.estimate_figures import Estimate
 from freeal.cost_estimate.measured_job import STEPS, Measured
-from freeal.cost_estimate.scale_plan import STREAMED, Line, Rates, Wanted, stages
+from freeal.cost_estimate.scale_plan import STREAMED, Line, Rates, Wanted, plan_stages
 from freeal.cost_estimate.token_count_range import NOTHING, Span
 from freeal.settings import LlmSettings
 
@@ -71,7 +71,7 @@ def test_what_grows_in_a_line_is_foretold(rates):
 
 def test_the_language_model_counts_the_rows_it_is_given(rates):
     """Calls and dollars grow with the annotated rows alone; the student takes the others."""
-    found = {stage.name: stage for stage in stages(Wanted(1_000_000, 10_000, 1), rates, SAMPLE, LlmSettings())}
+    found = {stage.name: stage for stage in plan_stages(Wanted(1_000_000, 10_000, 1), rates, SAMPLE, LlmSettings())}
     asked = found["annotate (anthropic, m)"]
     assert (Span(9_000, 15_000), Span(10.0, 20.0)) == (asked.calls, asked.usd)
     assert 1_000_000 == found["predict, 1 workers"].rows
@@ -81,26 +81,31 @@ def test_the_language_model_counts_the_rows_it_is_given(rates):
 def test_a_limit_sets_the_pace(rates):
     """A hundred thousand answers at a thousand requests a minute take a hundred minutes at least."""
     sample = dataclasses.replace(SAMPLE, calls=Span(1_000, 1_000))
-    found = stages(Wanted(100_000, 100_000, 1), rates, sample, LlmSettings(requests_per_minute=10, mode="live"))
+    found = plan_stages(Wanted(100_000, 100_000, 1), rates, sample, LlmSettings(requests_per_minute=10, mode="live"))
     assert found[1].seconds.low >= 100_000 / 10 * 60
 
 
 def test_a_batch_takes_what_batches_take(rates):
     """Fifty thousand requests are within the same day as a thousand."""
-    few, many = (stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings(mode="batch"))[1] for rows in (10, 50_000))
+    few, many = (
+        plan_stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings(mode="batch"))[1] for rows in (10, 50_000)
+    )
     assert 86_400 <= few.seconds.high < many.seconds.high < 90_000
 
 
 def test_memory_of_a_training_job_grows_by_what_is_stated(rates):
     """Four kilobytes a row beyond what a small one takes."""
-    few, many = (stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings())[2] for rows in (1_000, 2_000))
+    few, many = (plan_stages(Wanted(rows, rows, 1), rates, SAMPLE, LlmSettings())[2] for rows in (1_000, 2_000))
     assert 4_000_000 == many.memory_bytes - few.memory_bytes
 
 
 def test_workers_share_prediction_and_nothing_else(rates):
     """Ten of them take a tenth of the time for that stage; cutting and joining are one process's."""
     one, ten = (
-        {stage.name.split(",")[0]: stage for stage in stages(Wanted(10**8, 1_000, count), rates, SAMPLE, LlmSettings())}
+        {
+            stage.name.split(",")[0]: stage
+            for stage in plan_stages(Wanted(10**8, 1_000, count), rates, SAMPLE, LlmSettings())
+        }
         for count in (1, 10)
     )
     assert one["predict"].seconds.low == pytest.approx(10 * ten["predict"].seconds.low)
@@ -110,10 +115,10 @@ def test_workers_share_prediction_and_nothing_else(rates):
 
 def test_prediction_needs_no_more_memory_for_more_rows(rates):
     """Its memory is what it is for the first row."""
-    few, many = (stages(Wanted(rows, 1_000, 1), rates, SAMPLE, LlmSettings())[-1] for rows in (10**4, 10**8))
+    few, many = (plan_stages(Wanted(rows, 1_000, 1), rates, SAMPLE, LlmSettings())[-1] for rows in (10**4, 10**8))
     assert few.memory_bytes == many.memory_bytes
 
 
 def test_a_table_that_is_annotated_whole_is_not_predicted(rates):
     """Three stages, no shards."""
-    assert 3 == len(stages(Wanted(1_000, 1_000, 1), rates, SAMPLE, LlmSettings()))
+    assert 3 == len(plan_stages(Wanted(1_000, 1_000, 1), rates, SAMPLE, LlmSettings()))

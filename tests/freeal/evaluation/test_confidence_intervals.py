@@ -10,7 +10,7 @@ import pytest
 from freeal.evaluation.confidence_intervals import clopper_pearson, independent, of_rows, spelled, wilson
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.pool.text_pool import EMPTY, Pool
-from freeal.results.metrics_as_text import figures
+from freeal.results.metrics_as_text import metrics_in_words
 from freeal.types import Decision
 
 LABELS = ("yes", "no")
@@ -89,10 +89,10 @@ def test_it_is_printed_with_interval_and_rows():
         "distinct_rows": 4_000,
     }  # fmt: skip
     far_off = {"calibration_error": 0.2, "mean_confidence": 0.99, "coverage_curve": [{"accuracy": 0.8}]}
-    assert dict(figures(metrics | {"final": final | far_off}))["confidence"].startswith(
+    assert dict(metrics_in_words(metrics | {"final": final | far_off}))["confidence"].startswith(
         "off by 20 points on average, too high"
     )
-    said = dict(figures(metrics))
+    said = dict(metrics_in_words(metrics))
     assert "confidence" not in said
     assert "81.2 % (77.0-84.9) on 300 of 5,000 rows" == said["final labels"]
     assert "80.0 % (70.0-90.0) on 60 of 5,000 rows" == said["never demonstrations"]

@@ -15,6 +15,6 @@ def test_a_child_that_ends_before_it_has_read_its_order_says_why(monkeypatch, si
     monkeypatch.setattr(ray_child, "MODULE", "freeal.no_such_module")
     with tempfile.TemporaryFile() as log:
         child = ray_child.RayChild(b"x" * size, log)
-        assert {"ended": True} == child.next(30.0)
+        assert {"ended": True} == child.next_message(30.0)
         assert "no_such_module" in child.how_it_ended()
-        child.end()
+        child.end_ray_child()

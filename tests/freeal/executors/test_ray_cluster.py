@@ -27,6 +27,6 @@ def test_a_node_that_a_busy_machine_does_not_bring_up_in_time_is_said(monkeypatc
         monkeypatch.setenv(name, "")  # what is set for Ray ends with the test
     with (
         pytest.raises(ExecutorError, match=r"could not be started: The current node timed out.*try again when"),
-        ray_cluster.joined(RaySettings()),
+        ray_cluster.joined_cluster(RaySettings()),
     ):
         pass

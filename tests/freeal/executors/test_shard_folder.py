@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from freeal.errors import InputError
-from freeal.executors.shard_folder import ShardFolder, decoded, encoded
+from freeal.executors.shard_folder import ShardFolder, decoded, encoded_shard
 
 
 def _tables(*sizes):
@@ -59,5 +59,5 @@ def test_encoded_tables_are_equal_byte_for_byte():
     """Chunks within a column do not show."""
     table = next(_tables(4))
     parts = pa.concat_tables([table.slice(0, 1), table.slice(1)])
-    assert encoded(table) == encoded(parts)
-    assert table == decoded(encoded(parts))
+    assert encoded_shard(table) == encoded_shard(parts)
+    assert table == decoded(encoded_shard(parts))

@@ -8,7 +8,7 @@ import json
 import anyio
 import pytest
 
-from freeal.cost_estimate.job_estimate import estimate
+from freeal.cost_estimate.job_estimate import estimate_job
 from freeal.errors import ConfigError
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
@@ -65,7 +65,7 @@ def _rows(outcome):
 def test_a_cascade_says_who_said_what_at_what_cost(job):
     """Columns, audit, metrics and summary name each model; the money of both is the job's, within what was
     estimated."""
-    told = anyio.run(lambda: estimate(job(), environ=KEY))
+    told = anyio.run(lambda: estimate_job(job(), environ=KEY))
     outcome, models = _run(job)
     cheap, dear = outcome.metrics["annotators"]
     assert ("cascade", "cheap", "dear") == (outcome.metrics["llm_use"], cheap["model"], dear["model"])
@@ -85,7 +85,7 @@ def test_a_cascade_says_who_said_what_at_what_cost(job):
     assert {("cheap", 1): 80, ("dear", 2): models.count("dear")} == {
         key: sum((line["model"], line["round"]) == key for line in audit) for key in (("cheap", 1), ("dear", 2))
     }
-    said = dict(metrics_as_text.figures(outcome.metrics))
+    said = dict(metrics_as_text.metrics_in_words(outcome.metrics))
     assert said["language model 2 (dear)"].startswith(f"{dear['answered']} texts, {dear['usd']:.4f} USD")
     report = (outcome.folder / "report.html").read_text(encoding="utf-8")
     assert "Answers of the language models" in report
@@ -102,7 +102,7 @@ def test_the_same_job_again_costs_nothing(job):
 
 def test_side_by_side_asks_each_about_everything(job):
     """Both answer all eighty rows, and the estimate knew."""
-    told = anyio.run(lambda: estimate(job(llm_use="side_by_side"), environ=KEY))
+    told = anyio.run(lambda: estimate_job(job(llm_use="side_by_side"), environ=KEY))
     outcome, models = _run(job, llm_use="side_by_side")
     assert (80, 80) == (models.count("cheap"), models.count("dear"))
     assert told.usd.low <= outcome.metrics["cost"]["usd"] <= told.usd.high
@@ -112,7 +112,7 @@ def test_side_by_side_asks_each_about_everything(job):
 def test_a_finished_cascade_can_be_read_again(job):
     """For corrections: its rows are the input's, without any column of ours."""
     outcome, _ = _run(job)
-    earlier = previous_version.read(outcome.folder)
+    earlier = previous_version.read_version(outcome.folder)
     assert ("text", "truth") == earlier.table.header
     assert [row["freeal_label"] or None for row in _rows(outcome)] == list(earlier.labels)
 
@@ -135,7 +135,7 @@ def test_two_providers_over_a_network_are_refused(job):
     """A job has one key and one set of limits; the error says what to do, before anything is asked."""
     both = [{"provider": "anthropic", "model": "cheap"}, {"provider": "openai", "model": "dear"}]
     with pytest.raises(ConfigError, match="anthropic and openai") as caught:
-        anyio.run(lambda: estimate(job(llm=both), environ=KEY))
+        anyio.run(lambda: estimate_job(job(llm=both), environ=KEY))
     assert "gateway" in str(caught.value)
     with pytest.raises(ConfigError, match="anthropic and openai"):
         anyio.run(lambda: train(job("http://127.0.0.1:9", llm=both), environ=KEY | {"OPENAI_API_KEY": "k"}))

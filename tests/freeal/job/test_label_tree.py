@@ -153,7 +153,7 @@ def test_predictions_need_the_model_folder_alone(trained, tmp_path):
 def test_a_version_can_be_gone_on_from(trained):
     """What a later version reads of this one has nodes and partial answers in it."""
     folder, _ = trained
-    earlier = previous_version.read(folder)
+    earlier = previous_version.read_version(folder)
     rows = _rows(folder / "annotated.csv")
     assert [row["freeal_node"] for row in rows] == [one.node for one in earlier.decisions]
     assert {"billing", "technical", None} == {one.branch for one in earlier.annotations}

@@ -65,7 +65,7 @@ def test_a_pilot_asks_its_rows_only_and_tells_what_the_rest_will_cost(place):
     assert {_text(number) for number in range(PILOT)} == set(asked)
     with (outcome.folder / "annotated.csv").open(encoding="utf-8", newline="") as stream:
         assert PILOT == len(list(csv.DictReader(stream)))
-    told = pilot_json_file.read(outcome.folder)
+    told = pilot_json_file.read_pilot_json(outcome.folder)
     assert (PILOT, COUNT - PILOT) == (told["rows"], told["rest"]["rows"])
     low, high = told["rest"]["usd"]
     assert 0 < told["usd"]

@@ -76,16 +76,16 @@ def test_the_choice_stands_in_metrics_report_log_and_model(job):
     assert 1 == sum("tfidf is trained on" in str(event) for event in events)
     student = load_student.load(job.output / "model")
     assert [1, 0] == student.predict_proba(["a good film", "a bad film"]).argmax(axis=1).tolist()
-    told = dict(metrics_as_text.figures(metrics))
+    told = dict(metrics_as_text.metrics_in_words(metrics))
     assert "tfidf" in told["student chosen by log likelihood per text"]
 
 
 def test_a_version_made_from_it_keeps_its_student(job, encoder_folder):
     """Corrections and promises compare nothing again; a list without that student is compared anew."""
     _train(job, [])
-    assert "tfidf" == student_of_version.settled(job.student, job.output).model
+    assert "tfidf" == student_of_version.settings_with_student_of_version(job.student, job.output).model
     others = job.student.model_copy(update={"model": (str(encoder_folder), "minilm")})
-    assert others == student_of_version.settled(others, job.output)
+    assert others == student_of_version.settings_with_student_of_version(others, job.output)
 
 
 def test_the_same_seed_chooses_the_same(job, tmp_path):

@@ -250,7 +250,7 @@ def test_a_frame_is_read_back_value_for_value(tmp_path, rows, is_one_column):
     frame = frame[["text"]] if is_one_column else frame
     spec = freeal.Spec(name="t", description="Good?", labels=["yes", "no"])
     table = input_table.input_table(frame, spec)
-    read = read_table(table.file_in(tmp_path), table.spec.csv)
+    read = read_table(table.input_file_in(tmp_path), table.spec.csv)
     assert list(frame.columns) == list(read.header)
     assert frame.to_numpy().tolist() == [list(row) for row in read.rows]
 
@@ -260,7 +260,7 @@ def test_numbers_and_missing_values_as_text():
     frame = pd.DataFrame(
         {"a": [1, 2], "b": [0.5, np.nan], "c": [True, None], "d": [pd.NaT, pd.Timestamp("2026-01-02")]}
     )
-    header, rows = input_table.cells(frame)
+    header, rows = input_table.frame_cells(frame)
     assert ["a", "b", "c", "d"] == header
     assert [["1", "0.5", "True", ""], ["2", "", "", "2026-01-02 00:00:00"]] == list(rows)
 

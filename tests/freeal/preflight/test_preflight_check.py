@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from freeal.cli.command_line import main
-from freeal.cost_estimate.job_estimate import estimate
+from freeal.cost_estimate.job_estimate import estimate_job
 from freeal.errors import InputError, SpecError
 from freeal.events import Notice
 from freeal.job.run_training_job import train
@@ -175,7 +175,7 @@ def test_nothing_is_asked_where_something_is_wrong(tmp_path, encoder_folder):
         with pytest.raises(InputError) as trained:
             anyio.run(lambda: train(job, api_key="sk-ant-test", environ={}))
         with pytest.raises(InputError) as estimated:
-            anyio.run(lambda: estimate(job, environ={"ANTHROPIC_API_KEY": "sk-ant-test"}))
+            anyio.run(lambda: estimate_job(job, environ={"ANTHROPIC_API_KEY": "sk-ant-test"}))
         assert [] == server.requests
     assert 2 == len(trained.value.problems)
     assert str(trained.value) == str(estimated.value)
@@ -197,7 +197,7 @@ def test_warnings_stand_wherever_a_person_looks(tmp_path, encoder_folder):
     assert warning in [event.message for event in told if isinstance(event, Notice)]
     assert [warning] == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["warnings"]
     assert "1 of 21 values of label_column" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    found = anyio.run(lambda: estimate(job, environ={"ANTHROPIC_API_KEY": "sk-ant-test"}))
+    found = anyio.run(lambda: estimate_job(job, environ={"ANTHROPIC_API_KEY": "sk-ant-test"}))
     assert ("note", warning) in found.figures()
 
 

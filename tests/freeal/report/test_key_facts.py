@@ -13,7 +13,7 @@ from freeal.money.budget_ledger import Ledger
 from freeal.report.key_facts import facts_on_who_answered, weak_classes
 from freeal.report.round_chart_data import scores_per_round
 from freeal.report.row_arrays import Rows
-from freeal.results.metrics_as_text import confidence_error, figures
+from freeal.results.metrics_as_text import confidence_error_in_words, metrics_in_words
 from freeal.types import Bill
 
 
@@ -28,10 +28,10 @@ from freeal.types import Bill
 def test_an_error_of_confidence_has_a_direction(mean, right, error, said):
     """A reader learns whether to trust the figures more or less than they say."""
     final = {"mean_confidence": mean, "calibration_error": error, "coverage_curve": [{"accuracy": right}]}
-    [(what, told)] = confidence_error(final)
+    [(what, told)] = confidence_error_in_words(final)
     assert ("confidence", True) == (what, told.endswith(said))
     assert told.startswith(f"off by {error * 100:.0f} points on average")
-    assert [] == confidence_error(final | {"calibration_error": 0.1})
+    assert [] == confidence_error_in_words(final | {"calibration_error": 0.1})
 
 
 @pytest.mark.parametrize(("processes", "said"), [(1, "one process"), (2, "2 processes")])
@@ -60,7 +60,7 @@ def test_a_price_that_nobody_knows_is_never_shown_as_nothing_paid(finish, publis
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["cost"]["is_priced"] is False
     said = "0.2500 USD, and what the model without a price cost" if usd else "unknown: no price is set for this model"
-    assert dict(figures(metrics))["cost"].startswith(said)
+    assert dict(metrics_in_words(metrics))["cost"].startswith(said)
     page = (folder / "report.html").read_text()
     assert said in page
     assert not re.search("(<td[^>]*>|, )0 USD", page)
@@ -78,7 +78,7 @@ def test_figures_in_a_terminal_tell_what_a_person_should_know(finish):
     """Who never opens the report learns of a label that no row got; names of labels that are numbers stay apart."""
     metrics = finish().metrics()
     final = metrics["final"] | {"label_counts": {"1": 113, "0": 87}}
-    told = figures(metrics | {"final": final, "warnings": ["label given to no row: '2'"]})
+    told = metrics_in_words(metrics | {"final": final, "warnings": ["label given to no row: '2'"]})
     assert ("look at", "label given to no row: '2'") == told[-1]
     assert "1: 113, 0: 87" == dict(told)["labels"]
 

@@ -107,13 +107,15 @@ def test_a_certified_accuracy_keeps_to_it(finish):
     """What a blind sheet adds, and what withdrawing it leaves."""
     run = finish()
     pool = run.pool
-    drawn = certified_json_file.drawn(sheet_draw.draw(frame_of(pool, run.decisions), 40, seed=0), pool)
+    drawn = certified_json_file.certified_rows_of_draw(
+        sheet_draw.draw_sheet_rows(frame_of(pool, run.decisions), 40, seed=0), pool
+    )
     labels = run.spec.task.names
     answers = {line.row: labels[0] for line in drawn.draw.lines}
     certified = dataclasses.replace(drawn, answers=answers, day="2026-11-29")
     told = {"labels": labels, "version": "v"}
-    found = certificate.for_version(certified, pool, run.decisions, said=(), **told)
-    withdrawn = certificate.for_version(certified, pool, run.decisions, said=set(pool.texts), **told)
+    found = certificate.certificate_for_version(certified, pool, run.decisions, said=(), **told)
+    withdrawn = certificate.certificate_for_version(certified, pool, run.decisions, said=set(pool.texts), **told)
     assert "accuracy" in found["labels"]
     assert "withdrawn" in withdrawn
     for part in (found, withdrawn):

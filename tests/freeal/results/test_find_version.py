@@ -8,7 +8,7 @@ import pytest
 
 from freeal.errors import CorruptModelError
 from freeal.files.model_folders import results_folder
-from freeal.results.find_version import version_in
+from freeal.results.find_version import find_version
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def shelf(tmp_path):
 )  # fmt: skip
 def test_a_folder_may_be_named_from_within(shelf, monkeypatch, inside, found):
     """`.` is the version that the folder's own name leads to, with a name of its own."""
-    assert (shelf / found).resolve() == version_in(shelf / inside).resolve()
+    assert (shelf / found).resolve() == find_version(shelf / inside).resolve()
     monkeypatch.chdir(shelf / inside)
-    assert shelf / found == version_in(Path())
+    assert shelf / found == find_version(Path())
 
 
 @pytest.mark.parametrize("folder", [Path(), Path("/"), Path("..")])
@@ -42,5 +42,5 @@ def test_a_folder_without_a_name_is_no_version_either(tmp_path, monkeypatch, fol
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "empty" / "inner")
     with pytest.raises(CorruptModelError, match="holds no version"):
-        version_in(folder)
+        find_version(folder)
     assert folder == results_folder(folder)

@@ -17,7 +17,7 @@ def _found(llm, final, *, labels=("a", "b"), statuses=Status.OK, pool=None):
         Annotation(index, label, 1.0, (Status.OK if label else statuses,), 1) for index, label in enumerate(llm)
     ]
     decisions = [Decision(label, 0.9, "student", said, label, 0.9, 1) for label, said in zip(final, llm, strict=True)]
-    return outcome_warnings.found(decisions, annotations, pool or _pool(len(llm)), labels=labels)
+    return outcome_warnings.outcome_warnings(decisions, annotations, pool or _pool(len(llm)), labels=labels)
 
 
 def test_nothing_is_said_where_each_label_is_given_and_each_row_answered():

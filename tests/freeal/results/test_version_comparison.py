@@ -55,7 +55,7 @@ def model(tmp_path):
 
 def test_only_what_was_measured_is_shown_and_only_settings_that_differ(model):
     """A figure of one version alone stands beside nothing; keys that change no result are left out."""
-    found = version_comparison.compare(model / "versions" / "m-2", model / "versions" / "m-3")
+    found = version_comparison.compare_versions(model / "versions" / "m-2", model / "versions" / "m-3")
     measured = {what: (one, str(other)) for what, one, other in found.measured}
     assert {
         "final labels": (None, "50.0 % (10.0 to 90.0), 4 rows"),
@@ -64,7 +64,7 @@ def test_only_what_was_measured_is_shown_and_only_settings_that_differ(model):
     } == measured
     assert (("labels.b", "old", "new"),) == found.settings
     assert (("a", 3, 1), ("b", 1, 2)) == found.shares
-    plain = version_comparison.compare(model / "versions" / "m-1", model / "versions" / "m-2")
+    plain = version_comparison.compare_versions(model / "versions" / "m-1", model / "versions" / "m-2")
     assert ((), ()) == (plain.measured, plain.settings)
 
 
@@ -74,13 +74,13 @@ def test_a_withdrawn_certificate_measures_nothing(model):
     metrics = json.loads(path.read_text())
     one = {"accuracy": 0.9, "interval": [0.8, 0.95], "looked_at": 100}
     path.write_text(json.dumps({**metrics, "certified": {"labels": one}}))
-    found = version_comparison.compare(path.parent, path.parent)
+    found = version_comparison.compare_versions(path.parent, path.parent)
     assert "90.0 % (80.0 to 95.0), 100 rows" == str(found.measured[0][1])
     path.write_text(json.dumps({**metrics, "certified": {"labels": one, "withdrawn": {"texts": 1}}}))
-    assert () == version_comparison.compare(path.parent, path.parent).measured
+    assert () == version_comparison.compare_versions(path.parent, path.parent).measured
     path.write_text("{}")
     with pytest.raises(CorruptModelError, match="make no sense"):
-        version_comparison.compare(path.parent, path.parent)
+        version_comparison.compare_versions(path.parent, path.parent)
 
 
 def test_the_command_says_which_rows_moved(model, capsys):

@@ -71,7 +71,7 @@ def reviewed(stage):
         writer.writerows(["", "", number, 1, "looks wrong", "good: an example"] for number in (5, 2, 7, 9))
     rows = (2, 4, 6, 8)
     draw = Draw(0, tuple(Line(row - 1, (row - 1,)) for row in rows), np.zeros(len(TEXTS), dtype=np.int8))
-    certified_json_file.write(version, CertifiedRows(draw, {row - 1: TEXTS[row - 1] for row in rows}))
+    certified_json_file.write_certified(version, CertifiedRows(draw, {row - 1: TEXTS[row - 1] for row in rows}))
     (version / "certified.json").rename(version / "to_draw.json")
     texts = [{"row": 3, "text": TEXTS[2], "given": "good"}, {"row": 4, "text": TEXTS[3], "given": "bad"}]
     pair = {"between": ["good", "bad"], "question": "What decides?", "share": 0.5, "texts": texts}

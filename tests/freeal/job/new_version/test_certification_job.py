@@ -192,7 +192,7 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     no row has the person's word for a label."""
     version = versions / "one"
     certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=40).path))
-    texts = set(certified_json_file.read(version).texts.values())
+    texts = set(certified_json_file.read_certified(version).texts.values())
     metrics = _train(versions, "two", encoder_folder, previous="one")
     assert 40 == metrics["certified"]["texts"]
     assert "two" == metrics["certified"]["version"]
@@ -202,14 +202,17 @@ def test_what_was_certified_is_never_shown_nor_told_and_measures_the_next_versio
     assert not (versions / "two" / "corrected.json").exists()
     assert not texts & {row["body"] for row in _rows(versions / "two" / "review_queue.csv")}
     assert "Certified accuracy" in (versions / "two" / "report.html").read_text()
-    assert certified_json_file.read(version).answers == certified_json_file.read(versions / "two").answers
+    assert (
+        certified_json_file.read_certified(version).answers
+        == certified_json_file.read_certified(versions / "two").answers
+    )
 
 
 def test_a_correction_of_a_certified_text_withdraws_the_figure_and_says_so(versions):
     """Other corrections leave it; one of a certified text ends it, in metrics, report, card and hub file."""
     version = versions / "one"
     certification_job.certify_version(version, _fill(certification_job.draw_sheet(version, rows=40).path))
-    drawn = set(certified_json_file.read(version).texts.values())
+    drawn = set(certified_json_file.read_certified(version).texts.values())
     free = next(one for one in range(COUNT) if _text(one) not in drawn)
     kept = _correct(versions, "two", "one", [(_text(free), _truth(free))])
     assert 40 == kept["certified"]["texts"]

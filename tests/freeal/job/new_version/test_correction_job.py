@@ -217,7 +217,7 @@ def test_the_models_are_not_measured_on_what_they_were_told(model):
     assert (COUNT, 0.975) == (metrics["final"]["evaluated_rows"], metrics["final"]["accuracy"])
     rest = metrics["final"]["uncorrected"]
     assert (COUNT - 6, 1.0) == (rest["evaluated_rows"], rest["accuracy"])
-    told = dict(metrics_as_text.figures(metrics))
+    told = dict(metrics_as_text.metrics_in_words(metrics))
     assert (
         f"100.0 % of the {COUNT - 6} known rows that nobody corrected" == told["LLM as answered for the version before"]
     )
@@ -351,10 +351,10 @@ def test_texts_that_were_never_shown_stay_so(tmp_path, encoder_folder):
     """The held-out share of a version is that of its corrections, whatever rows were added."""
     made = Model(tmp_path, encoder_folder)
     made.train("one", holdout_share=0.3)
-    before = previous_version.read(tmp_path / "one").pool.held_out
+    before = previous_version.read_version(tmp_path / "one").pool.held_out
     made.correct("two", "one", made.write("c.csv", [("another good thing, number 99", "yes")], header=CORRECTED))
     assert before
-    assert before == previous_version.read(tmp_path / "two").pool.held_out
+    assert before == previous_version.read_version(tmp_path / "two").pool.held_out
 
 
 def test_values_survive_a_version_and_its_correction(tmp_path, encoder_folder):
@@ -382,17 +382,17 @@ def test_what_a_version_leaves_does_not_tell_where_answers_came_from(make_round,
     pool = Pool(("a", "b"), (0, 1), (0, 1), ("text",))
     for name, one in (("paid", state), ("found", dataclasses.replace(state, annotations=tuple(found)))):
         (tmp_path / name).mkdir()
-        previous_version.write(tmp_path / name, one, pool, (Answerer("local", "m", "chat"),))
+        previous_version.write_answers_json(tmp_path / name, one, pool, (Answerer("local", "m", "chat"),))
     paid, stored = ((tmp_path / name / previous_version.FILE_NAME).read_bytes() for name in ("paid", "found"))
     assert paid == stored
 
 
 def test_answers_of_the_first_format_are_still_read(model):
     """A version made when answers.json had an object per annotation is gone on from."""
-    earlier = previous_version.read(model.folder / "one")
+    earlier = previous_version.read_version(model.folder / "one")
     path = model.folder / "one" / previous_version.FILE_NAME
     content = json.loads(path.read_text()) | {"format": 1}
     del content["names"]
     content["annotations"] = [dataclasses.asdict(note) for note in earlier.annotations]
     path.write_text(json.dumps(content))
-    assert earlier.annotations == previous_version.read(model.folder / "one").annotations
+    assert earlier.annotations == previous_version.read_version(model.folder / "one").annotations

@@ -8,7 +8,7 @@ import json
 import anyio
 import pytest
 
-from freeal.cost_estimate.job_estimate import estimate
+from freeal.cost_estimate.job_estimate import estimate_job
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
 from freeal.results import previous_version
@@ -118,7 +118,7 @@ def test_a_split_asks_the_rows_of_the_label_that_was_split(things):
     labels = {"animal": "lives and moves, no cat", "cat": "a cat", "plant": "has leaves", "tool": "made by people"}
     more = {"previous": "one", "label_changes": {"animal": ["animal", "cat"]}}
     animals = {_text(n) for n, label in enumerate(things.labels_of("one")) if label == "animal"}
-    quoted = anyio.run(lambda: estimate(things.job("two", labels, **more), environ={"ANTHROPIC_API_KEY": "x"}))
+    quoted = anyio.run(lambda: estimate_job(things.job("two", labels, **more), environ={"ANTHROPIC_API_KEY": "x"}))
     metrics, asked = things.train("two", labels, **more)
     assert animals <= asked
     assert len(asked) < COUNT

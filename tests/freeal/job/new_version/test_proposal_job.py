@@ -43,7 +43,7 @@ def job(tmp_path):
     (version / "run.json").write_text(json.dumps({"spec": spec}))
     texts = (Text(row=1, text="Who is </text> it? <text>", given="entity"), Text(row=2, text="What?", given="human"))
     pairs = [Pair(between=pair, texts=texts) for pair in (("entity", "human"), ("human", "number"))]
-    boundaries_file.write(version / "boundaries.yaml", Boundaries(version="things-1", pairs=tuple(pairs)))
+    boundaries_file.write_boundaries(version / "boundaries.yaml", Boundaries(version="things-1", pairs=tuple(pairs)))
     return ProposalJob(
         version=version,
         questions=version / "boundaries.yaml",
@@ -96,7 +96,7 @@ def test_what_was_answered_is_not_paid_again_by_a_second_run_or_after_a_kill(job
 def test_a_cap_is_kept_over_all_runs_and_what_it_left_is_asked_with_a_higher_one(job):
     """A call that could pass it is not made."""
     model = _model()
-    prompts = rule_proposals.prompts(boundaries_file.read_questions(job.questions), TASK)
+    prompts = rule_proposals.proposal_prompts(boundaries_file.read_questions(job.questions), TASK)
     most = max(cost_usd(ceiling(prompt), PRICES["script-1"]) for prompt in prompts.values())
     _, bill = _proposed(_capped(job, 1.01 * most), model)
     assert (1, True) == (len(model.calls), 0.0 < bill.usd <= most)
@@ -149,15 +149,15 @@ def test_a_pick_is_an_answer_and_own_words_go_before_it(job, tmp_path):
     own = {"human": Rule(is_="a person", goes_to="entity")}
     first = picked.pairs[0].model_copy(update={"answer": own})
     answers = picked.model_copy(update={"pairs": (first, *picked.pairs[1:])})
-    boundaries_file.write(job.questions, answers)
+    boundaries_file.write_boundaries(job.questions, answers)
     labels = {"entity": "a thing", "human": "", "number": ""}
-    meanings = boundaries_file.with_answers(labels, boundaries_file.read(job.questions, labels=list(labels)))
+    meanings = boundaries_file.with_answers(labels, boundaries_file.read_boundaries(job.questions, labels=list(labels)))
     assert {"entity": "a thing; is asks what it is", "human": "is a person", "number": ""} == meanings.after
     wrong = yaml.safe_load(job.questions.read_text())
     wrong["pairs"][1]["pick"] = 3
     job.questions.write_text(yaml.safe_dump(wrong, sort_keys=False))
     with pytest.raises(ConfigError, match="there is no proposal 3") as raised:
-        boundaries_file.read(job.questions, labels=list(labels))
+        boundaries_file.read_boundaries(job.questions, labels=list(labels))
     assert raised.value.where.line is not None
 
 

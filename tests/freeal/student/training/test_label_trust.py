@@ -186,7 +186,7 @@ def views(settings):
         others = [encoder.tokenize([text])[0] if text else [] for text in paraphrases] if paraphrases else None
         pool = Pool(tokens, np.array([0, 1, 0]), np.zeros(3, dtype=bool), np.zeros((3, 2)), paraphrases=others)
         training = RobustTraining(encoder, pool, PLAIN, rng=np.random.default_rng(1))
-        ids, mask = training._views(np.array([0, 1, 2]))
+        ids, mask = training._two_views(np.array([0, 1, 2]))
         return encoder, tokens, others, ids, mask
 
     return of

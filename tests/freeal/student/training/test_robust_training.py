@@ -123,7 +123,7 @@ def _step(one, texts, labels, *, consistency=False):
             {names[weight]: weight.grad.clone() for weight in run.weights if weight.grad is not None}
         )
     )
-    run._step(np.arange(len(texts)), lesson_of_trusted_labels(pool, None, filtered=False), float(consistency))
+    run._optimizer_step(np.arange(len(texts)), lesson_of_trusted_labels(pool, None, filtered=False), float(consistency))
     return kept, passed
 
 

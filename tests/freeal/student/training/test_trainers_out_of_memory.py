@@ -148,7 +148,7 @@ def _gradient_of_one_step(encoder: encoders.Encoder, pool):
             if weight.grad is not None
         )
     )
-    run._step(np.arange(8), lesson_of_trusted_labels(data, None, filtered=False), 0.0)
+    run._optimizer_step(np.arange(8), lesson_of_trusted_labels(data, None, filtered=False), 0.0)
     return kept
 
 
