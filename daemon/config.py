@@ -167,11 +167,11 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
     _drop_empty_sections(document.data)
     settings = yaml_reader.validate(Settings, document, ConfigError)
     folders = {
-        name: base / home_folder.expanded(getattr(settings, name), document.where((name,)))
+        name: base / home_folder.expanded_home(getattr(settings, name), document.where((name,)))
         for name in ("inbox", "models", "state")
     }
     if settings.web.token_file is not None:
-        home_folder.expanded(settings.web.token_file, document.where(("web", "token_file")))
+        home_folder.expanded_home(settings.web.token_file, document.where(("web", "token_file")))
     _refuse_shared_folders(folders, document)
     settings = settings.model_copy(update=folders)
     sources = {

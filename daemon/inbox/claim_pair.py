@@ -259,7 +259,7 @@ def load_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:
 
 def csv_digest(path: Path) -> str:
     """SHA-256 of a plain file's bytes. Never follows a link, never waits for a pipe; raises `OSError`."""
-    with regular_file.opened(path, links="refuse") as stream:
+    with regular_file.open_regular_file(path, links="refuse") as stream:
         return hashlib.file_digest(stream, _sha256).hexdigest()
 
 

@@ -144,7 +144,7 @@ def _roles(csv: Path, scratch: Path) -> ColumnRoles:
         sample.flush()
         try:
             with RowReader(Path(sample.name), CsvFormat()) as reader:
-                return column_roles.guess(reader.header, _first_rows(reader))
+                return column_roles.guess_column_roles(reader.header, _first_rows(reader))
         except (FreealError, EOFError, UnicodeError) as cause:
             _log.debug("the header of a file that waits cannot be read", file=csv.name, problem=str(cause))
             return _UNREAD

@@ -57,7 +57,7 @@ def said_about(name: str, settings: Settings) -> str:
     shelf = Shelf(settings.models, name)
     if not settings.loop.keep_corrections or shelf.current is None:
         return ""
-    return corrections_file.digest(shelf.version(shelf.current))
+    return corrections_file.digest_of_corrections(shelf.version(shelf.current))
 
 
 def correction_key(job: Job, key: str, settings: Settings) -> str:

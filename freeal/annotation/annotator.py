@@ -193,7 +193,7 @@ class Annotator:
         ranked: bool,
         form: QuestionForm,
     ) -> Prompt:
-        shown = long_text_shortening.fitted(request.text, shared=shared, own=request.own)
+        shown = long_text_shortening.shorten_to_fit(request.text, shared=shared, own=request.own)
         return label_prompt(
             task,
             shown.text,

@@ -137,7 +137,7 @@ def _completion_pair(demo: Demonstration, form: QuestionForm, task: Task) -> str
 def _chat_head(task: Task, shared: tuple[Demonstration, ...], *, with_meanings: bool) -> str:
     shown = task.labels if with_meanings else _bare(task.labels)
     is_tree = task.kind == "tree"
-    listed = label_paths.indented({one.name: one.description for one in shown}) if is_tree else _label_list(shown)
+    listed = label_paths.indented_tree({one.name: one.description for one in shown}) if is_tree else _label_list(shown)
     head = f"Task: {task.description}\n\nLabels:\n{listed}\n"
     head += "" if with_meanings else _SHORTLIST_NOTE
     if task.kind == "multi":

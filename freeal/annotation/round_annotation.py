@@ -234,7 +234,7 @@ class Questions:
         count = self.settings.demonstration_sets or (FREE_SETS if self.annotator.free else 1)
         label_ids = self._classes(candidates)
         drawn = (
-            demonstration_retrieval.shared(label_ids, shots=self.settings.shots, seed=self.seed + number)
+            demonstration_retrieval.shared_demonstrations(label_ids, shots=self.settings.shots, seed=self.seed + number)
             for number in range(count)
         )
         return list(dict.fromkeys(tuple(candidates[position] for position in chosen) for chosen in drawn))
@@ -249,7 +249,7 @@ class Questions:
     ) -> list[tuple[Demonstration, ...]]:
         """The closest candidates of each text, balanced over the labels. The texts' embeddings are `vectors`, or those
         at `rows` among them; `shown` are the candidates'."""
-        chosen = demonstration_retrieval.nearest(
+        chosen = demonstration_retrieval.nearest_demonstrations(
             vectors,
             shown,
             self._classes(candidates),

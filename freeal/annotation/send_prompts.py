@@ -25,7 +25,7 @@ from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.llm.store.bill_records import OpenCall
 from freeal.llm.store.unwritten_answers import Keeper
 from freeal.money.budget_ledger import Ledger, Reservation
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.types import Prompt, Reply, Status
 
 CACHEABLE_CHARACTERS = 1_500
@@ -179,7 +179,7 @@ class Asker:
     async def _send_prompts(self, run: Run, keys: list[str]) -> None:
         """Write the prompts of these keys and have them answered in one call. Raises `BudgetReachedError`."""
         prompts = {key: self._room.given(run.prompts[key]) for key in keys}
-        reservation = self._ledger.reserve(*map(ceiling, prompts.values()))
+        reservation = self._ledger.reserve(*map(call_ceiling, prompts.values()))
         replies = await self._replies_of_model(run, prompts, reservation)
         if replies is not None:
             self._take_replies(run, replies, prompts)
@@ -238,7 +238,7 @@ class Asker:
 
     async def _pay_for_lost(self, prompt: Prompt) -> None:
         """Before a request is sent again: its reservation is for the new attempt, the lost one needs its own."""
-        await self._forfeit(self._ledger.reserve(ceiling(prompt)))
+        await self._forfeit(self._ledger.reserve(call_ceiling(prompt)))
 
     async def _forfeit(self, reservation: Reservation, call: OpenCall | None = None) -> None:
         self._lost_replies += 1

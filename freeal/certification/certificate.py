@@ -106,7 +106,7 @@ def certificate_for_version(
         return None
     if told := certified.told(said):
         return {"withdrawn": {"texts": len(told), "day": certified.day}}
-    grouped = dataclasses.replace(pool, groups=near_duplicates.groups(pool.texts))
+    grouped = dataclasses.replace(pool, groups=near_duplicates.near_duplicate_groups(pool.texts))
     frame = frame_of(grouped, decisions)
     return certified_figures(certified, frame, labels, version=version, learned_from=learned_from)
 

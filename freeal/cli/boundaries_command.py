@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeal.cli.print_results import add_json, print_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
 from freeal.results.find_version import find_version
@@ -91,15 +91,15 @@ def _boundaries(arguments: argparse.Namespace) -> int:
     if arguments.answers is None:
         if arguments.apply:
             raise ConfigError("needs --answers or --pick", where=Where(key="--apply"))
-        return _ask(version, arguments)
+        return _ask_boundaries(version, arguments)
     quote = boundary_job.quote_boundary_answers(version, arguments.answers)
     if not arguments.apply:
-        _print(_quoted(quote), arguments, words=lambda: _say_quote(quote, arguments))
+        _print(_quote_as_json(quote), arguments, words=lambda: _say_quote(quote, arguments))
         return EXIT_OK
-    return _apply(version, quote, arguments)
+    return _apply_boundary_answers(version, quote, arguments)
 
 
-def _ask(version: Path, arguments: argparse.Namespace) -> int:
+def _ask_boundaries(version: Path, arguments: argparse.Namespace) -> int:
     """The questions; those that stand there already are kept where proposals are asked for them."""
     import anyio
 
@@ -114,7 +114,7 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
         questions = boundaries_file.read_questions(path)
     else:
         path, questions, competing = boundary_job.write_boundary_questions(version, output=arguments.output)
-    job = _proposals(version, path, arguments)
+    job = _proposal_job(version, path, arguments)
     foreseen = anyio.run(lambda: proposal_job.forecast_proposals(job, api_key=arguments.api_key))
     paid_usd = 0.0
     if arguments.propose:
@@ -123,7 +123,7 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
         elif foreseen.why_not:
             raise ConfigError(f"nothing can be proposed: {foreseen.why_not}", where=Where(key="--propose"))
         else:
-            questions, paid_usd = _propose(job, foreseen, arguments)
+            questions, paid_usd = _propose_rules(job, foreseen, arguments)
     found = {
         "file": str(path),
         "pairs": [pair.model_dump(mode="json", by_alias=True) for pair in questions.pairs],
@@ -137,13 +137,13 @@ def _ask(version: Path, arguments: argparse.Namespace) -> int:
         if warning:
             print(f"note: {warning}", file=sys.stderr)
         _say_questions(questions, competing)
-        _say_next(questions, path, foreseen, arguments)
+        _say_next_step(questions, path, foreseen, arguments)
 
     _print(found, arguments, words=words)
     return EXIT_OK
 
 
-def _proposals(version: Path, questions: Path, arguments: argparse.Namespace) -> ProposalJob:
+def _proposal_job(version: Path, questions: Path, arguments: argparse.Namespace) -> ProposalJob:
     from freeal.job.new_version.proposal_job import ProposalJob
 
     answers = work_folder.answers_path()
@@ -157,7 +157,7 @@ def _proposals(version: Path, questions: Path, arguments: argparse.Namespace) ->
     )
 
 
-def _propose(job: ProposalJob, foreseen: Forecast, arguments: argparse.Namespace) -> tuple[Boundaries, float]:
+def _propose_rules(job: ProposalJob, foreseen: Forecast, arguments: argparse.Namespace) -> tuple[Boundaries, float]:
     """The questions with proposals, and what this run paid for them: at most what it was said to cost."""
     import anyio
 
@@ -167,7 +167,7 @@ def _propose(job: ProposalJob, foreseen: Forecast, arguments: argparse.Namespace
     if arguments.budget_usd is None:
         job = job.model_copy(update={"llm": job.llm.model_copy(update={"budget_usd": foreseen.cap_usd})})
     print(f"note: {_cost_of(foreseen)}", file=sys.stderr)
-    with shown(sys.stderr) as emit:
+    with shown_training_progress(sys.stderr) as emit:
         questions, bill = anyio.run(lambda: proposal_job.propose_rules(job, emit=emit, api_key=arguments.api_key))
     with contextlib.closing(SqliteStore(job.answers, job=job.job_id)) as store:
         store.forget_bill()
@@ -200,7 +200,7 @@ def _say_questions(questions: Boundaries, competing: Sequence[Competition]) -> N
             print(f"  proposal {place}: {said}")
 
 
-def _say_next(questions: Boundaries, path: Path, foreseen: Forecast, arguments: argparse.Namespace) -> None:
+def _say_next_step(questions: Boundaries, path: Path, foreseen: Forecast, arguments: argparse.Namespace) -> None:
     here = arguments.folder
     print(f"\nanswer in {path}\nthen: python -m freeal boundaries {here} --answers {path}")
     if any(pair.proposals for pair in questions.pairs):
@@ -211,7 +211,7 @@ def _say_next(questions: Boundaries, path: Path, foreseen: Forecast, arguments: 
         print(f"two proposals for each: python -m freeal boundaries {here} --propose ({_cost_of(foreseen)})")
 
 
-def _quoted(quote: Quote) -> dict[str, Any]:
+def _quote_as_json(quote: Quote) -> dict[str, Any]:
     return {
         "labels": {
             label: {"before": quote.meanings.before[label], "after": quote.meanings.after[label]}
@@ -234,7 +234,7 @@ def _say_quote(quote: Quote, arguments: argparse.Namespace) -> None:
     print(f"do it: python -m freeal boundaries {arguments.folder} --answers {arguments.answers} --apply")
 
 
-def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
+def _apply_boundary_answers(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.job.new_version import boundary_job
@@ -255,13 +255,13 @@ def _apply(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:
         llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
     )
     with places.held():
-        with shown(sys.stderr) as emit:
+        with shown_training_progress(sys.stderr) as emit:
             outcome = anyio.run(lambda: boundary_job.apply_boundary_answers(job, emit=emit, api_key=arguments.api_key))
-        places.deliver()
+        places.deliver_results()
         work_folder.close_work_folder(job)
     moved, cost = boundary_job.moved(outcome.metrics), outcome.metrics["cost"]
     files = {"model": str(places.model), "all_results": str(places.results)}
-    found = _quoted(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files
+    found = _quote_as_json(quote) | {"moved": moved, "paid_usd": cost["usd"], "calls": cost["calls"]} | files
 
     def words() -> None:
         print(quote.meanings.diff_of_meanings())

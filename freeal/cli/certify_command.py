@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freeal.cli.print_results import add_json, print_json
-from freeal.cli.training_progress import EXIT_OK, shown
+from freeal.cli.training_progress import EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, Where
 from freeal.results.find_version import find_version
 
@@ -60,25 +60,29 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _certify(arguments: argparse.Namespace) -> int:
     version = find_version(arguments.folder)
     if arguments.sheet is None:
-        return _draw(version, arguments) if arguments.promise is None else _promise(version, arguments)
+        return (
+            _draw_blind_sheet(version, arguments)
+            if arguments.promise is None
+            else _promise_accuracy(version, arguments)
+        )
     from freeal.job.new_version import certification_job
     from freeal.results import metrics_as_text
 
     found = certification_job.certify_version(version, arguments.sheet, copies=[arguments.folder])
     if arguments.promise is not None:
-        return _promise(version, arguments)
+        return _promise_accuracy(version, arguments)
     if arguments.json:
         print_json(found)
         return EXIT_OK
     for what, value in metrics_as_text.certified_in_words(found):
         print(f"{what:<44} {value}")
     if "withdrawn" not in found:
-        _print_parts(found)
+        _print_certified_parts(found)
         print(f"\nput into metrics.json, report.html and the model card of {version}")
     return EXIT_OK
 
 
-def _draw(version: Path, arguments: argparse.Namespace) -> int:
+def _draw_blind_sheet(version: Path, arguments: argparse.Namespace) -> int:
     from freeal.certification.sheet_size import FEWEST_ROWS, USUAL_ROWS
     from freeal.job.new_version import certification_job
 
@@ -107,7 +111,7 @@ def _draw(version: Path, arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _promise(version: Path, arguments: argparse.Namespace) -> int:
+def _promise_accuracy(version: Path, arguments: argparse.Namespace) -> int:
     from freeal.job.new_version import promise_job
 
     if not 0.5 <= arguments.promise < 1.0:
@@ -116,7 +120,7 @@ def _promise(version: Path, arguments: argparse.Namespace) -> int:
     is_shelf = version.parent.name == "versions"
     default = version.with_name(f"{version.name}-promise{percent}") if is_shelf else Path(f"{version.name}-promised")
     target = arguments.output_model or default
-    with shown(sys.stderr) as emit:
+    with shown_training_progress(sys.stderr) as emit:
         found = promise_job.run_promise_job(
             version, target, right=arguments.promise, scope=arguments.promise_scope, emit=emit
         )
@@ -140,7 +144,7 @@ def _promise(version: Path, arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _print_parts(found: dict[str, Any]) -> None:
+def _print_certified_parts(found: dict[str, Any]) -> None:
     for part in ("per_label", "per_source"):
         print(f"\n{part.replace('_', ' ')}")
         for name, one in found[part].items():

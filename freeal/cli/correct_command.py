@@ -11,7 +11,7 @@ from pathlib import Path
 
 from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_progress
 from freeal.job import work_folder
 from freeal.results.find_version import find_version
 
@@ -81,9 +81,9 @@ def _correct(arguments: argparse.Namespace) -> int:
         loop={"ask_after_corrections": arguments.ask_again},
     )
     with places.held():
-        with shown(sys.stderr) as emit:
+        with shown_training_progress(sys.stderr) as emit:
             outcome = anyio.run(lambda: correct(job, emit=emit, api_key=arguments.api_key))
-        places.deliver()
+        places.deliver_results()
         work_folder.close_work_folder(job)
-    places.tell(outcome.metrics, as_json=arguments.json)
+    places.tell_places(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK

@@ -118,11 +118,11 @@ def _cache(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(content)
     else:
-        _tell_of_the_store(path, content)
+        _tell_of_answer_store(path, content)
     return 0
 
 
-def _tell_of_the_store(path: Path, content: dict[str, Any]) -> None:
+def _tell_of_answer_store(path: Path, content: dict[str, Any]) -> None:
     if not path.is_file():
         _say(f"{path}: no answers yet")
     else:

@@ -30,22 +30,24 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what = "a finished model, or its labelled rows, for another program"
     export = commands.add_parser("export", help=what, description=f"{what[0].upper()}{what[1:]}.")
     forms = export.add_subparsers(required=True, metavar="FORM")
-    onnx = _form(forms, "onnx", "the classifier for onnxruntime and tokenizers alone (extra: onnx)")
-    onnx.set_defaults(run=_onnx)
+    onnx = _add_export_form(forms, "onnx", "the classifier for onnxruntime and tokenizers alone (extra: onnx)")
+    onnx.set_defaults(run=_export_onnx)
     onnx.add_argument(
         "--int8", action="store_true", help="weights as 8-bit integers: a quarter of the size, less exact"
     )
     for name, (what, _) in _FORMS.items():
-        _form(forms, name, what).set_defaults(run=_rows, form=name)
-    hub = _form(forms, "hub", "what would be sent to the Hugging Face hub, and on demand the sending", output=False)
-    hub.set_defaults(run=_hub)
+        _add_export_form(forms, name, what).set_defaults(run=_export_rows, form=name)
+    hub = _add_export_form(
+        forms, "hub", "what would be sent to the Hugging Face hub, and on demand the sending", output=False
+    )
+    hub.set_defaults(run=_export_to_hub)
     hub.add_argument("--repo", required=True, metavar="OWNER/NAME", help="where it would go")
     hub.add_argument("--send", action="store_true", help="send it; without this, nothing leaves this machine")
     hub.add_argument("--dataset", action="store_true", help="FOLDER is what `export dataset` wrote, not a model")
     hub.add_argument("--public", action="store_true", help="a new repository is one that everybody sees")
 
 
-def _form(
+def _add_export_form(
     forms: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, *, output: bool = True
 ) -> argparse.ArgumentParser:
     parser = forms.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
@@ -60,11 +62,11 @@ def _form(
     return parser
 
 
-def _onnx(arguments: argparse.Namespace) -> int:
+def _export_onnx(arguments: argparse.Namespace) -> int:
     from freeal.export.onnx_model import export_onnx
 
     output = output_folder.free_folder(arguments.output, key="--output", ours=("classifier.json",))
-    texts = _texts_of(arguments.folder) if arguments.int8 else []
+    texts = _texts_of_own_rows(arguments.folder) if arguments.int8 else []
     found = export_onnx(arguments.folder, output, int8=arguments.int8, texts=texts)
     if arguments.json:
         print_json(found.as_dict())
@@ -85,7 +87,7 @@ def _onnx(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _texts_of(folder: Path) -> list[str]:
+def _texts_of_own_rows(folder: Path) -> list[str]:
     """Texts of the model's own rows; none where they are not there."""
     from freeal.export import labelled_rows
 
@@ -96,7 +98,7 @@ def _texts_of(folder: Path) -> list[str]:
     return list(dict.fromkeys(row.text for row in rows if row.text))[:_MEASURED_TEXTS]
 
 
-def _rows(arguments: argparse.Namespace) -> int:
+def _export_rows(arguments: argparse.Namespace) -> int:
     from freeal.export import argilla_records, dataset_folder, label_studio_tasks
 
     writers: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
@@ -119,12 +121,12 @@ def _rows(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _hub(arguments: argparse.Namespace) -> int:
+def _export_to_hub(arguments: argparse.Namespace) -> int:
     from freeal.export import hub_upload
 
     kind: hub_upload.Kind = "dataset" if arguments.dataset else "model"
-    upload = hub_upload.planned(arguments.folder, arguments.repo, kind=kind, private=not arguments.public)
-    sent_to = hub_upload.push(upload) if arguments.send else None
+    upload = hub_upload.planned_upload(arguments.folder, arguments.repo, kind=kind, private=not arguments.public)
+    sent_to = hub_upload.push_to_hub(upload) if arguments.send else None
     if arguments.json:
         print_json(upload.as_dict() | {"sent_to": sent_to})
         return EXIT_OK

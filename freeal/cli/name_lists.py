@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 
 
-def names(arguments: Sequence[str]) -> list[str]:
+def listed_names(arguments: Sequence[str]) -> list[str]:
     """The names that `arguments` list.
 
     One argument is a line of commas, in which a name that holds a comma stands in double quotes. Of several, each is a

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeal.cli.print_results import print_json, print_pairs
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, Where
 from freeal.files import output_folder
 from freeal.job import work_folder
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SUFFIX = "-pilot"
 
 
-def add_options(train: argparse.ArgumentParser) -> None:
+def add_pilot_options(train: argparse.ArgumentParser) -> None:
     """`--pilot` and `--go`."""
     train.add_argument(
         "--pilot",
@@ -58,7 +58,7 @@ def with_pilot(job: TrainingJob, model: Path) -> TrainingJob:
     return job.model_copy(update={"pilot": folder})
 
 
-def is_whole(job: TrainingJob, rows: int) -> bool:
+def is_whole_table(job: TrainingJob, rows: int) -> bool:
     """Whether the table has no more rows than its pilot would have. Raises `InputError`."""
     from freeal.table import RowReader
 
@@ -66,7 +66,7 @@ def is_whole(job: TrainingJob, rows: int) -> bool:
         return sum(1 for _, _ in zip(range(rows + 1), reader, strict=False)) <= rows
 
 
-def run(job: TrainingJob, arguments: argparse.Namespace) -> int:
+def run_pilot(job: TrainingJob, arguments: argparse.Namespace) -> int:
     """The first rows. Their bill stays open: the rest is paid within the same cap."""
     import anyio
 
@@ -77,17 +77,17 @@ def run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     job = job.model_copy(
         update={"output": folder, "work": folder / work_folder.FOLDER_NAME, "pilot_rows": arguments.pilot}
     )
-    with output_folder.held(folder):
+    with output_folder.held_output_folder(folder):
         if arguments.resume is False:
             shutil.rmtree(job.work, ignore_errors=True)
-        with shown(sys.stderr) as emit:
+        with shown_training_progress(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
         shutil.rmtree(job.work)
-    _tell(folder, arguments)
+    _tell_of_pilot(folder, arguments)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
-def _tell(folder: Path, arguments: argparse.Namespace) -> None:
+def _tell_of_pilot(folder: Path, arguments: argparse.Namespace) -> None:
     found = pilot_json_file.read_pilot_json(folder)
     if arguments.json:
         print_json(found | {"files": {"all_results": str(folder)}})

@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Measures two small jobs with rows of a sample on this machine (minutes; nothing is asked or "
         "paid), and says what a table of --rows such rows would take by stage, each figure with what it assumes.",
     )
-    plan.set_defaults(run=_plan)
+    plan.set_defaults(run=_plan_table)
     plan.add_argument("csv", type=Path, metavar="CSV", help="a sample of the table, some hundred rows at least")
     plan.add_argument("spec", type=Path, metavar="SPEC", help="the YAML file that says what the labels are")
     plan.add_argument("--rows", type=_count, required=True, metavar="N", help="rows of the whole table")
@@ -62,7 +62,7 @@ def _count(text: str) -> int:
     return int(digits)
 
 
-def _plan(arguments: argparse.Namespace) -> int:
+def _plan_table(arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_job
@@ -85,7 +85,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         key_folder=work,
     ).effective()
     order = Order(texts=_texts(job), rows=1, spec=spec, student=job.student, loop=job.loop)
-    rates = _rates(order, arguments.rates)
+    rates = _measured_rates(order, arguments.rates)
     annotate = min(arguments.rows, arguments.annotate or ANNOTATED_AT_MOST)
     # the sample is priced as the whole will be: in batches, if that will be large enough for them
     batch_from_rows = max(1, math.ceil(job.llm.batch_from_rows * len(order.texts) / annotate))
@@ -94,11 +94,11 @@ def _plan(arguments: argparse.Namespace) -> int:
     found = plan_stages(
         Wanted(arguments.rows, annotate, arguments.workers, rounds=job.loop.iterations), rates, sample, job.llm
     )
-    checks = [_checked(order, rates, rows) for rows in arguments.check or ()]
+    checks = [_check_plan(order, rates, rows) for rows in arguments.check or ()]
     if arguments.json:
         print_json({"stages": [dataclasses.asdict(stage) for stage in found], "checks": checks})
         return 0
-    _print(found)
+    _print_plan(found)
     for check in checks:
         print(
             f"check at {check['rows']:,} rows: {check['what']} forecast {check['forecast']:.1f}, "
@@ -116,7 +116,7 @@ def _texts(job: TrainingJob) -> tuple[str, ...]:
     return preflight_check.read(job.csv, job.spec).pool.texts
 
 
-def _rates(order: Order, kept: Path | None) -> Rates:
+def _measured_rates(order: Order, kept: Path | None) -> Rates:
     from freeal.cost_estimate.measured_job import Measured, measure_job
     from freeal.cost_estimate.scale_plan import SIZES, Rates
 
@@ -136,7 +136,7 @@ def _rates(order: Order, kept: Path | None) -> Rates:
     return Rates.of(found[0], found[1])
 
 
-def _checked(order: Order, rates: Rates, rows: int) -> dict[str, Any]:
+def _check_plan(order: Order, rates: Rates, rows: int) -> dict[str, Any]:
     from freeal.cost_estimate.measured_job import measure_job
 
     print(f"running a job of {rows:,} rows to see", file=sys.stderr)
@@ -159,7 +159,7 @@ def _checked(order: Order, rates: Rates, rows: int) -> dict[str, Any]:
     }
 
 
-def _print(found: list[Stage]) -> None:
+def _print_plan(found: list[Stage]) -> None:
     from freeal.cost_estimate.estimate_figures import duration_range, shown_amount
     from freeal.text.printable_text import visible
 

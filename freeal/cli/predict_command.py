@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeal.cli.name_lists import names
+from freeal.cli.name_lists import listed_names
 from freeal.cli.print_results import add_json, print_json, print_pairs
 from freeal.cli.training_progress import EXIT_OK
 from freeal.settings import PredictSettings, RaySettings
@@ -84,7 +84,7 @@ def _positive(text: str) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from freeal.cli.prediction_progress import shown
+    from freeal.cli.prediction_progress import shown_prediction_progress
     from freeal.files.output_file import output_file
     from freeal.prediction.predict_csv import Classifier, PredictionJob, predict_csv
     from freeal.prediction.run_by_engine import open_run
@@ -94,23 +94,23 @@ def _predict(arguments: argparse.Namespace) -> int:
         model=arguments.model_dir,
         input_csv=arguments.input_csv,
         output_csv=arguments.output_csv,
-        text_columns=tuple(names(arguments.text_columns)) if arguments.text_columns else None,
+        text_columns=tuple(listed_names(arguments.text_columns)) if arguments.text_columns else None,
         settings=PredictSettings(batch_size=arguments.batch_size, engine=arguments.engine),
         ray=RaySettings(address=arguments.ray_address),
-        ask=_ask(arguments),
+        ask=_ask_below_promise(arguments),
     )
     classifier = Classifier.load(job.model, job.settings)
     if arguments.dry_run:
-        return _plan(job, classifier, as_json=arguments.json)
+        return _prediction_dry_run(job, classifier, as_json=arguments.json)
     with output.whole() as path, rows_in_form(path, name=arguments.output_csv.name) as rows:
         job = job.model_copy(update={"output_csv": rows})
         ask = _second_opinion(job, classifier, arguments)
         if arguments.resume is False:
             with open_run(job, classifier, ask=ask) as run:
                 run.discard()
-        with shown(sys.stderr) as emit:
+        with shown_prediction_progress(sys.stderr) as emit:
             summary = predict_csv(job, emit=emit, classifier=classifier, ask=ask)
-    _forget_bill(job)
+    _forget_prediction_bill(job)
     for warning in summary["drift"]["warnings"]:
         print(f"note: {warning}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr if output.is_standard_output else sys.stdout):
@@ -127,7 +127,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _ask(arguments: argparse.Namespace) -> AskBelowPromise | None:
+def _ask_below_promise(arguments: argparse.Namespace) -> AskBelowPromise | None:
     """Whose bill it is stays the same when a run that was cut off is gone on with."""
     from freeal.job import work_folder
     from freeal.prediction.prediction_job import AskBelowPromise
@@ -162,7 +162,7 @@ def _second_opinion(job: PredictionJob, classifier: Classifier, arguments: argpa
     return ask
 
 
-def _forget_bill(job: PredictionJob) -> None:
+def _forget_prediction_bill(job: PredictionJob) -> None:
     """The table is done: the same again is another one, with a cap of its own."""
     from freeal.llm.store.answer_store import SqliteStore
 
@@ -171,7 +171,7 @@ def _forget_bill(job: PredictionJob) -> None:
             store.forget_bill()
 
 
-def _plan(job: PredictionJob, classifier: Classifier, *, as_json: bool) -> int:
+def _prediction_dry_run(job: PredictionJob, classifier: Classifier, *, as_json: bool) -> int:
     """What would be labelled. Reads the whole table, so that whatever is wrong with it is said now."""
     from freeal.table import RowReader, find_column
 

@@ -11,7 +11,7 @@ from freeal.events import Emit, Event, Notice, Progress
 
 
 @contextlib.contextmanager
-def shown(stream: TextIO) -> Iterator[Emit]:
+def shown_prediction_progress(stream: TextIO) -> Iterator[Emit]:
     """A listener for `predict_csv` that shows rows, rate and remaining time while the block runs."""
     if not stream.isatty():
         yield _Lines(stream)

@@ -18,7 +18,7 @@ from freeal.files import output_folder
 from freeal.files.output_file import OutputFile, output_file
 from freeal.job import work_folder
 from freeal.table.file_formats import form_of
-from freeal.table.output_format import as_named
+from freeal.table.output_format import copy_in_form_of_name
 
 _OF_A_MODEL = ("freeal.json",)
 
@@ -53,9 +53,9 @@ class ResultPlaces:
 
     def held(self) -> AbstractContextManager[None]:
         """Both for this run alone."""
-        return output_folder.held(self.results)
+        return output_folder.held_output_folder(self.results)
 
-    def deliver(self) -> None:
+    def deliver_results(self) -> None:
         """Copy out of the results what was wanted elsewhere. A model is there whole, or as it was before."""
         fresh = self.model.with_name(f".{self.model.name}.fresh")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -72,9 +72,9 @@ class ResultPlaces:
             fresh.replace(self.model)
         if self.csv is not None:
             with self.csv.whole() as path:
-                as_named(self.results / "annotated.csv", path, name=self.csv.said.name)
+                copy_in_form_of_name(self.results / "annotated.csv", path, name=self.csv.said.name)
 
-    def tell(self, metrics: dict[str, Any], *, as_json: bool) -> None:
+    def tell_places(self, metrics: dict[str, Any], *, as_json: bool) -> None:
         """The figures, and where everything is; on stderr where stdout has the rows."""
         files = {
             "model": _near(self.model),

@@ -67,22 +67,22 @@ def _compare(arguments: argparse.Namespace) -> int:
     from freeal.results import version_comparison
     from freeal.row_index import build_index
 
-    before, after = _two(arguments.folder, arguments.versions)
+    before, after = _two_versions(arguments.folder, arguments.versions)
     found = version_comparison.compare_versions(before, after)
     with tempfile.TemporaryDirectory(prefix="freeal-") as scratch:
         index = RowIndex(Path(scratch) / "rows.sqlite")
-        build_index.build(after, index.path, previous=before)
+        build_index.build_row_index(after, index.path, previous=before)
         moves, compared = index.moves()
     if arguments.json:
         moved = {"rows": sum(one.rows for one in moves), "compared": compared}
         pairs = [{"before": one.before, "after": one.after, "rows": one.rows} for one in moves]
         print_json(found.as_dict() | {"moved": moved | {"pairs": pairs}})
     else:
-        _print(found, moves, compared)
+        _print_comparison(found, moves, compared)
     return EXIT_OK
 
 
-def _print(found: Comparison, moves: Sequence[Move], compared: int) -> None:
+def _print_comparison(found: Comparison, moves: Sequence[Move], compared: int) -> None:
     print_pairs([("before", found.before), ("after", found.after)])
     print("\nmeasured")
     for what, one, other in found.measured:
@@ -104,28 +104,32 @@ def _print(found: Comparison, moves: Sequence[Move], compared: int) -> None:
         print(visible(f"  {move.rows:>7,}  {move.before or '(none)'} → {move.after or '(none)'}"))
 
 
-def _two(folder: Path, said: Sequence[str]) -> tuple[Path, Path]:
+def _two_versions(folder: Path, said: Sequence[str]) -> tuple[Path, Path]:
     if len(said) > 2:
         raise ConfigError("compares two versions", where=Where(key="VERSION"), hint="name the older, then the newer")
     if len(said) == 2:
-        return _version(folder, said[0]), _version(folder, said[1])
+        return _version_named(folder, said[0]), _version_named(folder, said[1])
     after = model_folders.results_folder(folder / "model" if (folder / "model").is_dir() else folder).resolve()
     if said:
-        return _version(folder, said[0]), after
-    older = [one for one in _versions(folder) if one.resolve() != after and _finished(one) <= _finished(after)]
+        return _version_named(folder, said[0]), after
+    older = [
+        one
+        for one in _versions(folder)
+        if one.resolve() != after and _when_version_finished(one) <= _when_version_finished(after)
+    ]
     if not older:
         if not _versions(folder):
             read_metrics(folder)  # what is no finished model is told so, not that it has one version only
         hint = "name two: models/NAME/versions holds them"
         raise ConfigError("has no version before the current one", where=Where(file=folder), hint=hint)
-    return max(older, key=_finished), after
+    return max(older, key=_when_version_finished), after
 
 
 def _versions(folder: Path) -> list[Path]:
     return sorted(one.parent for one in (folder / "versions").glob(f"*/{model_folders.METRICS}"))
 
 
-def _finished(version: Path) -> str:
+def _when_version_finished(version: Path) -> str:
     from freeal.errors import CorruptModelError
     from freeal.results import previous_version
 
@@ -135,7 +139,7 @@ def _finished(version: Path) -> str:
         return ""
 
 
-def _version(folder: Path, said: str) -> Path:
+def _version_named(folder: Path, said: str) -> Path:
     """By its name, or as a folder. Raises `ConfigError`."""
     for place in (folder / "versions" / said, Path(said)):
         if (found := model_folders.results_folder(place)).is_dir() and (found / model_folders.METRICS).is_file():

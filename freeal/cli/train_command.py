@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from freeal.cli import estimate_and_cache_commands, pilot_run
-from freeal.cli.name_lists import names
+from freeal.cli.name_lists import listed_names
 from freeal.cli.print_results import add_json
 from freeal.cli.result_places import ResultPlaces
-from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown
+from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, SpecError, Where
 from freeal.job import work_folder
 from freeal.settings import LoopSettings, Provider
@@ -46,12 +46,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "it is; both go to stderr, so that stdout holds the figures alone.",
     )
     train.set_defaults(run=_train)
-    _add_task(train)
-    _add_models(train)
+    _add_task_options(train)
+    _add_model_options(train)
     rounds = LoopSettings().iterations
     train.add_argument("--iterations", type=int, default=rounds, metavar="N", help=f"rounds at most (default {rounds})")
     train.add_argument("--seed", type=int, default=0, metavar="N", help="everything random derives from it (default 0)")
-    pilot_run.add_options(train)
+    pilot_run.add_pilot_options(train)
     train.add_argument("--dry-run", action="store_true", help="what it would ask, cost and take; asks nobody")
     train.add_argument(
         "--resume",
@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_json(train, "metrics.json and where the files are, or the estimate of --dry-run")
 
 
-def _add_task(train: argparse.ArgumentParser) -> None:
+def _add_task_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--input-csv",
         type=Path,
@@ -112,7 +112,7 @@ def _add_task(train: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_models(train: argparse.ArgumentParser) -> None:
+def _add_model_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--model-name",
         default="auto",
@@ -156,33 +156,33 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.go and arguments.pilot is not None:
         raise ConfigError("goes on with a pilot that is over", where=Where(key="--go"), hint="leave out --pilot")
     places = ResultPlaces.of(arguments.output_model, output_csv=arguments.output_csv, inputs=[arguments.input_csv])
-    job = _job(arguments, places.results)
+    job = _training_job(arguments, places.results)
     _say_what_is_not_read(job, arguments)
     if arguments.dry_run:
-        return _dry_run(job, arguments)
+        return _train_dry_run(job, arguments)
     if arguments.pilot is not None:
-        if not pilot_run.is_whole(job, arguments.pilot):
-            return pilot_run.run(job, arguments)
+        if not pilot_run.is_whole_table(job, arguments.pilot):
+            return pilot_run.run_pilot(job, arguments)
         print("note: the table has no more rows than its pilot; all of it is done", file=sys.stderr)
     if arguments.go:
         job = pilot_run.with_pilot(job, arguments.output_model)
     with places.held():
-        _go_on_or_begin(job.work, resume=arguments.resume)
-        with shown(sys.stderr) as emit:
+        _go_on_or_begin_training(job.work, resume=arguments.resume)
+        with shown_training_progress(sys.stderr) as emit:
             outcome = anyio.run(lambda: train(job, emit=emit, api_key=arguments.api_key))
-        places.deliver()
+        places.deliver_results()
         work_folder.close_work_folder(job)
     if arguments.go:
         pilot_run.forget(arguments.output_model)
-    places.tell(outcome.metrics, as_json=arguments.json)
+    places.tell_places(outcome.metrics, as_json=arguments.json)
     return EXIT_BUDGET if outcome.budget_reached else EXIT_OK
 
 
-def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
+def _training_job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
     from freeal.job.training_job import TrainingJob
 
     answers = work_folder.answers_path()
-    spec = _spec(arguments)
+    spec = _spec_of_arguments(arguments)
     return TrainingJob(
         job_id=f"{spec.name}-{spec.digest()[:12]}",
         csv=arguments.input_csv,
@@ -198,7 +198,7 @@ def _job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
     )
 
 
-def _go_on_or_begin(work: Path, *, resume: bool | None) -> None:
+def _go_on_or_begin_training(work: Path, *, resume: bool | None) -> None:
     is_left = work.is_dir() and any(work.iterdir())
     if resume is False and is_left:
         shutil.rmtree(work)
@@ -215,7 +215,7 @@ def _say_what_is_not_read(job: TrainingJob, arguments: argparse.Namespace) -> No
         print(f"note: {remark}", file=sys.stderr)
 
 
-def _dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
+def _train_dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     """`train --dry-run`."""
     import anyio
 
@@ -229,7 +229,7 @@ def _dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _spec(arguments: argparse.Namespace) -> Spec:
+def _spec_of_arguments(arguments: argparse.Namespace) -> Spec:
     """The command line as a spec; its errors read like those of a YAML file."""
     from pydantic import ValidationError
 
@@ -241,11 +241,13 @@ def _spec(arguments: argparse.Namespace) -> Spec:
     content = {
         "name": plain_name(arguments.input_csv.name),
         "description": arguments.description,
-        "labels": names(arguments.labels) if arguments.labels else _labels_of(arguments),
+        "labels": listed_names(arguments.labels) if arguments.labels else _labels_of_arguments(arguments),
         "label_column": arguments.label_column,
         "label_use": arguments.label_use,
-        "text_columns": names(arguments.text_columns) if arguments.text_columns else None,
-        "examples": examples_file.read(arguments.examples, Where(key="--examples")) if arguments.examples else (),
+        "text_columns": listed_names(arguments.text_columns) if arguments.text_columns else None,
+        "examples": examples_file.read_examples_file(arguments.examples, Where(key="--examples"))
+        if arguments.examples
+        else (),
         "iterations": arguments.iterations,
         "budget_usd": arguments.budget_usd,
         "pilot": arguments.pilot,
@@ -255,7 +257,7 @@ def _spec(arguments: argparse.Namespace) -> Spec:
     try:
         return Spec.model_validate(content)
     except ValidationError as cause:
-        found = validation_messages.problems(Spec, cause, where=lambda key: _flag(key, arguments))
+        found = validation_messages.validation_problems(Spec, cause, where=lambda key: _flag(key, arguments))
         raise SpecError.of(found) from cause
 
 
@@ -266,7 +268,7 @@ def _flag(key_path: tuple[str | int, ...], arguments: argparse.Namespace) -> Whe
     return Where(key=_FLAGS.get(key) or "--" + str(key_path[0]).replace("_", "-"))
 
 
-def _labels_of(arguments: argparse.Namespace) -> list[str]:
+def _labels_of_arguments(arguments: argparse.Namespace) -> list[str]:
     from freeal.table import read_table
 
     if arguments.label_column is None:

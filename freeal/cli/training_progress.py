@@ -17,7 +17,7 @@ _TOLD_OF_A_ROUND = ("clean", "agreement", "llm_accuracy", "student_accuracy")
 
 
 @contextlib.contextmanager
-def shown(stream: TextIO) -> Iterator[Emit]:
+def shown_training_progress(stream: TextIO) -> Iterator[Emit]:
     """A listener that shows what happens while the block runs."""
     if not stream.isatty():
         yield Lines(lambda line: print(line, file=stream, flush=True))

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import torch
 
-from freeal.compute.device_errors import is_out_of_memory, named, released
+from freeal.compute.device_errors import is_out_of_memory, named_device_error, released
 from freeal.compute.listener import Listener
 
 T = TypeVar("T")
@@ -35,14 +35,14 @@ class Room:
         most = self._most[work]
         return max(1, wanted if most is None else min(wanted, most))
 
-    def shrink(self, work: Work, tried: int, error: Exception) -> None:
+    def halve_batch(self, work: Work, tried: int, error: Exception) -> None:
         """`tried` texts at once failed with `error`: take half from now on.
 
         Raises `TrainingError` where it was a single text, `DeviceError` for a device that failed, and any other error
         as it is. To be called when the failed computation's tensors are gone.
         """
         if not is_out_of_memory(error) or tried <= 1:
-            known = named(error)
+            known = named_device_error(error)
             if known is error:
                 raise error
             raise known from error
@@ -66,4 +66,4 @@ class Room:
                 yield piece, result
                 start += len(piece)
                 continue
-            self.shrink(work, len(piece), problem)
+            self.halve_batch(work, len(piece), problem)

@@ -41,13 +41,13 @@ class Compute:
 
 def choose(settings: StudentSettings) -> Compute:
     """Device and precision for these settings. Raises `ConfigError` for a device that is not there."""
-    device = _device(settings.device)
+    device = _torch_device(settings.device)
     _use_no_more_threads_than_allowed()
     fast = settings.precision == "bf16" or (settings.precision == "auto" and _computes_bf16(device))
     return Compute(device, torch.bfloat16 if fast else torch.float32)
 
 
-def _device(name: str) -> torch.device:
+def _torch_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

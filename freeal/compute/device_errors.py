@@ -19,7 +19,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
-def named(error: Exception) -> Exception:
+def named_device_error(error: Exception) -> Exception:
     """The error as one of ours where memory or device are at fault, else itself."""
     if is_out_of_memory(error):
         return TrainingError(

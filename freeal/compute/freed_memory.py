@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 
-def give_back() -> bool:
+def give_back_freed_memory() -> bool:
     """Return what is free in the C library's heap to the system, some milliseconds' work; whether it did: only glibc
     can."""
     try:

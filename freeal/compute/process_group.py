@@ -111,7 +111,7 @@ class TorchProcessGroup:
     def equal(self, weights: Sequence[torch.Tensor]) -> None:
         """See `ProcessGroup.equal`."""
         with torch.no_grad():
-            for bucket in _buckets(weights):
+            for bucket in _tensor_buckets(weights):
                 flat = torch.cat([weight.reshape(-1) for weight in bucket]).to(self._device)
                 dist.broadcast(flat, src=0)
                 _written_back(flat, bucket)
@@ -125,7 +125,7 @@ class TorchProcessGroup:
         for weight in reached:
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
-        for bucket in _buckets([weight.grad for weight in reached if weight.grad is not None]):
+        for bucket in _tensor_buckets([weight.grad for weight in reached if weight.grad is not None]):
             flat = torch.cat([gradient.reshape(-1) for gradient in bucket]).to(self._device)
             dist.all_reduce(flat)
             _written_back(flat, bucket)
@@ -137,7 +137,7 @@ def joined() -> ProcessGroup:
     return TorchProcessGroup() if dist.is_initialized() else Alone()
 
 
-def join(rendezvous: Path, rank: int, size: int, *, interface: str) -> None:
+def join_process_group(rendezvous: Path, rank: int, size: int, *, interface: str) -> None:
     """Make this process one of `size` that meet in the file `rendezvous`, a new one on their common disk, and listen on
     a network `interface` alone. torch's usual meeting place, a TCPStore, listens on all of them."""
     os.environ["GLOO_SOCKET_IFNAME"] = interface
@@ -148,12 +148,12 @@ def join(rendezvous: Path, rank: int, size: int, *, interface: str) -> None:
 
 
 def leave() -> None:
-    """The end of what `join` began."""
+    """The end of what `join_process_group` began."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def _buckets(tensors: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+def _tensor_buckets(tensors: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
     found: list[list[torch.Tensor]] = []
     room = 0
     for tensor in tensors:

@@ -20,7 +20,7 @@ PIECE_ROWS = 20_000
 """Of what is computed from a large array, a result of so many rows at a time."""
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike, *, folder: Path | None) -> np.ndarray:
+def empty_scratch_array(shape: tuple[int, ...], dtype: DTypeLike, *, folder: Path | None) -> np.ndarray:
     """An array to be filled. In a file in `folder` where it is large, in memory without a folder.
 
     Raises `OSError` where the disk has no room for it: it is taken now, for a disk that is full later would kill.

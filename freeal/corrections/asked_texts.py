@@ -29,7 +29,7 @@ class AskedText:
     student_label: str
 
 
-def add(version: Path, asked: Sequence[AskedText]) -> None:
+def add_asked_texts(version: Path, asked: Sequence[AskedText]) -> None:
     """Behind what is there; on the disk when this returns. Raises `OSError`."""
     if not asked:
         return
@@ -44,7 +44,7 @@ def add(version: Path, asked: Sequence[AskedText]) -> None:
         os.fsync(stream.fileno())
 
 
-def read(version: Path) -> list[AskedText]:
+def read_asked_texts(version: Path) -> list[AskedText]:
     """What was asked since the version was made, each text once. Raises `CorruptModelError`."""
     path = version / FILE_NAME
     found: dict[str, AskedText] = {}

@@ -66,13 +66,15 @@ def read(
     with RowReader(path, csv) as reader:
         places = [reader.header.index(name) for name in place_columns if reader.header.count(name) == 1]
         there = [name for name in text_columns if name in reader.header or not places]
-        corrected, positions = _columns(reader, path, there)
+        corrected, positions = _corrections_columns(reader, path, there)
         for line, row in reader:
             if not (said := trimmed(row[corrected])):
                 continue
             text = row_text(there, [row[position] for position in positions]) if there else ""
             where = Where(file=path, line=line, column=COLUMN)
-            label, unknown = _several(said, labels) if kind == "multi" else (_label(said, labels), said)
+            label, unknown = (
+                _several_corrected_labels(said, labels) if kind == "multi" else (_corrected_label(said, labels), said)
+            )
             if label is None:
                 guess = nearest(unknown[:200], labels)
                 hint = f"did you mean {guess!r}?" if guess else f"labels: {', '.join(labels)}"
@@ -81,9 +83,9 @@ def read(
                 problems.append(Problem("a label without a text", where, "empty the cell, or give the row its text"))
             else:
                 found.append(Correction(text, label, line, dict(zip(reader.header, row, strict=True))))
-    unique, contradictions = (found, []) if places else torn(found, path)
+    unique, contradictions = (found, []) if places else torn_corrections(found, path)
     if problems := sorted(problems + contradictions, key=lambda problem: problem.where.line or 0):
-        raise InputError.of(told(problems, path))
+        raise InputError.of(first_problems(problems, path))
     if not unique:
         raise InputError(
             f"no row has a value in {COLUMN}", where=Where(file=path), hint="write the right label into that column"
@@ -91,7 +93,7 @@ def read(
     return unique
 
 
-def _columns(reader: RowReader, path: Path, text_columns: Sequence[str]) -> tuple[int, list[int]]:
+def _corrections_columns(reader: RowReader, path: Path, text_columns: Sequence[str]) -> tuple[int, list[int]]:
     roles = [(COLUMN, "a corrections file"), *((name, "text_columns") for name in text_columns)]
     positions: list[int] = []
     problems: list[Problem] = []
@@ -106,7 +108,7 @@ def _columns(reader: RowReader, path: Path, text_columns: Sequence[str]) -> tupl
     return positions[0], positions[1:]
 
 
-def _label(said: str, labels: Sequence[str]) -> str | None:
+def _corrected_label(said: str, labels: Sequence[str]) -> str | None:
     exact = next((label for label in labels if label.casefold() == said.casefold()), None)
     return (
         exact
@@ -115,11 +117,11 @@ def _label(said: str, labels: Sequence[str]) -> str | None:
     )
 
 
-def _several(said: str, labels: Sequence[str]) -> tuple[str | None, str]:
+def _several_corrected_labels(said: str, labels: Sequence[str]) -> tuple[str | None, str]:
     """The joined labels of a cell, or None and the first part of it that is none."""
     names = []
     for part in joined_labels.split(said):
-        if (name := _label(part, labels)) is None:
+        if (name := _corrected_label(part, labels)) is None:
             return None, part
         names.append(name)
     if not names and said.casefold() != joined_labels.NONE:
@@ -127,7 +129,7 @@ def _several(said: str, labels: Sequence[str]) -> tuple[str | None, str]:
     return joined_labels.in_order(names, labels), ""
 
 
-def torn(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
+def torn_corrections(found: Sequence[Correction], path: Path) -> tuple[list[Correction], list[Problem]]:
     """One correction per text, the first; and each that says another label than it."""
     first: dict[str, Correction] = {}
     problems = []
@@ -139,7 +141,7 @@ def torn(found: Sequence[Correction], path: Path) -> tuple[list[Correction], lis
     return list(first.values()), problems
 
 
-def told(problems: list[Problem], path: Path) -> list[Problem]:
+def first_problems(problems: list[Problem], path: Path) -> list[Problem]:
     """The first problems, and how many more there are."""
     left = len(problems) - _MOST_PROBLEMS
     if left <= 0:
@@ -147,7 +149,7 @@ def told(problems: list[Problem], path: Path) -> list[Problem]:
     return [*problems[:_MOST_PROBLEMS], Problem(f"{left:,} more rows are wrong like these", Where(file=path))]
 
 
-def added_to(table: Table, corrections: Sequence[Correction], pool: Pool) -> Table:
+def table_with_corrections(table: Table, corrections: Sequence[Correction], pool: Pool) -> Table:
     """The table and, at its end, a row for each corrected text that is none of the pool's. Columns that the table does
     not have are left out, those that the corrections do not have are empty."""
     known = set(pool.texts)
@@ -173,7 +175,7 @@ def rows_with(indices: Mapping[int, str], pool: Pool) -> int:
     return sum(index != EMPTY and index in indices for index in pool.row_index)
 
 
-def remembered(version: Path) -> dict[str, str]:
+def remembered_corrections(version: Path) -> dict[str, str]:
     """Everything a person ever said about a model, text -> label, from one of its versions; empty for nothing.
 
     Raises `CorruptModelError`.
@@ -192,7 +194,7 @@ def remembered(version: Path) -> dict[str, str]:
     return said
 
 
-def remember(version: Path, said: Mapping[str, str]) -> None:
+def remember_corrections(version: Path, said: Mapping[str, str]) -> None:
     """Write that down beside a version's results; without anything said there is no such file."""
     if said:
         atomic_write.write_json(version / FILE_NAME, dict(said))
@@ -200,7 +202,7 @@ def remember(version: Path, said: Mapping[str, str]) -> None:
         (version / FILE_NAME).unlink(missing_ok=True)
 
 
-def digest(version: Path) -> str:
+def digest_of_corrections(version: Path) -> str:
     """SHA-256 of what is remembered; empty where that is nothing. Raises `OSError`."""
     try:
         return hashlib.sha256((version / FILE_NAME).read_bytes()).hexdigest()

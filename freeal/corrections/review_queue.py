@@ -73,13 +73,13 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision], k
     What a person has labelled already is not among them; texts whose true label the CSV holds come behind all others.
     """
     rows = Counter(index for index in pool.row_index if index != EMPTY)
-    values = _values(pool, decisions, rows)
+    values = _review_values(pool, decisions, rows)
     unseen = np.flatnonzero([Status.CORRECTED not in note.statuses for note in state.annotations])
     known = np.zeros(len(pool), dtype=bool)
     known[sorted(_told(pool))] = True
     most = min(MOST_TEXTS, math.ceil(SHARE * len(pool)))
     order = unseen[np.lexsort((-values[unseen], known[unseen]))[:most]]
-    nearest = _nearest(state, order)
+    nearest = _nearest_demonstrations(state, order)
     sizes = Counter(one.label or one.student_label for one in decisions)
     return [
         Look(
@@ -87,7 +87,7 @@ def review_queue(state: RoundState, pool: Pool, decisions: Sequence[Decision], k
             rows[int(index)],
             float(values[index]),
             (
-                *_why(state, decisions[index], int(index), rows=rows[int(index)], sizes=sizes, kind=kind),
+                *_reasons_to_review(state, decisions[index], int(index), rows=rows[int(index)], sizes=sizes, kind=kind),
                 *((_IS_TOLD,) if known[index] else ()),
             ),
             nearest[int(index)],
@@ -145,7 +145,7 @@ def _margins(proba: np.ndarray) -> np.ndarray:
     return np.asarray(best[:, 1] - best[:, 0])
 
 
-def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np.ndarray:
+def _review_values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np.ndarray:
     doubt = 1.0 - np.array([one.confidence for one in decisions])
     given = [one.likeliest for one in decisions]
     sizes = Counter(given)
@@ -155,7 +155,7 @@ def _values(pool: Pool, decisions: Sequence[Decision], rows: Counter[int]) -> np
     return np.asarray(doubt * rarity * reach)
 
 
-def _why(
+def _reasons_to_review(
     state: RoundState, decision: Decision, index: int, *, rows: int, sizes: Counter[str], kind: Kind
 ) -> tuple[str, ...]:
     """Reasons to look at a text in so many `rows`; `sizes` are how many texts have each label."""
@@ -173,10 +173,10 @@ def _why(
         reasons.append("student undecided")
     if decision.label is None:
         reasons.append("abstained")
-    return tuple(reasons or _standing(decision, rows, sizes))
+    return tuple(reasons or _reasons_without_doubt(decision, rows, sizes))
 
 
-def _standing(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:
+def _reasons_without_doubt(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:
     """Why to look at a text in so many `rows` that nothing speaks against."""
     own = sizes[decision.label or decision.student_label]
     reasons = ["rare label"] if 2 * own <= sizes.total() / len(sizes) else []
@@ -184,7 +184,7 @@ def _standing(decision: Decision, rows: int, sizes: Counter[str]) -> list[str]:
     return reasons or ["least sure of the rest"]
 
 
-def _nearest(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstration, ...]]:
+def _nearest_demonstrations(state: RoundState, order: np.ndarray) -> dict[int, tuple[Demonstration, ...]]:
     """For each text of the queue the demonstrations of the pool, shown or chosen in this round, by nearness; a text is
     never its own."""
     known = {demo.index: demo for demo in (*state.demonstrations, *state.representatives) if demo.index is not None}

@@ -12,8 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from freeal.corrections.corrections_file import COLUMN, Correction, told, torn
-from freeal.corrections.spreadsheet_damage import alike, number_of, only_match, plain, says_nothing
+from freeal.corrections.corrections_file import COLUMN, Correction, first_problems, torn_corrections
+from freeal.corrections.spreadsheet_damage import (
+    alike_but_for_spreadsheet,
+    number_in_spreadsheet,
+    only_match,
+    plain,
+    says_nothing,
+)
 from freeal.errors import InputError, Problem, Where
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.table import Table
@@ -31,7 +37,9 @@ class Placed(NamedTuple):
     changed: int
 
 
-def placed(corrections: Sequence[Correction], table: Table, pool: Pool, *, id_column: str | None, path: Path) -> Placed:
+def match_corrections(
+    corrections: Sequence[Correction], table: Table, pool: Pool, *, id_column: str | None, path: Path
+) -> Placed:
     """The corrections with the pool's own texts; one whose text is none of them is new.
 
     Raises one `InputError` for all rows that contradict themselves, each other, or the version.
@@ -48,9 +56,9 @@ def placed(corrections: Sequence[Correction], table: Table, pool: Pool, *, id_co
         text = one.text if place is None else pool.texts[place]
         changed += plain(text) != plain(one.text)
         found.append(dataclasses.replace(one, text=text))
-    unique, contradictions = torn(found, path)
+    unique, contradictions = torn_corrections(found, path)
     if problems := sorted(problems + contradictions, key=lambda problem: problem.where.line or 0):
-        raise InputError.of(told(problems, path))
+        raise InputError.of(first_problems(problems, path))
     return Placed(unique, changed)
 
 
@@ -76,14 +84,14 @@ class _Rows:
             position = table.header.index(id_column)
             for row, cells in enumerate(table.rows):
                 self._ids.setdefault(plain(cells[position]), []).append(row)
-                if (number := number_of(cells[position])) is not None:
+                if (number := number_in_spreadsheet(cells[position])) is not None:
                     self._id_numbers.append((number, row))
 
     def place_of(self, one: Correction) -> int | str | None:
         """The pool index a correction is for, None for a new text, or what is wrong with it."""
         by_text = self._text_index(one.text)
-        number, is_numbered = self._numbered(one)
-        own, is_named = self._identified(one, number)
+        number, is_numbered = self._row_by_number(one)
+        own, is_named = self._row_by_id(one, number)
         if own is not None and _is_predicted(one) and not self._is_witness(one, own):
             own, is_named = None, "no"
         if own is not None:
@@ -93,9 +101,15 @@ class _Rows:
             return self._differs(one, f"{self._id_column} {quoted(one.values[str(self._id_column)])}", own)
         if number is not None and (self._is_witness(one, number) or self._is_nearly(one, number)):
             return self._index_of(number)
-        return by_text if by_text is not None else self._new(one, number, is_numbered=is_numbered, is_named=is_named)
+        return (
+            by_text
+            if by_text is not None
+            else self._place_of_new_text(one, number, is_numbered=is_numbered, is_named=is_named)
+        )
 
-    def _new(self, one: Correction, number: int | None, *, is_numbered: bool, is_named: str) -> int | str | None:
+    def _place_of_new_text(
+        self, one: Correction, number: int | None, *, is_numbered: bool, is_named: str
+    ) -> int | str | None:
         """What becomes of a text that is none of the version's."""
         if is_named == "several":
             return f"the {self._id_column} {quoted(one.values[str(self._id_column)])} is that of several rows"
@@ -105,19 +119,19 @@ class _Rows:
             return f"there is no row {quoted(one.values[ROW_COLUMN])} in the version ({ROW_COLUMN})"
         if self._is_mute(one):
             return "says neither which row it is for nor what its text is"
-        return self._restored(one.text)
+        return self._row_before_damage(one.text)
 
     def _text_index(self, text: str) -> int | None:
         return self._by_text.get(text, self._by_plain.get(plain(text)))
 
-    def _numbered(self, one: Correction) -> tuple[int | None, bool]:
+    def _row_by_number(self, one: Correction) -> tuple[int | None, bool]:
         """The row of `freeal_row`, and whether there is anything in it."""
         said = one.values.get(ROW_COLUMN, "").strip()
-        number = number_of(said)
+        number = number_in_spreadsheet(said)
         is_row = number is not None and number.is_integer() and 1 <= number <= len(self._table.rows)
         return (int(number) - 1 if is_row and number is not None else None), bool(said)
 
-    def _identified(self, one: Correction, number: int | None) -> tuple[int | None, str]:
+    def _row_by_id(self, one: Correction, number: int | None) -> tuple[int | None, str]:
         """The row with the correction's id; of several that could be meant, that of its number, or nearest text."""
         if self._id_column is None or not (said := one.values.get(self._id_column, "").strip()):
             return None, "no"
@@ -131,7 +145,7 @@ class _Rows:
 
     def _rows_numbered(self, said: str) -> Iterator[int]:
         """007 that came back as 7, and a long id as 1,23457E+19."""
-        number = number_of(said)
+        number = number_in_spreadsheet(said)
         if number is not None:
             loss = 5e-6 if "e" in said.casefold() else 1e-14
             yield from (row for own, row in self._id_numbers if math.isclose(own, number, rel_tol=loss))
@@ -146,7 +160,7 @@ class _Rows:
         """Whether the texts are the same, but for what a spreadsheet does."""
         cells = list(self._cells(one, row))
         return any(not says_nothing(seen) for _, seen in cells) and all(
-            alike(own, seen) or (says_nothing(seen) and seen.strip()) for own, seen in cells
+            alike_but_for_spreadsheet(own, seen) or (says_nothing(seen) and seen.strip()) for own, seen in cells
         )
 
     def _is_nearly(self, one: Correction, row: int) -> bool:
@@ -166,7 +180,7 @@ class _Rows:
         own = "" if index == EMPTY else self._pool.texts[index]
         return f"{name} is the row with the text {quoted(own)}, and the text here differs: {quoted(one.text)}"
 
-    def _restored(self, text: str) -> int | None:
+    def _row_before_damage(self, text: str) -> int | None:
         """A text that is none of the version's: the only one that a spreadsheet could have made it of, else new."""
         if len(self._pool) > _MOST_COMPARED:
             return None

@@ -47,7 +47,7 @@ def says_nothing(cell: str) -> bool:
     return not bare or _ERRORS.fullmatch(bare) is not None or not bare.strip(_LOST + " ")
 
 
-def alike(own: str, seen: str) -> bool:
+def alike_but_for_spreadsheet(own: str, seen: str) -> bool:
     """Whether the cell `own` may have become `seen` in a spreadsheet."""
     one, other = plain(own), plain(seen)
     if one == other or one.casefold() == other.casefold():
@@ -57,7 +57,7 @@ def alike(own: str, seen: str) -> bool:
     return len(other) >= _LONG and one.startswith(other)
 
 
-def number_of(text: str) -> float | None:
+def number_in_spreadsheet(text: str) -> float | None:
     """A number as a spreadsheet reads one, in any country's writing; None for other text."""
     found = _NUMBER.fullmatch(text.strip())
     if found is None:
@@ -76,7 +76,7 @@ def number_of(text: str) -> float | None:
 
 
 def _is_equal_number(one: str, other: str) -> bool:
-    first, second = number_of(one), number_of(other)
+    first, second = number_in_spreadsheet(one), number_in_spreadsheet(other)
     return first is not None and second is not None and math.isclose(first, second, rel_tol=_SAME_DIGITS)
 
 
@@ -126,5 +126,5 @@ def _ascii_only(text: str) -> str:
 
 def only_match(seen: str, texts: Iterable[str]) -> str | None:
     """The one text that may have become `seen`; None where there is none, or several."""
-    found = [text for text in texts if alike(text, seen)]
+    found = [text for text in texts if alike_but_for_spreadsheet(text, seen)]
     return found[0] if len(found) == 1 else None

@@ -167,7 +167,7 @@ def _notes_on_estimate(job: TrainingJob, checked: Checked, known: Known) -> tupl
 
 
 def _estimate_local(job: TrainingJob, checked: Checked) -> Estimate:
-    pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    pool, taught = teach_evaluate_split.teach_evaluate_split(checked.pool, job.spec.label_use, seed=job.student.seed)
     known, sets = _known_before_job(job, pool, taught, provider="local"), job.loop.demonstration_sets or FREE_SETS
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
     first, asked = sets + (job.loop.zero_shot != "never"), to_ask * job.loop.annotate_share
@@ -201,7 +201,7 @@ def _estimate_local(job: TrainingJob, checked: Checked) -> Estimate:
 
 
 async def _estimate_remote(job: TrainingJob, checked: Checked, model: ChatModel) -> Estimate:
-    pool, taught = teach_evaluate_split.divided(checked.pool, job.spec.label_use, seed=job.student.seed)
+    pool, taught = teach_evaluate_split.teach_evaluate_split(checked.pool, job.spec.label_use, seed=job.student.seed)
     known = _known_before_job(job, pool, taught, provider=model.provider)
     price = price_of(model.provider, model.model, job.llm.prices)
     counter = CountingModel(
@@ -269,7 +269,7 @@ def _tokens_of_later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel
     for position, text in enumerate(sample):
         others = [sample[(position + step) % len(sample)] for step in range(1, job.loop.shots + 1)]
         own = [Demonstration(other, task.names[step % len(task.names)], "student") for step, other in enumerate(others)]
-        shown = long_text_shortening.fitted(text, own=own)
+        shown = long_text_shortening.shorten_to_fit(text, own=own)
         total += counter.input_tokens(label_prompt(task, shown.text, style=counter.style, own=shown.own))
     return total * (1 / len(sample))
 

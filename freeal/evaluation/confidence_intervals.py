@@ -16,7 +16,7 @@ Z_95 = 1.959964
 def wilson(hits: float, of: float) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927), which stays within 0 to 1 and is honest for few; (0, 1) for none.
 
-    `of` need not be whole: see `independent`.
+    `of` need not be whole: see `independent_observations`.
     """
     if of == 0:
         return 0.0, 1.0
@@ -28,7 +28,7 @@ def wilson(hits: float, of: float) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high)
 
 
-def independent(kinds: Iterable[Hashable]) -> float:
+def independent_observations(kinds: Iterable[Hashable]) -> float:
     """How many independent observations these are worth, of which those of one kind say the same (Kish 1965).
 
     Ten rows with one text are one observation of how good the labels are, not ten. All different: their number.
@@ -39,7 +39,7 @@ def independent(kinds: Iterable[Hashable]) -> float:
 
 def of_rows(right: np.ndarray, kinds: np.ndarray) -> tuple[float, float]:
     """The 95 % interval of the share of `right`, bool [rows]; rows of one of `kinds`, int [rows], say the same."""
-    size = independent(kinds.tolist())
+    size = independent_observations(kinds.tolist())
     return wilson(float(right.mean()) * size, size) if size else (0.0, 1.0)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from freeal.aggregation.label_choice import labels_of
-from freeal.evaluation.confidence_intervals import independent, wilson
+from freeal.evaluation.confidence_intervals import independent_observations, wilson
 from freeal.evaluation.ordinal_metrics import ordinal_metrics
 from freeal.evaluation.several_labels_metrics import per_label, several_labels_metrics
 from freeal.evaluation.tree_metrics import tree_figures
@@ -59,7 +59,7 @@ class Evaluation:
             (number, EMPTY) if index == EMPTY else self.groups[index] if self.groups else index
             for number, (index, _) in enumerate(self.pairs)
         )
-        size = independent(kinds)
+        size = independent_observations(kinds)
         return wilson(share * size, size)
 
     def accuracy(self, labels: Sequence[str | None]) -> float | None:
@@ -167,10 +167,14 @@ def final_metrics(
     meant = np.array([a == b for a, b in zip(likeliest, truth, strict=True)])
     return (
         final
-        | (_several(truth, judged, labels) if kind == "multi" else _per_class(truth, given, labels))
+        | (
+            _several_labels_figures(truth, judged, labels)
+            if kind == "multi"
+            else _per_class_metrics(truth, given, labels)
+        )
         | (_order(truth, judged, labels) if kind == "ordinal" else {})
-        | _holdout(decisions, pool, evaluation)
-        | _uncorrected(decisions, pool)
+        | _holdout_metrics(decisions, pool, evaluation)
+        | _uncorrected_metrics(decisions, pool)
         | {
             "accuracy": round(float(right.mean()), 4),
             "accuracy_interval": _rounded(evaluation.interval(float(right.mean()))),
@@ -184,18 +188,20 @@ def final_metrics(
 
 def _order(truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]) -> dict[str, Any]:
     """How far off the final labels are, and those of either model alone."""
-    return {"order": {who: ordinal_metrics(truth, given, labels) for who, given in _said(judged).items()}}
+    return {"order": {who: ordinal_metrics(truth, given, labels) for who, given in _labels_by_model(judged).items()}}
 
 
-def _several(truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]) -> dict[str, Any]:
+def _several_labels_figures(
+    truth: Sequence[str], judged: Sequence[Decision | None], labels: tuple[str, ...]
+) -> dict[str, Any]:
     """Each label by itself, and all together: of the final labels, and of those of either model alone."""
-    said = _said(judged)
+    said = _labels_by_model(judged)
     found = {who: several_labels_metrics(truth, given, labels) for who, given in said.items()}
     own = per_label(truth, said["final"], labels)
     return {"macro_f1": found["final"]["macro_f1"], "per_class": own, "several_labels": found}
 
 
-def _said(judged: Sequence[Decision | None]) -> dict[str, list[str | None]]:
+def _labels_by_model(judged: Sequence[Decision | None]) -> dict[str, list[str | None]]:
     return {
         "final": [None if one is None else one.label for one in judged],
         "llm": [None if one is None else one.llm_label for one in judged],
@@ -203,7 +209,7 @@ def _said(judged: Sequence[Decision | None]) -> dict[str, list[str | None]]:
     }
 
 
-def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:
+def _holdout_metrics(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:
     """The same for the rows whose texts were never demonstrations (loop.holdout_share); nothing where none were."""
     if not pool.held_out:
         return {}
@@ -215,7 +221,7 @@ def _holdout(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) 
     return {"holdout": found}
 
 
-def _uncorrected(decisions: Sequence[Decision], pool: Pool) -> dict[str, Any]:
+def _uncorrected_metrics(decisions: Sequence[Decision], pool: Pool) -> dict[str, Any]:
     """The same for the rows that no person corrected, the only ones the models' own figures speak of; nothing where
     nobody corrected any."""
     corrected = {index for index, one in enumerate(decisions) if one.source == "corrected"}
@@ -235,7 +241,7 @@ def _rounded(interval: tuple[float, float]) -> list[float]:
     return [round(end, 4) for end in interval]
 
 
-def _per_class(truth: Sequence[str], given: Sequence[str | None], labels: tuple[str, ...]) -> dict[str, Any]:
+def _per_class_metrics(truth: Sequence[str], given: Sequence[str | None], labels: tuple[str, ...]) -> dict[str, Any]:
     from sklearn.metrics import precision_recall_fscore_support
 
     answers = ["" if label is None else label for label in given]

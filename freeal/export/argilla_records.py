@@ -22,9 +22,9 @@ def export_records(version: Path, output: Path) -> dict[str, Any]:
     """
     earlier, rows = read(version)
     (output / ".argilla").mkdir(parents=True, exist_ok=True)
-    records = [_record(row, earlier.spec.kind) for row in rows if row.text]
+    records = [_argilla_record(row, earlier.spec.kind) for row in rows if row.text]
     atomic_write.write_json(output / DATASET, {"name": earlier.spec.name, "guidelines": earlier.spec.description})
-    atomic_write.write_json(output / SETTINGS, settings(earlier.spec))
+    atomic_write.write_json(output / SETTINGS, argilla_settings(earlier.spec))
     atomic_write.write_json(output / RECORDS, records)
     return {
         "records": len(records),
@@ -34,7 +34,7 @@ def export_records(version: Path, output: Path) -> dict[str, Any]:
     }
 
 
-def settings(spec: Spec) -> dict[str, Any]:
+def argilla_settings(spec: Spec) -> dict[str, Any]:
     """Fields, the question with its labels and their meanings, and the metadata, as Argilla's `Settings` has them."""
     options = [{"value": name, "text": name, "description": meaning or None} for name, meaning in spec.labels.items()]
     several = spec.kind == "multi"
@@ -65,7 +65,7 @@ def settings(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _record(row: LabelledRow, kind: Kind) -> dict[str, Any]:
+def _argilla_record(row: LabelledRow, kind: Kind) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": str(row.number),
         "fields": {_TEXT: row.text},

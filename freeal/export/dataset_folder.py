@@ -36,10 +36,13 @@ def export_dataset(version: Path, output: Path) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
     with atomic_write.writing(output / DATA) as stream:
         write_rows(
-            stream, [*header, *named.values()], ([*row.values.values(), *_cells(row)] for row in rows), delimiter=","
+            stream,
+            [*header, *named.values()],
+            ([*row.values.values(), *_dataset_cells(row)] for row in rows),
+            delimiter=",",
         )
     with atomic_write.writing(output / "README.md") as stream:
-        stream.write(_card(earlier, header, named))
+        stream.write(_dataset_card(earlier, header, named))
     return {
         "rows": len(rows),
         "columns": [*header, *named.values()],
@@ -48,7 +51,7 @@ def export_dataset(version: Path, output: Path) -> dict[str, Any]:
     }
 
 
-def _cells(row: LabelledRow) -> list[str]:
+def _dataset_cells(row: LabelledRow) -> list[str]:
     found = row.decision
     if found is None:
         return ["", "", "failed", "", "", "", ""]
@@ -63,7 +66,7 @@ def _cells(row: LabelledRow) -> list[str]:
     ]
 
 
-def _card(earlier: Earlier, header: list[str], named: dict[str, str]) -> str:
+def _dataset_card(earlier: Earlier, header: list[str], named: dict[str, str]) -> str:
     labels = {"class_label": {"names": {str(place): name for place, name in enumerate(earlier.spec.labels)}}}
     several = earlier.spec.kind == "multi"
     features: list[dict[str, Any]] = [{"name": name, "dtype": "string"} for name in header]

@@ -38,10 +38,10 @@ def faults(folder: Path) -> list[str]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
         return [f"config.json cannot be read: {cause}"]
-    return [*_of_config(config), *_of_tokenizer(folder), *_of_tensors(folder, config)]
+    return [*_faults_of_config(config), *_faults_of_tokenizer(folder), *_faults_of_tensors(folder, config)]
 
 
-def _of_config(config: dict[str, Any]) -> Iterator[str]:
+def _faults_of_config(config: dict[str, Any]) -> Iterator[str]:
     if not any(str(name).endswith("Classification") for name in config.get("architectures") or ()):
         yield "architectures names no ...Classification: it would be taken for an embedding model"
     to_label, to_id = config.get("id2label"), config.get("label2id")
@@ -62,7 +62,7 @@ def _of_config(config: dict[str, Any]) -> Iterator[str]:
             yield f"{key} is no whole number"
 
 
-def _of_tokenizer(folder: Path) -> Iterator[str]:
+def _faults_of_tokenizer(folder: Path) -> Iterator[str]:
     from tokenizers import Tokenizer
 
     try:
@@ -71,7 +71,7 @@ def _of_tokenizer(folder: Path) -> Iterator[str]:
         yield f"tokenizer.json cannot be read: {cause}"
 
 
-def _of_tensors(folder: Path, config: dict[str, Any]) -> Iterator[str]:
+def _faults_of_tensors(folder: Path, config: dict[str, Any]) -> Iterator[str]:
     from safetensors import safe_open
 
     prefix, head = _HEADS.get(str(config.get("model_type")), ("", {}))

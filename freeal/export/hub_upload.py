@@ -47,8 +47,8 @@ class Upload:
         }
 
 
-def planned(folder: Path, repo: str, *, kind: Kind = "model", private: bool = True) -> Upload:
-    """What `push` would send. Sends nothing and asks nobody.
+def planned_upload(folder: Path, repo: str, *, kind: Kind = "model", private: bool = True) -> Upload:
+    """What `push_to_hub` would send. Sends nothing and asks nobody.
 
     Raises `ConfigError` for what can be no repository, and `ModelFolderError` for what is no classifier.
     """
@@ -70,7 +70,7 @@ def planned(folder: Path, repo: str, *, kind: Kind = "model", private: bool = Tr
     return Upload(folder, repo, kind, private, files, holds_texts)
 
 
-def push(upload: Upload, *, api: HubApi | None = None) -> str:
+def push_to_hub(upload: Upload, *, api: HubApi | None = None) -> str:
     """Send what was planned, and no other file, in one commit; the address of what came of it.
 
     Raises `FreealError` where the hub refuses or cannot be reached.

@@ -24,11 +24,11 @@ def export_tasks(version: Path, output: Path) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
     job = version.name
     kind = earlier.spec.kind
-    tasks = [_task(row, kind, job=job) for row in rows if row.text]
+    tasks = [_label_studio_task(row, kind, job=job) for row in rows if row.text]
     atomic_write.write_json(output / TASKS, tasks)
     with atomic_write.writing(output / INTERFACE) as stream:
         title = earlier.spec.description
-        stream.write(interface(list(earlier.spec.labels), title=title, several=kind == "multi"))
+        stream.write(labelling_interface(list(earlier.spec.labels), title=title, several=kind == "multi"))
     return {
         "tasks": len(tasks),
         "without_text": len(rows) - len(tasks),
@@ -37,7 +37,7 @@ def export_tasks(version: Path, output: Path) -> dict[str, Any]:
     }
 
 
-def interface(labels: list[str], *, title: str, several: bool = False) -> str:
+def labelling_interface(labels: list[str], *, title: str, several: bool = False) -> str:
     """The labelling interface: one text, one choice among `labels`, or `several`."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value=printable(" ".join(title.split())))
@@ -50,7 +50,7 @@ def interface(labels: list[str], *, title: str, several: bool = False) -> str:
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-def _task(row: LabelledRow, kind: Kind, *, job: str) -> dict[str, Any]:
+def _label_studio_task(row: LabelledRow, kind: Kind, *, job: str) -> dict[str, Any]:
     data = {_TEXT: row.text, "row_number": row.number, "row": row.values}
     if row.decision is None or row.label is None:
         return {"data": data}

@@ -38,10 +38,10 @@ class LabelledRow:
 def read(version: Path) -> tuple[Earlier, list[LabelledRow]]:
     """A version and its rows, in order. Raises `CorruptModelError`."""
     earlier = previous_version.read_version(version)
-    return earlier, list(_rows(earlier))
+    return earlier, list(_labelled_rows(earlier))
 
 
-def _rows(earlier: Earlier) -> Iterator[LabelledRow]:
+def _labelled_rows(earlier: Earlier) -> Iterator[LabelledRow]:
     pool, header = earlier.pool, earlier.table.header
     truth = pool.truth or (None,) * len(pool.row_index)
     places: list[tuple[Row, int, str | None]] = list(zip(earlier.table.rows, pool.row_index, truth, strict=True))

@@ -66,7 +66,7 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
     Raises `ConfigError` without the packages it takes, `ModelFolderError` for the model, and `CorruptModelError` where
     what was written does not say what the original says.
     """
-    _check_packages()
+    _check_onnx_packages()
     folder = classifier_folder(model)
     student = load_student.load(folder, settings=StudentSettings(device="cpu", precision="fp32"))
     if not isinstance(student, TextClassifier):
@@ -78,7 +78,7 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
     with tempfile.TemporaryDirectory(dir=output, prefix=".export-") as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir()
-        _write_graph(folder, whole / MODEL)
+        _write_onnx_graph(folder, whole / MODEL)
         _write_tokenizer(folder, whole / TOKENIZER, max_length=student.card.max_length)
         thresholds = student.card.thresholds
         card = {"format": _FORMAT, "labels": list(student.labels), "int8": int8}
@@ -94,17 +94,17 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
         measured = None
         if int8:
             plain = OnnxClassifier(whole).predict_proba(texts) if texts else None
-            _quantize(whole / MODEL)
+            _quantize_int8(whole / MODEL)
             if plain is not None:
-                measured = _loss(plain, OnnxClassifier(whole).predict_proba(texts), thresholds)
+                measured = _loss_by_int8(plain, OnnxClassifier(whole).predict_proba(texts), thresholds)
         found = Export(output, student.labels, (whole / MODEL).stat().st_size, int8, difference, len(texts), measured)
-        (whole / "README.md").write_text(_readme(found, student.card), encoding="utf-8")
+        (whole / "README.md").write_text(_onnx_readme(found, student.card), encoding="utf-8")
         for path in sorted(whole.iterdir()):
             shutil.move(path, output / path.name)
     return found
 
 
-def _check_packages() -> None:
+def _check_onnx_packages() -> None:
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -113,7 +113,7 @@ def _check_packages() -> None:
         raise ConfigError(f"{cause.name} is not installed", hint=INSTALL) from cause
 
 
-def _write_graph(folder: Path, target: Path) -> None:
+def _write_onnx_graph(folder: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -142,7 +142,7 @@ def _write_graph(folder: Path, target: Path) -> None:
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=longest)
     shape = {0: batch, 1: length}
     ids = torch.ones((2, 7), dtype=torch.int64)
-    with _quiet(), torch.inference_mode():
+    with _quiet_onnx_exporter(), torch.inference_mode():
         program = torch.onnx.export(
             Probabilities().eval(),
             (ids, torch.ones_like(ids)),
@@ -158,7 +158,7 @@ def _write_graph(folder: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet_onnx_exporter() -> Iterator[None]:
     """torch's exporter says much that nobody can act on."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
@@ -183,7 +183,7 @@ def _write_tokenizer(folder: Path, target: Path, *, max_length: int) -> None:
     tokenizer.save(str(target))
 
 
-def _quantize(path: Path) -> None:
+def _quantize_int8(path: Path) -> None:
     """Weights of the matrix products as 8-bit integers, activations as they come (dynamic quantization).
 
     A scale per channel: with one per matrix 14 % of 80 reviews got another label, so 4 %. 7 bits of the range: without
@@ -204,7 +204,7 @@ def _quantize(path: Path) -> None:
     small.replace(path)
 
 
-def _loss(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
+def _loss_by_int8(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
     difference = np.abs(plain - small)
     changed = plain.argmax(axis=1) != small.argmax(axis=1)
     if thresholds:
@@ -216,7 +216,7 @@ def _loss(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> 
     }
 
 
-def _readme(found: Export, card: Card) -> str:
+def _onnx_readme(found: Export, card: Card) -> str:
     labels = json.dumps(list(found.labels), ensure_ascii=False)
     said = f"Its probabilities differ from the original's by {found.difference:.1e} at most."
     if found.int8:

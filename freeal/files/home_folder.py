@@ -7,7 +7,7 @@ from pathlib import Path
 from freeal.errors import ConfigError, Where
 
 
-def expanded(path: Path, where: Where) -> Path:
+def expanded_home(path: Path, where: Where) -> Path:
     """The path with `~` and `~name` replaced by that home folder; `where` is the place that names it.
 
     Raises `ConfigError` where there is no such home, and for what can be no path.

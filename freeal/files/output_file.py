@@ -50,9 +50,9 @@ class OutputFile:
         with tempfile.TemporaryDirectory(prefix="freeal-") as folder:
             path = Path(folder) / "output.csv"
             yield path
-            self._pour(path)
+            self._pour_into_output(path)
 
-    def _pour(self, source: Path) -> None:
+    def _pour_into_output(self, source: Path) -> None:
         try:
             if self.is_standard_output:
                 sys.stdout.flush()
@@ -84,7 +84,7 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
     try:
         seen = said.stat()
     except FileNotFoundError:
-        return OutputFile(said, _new(said, where))
+        return OutputFile(said, _new_output_file(said, where))
     except OSError as cause:
         problem = (
             "is a link that leads back to itself"
@@ -92,7 +92,7 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
             else f"cannot be written: {cause.strerror}"
         )
         raise ConfigError(problem, where=where, hint="name another file") from cause
-    _refuse(seen, where, inputs)
+    _refuse_output_file(seen, where, inputs)
     if _is_open_as(seen, 1):
         return OutputFile(said, None, is_standard_output=True)
     if not os.access(said, os.W_OK):
@@ -101,7 +101,7 @@ def output_file(said: Path, *, key: str, inputs: Sequence[Path] = ()) -> OutputF
         return OutputFile(said, None, pipe=_opened_pipe(said, where))
     if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1 or _is_open_as(seen, 2):
         return OutputFile(said, None)
-    return OutputFile(said, _new(said, where))
+    return OutputFile(said, _new_output_file(said, where))
 
 
 def _opened_pipe(said: Path, where: Where) -> int:
@@ -120,7 +120,7 @@ def _opened_pipe(said: Path, where: Where) -> int:
             return descriptor
 
 
-def _refuse(seen: os.stat_result, where: Where, inputs: Sequence[Path]) -> None:
+def _refuse_output_file(seen: os.stat_result, where: Where, inputs: Sequence[Path]) -> None:
     for is_one, problem, hint in _KINDS:
         if is_one(seen.st_mode):
             raise ConfigError(problem, where=where, hint=hint)
@@ -137,7 +137,7 @@ def _is_open_as(seen: os.stat_result, descriptor: int) -> bool:
         return False
 
 
-def _new(said: Path, where: Where) -> Path:
+def _new_output_file(said: Path, where: Where) -> Path:
     """The file at the end of all links, which stay."""
     file = Path(os.path.realpath(said))
     if not file.parent.is_dir():

@@ -54,7 +54,7 @@ def _check_parent(folder: Path, where: Where) -> None:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held_output_folder(folder: Path) -> Iterator[None]:
     """The folder, made where it is missing, for this process alone. Raises `ConfigError` where another fills it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

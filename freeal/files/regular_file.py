@@ -13,7 +13,7 @@ Links = Literal["follow", "refuse"]
 """Whether the last part of a path may be a symbolic link."""
 
 
-def opened(path: Path, *, links: Links = "follow") -> io.BufferedReader:
+def open_regular_file(path: Path, *, links: Links = "follow") -> io.BufferedReader:
     """A plain file, open for reading; the caller closes it.
 
     What is looked at is what is read: somebody may put a link or a pipe in a file's place between our looking and our
@@ -34,5 +34,5 @@ def opened(path: Path, *, links: Links = "follow") -> io.BufferedReader:
 
 def read(path: Path, *, most_bytes: int, links: Links = "follow") -> bytes:
     """A plain file's content, or its first `most_bytes` + 1 bytes where it is longer. Raises `OSError`."""
-    with opened(path, links=links) as stream:
+    with open_regular_file(path, links=links) as stream:
         return stream.read(most_bytes + 1)

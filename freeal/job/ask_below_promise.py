@@ -120,7 +120,7 @@ class BelowPromise:
 
     def keep(self) -> None:
         """What was said last goes beside the version, for the next one."""
-        asked_texts.add(self._version, self._to_keep)
+        asked_texts.add_asked_texts(self._version, self._to_keep)
         self._to_keep = []
         self._answers.clear()
 

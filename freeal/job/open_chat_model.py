@@ -50,7 +50,11 @@ async def open_chat_model(
         from freeal.llm.local.open_local_model import open_local_model
 
         return await open_local_model(settings, ray, texts=texts, cache=cache, device=device, turn=turn, notice=notice)
-    if settings.model is not None and provider == "anthropic" and (remark := current_models.remark(settings.model)):
+    if (
+        settings.model is not None
+        and provider == "anthropic"
+        and (remark := current_models.remark_on_old_model(settings.model))
+    ):
         emit(Notice(remark))
     return _remote_model(
         settings, provider, key, limiter=limiter or Limiter.of(settings), environ=environ, notice=notice

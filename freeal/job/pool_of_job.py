@@ -30,7 +30,7 @@ def divide_pool(pool: Pool, settings: LoopSettings, *, seed: int, previous: Path
     """The pool with its near duplicates found and its share that is never shown drawn, where that is wanted, and with
     what was drawn to certify the version of the student `previous`: that is never shown either."""
     pool = group_near_duplicates(pool, settings, emit=emit)
-    held_out = holdout.drawn(len(pool), share=settings.holdout_share, seed=seed, groups=pool.groups)
+    held_out = holdout.drawn_holdout(len(pool), share=settings.holdout_share, seed=seed, groups=pool.groups)
     return certification_job.keep_drawn_rows_out(dataclasses.replace(pool, held_out=held_out), previous)
 
 
@@ -38,7 +38,7 @@ def group_near_duplicates(pool: Pool, settings: LoopSettings, *, emit: Emit) -> 
     """The pool of a job with its near duplicates found, where its settings want that; how many there are is told."""
     if settings.near_duplicates != "group":
         return pool
-    groups = near_duplicates.groups(pool.texts)
+    groups = near_duplicates.near_duplicate_groups(pool.texts)
     alike = sum(leader != index for index, leader in enumerate(groups))
     emit(Notice(f"near duplicates: {alike:,} of {len(pool):,} distinct texts are nearly the same as another one"))
     return dataclasses.replace(pool, groups=groups)
@@ -47,7 +47,7 @@ def group_near_duplicates(pool: Pool, settings: LoopSettings, *, emit: Emit) -> 
 def taught_labels_of_pool(pool: Pool, spec: Spec, *, seed: int, emit: Emit) -> tuple[Pool, dict[int, str]]:
     """The pool of a job, its truth what may be measured with, and the labels that its table teaches, by pool index; how
     many there are of both is told."""
-    pool, found = teach_evaluate_split.divided(pool, spec.label_use, seed=seed)
+    pool, found = teach_evaluate_split.teach_evaluate_split(pool, spec.label_use, seed=seed)
     if found:
         measured = sum(label is not None for label in pool.truth or ())
         figure = f"{measured:,} rows measure" if measured else "none is left to measure with, so no accuracy is shown"

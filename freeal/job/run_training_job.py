@@ -72,7 +72,7 @@ async def train(
     pool = pool_of_job.divide_pool(
         checked.pool, job.loop, seed=job.student.seed, previous=job.previous_model, emit=emit
     )
-    said = corrections_file.remembered(job.previous_model.parent) if job.previous_model else {}
+    said = corrections_file.remembered_corrections(job.previous_model.parent) if job.previous_model else {}
     names, kind = job.spec.task.names, job.spec.kind
     confirmed = corrections_file.by_index(said, pool, names, kind) if job.loop.keep_corrections else {}
     if confirmed:

@@ -65,7 +65,7 @@ def write_output_folder(
     if run.table.dialect.form == "xlsx":
         for name in ("annotated", "review_queue"):
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
-    corrections_file.remember(folder, run.said)
+    corrections_file.remember_corrections(folder, run.said)
     previous_version.write_answers_json(folder, run.result.best, run.pool, run.answerers)
     metrics, record = run.metrics() | certification_job.carry_certified(run, folder, previous_model), run.record()
     data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))

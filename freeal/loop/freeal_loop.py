@@ -181,7 +181,7 @@ class Loop:
         evidence = await self.training.evidence(self._merged_opinions(previous, answers))
         proba = evidence.posterior(previous.held_out).proba
         rest = [index for index in asked_for if index not in set(pilot)]
-        left = query_selection.left_open(proba, rest, threshold=self.settings.clean_threshold)
+        left = query_selection.queries_left_open(proba, rest, threshold=self.settings.clean_threshold)
         left = left[: max(0, most - len(pilot))]
         agreed = _agreed(previous.posterior, answers, self.task)
         self.emit(
@@ -268,10 +268,10 @@ class Loop:
             if most >= len(asked_for):
                 return asked_for
             vectors = await self.questions.embed([self.pool.texts[index] for index in asked_for])
-            return [asked_for[row] for row in query_selection.spread(vectors, most, seed=self.seed)]
+            return [asked_for[row] for row in query_selection.spread_queries(vectors, most, seed=self.seed)]
         unclean = self._texts_left_open(previous)
         posterior = label_choice.alternatives_of(previous.posterior, self.task.kind)
-        return unclean if len(unclean) <= most else query_selection.most_open(posterior, unclean, most)
+        return unclean if len(unclean) <= most else query_selection.most_open_queries(posterior, unclean, most)
 
     def _merged_opinions(self, previous: RoundState | None, answers: Sequence[Annotation]) -> list[list[Annotation]]:
         return merge_opinions(
@@ -286,7 +286,7 @@ class Loop:
 
     def _texts_left_open(self, state: RoundState) -> list[int]:
         """The texts that the first language model would be asked about again after this round."""
-        return query_selection.can_change(
+        return query_selection.queries_that_can_change(
             label_choice.alternatives_of(state.posterior, self.task.kind),
             self._askable()[0],
             clean=state.clean_probability,

@@ -26,7 +26,7 @@ def output_ceiling(prompt: Prompt) -> int:
     return LABEL_OUTPUT_TOKENS if prompt.labels else WRITING_OUTPUT_TOKENS
 
 
-def ceiling(prompt: Prompt) -> Usage:
+def call_ceiling(prompt: Prompt) -> Usage:
     """The most one call can use: no token is shorter than a byte, and all input may have to be written to the cache."""
     parts = (prompt.system, prompt.shared, prompt.specific, *prompt.labels)
     input_tokens = _FRAME_TOKENS + sum(len(part.encode("utf-8", "replace")) for part in parts)

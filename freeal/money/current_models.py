@@ -16,7 +16,7 @@ def nearest_current(model: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=_version, reverse=True))
 
 
-def remark(model: str) -> str | None:
+def remark_on_old_model(model: str) -> str | None:
     """What to say of a Claude model that is not on the list of today's; None for one that is, and for other names."""
     undated = re.sub(r"-\d{8}$", "", model)
     if not model.lower().startswith("claude") or undated in KNOWN_PRICES:

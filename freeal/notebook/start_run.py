@@ -179,7 +179,7 @@ class _Prepared:
 
     async def carry_out_run(self, emit: Emit) -> RunResult:
         """Everything, in the loop of the job's own thread."""
-        with output_folder.held(self.folder):
+        with output_folder.held_output_folder(self.folder):
             job = self._training_job()
             told = job.effective().model_dump(mode="json", include=_TRACKED)
             params = run_tracking.params_of(told) | {"spec.labels": ", ".join(job.spec.labels)}

@@ -13,7 +13,7 @@ _STREAM = 0x401D
 """Keeps these draws apart from others of the same seed."""
 
 
-def drawn(texts: int, *, share: float, seed: int, groups: Sequence[int] | None = None) -> frozenset[int]:
+def drawn_holdout(texts: int, *, share: float, seed: int, groups: Sequence[int] | None = None) -> frozenset[int]:
     """Positions of about `share` of so many `texts`, whole `groups` of near duplicates only; never all of them."""
     if share <= 0.0:
         return frozenset()

@@ -32,7 +32,7 @@ _PRIME = np.uint64((1 << 61) - 1)
 _WORD = re.compile(r"\w+")
 
 
-def groups(texts: Sequence[str]) -> tuple[int, ...]:
+def near_duplicate_groups(texts: Sequence[str]) -> tuple[int, ...]:
     """For each text the position of the first text of its group; its own where it has no near duplicate before it.
 
     Two texts of a group are nearly the same, or each is nearly the same as a third. Deterministic.
@@ -45,7 +45,7 @@ def groups(texts: Sequence[str]) -> tuple[int, ...]:
         bands[start : start + len(found)] = _band_keys(found)
         pairs += found
     for band in range(_BANDS):
-        _join(leader, bands[:, band], pairs)
+        _join_near_duplicates(leader, bands[:, band], pairs)
     for text in range(len(texts)):  # who leads stands before who follows
         leader[text] = leader[leader[text]]
     return tuple(_without_giants(leader).tolist())
@@ -79,7 +79,7 @@ def _band_keys(pairs: Sequence[np.ndarray]) -> np.ndarray:
     return keys
 
 
-def _join(leader: np.ndarray, keys: np.ndarray, pairs: Sequence[np.ndarray]) -> None:
+def _join_near_duplicates(leader: np.ndarray, keys: np.ndarray, pairs: Sequence[np.ndarray]) -> None:
     """Let texts with equal keys that are alike follow the first of them."""
     order = np.argsort(keys, kind="stable")
     same = keys[order][1:] == keys[order][:-1]

@@ -19,16 +19,16 @@ _STREAM = 0x7EAC
 """Keeps these draws apart from others of the same seed."""
 
 
-def divided(pool: Pool, use: LabelUse, *, seed: int) -> tuple[Pool, dict[int, str]]:
+def teach_evaluate_split(pool: Pool, use: LabelUse, *, seed: int) -> tuple[Pool, dict[int, str]]:
     """The pool whose `truth` is what may be measured with, and the labels that are taught, by pool index.
 
     A text whose rows contradict each other teaches nothing. With `split` half of each label's texts teach, drawn by
     chance, near duplicates together; the odd one of a label measures, so that a label of one text is not taught away.
     """
-    known = _by_text(pool)
+    known = _known_labels_by_text(pool)
     if use == "evaluate" or not known:
         return pool, {}
-    taught = known if use == "teach" else _half(known, pool, seed=seed)
+    taught = known if use == "teach" else _half_to_teach(known, pool, seed=seed)
     truth = tuple(
         None if index in taught else label for index, label in zip(pool.row_index, pool.truth or (), strict=True)
     )
@@ -38,7 +38,7 @@ def divided(pool: Pool, use: LabelUse, *, seed: int) -> tuple[Pool, dict[int, st
     return dataclasses.replace(pool, truth=truth if any(truth) else None, truth_nodes=nodes), taught
 
 
-def _by_text(pool: Pool) -> dict[int, str]:
+def _known_labels_by_text(pool: Pool) -> dict[int, str]:
     said: dict[int, set[str]] = defaultdict(set)
     for index, label in zip(pool.row_index, pool.truth or (), strict=False):
         if index != EMPTY and label is not None:
@@ -46,7 +46,7 @@ def _by_text(pool: Pool) -> dict[int, str]:
     return {index: labels.pop() for index, labels in sorted(said.items()) if len(labels) == 1}
 
 
-def _half(known: Mapping[int, str], pool: Pool, *, seed: int) -> dict[int, str]:
+def _half_to_teach(known: Mapping[int, str], pool: Pool, *, seed: int) -> dict[int, str]:
     rng = np.random.default_rng([seed, _STREAM])
     groups: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, label in known.items():

@@ -78,7 +78,7 @@ def build_pool(table: Table, spec: Spec) -> Pool:
         others = [name for name in table.header if name.strip() and name not in columns]
         hint = f"name other text_columns (there are also {', '.join(others[:8])})" if others else "fill them in"
         raise InputError(f"no row has any text in {', '.join(columns)}", where=Where(file=table.path), hint=hint)
-    truth, nodes, unknown = _truth(table, spec, row_index, index_of)
+    truth, nodes, unknown = _truth_of_pool(table, spec, row_index, index_of)
     paraphrases = _paraphrases(table, spec, first_row)
     return Pool(
         tuple(index_of), tuple(row_index), tuple(first_row), columns, truth, unknown, paraphrases, truth_nodes=nodes
@@ -107,13 +107,13 @@ def _paraphrases(table: Table, spec: Spec, first_row: list[int]) -> tuple[str, .
 _Truth = tuple[str | None, ...]
 
 
-def _truth(
+def _truth_of_pool(
     table: Table, spec: Spec, row_index: Sequence[int], index_of: Mapping[str, int]
 ) -> tuple[_Truth | None, _Truth | None, int]:
     """Of each row the label, of a tree the node as well, and how many values are neither."""
     if not spec.has_truth:
         return None, None, 0
-    values = true_labels.values(table, spec)
+    values = true_labels.true_label_values(table, spec)
     named = true_labels.known_nodes(values, spec)
     unknown = sum(bool(value) and known is None for value, known in zip(values, named, strict=True))
     examples = {index_of.get(example.text.strip(), EMPTY) for example in spec.examples} - {EMPTY}

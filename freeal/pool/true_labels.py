@@ -12,7 +12,7 @@ _YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "\u2713"})
 _NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "-"})
 
 
-def values(table: Table, spec: Spec) -> list[str]:
+def true_label_values(table: Table, spec: Spec) -> list[str]:
     """What the table says of each row, trimmed, "" where it says nothing. Of a column per label the joined names, or
     the cells that are neither yes nor no, as `label=cell`. Raises `InputError` for a column that is not there."""
     if spec.label_columns is not None:
@@ -42,13 +42,13 @@ def known_nodes(said: Sequence[str], spec: Spec) -> list[str | None]:
     """`known`; of labels that are a tree also the branches that values name, by path or a name of their own."""
     if spec.kind == "tree":
         names = spec.task.names
-        return [label_paths.find(value, names) for value in said]
+        return [label_paths.find_node(value, names) for value in said]
     by_spelling = _by_spelling(spec)
     if spec.kind == "ordinal":
         return [by_spelling.get(label_names.spelling(value)) or of_the_same_number(value, spec) for value in said]
     if spec.kind != "multi":
         return [by_spelling.get(label_names.spelling(value)) for value in said]
-    return [_several(value, by_spelling, spec) for value in said]
+    return [_several_true_labels(value, by_spelling, spec) for value in said]
 
 
 def of_the_same_number(value: str, spec: Spec) -> str | None:
@@ -91,7 +91,7 @@ def _parts(value: str, spec: Spec) -> tuple[str, ...]:
     return joined_labels.split(value, joined_labels.SEPARATOR if spec.label_columns else spec.label_separator)
 
 
-def _several(value: str, by_spelling: dict[str, str], spec: Spec) -> str | None:
+def _several_true_labels(value: str, by_spelling: dict[str, str], spec: Spec) -> str | None:
     if not value:
         return None
     names = [by_spelling.get(label_names.spelling(part)) for part in _parts(value, spec)]

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 
 from freeal.errors import Problem, Where
 from freeal.preflight.prose_likeness import is_prose_like
-from freeal.preflight.value_kinds import kind_of, most_common_kind
+from freeal.preflight.value_kinds import kind_of_value, most_common_kind
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
 from freeal.table.column_names import IMPORT_ID, repeats_header
@@ -50,19 +50,19 @@ class Finding:
         return Problem(self.problem, Where(file=table.path, line=self.line), self.hint)
 
 
-def findings(table: Table, spec: Spec) -> list[Finding]:
+def header_findings(table: Table, spec: Spec) -> list[Finding]:
     """All there is to say about the header of a table, nothing about what the spec decides."""
     if table.dialect.form in ("jsonl", "parquet") or not table.rows:
         return []
-    below = list(_below(table, spec))
-    first = _first_line(table, spec, after=below[0].rows if below else 0)
-    return [*first, *(one.finding for one in below), *_again(table, spec)]
+    below = list(_lines_below_header(table, spec))
+    first = _findings_of_first_line(table, spec, after=below[0].rows if below else 0)
+    return [*first, *(one.finding for one in below), *_header_again(table, spec)]
 
 
-def _first_line(table: Table, spec: Spec, *, after: int) -> Iterator[Finding]:
+def _findings_of_first_line(table: Table, spec: Spec, *, after: int) -> Iterator[Finding]:
     if spec.csv.header is not None:
         return
-    evidence = _evidence(table, after=after, labels={folded(label) for label in spec.labels})
+    evidence = _evidence_of_missing_header(table, after=after, labels={folded(label) for label in spec.labels})
     is_strong = sum(weight for weight, _ in evidence) >= _SURE
     # a form, or our own note, lists what stands in the first line: a spec that names it has not decided anything
     is_named = bool({*(spec.text_columns or ()), *spec.other_columns.values()} & set(table.header))
@@ -75,7 +75,7 @@ def _because(evidence: Sequence[tuple[int, str]]) -> str:
     return "; ".join(said for _, said in evidence[:3])
 
 
-def _evidence(table: Table, *, after: int, labels: AbstractSet[str]) -> list[tuple[int, str]]:
+def _evidence_of_missing_header(table: Table, *, after: int, labels: AbstractSet[str]) -> list[tuple[int, str]]:
     """(weight, what) for each column whose name looks like its values; empty where a name cannot be one of them."""
     rows = table.rows[after : after + _LOOKED_AT]
     if all(name.strip() in {str(place), str(place + 1)} for place, name in enumerate(table.header) if name.strip()):
@@ -85,7 +85,7 @@ def _evidence(table: Table, *, after: int, labels: AbstractSet[str]) -> list[tup
         values = [value for row in rows if (value := row[place].strip()) and not repeats_header(row, table.header)]
         if len(values) < _FEWEST or not name.strip():
             continue
-        kind, own = most_common_kind(values), kind_of(name)
+        kind, own = most_common_kind(values), kind_of_value(name)
         if kind is not None and kind != own:
             return []  # a name above numbers or dates
         if kind is not None:
@@ -105,23 +105,27 @@ class _Below:
     finding: Finding
 
 
-def _below(table: Table, spec: Spec) -> Iterator[_Below]:
+def _lines_below_header(table: Table, spec: Spec) -> Iterator[_Below]:
     """Lines below the header that are no rows."""
     if spec.csv.skip_rows_after_header is not None or spec.csv.header == "none":
         return
     first = table.rows[:_FEWEST]
     ids = [number for number, row in enumerate(first) if any(value.startswith(IMPORT_ID) for value in row)]
     if ids:
-        yield _questions(table, ids[-1] + 1, "they hold questions and ImportIds, as Qualtrics writes them", sure=True)
+        yield _question_texts_below(
+            table, ids[-1] + 1, "they hold questions and ImportIds, as Qualtrics writes them", sure=True
+        )
         return
     words = {value.strip().casefold() for value in first[0]}
     if words & _SURVEY_WORDS and words - _SURVEY_WORDS <= {""} | {value.casefold() for value in _choices(table)}:
-        yield _questions(table, 1, "it holds the kinds of the answers, as SurveyMonkey writes them", sure=True)
+        yield _question_texts_below(
+            table, 1, "it holds the kinds of the answers, as SurveyMonkey writes them", sure=True
+        )
         return
     odd = [name for place, name in enumerate(table.header) if _is_odd_one_out(table, place)]
     if odd:
         why = f"in {', '.join(map(_short, odd[:3]))} it holds words, and every other row a number, a date or the like"
-        yield _questions(table, 1, why, sure=len(odd) > 1)
+        yield _question_texts_below(table, 1, why, sure=len(odd) > 1)
 
 
 def _choices(table: Table) -> list[str]:
@@ -132,10 +136,10 @@ def _choices(table: Table) -> list[str]:
 
 def _is_odd_one_out(table: Table, place: int) -> bool:
     own = table.rows[0][place].strip()
-    if not own or own.casefold() in _MISSING or kind_of(own) is not None:
+    if not own or own.casefold() in _MISSING or kind_of_value(own) is not None:
         return False
     values = [value for row in table.rows[1:_LOOKED_AT] if (value := row[place].strip())]
-    return len(values) >= 2 * _FEWEST and all(kind_of(value) is not None for value in values)
+    return len(values) >= 2 * _FEWEST and all(kind_of_value(value) is not None for value in values)
 
 
 _MISSING = frozenset(
@@ -143,7 +147,7 @@ _MISSING = frozenset(
 )
 
 
-def _questions(table: Table, rows: int, why: str, *, sure: bool) -> _Below:
+def _question_texts_below(table: Table, rows: int, why: str, *, sure: bool) -> _Below:
     last = table.lines[rows - 1]
     them = f"lines {table.lines[0]} to {last} below the header are" if rows > 1 else "the line below the header is"
     hint = (
@@ -154,7 +158,7 @@ def _questions(table: Table, rows: int, why: str, *, sure: bool) -> _Below:
     return _Below(rows, Finding(sure, said, table.lines[0], hint))
 
 
-def _again(table: Table, spec: Spec) -> Iterator[Finding]:
+def _header_again(table: Table, spec: Spec) -> Iterator[Finding]:
     if spec.csv.repeated_header is not None or spec.csv.header == "none":
         return
     lines = [line for line, row in zip(table.lines, table.rows, strict=True) if repeats_header(row, table.header)]

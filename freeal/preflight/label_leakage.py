@@ -23,7 +23,7 @@ _LONGEST = 200
 """Characters of a cell that are compared: what is longer is no label."""
 
 
-def leaks(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
+def label_leaks(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
     """A warning for each text column that tells the true label, or looks like a column of true labels."""
     rows = range(0, len(table.rows), -(-len(table.rows) // _LOOKED_AT))
     for column in pool.text_columns:

@@ -16,7 +16,7 @@ from freeal.errors import InputError, Problem, Where
 from freeal.pool import true_labels
 from freeal.pool.text_pool import Pool, build_pool
 from freeal.preflight import header_check
-from freeal.preflight.label_leakage import leaks
+from freeal.preflight.label_leakage import label_leaks
 from freeal.spec.job_spec import Spec
 from freeal.table import Table, find_column, read_table
 from freeal.text import joined_labels, label_names, label_paths
@@ -45,8 +45,8 @@ def read(path: Path, spec: Spec) -> Checked:
 
 def check(table: Table, spec: Spec) -> Checked:
     """Hold a table against its spec. Raises one `InputError` for all that is wrong; linear in the number of cells."""
-    header = header_check.findings(table, spec)
-    columns = list(_columns(table, spec))
+    header = header_check.header_findings(table, spec)
+    columns = list(_column_problems(table, spec))
     # a missing column and a first line that may be a row explain each other
     problems = [*(one.as_problem(table) for one in header if one.is_sure or columns), *columns]
     pool = None
@@ -59,10 +59,10 @@ def check(table: Table, spec: Spec) -> Checked:
     if pool is None or problems:
         raise InputError.of(problems)
     unsure = [one.as_warning() for one in header if not one.is_sure]
-    return Checked(table, pool, (*unsure, *_warnings(table, pool, spec)))
+    return Checked(table, pool, (*unsure, *_preflight_warnings(table, pool, spec)))
 
 
-def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
+def _column_problems(table: Table, spec: Spec) -> Iterator[Problem]:
     """Columns that the spec names and the table lacks, or has twice."""
     named = [("text_columns", name) for name in spec.text_columns or ()]
     for role, name in [*named, *spec.other_columns.items()]:
@@ -80,8 +80,8 @@ def _columns(table: Table, spec: Spec) -> Iterator[Problem]:
 def _truth_values(table: Table, spec: Spec) -> list[str]:
     """What stands in the label column, trimmed, row by row; empty without one."""
     try:
-        return true_labels.values(table, spec)
-    except InputError:  # `_columns` says so
+        return true_labels.true_label_values(table, spec)
+    except InputError:  # `_column_problems` says so
         return []
 
 
@@ -90,7 +90,7 @@ def _no_truth_known(table: Table, spec: Spec) -> Iterator[Problem]:
     if any(values) and not any(true_labels.known_nodes(values, spec)):
         first = next(row for row, value in enumerate(values) if value)
         yield Problem(
-            f"none of the values of {_role(spec)} is one of the labels: {_strange(table, values, spec)}",
+            f"none of the values of {_role(spec)} is one of the labels: {_strange_truth_values(table, values, spec)}",
             Where(file=table.path, line=table.lines[first], column=spec.label_column),
             _several_meant(values, spec) or f"write labels and values alike, or leave {_role(spec)} out",
         )
@@ -129,7 +129,7 @@ def _sign_within_a_name(unknown: list[str], spec: Spec) -> str | None:
     )
 
 
-def _strange(table: Table, values: list[str], spec: Spec) -> str:
+def _strange_truth_values(table: Table, values: list[str], spec: Spec) -> str:
     """The values that are no labels, the most frequent first, with their first line and the label that may be meant."""
     known = true_labels.known_nodes(values, spec)
     first: dict[str, int] = {}
@@ -143,14 +143,14 @@ def _strange(table: Table, values: list[str], spec: Spec) -> str:
     for value, count in counts.most_common(_MOST_NAMED):
         line = table.lines[first[value]]
         places = f"line {line}" if count == 1 else f"{count:,} times, from line {line} on"
-        advice = _advice(value, spec)
+        advice = _advice_on_truth_value(value, spec)
         said.append(f"{label_names.quoted(value)} ({places}{f'; {advice}' if advice else ''})")
     left = len(counts) - len(said)
     others = "1 other" if left == 1 else f"{left:,} others"
     return ", ".join(said) + (f" and {others}" if left else "")
 
 
-def _advice(value: str, spec: Spec) -> str:
+def _advice_on_truth_value(value: str, spec: Spec) -> str:
     """Which label may be meant by a value that is none."""
     if spec.kind == "tree" and len(same := label_paths.called(value, spec.task.names)) > 1:
         return f"{' or '.join(map(repr, same[:3]))}? write the whole path"
@@ -168,19 +168,19 @@ def too_few_texts(texts: int, *, labels: int) -> str | None:
     return f"only {counted} for {labels} labels: no student can learn them all from so few"
 
 
-def _warnings(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
+def _preflight_warnings(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
     if few := too_few_texts(len(pool), labels=len(spec.labels)):
         yield few
     for twin, name in label_names.accent_twins(spec.labels):
         yield f"the labels {twin!r} and {name!r} differ by accents only: the language model may confuse them"
-    yield from _about_order(spec)
-    yield from _about_truth(table, pool, spec)
-    yield from leaks(table, pool, spec)
-    yield from _about_ids(table, spec)
-    yield from _about_paraphrases(pool, spec)
+    yield from _warnings_about_order(spec)
+    yield from _warnings_about_truth(table, pool, spec)
+    yield from label_leaks(table, pool, spec)
+    yield from _warnings_about_ids(table, spec)
+    yield from _warnings_about_paraphrases(pool, spec)
 
 
-def _about_order(spec: Spec) -> Iterator[str]:
+def _warnings_about_order(spec: Spec) -> Iterator[str]:
     """Numbers as labels are proposed as an order, not taken for one: they may be codes."""
     if spec.kind != "single" or len(spec.labels) < FEWEST_IN_ORDER:
         return
@@ -195,7 +195,7 @@ def _about_order(spec: Spec) -> Iterator[str]:
         )
 
 
-def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
+def _warnings_about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
     values = _truth_values(table, spec)
     if not values:
         return
@@ -204,7 +204,7 @@ def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
     if pool.unknown_truth:
         yield (
             f"{pool.unknown_truth:,} of {sum(map(bool, values)):,} values of {_truth_name(spec)} are "
-            f"none of the labels and are not evaluated: {_strange(table, values, spec)}"
+            f"none of the labels and are not evaluated: {_strange_truth_values(table, values, spec)}"
         )
         if meant := _several_meant(values, spec):
             yield meant
@@ -221,7 +221,7 @@ def _about_truth(table: Table, pool: Pool, spec: Spec) -> Iterator[str]:
         yield f"rows whose text stands in the examples are not evaluated: {rows:,} with a true label"
 
 
-def _about_ids(table: Table, spec: Spec) -> Iterator[str]:
+def _warnings_about_ids(table: Table, spec: Spec) -> Iterator[str]:
     if spec.id_column is None:
         return
     position = table.column(spec.id_column, role="id_column")
@@ -242,7 +242,7 @@ def _about_ids(table: Table, spec: Spec) -> Iterator[str]:
     yield f"id_column {spec.id_column!r} does not tell all rows apart: {', '.join(said)}{more}"
 
 
-def _about_paraphrases(pool: Pool, spec: Spec) -> Iterator[str]:
+def _warnings_about_paraphrases(pool: Pool, spec: Spec) -> Iterator[str]:
     if pool.paraphrases is None:
         return
     given = [(text, other) for text, other in zip(pool.texts, pool.paraphrases, strict=True) if other]

@@ -24,7 +24,7 @@ _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{24}|[0-9
 _MOST = 0.95
 
 
-def kind_of(value: str) -> Kind | None:
+def kind_of_value(value: str) -> Kind | None:
     """What a cell is; None for words."""
     value = value.strip()
     if len(value) > 200:
@@ -45,5 +45,5 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 
 def most_common_kind(values: Sequence[str]) -> Kind | None:
     """The kind that nearly all of them are; None where they are words, or of several kinds."""
-    kind, count = Counter(map(kind_of, values)).most_common(1)[0]
+    kind, count = Counter(map(kind_of_value, values)).most_common(1)[0]
     return kind if count >= _MOST * len(values) else None

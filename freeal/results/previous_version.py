@@ -114,7 +114,7 @@ def read_version(folder: Path) -> Earlier:
             annotations=_annotations(content),
             demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
             llm=_who_answered(content),
-            said=corrections_file.remembered(folder),
+            said=corrections_file.remembered_corrections(folder),
         )
         fingerprint = content["texts_sha256"]
     except (InputError, ValidationError, LookupError, TypeError, ValueError) as cause:

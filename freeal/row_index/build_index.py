@@ -40,7 +40,7 @@ CREATE TEMP TABLE earlier (digest BLOB PRIMARY KEY, label TEXT NOT NULL) WITHOUT
 """
 
 
-def mark_of(version: Path, previous: Path | None) -> str:
+def mark_of_index(version: Path, previous: Path | None) -> str:
     """Tells whether an index is of these files as they are now. Raises `CorruptModelError` where there are no rows."""
     marks: list[Any] = [FORMAT, previous.name if previous else None]
     for name in ("annotated.csv", "review_queue.csv"):
@@ -54,13 +54,13 @@ def mark_of(version: Path, previous: Path | None) -> str:
     return json.dumps(marks)
 
 
-def build(version: Path, target: Path, *, previous: Path | None = None) -> None:
+def build_row_index(version: Path, target: Path, *, previous: Path | None = None) -> None:
     """Fill the file `target` with the index of a version; `previous` is the version before it, where there is one.
 
     Raises `CorruptModelError` for what is missing or damaged in the version, `OSError` for the target.
     """
-    mark = mark_of(version, previous)
-    spec, columns = Spec.model_validate(_record(version)["spec"]), _text_columns(version)
+    mark = mark_of_index(version, previous)
+    spec, columns = Spec.model_validate(_record_of_version(version)["spec"]), _text_columns(version)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
@@ -95,7 +95,7 @@ def build(version: Path, target: Path, *, previous: Path | None = None) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _record(version: Path) -> dict[str, Any]:
+def _record_of_version(version: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((version / "run.json").read_text(encoding="utf-8"))
         return {"spec": record["spec"], "delimiter": record["input"].get("output_delimiter", ",")}
@@ -111,9 +111,9 @@ def _text_columns(version: Path) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[RowReader]:
+def _own_table_reader(path: Path) -> Iterator[RowReader]:
     """A table of ours, which is well formed whatever the input was."""
-    delimiter = _record(path.parent)["delimiter"]
+    delimiter = _record_of_version(path.parent)["delimiter"]
     written = CsvFormat(encoding="utf-8", delimiter=delimiter, quoting="minimal", skip_rows=0, ragged="refuse")
     try:
         with RowReader(path, written) as reader:
@@ -124,7 +124,7 @@ def _opened(path: Path) -> Iterator[RowReader]:
         raise CorruptModelError(f"cannot be read: {cause}", where=Where(file=path)) from cause
 
 
-def _own(reader: RowReader, path: Path) -> slice:
+def _own_columns(reader: RowReader, path: Path) -> slice:
     """Where the columns stand that every job has: behind the input's, before those of some jobs only."""
     count = len(ANNOTATED_COLUMNS)
     for start in range(len(reader.header) - count, 0, -1):
@@ -144,8 +144,8 @@ def _positions(reader: RowReader, columns: tuple[str, ...], path: Path) -> list[
 def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: tuple[str, ...]) -> bool:
     """Every row; whether any has a true label."""
     path, has_truth = version / "annotated.csv", False
-    with _opened(path) as reader:
-        own = _own(reader, path)
+    with _own_table_reader(path) as reader:
+        own = _own_columns(reader, path)
         places = _positions(reader, columns, path)
         id_at = reader.header.index(spec.id_column) if spec.id_column in reader.header else None
         told = [name for role, name in spec.other_columns.items() if role.startswith("label_column")]
@@ -154,20 +154,22 @@ def _add_rows(database: sqlite3.Connection, version: Path, spec: Spec, columns: 
         while chunk := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
             given = [""] * len(chunk)
             if told and set(told) <= set(reader.header):
-                given = true_labels.values(dataclasses.replace(table, rows=[row for _, row in chunk]), spec)
+                given = true_labels.true_label_values(dataclasses.replace(table, rows=[row for _, row in chunk]), spec)
             truths = true_labels.known(given, spec)
             has_truth = has_truth or any(truths)
             database.executemany(
                 "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 [
-                    _row(number, row, columns, places, own, identity="" if id_at is None else row[id_at], truth=truth)
+                    _index_row(
+                        number, row, columns, places, own, identity="" if id_at is None else row[id_at], truth=truth
+                    )
                     for (number, row), truth in zip(chunk, truths, strict=True)
                 ],
             )
     return has_truth
 
 
-def _row(
+def _index_row(
     number: int, row: Row, columns: tuple[str, ...], places: list[int], own: slice, *, identity: str, truth: str | None
 ) -> tuple[Any, ...]:
     cells = [row[place] for place in places]
@@ -183,8 +185,8 @@ def _add_earlier(database: sqlite3.Connection, previous: Path) -> bool:
     path = previous / "annotated.csv"
     try:
         columns = _text_columns(previous)
-        with _opened(path) as reader:
-            label_at = _own(reader, path).start
+        with _own_table_reader(path) as reader:
+            label_at = _own_columns(reader, path).start
             places = _positions(reader, columns, path)
             pairs = (
                 (digest_of(row_text(columns, [row[place] for place in places])), row[label_at]) for _, row in reader
@@ -200,7 +202,7 @@ def _add_queue(database: sqlite3.Connection, version: Path) -> None:
     path = version / "review_queue.csv"
     if not path.is_file():
         return
-    with _opened(path) as reader:
+    with _own_table_reader(path) as reader:
         names = {name: place for place, name in enumerate(reader.header)}
         wanted = ("freeal_row", "freeal_rows", "freeal_why")
         if not all(name in names for name in wanted):

@@ -144,19 +144,19 @@ class RowIndex:
 
     def about(self) -> About:
         """What it is of. Raises `CorruptModelError` where there is none, or one that is damaged."""
-        with self._open() as database:
+        with self._open_index() as database:
             found = {key: json.loads(value) for key, value in database.execute("SELECT key, value FROM about")}
         try:
             return About(**found | {"text_columns": tuple(found["text_columns"])})
         except (KeyError, TypeError) as cause:
-            raise self._damaged(cause) from cause
+            raise self._damaged_index_error(cause) from cause
 
     def find(
         self, wanted: RowFilter, *, order: str = "row", skip: int = 0, limit: int = 50
     ) -> tuple[int, list[IndexedRow]]:
         """How many rows fit, and a page of them. `order` is one of ORDERS."""
         condition, values = wanted.condition(several=self.about().kind == "multi")
-        with self._open() as database:
+        with self._open_index() as database:
             [(total,)] = database.execute(f"SELECT count(*) FROM rows WHERE {condition}", values)  # noqa: S608
             rows = database.execute(
                 f"SELECT {_FIELDS} FROM rows WHERE {condition} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?",  # noqa: S608
@@ -168,14 +168,14 @@ class RowIndex:
         """How many rows have each value of `label` or `source`, the most frequent first."""
         if column not in ("label", "source"):
             raise ValueError(column)
-        with self._open() as database:
+        with self._open_index() as database:
             found = database.execute(f"SELECT {column}, count(*) FROM rows GROUP BY 1 ORDER BY 2 DESC, 1")  # noqa: S608
             return {str(value): int(count) for value, count in found}
 
     def moves(self) -> tuple[list[Move], int]:
         """From which label to which rows moved since the version before, the most first; and how many rows have a text
         that both hold."""
-        with self._open() as database:
+        with self._open_index() as database:
             [(compared,)] = database.execute("SELECT count(*) FROM rows WHERE before IS NOT NULL")
             found = database.execute(
                 "SELECT before, label, count(*) FROM rows WHERE before IS NOT NULL AND before <> label "
@@ -186,7 +186,7 @@ class RowIndex:
     def rows(self, numbers: list[int]) -> dict[int, IndexedRow]:
         """Those of these rows that there are, by number."""
         found: dict[int, IndexedRow] = {}
-        with self._open() as database:
+        with self._open_index() as database:
             for number in numbers:
                 for row in database.execute(f"SELECT {_FIELDS} FROM rows WHERE number = ?", [number]):  # noqa: S608
                     found[number] = _indexed(row)
@@ -195,7 +195,7 @@ class RowIndex:
     def holding(self, texts: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Of each of these texts that a row holds: the first such row's number, and how many rows hold it."""
         found: dict[str, tuple[int, int]] = {}
-        with self._open() as database:
+        with self._open_index() as database:
             for text in texts:
                 [(first, count)] = database.execute(
                     "SELECT min(number), count(*) FROM rows WHERE digest = ?", [digest_of(text)]
@@ -206,21 +206,21 @@ class RowIndex:
 
     def queue(self) -> list[Queued]:
         """The review queue, worth most first."""
-        with self._open() as database:
+        with self._open_index() as database:
             rows = database.execute("SELECT number, count, why, nearest FROM queue ORDER BY place").fetchall()
         return [Queued(number, count, why, tuple(json.loads(nearest))) for number, count, why, nearest in rows]
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open_index(self) -> Iterator[sqlite3.Connection]:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as database:
                 database.create_function("has_word", 3, _has_word, deterministic=True)
                 database.create_function("has_label", 2, _has_label, deterministic=True)
                 yield database
         except sqlite3.Error as cause:
-            raise self._damaged(cause) from cause
+            raise self._damaged_index_error(cause) from cause
 
-    def _damaged(self, cause: Exception) -> CorruptModelError:
+    def _damaged_index_error(self, cause: Exception) -> CorruptModelError:
         return CorruptModelError(
             f"the index of its rows cannot be read: {cause}",
             where=Where(file=self.path),

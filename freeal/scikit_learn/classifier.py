@@ -68,7 +68,7 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """
         frame = estimator_input.rows_of(self, X, reset=True)
         truth = None if y is None else estimator_input.true_labels(y, rows=len(frame))
-        spec, self.classes_ = self._task(truth)
+        spec, self.classes_ = self._spec_and_truth(truth)
         if spec.kind == "multi":
             raise ConfigError(
                 "kind: multi gives several labels to a text; a scikit-learn classifier gives one",
@@ -83,7 +83,7 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             spec = spec.model_copy(update={"label_use": self.label_use})
         if paraphrases is not None:
             frame, spec = _with_column(frame, spec, "paraphrase_column", list(paraphrases))
-        with self._results() as folder:
+        with self._results_folder() as folder:
             result = run(
                 frame,
                 spec,
@@ -138,7 +138,7 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         tags.target_tags.required = False
         return tags
 
-    def _task(self, truth: np.ndarray | None) -> tuple[Spec, np.ndarray]:
+    def _spec_and_truth(self, truth: np.ndarray | None) -> tuple[Spec, np.ndarray]:
         if self.spec is not None:
             spec = as_spec(self.spec)
             return spec, np.unique(np.array(list(spec.labels), dtype=object))
@@ -169,7 +169,7 @@ class FreeALClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         )
 
     @contextlib.contextmanager
-    def _results(self) -> Iterator[Path]:
+    def _results_folder(self) -> Iterator[Path]:
         if self.folder is not None:
             yield Path(self.folder)
             return

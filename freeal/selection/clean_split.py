@@ -17,7 +17,7 @@ JUDGED_ALONE = 30
 beside an easy class every text of a hard one looks wrong. MR with 29 % class-biased noise: AUC 0.79 against 0.62."""
 
 
-def split(losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+def split_clean(losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
     """P(clean) per text, float32 [n], in the order given.
 
     `losses` float [n] are finite; `label_ids` int [n] are the labels they were computed against. P(clean) is the
@@ -37,7 +37,7 @@ def split(losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
     return clean.astype(np.float32)
 
 
-def evenly(probability: np.ndarray, losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
+def clean_evenly_over_labels(probability: np.ndarray, losses: np.ndarray, label_ids: np.ndarray) -> np.ndarray:
     """P(clean) [n] for choosing whom to learn from: every label gets the same distribution of it, dealt out by loss
     (uniform selection, Karim et al., UNICON, CVPR 2022), so that a threshold leaves the labels' shares as they were.
 

@@ -11,7 +11,7 @@ from freeal.compute import scratch_arrays
 CHUNK_ROWS = 2048
 
 
-def nearest(
+def nearest_demonstrations(
     queries: np.ndarray,
     pool: np.ndarray,
     pool_label_ids: np.ndarray,
@@ -43,7 +43,7 @@ def nearest(
     return found
 
 
-def shared(pool_label_ids: np.ndarray, *, shots: int, seed: int) -> list[int]:
+def shared_demonstrations(pool_label_ids: np.ndarray, *, shots: int, seed: int) -> list[int]:
     """One set for all rows: up to `shots` pool positions, balanced over the labels, label by label in turn."""
     rng = np.random.default_rng(seed)
     by_label = [rng.permutation(np.flatnonzero(pool_label_ids == label)) for label in np.unique(pool_label_ids)]

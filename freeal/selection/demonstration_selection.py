@@ -35,14 +35,14 @@ def representatives(
     chosen: list[int] = []
     for label in np.unique(label_ids[label_ids >= 0]):
         members = np.flatnonzero((label_ids == label) & agree)
-        candidates = _cleanest(members, clean, rng, per_class=per_class, top_share=top_share)
+        candidates = _cleanest_members(members, clean, rng, per_class=per_class, top_share=top_share)
         medoids = _medoids(scratch_arrays.widened(embeddings[candidates]), per_class, rng)
         picked = candidates[medoids]
         chosen.extend(int(index) for index in picked[np.argsort(-clean[picked], kind="stable")])
     return chosen
 
 
-def _cleanest(
+def _cleanest_members(
     members: np.ndarray, clean: np.ndarray, rng: np.random.Generator, *, per_class: int, top_share: float
 ) -> np.ndarray:
     # many texts share a P(clean) of one; among equals chance decides, not the order of the file

@@ -31,7 +31,7 @@ def by_chance(indices: list[int], count: int, *, seed: int) -> list[int]:
     return sorted(int(index) for index in np.random.default_rng([seed, count]).choice(indices, count, replace=False))
 
 
-def left_open(proba: np.ndarray, indices: list[int], *, threshold: float) -> list[int]:
+def queries_left_open(proba: np.ndarray, indices: list[int], *, threshold: float) -> list[int]:
     """Those of `indices` whose likeliest label has at most the probability `threshold` in `proba` [n, labels], the most
     open first."""
     surest = proba[indices].max(axis=1)
@@ -39,7 +39,7 @@ def left_open(proba: np.ndarray, indices: list[int], *, threshold: float) -> lis
     return [indices[position] for position in order if surest[position] <= threshold]
 
 
-def spread(embeddings: np.ndarray, count: int, *, seed: int) -> list[int]:
+def spread_queries(embeddings: np.ndarray, count: int, *, seed: int) -> list[int]:
     """`count` positions spread over the embeddings [n, d] like the pool itself, ascending; all where `count` is not
     below n.
 
@@ -67,7 +67,7 @@ def spread(embeddings: np.ndarray, count: int, *, seed: int) -> list[int]:
     return sorted(int(position) for position in order[steps.astype(np.int64)])
 
 
-def can_change(
+def queries_that_can_change(
     posterior: np.ndarray, indices: list[int], *, clean: np.ndarray, threshold: float, scored: np.ndarray
 ) -> list[int]:
     """Those of `indices` whose label another answer can change for the better.
@@ -83,7 +83,7 @@ def can_change(
     return [index for index, is_open in zip(indices, open_still, strict=True) if is_open]
 
 
-def most_open(proba: np.ndarray, indices: list[int], count: int) -> list[int]:
+def most_open_queries(proba: np.ndarray, indices: list[int], count: int) -> list[int]:
     """The `count` of `indices` whose label is most open to the student, by its highest probability in `proba`
     [n, labels]; ascending. Of equals the first come first."""
     surest = proba[indices].max(axis=1)

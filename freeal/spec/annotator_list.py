@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from freeal.settings import Provider
 from freeal.spec.validation_messages import ONE, SEVERAL
-from freeal.spec.value_faults import Fault, FaultyValueError, written
+from freeal.spec.value_faults import Fault, FaultyValueError, value_as_written
 
 MOST = 4
 """More voices on one text are not worth their price: language models err alike."""
@@ -26,7 +26,7 @@ def as_overrides(value: Any) -> Any:
     return {"provider" if value in get_args(Provider) else "model": value}
 
 
-def checked(value: Sequence[Any]) -> Sequence[Any]:
+def checked_annotators(value: Sequence[Any]) -> Sequence[Any]:
     """A list that can hold several language models. Raises `FaultyValueError` for one that is too short or too long,
     or names the same one twice."""
     if not value:
@@ -36,7 +36,7 @@ def checked(value: Sequence[Any]) -> Sequence[Any]:
     faults = []
     for place, one in enumerate(value):
         if any(_same(one, other) for other in value[:place]):
-            problem = f"names {written(_shown(one))} twice: a model that is asked again says the same"
+            problem = f"names {value_as_written(_shown(one))} twice: a model that is asked again says the same"
             faults.append(Fault(problem, at=(place,), hint="name another one, or leave it out"))
     if faults:
         raise FaultyValueError(faults)

@@ -12,7 +12,7 @@ def _as_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _some_text(columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _some_text_column(columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
     if columns is not None and not columns:
         raise ValueError("names no column; leave the key out to use every column")
     if doubled := [repr(name) for name, count in Counter(columns or ()).items() if count > 1]:
@@ -20,4 +20,4 @@ def _some_text(columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return columns
 
 
-Columns = Annotated[tuple[str, ...] | None, BeforeValidator(_as_list), AfterValidator(_some_text)]
+Columns = Annotated[tuple[str, ...] | None, BeforeValidator(_as_list), AfterValidator(_some_text_column)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from freeal.spec.examples_file import FORM
-from freeal.spec.value_faults import Fault, FaultyValueError, written
+from freeal.spec.value_faults import Fault, FaultyValueError, value_as_written
 from freeal.text import joined_labels, label_names, label_paths
 from freeal.text.closest_name import nearest
 
@@ -31,16 +31,18 @@ class Example(BaseModel):
         return text
 
 
-def as_entries(value: Any) -> Any:
+def examples_as_entries(value: Any) -> Any:
     """The key's value where it can hold examples. Raises `FaultyValueError` for another shape."""
     if isinstance(value, Mapping):
-        raise FaultyValueError([Fault(f"must be a list, found {written(dict(value))}", hint=_rewritten(value))])
+        raise FaultyValueError(
+            [Fault(f"must be a list, found {value_as_written(dict(value))}", hint=_examples_rewritten(value))]
+        )
     if value is not None and not isinstance(value, list | tuple):
-        raise FaultyValueError([Fault(f"must be a list, found {written(value)}", hint=FORM)])
+        raise FaultyValueError([Fault(f"must be a list, found {value_as_written(value)}", hint=FORM)])
     return value
 
 
-def _rewritten(value: Mapping[Any, Any]) -> str:
+def _examples_rewritten(value: Mapping[Any, Any]) -> str:
     for key, inner in value.items():
         if isinstance(inner, list | tuple) and inner and isinstance(inner[0], str):  # label -> its texts
             return f'write a pair for each text: - ["{inner[0]}", {key}]'
@@ -51,16 +53,20 @@ def _rewritten(value: Mapping[Any, Any]) -> str:
     return FORM
 
 
-def _by_name(value: Any) -> Any:
+def _example_by_name(value: Any) -> Any:
     """One entry as {text, label}: a pair is one by position. Raises `FaultyValueError` for another shape."""
     if isinstance(value, list | tuple):
         if len(value) != 2:
-            raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+            raise FaultyValueError(
+                [Fault(f"an example is a pair [text, label], found {value_as_written(value)}", hint=FORM)]
+            )
         value = {"text": value[0], "label": value[1]}
     if isinstance(value, str) or value is None:
-        raise FaultyValueError([Fault(f"an example is a pair [text, label], found {written(value)}", hint=FORM)])
+        raise FaultyValueError(
+            [Fault(f"an example is a pair [text, label], found {value_as_written(value)}", hint=FORM)]
+        )
     if isinstance(value, Mapping) and len(value) == 1 and not set(value) & {"text", "label"}:
-        problem = f"an example is a pair [text, label], found {written(dict(value))}"
+        problem = f"an example is a pair [text, label], found {value_as_written(dict(value))}"
         raise FaultyValueError([Fault(problem, hint=FORM)])
     if isinstance(value, Mapping) and isinstance(value.get("label"), str | int):
         return {**value, "label": _as_name(value["label"])}
@@ -74,9 +80,9 @@ def _as_name(label: str | int) -> Any:
     return unicodedata.normalize("NFC", str(label))
 
 
-def as_fields(value: Any, info: ValidationInfo) -> Any:
+def example_as_fields(value: Any, info: ValidationInfo) -> Any:
     """One entry as {text, label}; with several labels they may be a list. Raises `FaultyValueError`."""
-    found = _by_name(value)
+    found = _example_by_name(value)
     if info.data.get("kind") != "multi" or not isinstance(found, Mapping):
         return found
     label = found.get("label")
@@ -85,7 +91,7 @@ def as_fields(value: Any, info: ValidationInfo) -> Any:
     return found
 
 
-def of_the_labels(example: Example, info: ValidationInfo) -> Example:
+def example_of_the_labels(example: Example, info: ValidationInfo) -> Example:
     """The example, several labels in their order; raises `ValueError` for one whose label the spec does not know."""
     labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
     if labels is None:
@@ -104,18 +110,18 @@ def of_the_labels(example: Example, info: ValidationInfo) -> Example:
 
 def _in_the_tree(name: str, leaves: tuple[str, ...]) -> str | None:
     """The label whose path was cut short, or the first one below a branch."""
-    node = label_paths.find(name, leaves)
+    node = label_paths.find_node(name, leaves)
     return None if node is None else next(leaf for leaf in leaves if label_paths.is_below(leaf, node))
 
 
 Examples = Annotated[
-    tuple[Annotated[Example, BeforeValidator(as_fields), AfterValidator(of_the_labels)], ...],
-    BeforeValidator(as_entries),
+    tuple[Annotated[Example, BeforeValidator(example_as_fields), AfterValidator(example_of_the_labels)], ...],
+    BeforeValidator(examples_as_entries),
 ]
 """What a spec holds: its examples in order."""
 
 
-def check_agreement(examples: Sequence[Example]) -> None:
+def check_examples_agree(examples: Sequence[Example]) -> None:
     """Raise `ValueError` where a text stands under several labels."""
     given: dict[str, set[str]] = {}
     for example in examples:

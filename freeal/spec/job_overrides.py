@@ -54,7 +54,7 @@ class LlmOverrides(Overrides):
 _Llm = Annotated[LlmOverrides, BeforeValidator(annotator_list.as_overrides)]
 OneOrSeveral = Annotated[
     Annotated[LlmOverrides, Tag(ONE)]
-    | Annotated[tuple[_Llm, ...], BeforeValidator(annotator_list.checked), Tag(SEVERAL)],
+    | Annotated[tuple[_Llm, ...], BeforeValidator(annotator_list.checked_annotators), Tag(SEVERAL)],
     Discriminator(annotator_list.kind_of),
 ]
 """One language model by keys, or several by name or by keys, in the order in which they are asked."""
@@ -63,7 +63,7 @@ OneOrSeveral = Annotated[
 class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
-    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked)] = None
+    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked_students)] = None
     mode: StudentMode | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None

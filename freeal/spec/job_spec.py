@@ -67,7 +67,7 @@ class Spec(BaseModel):
     description: Annotated[str, Field(min_length=1)] = Field(
         description="the task in your own words; the language model reads it"
     )
-    labels: Annotated[dict[str, str], BeforeValidator(label_values.read)] = Field(
+    labels: Annotated[dict[str, str], BeforeValidator(label_values.read_labels)] = Field(
         description="at least two: a list of names, or `name: what it means`, in a list or without one. A meaning "
         "helps every language model, the packaged one too. A name is text: null, lists, curly quotation marks, "
         "characters nobody sees and what YAML takes for a comment (`- #spam`) are refused, with the line"
@@ -102,7 +102,7 @@ class Spec(BaseModel):
     label_changes: Annotated[
         label_change_values.Changes,
         BeforeValidator(label_change_values.as_lists),
-        AfterValidator(label_change_values.of_the_labels),
+        AfterValidator(label_change_values.changes_of_the_labels),
     ] = Field(
         {},
         description="what became of labels of the model's last version, where their meanings do not tell: `old: new` "
@@ -152,7 +152,7 @@ class Spec(BaseModel):
     @field_validator("name")
     @classmethod
     def _folder_name(cls, name: str) -> str:
-        model_name.check(name)
+        model_name.check_model_name(name)
         return name
 
     @field_validator("description")
@@ -190,7 +190,7 @@ class Spec(BaseModel):
     @field_validator("examples")
     @classmethod
     def _no_contradiction(cls, examples: example_values.Examples) -> example_values.Examples:
-        example_values.check_agreement(examples)
+        example_values.check_examples_agree(examples)
         return examples
 
     @model_validator(mode="after")
@@ -205,7 +205,7 @@ class Spec(BaseModel):
         Raises one `SpecError` for all that is wrong, which names the keys.
         """
         document = yaml_reader.Document(_IN_MEMORY, dict(content), {})
-        return _checked(document, default_name=default_name)
+        return _checked_spec(document, default_name=default_name)
 
     @classmethod
     def from_yaml(cls, source: str | Path, *, default_name: str | None = None) -> Spec:
@@ -216,7 +216,7 @@ class Spec(BaseModel):
         """
         if isinstance(source, Path) or not re.search(r"[\r\n]|: ", source):
             return load(Path(source), default_name=default_name)
-        return _checked(yaml_reader.parse(source, _IN_MEMORY, SpecError), default_name=default_name or "model")
+        return _checked_spec(yaml_reader.parse(source, _IN_MEMORY, SpecError), default_name=default_name or "model")
 
     @property
     def other_columns(self) -> dict[str, str]:
@@ -283,16 +283,16 @@ def load(path: Path, *, default_name: str | None = None, links: Links = "follow"
     Raises `SpecError` naming the file, the line and the key.
     """
     document = yaml_reader.load(path, SpecError, links=links)
-    return _checked(document, default_name=default_name or path.stem, links=links)
+    return _checked_spec(document, default_name=default_name or path.stem, links=links)
 
 
-def _checked(document: yaml_reader.Document, *, default_name: str, links: Links = "follow") -> Spec:
+def _checked_spec(document: yaml_reader.Document, *, default_name: str, links: Links = "follow") -> Spec:
     for key in [key for key, value in document.data.items() if value is None]:
         del document.data[key]  # `iterations: null`, or a section with every key commented out
     document.data.setdefault("name", default_name)
     examples = document.data.get("examples")
     if isinstance(examples, str):
-        document.data["examples"] = examples_file.beside(
+        document.data["examples"] = examples_file.examples_file_beside_spec(
             document.path.parent, examples, document.where(("examples",)), links
         )
     cut = yaml_reader.comment_faults(document, ("description", "labels", "examples"))

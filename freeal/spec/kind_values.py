@@ -47,7 +47,7 @@ class Said(Protocol):
     def student(self) -> StudentOverrides: ...
 
 
-def _by_label(value: Any) -> Any:
+def _label_columns_by_label(value: Any) -> Any:
     """A list of columns is named like the labels."""
     if isinstance(value, list | tuple):
         if doubled := [repr(name) for name, count in Counter(map(str, value)).items() if count > 1]:
@@ -62,7 +62,7 @@ def _one_sign(separator: str) -> str:
     return separator
 
 
-Columns = Annotated[dict[str, str] | None, BeforeValidator(_by_label)]
+Columns = Annotated[dict[str, str] | None, BeforeValidator(_label_columns_by_label)]
 Separator = Annotated[str, AfterValidator(_one_sign)]
 
 COLUMNS = Field(
@@ -80,7 +80,7 @@ SEPARATOR = Field(
 
 def check(spec: Said) -> None:
     """Raises `FaultyValueError` for what does not go together in a spec."""
-    if faults := [*(_of_multi(spec) if spec.kind == "multi" else _of_others(spec))]:
+    if faults := [*(_faults_of_multi_kind(spec) if spec.kind == "multi" else _faults_of_other_kinds(spec))]:
         raise FaultyValueError(faults)
 
 
@@ -89,15 +89,15 @@ def unsaid(spec: Said) -> set[str]:
     return set() if spec.kind == "multi" else {"label_columns", "label_separator"}
 
 
-def _of_others(spec: Said) -> Iterator[Fault]:
+def _faults_of_other_kinds(spec: Said) -> Iterator[Fault]:
     for key, given in (("label_columns", spec.label_columns), ("label_separator", spec.label_separator != ";")):
         if given:
             yield Fault(f"is for texts of several labels, found kind: {spec.kind}", (key,), "write kind: multi")
     if spec.kind == "ordinal":
-        yield from _of_an_order(list(spec.labels))
+        yield from _faults_of_ordinal_kind(list(spec.labels))
 
 
-def _of_an_order(names: list[str]) -> Iterator[Fault]:
+def _faults_of_ordinal_kind(names: list[str]) -> Iterator[Fault]:
     """Numbers that go up and down stand in the order in which somebody found them."""
     try:
         by_size = sorted(names, key=float)
@@ -108,12 +108,12 @@ def _of_an_order(names: list[str]) -> Iterator[Fault]:
         yield Fault(problem, ("labels",), f"write the lowest first: {', '.join(by_size[:MOST_NAMED])}")
 
 
-def _of_multi(spec: Said) -> Iterator[Fault]:
+def _faults_of_multi_kind(spec: Said) -> Iterator[Fault]:
     for name in spec.labels:
         if name.casefold() == joined_labels.NONE:
             yield Fault(f"label {name!r} is how a text without labels is written", ("labels", name), "leave it out")
     if spec.label_columns is not None:
-        yield from _columns(spec)
+        yield from _faults_of_label_columns(spec)
     if not isinstance(spec.llm, LlmOverrides):
         hint = "name one; or make a spec per label, each with kind: single"
         yield Fault("several language models cannot share kind: multi", ("llm",), hint)
@@ -131,7 +131,7 @@ def _of_multi(spec: Said) -> Iterator[Fault]:
         yield Fault("is made for texts of one label, not for kind: multi", ("pilot",), hint)
 
 
-def _columns(spec: Said) -> Iterator[Fault]:
+def _faults_of_label_columns(spec: Said) -> Iterator[Fault]:
     columns = spec.label_columns or {}
     if spec.label_column is not None:
         yield Fault("true labels stand in label_column or in label_columns", ("label_columns",), "leave one out")

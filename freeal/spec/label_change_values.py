@@ -18,7 +18,7 @@ def as_lists(value: Any) -> Any:
     return {str(old): [new] if isinstance(new, str) else new for old, new in value.items()}
 
 
-def of_the_labels(changes: Changes, info: ValidationInfo) -> Changes:
+def changes_of_the_labels(changes: Changes, info: ValidationInfo) -> Changes:
     """The changes; raises `ValueError` for a new name that the spec does not know, or none at all."""
     labels = info.data.get("labels")  # absent where it is itself wrong, which is then said
     for old, names in changes.items():

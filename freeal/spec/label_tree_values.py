@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from freeal.spec.value_faults import Fault, FaultyValueError, KeyPath, written
+from freeal.spec.value_faults import Fault, FaultyValueError, KeyPath, value_as_written
 from freeal.text import label_names, label_paths
 
 MOST_LEVELS = 8
@@ -59,7 +59,7 @@ FindFaults = Callable[[list[Entry]], Iterable[Fault]]
 """What finds fault with the names under one parent."""
 
 
-def read(value: Any, faults_in: FindFaults) -> dict[str, str]:
+def read_label_tree(value: Any, faults_in: FindFaults) -> dict[str, str]:
     """Leaf path -> meaning ("" without one); what a branch means stands behind the meaning of each of its leaves.
 
     Raises `FaultyValueError` for all that is wrong, with places.
@@ -86,7 +86,7 @@ class _Reader:
         if isinstance(value, Mapping):
             return [(str(name), inside, (*at, str(name))) for name, inside in value.items()]
         if not isinstance(value, list | tuple):
-            self._fault("is empty" if value is None else f"must be a tree, found {written(value)}", at, FORM)
+            self._fault("is empty" if value is None else f"must be a tree, found {value_as_written(value)}", at, FORM)
             return []
         found = []
         for position, item in enumerate(value):
@@ -94,7 +94,7 @@ class _Reader:
                 name, inside = next(iter(item.items()))
                 found.append((str(name), inside, (*at, position, str(name))))
             elif item is None or _is_inner(item):
-                self._fault(f"a label is a name, found {written(item)}", (*at, position), FORM)
+                self._fault(f"a label is a name, found {value_as_written(item)}", (*at, position), FORM)
             else:
                 found.append((str(item), None, (*at, position)))
         return found
@@ -111,12 +111,12 @@ class _Reader:
             elif len(names) > MOST_LEVELS:
                 self._fault(f"is nested more than {MOST_LEVELS} deep, or within itself", at, "write fewer levels")
             elif _is_inner(inside):
-                leaves |= self._branch(name, inside, at, names, meaning_above)
+                leaves |= self._leaves_of_branch(name, inside, at, names, meaning_above)
             else:
                 leaves[label_paths.joined(names)] = self._meaning(inside, meaning_above, at)
         return leaves
 
-    def _branch(
+    def _leaves_of_branch(
         self, name: str, inside: Any, at: KeyPath, names: tuple[str, ...], meaning_above: str
     ) -> dict[str, str]:
         """`{meaning: ..., labels: ...}`, or the labels alone."""
@@ -134,7 +134,7 @@ class _Reader:
 
     def _meaning(self, own: Any, above: str, at: KeyPath) -> str:
         if _is_inner(own):
-            self._fault(f"a meaning must be text, found {written(own)}", at, "write it in quotes")
+            self._fault(f"a meaning must be text, found {value_as_written(own)}", at, "write it in quotes")
         return "; ".join(text for text in ("" if own is None else str(own), above) if text)
 
     def paths(self, entries: Sequence[Entry]) -> dict[str, str]:
@@ -162,10 +162,10 @@ class _Reader:
         for below in siblings.values():
             self.faults += self._faults_in([(name, None, at) for name, at in below.items()])
         if leaves and not inner and not self.faults:
-            self._no_levels(leaves)
+            self._fault_of_no_levels(leaves)
         return leaves
 
-    def _no_levels(self, leaves: Mapping[str, str]) -> None:
+    def _fault_of_no_levels(self, leaves: Mapping[str, str]) -> None:
         if slashed := next((name for name in leaves if "/" in name), None):
             hint = f"a blank stands on both sides of it: {re.sub(r' */ *', label_paths.SEPARATOR, slashed)}"
             self._fault(f"no label lies within another, but {slashed!r} holds a /", (), hint)

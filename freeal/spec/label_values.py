@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from freeal.spec import label_tree_values
-from freeal.spec.value_faults import Fault, FaultyValueError, KeyPath, written
+from freeal.spec.value_faults import Fault, FaultyValueError, KeyPath, value_as_written
 from freeal.text import label_names
 from freeal.text.invisible_characters import invisible, made_visible
 
@@ -23,25 +23,25 @@ _CURLY = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u20
 _CURLY_DOUBLE = "\u201c\u201d\u201e\u201f"
 
 
-def read(value: Any) -> Any:
+def read_labels(value: Any) -> Any:
     """Labels in any accepted form as name -> meaning ("" without one), names composed (NFC); of `kind: tree` as leaf
     path -> meaning.
 
     A list's items are names, or `name: meaning` each. Raises `FaultyValueError` for all that is wrong, with places.
     """
     if isinstance(value, label_tree_values.AsTree):
-        return label_tree_values.read(value.written, _wrong)
+        return label_tree_values.read_label_tree(value.written, _faults_of_labels)
     found: Found
     faults: list[Fault] = []
     if isinstance(value, Mapping):
         found = [(str(name), meaning, (str(name),)) for name, meaning in value.items()]
     elif isinstance(value, list | tuple):
-        found, faults = _of_list(value)
+        found, faults = _labels_of_list(value)
     elif value is None:
         raise FaultyValueError([Fault("is empty", hint=_FORM)])
     else:
-        raise FaultyValueError([Fault(f"must be a list, found {written(value)}", hint=_as_list(value))])
-    faults += _wrong(found)
+        raise FaultyValueError([Fault(f"must be a list, found {value_as_written(value)}", hint=_labels_as_list(value))])
+    faults += _faults_of_labels(found)
     if not faults and len(found) < 2:
         faults.append(Fault("at least 2 labels are needed"))
     if faults:
@@ -49,7 +49,7 @@ def read(value: Any) -> Any:
     return {label_names.composed(name): meaning or "" for name, meaning, _ in found}
 
 
-def _as_list(value: Any) -> str:
+def _labels_as_list(value: Any) -> str:
     parts = [
         part for part in re.split(r"\s*[,;|/\n]\s*" if isinstance(value, str) else " ", str(value).strip()) if part
     ]
@@ -58,7 +58,7 @@ def _as_list(value: Any) -> str:
     return f"write [{', '.join(parts)}]" if 2 <= len(parts) <= 20 and sum(map(len, parts)) < 200 else _FORM
 
 
-def _of_list(items: Sequence[Any]) -> tuple[Found, list[Fault]]:
+def _labels_of_list(items: Sequence[Any]) -> tuple[Found, list[Fault]]:
     found: Found = []
     faults: list[Fault] = []
     for position, item in enumerate(items):
@@ -68,12 +68,14 @@ def _of_list(items: Sequence[Any]) -> tuple[Found, list[Fault]]:
             name, meaning = next(iter(item.items()))
             found.append((str(name), meaning, (position, str(name))))
         elif isinstance(item, Mapping):
-            faults.append(Fault(f"a label is a name, found {written(dict(item))}", (position,), _rewritten(item)))
+            faults.append(
+                Fault(f"a label is a name, found {value_as_written(dict(item))}", (position,), _label_rewritten(item))
+            )
         elif item is None:
             hint = 'write its name, or remove it; a label that is called null stands in quotes: "null"'
             faults.append(Fault(f"label {position + 1} is empty", (position,), hint))
         elif isinstance(item, list | tuple):
-            faults.append(Fault(f"a label is a name, found a list: {written(item)}", (position,), _FORM))
+            faults.append(Fault(f"a label is a name, found a list: {value_as_written(item)}", (position,), _FORM))
         else:  # from Python or JSON: a number, a truth value
             found.append((str(item), "", (position,)))
     return found, faults
@@ -85,7 +87,7 @@ def _is_field(items: Sequence[Any], item: Mapping[Any, Any]) -> bool:
     return len(same) > 1 and str(next(iter(item))).lower() in _NAME_KEYS
 
 
-def _rewritten(item: Mapping[Any, Any]) -> str:
+def _label_rewritten(item: Mapping[Any, Any]) -> str:
     by_key = {str(key).lower(): value for key, value in item.items()}
     name = next((by_key.pop(key) for key in _NAME_KEYS if isinstance(by_key.get(key), str)), None)
     meaning = next((value for value in by_key.values() if isinstance(value, str)), None)
@@ -94,21 +96,21 @@ def _rewritten(item: Mapping[Any, Any]) -> str:
     return f"write `- {name}: {meaning}`" if meaning else f"write `- {name}`"
 
 
-def _wrong(found: Found) -> Iterator[Fault]:
+def _faults_of_labels(found: Found) -> Iterator[Fault]:
     firsts: dict[str, str] = {}
     for name, meaning, at in found:
-        if problem := _wrong_name(name):
+        if problem := _fault_of_label_name(name):
             yield Fault(problem[0], at, problem[1])
             continue
         if isinstance(meaning, Mapping | list | tuple):
-            yield _wrong_meaning(name, meaning, at)
+            yield _fault_of_label_meaning(name, meaning, at)
         folded = "".join(label_names.folded(name).split())
         if folded in firsts:
             yield _twins(firsts[folded], name, at)
         firsts.setdefault(folded, name)
 
 
-def _wrong_name(name: str) -> tuple[str, str | None] | None:
+def _fault_of_label_name(name: str) -> tuple[str, str | None] | None:
     seen = made_visible(name)
     if not seen:
         return "a label has no name", "write one, or remove it"
@@ -131,8 +133,8 @@ def _wrong_name(name: str) -> tuple[str, str | None] | None:
     return None
 
 
-def _wrong_meaning(name: str, meaning: Any, at: KeyPath) -> Fault:
-    problem = f"the meaning of label {name!r} must be text, found {written(meaning)}"
+def _fault_of_label_meaning(name: str, meaning: Any, at: KeyPath) -> Fault:
+    problem = f"the meaning of label {name!r} must be text, found {value_as_written(meaning)}"
     if isinstance(meaning, Mapping):
         text = next((value for value in meaning.values() if isinstance(value, str)), None)
     else:

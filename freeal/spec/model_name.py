@@ -16,7 +16,7 @@ _PORTS = {f"{kind}{digit}" for kind in ("com", "lpt") for digit in range(10)}
 _DEVICES = {"con", "prn", "aux", "nul"} | _PORTS
 
 
-def check(name: str) -> None:
+def check_model_name(name: str) -> None:
     """Raises `ValueError` for a name that cannot be a folder's everywhere."""
     if re.fullmatch(NAME_PATTERN, name) is None:
         raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")

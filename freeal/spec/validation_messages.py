@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from freeal.errors import Problem, Where
-from freeal.spec.value_faults import FaultyValueError, KeyPath, written
+from freeal.spec.value_faults import FaultyValueError, KeyPath, value_as_written
 from freeal.text.closest_name import nearest
 from freeal.text.invisible_characters import invisible
 
@@ -39,33 +39,37 @@ ONE, SEVERAL = "(one)", "(several)"
 them."""
 
 
-def problems(model: type[BaseModel], cause: ValidationError, *, where: Callable[[KeyPath], Where]) -> list[Problem]:
+def validation_problems(
+    model: type[BaseModel], cause: ValidationError, *, where: Callable[[KeyPath], Where]
+) -> list[Problem]:
     """All that is wrong with a document, in the order of the file's lines; `where` tells the place of a key."""
     found = [
         Problem(problem, where(key_path), hint)
         for error in cause.errors(include_url=False)
-        for key_path, problem, hint in _explained(model, dict(error))
+        for key_path, problem, hint in _explained_validation_error(model, dict(error))
     ]
     # what is missing has no line and comes last, behind the misspelt key that often explains it
     found.sort(key=lambda one: (one.where.line is None, one.where.line or 0))
     return found
 
 
-def _explained(model: type[BaseModel], error: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str, str | None]]:
+def _explained_validation_error(
+    model: type[BaseModel], error: Mapping[str, Any]
+) -> Iterator[tuple[KeyPath, str, str | None]]:
     key_path: KeyPath = tuple(part for part in error["loc"] if part not in (ONE, SEVERAL))
     inner = error.get("ctx", {}).get("error")
     if isinstance(inner, FaultyValueError):
         for fault in inner.faults:
             yield (*key_path, *fault.at), fault.problem, fault.hint
     elif error["type"] == "extra_forbidden":
-        yield key_path, *_unknown(model, key_path)
+        yield key_path, *_unknown_key(model, key_path)
     elif error["type"] == "missing":
         yield key_path, "is required", None
     else:
-        yield key_path, _reason(error), _form(error)
+        yield key_path, _reason_of_validation_error(error), _form_of_value(error)
 
 
-def _unknown(model: type[BaseModel], key_path: KeyPath) -> tuple[str, str]:
+def _unknown_key(model: type[BaseModel], key_path: KeyPath) -> tuple[str, str]:
     name = str(key_path[-1])
     known = list(_fields_at(model, key_path[:-1]))
     guess = nearest(name, known)
@@ -75,7 +79,7 @@ def _unknown(model: type[BaseModel], key_path: KeyPath) -> tuple[str, str]:
     return problem, f"did you mean {guess!r}?" if guess else f"known keys: {', '.join(known)}"
 
 
-def _reason(error: Mapping[str, Any]) -> str:
+def _reason_of_validation_error(error: Mapping[str, Any]) -> str:
     reason = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "literal_error":
         reason = f"must be one of {error['ctx']['expected'].replace(' or ', ', ')}"
@@ -85,10 +89,10 @@ def _reason(error: Mapping[str, Any]) -> str:
     reason = f"{reason[:1].lower()}{reason[1:]}"
     if error["type"] == "value_error" and isinstance(error["input"], dict | list | tuple):
         return reason  # half a file or a long list: showing its start helps nobody
-    return f"{reason}, found {written(error['input'], 80)}"
+    return f"{reason}, found {value_as_written(error['input'], 80)}"
 
 
-def _form(error: Mapping[str, Any]) -> str | None:
+def _form_of_value(error: Mapping[str, Any]) -> str | None:
     if error["type"] in ("list_type", "tuple_type"):
         return "write [a, b]"
     if error["type"] in ("dict_type", "model_type", "model_attributes_type"):

@@ -27,7 +27,7 @@ class FaultyValueError(ValueError):
         self.faults = tuple(faults)
 
 
-def written(value: Any, limit: int = 60) -> str:
+def value_as_written(value: Any, limit: int = 60) -> str:
     """A value much as it stood in the file, for a message."""
     if value is None:
         return "nothing"

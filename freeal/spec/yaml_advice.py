@@ -61,15 +61,15 @@ _BY_PROBLEM: tuple[tuple[str, str], ...] = (
 """Part of what PyYAML says, and what to do. In order: the first that fits."""
 
 
-def advice(cause: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
+def yaml_advice(cause: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
     """What to do about a failure to parse `lines`."""
     last = _line_of(cause.problem_mark, default=len(lines))
     first = min(last, _line_of(cause.context_mark, default=last))
-    if typed := _wrongly_typed(lines, first, last):
+    if typed := _wrongly_typed_characters(lines, first, last):
         return typed
     problem = f"{cause.context or ''} {cause.problem or ''}"
-    near = _quoted(problem, lines[last - 1 : last]) or _space_is_missing(problem, lines, first, last)
-    if near := near or _behind_quotes(problem, lines[last - 1 : last]) or _list_is_cut_off(problem, lines[:last]):
+    near = _line_with_quoted_text(problem, lines[last - 1 : last]) or _space_is_missing(problem, lines, first, last)
+    if near := near or _text_behind_quotes(problem, lines[last - 1 : last]) or _list_is_cut_off(problem, lines[:last]):
         return near
     found = next((what for part, what in _BY_PROBLEM if part in problem), None)
     if found is None:
@@ -81,7 +81,7 @@ def _line_of(mark: yaml.Mark | None, *, default: int) -> int:
     return default if mark is None else mark.line + 1
 
 
-def _wrongly_typed(lines: Sequence[str], first: int, last: int) -> str | None:
+def _wrongly_typed_characters(lines: Sequence[str], first: int, last: int) -> str | None:
     """Tabs before a line, spaces of another kind, curly quotation marks: nobody sees a difference."""
     for number in range(max(1, first - 1), min(last, len(lines)) + 1):
         line = lines[number - 1]
@@ -95,7 +95,7 @@ def _wrongly_typed(lines: Sequence[str], first: int, last: int) -> str | None:
     return None
 
 
-def _quoted(problem: str, line: Sequence[str]) -> str | None:
+def _line_with_quoted_text(problem: str, line: Sequence[str]) -> str | None:
     """The line as it is right, where it is a key with one text that holds what it must not."""
     if "\\t" in problem:
         return "put spaces in place of the tab"
@@ -107,7 +107,7 @@ def _quoted(problem: str, line: Sequence[str]) -> str | None:
     return f'put the text in quotes: {found[1]}"{found[2]}"'
 
 
-def _behind_quotes(problem: str, line: Sequence[str]) -> str | None:
+def _text_behind_quotes(problem: str, line: Sequence[str]) -> str | None:
     if "expected <block end>, but found '<scalar>'" not in problem or not line:
         return None
     if re.search(r"[:-]\s+'", line[0]):

@@ -87,12 +87,12 @@ def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Docu
     """`load` for text already in memory; `path` is for messages only."""
     source = _LINE_END.split(text)
     try:
-        return _document(text, source, path, error)
+        return _yaml_document(text, source, path, error)
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark or cause.context_mark
         where = Where(file=path, line=None if mark is None else mark.line + 1)
         problem = f"is not valid YAML: {cause.problem or cause.context}"
-        raise error(problem, where=where, hint=yaml_advice.advice(cause, source)) from cause
+        raise error(problem, where=where, hint=yaml_advice.yaml_advice(cause, source)) from cause
     except yaml.reader.ReaderError as cause:
         where = Where(file=path, line=text.count("\n", 0, cause.position) + 1)
         problem = f"holds the character {chr(cause.character)!a}, which YAML does not allow"
@@ -108,8 +108,8 @@ def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Docu
         ) from cause
 
 
-def _document(text: str, source: Sequence[str], path: Path, error: type[ConfigError]) -> Document:
-    for trick in _tricks(text):
+def _yaml_document(text: str, source: Sequence[str], path: Path, error: type[ConfigError]) -> Document:
+    for trick in _yaml_tricks(text):
         raise error(trick.problem, where=Where(file=path, line=trick.line), hint=trick.hint)
     loader = _TextLoader(text)
     node = loader.get_single_node()
@@ -117,7 +117,7 @@ def _document(text: str, source: Sequence[str], path: Path, error: type[ConfigEr
         return Document(path, {}, {})
     if not isinstance(node, yaml.MappingNode):
         where = Where(file=path, line=node.start_mark.line + 1)
-        raise error("must be a mapping of keys to values", where=where, hint=_of_no_mapping(text))
+        raise error("must be a mapping of keys to values", where=where, hint=_problem_of_no_mapping(text))
     walk = _Walk(source, path, error)
     walk.visit(node, ())
     return Document(path, loader.construct_document(node), walk.lines, walk.comments)
@@ -137,7 +137,7 @@ _GAVE_UP = (
 )
 
 
-def _of_no_mapping(text: str) -> str:
+def _problem_of_no_mapping(text: str) -> str:
     if odd := [found for found in invisible(text.replace("\n", " ").replace("\r", " ")) if found != "U+0009"]:
         return f"it holds {', '.join(odd)}, which looks like a space or like nothing: type it anew"
     if re.search(r"^[A-Za-z_]+:\S", text, re.MULTILINE):
@@ -154,7 +154,7 @@ class _Trick:
     line: int | None
 
 
-def _tricks(text: str) -> Iterator[_Trick]:
+def _yaml_tricks(text: str) -> Iterator[_Trick]:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else None
@@ -191,12 +191,12 @@ class _Walk:
     def visit(self, node: yaml.Node, prefix: KeyPath) -> None:
         if isinstance(node, yaml.MappingNode):
             for key_node, value_node in node.value:
-                self._enter((*prefix, self._key(key_node, prefix)), key_node, value_node)
+                self._enter_key((*prefix, self._key_of_node(key_node, prefix)), key_node, value_node)
         elif isinstance(node, yaml.SequenceNode):
             for position, item in enumerate(node.value):
-                self._enter((*prefix, position), item, item)
+                self._enter_key((*prefix, position), item, item)
 
-    def _enter(self, key_path: KeyPath, at: yaml.Node, value: yaml.Node) -> None:
+    def _enter_key(self, key_path: KeyPath, at: yaml.Node, value: yaml.Node) -> None:
         self.lines[key_path] = at.start_mark.line + 1
         if isinstance(value, yaml.ScalarNode) and value.style is None:
             rest = self._source[value.end_mark.line : value.end_mark.line + 1]
@@ -205,7 +205,7 @@ class _Walk:
                 self.comments[dotted(key_path)] = found[1]
         self.visit(value, key_path)
 
-    def _key(self, node: yaml.Node, prefix: KeyPath) -> str:
+    def _key_of_node(self, node: yaml.Node, prefix: KeyPath) -> str:
         where = Where(file=self._path, line=node.start_mark.line + 1, key=dotted(prefix) or None)
         if not isinstance(node, yaml.ScalarNode):
             hint = "a key is text; a text that begins with [ or { stands in quotes"
@@ -242,7 +242,7 @@ def validate(
         known = {problem.where.key for problem in found}
         found += [
             problem
-            for problem in validation_messages.problems(model, cause, where=document.where)
+            for problem in validation_messages.validation_problems(model, cause, where=document.where)
             if problem.where.key not in known
         ]
     if made is None or found:

@@ -111,7 +111,7 @@ class TransformerTrainer(EncoderTrainer):
             self._fine_tune(encoder, work, half, heads, rng=rng, steps=steps)
             logits = encoder.score(work.tokens, on_batch=steps.still)[1]
             del encoder
-            freed_memory.give_back()
+            freed_memory.give_back_freed_memory()
             return logits
 
         found = encoder_cross_fitting.judged_by_halves(
@@ -156,7 +156,7 @@ class TransformerTrainer(EncoderTrainer):
         )
         task = FineTuning(encoder, pool, recipe, rng, work.seed, self.settings)
         processes = self._executor.train(task, on_step=steps)
-        freed_memory.give_back()  # gradients, the optimizer's moments and activations are gone
+        freed_memory.give_back_freed_memory()  # gradients, the optimizer's moments and activations are gone
         return pool, processes
 
     def _finished_training(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:

@@ -55,7 +55,7 @@ class UntrainedEncoder:
                 room=self.room,
             )
         except (RuntimeError, MemoryError) as error:
-            if (known := device_errors.named(error)) is error:
+            if (known := device_errors.named_device_error(error)) is error:
                 raise
             raise known from error
 

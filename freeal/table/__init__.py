@@ -6,7 +6,7 @@ a row that does not fit the header is refused with its line instead of being shi
 
 from freeal.table.column_names import find_column, free_name
 from freeal.table.csv_parsing.dialect import DELIMITERS, Dialect
-from freeal.table.csv_parsing.dialect_detection import detect
+from freeal.table.csv_parsing.dialect_detection import detect_dialect
 from freeal.table.csv_writer import Row, TableWriter, write_rows
 from freeal.table.table_reader import RowReader, Table, read_table
 
@@ -17,7 +17,7 @@ __all__ = [
     "RowReader",
     "Table",
     "TableWriter",
-    "detect",
+    "detect_dialect",
     "find_column",
     "free_name",
     "read_table",

@@ -34,7 +34,7 @@ class ColumnRoles:
     label_column: str | None = None
 
 
-def guess(header: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> ColumnRoles:
+def guess_column_roles(header: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> ColumnRoles:
     """The roles of the columns of a table with these first rows, which may be none."""
     values = {name: [row[at].strip() for row in rows if at < len(row)] for at, name in enumerate(header)}
     filled = {name: [value for value in found if value] for name, found in values.items()}

@@ -55,7 +55,7 @@ class CsvFormat(BaseModel):
 
     @field_validator("header")
     @classmethod
-    def _names_apart(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+    def _column_names_apart(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         if isinstance(value, tuple) and (not value or not all(name.strip() for name in value)):
             raise ValueError("must give each column a name")
         if isinstance(value, tuple) and len(set(value)) < len(value):

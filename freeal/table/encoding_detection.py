@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table.encoding_guess import guess
-from freeal.table.packed_stream import open_bytes, pieces
+from freeal.table.encoding_guess import guess_encodings
+from freeal.table.packed_stream import open_bytes, unpacked_pieces
 from freeal.table.text_lines import line_at
 
 SCANNED_BYTES = 256 * 2**20
@@ -46,7 +46,7 @@ class Encoding:
     is_guess: bool = False
 
 
-def told(name: str, path: Path) -> Encoding:
+def told_encoding(name: str, path: Path) -> Encoding:
     """What the spec says. Raises `InputError` for a name that is no encoding of text."""
     try:
         "".encode(name)
@@ -65,14 +65,14 @@ def told(name: str, path: Path) -> Encoding:
 def find_encoding(path: Path) -> Encoding:
     """The encoding of a file that may be packed. Raises `InputError` when none fits, or too many do."""
     with open_bytes(path) as stream:
-        start = next(pieces(stream, path))
+        start = next(unpacked_pieces(stream, path))
     for mark, name in _MARKS:
         if start.startswith(mark):
             return Encoding(name, "byte-order mark")
     zeros = tuple(start[place::4].count(0) > len(start) / 8 for place in range(4))
     if len(start) >= 8 and zeros in _ZEROS:
         return Encoding(_ZEROS[zeros], "every other byte is zero", is_guess=True)
-    offset = _first_bad(path, "utf-8")
+    offset = _first_undecodable(path, "utf-8")
     if offset is None:
         return Encoding("utf-8", "valid UTF-8")
     sample = b"".join(_lines_beyond_ascii(path, offset))
@@ -81,15 +81,15 @@ def find_encoding(path: Path) -> Encoding:
         raise InputError(
             f"is UTF-8 but for byte {offset + 1:,}", where=Where(file=path, line=line), hint=f"mend that line; {_HINT}"
         )
-    return _likeliest(path, sample, offset)
+    return _likeliest_encoding(path, sample, offset)
 
 
-def _first_bad(path: Path, encoding: str) -> int | None:
+def _first_undecodable(path: Path, encoding: str) -> int | None:
     """Offset of the first byte (of those looked at) that is not in this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     read_bytes = 0
     with open_bytes(path) as stream:
-        for data in pieces(stream, path):
+        for data in unpacked_pieces(stream, path):
             read_bytes += len(data)
             try:
                 decoder.decode(data, not data)
@@ -106,7 +106,7 @@ def _lines_beyond_ascii(path: Path, offset: int) -> Iterator[bytes]:
     with open_bytes(path) as stream:
         stream.seek(max(0, offset - _SAMPLE_BYTES))
         looked_at = 0
-        for data in pieces(stream, path):
+        for data in unpacked_pieces(stream, path):
             looked_at += len(data)
             for line in data.replace(b"\r", b"\n").split(b"\n"):
                 if not line.isascii():
@@ -124,9 +124,9 @@ def _is_damaged_utf8(sample: bytes) -> bool:
     return good >= max(2, 2 * bad)
 
 
-def _likeliest(path: Path, sample: bytes, offset: int) -> Encoding:
+def _likeliest_encoding(path: Path, sample: bytes, offset: int) -> Encoding:
     piece = sample[:_SAMPLE_BYTES].rpartition(b"\n")[0] or sample[:_SAMPLE_BYTES]
-    names = guess(piece, fits=lambda name: _first_bad(path, name) is None)
+    names = guess_encodings(piece, fits=lambda name: _first_undecodable(path, name) is None)
     if len(names) == 1:
         return Encoding(names[0], f"not UTF-8, reads best as {names[0]}", is_guess=True)
     some = f"; it may be {' or '.join(names)}" if names else ""

@@ -41,7 +41,7 @@ _TURKISH = re.compile(rb"[\xd0\xdd\xde\xf0\xfd\xfe]")
 _ICELANDIC = re.compile(rb"[\xc1\xc6\xcd\xd3\xda\xe1\xe6\xed\xf3\xfa]")
 
 
-def guess(piece: bytes, *, fits: Callable[[str], bool]) -> list[str]:
+def guess_encodings(piece: bytes, *, fits: Callable[[str], bool]) -> list[str]:
     """Names of the likeliest encodings: one where it can be told, several where not, none where nothing fits.
 
     `piece` holds lines with bytes beyond ASCII; `fits` says whether the whole file can be decoded so.
@@ -63,7 +63,7 @@ def guess(piece: bytes, *, fits: Callable[[str], bool]) -> list[str]:
     best = [name for name in _CANDIDATES if name in scores and scores[name] <= min(scores.values()) + _EQUAL]
     latin = [name for name in best if name in _LATIN]
     if latin and (is_latin or latin == best):
-        return [_of_family(piece, fits) if latin[0] in _FAMILY else latin[0]]
+        return [_encoding_of_family(piece, fits) if latin[0] in _FAMILY else latin[0]]
     return best if len(best) > 1 and min(scores.values()) > _SURE else best[:1]
 
 
@@ -73,7 +73,7 @@ def _is_mostly_ascii(piece: bytes) -> bool:
     return beyond < 0.4 * (beyond + sum(byte < 0x80 and chr(byte).isalpha() for byte in piece))
 
 
-def _of_family(piece: bytes, fits: Callable[[str], bool]) -> str:
+def _encoding_of_family(piece: bytes, fits: Callable[[str], bool]) -> str:
     first = "cp1252"
     if _TURKISH.search(piece) and not _ICELANDIC.search(piece):
         first = "cp1254"

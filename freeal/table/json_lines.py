@@ -16,7 +16,7 @@ from freeal.errors import InputError, Where
 from freeal.table import encoding_detection as encodings
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.dialect import Dialect
-from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, refusal
+from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, ragged_rows_error
 from freeal.table.packed_stream import open_bytes
 from freeal.table.text_lines import lines_of
 
@@ -37,7 +37,7 @@ class JsonRows:
 
     def __init__(self, path: Path, told: CsvFormat) -> None:
         self._path = path
-        encoding = encodings.told(told.encoding, path) if told.encoding else encodings.find_encoding(path)
+        encoding = encodings.told_encoding(told.encoding, path) if told.encoding else encodings.find_encoding(path)
         guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
         found = (f"{encoding.name}: {encoding.because}",)
         self.dialect = Dialect(encoding.name, form="jsonl", found=found, guessed=guessed)
@@ -47,12 +47,12 @@ class JsonRows:
         """Nothing is held between two rows."""
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
-        for line, row in self._objects():
+        for line, row in self._json_objects():
             yield line, [row.get(name, "") for name in self.header]
 
     def _find_columns(self) -> tuple[str, ...]:
         columns: dict[str, None] = {}
-        for line, row in self._objects():
+        for line, row in self._json_objects():
             columns.update(dict.fromkeys(row))
             if len(columns) > MOST_COLUMNS:
                 raise InputError(
@@ -64,8 +64,8 @@ class JsonRows:
             raise InputError("is empty", where=Where(file=self._path), hint=_HINT)
         return tuple(columns)
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, str]]]:
-        read = _reader()
+    def _json_objects(self) -> Iterator[tuple[int, dict[str, str]]]:
+        read = _json_line_reader()
         problems: list[tuple[int, str]] = []
         complete = True
         with open_bytes(self._path) as stream:
@@ -81,10 +81,10 @@ class JsonRows:
                 elif not problems:
                     yield line, found
         if problems:
-            raise refusal(problems, path=self._path, complete=complete, hint=_HINT)
+            raise ragged_rows_error(problems, path=self._path, complete=complete, hint=_HINT)
 
 
-def _reader() -> Callable[[str], dict[str, str] | str]:
+def _json_line_reader() -> Callable[[str], dict[str, str] | str]:
     """A function from a line to its values, or to what is wrong with it."""
     decoder = json.JSONDecoder(
         parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_without_repetitions
@@ -121,15 +121,15 @@ def as_text(value: Any) -> str:
     """A JSON value as a cell."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, str) else _as_json(value)
+    return str(value) if isinstance(value, str) else _cell_as_json(value)
 
 
-def _as_json(value: Any) -> str:
+def _cell_as_json(value: Any) -> str:
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        inner = (f"{json.dumps(key, ensure_ascii=False)}: {_as_json(item)}" for key, item in value.items())
+        inner = (f"{json.dumps(key, ensure_ascii=False)}: {_cell_as_json(item)}" for key, item in value.items())
         return "{" + ", ".join(inner) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_as_json, value)) + "]"
+        return "[" + ", ".join(map(_cell_as_json, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -25,11 +25,11 @@ def rows_in_form(path: Path, *, name: str) -> Iterator[Path]:
         return
     rows = path.with_name(f".{path.name}.csv")
     yield rows
-    as_named(rows, path, name=name)
+    copy_in_form_of_name(rows, path, name=name)
     rows.unlink()
 
 
-def as_named(source: Path, target: Path, *, name: str) -> None:
+def copy_in_form_of_name(source: Path, target: Path, *, name: str) -> None:
     """A copy of a CSV of ours at `target`, which appears when it is whole: a workbook where `name` ends so."""
     fresh = target.with_name(f".{target.name}.fresh")
     try:

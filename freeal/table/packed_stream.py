@@ -80,7 +80,7 @@ def _start_of(packed: gzip.GzipFile) -> bytes:
         return b""  # whoever reads the rows says so
 
 
-def pieces(stream: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
+def unpacked_pieces(stream: io.BufferedIOBase, path: Path) -> Iterator[bytes]:
     """The bytes in pieces, an empty one last. Raises `InputError` for a packed file that is damaged."""
     while True:
         try:

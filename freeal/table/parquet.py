@@ -27,7 +27,7 @@ class ParquetRows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        parquet = _pyarrow("pyarrow.parquet", path)
+        parquet = _import_pyarrow("pyarrow.parquet", path)
         refuse_stand_in(start_of(path), path)
         try:
             self._file = parquet.ParquetFile(path)
@@ -56,7 +56,7 @@ class ParquetRows:
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
                 columns = [
-                    _texts(column, self._path, name=name)
+                    _parquet_column_as_text(column, self._path, name=name)
                     for name, column in zip(self.header, batch.columns, strict=True)
                 ]
                 for row in zip(*columns, strict=True):
@@ -68,7 +68,7 @@ class ParquetRows:
             ) from cause
 
 
-def _pyarrow(module: str, path: Path) -> Any:
+def _import_pyarrow(module: str, path: Path) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as cause:
@@ -79,8 +79,8 @@ def _pyarrow(module: str, path: Path) -> Any:
         ) from cause
 
 
-def _texts(column: Any, path: Path, *, name: str) -> list[str]:
-    arrow = _pyarrow("pyarrow", path)
+def _parquet_column_as_text(column: Any, path: Path, *, name: str) -> list[str]:
+    arrow = _import_pyarrow("pyarrow", path)
     if arrow.types.is_nested(column.type):
         return ["" if value is None else _as_json(value) for value in column.to_pylist()]
     try:

@@ -71,7 +71,7 @@ class RowReader:
 
     def __init__(self, path: Path, format: CsvFormat) -> None:  # noqa: A002
         self._format = format
-        self._rows = _open(path, format)
+        self._rows = _open_rows(path, format)
         self.header = self._rows.header
         found = self._rows.dialect
         encoding = format.output_encoding or ("utf-8-sig" if found.is_of_a_spreadsheet else "utf-8")
@@ -94,7 +94,7 @@ class RowReader:
         return ((line, row) for line, row in rows if not repeats_header(row, self.header))
 
 
-def _open(path: Path, told: CsvFormat) -> _Rows:
+def _open_rows(path: Path, told: CsvFormat) -> _Rows:
     form = form_of(path.name)
     if form in ("csv", "tsv"):
         if told.sheet is not None:

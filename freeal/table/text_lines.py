@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from freeal.errors import InputError, Where
-from freeal.table.packed_stream import open_bytes, pieces
+from freeal.table.packed_stream import open_bytes, unpacked_pieces
 
 MOST_LINE_CHARACTERS = 64 * 2**20
 """Of one line. A packed gigabyte of zeros is one line."""
@@ -29,29 +29,29 @@ def lines_of(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[s
 
     Raises `InputError` with line and byte for what is not in this encoding, and for a line without an end.
     """
-    return itertools.chain.from_iterable(_blocks(stream, encoding, path))
+    return itertools.chain.from_iterable(_blocks_of_lines(stream, encoding, path))
 
 
-def _blocks(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[Iterable[str]]:
+def _blocks_of_lines(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[Iterable[str]]:
     decoder = codecs.getincrementaldecoder(encoding)()
     rest, read_bytes, begun = "", 0, False
-    for data in pieces(stream, path):
+    for data in unpacked_pieces(stream, path):
         read_bytes += len(data)
         try:
             text = decoder.decode(data, not data)
         except UnicodeError as cause:
-            raise _undecodable(cause, path=path, encoding=encoding, read_bytes=read_bytes) from cause
+            raise _undecodable_error(cause, path=path, encoding=encoding, read_bytes=read_bytes) from cause
         if not begun:
             text = text.lstrip("\ufeff")
             begun = bool(text)
         if "\0" in text and _HOLE in text:
-            raise _holed(path, encoding, read_bytes - len(data) + data.find(b"\0\0"))
+            raise _zero_bytes_error(path, encoding, read_bytes - len(data) + data.find(b"\0\0"))
         # a CR at the very end may be the first half of a CRLF
         cut = max(text.rfind("\n"), text.rfind("\r", 0, max(0, len(text) - 1))) + 1
         if not data:
-            yield _split(rest + text)
+            yield _split_lines(rest + text)
         elif cut:
-            yield _split(rest + text[:cut])
+            yield _split_lines(rest + text[:cut])
             rest = text[cut:]
         else:
             rest += text
@@ -63,7 +63,7 @@ def _blocks(stream: io.BufferedIOBase, encoding: str, path: Path) -> Iterator[It
             )
 
 
-def _split(text: str) -> Iterable[str]:
+def _split_lines(text: str) -> Iterable[str]:
     """Lines with their breaks. `splitlines` is the fastest way, but it knows more line breaks than a CSV does."""
     if any(mark in text for mark in _ASCII_STRANGERS) or (
         not text.isascii() and any(mark in text for mark in _OTHER_STRANGERS)
@@ -72,7 +72,7 @@ def _split(text: str) -> Iterable[str]:
     return text.splitlines(keepends=True)
 
 
-def _holed(path: Path, encoding: str, offset: int) -> InputError:
+def _zero_bytes_error(path: Path, encoding: str, offset: int) -> InputError:
     return InputError(
         f"holds zero bytes from byte {offset + 1:,} on, as a power cut or a copy that broke off leaves them: rows may "
         "be missing",
@@ -82,7 +82,7 @@ def _holed(path: Path, encoding: str, offset: int) -> InputError:
     )
 
 
-def _undecodable(cause: UnicodeError, *, path: Path, encoding: str, read_bytes: int) -> InputError:
+def _undecodable_error(cause: UnicodeError, *, path: Path, encoding: str, read_bytes: int) -> InputError:
     hint = "save it as UTF-8, or name its encoding under csv.encoding"
     if not isinstance(cause, UnicodeDecodeError):  # UTF-16 without its mark, for one
         return InputError(f"is not {encoding} text: {cause}", where=Where(file=path, line=1), hint=hint)
@@ -100,7 +100,7 @@ def line_at(path: Path, encoding: str, offset: int) -> int:
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     breaks, after_return, left = 0, False, offset
     with open_bytes(path) as stream:
-        for data in pieces(stream, path):
+        for data in unpacked_pieces(stream, path):
             try:
                 text = decoder.decode(data[:left])
             except UnicodeError:  # told UTF-16, and there is no mark: it is the beginning that is wrong

@@ -20,7 +20,7 @@ from freeal.errors import InputError, Where
 from freeal.table.column_names import numbered_names, told_names
 from freeal.table.csv_format import CsvFormat
 from freeal.table.csv_parsing.dialect import Dialect
-from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, refusal
+from freeal.table.csv_parsing.ragged_rows import MOST_LINES_NAMED, ragged_rows_error
 from freeal.table.not_a_table import refuse_stand_in, start_of
 from freeal.table.packed_stream import refuse_swollen
 
@@ -37,8 +37,8 @@ class WorkbookRows:
 
     def __init__(self, path: Path, told: CsvFormat) -> None:
         self._path, self._told = path, told
-        _refuse_bomb(path)
-        self._book = _opened(path, values=True)
+        _refuse_zip_bomb(path)
+        self._book = _open_workbook(path, values=True)
         try:
             self._sheet = _sheet_of(self._book, told.sheet, path)
             self.header, self._first_row, self._begun = self._read_header()
@@ -62,20 +62,20 @@ class WorkbookRows:
         hint = ""
         for number, row in self._begun:
             yield number, row
-        for number, row in self._texts(after=self._first_row):
+        for number, row in self._rows_as_text(after=self._first_row):
             if any(row[width:]):
                 filled = max(place for place, value in enumerate(row, start=1) if value)
                 names = f"the header names {width} column{'' if width == 1 else 's'}"
                 problems.append((number, f"has a value in column {filled} where {names}"))
-                hint = hint or self._advice(number, row[:filled])
+                hint = hint or self._advice_on_wide_row(number, row[:filled])
             if len(problems) > MOST_LINES_NAMED:
                 break
             if not problems:
                 yield number, (row[:width] + [""] * (width - len(row)))
         if problems:
-            raise refusal(problems, path=self._path, complete=False, hint=hint)
+            raise ragged_rows_error(problems, path=self._path, complete=False, hint=hint)
 
-    def _advice(self, number: int, row: Sequence[str]) -> str:
+    def _advice_on_wide_row(self, number: int, row: Sequence[str]) -> str:
         """What to do about the first row that is wider than the header: below a title, it may be the header itself."""
         mend = "name the column, or empty the cell"
         is_told = self._told.skip_rows is not None or self._told.header is not None
@@ -87,7 +87,7 @@ class WorkbookRows:
         )
 
     def _read_header(self) -> tuple[tuple[str, ...], int, list[tuple[int, list[str]]]]:
-        for number, row in self._texts(after=self._told.skip_rows or 0):
+        for number, row in self._rows_as_text(after=self._told.skip_rows or 0):
             last = max(place for place, value in enumerate(row, start=1) if value.strip())
             first = [value.replace("\n", " ").strip() if self._has_header else value for value in row[:last]]
             if self._has_header:
@@ -105,11 +105,11 @@ class WorkbookRows:
     def _has_header(self) -> bool:
         return self._told.header in (None, "first")
 
-    def _texts(self, *, after: int) -> Iterator[tuple[int, list[str]]]:
+    def _rows_as_text(self, *, after: int) -> Iterator[tuple[int, list[str]]]:
         """(row number, cells as text) of each row behind `after` in which there is anything."""
         try:
             for number, cells in enumerate(self._sheet.iter_rows(min_row=after + 1), start=after + 1):
-                row = [_text(cell) for cell in cells]
+                row = [_cell_text(cell) for cell in cells]
                 if any(value.strip() for value in row):
                     yield number, row
         except (KeyError, ValueError, OSError, SyntaxError, zipfile.BadZipFile) as cause:
@@ -121,7 +121,7 @@ class WorkbookRows:
         """A formula whose result nobody stored: a program wrote it, and no spreadsheet has opened it since."""
         if not _has_formulas(self._path):
             return
-        formulas = _opened(self._path, values=False)
+        formulas = _open_workbook(self._path, values=False)
         try:
             sheet = formulas[self._sheet.title]
             sheet.reset_dimensions()
@@ -140,7 +140,7 @@ class WorkbookRows:
 def row_count(path: Path) -> int:
     """Rows that the first sheet says it has, its header among them; 0 where it does not, or cannot be read."""
     try:
-        book = _opened(path, values=True, reset=False)
+        book = _open_workbook(path, values=True, reset=False)
         try:
             return int(book.worksheets[0].max_row or 0)
         finally:
@@ -149,7 +149,7 @@ def row_count(path: Path) -> int:
         return 0
 
 
-def _opened(path: Path, *, values: bool, reset: bool = True) -> Any:
+def _open_workbook(path: Path, *, values: bool, reset: bool = True) -> Any:
     try:
         openpyxl = importlib.import_module("openpyxl")
     except ModuleNotFoundError as cause:
@@ -207,7 +207,7 @@ def _has_formulas(path: Path) -> bool:
     return False
 
 
-def _refuse_bomb(path: Path) -> None:
+def _refuse_zip_bomb(path: Path) -> None:
     try:
         start = start_of(path)
         refuse_stand_in(start, path)
@@ -225,7 +225,7 @@ def _refuse_bomb(path: Path) -> None:
         raise InputError(f"cannot be read: {cause.strerror or cause}", where=Where(file=path)) from cause
 
 
-def _text(cell: Any) -> str:
+def _cell_text(cell: Any) -> str:
     value = cell.value
     if value is None:
         return ""
@@ -241,11 +241,11 @@ def _text(cell: Any) -> str:
             else value.date().isoformat()
         )
     if isinstance(value, int | float):
-        return _number(value, str(cell.number_format or "General"))
+        return _formatted_number(value, str(cell.number_format or "General"))
     return str(value)
 
 
-def _number(value: float, form: str) -> str:
+def _formatted_number(value: float, form: str) -> str:
     fixed = _FIXED.fullmatch(_NO_DIGITS.sub("", form.partition(";")[0]))
     if fixed is not None:
         zeros, decimals, percent = fixed.groups()

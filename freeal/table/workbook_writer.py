@@ -48,7 +48,7 @@ def write_workbook(source: Path, target: Path, *, long_values: Literal["refuse",
         with RowReader(source, CsvFormat(encoding="utf-8", header="first", skip_rows=0)) as reader:
             sheet.append([cell(name) for name in reader.header])
             for number, (line, row) in enumerate(reader, start=2):
-                _check(row, number, Where(file=source, line=line), long_values)
+                _check_fits_sheet(row, number, Where(file=source, line=line), long_values)
                 sheet.append([cell(value) for value in row])
     except InputError:
         sheet.close()  # a sheet that was begun keeps a file open
@@ -56,7 +56,7 @@ def write_workbook(source: Path, target: Path, *, long_values: Literal["refuse",
     book.save(target)
 
 
-def _check(row: Sequence[str], number: int, where: Where, long_values: str) -> None:
+def _check_fits_sheet(row: Sequence[str], number: int, where: Where, long_values: str) -> None:
     if number > MOST_ROWS:
         raise InputError(f"has more than {MOST_ROWS:,} rows, which no sheet holds", where=where)
     if long_values == "refuse" and any(len(value) > MOST_CHARACTERS for value in row):

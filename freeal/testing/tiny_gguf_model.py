@@ -36,7 +36,7 @@ def tiny_language_model(path: Path, *, context: int = 128, seed: int = 0) -> Pat
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     rng = np.random.default_rng(seed)
-    for name, shape in _shapes(len(tokens)).items():
+    for name, shape in _tensor_shapes(len(tokens)).items():
         writer.add_tensor(name, rng.normal(0, 0.1, shape).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -45,7 +45,7 @@ def tiny_language_model(path: Path, *, context: int = 128, seed: int = 0) -> Pat
     return path
 
 
-def _shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
+def _tensor_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
     layer = {"attn_q": (_WIDTH, _WIDTH), "attn_k": (_WIDTH, _WIDTH), "attn_v": (_WIDTH, _WIDTH)}
     layer |= {"attn_output": (_WIDTH, _WIDTH), "ffn_gate": (_INNER, _WIDTH), "ffn_up": (_INNER, _WIDTH)}
     norms: dict[str, tuple[int, ...]] = {"attn_norm": (_WIDTH,), "ffn_norm": (_WIDTH,)}

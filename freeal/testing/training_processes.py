@@ -58,7 +58,7 @@ def train_together(task: TrainingTask, folder: Path, *, size: int, ends_at: int 
 
 def _train(content: bytes, meeting: Path, size: int, rank: int, ends_at: int | None) -> None:
     task: TrainingTask = pickle.loads(content)  # noqa: S301 - written above
-    process_group.join(meeting, rank, size, interface="lo")
+    process_group.join_process_group(meeting, rank, size, interface="lo")
     task.run(process_group.TorchProcessGroup(), FolderCheckpoints(meeting.parent, ends_at=ends_at), unwatched)
     (meeting.parent / f"trained-{rank}").write_bytes(task.trained())
     process_group.leave()

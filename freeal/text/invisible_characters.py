@@ -16,19 +16,19 @@ _BLACK_FLAG, _TAGS = "\U0001f3f4", range(0xE0020, 0xE0080)
 
 def invisible(text: str) -> list[str]:
     """The characters of `text` that are not seen, and the spaces that are none, as `U+200B`; each once, in order."""
-    return list(dict.fromkeys(f"U+{ord(text[place]):04X}" for place in _places(text)))
+    return list(dict.fromkeys(f"U+{ord(text[place]):04X}" for place in _places_of_invisible(text)))
 
 
 def made_visible(text: str) -> str:
     """`text` with a plain space for every other kind of space, and without what is not seen."""
-    hidden = set(_places(text))
+    hidden = set(_places_of_invisible(text))
     kept = (
         " " if _is_space(character) else "" if place in hidden else character for place, character in enumerate(text)
     )
     return " ".join("".join(kept).split())
 
 
-def _places(text: str) -> Iterator[int]:
+def _places_of_invisible(text: str) -> Iterator[int]:
     for place, character in enumerate(text):
         if character in _JOINERS:
             if not (_is_beyond_latin(text[place - 1 : place]) and _is_beyond_latin(text[place + 1 : place + 2])):

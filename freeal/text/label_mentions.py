@@ -22,7 +22,7 @@ def node_in(text: str, labels: Sequence[str], branches: Sequence[str]) -> tuple[
     """The label a text gives, or else the branch."""
     if not branches:
         return label_in(text, labels), None
-    node = label_paths.find(text, tuple(labels))
+    node = label_paths.find_node(text, tuple(labels))
     if node is None:
         ways = label_paths.ways_to_say(labels)
         node = ways.get(label_in(text, list(ways)) or "")
@@ -36,14 +36,14 @@ def label_in(text: str, labels: Sequence[str]) -> str | None:
     stripped = text.strip(EDGES)
     bare = _LEAD_IN.sub("", stripped)
     for key_of in (folded, _joined):
-        by_key = _grouped(labels, key_of)
+        by_key = _labels_by_key(labels, key_of)
         for said in (text, stripped, bare, bare.strip(EDGES)):
             if found := by_key.get(key_of(said)):
-                return _only(found, text)
-    return _mentioned(text, labels)
+                return _only_verbatim_label(found, text)
+    return _mentioned_label(text, labels)
 
 
-def _grouped(labels: Sequence[str], key_of: Callable[[str], str]) -> dict[str, list[str]]:
+def _labels_by_key(labels: Sequence[str], key_of: Callable[[str], str]) -> dict[str, list[str]]:
     by_key: dict[str, list[str]] = {}
     for label in labels:
         by_key.setdefault(key_of(label), []).append(label)
@@ -51,13 +51,15 @@ def _grouped(labels: Sequence[str], key_of: Callable[[str], str]) -> dict[str, l
     return by_key
 
 
-def _mentioned(text: str, labels: Sequence[str]) -> str | None:
-    by_key = _grouped(labels, _joined)
+def _mentioned_label(text: str, labels: Sequence[str]) -> str | None:
+    by_key = _labels_by_key(labels, _joined)
     # Longest first, so that "very good" is not also a mention of "good".
     groups = [by_key[key] for key in sorted(by_key, key=len, reverse=True)]
     if not groups:
         return None
-    spellings = "|".join("(" + "|".join(sorted({_spelling(label) for label in group})) + ")" for group in groups)
+    spellings = "|".join(
+        "(" + "|".join(sorted({_spelling_pattern(label) for label in group})) + ")" for group in groups
+    )
     # Part of a longer word or number is no mention ("non-toxic", "-1", "C++"). Looked for at every place, for mentions
     # may overlap: "card payment fee" is not simply a mention of "card payment" where "payment fee" is a label, too.
     pattern = re.compile(rf"(?<![\w+-])(?=(?:{spellings})(?![\w+#])(?!-\w))")
@@ -71,10 +73,10 @@ def _mentioned(text: str, labels: Sequence[str]) -> str | None:
         if _NEGATION.search(plain, max(0, match.start() - 30), match.start()):
             return None
         said.add(group)
-    return _only(groups[said.pop() - 1], text) if len(said) == 1 else None
+    return _only_verbatim_label(groups[said.pop() - 1], text) if len(said) == 1 else None
 
 
-def _spelling(label: str) -> str:
+def _spelling_pattern(label: str) -> str:
     """A pattern of the ways a label may be written in folded text."""
     words = _SEPARATORS.split(unicodedata.normalize("NFKC", label))
     return r"[\s_-]+".join(
@@ -82,7 +84,7 @@ def _spelling(label: str) -> str:
     )
 
 
-def _only(candidates: list[str], text: str) -> str | None:
+def _only_verbatim_label(candidates: list[str], text: str) -> str | None:
     """Of labels that differ in case or separators only, the one that stands in the text as written."""
     if len(candidates) == 1:
         return candidates[0]

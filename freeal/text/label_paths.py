@@ -69,7 +69,7 @@ def ways_to_say(leaves: Sequence[str]) -> dict[str, str]:
     return own | {node: node for node in known}
 
 
-def find(said: str, leaves: tuple[str, ...]) -> str | None:
+def find_node(said: str, leaves: tuple[str, ...]) -> str | None:
     """The node that a text names as `ways_to_say` allows, in whatever case, with one of / > \u2192 between names."""
     by_spelling = _by_spelling(leaves)
     for text in (said, _AS_WRITTEN.sub(SEPARATOR, said.strip())):
@@ -89,7 +89,7 @@ def _by_spelling(leaves: tuple[str, ...]) -> dict[str, str]:
     return {label_names.spelling(way): node for way, node in ways_to_say(leaves).items()}
 
 
-def indented(leaves: Mapping[str, str]) -> str:
+def indented_tree(leaves: Mapping[str, str]) -> str:
     """The tree of leaf -> meaning, a line per node, two blanks further in per level."""
     lines = []
     for node in nodes(list(leaves)):

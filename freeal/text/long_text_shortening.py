@@ -23,7 +23,7 @@ HEAD_SHARE = 0.75
 GAP = " [...] "
 
 
-def ends(text: str, most_characters: int) -> str:
+def shorten_to_ends(text: str, most_characters: int) -> str:
     """`text`, or of a longer one the first three quarters of what may stay and the last quarter."""
     if len(text) <= most_characters:
         return text
@@ -42,9 +42,9 @@ class Shown:
     cut: bool
 
 
-def fitted(text: str, *, shared: Sequence[Demonstration] = (), own: Sequence[Demonstration] = ()) -> Shown:
+def shorten_to_fit(text: str, *, shared: Sequence[Demonstration] = (), own: Sequence[Demonstration] = ()) -> Shown:
     """A row and its demonstrations, the nearest last, as far as they fit."""
-    shown = ends(text, MOST_TEXT_CHARACTERS)
+    shown = shorten_to_ends(text, MOST_TEXT_CHARACTERS)
     demos = [*shared, *own]
     room = MOST_PROMPT_CHARACTERS - len(shown)
     most = MOST_DEMONSTRATION_CHARACTERS
@@ -58,6 +58,8 @@ def fitted(text: str, *, shared: Sequence[Demonstration] = (), own: Sequence[Dem
 
 def _shortened(demos: Sequence[Demonstration], most_characters: int) -> tuple[Demonstration, ...]:
     return tuple(
-        demo if len(demo.text) <= most_characters else dataclasses.replace(demo, text=ends(demo.text, most_characters))
+        demo
+        if len(demo.text) <= most_characters
+        else dataclasses.replace(demo, text=shorten_to_ends(demo.text, most_characters))
         for demo in demos
     )

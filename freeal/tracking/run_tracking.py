@@ -27,14 +27,14 @@ class Tracked:
         def told(event: Event) -> None:
             if isinstance(event, RoundFinished):
                 for tracker in self._trackers:
-                    tracker.log_round(event.round, numbers(event.metrics))
+                    tracker.log_round(event.round, numbers_of(event.metrics))
             emit(event)
 
         return told
 
     def finish(self, metrics: Mapping[str, Any], folder: Path) -> None:
         """The run is over, with metrics.json and what lies in its folder."""
-        found = numbers({name: metrics[name] for name in _TOLD if name in metrics})
+        found = numbers_of({name: metrics[name] for name in _TOLD if name in metrics})
         files = {what: folder / name for what, name in ARTIFACTS.items() if (folder / name).is_file()}
         for tracker in self._trackers:
             tracker.finish(found, files)
@@ -56,12 +56,12 @@ def tracked(trackers: Sequence[Tracker], *, name: str, params: Mapping[str, Para
         raise
 
 
-def numbers(content: Mapping[str, Any], *, before: str = "") -> dict[str, float]:
+def numbers_of(content: Mapping[str, Any], *, before: str = "") -> dict[str, float]:
     """Every number in nested mappings, by dotted key; lists, texts and true or false are left out."""
     found: dict[str, float] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
-            found |= numbers(value, before=f"{before}{key}.")
+            found |= numbers_of(value, before=f"{before}{key}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found[f"{before}{key}"] = float(value)
     return found

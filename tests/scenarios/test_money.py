@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from freeal.annotation.prompts import label_prompt
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import KNOWN_PRICES, cost_usd
 from freeal.testing.server import MessagesServer
 from freeal.types import Demonstration, Label, Task, Usage
@@ -30,7 +30,7 @@ def _most_usd():
     task = Task("Is the customer satisfied?", (Label("positive", "satisfied"), Label("negative", "not satisfied")))
     shown = [Demonstration("a fine one", "positive", "user"), Demonstration("a poor one", "negative", "user")]
     prompt = label_prompt(task, "a good thing number 10", style="chat", shared=shown)
-    return cost_usd(ceiling(prompt), PRICE)
+    return cost_usd(call_ceiling(prompt), PRICE)
 
 
 def _annotated(daemon, name="reviews"):

@@ -19,10 +19,10 @@ from daemon.processes.message_protocol import Answer, Result, failure_of
 
 
 def _index(request: dict[str, Any]) -> dict[str, Any]:
-    from freeal.row_index.build_index import build
+    from freeal.row_index.build_index import build_row_index
 
     previous = request["previous"]
-    build(Path(request["version"]), Path(request["target"]), previous=Path(previous) if previous else None)
+    build_row_index(Path(request["version"]), Path(request["target"]), previous=Path(previous) if previous else None)
     return {}
 
 

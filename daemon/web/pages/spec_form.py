@@ -92,7 +92,7 @@ def blank(
     """The form before anything was typed, its columns ticked as what they seem to be in the first rows. What stands in
     the column of true labels (`values`: those of columns with few) are the labels to start from; where its cells hold
     several (`joined`), so may a text."""
-    roles = column_roles.guess(header, rows)
+    roles = column_roles.guess_column_roles(header, rows)
     # several names or a path have as many words as a text
     telling = (one for one in header if one != roles.id_column and kind_of(one, values, joined) != "single")
     column = roles.label_column or next((one for one in telling if roles.texts != (one,)), "")

@@ -27,7 +27,7 @@ from daemon.review.review_log import Person, ReviewLog, Said
 from daemon.review.row_takers import RowTakers
 from daemon.web.pages.page_context import Site
 from freeal.errors import CorruptModelError
-from freeal.row_index.build_index import mark_of
+from freeal.row_index.build_index import mark_of_index
 from freeal.row_index.row_search import About, RowIndex
 
 NAME_COOKIE = "freeal_name"
@@ -134,7 +134,7 @@ class ReviewDesk:
         with contextlib.suppress(FileNotFoundError):
             os.utime(target)  # those that were looked at last are kept
         _keep_few(rows)
-        return folder, RowIndex(target), mark_of(folder, previous), previous
+        return folder, RowIndex(target), mark_of_index(folder, previous), previous
 
     async def sheet(self, edition: Edition) -> list[SheetLine]:
         """The blind sheet that was drawn from a version, in its order; empty where none was."""

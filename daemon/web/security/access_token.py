@@ -41,7 +41,7 @@ def find_token(web: WebSettings, *, environ: Mapping[str, str], base: Path, sour
     return (
         None
         if web.token_file is None
-        else _read(base / home_folder.expanded(web.token_file, Where(file=source, key="web.token_file")), source)
+        else _read(base / home_folder.expanded_home(web.token_file, Where(file=source, key="web.token_file")), source)
     )
 
 

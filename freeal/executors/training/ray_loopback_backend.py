@@ -40,7 +40,9 @@ class LoopbackBackend(Backend):  # type: ignore[misc]  # Ray ships no types
         meeting = Path(backend_config.folder) / f".meeting-{uuid.uuid4().hex}"
         size = len(worker_group)
         joining = [
-            worker_group.execute_single_async(rank, process_group.join, meeting, rank, size, interface="lo")
+            worker_group.execute_single_async(
+                rank, process_group.join_process_group, meeting, rank, size, interface="lo"
+            )
             for rank in range(size)
         ]
         ray.get(joining)

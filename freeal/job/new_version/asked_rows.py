@@ -16,11 +16,17 @@ def joined_with_asked_rows(earlier: Earlier, *, emit: Emit = ignore) -> Earlier:
     """The version with those rows at its end, each with its answer; as it is where there are none, and without what is
     among its rows already or is no label of it. Raises `CorruptModelError`."""
     known, names = set(earlier.pool.texts), earlier.spec.task.names
-    asked = {one.text: one for one in asked_texts.read(earlier.folder) if one.text not in known and one.label in names}
+    asked = {
+        one.text: one
+        for one in asked_texts.read_asked_texts(earlier.folder)
+        if one.text not in known and one.label in names
+    }
     if not asked:
         return earlier
     rows = [Correction(one.text, one.label, 0, one.values) for one in asked.values()]
-    checked = preflight_check.check(corrections_file.added_to(earlier.table, rows, earlier.pool), earlier.spec)
+    checked = preflight_check.check(
+        corrections_file.table_with_corrections(earlier.table, rows, earlier.pool), earlier.spec
+    )
     pool = dataclasses.replace(checked.pool, held_out=earlier.pool.held_out)
     notes, decisions = list(earlier.annotations), list(earlier.decisions)
     for index in range(len(earlier.pool), len(pool)):

@@ -63,7 +63,7 @@ def write_boundary_questions(
     """Write the questions of a version (`boundaries.yaml` in its folder, or `output`). Raises `CorruptModelError`."""
     earlier = previous_version.read_version(version)
     earlier.refuse_several_labels("boundaries", NO_BOUNDARIES)
-    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
+    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.near_duplicate_groups(earlier.pool.texts))
     proba = load_student.load(version / "model").predict_proba(pool.texts)
     names = earlier.spec.task.names
     pairs = competing_labels.competing_labels(pool, earlier.annotations, earlier.decisions, labels=names, proba=proba)

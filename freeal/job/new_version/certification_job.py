@@ -57,7 +57,7 @@ def draw_sheet(
     known = None if anew else certified_json_file.read_certified(version)
     if known is not None and (known.told(earlier.said) or not known.is_of(earlier.pool)):
         known = None
-    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
+    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.near_duplicate_groups(earlier.pool.texts))
     draw = sheet_draw.draw_sheet_rows(
         frame_of(pool, earlier.decisions), rows, seed=seed, before=known.draw if known else None
     )

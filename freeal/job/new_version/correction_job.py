@@ -125,11 +125,13 @@ def given_by_corrections(before: Earlier, path: Path, job: TrainingJob, *, emit:
         kind=kind,
         place_columns=[row_matching.ROW_COLUMN, *([id_column] if id_column else [])],
     )
-    found, changed = row_matching.placed(found, before.table, before.pool, id_column=id_column, path=path)
+    found, changed = row_matching.match_corrections(found, before.table, before.pool, id_column=id_column, path=path)
     if changed:
         what = "correction" if changed == 1 else "corrections"
         emit(Notice(f"{changed:,} {what} came back with another text than the row has: the row's own is kept"))
-    checked = preflight_check.check(corrections_file.added_to(before.table, found, before.pool), before.spec)
+    checked = preflight_check.check(
+        corrections_file.table_with_corrections(before.table, found, before.pool), before.spec
+    )
     pool = pool_of_job.group_near_duplicates(
         dataclasses.replace(checked.pool, held_out=before.pool.held_out), job.loop, emit=emit
     )

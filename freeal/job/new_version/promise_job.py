@@ -55,7 +55,7 @@ def run_promise_job(
         raise InputError("nothing was certified that a promise could rest on", where=Where(file=version), hint=hint)
     if target.exists():
         raise InputError("is there already", where=Where(file=target), hint="name another folder, or delete it")
-    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.groups(earlier.pool.texts))
+    pool = dataclasses.replace(earlier.pool, groups=near_duplicates.near_duplicate_groups(earlier.pool.texts))
     metrics = metrics_as_text.read_metrics(version)
     student = _train_promised_student(
         earlier, pool, known, version=version, seed_of_round=metrics["kept_round"], emit=emit

@@ -24,7 +24,7 @@ from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
 from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.money.budget_ledger import Ledger
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import cost_usd, price_of
 from freeal.results import previous_version
 from freeal.settings import LlmSettings, Provider
@@ -95,7 +95,7 @@ async def forecast_proposals(
             calls = [prompts[place] for place, key in keys.items() if key not in stored]
             settings = spec.llm_settings(job.llm)
             price = price_of(model.provider, model.model, settings.prices)
-            most = None if price is None else sum(cost_usd(ceiling(prompt), price) for prompt in calls)
+            most = None if price is None else sum(cost_usd(call_ceiling(prompt), price) for prompt in calls)
             spent = store_maintenance.bills_in_store(job.answers).get(job.job_id, Bill())
             by = f"{model.provider}/{model.model}"
             return Forecast(by, len(calls), most, spent.usd + spent.unconfirmed_usd)

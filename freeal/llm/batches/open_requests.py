@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from freeal.errors import LlmError
 from freeal.llm.protocols import BatchOrder, Sent
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.types import Reply, Status, Usage
 
 
@@ -38,4 +38,4 @@ class OpenRequests:
 
     def most(self, key: str) -> Usage:
         """The most one can use."""
-        return ceiling(self.order.prompt(key))
+        return call_ceiling(self.order.prompt(key))

@@ -31,7 +31,7 @@ from freeal.llm.limits.retry import Retry
 from freeal.llm.protocols import BatchOrder, Sent
 from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.money.budget_ledger import Ledger, Reservation
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import BATCH_SHARE
 from freeal.types import Prompt, Usage
 
@@ -231,7 +231,7 @@ class BatchSender:
         return created
 
     async def _create_batch(self, part: Mapping[str, Prompt]) -> Entry:
-        reservation = self._ledger.reserve(*map(ceiling, part.values()), share=BATCH_SHARE)
+        reservation = self._ledger.reserve(*map(call_ceiling, part.values()), share=BATCH_SHARE)
         try:
             entry = await self._track.create(part, most_usd=reservation.usd)
         except BaseException as error:

@@ -156,7 +156,7 @@ class Scorer:
 
     def _halve_scoring_pass(self, sizes: Sequence[int], problem: Exception) -> None:
         if len(sizes) == 1 or not device_errors.is_out_of_memory(problem):
-            known = device_errors.named(problem)
+            known = device_errors.named_device_error(problem)
             if known is problem:
                 raise problem
             raise known from problem

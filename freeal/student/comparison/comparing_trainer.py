@@ -171,7 +171,7 @@ class ComparingTrainer:
             scoring += time.monotonic() - began
             size = size if size is not None else _size(student)
             del student
-            freed_memory.give_back()
+            freed_memory.give_back_freed_memory()
         found = Forecast(
             entrant.candidate.name,
             entrant.candidate.work,

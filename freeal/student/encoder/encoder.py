@@ -173,7 +173,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def unit_rows(vectors: np.ndarray, *, scratch: Path | None) -> np.ndarray:
     """The same of many, in their own precision, in a file in the folder `scratch` where they are large."""
-    found = scratch_arrays.empty(vectors.shape, vectors.dtype, folder=scratch)
+    found = scratch_arrays.empty_scratch_array(vectors.shape, vectors.dtype, folder=scratch)
     for piece in scratch_arrays.pieces(len(vectors)):
         found[piece] = unit(scratch_arrays.widened(vectors[piece]))
     return found

@@ -39,7 +39,7 @@ def resolve_weights(model: str) -> Weights:
         return _preferred_or_packaged()
     if model == PACKAGED:
         return _packaged_or_error()
-    folder = home_folder.expanded(Path(model), Where(key="student.model"))
+    folder = home_folder.expanded_home(Path(model), Where(key="student.model"))
     if folder.is_dir():
         return Weights(folder.resolve().name, _checked_weights_folder(folder))
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
@@ -56,7 +56,7 @@ def weights_on_disk(model: str) -> Weights | None:
         return _cached_weights(PREFERRED_ONCE) or _cached_weights(PREFERRED) or packaged_weights()
     if model == PACKAGED:
         return packaged_weights()
-    folder = home_folder.expanded(Path(model), Where(key="student.model"))
+    folder = home_folder.expanded_home(Path(model), Where(key="student.model"))
     return (
         Weights(folder.resolve().name, _checked_weights_folder(folder)) if folder.is_dir() else _cached_weights(model)
     )

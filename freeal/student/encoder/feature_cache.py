@@ -49,9 +49,9 @@ class FeatureCache:
     def _compute_features(self, missing: Sequence[str], encoder: Encoder, *, on_batch: OnStep) -> np.ndarray:
         shape = (len(missing), encoder.head.in_features)
         if self._scratch is None or len(missing) <= self._most_texts:
-            into = scratch_arrays.empty(shape, np.float32, folder=self._scratch)
+            into = scratch_arrays.empty_scratch_array(shape, np.float32, folder=self._scratch)
             return encoder.score(encoder.tokenize(missing), on_batch=on_batch, into=into)[0]
-        block = scratch_arrays.empty(shape, np.float16, folder=self._scratch)
+        block = scratch_arrays.empty_scratch_array(shape, np.float16, folder=self._scratch)
         for piece in scratch_arrays.pieces(len(missing), at_once=ENCODED_AT_ONCE):
             tokens = encoder.tokenize(missing[piece])
             first = piece.start
@@ -79,7 +79,7 @@ class FeatureCache:
             seen.flags.writeable = False
             return seen
         dtype = np.float16 if self._scratch is not None and len(places) > self._most_texts else np.float32
-        found = scratch_arrays.empty((len(places), block.shape[1]), dtype, folder=self._scratch)
+        found = scratch_arrays.empty_scratch_array((len(places), block.shape[1]), dtype, folder=self._scratch)
         for first, block in zip(self._firsts, self._blocks, strict=True):
             inside = np.flatnonzero((places >= first) & (places < first + len(block)))
             for piece in scratch_arrays.pieces(len(inside)):

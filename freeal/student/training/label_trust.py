@@ -66,7 +66,7 @@ def lesson_of_trusted_labels(pool: Pool, logits: np.ndarray | None, *, filtered:
         return Lesson(taught, pool.learned)
     losses, probability = judge_label_trust(dataclasses.replace(pool, label_ids=favoured), logits)
     judged = np.setdiff1d(pool.labelled, np.flatnonzero(_confirmed(pool)))
-    probability[judged] = clean_split.evenly(probability[judged], losses[judged], favoured[judged])
+    probability[judged] = clean_split.clean_evenly_over_labels(probability[judged], losses[judged], favoured[judged])
     trusted = pool.learned & (probability > pool.threshold)
     return Lesson(taught, trusted if trusted.any() else pool.learned)
 
@@ -84,12 +84,12 @@ def judge_label_trust(pool: Pool, logits: np.ndarray | None = None) -> tuple[np.
     labels = pool.label_ids[known]
     losses[known] = cross_entropy(pool.probe_logits[known], labels)
     if logits is None:
-        probability[known] = clean_split.split(losses[known], labels)
+        probability[known] = clean_split.split_clean(losses[known], labels)
         probability[_confirmed(pool)] = 1.0
         return losses, probability
     losses[known] = (losses[known] + cross_entropy(logits[known], labels)) / 2
     believed = softmax(logits[known])[np.arange(len(known)), labels]
-    probability[known] = np.maximum(clean_split.split(losses[known], labels), believed)
+    probability[known] = np.maximum(clean_split.split_clean(losses[known], labels), believed)
     probability[_confirmed(pool)] = 1.0
     return losses, probability
 

@@ -40,7 +40,7 @@ def robust_probe(
     if not filtered:
         return first.over(scale)
     losses = linear_probe.cross_entropy(first.held_out, label_ids)
-    probability = clean_split.evenly(clean_split.split(losses, label_ids), losses, label_ids)
+    probability = clean_split.clean_evenly_over_labels(clean_split.split_clean(losses, label_ids), losses, label_ids)
     clean_enough = probability > threshold
     trusted = (clean_enough if confirmed is None else clean_enough | confirmed) & usable
     second = fitted(trusted=trusted) if trusted.any() else first

@@ -171,7 +171,7 @@ class RobustTraining:
                 return
             self.encoder.forget()
             self.optimizer.zero_grad(set_to_none=True)
-            self.encoder.room.shrink("training", size, problem)
+            self.encoder.room.halve_batch("training", size, problem)
 
     def _pieces_within_memory(self, rows: np.ndarray, most_texts: int, *, views: int) -> list[np.ndarray]:
         """Parts of `rows`, about equal, of at most so many texts, and tokens of which nothing is computed twice."""

@@ -27,7 +27,7 @@ class Records(Protocol):
     def __next__(self) -> list[str]: ...
 
 
-def parser(lines: Iterable[str], dialect: Dialect) -> Records:
+def csv_record_parser(lines: Iterable[str], dialect: Dialect) -> Records:
     """Records of a CSV as lists, an empty one for an empty line.
 
     Raises `csv.Error` for broken quoting, and goes on with the next line when asked again.
@@ -53,7 +53,9 @@ class _Unwrapped:
         self._usual = dataclasses.replace(dialect, quoting="minimal")
         others = re.escape("".join(set(DELIMITERS) - {dialect.delimiter}))
         tail = re.compile(rf'(?<=")[{others}]+(?=[\r\n]*\Z)')  # "1,good";; has empty columns of another spreadsheet
-        self._outer = parser((tail.sub("", line) if line.startswith('"') else line for line in lines), self._usual)
+        self._outer = csv_record_parser(
+            (tail.sub("", line) if line.startswith('"') else line for line in lines), self._usual
+        )
 
     @property
     def line_num(self) -> int:
@@ -65,7 +67,7 @@ class _Unwrapped:
     def __next__(self) -> list[str]:
         record = next(self._outer)
         if record and self._usual.delimiter in record[0] and not any(record[1:]):
-            return next(iter(parser([record[0]], self._usual)))
+            return next(iter(csv_record_parser([record[0]], self._usual)))
         return record
 
 
@@ -79,9 +81,9 @@ def _keep_other_backslashes(line: str) -> str:
     return _BACKSLASH.sub(lambda found: found[0] if found[1] else "\\\\", line) if "\\" in line else line
 
 
-def numbered(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def numbered_records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """(line it begins on, record) of each record that is not blank; for a look at the first of them."""
-    records = parser(lines, dialect)
+    records = csv_record_parser(lines, dialect)
     begins = 1
     for record in records:
         if not is_blank(record):

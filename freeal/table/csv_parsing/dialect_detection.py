@@ -14,7 +14,7 @@ from typing import NamedTuple
 from freeal.errors import InputError, Where
 from freeal.table import encoding_detection as encodings
 from freeal.table.csv_format import CsvFormat
-from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered
+from freeal.table.csv_parsing.csv_record_parser import is_blank, numbered_records
 from freeal.table.csv_parsing.dialect import DELIMITERS, NEVER, Dialect
 from freeal.table.file_formats import form_of, is_plain_csv
 from freeal.table.not_a_table import refuse_json
@@ -83,15 +83,15 @@ class Preamble(NamedTuple):
     first_width: int
 
 
-def detect(path: Path, told: CsvFormat) -> Dialect:
+def detect_dialect(path: Path, told: CsvFormat) -> Dialect:
     """How a CSV is written: encoding by `find_encoding`, delimiter and quoting by its beginning; what is told wins.
 
     Raises `InputError` for a file that is no text, and for lines above the header.
     """
-    encoding = encodings.told(told.encoding, path) if told.encoding else encodings.find_encoding(path)
+    encoding = encodings.told_encoding(told.encoding, path) if told.encoding else encodings.find_encoding(path)
     guessed = (f"its encoding is {encoding.name}",) if encoding.is_guess else ()
     dialect = Dialect(encoding.name, found=(f"{encoding.name}: {encoding.because}",), guessed=guessed)
-    sample = _sample(path, encoding.name, skip=told.skip_rows or 0)
+    sample = _sample_lines(path, encoding.name, skip=told.skip_rows or 0)
     if told.skip_rows is None and told.header is None:
         refuse_json("".join(sample.lines[:3]), path)
     above, delimiter = told.skip_rows or 0, told.delimiter
@@ -115,7 +115,7 @@ def detect(path: Path, told: CsvFormat) -> Dialect:
     )
 
 
-def _sample(path: Path, encoding: str, *, skip: int) -> Sample:
+def _sample_lines(path: Path, encoding: str, *, skip: int) -> Sample:
     """The first lines, each of them whole."""
     lines: list[str] = []
     characters = 0
@@ -150,27 +150,31 @@ def find_shape(sample: Sample, dialect: Dialect, *, delimiter: str | None, way: 
     """`dialect` with delimiter and quoting; those that are told (`delimiter`, `way`) stay."""
     ways = [(way, False)] if way else _WAYS
     marks = (delimiter,) if delimiter else DELIMITERS
-    looks = [_look(sample, dialect, mark, *ways[0]) for mark in marks]
+    looks = [_look_at_sample(sample, dialect, mark, *ways[0]) for mark in marks]
     usual = max(looks, key=lambda look: look.rank)
     if usual.broken or usual.fit < 1.0:
         for other in ways[1:]:
-            found = [look for look in (_look(sample, dialect, mark, *other) for mark in marks) if _is_sound(look)]
+            found = [
+                look
+                for look in (_look_at_sample(sample, dialect, mark, *other) for mark in marks)
+                if _is_sound_look(look)
+            ]
             if found:
-                return _unusual(max(found, key=lambda look: look.rank).dialect)
-    if way is None and usual.holds_one_value and (whole := _lines_in_quotes(sample, dialect, marks)):
+                return _unusual_dialect(max(found, key=lambda look: look.rank).dialect)
+    if way is None and usual.holds_one_value and (whole := _dialect_of_lines_in_quotes(sample, dialect, marks)):
         return whole
     if delimiter is None and usual.width <= 1:
-        return _one_column(sample, dialect, looks, ways[0][0])
-    return _usual(usual, looks, delimiter)
+        return _one_column_dialect(sample, dialect, looks, ways[0][0])
+    return _usual_dialect(usual, looks, delimiter)
 
 
 def find_preamble(sample: Sample, dialect: Dialect, *, delimiter: str | None) -> Preamble | None:
     """Lines above the header, as banks and SAP write them: from some line on, most records are of one other width, and
     the first of these looks like names. None where all of them fit the first line."""
-    taken = _look(sample, dialect, dialect.delimiter, dialect.quoting, dialect.spaced)
+    taken = _look_at_sample(sample, dialect, dialect.delimiter, dialect.quoting, dialect.spaced)
     if taken.width > 1 and taken.fit >= 1.0:
         return None
-    looks = [_look(sample, dialect, mark, dialect.quoting, dialect.spaced) for mark in _marks(delimiter)]
+    looks = [_look_at_sample(sample, dialect, mark, dialect.quoting, dialect.spaced) for mark in _marks(delimiter)]
     found = [preamble for look in looks if (preamble := _preamble_of(look))]
     return max(found, key=lambda one: len(one.names), default=None)
 
@@ -179,12 +183,12 @@ def _marks(delimiter: str | None) -> Sequence[str]:
     return (delimiter,) if delimiter else DELIMITERS
 
 
-def _look(sample: Sample, dialect: Dialect, delimiter: str, quoting: str, spaced: bool) -> Look:  # noqa: FBT001
+def _look_at_sample(sample: Sample, dialect: Dialect, delimiter: str, quoting: str, spaced: bool) -> Look:  # noqa: FBT001
     way = dataclasses.replace(dialect, delimiter=delimiter, quoting=quoting, spaced=spaced)  # type: ignore[arg-type]
     records: list[tuple[int, list[str]]] = []
     broken = False
     try:
-        records.extend(itertools.islice(numbered(iter(sample.lines), way), SAMPLE_RECORDS))
+        records.extend(itertools.islice(numbered_records(iter(sample.lines), way), SAMPLE_RECORDS))
     except csv.Error as cause:
         broken = sample.whole or "end of data" not in str(cause)
     return Look(way, records, broken)
@@ -194,7 +198,7 @@ def _fits(record: Sequence[str], width: int) -> bool:
     return len(record) == width or (len(record) > width and is_blank(record[width:]))
 
 
-def _is_sound(look: Look) -> bool:
+def _is_sound_look(look: Look) -> bool:
     """Whether an unusual way reads everything, and nothing of what it reads speaks against it."""
     if look.broken or look.width <= 1 or look.fit < 1.0 or len(look.records) < 2:
         return False
@@ -208,17 +212,19 @@ def _is_sound(look: Look) -> bool:
     return look.dialect.delimiter == "\t" and 2 * quoted <= len(cells)
 
 
-def _lines_in_quotes(sample: Sample, dialect: Dialect, marks: Sequence[str]) -> Dialect | None:
+def _dialect_of_lines_in_quotes(sample: Sample, dialect: Dialect, marks: Sequence[str]) -> Dialect | None:
     """Every line is one value in quotes, and all of these split alike."""
     if not all(line.startswith('"') for line in sample.lines if line.strip()):
         return None
     found = [
-        look for look in (_look(sample, dialect, mark, "lines", spaced=False) for mark in marks) if _is_sound(look)
+        look
+        for look in (_look_at_sample(sample, dialect, mark, "lines", spaced=False) for mark in marks)
+        if _is_sound_look(look)
     ]
-    return _unusual(max(found, key=lambda look: look.rank).dialect) if found else None
+    return _unusual_dialect(max(found, key=lambda look: look.rank).dialect) if found else None
 
 
-def _unusual(dialect: Dialect) -> Dialect:
+def _unusual_dialect(dialect: Dialect) -> Dialect:
     said = "quotes within values are escaped with backslashes"
     if dialect.quoting == "lines":
         said = "whole lines stand in quotes, and their values within these"
@@ -231,7 +237,7 @@ def _unusual(dialect: Dialect) -> Dialect:
     )
 
 
-def _usual(usual: Look, looks: Sequence[Look], told: str | None) -> Dialect:
+def _usual_dialect(usual: Look, looks: Sequence[Look], told: str | None) -> Dialect:
     dialect = usual.dialect
     if told is not None:
         return dataclasses.replace(dialect, found=(*dialect.found, "delimiter told"))
@@ -244,7 +250,7 @@ def _usual(usual: Look, looks: Sequence[Look], told: str | None) -> Dialect:
     return dataclasses.replace(dialect, found=(*dialect.found, found), guessed=guessed)
 
 
-def _one_column(sample: Sample, dialect: Dialect, looks: Sequence[Look], quoting: str) -> Dialect:
+def _one_column_dialect(sample: Sample, dialect: Dialect, looks: Sequence[Look], quoting: str) -> Dialect:
     """The header has no delimiter in it. Then the lines are the values, commas and all, unless every other line is
     split alike: that is a header that names too few columns, and reading it will say so."""
     for look in looks:
@@ -257,7 +263,7 @@ def _one_column(sample: Sample, dialect: Dialect, looks: Sequence[Look], quoting
             return look.dialect
         if len(others) >= 3 and len(widths) == 1 and widths != {1} and not any(cell.startswith(" ") for cell in tail):
             return look.dialect
-    whole = _look(sample, dialect, NEVER, quoting, spaced=False)
+    whole = _look_at_sample(sample, dialect, NEVER, quoting, spaced=False)
     if whole.broken:
         return looks[0].dialect
     found = (*dialect.found, "the first line has no delimiter in it: one column")

@@ -31,7 +31,7 @@ class Fitting:
         named = [place for place, name in enumerate(header) if name.strip()]
         return cls(len(header), 0 if pad else (named[-1] + 1 if named else len(header)))
 
-    def row(self, record: list[str]) -> list[str] | None:
+    def fit_row(self, record: list[str]) -> list[str] | None:
         """The row, or None for a record that is passed over. Raises `UnfitError` for one that is refused."""
         if len(record) == self.width:
             return record
@@ -48,7 +48,7 @@ class UnfitError(ValueError):
     """A record that does not fit the header; its argument is how many values it has."""
 
 
-def refusal(problems: Sequence[tuple[int, str]], *, path: Path, complete: bool, hint: str) -> InputError:
+def ragged_rows_error(problems: Sequence[tuple[int, str]], *, path: Path, complete: bool, hint: str) -> InputError:
     """One error for all the lines that cannot be read, up to `MOST_LINES_NAMED`; `complete`: there are no others."""
     (line, problem), *others = problems
     if others:

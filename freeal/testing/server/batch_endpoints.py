@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from freeal.testing.server.faults import REFUSALS, Fault, FaultOrKind, Refusal, fault_of
-from freeal.testing.server.http_response import Response, answered, refused
+from freeal.testing.server.http_response import Response, answered, refused_response
 
 PATH = "/v1/messages/batches"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -105,7 +105,7 @@ class Batches:
         """End every batch under way."""
         with self._lock:
             for batch in self.created:
-                self._end(batch)
+                self._end_batch(batch)
 
     def called(self, operation: Operation) -> Fault | None:
         """Note a call and decide its fault."""
@@ -119,61 +119,61 @@ class Batches:
         """Do what was asked."""
         with self._lock:
             if operation == "create":
-                return self._create(content, base_url)
+                return self._create_batch(content, base_url)
             if operation == "list":
-                return self._list(query, base_url)
+                return self._list_batches(query, base_url)
             batch_id = path.removeprefix(PATH).split("/")[1]
             found = [batch for batch in self.created if batch.id == batch_id]
             if not found:
-                return refused(dataclasses.replace(REFUSALS["404"], message=f"there is no batch {batch_id}"))
-            return self._about(operation, found[0], base_url)
+                return refused_response(dataclasses.replace(REFUSALS["404"], message=f"there is no batch {batch_id}"))
+            return self._respond_about_batch(operation, found[0], base_url)
 
-    def _about(self, operation: Operation, batch: Batch, base_url: str) -> Response:
+    def _respond_about_batch(self, operation: Operation, batch: Batch, base_url: str) -> Response:
         ended = batch.ended_at is not None
         if operation == "results":
             if ended:
                 return Response(200, batch.lines(), content_type="application/x-jsonl")
-            return refused(_invalid(f"{batch.id} has no results before processing has ended"))
+            return refused_response(_invalid(f"{batch.id} has no results before processing has ended"))
         if operation == "delete":
             if not ended:
-                return refused(_invalid(f"{batch.id} must be canceled before it can be deleted"))
+                return refused_response(_invalid(f"{batch.id} must be canceled before it can be deleted"))
             self.created.remove(batch)
             return answered({"id": batch.id, "type": "message_batch_deleted"})
         if operation == "cancel":
             if ended:
-                return refused(_invalid(f"{batch.id} has ended and cannot be canceled"))
+                return refused_response(_invalid(f"{batch.id} has ended and cannot be canceled"))
             batch.cancel_initiated_at = batch.cancel_initiated_at or _now()
         elif not ended:
             batch.polls += 1
             to_end = self._rules.polls_to_end
             if batch.processing_status == "canceling" or (to_end is not None and batch.polls >= to_end):
-                self._end(batch)
+                self._end_batch(batch)
         return answered(batch.as_dict(base_url))
 
-    def _create(self, content: bytes, base_url: str) -> Response:
+    def _create_batch(self, content: bytes, base_url: str) -> Response:
         if len(content) > self._rules.most_bytes:
-            return refused(REFUSALS["413"])
+            return refused_response(REFUSALS["413"])
         submitted = json.loads(content).get("requests", [])
         if len(submitted) > self._rules.most_requests:
-            return refused(REFUSALS["413"])
+            return refused_response(REFUSALS["413"])
         requests = {str(request["custom_id"]): request["params"] for request in submitted}
         if not submitted:
-            return refused(_invalid("requests: at least one is needed"))
+            return refused_response(_invalid("requests: at least one is needed"))
         if len(requests) < len(submitted):
-            return refused(_invalid("requests: custom_id must be unique within a batch"))
+            return refused_response(_invalid("requests: custom_id must be unique within a batch"))
         if strange := [custom_id for custom_id in requests if not _ID.fullmatch(custom_id)]:
-            return refused(_invalid(f"custom_id: {strange[0]!r} is not 1 to 64 letters, digits, '-' and '_'"))
+            return refused_response(_invalid(f"custom_id: {strange[0]!r} is not 1 to 64 letters, digits, '-' and '_'"))
         batch = Batch(next(self._ids), requests, _now())
         self.created.append(batch)
         return answered(batch.as_dict(base_url))
 
-    def _list(self, query: Mapping[str, str], base_url: str) -> Response:
+    def _list_batches(self, query: Mapping[str, str], base_url: str) -> Response:
         newest_first = self.created[::-1]
         ids = [batch.id for batch in newest_first]
         limit = int(query.get("limit", "20"))
         cursor = query.get("after_id") or query.get("before_id")
         if not 1 <= limit <= 1000 or (cursor is not None and cursor not in ids):
-            return refused(_invalid("limit: 1 to 1000; after_id, before_id: the id of a batch"))
+            return refused_response(_invalid("limit: 1 to 1000; after_id, before_id: the id of a batch"))
         if "before_id" in query:
             end = ids.index(query["before_id"])
             page, more = newest_first[max(0, end - limit) : end], end > limit
@@ -189,17 +189,17 @@ class Batches:
             }
         )
 
-    def _end(self, batch: Batch) -> None:
+    def _end_batch(self, batch: Batch) -> None:
         if batch.ended_at is not None:
             return
         cancelled = batch.cancel_initiated_at is not None
         most_done = self._rules.done_before_cancel if cancelled else len(batch.requests)
         for position, (custom_id, params) in enumerate(batch.requests.items()):
             done = position < most_done
-            batch.results[custom_id] = self._result(custom_id, params) if done else {"type": "canceled"}
+            batch.results[custom_id] = self._batch_result(custom_id, params) if done else {"type": "canceled"}
         batch.ended_at = _now()
 
-    def _result(self, custom_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _batch_result(self, custom_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
         fault = fault_of(self._rules.request_fault(custom_id, params))
         if fault is not None and fault.kind == "expired":
             return {"type": "expired"}

@@ -43,7 +43,7 @@ class Bucket:
         self._level = self._capacity
         self._at = clock()
 
-    def level(self) -> float:
+    def bucket_level(self) -> float:
         """What may be taken now; below zero after more was used than there was."""
         now = self._clock()
         self._level = min(self._capacity, self._level + (now - self._at) * self._per_second)
@@ -52,15 +52,15 @@ class Bucket:
 
     def take(self, amount: float) -> None:
         """Use `amount`, whether or not it is there."""
-        self._level = self.level() - amount
+        self._level = self.bucket_level() - amount
 
     def wait_seconds(self, amount: float) -> float:
         """How long until `amount` is there; more than the bucket can hold passes when it is full."""
-        return max(0.0, (min(amount, self._capacity) - self.level()) / self._per_second)
+        return max(0.0, (min(amount, self._capacity) - self.bucket_level()) / self._per_second)
 
     def full_in_seconds(self) -> float:
         """How long until nothing more flows in."""
-        return max(0.0, (self._capacity - self.level()) / self._per_second)
+        return max(0.0, (self._capacity - self.bucket_level()) / self._per_second)
 
 
 class Meter:
@@ -119,7 +119,7 @@ class Meter:
             if bucket is not None:
                 reset = datetime.datetime.fromtimestamp(self._wall() + bucket.full_in_seconds(), datetime.UTC)
                 headers[f"anthropic-ratelimit-{name}-limit"] = f"{bucket.per_minute:.0f}"
-                headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, math.floor(bucket.level())))
+                headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, math.floor(bucket.bucket_level())))
                 headers[f"anthropic-ratelimit-{name}-reset"] = f"{reset:%Y-%m-%dT%H:%M:%S}.{reset:%f}"[:23] + "Z"
         return headers
 
@@ -130,6 +130,6 @@ class Meter:
             if bucket is not None:
                 left = math.ceil(bucket.full_in_seconds() * 1000)
                 headers[f"x-ratelimit-limit-{name}"] = f"{bucket.per_minute:.0f}"
-                headers[f"x-ratelimit-remaining-{name}"] = str(max(0, math.floor(bucket.level())))
+                headers[f"x-ratelimit-remaining-{name}"] = str(max(0, math.floor(bucket.bucket_level())))
                 headers[f"x-ratelimit-reset-{name}"] = f"{left}ms" if left < 1000 else f"{left / 1000:.3f}s"
         return headers

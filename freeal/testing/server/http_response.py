@@ -28,7 +28,9 @@ def answered(body: Any) -> Response:
     return Response(200, json.dumps(body).encode())
 
 
-def refused(refusal: Refusal, form: Form = "anthropic", *, retry_after_seconds: float | None = None) -> Response:
+def refused_response(
+    refusal: Refusal, form: Form = "anthropic", *, retry_after_seconds: float | None = None
+) -> Response:
     """An error reply; a proxy's page speaks neither protocol."""
     headers = {} if retry_after_seconds is None else {"retry-after": f"{retry_after_seconds:g}"}
     if refusal.page is not None:

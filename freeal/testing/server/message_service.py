@@ -16,8 +16,8 @@ from freeal.testing.server.batch_endpoints import Batches, BatchRules
 from freeal.testing.server.enforced_rate_limits import Limits, Meter
 from freeal.testing.server.faults import Fault, FaultOrKind, fault_of
 from freeal.testing.server.http_response import Form
-from freeal.testing.server.scripted_replies import Voice, chat_completion, counted_tokens, message, spanish
-from freeal.testing.server.token_usage import asked_of, cacheable_prefix
+from freeal.testing.server.scripted_replies import Voice, chat_completion, counted_tokens, message_reply, spanish
+from freeal.testing.server.token_usage import cacheable_prefix, input_usage_of
 from freeal.types import Usage
 
 _BATCH_DISCOUNT = 0.5
@@ -102,7 +102,7 @@ class Messages:
         """Note a request for a message and decide what is to be done to it; it is under way until the block ends."""
         form: Form = "openai" if path.endswith("/chat/completions") else "anthropic"
         with self._lock, contextlib.ExitStack() as connection:
-            asked = asked_of(body, self._cached_prefixes)
+            asked = input_usage_of(body, self._cached_prefixes)
             if not self.accepts_key(headers, form):
                 fault: Fault | None = Fault("401")
             elif (wait_seconds := self._meter.admit(counted_tokens(body, asked, form))) is not None:
@@ -130,7 +130,7 @@ class Messages:
                 self._meter.use_output(said.usage.output_tokens)
             message_id = next(self._message_ids)
             if form == "anthropic":
-                return message(request.body, said, message_id=message_id)
+                return message_reply(request.body, said, message_id=message_id)
             return chat_completion(request.body, said, message_id=message_id)
 
     def sending(self, status: int, form: Form) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Messages:
             return self._meter.anthropic_headers() if form == "anthropic" else self._meter.openai_headers()
 
     def _complete_in_batch(self, params: Mapping[str, Any], fault: Fault | None) -> dict[str, Any]:
-        said = self._voice.say(params, asked_of(params, self._cached_prefixes), fault)
+        said = self._voice.say(params, input_usage_of(params, self._cached_prefixes), fault)
         self._cached_prefixes.add(cacheable_prefix(params))
         self.batch_billed = self.batch_billed + said.usage
-        return message(params, said, message_id=next(self._message_ids), service_tier="batch")
+        return message_reply(params, said, message_id=next(self._message_ids), service_tier="batch")

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from freeal.testing.server.batch_endpoints import PATH as BATCHES_PATH
 from freeal.testing.server.batch_endpoints import operation_of
 from freeal.testing.server.faults import REFUSALS, Fault
-from freeal.testing.server.http_response import Form, Response, answered, refused
+from freeal.testing.server.http_response import Form, Response, answered, refused_response
 from freeal.testing.server.message_service import Messages
 
 _FORMS: dict[str, Form] = {"/v1/messages": "anthropic", "/v1/chat/completions": "openai"}
@@ -54,16 +54,16 @@ class Handler(BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         form = _FORMS.get(url.path)
         if form is not None and self.command == "POST":
-            self._message(url.path, headers, content=content, form=form)
+            self._handle_message(url.path, headers, content=content, form=form)
         elif url.path == BATCHES_PATH or url.path.startswith(f"{BATCHES_PATH}/"):
-            self._batch(url, headers, content)
+            self._handle_batch(url, headers, content)
         else:
-            self._send(refused(REFUSALS["404"]), form="anthropic")
+            self._send_response(refused_response(REFUSALS["404"]), form="anthropic")
 
-    def _message(self, path: str, headers: dict[str, str], *, content: bytes, form: Form) -> None:
+    def _handle_message(self, path: str, headers: dict[str, str], *, content: bytes, form: Form) -> None:
         with self._messages.received(path, headers, json.loads(content)) as request:
             fault = request.fault
-            response = _refusal(fault, form)
+            response = _refusal_of_fault(fault, form)
             peer_left = False
             if response is None:
                 waits = _FOR_EVER_SECONDS if fault is not None and fault.kind == "hang" else self._seconds(fault)
@@ -75,22 +75,22 @@ class Handler(BaseHTTPRequestHandler):
         if response is None or peer_left:
             self.close_connection = True
         else:
-            self._deliver(response, fault, form)
+            self._deliver_response(response, fault, form)
 
     def _seconds(self, fault: Fault | None) -> float:
         slow_seconds = fault.seconds if fault is not None and fault.kind == "slow" else 0.0
         return self._messages.latency_seconds + slow_seconds
 
-    def _batch(self, url: urllib.parse.SplitResult, headers: dict[str, str], content: bytes) -> None:
+    def _handle_batch(self, url: urllib.parse.SplitResult, headers: dict[str, str], content: bytes) -> None:
         operation = operation_of(self.command, url.path)
         if operation is None:
-            self._send(refused(REFUSALS["404"]), form="anthropic")
+            self._send_response(refused_response(REFUSALS["404"]), form="anthropic")
             return
         batches = self._messages.batches
         fault = batches.called(operation)
         if not self._messages.accepts_key(headers, "anthropic"):
             fault = Fault("401")
-        response = _refusal(fault, "anthropic")
+        response = _refusal_of_fault(fault, "anthropic")
         if response is None and fault is not None and fault.kind in {"hang", "slow"}:
             waits = _FOR_EVER_SECONDS if fault.kind == "hang" else fault.seconds
             if self._peer_leaves_within(waits):
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
                 content=content,
                 base_url=f"http://{headers['host']}",
             )
-        self._deliver(response, fault, "anthropic")
+        self._deliver_response(response, fault, "anthropic")
 
     def _peer_leaves_within(self, seconds: float) -> bool:
         """Wait like a slow server, but stop as soon as the client hangs up."""
@@ -116,34 +116,34 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
 
-    def _deliver(self, response: Response, fault: Fault | None, form: Form) -> None:
+    def _deliver_response(self, response: Response, fault: Fault | None, form: Form) -> None:
         kind, seconds = (fault.kind, fault.seconds) if fault is not None else ("", 0.0)
         content = response.content
         if kind == "reset":
-            self._send(Response(200, content[: len(content) // 2]), form=form, announced=len(content))
+            self._send_response(Response(200, content[: len(content) // 2]), form=form, announced=len(content))
             # A linger of zero seconds makes close() send RST, as a dying proxy does.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
         elif kind == "drip":
-            self._drip(content, seconds, form)
+            self._drip_response(content, seconds, form)
         elif kind == "empty body":
-            self._send(Response(200, b""), form=form)
+            self._send_response(Response(200, b""), form=form)
         elif kind == "truncated json":
-            self._send(Response(200, content[:-20]), form=form)
+            self._send_response(Response(200, content[:-20]), form=form)
         elif kind == "not json":
-            self._send(Response(200, _PAGE, content_type="text/html"), form=form)
+            self._send_response(Response(200, _PAGE, content_type="text/html"), form=form)
         else:
-            self._send(response, form=form)
+            self._send_response(response, form=form)
 
-    def _drip(self, content: bytes, seconds: float, form: Form) -> None:
-        self._send(Response(200, b""), form=form, announced=len(content))
+    def _drip_response(self, content: bytes, seconds: float, form: Form) -> None:
+        self._send_response(Response(200, b""), form=form, announced=len(content))
         for position in range(len(content)):
             if self._peer_leaves_within(seconds):
                 self.close_connection = True
                 return
             self.wfile.write(content[position : position + 1])
 
-    def _send(self, response: Response, *, form: Form, announced: int | None = None) -> None:
+    def _send_response(self, response: Response, *, form: Form, announced: int | None = None) -> None:
         self.send_response(response.status)
         headers = {
             "content-type": response.content_type,
@@ -158,9 +158,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(response.content)
 
 
-def _refusal(fault: Fault | None, form: Form) -> Response | None:
+def _refusal_of_fault(fault: Fault | None, form: Form) -> Response | None:
     """The error reply of a fault that is one."""
     if fault is None or fault.kind not in REFUSALS:
         return None
     wait_seconds = fault.seconds if fault.kind == "429" else None
-    return refused(REFUSALS[fault.kind], form, retry_after_seconds=wait_seconds)
+    return refused_response(REFUSALS[fault.kind], form, retry_after_seconds=wait_seconds)

@@ -67,7 +67,7 @@ class Voice:
 
     def _text(self, prompt: str, schema: Mapping[str, Any], kind: str) -> str:
         if "texts" in schema:
-            label = _asked_for(prompt)
+            label = _label_asked_for(prompt)
             return json.dumps({"texts": [self._write(label, number) for number in range(1, 6)]})
         if "proposals" in schema:
             side = {"is": "what the rule says", "is_not": "what only looks like it"}
@@ -92,7 +92,7 @@ class Voice:
         return json.dumps({"label": label, "confidence": 0.9}, ensure_ascii=False)
 
 
-def _asked_for(prompt: str) -> str:
+def _label_asked_for(prompt: str) -> str:
     """The label, or the joined labels, that a writing prompt asks texts of."""
     if found := _ASKED_LABEL.search(prompt):
         return found.group(1)
@@ -120,7 +120,7 @@ def counted_tokens(body: Body, asked: Usage, form: Form) -> int:
     return asked.input_tokens + int(body.get("max_tokens") or body.get("max_completion_tokens") or 0)
 
 
-def message(body: Body, said: Said, *, message_id: str, service_tier: str = "standard") -> dict[str, Any]:
+def message_reply(body: Body, said: Said, *, message_id: str, service_tier: str = "standard") -> dict[str, Any]:
     """The answer as the Messages API gives it: anthropic.types.Message."""
     usage = said.usage
     return {
@@ -153,7 +153,7 @@ def chat_completion(body: Body, said: Said, *, message_id: str) -> dict[str, Any
             {
                 "index": 0,
                 "message": {"role": "assistant", "content": said.text},
-                "logprobs": logprobs(body, said.text) if body.get("logprobs") else None,
+                "logprobs": scripted_logprobs(body, said.text) if body.get("logprobs") else None,
                 "finish_reason": finish,
             }
         ],
@@ -166,7 +166,7 @@ def chat_completion(body: Body, said: Said, *, message_id: str) -> dict[str, Any
     }
 
 
-def logprobs(body: Body, text: str) -> dict[str, Any]:
+def scripted_logprobs(body: Body, text: str) -> dict[str, Any]:
     """A choice's log-probabilities, token by token: the label's own first token has 0.6, every other label's 0.2.
 
     A token is a word or a sign; all others are certain. Others than the chosen one are told as far as `top_logprobs`.

@@ -11,7 +11,7 @@ _MINIMUM_CACHED_TOKENS = 512
 _FRAME_TOKENS = 20
 
 
-def asked_of(body: Mapping[str, Any], cached_prefixes: Collection[str]) -> Usage:
+def input_usage_of(body: Mapping[str, Any], cached_prefixes: Collection[str]) -> Usage:
     """Input tokens of a request: a quarter of its characters, read from the cache where its prefix is known there."""
     turns = "".join(text_in(turn["content"]) for turn in body["messages"])
     total = len(text_in(body.get("system", "")) + turns) // 4 + _FRAME_TOKENS

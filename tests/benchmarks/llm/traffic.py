@@ -13,7 +13,7 @@ from freeal.testing.scripted_model import text_of
 from freeal.testing.server import Fault, FaultKind, Limits
 from freeal.testing.server.message_service import counted_tokens
 from freeal.testing.server.scripted_replies import prompt_of
-from freeal.testing.server.token_usage import asked_of
+from freeal.testing.server.token_usage import input_usage_of
 from freeal.types import Label, Prompt, Task
 
 LATENCY_SECONDS = 0.2
@@ -109,7 +109,7 @@ def prompt(text: str) -> Prompt:
 def input_tokens(text: str) -> int:
     """What the server counts for a text's request."""
     body = request_body(prompt(text), model=MODEL)
-    return counted_tokens(body, asked_of(body, ()), "anthropic")
+    return counted_tokens(body, input_usage_of(body, ()), "anthropic")
 
 
 def verdict(text: str) -> str:

@@ -109,7 +109,7 @@ def measure(pair: Pair, *, seed: int) -> Measured:
     pilot = query_selection.by_chance(list(range(size)), query_selection.PILOT_TEXTS, seed=seed)
     looked = pair.joint(np.array(pilot), "cascade")
     rest = [index for index in range(size) if index not in set(pilot)]
-    left = query_selection.left_open(looked, rest, threshold=LoopSettings().clean_threshold)
+    left = query_selection.queries_left_open(looked, rest, threshold=LoopSettings().clean_threshold)
     capped = left[: max(0, round(_SMALL_SHARE * size) - len(pilot))]
     return Measured(
         float((pair.first.label_ids == truth).mean()),

@@ -118,7 +118,7 @@ def rule_before(
     known = np.flatnonzero(answers != NO_LABEL)
     head = robust_probe(features[known], answers[known], labels=labels, seed=seed)
     losses = linear_probe.cross_entropy(head.held_out, answers[known])
-    clean = clean_split.split(losses, answers[known]).astype(np.float64)
+    clean = clean_split.split_clean(losses, answers[known]).astype(np.float64)
     temperature = temperature_scaling.temperature(head.held_out, answers[known])
     proba = linear_probe.softmax(head.logits(features) / temperature).astype(np.float64)
     proba[known] *= (1.0 - clean)[:, None]

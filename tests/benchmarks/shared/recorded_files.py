@@ -76,7 +76,7 @@ def _file(
     place = {text: index for index, text in enumerate(texts)}
     index = tuple(place[row["text"]] for row in rows)
     first = tuple(index.index(one) for one in range(len(texts)))
-    pool = Pool(tuple(texts), index, first, ("text",), groups=near_duplicates.groups(texts))
+    pool = Pool(tuple(texts), index, first, ("text",), groups=near_duplicates.near_duplicate_groups(texts))
     by_text = {row["text"]: row for row in reversed(rows)}
     notes = [_note(at, by_text[text], column, labels) for at, text in enumerate(texts)]
     ids = [NO_LABEL if note.label is None else labels.index(note.label) for note in notes]

@@ -104,20 +104,23 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     queue = review_queue.review_queue(state, pool, run.decisions)
     yield "table read", lambda: read_table(made.csv)
     yield "pool", lambda: build_pool(made.table, made.spec)
-    yield "near duplicates", lambda: near_duplicates.groups(pool.texts)
-    yield "texts asked first (a tenth)", lambda: query_selection.spread(state.embeddings, rows // 10, seed=0)
+    yield "near duplicates", lambda: near_duplicates.near_duplicate_groups(pool.texts)
+    yield "texts asked first (a tenth)", lambda: query_selection.spread_queries(state.embeddings, rows // 10, seed=0)
     yield (
         "texts asked again",
-        lambda: query_selection.most_open(state.posterior, list(range(len(pool))), len(pool) // 2),
+        lambda: query_selection.most_open_queries(state.posterior, list(range(len(pool))), len(pool) // 2),
     )
     yield (
         "retrieval",
-        lambda: demonstration_retrieval.nearest(
+        lambda: demonstration_retrieval.nearest_demonstrations(
             state.embeddings, state.embeddings[shown], ids[shown], shots=8, exclude=np.arange(len(pool))
         ),
     )
     yield "voices weighed", lambda: answers_only.posterior(state.held_out.astype(np.float64))
-    yield "clean split", lambda: clean_split.evenly(clean_split.split(state.losses, ids), state.losses, ids)
+    yield (
+        "clean split",
+        lambda: clean_split.clean_evenly_over_labels(clean_split.split_clean(state.losses, ids), state.losses, ids),
+    )
     yield (
         "representatives",
         lambda: demonstration_selection.representatives(

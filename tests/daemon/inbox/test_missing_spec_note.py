@@ -12,7 +12,7 @@ from daemon.config import WatchSettings
 from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.missing_spec_note import MARK, SAMPLE_BYTES, Notes, text
 from freeal.spec.job_spec import Spec
-from freeal.table.column_roles import guess
+from freeal.table.column_roles import guess_column_roles
 
 CSV = "id,title,body,sentiment\n1,x,y,good\n"
 
@@ -89,7 +89,7 @@ def test_a_file_of_somebody_else_is_neither_overwritten_nor_removed(settings, lo
 
 def test_a_restart_finds_its_notes_again(settings, look):
     """A new process removes those of the one before."""
-    (settings.inbox / "a.csv.waiting.txt").write_text(text("a.csv", guess(["x"])))
+    (settings.inbox / "a.csv.waiting.txt").write_text(text("a.csv", guess_column_roles(["x"])))
     assert [] == look(0.0)
 
 
@@ -127,7 +127,9 @@ def test_the_columns_of_a_packed_csv_are_read_too(settings, look):
 def test_columns_may_be_called_anything():
     """Quotes, colons, line breaks, other scripts: the spec shown is still YAML."""
     columns = ['a "b": c', "x\ny", "geprüfte Mails", "a\x85b\u2028c", "id", "- z", ""]
-    assert [column for column in columns if column != "id"] == _spec_in(text("a.csv", guess(columns)))["text_columns"]
+    assert [column for column in columns if column != "id"] == _spec_in(text("a.csv", guess_column_roles(columns)))[
+        "text_columns"
+    ]
 
 
 def test_a_name_too_long_for_a_note_is_no_error(settings, look):

@@ -104,12 +104,12 @@ def test_the_same_corrections_again_are_nothing_to_do(world, model):
 def test_the_csv_again_is_trained_once_more_where_somebody_corrected_the_model(world, model):
     """What a person said is part of what the result depends on: once it is in, the same CSV is done already."""
     versions, said = world.settings.models / "a" / "versions", {"fine": "good"}
-    corrections_file.remember(versions / model, said)
+    corrections_file.remember_corrections(versions / model, said)
     world.drop()
     world.run()
     again = world.jobs()[-1]
     assert (State.DONE, "") == (again.state, again.reason)
-    corrections_file.remember(versions / again.id, said)
+    corrections_file.remember_corrections(versions / again.id, said)
     world.drop()
     world.run()
     assert f"already done as {again.id}" == world.jobs()[-1].reason

@@ -107,7 +107,7 @@ def test_the_first_round_hears_the_meanings(questions):
     """What is learned from in round 1 are the pooled answers joined with nearness, once."""
 
     def first(asked):
-        return anyio.run(lambda: asked.first(range(60), KNOWN, zero_shot=()))
+        return anyio.run(lambda: asked.ask_first_round(range(60), KNOWN, zero_shot=()))
 
     plain, heard = first(questions("off")), first(questions("auto"))
     assert plain != heard
@@ -120,7 +120,7 @@ def test_later_rounds_hear_the_meanings(questions, retrieval):
     proba, embeddings = np.full((60, 2), 0.5), questions("off").trainer.embed(TEXTS)
 
     def again(asked):
-        return anyio.run(lambda: asked.again(2, list(range(40)), KNOWN, proba=proba, embeddings=embeddings))
+        return anyio.run(lambda: asked.ask_later_round(2, list(range(40)), KNOWN, proba=proba, embeddings=embeddings))
 
     plain, heard = (again(questions(wanted, retrieval=retrieval)) for wanted in ("off", "auto"))
     assert plain != heard

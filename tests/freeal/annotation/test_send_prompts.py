@@ -13,7 +13,7 @@ from freeal.errors import AccountError, BudgetReachedError, RowRejectedError, Sp
 from freeal.events import Notice, Spend
 from freeal.llm.store.answer_store import KEYS_AT_ONCE, MemoryStore
 from freeal.money.budget_ledger import Ledger
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import FREE, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import ScriptedModel
@@ -129,7 +129,7 @@ async def test_the_budget_is_never_passed():
     used = Usage(1, 500, 0, 20)
     probe = Job(lambda _: Reply("good", usage=used), price=PRICE)
     await probe.ask("t0")
-    most_usd = cost_usd(ceiling(probe.model.prompts[0]), PRICE)
+    most_usd = cost_usd(call_ceiling(probe.model.prompts[0]), PRICE)
     cap_usd = most_usd + 3 * cost_usd(used, PRICE)
     job = Job(lambda _: Reply("good", usage=used), price=PRICE, budget_usd=cap_usd, concurrency=4)
     asked = await job.ask(*(f"t{n}" for n in range(10)))
@@ -225,7 +225,7 @@ def lossy_job(lost, **options):
 
 
 def ceiling_usd(text):
-    return cost_usd(ceiling(Prompt("system", "", text, ("good", "bad"))), PRICE)
+    return cost_usd(call_ceiling(Prompt("system", "", text, ("good", "bad"))), PRICE)
 
 
 async def test_a_lost_reply_may_have_been_billed():
@@ -258,8 +258,8 @@ async def test_what_an_earlier_run_may_have_been_billed_still_counts():
     await first.ask("a")
     spent = first.store.billed()
     with pytest.raises(BudgetReachedError):
-        Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).reserve(ceiling(first_prompt("a")))
-    assert 0 == Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).affordable([ceiling(first_prompt("a"))])
+        Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).reserve(call_ceiling(first_prompt("a")))
+    assert 0 == Ledger(PRICE, 2.5 * ceiling_usd("a"), spent=spent).affordable([call_ceiling(first_prompt("a"))])
 
 
 def first_prompt(text):

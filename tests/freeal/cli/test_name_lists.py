@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freeal.cli.name_lists import names
+from freeal.cli.name_lists import listed_names
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from freeal.cli.name_lists import names
 )
 def test_names_are_told_apart_as_a_person_wrote_them(arguments, expected):
     """Commas within one argument, quotes around a name that holds one, or an argument each."""
-    assert expected == names(arguments)
+    assert expected == listed_names(arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from freeal.cli.prediction_progress import shown
+from freeal.cli.prediction_progress import shown_prediction_progress
 from freeal.events import Notice, Progress
 
 
@@ -16,7 +16,7 @@ class _Terminal(io.StringIO):
 def test_a_pipe_gets_a_line_per_tenth():
     """Rows, pace and what is left, after what is to be known; nothing before the number of rows is known."""
     stream = io.StringIO()
-    with shown(stream) as emit:
+    with shown_prediction_progress(stream) as emit:
         emit(Notice("x"))
         emit(Progress("deciding", 0, 0, 0))
         for done in range(0, 1001, 50):
@@ -32,7 +32,7 @@ def test_a_pipe_gets_a_line_per_tenth():
 def test_a_run_that_goes_on_counts_its_own_pace_only():
     """Rows of an earlier process took no time of this one."""
     stream = io.StringIO()
-    with shown(stream) as emit:
+    with shown_prediction_progress(stream) as emit:
         emit(Progress("deciding", 0, 900, 1000))
     assert "900 of 1,000 rows, 0 rows/s\n" == stream.getvalue()
 
@@ -40,7 +40,7 @@ def test_a_run_that_goes_on_counts_its_own_pace_only():
 def test_a_terminal_gets_a_bar():
     """And no trace of it stays."""
     stream = _Terminal()
-    with shown(stream) as emit:
+    with shown_prediction_progress(stream) as emit:
         emit(Progress("deciding", 0, 500, 1000))
         emit(Progress("deciding", 0, 1000, 1000))
     assert "1000/1000" in stream.getvalue()

@@ -30,10 +30,10 @@ def test_a_model_is_delivered_whole_and_again(tmp_path, results):
     places = ResultPlaces.of(tmp_path / "m", output_csv=tmp_path / "out.csv")
     results(places)
     with places.held():
-        places.deliver()
+        places.deliver_results()
     (tmp_path / "m" / "notes.txt").write_text("mine")
     again = ResultPlaces.of(tmp_path / "m", output_csv=tmp_path / "out.csv")
-    again.deliver()
+    again.deliver_results()
     assert ["README.md", "freeal.json", "notes.txt"] == sorted(path.name for path in (tmp_path / "m").iterdir())
     assert "text,freeal_label\n007,yes\n" == (tmp_path / "out.csv").read_text()
     assert ["m", "m-results", "out.csv"] == sorted(path.name for path in tmp_path.iterdir())
@@ -44,7 +44,7 @@ def test_rows_are_a_workbook_where_the_name_says_so(tmp_path, results):
     pytest.importorskip("openpyxl")
     places = ResultPlaces.of(tmp_path / "m", output_csv=tmp_path / "out.xlsx")
     results(places)
-    places.deliver()
+    places.deliver_results()
     assert [["007", "yes"]] == read_table(tmp_path / "out.xlsx").rows
     with rows_in_form(tmp_path / "new.xlsx", name="new.xlsx") as rows:
         rows.write_text("text\n1/2\n")

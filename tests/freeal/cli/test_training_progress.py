@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from freeal.cli.training_progress import shown
+from freeal.cli.training_progress import shown_training_progress
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend
 
 
@@ -32,7 +32,7 @@ EVENTS = (
 def test_a_pipe_gets_a_line_per_tenth_with_round_and_time_of_the_whole_job():
     """Round N of how many, the stage, and what the job will take yet; the same tenth is told once."""
     stream = io.StringIO()
-    with shown(stream) as emit:
+    with shown_training_progress(stream) as emit:
         for event in EVENTS:
             emit(event)
     assert [
@@ -58,7 +58,7 @@ def test_a_terminal_gets_one_bar_of_the_whole_job(event, said, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    with shown(stream) as emit:
+    with shown_training_progress(stream) as emit:
         emit(event)
         emit(Notice("so that the bar is drawn"))
     assert [] == [part for part in said if part not in stream.getvalue()]

@@ -22,6 +22,6 @@ def test_freed_pieces_leave_the_process():
     kept = pieces[::50]
     before = _resident_mib()
     del pieces
-    freed_memory.give_back()
+    freed_memory.give_back_freed_memory()
     assert _resident_mib() < before - 100
     assert len(kept) == 40

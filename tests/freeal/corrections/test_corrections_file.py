@@ -67,10 +67,13 @@ def test_thousands_of_wrong_rows_are_told_in_a_few_lines(read):
 
 def test_what_was_said_is_remembered_and_forgotten(tmp_path):
     """As text -> label; nothing said leaves no file, and no digest."""
-    corrections_file.remember(tmp_path, {"a": "yes"})
-    first = corrections_file.digest(tmp_path)
-    assert {"a": "yes"} == corrections_file.remembered(tmp_path)
-    corrections_file.remember(tmp_path, {"a": "no"})
-    assert corrections_file.digest(tmp_path) not in {"", first}
-    corrections_file.remember(tmp_path, {})
-    assert ({}, "") == (corrections_file.remembered(tmp_path), corrections_file.digest(tmp_path))
+    corrections_file.remember_corrections(tmp_path, {"a": "yes"})
+    first = corrections_file.digest_of_corrections(tmp_path)
+    assert {"a": "yes"} == corrections_file.remembered_corrections(tmp_path)
+    corrections_file.remember_corrections(tmp_path, {"a": "no"})
+    assert corrections_file.digest_of_corrections(tmp_path) not in {"", first}
+    corrections_file.remember_corrections(tmp_path, {})
+    assert ({}, "") == (
+        corrections_file.remembered_corrections(tmp_path),
+        corrections_file.digest_of_corrections(tmp_path),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from freeal.corrections.corrections_file import Correction
-from freeal.corrections.row_matching import placed
+from freeal.corrections.row_matching import match_corrections
 from freeal.errors import InputError
 from freeal.pool.text_pool import build_pool
 from freeal.spec.job_spec import Spec
@@ -31,7 +31,7 @@ def _said(text, **values):
 
 def _placed(*said, id_column="id", texts=TEXTS, ids=IDS):
     table, pool = _version(texts, ids)
-    return [one.text for one in placed(said, table, pool, id_column=id_column, path=PATH).corrections]
+    return [one.text for one in match_corrections(said, table, pool, id_column=id_column, path=PATH).corrections]
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_texts_that_came_back_changed_are_counted():
     """So that a person hears of it."""
     table, pool = _version()
     said = [_said("123", id="12345678901234567890"), _said("good", id="007")]
-    assert 1 == placed(said, table, pool, id_column="id", path=PATH).changed
+    assert 1 == match_corrections(said, table, pool, id_column="id", path=PATH).changed

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from freeal.evaluation.confidence_intervals import clopper_pearson, independent, of_rows, spelled, wilson
+from freeal.evaluation.confidence_intervals import clopper_pearson, independent_observations, of_rows, spelled, wilson
 from freeal.evaluation.metrics import Evaluation, final_metrics
 from freeal.pool.text_pool import EMPTY, Pool
 from freeal.results.metrics_as_text import metrics_in_words
@@ -35,10 +35,10 @@ def test_the_interval_is_wilsons():
 
 def test_rows_of_one_text_are_one_observation():
     """Ten rows with the same text tell no more than one; near duplicates neither; unequal numbers count in between."""
-    assert 4.0 == independent("abcd")
-    assert 2.0 == independent("aaaaabbbbb")
-    assert 1.0 < independent("aaab") < 2.0
-    assert 0.0 == independent("")
+    assert 4.0 == independent_observations("abcd")
+    assert 2.0 == independent_observations("aaaaabbbbb")
+    assert 1.0 < independent_observations("aaab") < 2.0
+    assert 0.0 == independent_observations("")
     alone = Evaluation(tuple((index, "yes") for index in range(50)))
     doubled = Evaluation(tuple((index % 50, "yes") for index in range(500)))
     grouped = Evaluation(tuple((index, "yes") for index in range(500)), tuple(index % 50 for index in range(500)))

@@ -62,8 +62,8 @@ def test_nothing_is_sent_unless_it_is_asked_for(classifier, capsys):
 def test_what_was_planned_is_sent_in_one_commit(classifier):
     """A private repository, and the files of the plan alone."""
     hub = Hub()
-    upload = hub_upload.planned(classifier, "me/reviews")
-    assert "https://hub.example/commit/1" == hub_upload.push(upload, api=hub)
+    upload = hub_upload.planned_upload(classifier, "me/reviews")
+    assert "https://hub.example/commit/1" == hub_upload.push_to_hub(upload, api=hub)
     assert ["create_repo", "upload_folder"] == [name for name, _ in hub.calls]
     assert hub.calls[0][1] == {"repo_type": "model", "private": True, "exist_ok": True}
     assert set(upload.files) == set(hub.calls[1][1]["allow_patterns"])
@@ -82,7 +82,7 @@ def test_a_dataset_says_that_it_holds_texts(version, tmp_path, capsys):
 def test_what_is_no_repository_is_refused(classifier, repo):
     """Before anybody is asked."""
     with pytest.raises(ConfigError, match="is no repository"):
-        hub_upload.planned(classifier, repo)
+        hub_upload.planned_upload(classifier, repo)
 
 
 def test_the_hubs_refusal_is_told_in_our_words(classifier):
@@ -91,9 +91,9 @@ def test_the_hubs_refusal_is_told_in_our_words(classifier):
 
     refusal = HfHubHTTPError("401 Unauthorized", response=httpx.Response(401, request=httpx.Request("GET", "http://x")))
     with pytest.raises(FreealError, match=r"me/reviews: could not be sent: .*401.*HF_TOKEN"):
-        hub_upload.push(hub_upload.planned(classifier, "me/reviews"), api=Hub(refusal))
+        hub_upload.push_to_hub(hub_upload.planned_upload(classifier, "me/reviews"), api=Hub(refusal))
     with pytest.raises(ConfigError, match="is no dataset folder"):
-        hub_upload.planned(classifier / "nowhere", "me/reviews", kind="dataset")
+        hub_upload.planned_upload(classifier / "nowhere", "me/reviews", kind="dataset")
 
 
 def test_a_pickle_of_another_s_student_may_hold_words_of_the_rows(tmp_path, capsys):
@@ -102,7 +102,7 @@ def test_a_pickle_of_another_s_student_may_hold_words_of_the_rows(tmp_path, caps
         tmp_path
     )
     assert b"zebulon" in (tmp_path / "classifier.joblib").read_bytes()
-    assert hub_upload.planned(tmp_path, "me/reviews").holds_texts
+    assert hub_upload.planned_upload(tmp_path, "me/reviews").holds_texts
     assert 0 == main(["export", "hub", str(tmp_path), "--repo", "me/reviews"])
     assert "may be" in capsys.readouterr().out
 
@@ -114,6 +114,6 @@ def test_a_student_of_words_holds_words_of_the_rows(tmp_path):
     trained = trainer.fit(data, labels=("x", "y"), seed=0, on_step=unwatched)
     trained.student.save(tmp_path)
     assert "zebulon" in (tmp_path / "terms.json").read_text(encoding="utf-8")
-    assert hub_upload.planned(tmp_path, "me/reviews").holds_texts
+    assert hub_upload.planned_upload(tmp_path, "me/reviews").holds_texts
     with pytest.raises(ModelFolderError, match="student of words"):
         export_onnx(tmp_path, tmp_path / "out")

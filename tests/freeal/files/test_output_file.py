@@ -14,7 +14,7 @@ import pytest
 
 from freeal.errors import ConfigError, FreealError
 from freeal.files.output_file import output_file
-from freeal.files.output_folder import free_folder, held
+from freeal.files.output_folder import free_folder, held_output_folder
 
 
 def _write(said, content="new\n", **more):
@@ -140,8 +140,8 @@ def test_an_empty_folder_a_new_one_and_one_of_ours_are_free(tmp_path, monkeypatc
 def test_two_runs_do_not_fill_one_folder(tmp_path):
     """The second is told at once."""
     with (
-        held(tmp_path / "results"),
+        held_output_folder(tmp_path / "results"),
         pytest.raises(ConfigError, match="filled by another run"),
-        held(tmp_path / "results"),
+        held_output_folder(tmp_path / "results"),
     ):
         pass

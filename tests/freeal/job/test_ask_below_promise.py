@@ -108,7 +108,7 @@ def test_only_rows_below_the_promise_are_asked_and_marked(job, classifier, asker
         False,
     )
     assert ("scripted/script-1", True) == (summary["asked_of"], 0.0 < summary["asked_usd"] < 1.0)
-    kept = asked_texts.read(version)
+    kept = asked_texts.read_asked_texts(version)
     assert set(UNSURE) == {one.text for one in kept}
     assert ({"text": UNSURE[0]}, "happy", 0.7) == (kept[0].values, kept[0].label, kept[0].confidence)
 
@@ -129,7 +129,7 @@ def test_what_was_cut_off_is_gone_on_with_and_paid_once(job, classifier, asker, 
     """After any window, and in the middle of one: output, kept answers and bill are those of an undisturbed run."""
     model = _model()
     summary = predict_csv(job, classifier=classifier, ask=asker(model))
-    expected, kept = job.output_csv.read_bytes(), asked_texts.read(version)
+    expected, kept = job.output_csv.read_bytes(), asked_texts.read_asked_texts(version)
     job.output_csv.unlink()
     (version / asked_texts.FILE_NAME).unlink()
     (version.parent / "answers.sqlite").unlink()
@@ -147,7 +147,7 @@ def test_what_was_cut_off_is_gone_on_with_and_paid_once(job, classifier, asker, 
     with PredictionRun(job, classifier, ask=asker(model)) as run:  # cut off before the output had its name
         found = run.finish() if not run.step() else None
         run.forget()
-    assert (expected, kept) == (job.output_csv.read_bytes(), asked_texts.read(version))
+    assert (expected, kept) == (job.output_csv.read_bytes(), asked_texts.read_asked_texts(version))
     assert {**summary, "seconds": 0} == {**found, "seconds": 0}
     assert len(UNSURE) == len(model.calls)
 
@@ -173,7 +173,7 @@ def test_a_language_model_that_cannot_be_reached_costs_its_rows_alone(job, class
     rows = _rows(job.output_csv)
     assert (len(UNSURE), True) == (summary["below_promise"], len(model.calls) <= 2)
     assert len(UNSURE) == sum(row["freeal_status"] == "below_promise;api_error" for row in rows)
-    assert [] == asked_texts.read(version)
+    assert [] == asked_texts.read_asked_texts(version)
 
 
 @pytest.mark.parametrize(("error", "is_kept"), [(CredentialsError("no key"), True), (InputError("a bad row"), False)])
@@ -242,10 +242,10 @@ def test_a_model_that_scores_labels_is_asked_in_the_form_of_its_version(classifi
 def test_a_line_that_a_crash_cut_off_costs_that_line_alone(version):
     """And not the one that is written after it."""
     one = asked_texts.AskedText("a", {"text": "a"}, "happy", 0.5, "angry")
-    asked_texts.add(version, [one])
+    asked_texts.add_asked_texts(version, [one])
     with (version / asked_texts.FILE_NAME).open("ab") as stream:
         stream.write(b'{"text": "b", "val')
     other = asked_texts.AskedText("c", {"text": "c"}, "angry", 0.5, "angry")
-    asked_texts.add(version, [other, other])
-    assert [one, other] == asked_texts.read(version)
+    asked_texts.add_asked_texts(version, [other, other])
+    assert [one, other] == asked_texts.read_asked_texts(version)
     assert re.fullmatch(rb"(\{[^\n]*\n){4}", (version / asked_texts.FILE_NAME).read_bytes())

@@ -163,7 +163,7 @@ def test_a_version_can_be_gone_on_from(trained):
 def test_the_rows_can_be_looked_through(trained, tmp_path):
     """The index of rows finds our columns although two more stand behind them."""
     folder, _ = trained
-    build_index.build(folder, tmp_path / "rows.sqlite")
+    build_index.build_row_index(folder, tmp_path / "rows.sqlite")
     with contextlib.closing(sqlite3.connect(tmp_path / "rows.sqlite")) as database:
         found = database.execute("SELECT label, llm, student FROM rows ORDER BY number").fetchall()
     names = ("freeal_label", "freeal_llm_label", "freeal_student_label")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from freeal.errors import BudgetReachedError, ConfigError
 from freeal.money.budget_ledger import Ledger
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import BATCH_SHARE, FREE, KNOWN_PRICES, PRICES_AS_OF, cost_usd, price_of, without_price
 from freeal.settings import LlmSettings, Price
 from freeal.types import Bill, Prompt, Usage
@@ -139,7 +139,7 @@ def test_the_ceiling_reserves_a_token_for_every_byte(shared, specific, labels):
     """A call reserves more than it can use, whatever the script it is written in."""
     prompt = Prompt("", shared, specific, tuple(labels))
     written = "".join((shared, specific, *labels)).encode("utf-8", "replace")
-    assert len(written) < ceiling(prompt).input_tokens
+    assert len(written) < call_ceiling(prompt).input_tokens
 
 
 @given(st.lists(st.tuples(st.integers(0, 400_000), st.floats(0, 1)), max_size=40))

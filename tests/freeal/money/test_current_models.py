@@ -11,7 +11,7 @@ from freeal.money.prices import KNOWN_PRICES
 @pytest.mark.parametrize("model", [*KNOWN_PRICES, "claude-haiku-4-5-20251001", "gpt-5", "my-own-model"])
 def test_nothing_is_said_of_todays_models_and_of_other_names(model):
     """A date behind a name makes no other model of it."""
-    assert None is current_models.remark(model)
+    assert None is current_models.remark_on_old_model(model)
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_the_nearest_of_today_are_of_the_same_family_and_the_newest_first(model,
     """All of them where the name tells no family."""
     assert set(nearest) == set(current_models.nearest_current(model))
     assert nearest[0].endswith("5-5")
-    assert nearest[0] in (current_models.remark(model) or "")
+    assert nearest[0] in (current_models.remark_on_old_model(model) or "")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from freeal.compute.listener import unwatched
 from freeal.pool import near_duplicates
-from freeal.pool.holdout import drawn
-from freeal.selection.demonstration_retrieval import nearest
+from freeal.pool.holdout import drawn_holdout
+from freeal.selection.demonstration_retrieval import nearest_demonstrations
 from freeal.settings import StudentSettings
 from freeal.student.finetune_trainer import _held_out
 from freeal.student.frozen_trainer import FrozenTrainer
@@ -38,7 +38,7 @@ def _changed(text, words=1):
 def test_a_word_changed_is_the_same_and_unrelated_texts_are_not():
     """Of 200 copies with one of 20 words changed nearly all are found, and no other pair is."""
     texts = _texts(200)
-    found = near_duplicates.groups([*texts, *(_changed(text) for text in texts)])
+    found = near_duplicates.near_duplicate_groups([*texts, *(_changed(text) for text in texts)])
     assert list(range(200)) == list(found[:200])
     assert 190 <= sum(leader == index for index, leader in enumerate(found[200:]))
     assert {leader - index for index, leader in enumerate(found[200:])} <= {0, 200}
@@ -47,14 +47,14 @@ def test_a_word_changed_is_the_same_and_unrelated_texts_are_not():
 def test_case_and_punctuation_do_not_tell_texts_apart():
     """What is left are the words, in order; two words changed are another text."""
     (text,) = _texts(1)
-    assert (0, 0, 2) == near_duplicates.groups([text, text.upper() + "!!", _changed(text, 3)])
+    assert (0, 0, 2) == near_duplicates.near_duplicate_groups([text, text.upper() + "!!", _changed(text, 3)])
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(max_size=30), unique=True, max_size=30))
 def test_any_texts_have_groups_led_by_their_first(texts):
     """Whatever the texts: a leader stands before its followers, and follows nobody."""
-    found = near_duplicates.groups(texts)
+    found = near_duplicates.near_duplicate_groups(texts)
     assert len(texts) == len(found)
     assert all(leader <= index and found[leader] == leader for index, leader in enumerate(found))
 
@@ -62,7 +62,7 @@ def test_any_texts_have_groups_led_by_their_first(texts):
 def test_a_text_of_megabytes_is_looked_at_in_part():
     """What stands behind the first thousand words changes nothing, and costs nothing."""
     text = " ".join(WORDS[:1_500])
-    assert (0, 0) == near_duplicates.groups([text, text + " more" * 2_000_000])
+    assert (0, 0) == near_duplicates.near_duplicate_groups([text, text + " more" * 2_000_000])
 
 
 def test_a_group_that_is_much_of_the_pool_is_let_go():
@@ -70,8 +70,8 @@ def test_a_group_that_is_much_of_the_pool_is_let_go():
     (template,) = _texts(1)
     many = [f"{template} {number}" for number in range(60)]
     texts = [*many, *_texts(40, seed=1)]
-    assert tuple(range(100)) == near_duplicates.groups(texts)
-    assert [0] * 9 == list(near_duplicates.groups([*many[:9], *_texts(91, seed=1)])[:9])
+    assert tuple(range(100)) == near_duplicates.near_duplicate_groups(texts)
+    assert [0] * 9 == list(near_duplicates.near_duplicate_groups([*many[:9], *_texts(91, seed=1)])[:9])
 
 
 def test_folds_keep_groups_together_and_labels_even():
@@ -147,16 +147,16 @@ def test_no_near_duplicate_is_a_demonstration():
     vectors = np.array([[1.0, 0.0], [0.999, 0.04], [0.0, 1.0]], dtype=np.float32)
     rows = vectors[:1]
     labels = np.array([0, 0])
-    assert [[1]] == nearest(rows, vectors[1:], labels, shots=2, exclude=[0], groups=np.array([0, 2]))
+    assert [[1]] == nearest_demonstrations(rows, vectors[1:], labels, shots=2, exclude=[0], groups=np.array([0, 2]))
 
 
 def test_the_held_out_share_takes_whole_groups_and_looks_at_nothing_else():
     """A third of the texts, the same for the same seed; none where none is wanted."""
     groups = np.arange(300)
     groups[150:] = np.arange(150)
-    found = drawn(300, share=1 / 3, seed=0, groups=groups.tolist())
+    found = drawn_holdout(300, share=1 / 3, seed=0, groups=groups.tolist())
     assert 98 <= len(found) <= 100
     assert all((index in found) == (int(leader) in found) for index, leader in enumerate(groups))
-    assert found == drawn(300, share=1 / 3, seed=0, groups=groups.tolist())
-    assert found != drawn(300, share=1 / 3, seed=1, groups=groups.tolist())
-    assert frozenset() == drawn(300, share=0.0, seed=0)
+    assert found == drawn_holdout(300, share=1 / 3, seed=0, groups=groups.tolist())
+    assert found != drawn_holdout(300, share=1 / 3, seed=1, groups=groups.tolist())
+    assert frozenset() == drawn_holdout(300, share=0.0, seed=0)

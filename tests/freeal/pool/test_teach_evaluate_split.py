@@ -23,19 +23,19 @@ def pool_of(truth, groups=None):
 def test_evaluate_teaches_nothing():
     """The default only measures: the pool is the very same."""
     pool = pool_of(["yes", "no", None])
-    assert (pool, {}) == teach_evaluate_split.divided(pool, "evaluate", seed=0)
+    assert (pool, {}) == teach_evaluate_split.teach_evaluate_split(pool, "evaluate", seed=0)
 
 
 def test_teach_leaves_nothing_to_measure_with():
     """Every label is taught, so no figure can be shown."""
-    pool, taught = teach_evaluate_split.divided(pool_of(["yes", None, "no"]), "teach", seed=0)
+    pool, taught = teach_evaluate_split.teach_evaluate_split(pool_of(["yes", None, "no"]), "teach", seed=0)
     assert ({0: "yes", 2: "no"}, None) == (taught, pool.truth)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60), st.integers(0, 5))
 def test_split_halves_each_label(truth, seed):
     """Half of each label's texts teach, rounded down, and no text does both."""
-    pool, taught = teach_evaluate_split.divided(pool_of(truth), "split", seed=seed)
+    pool, taught = teach_evaluate_split.teach_evaluate_split(pool_of(truth), "split", seed=seed)
     assert {label: count // 2 for label, count in Counter(filter(None, truth)).items() if count > 1} == Counter(
         taught.values()
     )
@@ -49,7 +49,9 @@ def test_near_duplicates_stand_on_one_side(rows, seed):
     """A group is taught whole or measured whole, whatever labels stand in it."""
     leaders = {group: place for place, (_, group) in reversed(list(enumerate(rows)))}
     groups = tuple(leaders[group] for _, group in rows)
-    pool, taught = teach_evaluate_split.divided(pool_of([label for label, _ in rows], groups), "split", seed=seed)
+    pool, taught = teach_evaluate_split.teach_evaluate_split(
+        pool_of([label for label, _ in rows], groups), "split", seed=seed
+    )
     measured = {groups[index] for index, label in enumerate(pool.truth or ()) if label is not None}
     assert set() == measured & {groups[index] for index in taught}
 
@@ -57,7 +59,7 @@ def test_near_duplicates_stand_on_one_side(rows, seed):
 def test_rows_that_contradict_each_other_teach_nothing():
     """One text with two labels is no lesson; a row without text is none either."""
     pool = Pool(("a", "b"), (0, 0, 1, 1, EMPTY), (0, 2), ("text",), ("yes", "no", "no", "no", "yes"))
-    divided, taught = teach_evaluate_split.divided(pool, "teach", seed=0)
+    divided, taught = teach_evaluate_split.teach_evaluate_split(pool, "teach", seed=0)
     assert ({1: "no"}, ("yes", "no", None, None, "yes")) == (taught, divided.truth)
 
 

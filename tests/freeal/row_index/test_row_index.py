@@ -8,7 +8,7 @@ import json
 import pytest
 
 from freeal.errors import CorruptModelError
-from freeal.row_index.build_index import build, mark_of
+from freeal.row_index.build_index import build_row_index, mark_of_index
 from freeal.row_index.row_search import NONE, UNLABELLED, RowFilter, RowIndex
 
 OURS = ("label", "confidence", "source", "llm_label", "student_label", "round", "clean", "status")
@@ -48,7 +48,7 @@ def index(tmp_path):
     """The index of a version with another before it."""
     before = [("a", "A good thing", "bad", *ROWS[0][3:]), *ROWS[1:3]]
     version, previous = _version(tmp_path / "now"), _version(tmp_path / "before", before)
-    build(version, tmp_path / "now.sqlite", previous=previous)
+    build_row_index(version, tmp_path / "now.sqlite", previous=previous)
     return RowIndex(tmp_path / "now.sqlite")
 
 
@@ -118,7 +118,7 @@ def test_of_rows_with_several_labels_each_is_found(tmp_path, wanted, numbers):
     before = [(name, text, "b", *others) for name, text, _, *others in (ROWS_OF_SEVERAL[0], ROWS_OF_SEVERAL[2])]
     previous = _version(tmp_path / "before", before, labels=SEVERAL)
     version = _version(tmp_path / "now", ROWS_OF_SEVERAL, labels=SEVERAL, queue=())
-    build(version, tmp_path / "now.sqlite", previous=previous)
+    build_row_index(version, tmp_path / "now.sqlite", previous=previous)
     assert numbers == _numbers(RowIndex(tmp_path / "now.sqlite"), **wanted)
 
 
@@ -148,7 +148,7 @@ def test_semicolons_quotes_and_line_breaks_are_read(tmp_path):
     """As the version's own writer left them."""
     folder, text = tmp_path / "odd", 'semi;colon "quoted"\nand a line'
     _version(folder, [("a", text, *ROWS[0][2:])], delimiter=";", queue=())
-    build(folder, tmp_path / "odd.sqlite")
+    build_row_index(folder, tmp_path / "odd.sqlite")
     [row] = RowIndex(tmp_path / "odd.sqlite").find(RowFilter())[1]
     assert (text, None) == (row.text, row.before)
 
@@ -156,13 +156,13 @@ def test_semicolons_quotes_and_line_breaks_are_read(tmp_path):
 def test_an_index_tells_whether_it_is_of_these_files(tmp_path):
     """A changed table, or another version before it, makes it another one."""
     version, previous = _version(tmp_path / "now"), _version(tmp_path / "before")
-    build(version, tmp_path / "x.sqlite", previous=previous)
+    build_row_index(version, tmp_path / "x.sqlite", previous=previous)
     mark = RowIndex(tmp_path / "x.sqlite").about().mark
-    assert mark == mark_of(version, previous)
-    assert mark != mark_of(version, None)
+    assert mark == mark_of_index(version, previous)
+    assert mark != mark_of_index(version, None)
     with (version / "annotated.csv").open("a") as stream:
         stream.write("\n")
-    assert mark != mark_of(version, previous)
+    assert mark != mark_of_index(version, previous)
 
 
 @pytest.mark.parametrize("name", ["annotated.csv", "run.json", "model/freeal.json"])
@@ -171,7 +171,7 @@ def test_a_version_without_its_files_says_which_is_missing(tmp_path, name):
     version = _version(tmp_path / "now")
     (version / name).unlink()
     with pytest.raises(CorruptModelError):
-        build(version, tmp_path / "x.sqlite")
+        build_row_index(version, tmp_path / "x.sqlite")
     assert [] == list(tmp_path.glob("*.sqlite*"))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freeal.errors import InputError
-from freeal.table import RowReader, TableWriter, detect, free_name, read_table, write_rows
+from freeal.table import RowReader, TableWriter, detect_dialect, free_name, read_table, write_rows
 from freeal.table.csv_format import CsvFormat
 
 CELL = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -39,7 +39,7 @@ def test_rows_know_the_line_they_begin_on(tmp_path):
 def test_the_delimiter_is_found(tmp_path, delimiter):
     """Comma, semicolon, tab and pipe are told apart, though the text is full of commas."""
     path = _written(tmp_path, f'id{delimiter}text\n1{delimiter}"well, yes, no"\n2{delimiter}plain\n')
-    assert delimiter == detect(path, CsvFormat()).delimiter
+    assert delimiter == detect_dialect(path, CsvFormat()).delimiter
 
 
 def test_one_column_needs_no_delimiter(tmp_path):

@@ -48,18 +48,18 @@ def test_a_bucket_holds_a_burst_and_refills_all_the_time(now):
     """600 a minute with a burst of one second: ten at once, then one every tenth of a second, never more than ten."""
     bucket = Bucket(600, 1.0, now)
     bucket.take(10)
-    assert (0.0, 0.1) == (bucket.level(), pytest.approx(bucket.wait_seconds(1)))
+    assert (0.0, 0.1) == (bucket.bucket_level(), pytest.approx(bucket.wait_seconds(1)))
     now.seconds += 0.25
-    assert pytest.approx(2.5) == bucket.level()
+    assert pytest.approx(2.5) == bucket.bucket_level()
     now.seconds += 60
-    assert (10.0, 0.0) == (bucket.level(), bucket.full_in_seconds())
+    assert (10.0, 0.0) == (bucket.bucket_level(), bucket.full_in_seconds())
 
 
 def test_a_bucket_in_debt_waits_until_it_is_paid_back(now):
     """What was used beyond the limit is not forgiven; what could never fit passes when the bucket is full."""
     bucket = Bucket(600, 1.0, now)
     bucket.take(15)
-    assert (-5.0, pytest.approx(0.6)) == (bucket.level(), bucket.wait_seconds(1))
+    assert (-5.0, pytest.approx(0.6)) == (bucket.bucket_level(), bucket.wait_seconds(1))
     assert pytest.approx(1.5) == bucket.wait_seconds(1_000_000)
 
 

@@ -29,7 +29,7 @@ def test_nodes_stand_before_what_lies_under_them():
 )
 def test_a_node_is_found_as_people_write_it(said, node):
     """In any case, with another sign between names, by its own name where that is no other's."""
-    assert node == label_paths.find(said, LEAVES)
+    assert node == label_paths.find_node(said, LEAVES)
 
 
 def test_a_name_that_begins_like_another_is_not_below_it():
@@ -41,6 +41,6 @@ def test_a_name_that_begins_like_another_is_not_below_it():
 def test_names_that_differ_in_case_are_the_names_of_two_nodes():
     """Neither is said by the name alone, as neither is where both are written alike; the path is known still."""
     leaves = ("billing / Other", "billing / late", "technical / other")
-    assert label_paths.find("other", leaves) is None
-    assert "billing / Other" == label_paths.find("billing / other", leaves)
+    assert label_paths.find_node("other", leaves) is None
+    assert "billing / Other" == label_paths.find_node("billing / other", leaves)
     assert "Other" not in label_paths.ways_to_say(leaves)

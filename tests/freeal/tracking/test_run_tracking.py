@@ -95,7 +95,7 @@ def test_a_run_that_fails_is_told_as_failed(run):
 
 def test_numbers_are_told_and_nothing_else():
     """Nested figures by dotted key; lists, texts and true or false are none."""
-    assert {"a.b": 1.0, "c": 0.5} == run_tracking.numbers({"a": {"b": 1, "t": "x"}, "c": 0.5, "d": [1], "e": True})
+    assert {"a.b": 1.0, "c": 0.5} == run_tracking.numbers_of({"a": {"b": 1, "t": "x"}, "c": 0.5, "d": [1], "e": True})
     assert {"a": "x, y", "b.c": True} == run_tracking.params_of({"a": ["x", "y"], "b": {"c": True, "d": None}, "e": []})
 
 

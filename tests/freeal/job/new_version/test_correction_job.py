@@ -233,7 +233,7 @@ def test_a_chain_of_corrections_keeps_the_earlier_ones(model):
     found = model.correct("three", "two", model.write("d.csv", [(_text(0), "yes")], header=CORRECTED))["corrections"]
     assert (2, 1, 1, 0) == tuple(found[name] for name in ("texts", "kept", "given", "compared"))
     assert ["yes", "no"] == [row["freeal_label"] for row in model.annotated("three")[:2]]
-    assert {_text(0): "yes", _text(1): "no"} == corrections_file.remembered(model.folder / "three")
+    assert {_text(0): "yes", _text(1): "no"} == corrections_file.remembered_corrections(model.folder / "three")
 
 
 def test_a_text_that_is_new_becomes_a_row(model):
@@ -291,7 +291,7 @@ def test_training_anew_keeps_what_a_person_said(model):
     assert ("no", "corrected") == tuple(model.annotated("three")[0][name] for name in ("freeal_label", "freeal_source"))
     assert _text(0) not in model.asked
     assert any("keep the label a person gave them" in message for message in model.notices())
-    assert {_text(0), _text(39)} == set(corrections_file.remembered(model.folder / "three"))
+    assert {_text(0), _text(39)} == set(corrections_file.remembered_corrections(model.folder / "three"))
 
 
 @pytest.mark.parametrize("way", [{"keep_corrections": False}, {"labels": ("yes", "nope", "maybe")}])
@@ -300,7 +300,7 @@ def test_what_a_person_said_can_be_left_behind(model, way):
     model.correct("two", "one", model.write("c.csv", [(_text(0), "no")], header=CORRECTED))
     metrics = model.train("three", previous="two", **way)
     assert 0 == metrics.get("corrections", {"texts": 0})["texts"]
-    assert {_text(0): "no"} == corrections_file.remembered(model.folder / "three")
+    assert {_text(0): "no"} == corrections_file.remembered_corrections(model.folder / "three")
 
 
 def test_what_a_person_said_is_never_left_out_in_silence(model):

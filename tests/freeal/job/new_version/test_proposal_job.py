@@ -16,7 +16,7 @@ from freeal.errors import ConfigError
 from freeal.job.new_version import proposal_job
 from freeal.job.new_version.proposal_job import ProposalJob
 from freeal.llm.store.answer_store import SqliteStore
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import cost_usd
 from freeal.settings import LlmSettings, Price
 from freeal.testing.scripted_model import ScriptedModel
@@ -97,7 +97,7 @@ def test_a_cap_is_kept_over_all_runs_and_what_it_left_is_asked_with_a_higher_one
     """A call that could pass it is not made."""
     model = _model()
     prompts = rule_proposals.proposal_prompts(boundaries_file.read_questions(job.questions), TASK)
-    most = max(cost_usd(ceiling(prompt), PRICES["script-1"]) for prompt in prompts.values())
+    most = max(cost_usd(call_ceiling(prompt), PRICES["script-1"]) for prompt in prompts.values())
     _, bill = _proposed(_capped(job, 1.01 * most), model)
     assert (1, True) == (len(model.calls), 0.0 < bill.usd <= most)
     found = boundaries_file.read_questions(job.questions)

@@ -23,7 +23,7 @@ from freeal.llm.providers.anthropic import AnthropicModel
 from freeal.llm.store import store_maintenance
 from freeal.llm.store.answer_store import SqliteStore, request_key
 from freeal.money.budget_ledger import Ledger
-from freeal.money.call_ceiling import ceiling
+from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import BATCH_SHARE, cost_usd
 from freeal.settings import Price
 from freeal.testing.scripted_model import text_of
@@ -492,7 +492,9 @@ async def test_what_a_batch_may_cost_is_in_the_books_before_it_goes(bench, servi
     with MessagesServer(by_keyword, batch_rules=BatchRules(polls_to_end=None)) as server:
         with pytest.raises(KilledError):
             await bench.send(bench.sender(server, service=service), prompts)
-        most_usd = sum(cost_usd(ceiling(prompt), PRICE, share=BATCH_SHARE) for prompt in list(prompts.values())[1:])
+        most_usd = sum(
+            cost_usd(call_ceiling(prompt), PRICE, share=BATCH_SHARE) for prompt in list(prompts.values())[1:]
+        )
         assert pytest.approx(server.billed_usd(PRICE) + most_usd) == _all_of(bench.store)
         server.batches.end_all()
         assert server.billed_usd(PRICE) < _all_of(bench.store)
@@ -647,7 +649,7 @@ async def test_waiting_grows_longer_and_is_reported(bench, time):
 async def test_a_budget_sends_as_many_as_it_allows_and_more_as_they_turn_out_cheaper(bench):
     """The ceilings of what is under way fit the cap at half price; what never fits is left, with the reason."""
     prompts = bench.prompts(*TEXTS)
-    one_usd = max(cost_usd(ceiling(prompt), PRICE, share=BATCH_SHARE) for prompt in prompts.values())
+    one_usd = max(cost_usd(call_ceiling(prompt), PRICE, share=BATCH_SHARE) for prompt in prompts.values())
     cap_usd = 5.5 * one_usd
     with MessagesServer(by_keyword) as server:
         sent = await bench.send(bench.sender(server, budget_usd=cap_usd), prompts)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from freeal.compute.batch_halving import Room
-from freeal.compute.device_errors import is_out_of_memory, named
+from freeal.compute.device_errors import is_out_of_memory, named_device_error
 from freeal.compute.listener import Listener
 from freeal.errors import DeviceError, TrainingError
 from freeal.student.encoder import encoder as encoders
@@ -175,4 +175,7 @@ def test_embedding_tells_how_far_it_is(settings, pool):
 def test_errors_are_told_apart(error, is_memory):
     """By class where there is one, by torch's words on a CPU."""
     assert is_memory == is_out_of_memory(error)
-    assert isinstance(named(error), TrainingError if is_memory else DeviceError) or named(error) is error
+    assert (
+        isinstance(named_device_error(error), TrainingError if is_memory else DeviceError)
+        or named_device_error(error) is error
+    )
