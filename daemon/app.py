@@ -35,7 +35,7 @@ from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
 from daemon.predictions import predict_lane
-from daemon.predictions.finish_prediction import require_output
+from daemon.predictions.finish_prediction import require_prediction_output
 from daemon.predictions.predict_lane import PredictLane
 from daemon.recovery import damaged_journal
 from daemon.recovery.restart_recovery import Recovery
@@ -45,7 +45,7 @@ from daemon.service.service_loop import Service
 from daemon.terminal.progress_bars import TerminalView
 from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
-from daemon.web.web_enabled import opened
+from daemon.web.web_enabled import open_page_if_enabled
 from freeal.job.resolve_provider import network_provider, resolve_annotators
 from freeal.settings import LlmSettings
 
@@ -73,30 +73,35 @@ def serve(
     that was removed or replaced likewise, after the lock of the one that is there now was had.
     """
     time = clock or Clock()
-    require_output(loaded.settings)
-    with _view(console, once=once) as view:
+    require_prediction_output(loaded.settings)
+    with _open_view(console, once=once) as view:
         while True:
             prepare_folders(loaded.settings)
-            with instance_lock.held(loaded.settings.state) as lock:
+            with instance_lock.hold_instance_lock(loaded.settings.state) as lock:
                 try:
-                    return _serve(
-                        loaded, once=once, time=time, view=view, programs=programs or Programs(), check_lock=lock.check
+                    return _serve_with_journal(
+                        loaded,
+                        once=once,
+                        time=time,
+                        view=view,
+                        programs=programs or Programs(),
+                        check_lock=lock.check_lock,
                     )
                 except (DamagedJournalError, StateLostError, ExceptionGroup) as error:
-                    _begin_anew_after(error, loaded.settings.state, time)
+                    _raise_unless_app_can_serve_again(error, loaded.settings.state, time)
 
 
-def _begin_anew_after(error: Exception, state: Path, time: Clock) -> None:
-    """Raise it again unless another run may do better."""
-    if (damage := damaged_journal.damage_in(error)) is not None:
-        damaged_journal.set_aside(state, time, damage)
-    elif lost := next((one for one in disk_errors.family(error) if isinstance(one, StateLostError)), None):
+def _raise_unless_app_can_serve_again(error: Exception, state: Path, time: Clock) -> None:
+    """Raise it again unless another run, with a new journal or state folder, may do better."""
+    if (damage := damaged_journal.journal_damage_in(error)) is not None:
+        damaged_journal.set_journal_aside(state, time, damage)
+    elif lost := next((one for one in disk_errors.error_family(error) if isinstance(one, StateLostError)), None):
         _log.error("the service begins anew", problem=str(lost))
     else:
         raise error
 
 
-def _serve(
+def _serve_with_journal(
     loaded: Loaded,
     *,
     once: bool,
@@ -105,9 +110,9 @@ def _serve(
     programs: Programs,
     check_lock: Callable[[], None],
 ) -> Report:
-    with damaged_journal.open_sound(loaded.settings.state, time) as journal:
+    with damaged_journal.open_sound_journal(loaded.settings.state, time) as journal:
         begun = time.wall()
-        service = build(
+        service = build_service(
             loaded, once=once, journal=journal, time=time, view=view, programs=programs, check_lock=check_lock
         )
         looks = Looks(
@@ -116,7 +121,7 @@ def _serve(
             scanned_at=lambda: service.scanned_at,
             watch=lambda: service.watch_state,
         )
-        with opened(loaded, once=once, journal=journal, clock=time, looks=looks) as beside:
+        with open_page_if_enabled(loaded, once=once, journal=journal, clock=time, looks=looks) as beside:
             anyio.run(service.run, *beside)
         finished = journal.predictions_ended_since(begun)
         failed = sum(one.state == "failed" for one in finished)
@@ -137,7 +142,7 @@ class Programs:
     predict: str = predict_lane.MODULE
 
 
-def build(
+def build_service(
     loaded: Loaded,
     *,
     once: bool,
@@ -192,7 +197,7 @@ def _provider(several: Sequence[LlmSettings], key_folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _view(console: Console, *, once: bool) -> Iterator[View]:
+def _open_view(console: Console, *, once: bool) -> Iterator[View]:
     view: View = TerminalView(console) if once and console.is_terminal else LogView()
     try:
         yield view

@@ -175,17 +175,18 @@ def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> L
     _refuse_shared_folders(folders, document)
     settings = settings.model_copy(update=folders)
     sources = {
-        key: from_environment.get(key) or _source(document, tuple(key.split("."))) for key, _ in flatten(settings)
+        key: from_environment.get(key) or _source(document, tuple(key.split(".")))
+        for key, _ in flatten_settings(settings)
     }
     return Loaded(settings, base, sources, document.path)
 
 
-def flatten(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten_settings(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of every leaf, in the order of the file."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
-            yield from flatten(value, f"{prefix}{name}.")
+            yield from flatten_settings(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

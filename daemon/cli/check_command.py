@@ -17,12 +17,12 @@ import anyio
 from rich.console import Console
 
 from daemon.cli.json_output import print_json
-from daemon.config import Loaded, flatten
-from daemon.predictions.finish_prediction import require_output
+from daemon.config import Loaded, flatten_settings
+from daemon.predictions.finish_prediction import require_prediction_output
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.service.service_folders import prepare_folders
-from daemon.web.web_enabled import outlook
+from daemon.web.web_enabled import web_outlook
 from freeal.errors import ConfigError, FreealError
 from freeal.job.resolve_provider import resolve_provider
 from freeal.llm.endpoint_url import ADDRESSES
@@ -49,26 +49,26 @@ def check(
 ) -> int:
     """Print the effective settings with the source of each, then the findings; 0 when all are well, else 78."""
     if as_json:
-        return _check_for_programs(loaded, environment)
-    for key, value in flatten(loaded.settings):
+        return _check_as_json(loaded, environment)
+    for key, value in flatten_settings(loaded.settings):
         console.print(
             f"{key} = {_as_yaml(value)}  [{loaded.sources[key]}]", markup=False, soft_wrap=True, highlight=False
         )
     console.print()
     healthy = True
-    for finding in _findings(loaded, environment):
+    for finding in _check_all(loaded, environment):
         healthy &= finding.is_well
         mark = "ok     " if finding.is_well else "PROBLEM"
         console.print(f"{mark}  {finding.subject}: {finding.text}", markup=False, soft_wrap=True, highlight=False)
     return OK if healthy else CONFIGURATION
 
 
-def _check_for_programs(loaded: Loaded, environment: Mapping[str, str]) -> int:
-    findings = list(_findings(loaded, environment))
+def _check_as_json(loaded: Loaded, environment: Mapping[str, str]) -> int:
+    findings = list(_check_all(loaded, environment))
     healthy = all(finding.is_well for finding in findings)
     settings = {
         key: {"value": str(value) if isinstance(value, Path) else value, "source": loaded.sources[key]}
-        for key, value in flatten(loaded.settings)
+        for key, value in flatten_settings(loaded.settings)
     }
     print_json({"ok": healthy, "findings": [dataclasses.asdict(one) for one in findings], "settings": settings})
     return OK if healthy else CONFIGURATION
@@ -79,17 +79,17 @@ def _as_yaml(value: object) -> str:
     return str(value) if isinstance(value, str | Path) else json.dumps(value, ensure_ascii=False)
 
 
-def _findings(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Finding]:
-    yield from _folders(loaded)
-    yield _language_model(loaded, environment)
+def _check_all(loaded: Loaded, environment: Mapping[str, str]) -> Iterator[Finding]:
+    yield from _check_folders(loaded)
+    yield _check_language_model(loaded, environment)
     if loaded.settings.web.enabled:
-        yield _live_page(loaded, environment)
+        yield _check_live_page(loaded, environment)
     if loaded.settings.predict.output != "csv":
-        yield _output(loaded)
-    yield from _heavy_parts(loaded)
+        yield _check_prediction_output(loaded)
+    yield from _check_student_and_device(loaded)
 
 
-def _folders(loaded: Loaded) -> Iterator[Finding]:
+def _check_folders(loaded: Loaded) -> Iterator[Finding]:
     settings = loaded.settings
     try:
         prepare_folders(settings)
@@ -97,14 +97,14 @@ def _folders(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("folders", is_well=False, text=str(error))
         return
     for name, folder in {"inbox": settings.inbox, "models": settings.models, "state": settings.state}.items():
-        yield _writable(name, folder)
+        yield _check_writable(name, folder)
     free_mb = min(shutil.disk_usage(folder).free for folder in (settings.models, settings.state)) // MEGABYTE
     least = settings.jobs.min_free_disk_mb
     enough = free_mb >= least
     yield Finding("disk", is_well=enough, text=f"{free_mb} MB free" + ("" if enough else f"; {least} MB are needed"))
 
 
-def _writable(name: str, folder: Path) -> Finding:
+def _check_writable(name: str, folder: Path) -> Finding:
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".check.", suffix=".tmp"):
             return Finding(name, is_well=True, text=str(folder))
@@ -112,11 +112,11 @@ def _writable(name: str, folder: Path) -> Finding:
         return Finding(name, is_well=False, text=f"{folder} cannot be written to: {error.strerror}")
 
 
-def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
+def _check_language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     llm = loaded.settings.llm
     try:
         provider, key = resolve_provider(llm, api_key=None, environ=environment, key_folder=loaded.base)
-        way = "".join(_way_to(provider, url, environment) for url in llm.base_urls or (None,))
+        way = "".join(_check_route_to_provider(provider, url, environment) for url in llm.base_urls or (None,))
     except FreealError as error:
         return Finding("language model", is_well=False, text=str(error))
     source = f", key from {key.source}" if key else ""
@@ -128,7 +128,7 @@ def _language_model(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     )
 
 
-def _way_to(provider: str, base_url: str | None, environment: Mapping[str, str]) -> str:
+def _check_route_to_provider(provider: str, base_url: str | None, environment: Mapping[str, str]) -> str:
     """Address, proxy and what decided them, for a model over a network. Raises `ConfigError` where it cannot be gone;
     a server of one's own has to answer the door, too."""
     if provider not in ADDRESSES:
@@ -141,22 +141,22 @@ def _way_to(provider: str, base_url: str | None, environment: Mapping[str, str])
     return f", at {route}"
 
 
-def _output(loaded: Loaded) -> Finding:
+def _check_prediction_output(loaded: Loaded) -> Finding:
     try:
-        require_output(loaded.settings)
+        require_prediction_output(loaded.settings)
     except FreealError as error:
         return Finding("predictions", is_well=False, text=str(error))
     return Finding("predictions", is_well=True, text=f"published as {loaded.settings.predict.output}")
 
 
-def _live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
+def _check_live_page(loaded: Loaded, environment: Mapping[str, str]) -> Finding:
     try:
-        return Finding("live page", is_well=True, text=outlook(loaded, environment))
+        return Finding("live page", is_well=True, text=web_outlook(loaded, environment))
     except FreealError as error:
         return Finding("live page", is_well=False, text=str(error))
 
 
-def _heavy_parts(loaded: Loaded) -> Iterator[Finding]:
+def _check_student_and_device(loaded: Loaded) -> Iterator[Finding]:
     answer = anyio.run(ask_once, PROBE, loaded.settings.student.model_dump_json())
     if isinstance(answer, Result):
         yield Finding("student", is_well=True, text=f"{answer.content['encoder']}")

@@ -80,22 +80,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--json goes with --once, --dry-run or a command: the service writes log lines (log.format: json)")
     try:
         loaded = config.load(options.config)
-        logging_setup.configure(loaded.settings.log)
-        return _run(options, loaded)
+        logging_setup.configure_logging(loaded.settings.log)
+        return _run_command(options, loaded)
     except FreealError as error:
         if options.json:
             print_json({"error": [part.as_dict() for part in error.parts]})
         print(visible(f"{'configuration: ' if isinstance(error, ConfigError) else ''}{error}"), file=sys.stderr)
-        return _exit_code(error)
+        return _exit_code_of_error(error)
     except (OSError, ExceptionGroup) as error:
-        trouble = fault_guard.trouble_of(error)
+        trouble = fault_guard.passing_trouble_in(error)
         if trouble is None:
             raise
         print(trouble, file=sys.stderr)  # no configuration error: a service manager may start us again
         return 1
 
 
-def _exit_code(error: FreealError) -> int:
+def _exit_code_of_error(error: FreealError) -> int:
     if isinstance(error, AlreadyRunningError):
         return ANOTHER_INSTANCE
     if isinstance(error, ConfigError | JournalError):
@@ -153,23 +153,23 @@ def _common_options(*, config: str | None, as_json: str | bool) -> argparse.Argu
     return parser
 
 
-def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
+def _run_command(options: argparse.Namespace, loaded: config.Loaded) -> int:
     console = Console()
     if options.command == "status":
-        return _status(loaded, console, as_json=options.json)
+        return _status_command(loaded, console, as_json=options.json)
     if options.command in _REQUESTS:
-        from daemon.cli.job_request_command import request
+        from daemon.cli.job_request_command import request_job
 
-        request(loaded.settings, options.command, options.job, as_json=options.json)
+        request_job(loaded.settings, options.command, options.job, as_json=options.json)
         return 0
     if options.command == "use":
-        from daemon.cli.use_command import use
+        from daemon.cli.use_command import use_version
 
-        done = use(loaded.settings, options.job)
+        done = use_version(loaded.settings, options.job)
         if options.json:
             print_json(done.as_dict())
         else:
-            print(visible(done.told))
+            print(visible(done.in_a_sentence))
         return 0
     if options.command == "check":
         from daemon.cli.check_command import check
@@ -179,12 +179,12 @@ def _run(options: argparse.Namespace, loaded: config.Loaded) -> int:
         from daemon.cli.dry_run_command import dry_run
 
         return dry_run(loaded, console, as_json=options.json)
-    return _serve(loaded, console, once=options.once, as_json=options.json)
+    return _serve_command(loaded, console, once=options.once, as_json=options.json)
 
 
-def _serve(loaded: config.Loaded, console: Console, *, once: bool, as_json: bool) -> int:
+def _serve_command(loaded: config.Loaded, console: Console, *, once: bool, as_json: bool) -> int:
     from daemon.app import serve
-    from daemon.cli.once_summary import as_content, show
+    from daemon.cli.once_summary import once_summary_content, show_once_summary
     from daemon.service.service_folders import prepare_folders
     from daemon.terminal.service_greeting import farewell, greet
 
@@ -195,23 +195,23 @@ def _serve(loaded: config.Loaded, console: Console, *, once: bool, as_json: bool
         greet(loaded, said_to)
     report = serve(loaded, once=once, console=said_to)
     if once and as_json:
-        print_json(as_content(report, loaded.settings))
+        print_json(once_summary_content(report, loaded.settings))
     elif once:
-        show(report, loaded.settings, console)
+        show_once_summary(report, loaded.settings, console)
     elif speaks:
         farewell(report.jobs, open_jobs=report.open_jobs, console=said_to)
     return report.exit_code
 
 
-def _status(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
-    from daemon.status.status_snapshot import collect
-    from daemon.status.status_table import show
+def _status_command(loaded: config.Loaded, console: Console, *, as_json: bool) -> int:
+    from daemon.status.status_snapshot import collect_status
+    from daemon.status.status_table import show_status
 
-    status = collect(loaded.settings, Clock())
+    status = collect_status(loaded.settings, Clock())
     if as_json:
         print_json(status.content)
     else:
-        show(status, console)
+        show_status(status, console)
     return 0 if status.healthy else 1
 
 

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from daemon.cli.json_output import print_json
 from daemon.config import Loaded
-from daemon.inbox.claim_pair import load_spec
+from daemon.inbox.claim_pair import load_dropped_spec
 from daemon.inbox.inbox_scan import Scanner
-from daemon.inbox.pairing import Pair, pair
-from daemon.jobs.estimate_in_child import survey
+from daemon.inbox.pairing import Pair, pair_files
+from daemon.jobs.estimate_in_child import estimate_in_child
 from freeal.errors import FreealError
 from freeal.spec.job_spec import Spec
 from freeal.text.printable_text import visible
@@ -29,8 +29,8 @@ def dry_run(
     first = Scanner(settings).scan(0.0)
     # everything is looked at as if it had stood still for long enough
     later = settings.watch.pair_timeout_seconds + settings.watch.stability_seconds
-    found = pair(first.observations, settings.watch, now=later)
-    outcomes = {ready.csv: _survey(loaded, ready, environment) for ready in found.ready}
+    found = pair_files(first.observations, settings.watch, now=later)
+    outcomes = {ready.csv: _estimate_pair(loaded, ready, environment) for ready in found.ready}
     problems = {csv: outcome for csv, outcome in outcomes.items() if isinstance(outcome, FreealError)}
     jobs = {csv: outcome for csv, outcome in outcomes.items() if not isinstance(outcome, FreealError)}
     if as_json:
@@ -46,7 +46,7 @@ def dry_run(
         )
         return 1 if problems else 0
     for csv, job in jobs.items():
-        _show(csv, job, console)
+        _show_estimate(csv, job, console)
     if found.ready and settings.llm.daily_budget_usd is not None:
         _say(console, f"all jobs of a day together: at most {settings.llm.daily_budget_usd:.2f} USD")
     for csv, error in problems.items():
@@ -58,7 +58,7 @@ def dry_run(
     return 1 if problems else 0
 
 
-def _show(csv: str, content: dict[str, Any], console: Console) -> None:
+def _show_estimate(csv: str, content: dict[str, Any], console: Console) -> None:
     _say(console, csv)
     width = max(len(what) for what, _ in content["figures"])
     for what, value in content["figures"]:
@@ -73,15 +73,17 @@ def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _survey(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict[str, Any] | FreealError:
+def _estimate_pair(loaded: Loaded, ready: Pair, environment: Mapping[str, str]) -> dict[str, Any] | FreealError:
     settings = loaded.settings
     try:
-        spec, _ = load_spec(settings.inbox / ready.spec, csv_name=ready.csv)
-        content = anyio.run(_survey_in, loaded, spec, settings.inbox / ready.csv, environment)
+        spec, _ = load_dropped_spec(settings.inbox / ready.spec, csv_name=ready.csv)
+        content = anyio.run(_estimate_in_child, loaded, spec, settings.inbox / ready.csv, environment)
     except FreealError as error:
         return error
     return content | {"model": spec.name, "figures": [("model", spec.name), *content["figures"]]}
 
 
-async def _survey_in(loaded: Loaded, spec: Spec, csv: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    return await survey(loaded, spec, csv=csv, folder=loaded.settings.work / "dry-run", environment=environment)
+async def _estimate_in_child(loaded: Loaded, spec: Spec, csv: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    return await estimate_in_child(
+        loaded, spec, csv=csv, folder=loaded.settings.work / "dry-run", environment=environment
+    )

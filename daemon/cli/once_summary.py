@@ -21,19 +21,19 @@ from freeal.errors import CorruptModelError
 from freeal.results import metrics_as_text
 
 
-def show(report: Report, settings: Settings, console: Console) -> None:
-    """Print it, then the figures of each model that was trained. Paths are relative to the current folder where they
-    lie in it."""
+def show_once_summary(report: Report, settings: Settings, console: Console) -> None:
+    """Print what was made, then the figures of each model that was trained. Paths are relative to the current folder
+    where they lie in it."""
     ids = [job.id for job in report.jobs] + [prediction.id for prediction in report.predictions]
-    shown = job_ids.shown(ids) if console.is_terminal else {one: one for one in ids}
+    shown = job_ids.shown_ids(ids) if console.is_terminal else {one: one for one in ids}
     for job in report.jobs:
-        say(console, f"{shown[job.id]}: {_outcome(job)}")
+        say(console, f"{shown[job.id]}: {_outcome_of_job(job)}")
         say(console, _where(job, settings), indent=4)
     for prediction in report.predictions:
         for position, line in enumerate(_prediction_lines(prediction, settings)):
             say(console, line if position else f"{shown[prediction.id]}: {line}", indent=4 if position else 0)
     for job in report.jobs:
-        for line in _figures(job, settings):
+        for line in _figures_of_job(job, settings):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for entry in report.waiting:
         say(console, f"waits: {entry.name}: {entry.reason}")
@@ -41,7 +41,7 @@ def show(report: Report, settings: Settings, console: Console) -> None:
         say(console, f"nothing to do: drop a CSV and its spec in {_short(settings.inbox)}")
 
 
-def as_content(report: Report, settings: Settings) -> dict[str, Any]:
+def once_summary_content(report: Report, settings: Settings) -> dict[str, Any]:
     """The same for programs: exit code, jobs with their metrics, predictions, and what waits. Paths are whole."""
     return {
         "exit_code": report.exit_code,
@@ -54,8 +54,8 @@ def as_content(report: Report, settings: Settings) -> dict[str, Any]:
                 "reason": job.reason or None,
                 "error": job.error,
                 "usd": round(job.usd, 6),
-                "folder": str(_folder(job, settings)),
-                "metrics": _metrics(job, settings),
+                "folder": str(_folder_of_job(job, settings)),
+                "metrics": _metrics_of_job(job, settings),
             }
             for job in report.jobs
         ],
@@ -86,13 +86,13 @@ def _prediction_lines(prediction: Prediction, settings: Settings) -> Iterator[st
         yield _short(_prediction_folder(prediction, settings))
         yield from (f"look at them: {warning}" for warning in prediction.warnings.splitlines())
     else:
-        yield f"{prediction.state}: {error_json_in_words.in_words(prediction.error)}"
+        yield f"{prediction.state}: {error_json_in_words.error_in_words(prediction.error)}"
         yield _short(_prediction_folder(prediction, settings))
 
 
-def _figures(job: Job, settings: Settings) -> list[str]:
+def _figures_of_job(job: Job, settings: Settings) -> list[str]:
     """What a finished training came to; nothing for a job that had nothing to do, or whose version is gone again."""
-    metrics = _metrics(job, settings)
+    metrics = _metrics_of_job(job, settings)
     if metrics is None:
         return []
     figures = metrics_as_text.metrics_in_words(metrics)
@@ -100,7 +100,7 @@ def _figures(job: Job, settings: Settings) -> list[str]:
     return ["", job.id, *(f"  {what:<{width}}  {value}" for what, value in figures)]
 
 
-def _metrics(job: Job, settings: Settings) -> dict[str, Any] | None:
+def _metrics_of_job(job: Job, settings: Settings) -> dict[str, Any] | None:
     if job.state is not State.DONE or job.reason:
         return None
     try:
@@ -109,20 +109,20 @@ def _metrics(job: Job, settings: Settings) -> dict[str, Any] | None:
         return None
 
 
-def _outcome(job: Job) -> str:
+def _outcome_of_job(job: Job) -> str:
     spent = f", ${job.usd:.4f}" if job.usd else ""
     if job.state is State.DONE:
         return (f"done: {job.reason}" if job.reason else "stopped at its budget" if job.partial else "done") + spent
     if job.state is State.FAILED:
-        return f"failed: {error_json_in_words.in_words(job.error)}{spent}"
+        return f"failed: {error_json_in_words.error_in_words(job.error)}{spent}"
     return f"{job.state}: {job.reason}{spent}" if job.reason else f"{job.state}{spent}"
 
 
 def _where(job: Job, settings: Settings) -> str:
-    return _short(_folder(job, settings))
+    return _short(_folder_of_job(job, settings))
 
 
-def _folder(job: Job, settings: Settings) -> Path:
+def _folder_of_job(job: Job, settings: Settings) -> Path:
     place = Workplace(settings, job.id)
     if job.state is State.DONE:
         return Shelf(settings.models, job.name).folder

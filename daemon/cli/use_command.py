@@ -23,7 +23,7 @@ class Use:
     before: str | None
 
     @property
-    def told(self) -> str:
+    def in_a_sentence(self) -> str:
         """In a sentence."""
         if self.before == self.version:
             return f"{self.version} is the current version of {self.model!r} already"
@@ -37,18 +37,18 @@ class Use:
         return dataclasses.asdict(self)
 
 
-def use(settings: Settings, job_id: str) -> Use:
+def use_version(settings: Settings, job_id: str) -> Use:
     """Make the version of a job current. Raises `UnknownJobError` where no model has it, `OSError`."""
     shelf = next((one for one in shelves(settings.models) if job_id in one.version_names()), None)
     if shelf is None:
-        raise _unknown(settings, job_id)
+        raise _unknown_version(settings, job_id)
     before = shelf.current
     if before != job_id:
         shelf.use(job_id)
     return Use(shelf.name, job_id, before)
 
 
-def _unknown(settings: Settings, job_id: str) -> UnknownJobError:
+def _unknown_version(settings: Settings, job_id: str) -> UnknownJobError:
     known = {name: shelf for shelf in shelves(settings.models) for name in shelf.version_names()}
     own = next((shelf for shelf in shelves(settings.models) if shelf.name == job_id), None)
     if own is not None:

@@ -30,9 +30,9 @@ _IN_WORDS = re.compile(r"os error (\d+)|code: (\d+)|\[Errno (\d+)\]")
 """How an errno is spelled by safetensors and tokenizers, which are written in Rust, and by `shutil.copytree`."""
 
 
-def trouble_of(error: BaseException) -> DiskError | None:
+def disk_error_in(error: BaseException) -> DiskError | None:
     """The disk's part in an error, in what caused it or in its group; None where it has none."""
-    for one in family(error):
+    for one in error_family(error):
         if isinstance(one, DiskError):
             return one
         number = _errno_of(one)
@@ -55,7 +55,7 @@ def of_sqlite(error: sqlite3.Error, file: Path) -> DiskError | None:
     return of_errno(number, file) if number in _PROBLEMS else None
 
 
-def family(error: BaseException | None) -> Iterator[BaseException]:
+def error_family(error: BaseException | None) -> Iterator[BaseException]:
     """An error, those of its group, and all that led to them."""
     seen: set[int] = set()
     waiting = [error]

@@ -79,20 +79,20 @@ class Guard:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        self.fault = examine(error)  # raises what ends the run
+        self.fault = examine_fault(error)  # raises what ends the run
         if self.fault.is_ours:
             problem = self.fault.error.problem
             _log.error("a fault of the software", unit=self._unit, problem=problem, exc_info=error, **self._names)
         return True
 
 
-def examine(error: Exception) -> Fault:
+def examine_fault(error: Exception) -> Fault:
     """What an error means for its unit. Raises the one that is no unit's fault."""
-    family = list(disk_errors.family(error))
+    family = list(disk_errors.error_family(error))
     for one in family:
         if isinstance(one, _ENDS_THE_RUN):
             raise one
-    trouble = trouble_of(error)
+    trouble = passing_trouble_in(error)
     first = _first(error)
     if isinstance(first, FreealError):
         if trouble is not None and not isinstance(trouble, DiskError):
@@ -108,12 +108,12 @@ def examine(error: Exception) -> Fault:
     return Fault(FreealError(f"unexpected {type(first).__name__}: {first}", hint=hint), INTERNAL)
 
 
-def trouble_of(error: BaseException) -> ResourceError | None:
+def passing_trouble_in(error: BaseException) -> ResourceError | None:
     """What of an error passes, so that its unit waits and does not fail: the disk's part, or what else the machine
     lacks; None where it has no such part."""
-    if (trouble := disk_errors.trouble_of(error)) is not None:
+    if (trouble := disk_errors.disk_error_in(error)) is not None:
         return trouble
-    for one in disk_errors.family(error):
+    for one in disk_errors.error_family(error):
         if isinstance(one, ResourceError):
             return one
         if isinstance(one, JournalError) and not isinstance(one, _ENDS_THE_RUN):
@@ -135,13 +135,13 @@ def _lacking(problem: str) -> ResourceError:
 
 def _first(error: Exception) -> Exception:
     """What went wrong first, out of a task group's bundle; an error of ours before any other."""
-    leaves = list(_leaves(error))
+    leaves = list(_leaf_errors(error))
     return next((leaf for leaf in leaves if isinstance(leaf, FreealError)), leaves[0])
 
 
-def _leaves(error: Exception) -> Iterator[Exception]:
+def _leaf_errors(error: Exception) -> Iterator[Exception]:
     if isinstance(error, ExceptionGroup):
         for one in error.exceptions:
-            yield from _leaves(one)
+            yield from _leaf_errors(one)
     else:
         yield error

@@ -9,7 +9,7 @@ from daemon.config import Settings
 MEGABYTE = 1_000_000
 
 
-def lack_of_room(settings: Settings) -> str | None:
+def lack_of_free_disk(settings: Settings) -> str | None:
     """Why neither a job nor a prediction should write now: too little room, or a folder that cannot be looked at; None
     where all is well."""
     least = settings.jobs.min_free_disk_mb * MEGABYTE

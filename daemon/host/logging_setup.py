@@ -11,7 +11,7 @@ import structlog
 from daemon.config import LogSettings
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Set up structlog for this process. Without `stream`, lines go to whatever `sys.stderr` is when they are written,
     so that a progress bar which has taken stderr over can keep them above itself."""
     on_terminal = (stream or sys.stderr).isatty()

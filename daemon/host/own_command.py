@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def line(arguments: str, *, config_file: Path) -> str:
+def own_command_line(arguments: str, *, config_file: Path) -> str:
     """`/x/.venv/bin/python -m daemon retry JOB --config /x/freeal.yaml`, for a shell in whatever folder.
 
     Where there is no such file, its folder is what tells this service from another.

@@ -37,26 +37,26 @@ class Notifier:
 
     def ready(self) -> None:
         """The service takes work."""
-        self._send(f"READY=1\nMAINPID={os.getpid()}")
+        self._notify_systemd(f"READY=1\nMAINPID={os.getpid()}")
 
     def reloading(self) -> None:
         """The settings are read again; `ready` says when that is over. systemd compares the time with its request's."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        self._notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
-        self._send(f"STATUS={text}")
+        self._notify_systemd(f"STATUS={text}")
 
     def alive(self) -> None:
         """The service does its work."""
-        self._send(f"WATCHDOG=1\n{_EXTENSION}" if self._is_stopping else "WATCHDOG=1")
+        self._notify_systemd(f"WATCHDOG=1\n{_EXTENSION}" if self._is_stopping else "WATCHDOG=1")
 
     def stopping(self) -> None:
         """No new work is taken; what is under way may outlast TimeoutStopSec while there are signs of life."""
         self._is_stopping = True
-        self._send(f"STOPPING=1\n{_EXTENSION}")
+        self._notify_systemd(f"STOPPING=1\n{_EXTENSION}")
 
-    def _send(self, message: str) -> None:
+    def _notify_systemd(self, message: str) -> None:
         if not self._address:
             return
         try:

@@ -18,15 +18,15 @@ from freeal.files import atomic_write
 _log = structlog.get_logger(__name__)
 
 
-def take(source: Path, target: Path, sighting: Sighting) -> None:
+def take_file(source: Path, target: Path, sighting: Sighting) -> None:
     """Move a file that was seen as `sighting`.
 
     Raises `ChangedFileError` when it was written to or replaced since: it then lies where it lay. Raises `OSError` when
     it cannot be moved.
     """
-    if durable_file_moves.renamed(source, target):
+    if durable_file_moves.move_by_rename(source, target):
         if file_sightings.look(target) != sighting:
-            put_back(target, source)
+            put_file_back(target, source)
             raise _changed(source)
         return
     try:
@@ -45,7 +45,7 @@ def take(source: Path, target: Path, sighting: Sighting) -> None:
     atomic_write.sync(source.parent)
 
 
-def is_copy(taken: Path, *, of: Path) -> bool:
+def is_copy_of_taken(taken: Path, *, of: Path) -> bool:
     """Whether a taken file still lies where it was taken from, because a kill came between the two steps of a move
     across file systems: size, time and content are the same."""
     try:
@@ -57,7 +57,7 @@ def is_copy(taken: Path, *, of: Path) -> bool:
     return here.kind == "file" and filecmp.cmp(taken, of, shallow=False)
 
 
-def put_back(taken: Path, origin: Path) -> None:
+def put_file_back(taken: Path, origin: Path) -> None:
     """Return a file to the folder it was taken from, unless a newer one has its name: that would have replaced it."""
     try:
         os.link(taken, origin, follow_symlinks=False)

@@ -20,7 +20,7 @@ from daemon.host import clock, fault_guard
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox import file_sightings
-from daemon.inbox.claim_file import put_back, take
+from daemon.inbox.claim_file import put_file_back, take_file
 from daemon.inbox.file_sightings import Observation, Sighting
 from daemon.inbox.inbox_scan import Drop
 from daemon.inbox.pairing import Pair
@@ -63,7 +63,7 @@ class Intake:
         self._journal = journal
         self._clock = time
 
-    def claim(self, pair: Pair, seen: Mapping[str, Observation]) -> tuple[Job, FreealError | None]:
+    def claim_pair(self, pair: Pair, seen: Mapping[str, Observation]) -> tuple[Job, FreealError | None]:
         """Take a pair and write its job down. The error says why the spec cannot be used; the job then has none.
 
         Raises `ChangedFileError` when a file is no longer what was seen, `RefusedFileError` when it went away,
@@ -77,7 +77,7 @@ class Intake:
         digest = csv_digest(inbox / pair.csv)
         spec, error = None, None
         try:
-            spec, examples = load_spec(inbox / pair.spec, csv_name=pair.csv)
+            spec, examples = load_dropped_spec(inbox / pair.spec, csv_name=pair.csv)
             origins += [Origin(examples, file_sightings.look(inbox / examples), shared=True)] if examples else []
             self._refuse_twin(spec.name, inbox / pair.spec)
         except SpecError as wrong:
@@ -85,35 +85,37 @@ class Intake:
         except OSError:
             raise
         except Exception as unexpected:  # noqa: BLE001 - a spec we choke on is its job's fault, told where it is looked for
-            spec, error = None, _choked_on(unexpected, inbox / pair.spec)
+            spec, error = None, _unreadable_spec(unexpected, inbox / pair.spec)
         for origin in origins:
             if _look(inbox / origin.name) != origin.sighting:
                 raise ChangedFileError("changed while it was being taken", where=Where(file=inbox / origin.name))
-        job = self._cut_off(origins) or self._write_down(pair, origins, digest, spec)
-        self._settle_or_give_back(job)
+        job = self._claim_cut_off(origins) or self._write_job_of_pair(pair, origins, digest, spec)
+        self._settle_claim_or_give_back(job)
         return job, error
 
     def claim_corrections(self, drop: Drop) -> Job:
-        """Take what a person corrected and write its job down. Raises what `claim` does."""
+        """Take what a person corrected and write its job down. Raises what `claim_pair` does."""
         folder = self._settings.models / drop.model / CORRECTIONS
         origins = [Origin(drop.name, drop.sighting)]
         digest = csv_digest(folder / drop.name)
         if _look(folder / drop.name) != drop.sighting:
             raise ChangedFileError("changed while it was being taken", where=Where(file=folder / drop.name))
-        job = self._cut_off(origins)
+        job = self._claim_cut_off(origins)
         if job is None:
             wanted = f"{drop.model}-{clock.stamp(self._clock.wall())}-{digest[:6]}"
-            job = self._new(self._free_id(wanted, f"-{CORRECTIONS}"), drop.model, digest, csv=drop.name, spec="")
+            job = self._new_claimed_job(
+                self._free_id(wanted, f"-{CORRECTIONS}"), drop.model, digest, csv=drop.name, spec=""
+            )
             job = dataclasses.replace(job, origin=_as_json(origins))
             self._journal.add(job)
-        self._settle_or_give_back(job)
+        self._settle_claim_or_give_back(job)
         return job
 
-    def _settle_or_give_back(self, job: Job) -> None:
+    def _settle_claim_or_give_back(self, job: Job) -> None:
         try:
-            self.settle(job)
+            self.settle_claim(job)
         except Exception:
-            self._give_back(job)
+            self._give_claim_back(job)
             raise
 
     def _refuse_twin(self, name: str, spec: Path) -> None:
@@ -122,28 +124,28 @@ class Intake:
             where = Where(file=spec, key="name")
             raise SpecError(problem, where=where, hint=f"write {twin!r}, or choose another name")
 
-    def recover(self) -> None:
+    def recover_claims(self) -> None:
         """After a restart: finish each claim that was cut off, or give it back where a file was replaced meanwhile."""
         for job in self._journal.unfinished():
             if job.state is not State.CLAIMED:
                 continue
             with Guard("finishing a claim", job=job.id) as guard:
-                self._settle_again(job)
+                self._settle_claim_again(job)
             if guard.fault is not None:  # the job's own run says so, and where it then belongs
                 _log.warning("a claim cannot be finished yet", job=job.id, problem=str(guard.fault.error))
 
-    def _settle_again(self, job: Job) -> None:
+    def _settle_claim_again(self, job: Job) -> None:
         try:
-            self.settle(job)
+            self.settle_claim(job)
         except ChangedFileError as problem:
             _log.info("a claim is given back: its files are taken anew", job=job.id, problem=str(problem))
-            self._give_back(job)
+            self._give_claim_back(job)
 
-    def _write_down(self, pair: Pair, origins: list[Origin], digest: str, spec: Spec | None) -> Job:
+    def _write_job_of_pair(self, pair: Pair, origins: list[Origin], digest: str, spec: Spec | None) -> Job:
         name = spec.name if spec else plain_name(pair.csv)
         wanted = f"{name}-{clock.stamp(self._clock.wall())}-{digest[:6]}"
         job = dataclasses.replace(
-            self._new(self._free_id(wanted), name, digest, csv=pair.csv, spec=pair.spec),
+            self._new_claimed_job(self._free_id(wanted), name, digest, csv=pair.csv, spec=pair.spec),
             spec=spec.model_dump_json() if spec else "",
             force=spec.force if spec else False,
             origin=_as_json(origins),
@@ -151,7 +153,7 @@ class Intake:
         self._journal.add(job)
         return job
 
-    def _new(self, job_id: str, name: str, digest: str, *, csv: str, spec: str) -> Job:
+    def _new_claimed_job(self, job_id: str, name: str, digest: str, *, csv: str, spec: str) -> Job:
         now = self._clock.wall()
         return Job(
             id=job_id,
@@ -164,7 +166,7 @@ class Intake:
             updated_at=now,
         )
 
-    def _cut_off(self, origins: list[Origin]) -> Job | None:
+    def _claim_cut_off(self, origins: list[Origin]) -> Job | None:
         """The job these very files were claimed for before, if a full disk let them neither be moved nor given back."""
         return next(iter(self._journal.claimed_from(_as_json(origins))), None)
 
@@ -174,7 +176,7 @@ class Intake:
             found, number = f"{wanted}-{number}{end}", number + 1
         return found
 
-    def settle(self, job: Job) -> None:
+    def settle_claim(self, job: Job) -> None:
         """Bring a claimed job's files to where they belong. May be repeated: a restart calls it for every claim.
 
         Raises `RefusedFileError` when a file is nowhere to be found, `ChangedFileError` when one was replaced before it
@@ -202,17 +204,17 @@ class Intake:
             elif origin.shared:
                 durable_file_moves.copy(source, target)
             else:
-                take(source, target, origin.sighting)
+                take_file(source, target, origin.sighting)
 
-    def _give_back(self, job: Job) -> None:
+    def _give_claim_back(self, job: Job) -> None:
         inputs = Workplace(self._settings, job.id).inputs
         for origin in origins_of(job):
             if not origin.shared and (inputs / origin.name).exists():
-                put_back(inputs / origin.name, dropped_in(self._settings, job.id) / origin.name)
+                put_file_back(inputs / origin.name, dropped_in(self._settings, job.id) / origin.name)
         self._journal.forget(job.id)
         shutil.rmtree(inputs.parent, ignore_errors=True)  # copies of shared files, if anything
 
-    def take_back(self, job: Job) -> tuple[dict[str, object], FreealError | None]:
+    def take_inputs_back(self, job: Job) -> tuple[dict[str, object], FreealError | None]:
         """For a retry: the inputs from failed/ into the work folder, read anew.
 
         Gives the fields of the job that follow from them, and what is wrong with the spec, if it still is.
@@ -235,7 +237,7 @@ class Intake:
         if is_correction(job.id):
             return {"csv_sha256": digest}, None
         try:
-            spec, _ = load_spec(place.inputs / job.spec_name, csv_name=job.csv_name)
+            spec, _ = load_dropped_spec(place.inputs / job.spec_name, csv_name=job.csv_name)
         except SpecError as error:
             return {"csv_sha256": digest, "spec": ""}, error
         if spec.name != job.name:
@@ -244,7 +246,7 @@ class Intake:
         return {"csv_sha256": digest, "spec": spec.model_dump_json(), "force": spec.force}, None
 
 
-def load_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:
+def load_dropped_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:
     """The spec, and the name of the file of examples beside it if it names one. Raises `SpecError`."""
     document = yaml_reader.load(path, SpecError, links="refuse")
     examples = document.data.get("examples")
@@ -266,8 +268,8 @@ def csv_digest(path: Path) -> str:
 _sha256: Callable[[], hashlib._Hash] = hashlib.sha256
 
 
-def _choked_on(error: Exception, spec: Path) -> SpecError:
-    fault = fault_guard.examine(error)
+def _unreadable_spec(error: Exception, spec: Path) -> SpecError:
+    fault = fault_guard.examine_fault(error)
     if fault.passing is not None:
         raise error
     _log.error("a fault of the software", unit="reading a spec", file=str(spec), exc_info=error)

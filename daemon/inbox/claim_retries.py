@@ -37,7 +37,7 @@ class Refusals:
         refusal = self._known.get(name)
         return refusal is not None and refusal.sighting == sighting and now < refusal.again_at
 
-    def note(self, name: str, sighting: Sighting, reason: str, *, now: float) -> Refusal:
+    def note_refusal(self, name: str, sighting: Sighting, reason: str, *, now: float) -> Refusal:
         """Write down that a file could not be taken. `tries` of the answer is 1 when that is news."""
         before = self._known.get(name)
         is_news = before is None or before.reason != reason

@@ -73,15 +73,15 @@ class Watcher:
         self.state = WatchState(settings.mode, watched=0, polled=0, rescan_seconds=settings.rescan_seconds)
 
     def adopt(self, settings: Settings) -> None:
-        """Go on with other settings, the mode among them, from the next `follow`."""
+        """Go on with other settings, the mode among them, from the next `follow_folders`."""
         self._settings = settings.watch
 
     def start(self, wake: Callable[[], object]) -> None:
-        """Begin, on the running event loop: `wake` is called there for events in the folders that `follow` names."""
+        """Begin, on the running event loop: `wake` is called there for events in the folders that are followed."""
         self._loop = asyncio.get_running_loop()
         self._wake = wake
 
-    def follow(self, folders: Iterable[Path]) -> None:
+    def follow_folders(self, folders: Iterable[Path]) -> None:
         """Watch exactly these folders from now on. To be called at every look: each call mends what ended since."""
         wanted = sorted(set(folders))
         if self._loop is None:
@@ -91,8 +91,8 @@ class Watcher:
             seconds = self._settings.rescan_seconds
             self.state = WatchState("off", watched=0, polled=0, rescan_seconds=seconds, overflows=self.state.overflows)
             return
-        polled, remark = self._split(wanted)
-        problem = self._watch([folder for folder in wanted if folder not in polled])
+        polled, remark = self._split_polled(wanted)
+        problem = self._watch_folders([folder for folder in wanted if folder not in polled])
         unwatched = sum(folder not in self._watches for folder in wanted)
         often = min(self._settings.poll_seconds, self._settings.rescan_seconds)
         before = self.state
@@ -105,7 +105,7 @@ class Watcher:
             problem=problem,
             remark=remark,
         )
-        self._tell(before)
+        self._log_watch_change(before)
 
     def snapshot(self) -> WatchState:
         """The state with the age of the last event as of now."""
@@ -117,12 +117,12 @@ class Watcher:
         self._close()
         self._loop = self._wake = None
 
-    def _split(self, folders: list[Path]) -> tuple[frozenset[Path], str | None]:
+    def _split_polled(self, folders: list[Path]) -> tuple[frozenset[Path], str | None]:
         """The folders to be polled, and why."""
         if self._settings.mode == "poll":
             return frozenset(folders), None
-        self._mounts.refresh()
-        deaf = {folder: mount for folder in folders if (mount := self._mounts.of(folder)) and mount.is_deaf}
+        self._mounts.refresh_mounts()
+        deaf = {folder: mount for folder in folders if (mount := self._mounts.mount_of(folder)) and mount.is_deaf}
         if not deaf:
             return frozenset(), None
         folder, mount = next(iter(deaf.items()))
@@ -131,7 +131,7 @@ class Watcher:
             return frozenset(), f"{folder}{more} lies on {mount.kind}, which may tell nothing of what others write"
         return frozenset(deaf), f"{folder}{more} lies on {mount.kind}, where events cannot be relied on: polled"
 
-    def _watch(self, wanted: list[Path]) -> str | None:
+    def _watch_folders(self, wanted: list[Path]) -> str | None:
         """Watch these and no others; the first problem. A folder that is not there yet is none: the scan speaks of it.
 
         Asking again for a folder that is watched gives its number again; another number means that the name now stands
@@ -144,12 +144,12 @@ class Watcher:
             return None
         problems, is_news = [], False
         try:
-            inotify = self._opened()
+            inotify = self._open_inotify()
         except OSError as cause:
             return cause.strerror or str(cause)
         for folder in wanted:
             try:
-                number = inotify.add(folder)
+                number = inotify.add_watch(folder)
             except OSError as cause:
                 self._forget(folder)
                 if cause.errno not in {errno.ENOENT, errno.ENOTDIR}:
@@ -167,15 +167,15 @@ class Watcher:
             self._wake()  # what came between the look before this and the watch told nobody
         return problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "") if problems else None
 
-    def _opened(self) -> Inotify:
+    def _open_inotify(self) -> Inotify:
         if self._inotify is not None and not self._inotify.is_alive:
             self._close()
         if self._inotify is None:
             self._opens += 1  # numbers of watches begin anew: what the instance before still says means other folders
             own, loop = self._opens, self._running_loop()
             self._inotify = Inotify(
-                lambda event: _pass_on(loop, self._heed, own, event),
-                lambda cause: _pass_on(loop, self._mourn, own, cause),
+                lambda event: _pass_event_on(loop, self._on_file_event, own, event),
+                lambda cause: _pass_event_on(loop, self._on_events_ended, own, cause),
             )
         return self._inotify
 
@@ -195,7 +195,7 @@ class Watcher:
             self._inotify.close()
             self._inotify = None
 
-    def _heed(self, instance: int, event: InotifyEvent) -> None:
+    def _on_file_event(self, instance: int, event: InotifyEvent) -> None:
         """Called on the loop for each event: most are worth a look."""
         if instance != self._opens:
             return
@@ -212,7 +212,7 @@ class Watcher:
             return
         self._notice()
 
-    def _mourn(self, instance: int, cause: OSError) -> None:
+    def _on_events_ended(self, instance: int, cause: OSError) -> None:
         """Called on the loop when no more events can be read."""
         if instance != self._opens:
             return
@@ -224,7 +224,7 @@ class Watcher:
         if self._wake is not None:
             self._wake()
 
-    def _tell(self, before: WatchState) -> None:
+    def _log_watch_change(self, before: WatchState) -> None:
         """One line when something changes, not one per look."""
         state = self.state
         if state.problem and state.problem != before.problem:
@@ -235,7 +235,9 @@ class Watcher:
             _log.info("how new files are noticed", remark=state.remark, seconds=state.rescan_seconds)
 
 
-def _pass_on(loop: asyncio.AbstractEventLoop, take: Callable[[int, Any], None], instance: int, told: object) -> None:
+def _pass_event_on(
+    loop: asyncio.AbstractEventLoop, take: Callable[[int, Any], None], instance: int, told: object
+) -> None:
     """From the thread that reads events to the loop."""
     try:
         loop.call_soon_threadsafe(take, instance, told)

@@ -36,7 +36,7 @@ def table_stem(name: str) -> str:
     return composed(data_stem(name))
 
 
-def meant(name: str) -> str | None:
+def meant_file_name(name: str) -> str | None:
     """The name that a file should have which is neither table nor spec by its ending but was meant to be one."""
     known = (*SPEC_SUFFIXES, *DATA_SUFFIXES)
     bare = name.rstrip(". \t\u00a0")
@@ -54,7 +54,7 @@ def meant(name: str) -> str | None:
     return None
 
 
-def of_spec(name: str) -> str | None:
+def meant_spec_name(name: str) -> str | None:
     """The name a spec should have that took its table's ending along: `reviews.yaml` for `reviews.csv.yaml`."""
     stem = PurePath(name).stem
     if is_data(stem):
@@ -62,7 +62,7 @@ def of_spec(name: str) -> str | None:
     return f"{PurePath(stem).stem}.yaml" if stem.lower().endswith(SPEC_SUFFIXES) else None
 
 
-def of_table(name: str) -> str | None:
+def meant_table_name(name: str) -> str | None:
     """The name a table should have that carries a second ending: `reviews.csv` for `reviews.csv.csv`."""
     stem = data_stem(name)
     if stem.lower().endswith(SPEC_SUFFIXES):

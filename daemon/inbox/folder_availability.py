@@ -13,7 +13,7 @@ class Roots:
     def __init__(self) -> None:
         self._mounted: set[Path] = set()
 
-    def problem(self, folder: Path) -> str | None:
+    def availability_problem(self, folder: Path) -> str | None:
         """Why nothing can be taken from a folder now, with what to do; None when all is well."""
         try:
             status = os.stat(folder)  # noqa: PTH116 - follows a link: where the folder lies is the operator's choice

@@ -11,8 +11,8 @@ from daemon.inbox import pairing
 from daemon.inbox.file_sightings import Observation, Sighting, look_around, observe, stable_at
 from daemon.inbox.folder_availability import Roots
 from daemon.inbox.pairing import Pairing, Waiting, is_ignored
-from daemon.inbox.unsafe_names import objection
-from daemon.inbox.unsupported_files import refusal, what_to_do
+from daemon.inbox.unsafe_names import objection_to_name
+from daemon.inbox.unsupported_files import advice_on_unsupported, refusal
 from daemon.journal.job_ids import CORRECTIONS
 from daemon.outbox.model_shelf import Shelf, shelves
 from freeal.table.file_formats import is_data, is_yaml
@@ -79,25 +79,25 @@ class Scanner:
         inbox, models = self._settings.inbox, self._settings.models
         ever_started = self._settings.state.is_dir()  # the folders are made at the first start
         roots = (inbox, models) if ever_started else ()
-        problems = [Waiting(str(root), why) for root in roots if (why := self._roots.problem(root))]
+        problems = [Waiting(str(root), why) for root in roots if (why := self._roots.availability_problem(root))]
         lost = {problem.name for problem in problems}
-        found = {} if str(inbox) in lost else self._observe(inbox, now, problems)
+        found = {} if str(inbox) in lost else self._scan_inbox(inbox, now, problems)
         folders = {inbox, models}
         drops: list[Drop] = []
         waiting: list[Waiting] = []
-        for shelf in [] if str(models) in lost else _listed(models, problems):
+        for shelf in [] if str(models) in lost else _list_shelves(models, problems):
             folders.add(shelf.folder)
             for lane in LANES:
                 try:
-                    self._look_at(shelf, lane, now, folders=folders, drops=drops, waiting=waiting)
+                    self._scan_lane(shelf, lane, now, folders=folders, drops=drops, waiting=waiting)
                 except OSError as cause:
                     problems.append(Waiting(str(shelf.folder / lane), _unreadable(cause)))
         for gone in set(self._seen) - folders:
             del self._seen[gone]
-        pairs = pairing.pair(found, self._settings.watch, now=now)
+        pairs = pairing.pair_files(found, self._settings.watch, now=now)
         return Scan(pairs, found, tuple(drops), tuple(waiting), frozenset(folders), tuple(problems))
 
-    def _look_at(
+    def _scan_lane(
         self, shelf: Shelf, lane: str, now: float, *, folders: set[Path], drops: list[Drop], waiting: list[Waiting]
     ) -> None:
         folder = shelf.folder / lane
@@ -106,7 +106,7 @@ class Scanner:
         folders.add(folder)
         self._seen[folder] = observe(self._seen.get(folder, {}), look_around(folder), now=now)
         is_finished = shelf.current is not None
-        for found in self._judged(shelf.name, lane, self._seen[folder], now):
+        for found in self._judge_lane(shelf.name, lane, self._seen[folder], now):
             if isinstance(found, Waiting):
                 waiting.append(found)
             elif is_finished:
@@ -114,7 +114,7 @@ class Scanner:
             else:
                 waiting.append(Waiting(found.label, "this model has no finished version"))
 
-    def _observe(self, folder: Path, now: float, problems: list[Waiting]) -> dict[str, Observation]:
+    def _scan_inbox(self, folder: Path, now: float, problems: list[Waiting]) -> dict[str, Observation]:
         try:
             seen = look_around(folder)
         except OSError as cause:
@@ -123,20 +123,20 @@ class Scanner:
         self._seen[folder] = observe(self._seen.get(folder, {}), seen, now=now)
         return self._seen[folder]
 
-    def _judged(
+    def _judge_lane(
         self, model: str, lane: str, observations: dict[str, Observation], now: float
     ) -> Iterator[Drop | Waiting]:
         for name, observation in sorted(observations.items()):
             if is_ignored(name):
                 continue
-            if found := objection(name):
+            if found := objection_to_name(name):
                 yield Waiting(f"{model}/{lane}/{found[0]}", found[1])
                 continue
             label = f"{model}/{lane}/{name}"
             kind = observation.sighting.kind
             due = stable_at(observation, stability_seconds=self._settings.watch.stability_seconds)
             if not (is_data(name) or (lane == CORRECTIONS and is_yaml(name))):
-                if advice := what_to_do(name, kind):
+                if advice := advice_on_unsupported(name, kind):
                     yield Waiting(label, advice)
             elif kind != "file":
                 yield Waiting(label, refusal(kind))
@@ -148,7 +148,7 @@ class Scanner:
                 yield Drop(model, name, observation.sighting, lane)
 
 
-def _listed(models: Path, problems: list[Waiting]) -> list[Shelf]:
+def _list_shelves(models: Path, problems: list[Waiting]) -> list[Shelf]:
     try:
         return shelves(models)
     except OSError as cause:

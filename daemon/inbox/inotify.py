@@ -34,7 +34,7 @@ FOLDER_GONE = Mask(InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SE
 STOP_SECONDS = 5.0
 
 OnEvent = Callable[[InotifyEvent], None]
-"""An event whose `wd` is what `Inotify.add` gave; -1 and IN_Q_OVERFLOW where events were lost."""
+"""An event whose `wd` is what `Inotify.add_watch` gave; -1 and IN_Q_OVERFLOW where events were lost."""
 
 
 class Inotify:
@@ -46,7 +46,7 @@ class Inotify:
         self._listener = _Listener(on_event)
         self._identities = map(CallbackId, itertools.count())
         self._registered: dict[int, CallbackId] = {}
-        with _limits_named():
+        with _name_inotify_limits():
             _spare_descriptors(3)  # the reader would lose its first where the limit is reached at its second
             self._reader = _Reader(on_end)
         self._reader.start()
@@ -56,13 +56,13 @@ class Inotify:
         """Whether events can still come."""
         return self._reader.is_alive()
 
-    def add(self, folder: Path) -> int:
+    def add_watch(self, folder: Path) -> int:
         """Watch a folder; the number of its watch. The same folder again, under whatever name, gives the same number.
 
         Raises `OSError`: ENOSPC at the limit fs.inotify.max_user_watches, ENOENT, ENOTDIR, EACCES.
         """
         identity = next(self._identities)
-        with _limits_named():
+        with _name_inotify_limits():
             number = self._reader.add_callback(os.fsencode(folder), WANTED, self._listener, identity)
         if number < 0:  # how this layer says EACCES
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
@@ -92,7 +92,7 @@ _LIMITS = {
 
 
 @contextlib.contextmanager
-def _limits_named() -> Iterator[None]:
+def _name_inotify_limits() -> Iterator[None]:
     try:
         yield
     except OSError as cause:

@@ -53,12 +53,12 @@ class Notes:
         """Go on with other settings."""
         self._settings = settings
 
-    def update(self, scan: Scan, now: float) -> None:
+    def update_notes(self, scan: Scan, now: float) -> None:
         """Bring the notes in line with a look at the inbox. `now` is steady seconds."""
         lacking = {entry.name: entry.reason for entry in scan.pairs.waiting if entry.lacks_spec}
         for name in [name for name in scan.observations if name.endswith(NOTE_SUFFIX)]:
             if name.removesuffix(NOTE_SUFFIX) not in lacking:
-                self._remove(self._settings.inbox / name)
+                self._remove_note(self._settings.inbox / name)
         self._handled = {name: seen for name, seen in self._handled.items() if name in lacking}
         for name in sorted(lacking):
             observation = scan.observations[name]
@@ -66,20 +66,20 @@ class Notes:
             if is_due and observation.sighting.size and self._handled.get(name) != observation.sighting:
                 self._handled[name] = observation.sighting
                 with Guard("a note", file=name):
-                    self._write(name, lacking[name])
+                    self._write_note(name, lacking[name])
 
-    def _write(self, name: str, reason: str) -> None:
+    def _write_note(self, name: str, reason: str) -> None:
         path = self._settings.inbox / f"{name}{NOTE_SUFFIX}"
         try:
-            roles = _roles(self._settings.inbox / name, self._settings.state)
+            roles = _guess_column_roles(self._settings.inbox / name, self._settings.state)
             if os.path.lexists(path) and not _is_ours(path):
                 return
             with atomic_write.writing(path) as stream:
-                stream.write(text(name, roles, reason=reason))
+                stream.write(note_text(name, roles, reason=reason))
         except OSError as cause:  # an inbox we may not write to, a name too long for one more ending
             _log.info("no note could be left beside a file that waits", file=name, problem=str(cause))
 
-    def _remove(self, path: Path) -> None:
+    def _remove_note(self, path: Path) -> None:
         try:
             if _is_ours(path):
                 path.unlink()
@@ -87,7 +87,7 @@ class Notes:
             _log.info("a note could not be removed", file=path.name, problem=str(cause))
 
 
-def text(name: str, roles: ColumnRoles, *, reason: str = "") -> str:
+def note_text(name: str, roles: ColumnRoles, *, reason: str = "") -> str:
     """The note for a CSV of this name whose columns seem to be these, and which waits for `reason`; no columns: they
     could not be read."""
     spec = f"{data_stem(name)}.yaml"
@@ -101,12 +101,12 @@ def text(name: str, roles: ColumnRoles, *, reason: str = "") -> str:
         "The job then begins by itself. All keys are explained in docs/reference/spec.md.",
         "",
         "-" * 72,
-        *_spec_lines(name, roles),
+        *_suggested_spec_lines(name, roles),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _spec_lines(name: str, roles: ColumnRoles) -> Iterator[str]:
+def _suggested_spec_lines(name: str, roles: ColumnRoles) -> Iterator[str]:
     yield "description: Say in a sentence what is to be decided about each text."
     yield "labels:"
     yield "  first: what this label means"
@@ -129,14 +129,14 @@ def _quoted(column: str) -> str:
     return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in written)
 
 
-def _roles(csv: Path, scratch: Path) -> ColumnRoles:
+def _guess_column_roles(csv: Path, scratch: Path) -> ColumnRoles:
     """What its columns seem to be, from a copy of the file's start; none where it cannot be read. Raises `OSError`."""
     if form_of(csv.name) in ("parquet", "xlsx"):  # their ends are needed, and readers too heavy for this process
         return _UNREAD
     start = regular_file.read(csv, most_bytes=SAMPLE_BYTES - 1, links="refuse")
     name = csv.name
     if name.lower().endswith(".gz"):  # 60 KB may unpack to 60 MB
-        name, start = name[: -len(".gz")], _unpacked(start)
+        name, start = name[: -len(".gz")], _unpack_sample(start)
     if len(start) == SAMPLE_BYTES and not start.startswith(_UTF_16):
         start = start[: start.rfind(b"\n") + 1] or start
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".header.", suffix=f".{name[-20:]}") as sample:
@@ -160,7 +160,7 @@ def _first_rows(reader: RowReader) -> list[Sequence[str]]:
     return rows
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _unpack_sample(packed: bytes) -> bytes:
     """The first SAMPLE_BYTES of what was packed with gzip, or less; empty where it is no gzip."""
     try:
         return zlib.decompressobj(wbits=_GZIP).decompress(packed, SAMPLE_BYTES)

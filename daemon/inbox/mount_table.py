@@ -55,16 +55,16 @@ class Mounts:
         self._text = ""
         self._mounts: list[Mount] = []
 
-    def refresh(self) -> None:
+    def refresh_mounts(self) -> None:
         """Read the table. Where there is none (no Linux), no file system is known."""
         try:
             text = self._table.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
             text = ""
         if text != self._text:
-            self._text, self._mounts = text, parse(text)
+            self._text, self._mounts = text, parse_mount_table(text)
 
-    def of(self, folder: Path) -> Mount | None:
+    def mount_of(self, folder: Path) -> Mount | None:
         """The mount a folder lies on: the longest mount point above it, the newest of equals. None when unknown."""
         real = PurePath(os.path.realpath(folder))
         found: Mount | None = None
@@ -74,7 +74,7 @@ class Mounts:
         return found
 
 
-def parse(text: str) -> list[Mount]:
+def parse_mount_table(text: str) -> list[Mount]:
     """Lines of /proc/self/mountinfo, see proc(5): the mount point is the fifth field, the type follows a lone dash."""
     mounts = []
     for line in text.splitlines():

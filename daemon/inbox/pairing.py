@@ -11,8 +11,8 @@ from daemon.config import WatchSettings
 from daemon.inbox import file_name_advice
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES, spec_stem, table_stem
 from daemon.inbox.file_sightings import Observation, stable_at
-from daemon.inbox.unsafe_names import objection
-from daemon.inbox.unsupported_files import OF_THE_INBOX, refusal, what_to_do
+from daemon.inbox.unsafe_names import objection_to_name
+from daemon.inbox.unsupported_files import OF_THE_INBOX, advice_on_unsupported, refusal
 from freeal.table.file_formats import data_stem, is_data
 
 DEFAULT_SPEC = "_default.yaml"
@@ -57,21 +57,21 @@ def is_ignored(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in IGNORED)
 
 
-def pair(observations: Mapping[str, Observation], settings: WatchSettings, *, now: float) -> Pairing:
+def pair_files(observations: Mapping[str, Observation], settings: WatchSettings, *, now: float) -> Pairing:
     """Sort the inbox into pairs to take and files that wait, both by name."""
     ready: list[Pair] = []
     waiting: list[Waiting] = []
     workable = dict(observations)
     for name in observations:
-        if not is_ignored(name) and (found := objection(name)):
+        if not is_ignored(name) and (found := objection_to_name(name)):
             waiting.append(Waiting(*found))
             del workable[name]
-    inbox = _Inbox.sorted_out(workable)
-    misnamed = Misnamed.found(inbox)
+    inbox = _Inbox.sort_inbox(workable)
+    misnamed = Misnamed.find_misnamed(inbox)
     for csv in inbox.data:
-        judged = _judge(csv, inbox, misnamed, settings=settings, now=now)
+        judged = _pair_or_wait(csv, inbox, misnamed, settings=settings, now=now)
         (ready.append if isinstance(judged, Pair) else waiting.append)(judged)  # type: ignore[arg-type]
-    waiting.extend(inbox.lonely_specs(misnamed))
+    waiting.extend(inbox.specs_without_table(misnamed))
     waiting.extend(inbox.strangers())
     return Pairing(tuple(ready), tuple(sorted(waiting, key=lambda entry: entry.name)))
 
@@ -90,7 +90,7 @@ class _Inbox:
     data_by_stem: Mapping[str, list[str]]
 
     @classmethod
-    def sorted_out(cls, observations: Mapping[str, Observation]) -> _Inbox:
+    def sort_inbox(cls, observations: Mapping[str, Observation]) -> _Inbox:
         names = sorted(name for name in observations if not is_ignored(name) and name != DEFAULT_SPEC)
         data = tuple(name for name in names if is_data(name))
         specs = tuple(name for name in names if name.lower().endswith(SPEC_SUFFIXES))
@@ -118,17 +118,17 @@ class _Inbox:
     def data_of(self, spec: str) -> list[str]:
         return self.data_by_stem.get(spec_stem(spec), [])
 
-    def lonely_specs(self, misnamed: Misnamed) -> Iterator[Waiting]:
+    def specs_without_table(self, misnamed: Misnamed) -> Iterator[Waiting]:
         for name in self.specs:
             if refusal := self.refusal(name):
                 yield Waiting(name, refusal)
             elif not self.data_of(name):
-                yield Waiting(name, f"no data: {misnamed.table_for(name)}")
+                yield Waiting(name, f"no data: {misnamed.missing_table_advice(name)}")
 
     def strangers(self) -> Iterator[Waiting]:
         for name in self.others:
             kind = self.observations[name].sighting.kind
-            if advice := what_to_do(name, kind, own_folders=OF_THE_INBOX):
+            if advice := advice_on_unsupported(name, kind, own_folders=OF_THE_INBOX):
                 yield Waiting(name, advice)
 
 
@@ -140,11 +140,11 @@ class Misnamed:
     tables: Mapping[str, list[str]]
 
     @classmethod
-    def found(cls, inbox: _Inbox) -> Misnamed:
+    def find_misnamed(cls, inbox: _Inbox) -> Misnamed:
         specs: dict[str, list[str]] = {}
         tables: dict[str, list[str]] = {}
         for name in filter(inbox.is_file, (*inbox.specs, *inbox.data, *inbox.others)):
-            wanted = file_name_advice.meant(name) or file_name_advice.of_spec(name) or name
+            wanted = file_name_advice.meant_file_name(name) or file_name_advice.meant_spec_name(name) or name
             if wanted.lower().endswith(SPEC_SUFFIXES) and not (name in inbox.specs and inbox.data_of(name)):
                 specs.setdefault(file_name_advice.loose(spec_stem(wanted)), []).append(name)
             elif is_data(wanted) and not (name in inbox.data and inbox.specs_of(name)):
@@ -156,9 +156,9 @@ class Misnamed:
         found = self.specs.get(file_name_advice.loose(table_stem(csv)), [])
         return found[0] if len(found) == 1 else None
 
-    def table_for(self, spec: str) -> str:
+    def missing_table_advice(self, spec: str) -> str:
         """What a spec without data waits for."""
-        if (wanted := file_name_advice.of_spec(spec)) is not None:
+        if (wanted := file_name_advice.meant_spec_name(spec)) is not None:
             return f"if it belongs to {PurePath(spec).stem}, rename it to {wanted}"
         found = self.tables.get(file_name_advice.loose(spec_stem(spec)), [])
         stem = PurePath(spec).stem
@@ -176,18 +176,20 @@ def _by_stem(names: Iterable[str], stem_of: Callable[[str], str]) -> dict[str, l
     return found
 
 
-def _judge(csv: str, inbox: _Inbox, misnamed: Misnamed, *, settings: WatchSettings, now: float) -> Pair | Waiting:
+def _pair_or_wait(
+    csv: str, inbox: _Inbox, misnamed: Misnamed, *, settings: WatchSettings, now: float
+) -> Pair | Waiting:
     if refusal := inbox.refusal(csv):
         return Waiting(csv, refusal)
     own = inbox.observations[csv]
     specs = inbox.specs_of(csv)
-    if ambiguity := _ambiguity(csv, specs, inbox):
+    if ambiguity := _ambiguous_pair(csv, specs, inbox):
         return Waiting(csv, ambiguity)
     times = []
     if not specs:
         if (near := misnamed.spec_for(csv)) is not None:  # the shared spec would make another job of it than was meant
             return Waiting(csv, f"no spec: if {near} is it, rename that to {data_stem(csv)}.yaml", lacks_spec=True)
-        if (wanted := file_name_advice.of_table(csv)) is not None:
+        if (wanted := file_name_advice.meant_table_name(csv)) is not None:
             return Waiting(csv, f"no spec: if it is {wanted}, rename it so; else drop {data_stem(csv)}.yaml beside it")
         if not inbox.is_file(DEFAULT_SPEC):
             return Waiting(csv, f"no spec: drop {data_stem(csv)}.yaml beside it", lacks_spec=True)
@@ -205,7 +207,7 @@ def _judge(csv: str, inbox: _Inbox, misnamed: Misnamed, *, settings: WatchSettin
     return Pair(csv, spec)
 
 
-def _ambiguity(csv: str, specs: list[str], inbox: _Inbox) -> str | None:
+def _ambiguous_pair(csv: str, specs: list[str], inbox: _Inbox) -> str | None:
     """Guessing which file was meant could spend money on the wrong job."""
     if len(specs) > 1:
         return f"has several specs, {' and '.join(specs)}: remove all but one"

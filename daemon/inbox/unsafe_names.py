@@ -11,7 +11,7 @@ MOST_BYTES = 128
 system takes 255."""
 
 
-def objection(name: str) -> tuple[str, str] | None:
+def objection_to_name(name: str) -> tuple[str, str] | None:
     """How to show a name that cannot be worked with, and what to do about it; None for any other."""
     length = len(os.fsencode(name))
     if not is_visible(name):

@@ -26,7 +26,7 @@ def refusal(kind: str) -> str:
     return f"is a {kind}, not a file: refused; put the file itself here"
 
 
-def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset()) -> str | None:
+def advice_on_unsupported(name: str, kind: str, *, own_folders: frozenset[str] = frozenset()) -> str | None:
     """Why an entry that is neither data nor a spec is not taken, and what to do; None for what may lie there.
 
     `kind` is that of its sighting.
@@ -38,7 +38,7 @@ def what_to_do(name: str, kind: str, *, own_folders: frozenset[str] = frozenset(
     lowered, suffix = name.lower(), PurePath(name).suffix.lower()
     if lowered in _QUIET_NAMES or lowered.startswith("readme") or lowered.endswith((NOTE_SUFFIX, *_QUIET_SUFFIXES)):
         return None
-    if wanted := file_name_advice.meant(name):
+    if wanted := file_name_advice.meant_file_name(name):
         return f"a file is what stands behind its last dot, which some systems hide: rename it to {wanted}"
     if suffix in _SPREADSHEETS:
         return "is a spreadsheet: save it as .xlsx or CSV (UTF-8) and drop that"

@@ -31,20 +31,22 @@ GO = "go"
 NEAREST_SHOWN = 3
 
 
-def ask(journal: Journal, job_id: str, request: str) -> Job | Prediction:
+def write_request(journal: Journal, job_id: str, request: str) -> Job | Prediction:
     """Write a request about a job or a prediction down. Raises `UnknownJobError` when there is no such one or it cannot
     do this now."""
     prediction = journal.prediction(job_id)
     if prediction is not None:
-        return _ask_prediction(journal, prediction, request)
+        return _request_cancel_of_prediction(journal, prediction, request)
     try:
         job = journal.job(job_id)
     except UnknownJobError as error:
-        raise UnknownJobError(error.problem, hint=_nearest(journal, job_id) or error.hint) from error
+        raise UnknownJobError(error.problem, hint=_nearest_ids(journal, job_id) or error.hint) from error
     if request == CANCEL and job.state in FINISHED:
         raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to cancel")
     if request == RETRY and job.state not in {State.FAILED, State.CANCELLED, State.PAUSED}:
-        raise UnknownJobError(f"job {job_id} is {job.state}: there is nothing to retry", hint=_way_on(job))
+        raise UnknownJobError(
+            f"job {job_id} is {job.state}: there is nothing to retry", hint=_hint_instead_of_retry(job)
+        )
     if request == GO and job.state is not State.WAITING:
         raise UnknownJobError(f"job {job_id} is {job.state}: no pilot of it waits for a word")
     if request == DISMISS and job.state is not State.FAILED:
@@ -56,7 +58,7 @@ def ask(journal: Journal, job_id: str, request: str) -> Job | Prediction:
     return job
 
 
-def _ask_prediction(journal: Journal, prediction: Prediction, request: str) -> Prediction:
+def _request_cancel_of_prediction(journal: Journal, prediction: Prediction, request: str) -> Prediction:
     """The lane obeys before it gives anybody the next slice."""
     if request != CANCEL:
         raise UnknownJobError(
@@ -69,7 +71,7 @@ def _ask_prediction(journal: Journal, prediction: Prediction, request: str) -> P
     return prediction
 
 
-def _nearest(journal: Journal, job_id: str) -> str | None:
+def _nearest_ids(journal: Journal, job_id: str) -> str | None:
     """The ids somebody may have meant: a part of one, as it is copied from a path or a log line, or a mistyped one."""
     ids = [one.id for one in journal.claimed_predictions()] + [job.id for job in reversed(journal.jobs())]
     meant = [known for known in ids if job_id and (job_id in known or known in job_id)]
@@ -78,7 +80,7 @@ def _nearest(journal: Journal, job_id: str) -> str | None:
     return f"did you mean {' or '.join(found)}?" if found else None
 
 
-def _way_on(job: Job) -> str | None:
+def _hint_instead_of_retry(job: Job) -> str | None:
     if job.state is State.WAITING:
         return f"`python -m daemon go {job.id}` goes on with the rest"
     if job.state is not State.DONE:
@@ -90,12 +92,12 @@ def _way_on(job: Job) -> str | None:
     return "set `force: true` in its spec and drop both files again"
 
 
-def go_where_told(jobs: Sequence[Job], journal: Journal, settings: Settings) -> None:
+def request_go_where_told(jobs: Sequence[Job], journal: Journal, settings: Settings) -> None:
     """Ask to go on with each of these jobs whose owner made a file `go` in its pilot's folder."""
     for job in jobs:
         waits = job.state is State.WAITING and not job.request
         if waits and (Shelf(settings.models, job.name).pilot(job.id) / GO).is_file():
-            ask(journal, job.id, GO)
+            write_request(journal, job.id, GO)
 
 
 class Requests:
@@ -110,15 +112,15 @@ class Requests:
         """Whether a job under way is to be given up rather than resumed."""
         return self._journal.job(job_id).request == CANCEL
 
-    async def obey(self, job: Job) -> Fault | None:
+    async def obey_request(self, job: Job) -> Fault | None:
         """Do what was asked of a job that does not run. What the machine keeps from being done is given back: it stays
         written down, for another try; what cannot be done is struck out, and the log says why."""
         with Guard("a request", job=job.id, request=job.request) as guard:
             if job.request == CANCEL and job.state not in FINISHED:
                 await anyio.to_thread.run_sync(self._settle, job)
-                await self._endings.cancel(job)
+                await self._endings.cancel_job(job)
             else:
-                await anyio.to_thread.run_sync(self._obey, job)
+                await anyio.to_thread.run_sync(self._retry_or_go, job)
             _log.info("a request was carried out", job=job.id, request=job.request)
         if (fault := guard.fault) is None:
             return None
@@ -128,23 +130,23 @@ class Requests:
         problem = str(fault.error)
         _log.error("a request could not be carried out", job=job.id, request=job.request, problem=problem)
         with Guard("striking a request out", job=job.id) as striking:
-            await anyio.to_thread.run_sync(self._strike_out, job)
+            await anyio.to_thread.run_sync(self._strike_request_out, job)
         return striking.fault
 
     def _settle(self, job: Job) -> None:
         try:
-            self._intake.settle(job)
+            self._intake.settle_claim(job)
         except (RefusedFileError, ChangedFileError) as problem:  # it is given up with what there is of it
             _log.info("a cancelled job's files are not all there", job=job.id, problem=str(problem))
 
-    def _strike_out(self, job: Job) -> None:
+    def _strike_request_out(self, job: Job) -> None:
         """A job that was to be given up must not go on spending because its files cannot be put aside."""
         if job.request == CANCEL and job.state not in FINISHED:
-            self._endings.fail_in_place(job, Failure(CANCELLED, "cancelled by the user"))
+            self._endings.fail_job_in_place(job, Failure(CANCELLED, "cancelled by the user"))
         else:
             self._journal.note(job.id, request="")
 
-    def _obey(self, job: Job) -> None:
+    def _retry_or_go(self, job: Job) -> None:
         if job.request == RETRY and job.state is State.PAUSED:
             self._journal.move(job.id, State.CLAIMED, reason="", until=None, request="", partial=False)
         elif job.request == GO and job.state is State.WAITING:
@@ -153,7 +155,7 @@ class Requests:
             )
             job_history.forget(self._journal, job.id)
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
-            fields, error = self._intake.take_back(job)
+            fields, error = self._intake.take_inputs_back(job)
             if fields.get("spec", job.spec) != job.spec:  # the pilot that its owner saw is one of something else
                 fields |= {"past_pilot": False, "stage": ""}
             job = self._journal.move(
@@ -168,7 +170,7 @@ class Requests:
                 origin="[]",
             )
             if error is not None:
-                self._endings.fail(job, Failure.of(error))
+                self._endings.fail_job(job, Failure.of(error))
         else:
             self._journal.note(job.id, request="")
             _log.info("a request came too late", job=job.id, request=job.request, state=str(job.state))

@@ -38,12 +38,12 @@ class Batches:
         """Go on with other settings: batches are cancelled where they are sent to now."""
         self._settings = settings
 
-    async def cancel(self, job: Job) -> list[str]:
+    async def cancel_batches(self, job: Job) -> list[str]:
         """Cancel a job's batches; for each that may go on and cost money, a sentence that says why."""
         problems: list[str] = []
         with Guard("cancelling batches", job=job.id) as guard:
             if await anyio.to_thread.run_sync(self._has_any, job):
-                problems = await self._cancel(job)
+                problems = await self._cancel_in_child(job)
         if guard.fault is not None:
             problems = [str(guard.fault.error)]
         for problem in problems:
@@ -56,21 +56,21 @@ class Batches:
         with contextlib.closing(BatchBook(self._record)) as book:
             return bool(book.open_entries(job=job.id))
 
-    async def _cancel(self, job: Job) -> list[str]:
+    async def _cancel_in_child(self, job: Job) -> list[str]:
         request = {
             "llm": self._settings.llm.model_dump(mode="json"),
             "record": str(self._record),
             "job": job.id,
             "key_folder": str(self._key_folder),
         }
-        answer = await _ask(json.dumps(request))
+        answer = await _ask_cancel_process(json.dumps(request))
         if isinstance(answer, Result):
             return [str(problem) for problem in answer.content["problems"]]
         reason = str(answer.as_error()) if isinstance(answer, Failure) else "its process was stopped"
         return [f"the batches of this job could not be cancelled: {reason}"]
 
 
-async def _ask(request: str) -> Answer:
+async def _ask_cancel_process(request: str) -> Answer:
     async with child(MODULE, environment=environment_for("anthropic", os.environ)) as process:
         answer = await converse(
             process,

@@ -8,7 +8,7 @@ from pathlib import Path
 from freeal.results import metrics_as_text
 
 
-def found_in(output: Path) -> str | None:
+def certification_in(output: Path) -> str | None:
     """What to tell of a sheet that was read: the figures in the output of its run, in words; None where that is a
     version, or there is none."""
     try:

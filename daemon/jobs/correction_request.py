@@ -27,7 +27,7 @@ from freeal.spec.job_spec import Spec
 from freeal.table.file_formats import is_yaml
 
 
-def version_of(job: Job, settings: Settings) -> Path:
+def corrected_version(job: Job, settings: Settings) -> Path:
     """The folder of the version that is corrected. Raises `RefusedFileError` where the model has none."""
     shelf = Shelf(settings.models, job.name)
     if shelf.current is None:
@@ -36,9 +36,9 @@ def version_of(job: Job, settings: Settings) -> Path:
     return shelf.version(shelf.current)
 
 
-def spec_of(job: Job, settings: Settings) -> Spec:
+def spec_of_corrected_version(job: Job, settings: Settings) -> Spec:
     """That version's spec. Raises `RefusedFileError`, `CorruptModelError`."""
-    path = version_of(job, settings) / "run.json"
+    path = corrected_version(job, settings) / "run.json"
     try:
         return Spec.model_validate(json.loads(path.read_text(encoding="utf-8"))["spec"])
     except (OSError, ValidationError, ValueError, KeyError, TypeError) as cause:
@@ -51,7 +51,7 @@ def asks(job: Job, settings: Settings) -> bool:
     return not is_correction(job.id) or is_yaml(job.csv_name) or settings.loop.ask_after_corrections
 
 
-def said_about(name: str, settings: Settings) -> str:
+def digest_of_corrections(name: str, settings: Settings) -> str:
     """A digest of everything a person said about a model that holds when it is trained anew; empty where that is
     nothing. Raises `OSError`."""
     shelf = Shelf(settings.models, name)
@@ -69,4 +69,4 @@ def correction_key(job: Job, key: str, settings: Settings) -> str:
 def as_correction(content: dict[str, Any], job: Job, settings: Settings) -> dict[str, Any]:
     """The `CorrectionJob` that the `TrainingJob` of the same job stands for; both ready for JSON."""
     own = {name: value for name, value in content.items() if name not in {"spec", "previous_model"}}
-    return own | {"version": str(version_of(job, settings))}
+    return own | {"version": str(corrected_version(job, settings))}

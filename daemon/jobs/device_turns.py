@@ -47,7 +47,7 @@ class Lanes:
         return frozenset(self._idle)
 
     @contextlib.contextmanager
-    def member(self, job_id: str) -> Iterator[None]:
+    def job_at_device(self, job_id: str) -> Iterator[None]:
         """A job counts for the length of the block; what it had asked for is over with it."""
         self._granted[job_id] = anyio.Event()
         try:
@@ -57,7 +57,7 @@ class Lanes:
             del self._granted[job_id]
             self._set_idle(job_id, is_idle=False)
 
-    def on_turn(self, job_id: str, turn: Turn) -> None:
+    def on_device_turn(self, job_id: str, turn: Turn) -> None:
         """Take in what a job's process says of the device."""
         if turn.wanted:
             self._give_up(job_id)
@@ -67,7 +67,7 @@ class Lanes:
         elif self._wanted.get(job_id) == turn.number:
             self._give_up(job_id)
 
-    def heed(self, job_id: str, event: Event) -> None:
+    def heed_batch_waiting(self, job_id: str, event: Event) -> None:
         """Learn from a job's events whether it waits for a batch."""
         if isinstance(event, Spend | Notice | RoundFinished):
             return
@@ -78,7 +78,7 @@ class Lanes:
         """Whether a job has asked for the device and does not have it: it cannot help its silence."""
         return job_id in self.queue
 
-    async def tell(self, job_id: str, send: Callable[[Grant], Awaitable[None]]) -> None:
+    async def tell_grants(self, job_id: str, send: Callable[[Grant], Awaitable[None]]) -> None:
         """Hand a job its grants, until cancelled."""
         while True:
             await self._granted[job_id].wait()

@@ -16,10 +16,10 @@ from daemon.processes.message_protocol import Failure, Result
 from freeal.job.resolve_provider import resolve_annotators
 from freeal.spec.job_spec import Spec
 
-SURVEY = "daemon.processes.entry_points.estimate_job"
+ESTIMATE = "daemon.processes.entry_points.estimate_job"
 
 
-async def survey(
+async def estimate_in_child(
     loaded: Loaded, spec: Spec, *, csv: Path, folder: Path, environment: Mapping[str, str] = os.environ
 ) -> dict[str, Any]:
     """What a job of this CSV would ask, cost and take: `figures`, pairs of what and how much, `first_prompt`, and all
@@ -30,7 +30,7 @@ async def survey(
     several = spec.annotators(loaded.settings.llm)
     providers = resolve_annotators(several, api_key=None, environ=environment, key_folder=loaded.base)
     job = job_content(spec.name, spec, loaded.settings, csv=csv, folder=folder, key_folder=loaded.base)
-    answer = await ask_once(SURVEY, json.dumps({"providers": providers, "job": job}))
+    answer = await ask_once(ESTIMATE, json.dumps({"providers": providers, "job": job}))
     if isinstance(answer, Result):
         return answer.content
     raise answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")

@@ -41,7 +41,7 @@ def second_try(setback: Setback | None, *, setbacks: str) -> SecondTry | None:
     return SecondTry(" ".join([*setbacks.split(), setback]))
 
 
-def judge(failure: Failure, *, attempts: int, now: float) -> Pause | None:
+def judge_failure(failure: Failure, *, attempts: int, now: float) -> Pause | None:
     """A pause where waiting may help, None where the job has failed. `attempts` counts its runs so far, from 1."""
     if failure.kind == "SpendCapError":
         reason = str(failure.as_error())

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from daemon.config import Settings
-from daemon.jobs.correction_request import correction_key, said_about
+from daemon.jobs.correction_request import correction_key, digest_of_corrections
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job
 from freeal.settings import LlmSettings
@@ -26,7 +26,7 @@ _ABOUT_CORRECTIONS = {"keep_corrections", "ask_after_corrections"}
 
 def key_of(job: Job, spec: Spec, settings: Settings, *, provider: str) -> str:
     """The key of a job of either kind. Raises `OSError`."""
-    said = "" if is_correction(job.id) else said_about(spec.name, settings)
+    said = "" if is_correction(job.id) else digest_of_corrections(spec.name, settings)
     key = job_key(job.csv_sha256, spec, settings, provider=provider, csv_name=job.csv_name, said=said)
     return correction_key(job, key, settings) if is_correction(job.id) else key
 

@@ -49,11 +49,11 @@ class JobNotifier:
         """Go on with other settings."""
         self._settings = settings.notify
 
-    def announce(self, job: Job) -> None:
+    def announce_job(self, job: Job) -> None:
         """Tell of this job, as it stands, soon; nothing where nobody wants to hear of that."""
         has_listener = self._settings.command is not None or self._settings.url is not None
         if has_listener and str(job.state) in self._settings.states:
-            self._queue = [*self._queue, message_of(job)][-MOST_WAITING:]
+            self._queue = [*self._queue, notification_of(job)][-MOST_WAITING:]
             self.is_busy = True
             self._wanted.set()
 
@@ -63,14 +63,14 @@ class JobNotifier:
         while True:
             while self._queue:
                 message = self._queue.pop(0)
-                await tell(message, self._settings)
+                await notify(message, self._settings)
             self.is_busy = False
             self._wanted = anyio.Event()
             wake()
             await self._wanted.wait()
 
 
-def message_of(job: Job) -> dict[str, Any]:
+def notification_of(job: Job) -> dict[str, Any]:
     """What is told of a job; nothing of its rows."""
     said = f"{job.name} {_WORDS.get(job.state, str(job.state))}"
     error = job.error or {}
@@ -86,17 +86,17 @@ def message_of(job: Job) -> dict[str, Any]:
     }
 
 
-async def tell(message: dict[str, Any], settings: NotifySettings) -> None:
+async def notify(message: dict[str, Any], settings: NotifySettings) -> None:
     """Run the command, call the address; a failure of one does not keep the other from being tried."""
     if settings.command is not None:
         with Guard("telling of a job", job=message["job"]):
-            await _run(settings.command, message, seconds=settings.timeout_seconds)
+            await _run_notify_command(settings.command, message, seconds=settings.timeout_seconds)
     if settings.url is not None:
         with Guard("telling of a job", job=message["job"]):
-            await _send(str(settings.url), message, seconds=settings.timeout_seconds)
+            await _post_notification(str(settings.url), message, seconds=settings.timeout_seconds)
 
 
-async def _run(command: tuple[str, ...], message: dict[str, Any], *, seconds: float) -> None:
+async def _run_notify_command(command: tuple[str, ...], message: dict[str, Any], *, seconds: float) -> None:
     program, *arguments = command
     filled = [_filled(argument, message) for argument in arguments]
     problem = ""
@@ -125,7 +125,7 @@ def _filled(argument: str, message: dict[str, Any]) -> str:
     return _PLACE.sub(lambda found: str(message[found[1]]), argument)
 
 
-async def _send(url: str, message: dict[str, Any], *, seconds: float) -> None:
+async def _post_notification(url: str, message: dict[str, Any], *, seconds: float) -> None:
     import httpx  # a service that tells nobody does without
 
     problem = ""

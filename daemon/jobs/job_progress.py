@@ -50,17 +50,17 @@ class ProgressBook:
         with Guard("showing an event", job=self._job.id):
             self._view.event(self._job, event)
         with Guard("writing a job's progress down", job=self._job.id):
-            self._take(event)
+            self._take_event(event)
 
-    def _take(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         if isinstance(event, Progress):
-            self._progress(event)
+            self._write_progress(event)
         elif isinstance(event, Spend):
-            self._spend(event)
+            self._book_spend(event)
         elif isinstance(event, BatchProgress):
             self._stage = "waiting for a batch"
             self._unwritten |= {"stage": self._stage, "done": event.answered, "total": event.requests}
-            self._unwritten |= self._began(self._stage, 0, event.answered)
+            self._unwritten |= self._stage_beginning(self._stage, 0, event.answered)
             self.flush()
         elif isinstance(event, Waiting):
             if self._stage != (stage := f"waiting for {event.what}"):
@@ -70,14 +70,14 @@ class ProgressBook:
         elif isinstance(event, RoundFinished):
             self._unwritten |= {"round": event.round}
             self.flush()
-            self._history.add(self._job.id, "round", event.metrics)
+            self._history.add_entry(self._job.id, "round", event.metrics)
         elif isinstance(event, Notice):
-            self._history.add(self._job.id, "notice", {"message": event.message})
+            self._history.add_entry(self._job.id, "notice", {"message": event.message})
 
     def close(self) -> None:
         """The run is over: write what was held back, money first. Raises what the journal does."""
         if self._unbooked is not None:
-            self._spend(self._unbooked)
+            self._book_spend(self._unbooked)
         self.flush()
 
     def flush(self) -> None:
@@ -86,12 +86,12 @@ class ProgressBook:
             self._journal.note(self._job.id, **self._unwritten)
             self._unwritten = {}
 
-    def _progress(self, event: Progress) -> None:
+    def _write_progress(self, event: Progress) -> None:
         has_begun = self._stage != event.stage
         self._stage = event.stage
         self._unwritten |= {"stage": event.stage, "done": event.done, "total": event.total}
         begins = self._working_on != (event.stage, event.round)
-        self._unwritten |= self._began(event.stage, event.round, event.done)
+        self._unwritten |= self._stage_beginning(event.stage, event.round, event.done)
         if event.round:
             self._unwritten["round"] = event.round
         if event.rounds:
@@ -110,9 +110,9 @@ class ProgressBook:
             self.flush()
         if begins:
             content = {"stage": event.stage, "round": event.round, "rounds": event.rounds}
-            self._history.add(self._job.id, "stage", content)
+            self._history.add_entry(self._job.id, "stage", content)
 
-    def _began(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
+    def _stage_beginning(self, stage: str, round_number: int, done: int) -> dict[str, Any]:
         """When this stage began and how much of it was there then, if it has begun just now. Waiting in its midst is
         part of it, so that what `status` makes of it is how fast the job really is."""
         if self._working_on == (stage, round_number):
@@ -120,12 +120,12 @@ class ProgressBook:
         self._working_on = (stage, round_number)
         return {"stage_since": self._clock.wall(), "stage_first": done}
 
-    def _spend(self, event: Spend) -> None:
+    def _book_spend(self, event: Spend) -> None:
         self._unbooked = event
         usd = self._unstored_usd + event.usd
         self._unwritten["calls"] = self._unstored_calls + event.calls
         if usd > self._booked_usd:
-            self._purse.book(self._job.id, usd - self._booked_usd)
+            self._purse.book_spend(self._job.id, usd - self._booked_usd)
             self._booked_usd = usd
             self.flush()
         if event.unconfirmed_usd > self._unconfirmed_usd:

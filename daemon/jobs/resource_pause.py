@@ -27,7 +27,7 @@ class Standstill:
         self._clock = clock
         self._unwritten: dict[str, Job] = {}
 
-    def pause(self, job: Job, trouble: ResourceError) -> Job:
+    def pause_for_resource(self, job: Job, trouble: ResourceError) -> Job:
         """The job, paused for a while; where its run was over, only the publishing is left for later. Never fails for
         want of what `trouble` tells: `job` is as it was last known."""
         changes: dict[str, Any] = {"reason": str(trouble), "until": self._clock.wall() + disk_errors.RETRY_SECONDS}

@@ -50,7 +50,7 @@ class Wakes:
         self._pauses: dict[str, tuple[float, float]] = {}
         """Job id -> (its hour, steady seconds at which its time has passed)."""
 
-    def look(self, jobs: Sequence[Job]) -> None:
+    def look_at_pauses(self, jobs: Sequence[Job]) -> None:
         """Take in how jobs stand now."""
         wall, steady = self._clock.wall(), self._clock.steady()
         hours = {job.id: job.until for job in jobs if job.state is State.PAUSED and job.until is not None}

@@ -35,7 +35,7 @@ def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Pa
     return json.dumps(as_correction(content, job, settings) if is_correction(job.id) else content)
 
 
-def page_of(model: str, settings: Settings) -> str | None:
+def page_of_model(model: str, settings: Settings) -> str | None:
     """Where a model is on the live page, as seen from this machine; None without a page, or a port known beforehand."""
     web = settings.web
     if not web.enabled or not web.port:
@@ -58,7 +58,7 @@ def job_content(
         "answers": str(settings.answers),
         "cache": str(settings.state / "cache"),
         "key_folder": str(key_folder),
-        "page": page_of(spec.name, settings),
+        "page": page_of_model(spec.name, settings),
         "previous_model": str(shelf.version(shelf.current) / "model") if shelf.current else None,
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),

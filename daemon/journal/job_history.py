@@ -36,7 +36,7 @@ class History:
         self._journal = journal
         self._clock = clock
 
-    def add(self, job_id: str, kind: Kind, content: dict[str, Any]) -> None:
+    def add_entry(self, job_id: str, kind: Kind, content: dict[str, Any]) -> None:
         """Note what happened to a job just now. Raises what the journal does."""
         values = (job_id, self._clock.wall(), kind, json.dumps(content, ensure_ascii=False))
         with self._journal.transaction() as connection:

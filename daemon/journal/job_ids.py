@@ -41,7 +41,7 @@ def dropped_in(settings: Settings, job_id: str) -> Path:
 NAME_SHOWN = 24
 
 
-def short(job_id: str) -> str:
+def short_id(job_id: str) -> str:
     """An id as people read it: `<model>-<time>`, long names cut. One that is not of ours stays as it is."""
     found = ID.fullmatch(job_id)
     if found is None:
@@ -50,12 +50,12 @@ def short(job_id: str) -> str:
     return f"{name}-{found['time']}{found['corrections'] or ''}"
 
 
-def shown(ids: Collection[str]) -> dict[str, str]:
+def shown_ids(ids: Collection[str]) -> dict[str, str]:
     """How each of these ids is shown beside the others: short, unless two would look the same."""
-    counts = Counter(map(short, ids))
-    return {one: short(one) if counts[short(one)] == 1 else one for one in ids}
+    counts = Counter(map(short_id, ids))
+    return {one: short_id(one) if counts[short_id(one)] == 1 else one for one in ids}
 
 
-def meant(word: str, newest_first: Iterable[str]) -> str:
+def meant_id(word: str, newest_first: Iterable[str]) -> str:
     """The id that somebody who typed `word` means: that very one, or the newest that is shown like that."""
-    return next((one for one in newest_first if short(one) == word), word)
+    return next((one for one in newest_first if short_id(one) == word), word)

@@ -20,13 +20,13 @@ _KEPT = (
 _TIMES = ("created_at", "updated_at")
 
 
-def write(folder: Path, job: Job) -> None:
+def write_job_json(folder: Path, job: Job) -> None:
     """Put the record into the folder of a finished run."""
     content = {name: getattr(job, name) for name in (*_KEPT, *_TIMES)}
     atomic_write.write_json(folder / FILE_NAME, {"format": FORMAT, **content})
 
 
-def read(folder: Path) -> Job | None:
+def read_job_json(folder: Path) -> Job | None:
     """The job whose results lie in `folder`, as done; None where no record of this format stands there."""
     try:
         content: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))

@@ -56,7 +56,7 @@ class Journal:
 
     def check(self) -> None:
         """Read every page. Raises `DamagedJournalError`."""
-        self._file.check()
+        self._file.check_database()
 
     def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """The connection, for statements that take effect together or not at all."""
@@ -225,7 +225,9 @@ class Journal:
         """Whether nothing was ever written down, or all of it is lost."""
         return not self._file.rows("SELECT 1 FROM jobs UNION ALL SELECT 1 FROM predictions LIMIT 1")
 
-    def fill(self, jobs: Iterable[Job], predictions: Iterable[Prediction], *, spend: Iterable[tuple[Any, ...]]) -> None:
+    def fill_from_folders(
+        self, jobs: Iterable[Job], predictions: Iterable[Prediction], *, spend: Iterable[tuple[Any, ...]]
+    ) -> None:
         """Write down what was found elsewhere, all of it or nothing. `spend`: (day, job, usd, unconfirmed usd)."""
         with self.transaction() as connection:
             for job in jobs:

@@ -39,19 +39,19 @@ class JournalFile:
         """
         self.path = state / FILE_NAME
         self._mutex = threading.Lock()
-        with self._understood():
+        with self._translate_database_errors():
             self.connection = sqlite3.connect(
                 self.path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
             )
         self.connection.row_factory = sqlite3.Row
         try:
-            with self._understood():
-                self._prepare(may_convert=may_convert)
+            with self._translate_database_errors():
+                self._prepare_schema(may_convert=may_convert)
         except DaemonError:
             self.connection.close()
             raise
 
-    def _prepare(self, *, may_convert: bool) -> None:
+    def _prepare_schema(self, *, may_convert: bool) -> None:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
         version = self._version()
@@ -80,7 +80,7 @@ class JournalFile:
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
-    def check(self) -> None:
+    def check_database(self) -> None:
         """Read every page. Raises `DamagedJournalError`."""
         found = [row[0] for row in self.rows("PRAGMA quick_check(1)")]
         if found != ["ok"]:
@@ -91,7 +91,7 @@ class JournalFile:
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         """What a query finds."""
-        with self._mutex, self._understood():
+        with self._mutex, self._translate_database_errors():
             return self.connection.execute(query, values).fetchall()
 
     def records(
@@ -108,7 +108,7 @@ class JournalFile:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that take effect together or not at all."""
-        with self._mutex, self._understood(), transaction(self.connection) as connection:
+        with self._mutex, self._translate_database_errors(), transaction(self.connection) as connection:
             yield connection
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class JournalFile:
             self.connection.close()
 
     @contextlib.contextmanager
-    def _understood(self) -> Iterator[None]:
+    def _translate_database_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as cause:

@@ -99,7 +99,7 @@ class Records:
         found = dict(tuple(row) for row in self._rows("SELECT state, COUNT(*) FROM predictions GROUP BY state"))
         return {state: found.get(state, 0) for state in ("claimed", "done", "failed")}
 
-    def days(self, limit: int) -> tuple[Day, ...]:
+    def days_of_spend(self, limit: int) -> tuple[Day, ...]:
         """What was spent on the last `limit` days that cost anything, newest first."""
         rows = self._rows(
             "SELECT day, SUM(usd), SUM(unconfirmed_usd) FROM spend GROUP BY day ORDER BY day DESC LIMIT ?", limit

@@ -31,7 +31,7 @@ class Purse:
         now = self._clock.wall()
         return day(now), day(next_day(now))
 
-    def book(self, job_id: str, usd: float) -> None:
+    def book_spend(self, job_id: str, usd: float) -> None:
         """Add to what the job and the day spent and take it off what the job has reserved."""
         with self._journal.transaction() as connection:
             connection.execute(
@@ -53,7 +53,7 @@ class Purse:
             ).fetchone()
             step = total_usd - known
             if step < -LEAST_USD:
-                _take_back(connection, job_id, -step)
+                _take_back_unconfirmed(connection, job_id, -step)
             if step <= LEAST_USD:
                 return
             connection.execute(
@@ -126,8 +126,8 @@ class Purse:
             connection.execute("DELETE FROM reservations WHERE job = ?", (job_id,))
 
 
-def _take_back(connection: sqlite3.Connection, job_id: str, usd: float) -> None:
-    """Off the job's last days first."""
+def _take_back_unconfirmed(connection: sqlite3.Connection, job_id: str, usd: float) -> None:
+    """Take unconfirmed money back, off the job's last days first."""
     query = "SELECT day, unconfirmed_usd FROM spend WHERE job = ? AND unconfirmed_usd > 0.0 ORDER BY day DESC"
     for on, unconfirmed_usd in connection.execute(query, (job_id,)).fetchall():
         part = min(usd, unconfirmed_usd)

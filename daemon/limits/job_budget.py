@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 
 import anyio
@@ -18,7 +17,6 @@ from daemon.journal.journal import Journal
 from daemon.limits import unreported_spend
 from daemon.limits.daily_spend import Purse
 from freeal.errors import FreealError
-from freeal.llm.store.answer_store import SqliteStore
 from freeal.spec.job_spec import Spec
 from freeal.types import Bill
 
@@ -50,13 +48,13 @@ class Allowances:
         """New caps, for what is granted from now on."""
         self._settings = settings
 
-    async def grant(self, job: Job, spec: Spec, stop: anyio.Event) -> Allowance | Pause:
+    async def grant_budget(self, job: Job, spec: Spec, stop: anyio.Event) -> Allowance | Pause:
         """What `job` may spend now. What earlier runs of it spent counts against its cap, what all jobs spent and may
         still spend against the day's.
 
         Where jobs that run have reserved all that is left of the day, wait for them: they seldom use it up.
         """
-        billed = await anyio.to_thread.run_sync(self._catch_up, job)
+        billed = await anyio.to_thread.run_sync(self._book_unreported, job)
         job_cap = spec.llm_settings(self._settings.llm).budget_usd
         spent_usd = self._journal.job(job.id).usd + billed.unconfirmed_usd
         left_of_job = None if job_cap is None else max(0.0, job_cap - spent_usd)
@@ -70,36 +68,32 @@ class Allowances:
                 self._running.add(job.id)
                 return Allowance(known_usd + granted, billed)
             if stop.is_set() or not self._running & self._purse.reserved().keys():
-                return self._pause()
+                return self._pause_for_budget()
             await anyio.sleep(RESERVED_SECONDS)
 
-    def take_back(self, job_id: str) -> None:
-        """The run is over and its process gone."""
+    def take_budget_back(self, job_id: str) -> None:
+        """Give back what is left of a job's budget: its run is over and its process gone."""
         self._running.discard(job_id)
         try:
             self._purse.release(job_id)
         except ResourceError as problem:  # set aside until its next run asks anew
             _log.warning("a job's money cannot be given back yet", job=job_id, problem=str(problem))
 
-    def _pause(self) -> Pause:
+    def _pause_for_budget(self) -> Pause:
         now = self._clock.wall()
         if self._purse.reserved():
             reason = "what is left of llm.daily_budget_usd is reserved for a job whose process has not ended"
             return Pause(reason, now + LEFTOVER_PAUSE_SECONDS, at_budget=True, is_attempt=False)
         return Pause("llm.daily_budget_usd is spent", clock.next_day(now), at_budget=True, is_attempt=False)
 
-    async def catch_up(self, job: Job) -> None:
+    async def book_ended_run(self, job: Job) -> None:
         """Book what the run that has just ended, however it did, was billed and did not report."""
         try:
-            await anyio.to_thread.run_sync(self._catch_up, job)
+            await anyio.to_thread.run_sync(self._book_unreported, job)
         except (OSError, FreealError) as problem:  # booked by its next run, or the daemon's next start
             _log.warning("what a job was billed cannot be looked up yet", job=job.id, problem=str(problem))
 
-    def _catch_up(self, job: Job) -> Bill:
-        """Book what a run paid for and could not report, because it or the daemon was killed."""
-        if not self._settings.answers.exists():
-            return Bill()
-        with contextlib.closing(SqliteStore(self._settings.answers, job=job.id)) as store:
-            billed = store.billed()
-        unreported_spend.book(job.id, billed, journal=self._journal, purse=self._purse)
-        return billed
+    def _book_unreported(self, job: Job) -> Bill:
+        return unreported_spend.book_unreported(
+            job.id, self._settings.answers, journal=self._journal, purse=self._purse
+        )

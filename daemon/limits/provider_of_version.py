@@ -14,7 +14,7 @@ from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 
 
-def provider_of(version: Path, llm: LlmSettings, *, key_folder: Path) -> str:
+def provider_of_version(version: Path, llm: LlmSettings, *, key_folder: Path) -> str:
     """By the version's spec and the settings. Raises `CorruptModelError` for the spec, `CredentialsError` where a key
     is missing, `ConfigError`."""
     path = version / "run.json"

@@ -25,7 +25,7 @@ class Shares:
         self._changed = anyio.Event()
 
     @contextlib.contextmanager
-    def member(self, job_id: str, provider: str) -> Iterator[None]:
+    def job_at_provider(self, job_id: str, provider: str) -> Iterator[None]:
         """A job counts for the length of the block."""
         self._providers[job_id] = provider
         self._change()
@@ -36,7 +36,7 @@ class Shares:
             self._silent.discard(job_id)
             self._change()
 
-    def heed(self, job_id: str, event: Event) -> None:
+    def heed_provider_calls(self, job_id: str, event: Event) -> None:
         """Learn from a job's progress whether it calls its provider."""
         is_silent = _is_silent(event)
         if is_silent is None or is_silent == (job_id in self._silent):
@@ -53,7 +53,7 @@ class Shares:
         others = [name for name, used in self._providers.items() if used == provider and name != job_id]
         return 1.0 / (1 + sum(name not in self._silent for name in others))
 
-    async def tell(self, job_id: str, send: Callable[[float], Awaitable[None]]) -> None:
+    async def tell_share(self, job_id: str, send: Callable[[float], Awaitable[None]]) -> None:
         """Send a job its part whenever it changes, until cancelled. One that was told nothing uses everything."""
         told = 1.0
         while True:

@@ -61,14 +61,14 @@ def waiting_for_folder(problem: str) -> Iterator[None]:
 
 def move(source: Path, target: Path) -> None:
     """Move a file or a folder to a name that is free (a file replaces a file). Both folders are synced."""
-    if not renamed(source, target):
-        _copy_over(source, target)
+    if not move_by_rename(source, target):
+        _move_by_copy(source, target)
         _remove(source)
         sync(target.parent)
         sync(source.parent)
 
 
-def renamed(source: Path, target: Path) -> bool:
+def move_by_rename(source: Path, target: Path) -> bool:
     """Whether a rename could move it; False where the two lie on different mounts.
 
     Only trying tells: the writable folders of a systemd unit are mounts of their own on one and the same device.
@@ -95,11 +95,11 @@ def move_folder(source: Path, target: Path) -> None:
 def copy(source: Path, target: Path) -> None:
     """Copy a file under a name that may exist already; readers see the old or the new one, whole."""
     make_folder(target.parent)
-    _copy_over(source, target)
+    _move_by_copy(source, target)
     sync(target.parent)
 
 
-def point(link: Path, target: str) -> None:
+def point_link(link: Path, target: str) -> None:
     """Make `link` a symbolic link to `target` (relative to the link's folder), replacing the one before by rename.
 
     Raises `FileExistsError` where something that is no link stands in its place.
@@ -117,14 +117,14 @@ def point(link: Path, target: str) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder. Cut off, it leaves nothing under the folder's name, only what `sweep` removes."""
+    """Delete a folder. Cut off, it leaves nothing under the folder's name, only what `sweep_cut_off_moves` removes."""
     doomed = _beside(folder)
     folder.rename(doomed)
     sync(folder.parent)
     shutil.rmtree(doomed)
 
 
-def sweep(folder: Path) -> None:
+def sweep_cut_off_moves(folder: Path) -> None:
     """Delete what a cut-off move, copy, link or removal left directly in a folder that may be missing.
 
     Only names that we alone give are touched: `.<name>.<8 hexadecimal digits>.tmp`.
@@ -137,7 +137,7 @@ def sweep(folder: Path) -> None:
             _log.info("what a cut-off write left was deleted", file=str(entry))
 
 
-def _copy_over(source: Path, target: Path) -> None:
+def _move_by_copy(source: Path, target: Path) -> None:
     temporary = _beside(target)
     try:
         if source.is_dir():

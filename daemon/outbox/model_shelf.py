@@ -78,7 +78,7 @@ class Shelf:
             if not any(self.pilot(job_id).parent.iterdir()):
                 self.pilot(job_id).parent.rmdir()
 
-    def publish(self, output: Path, *, job_id: str, stem: str, keep_versions: int) -> None:
+    def publish_version(self, output: Path, *, job_id: str, stem: str, keep_versions: int) -> None:
         """Put a finished job's output on the shelf and make it current.
 
         Every step may be repeated, so an interrupted publishing is finished by doing it again: where the version
@@ -90,13 +90,13 @@ class Shelf:
             durable_file_moves.move_folder(output, version)
         for lane in LANES:
             durable_file_moves.make_folder(self.folder / lane)
-        self._show(job_id, stem)
-        self._retire(keep_versions)
+        self._show_on_top(job_id, stem)
+        self._delete_old_versions(keep_versions)
 
     def use(self, job_id: str) -> None:
         """Make a version that stands here the current one, with its figures and rows on top. May be repeated."""
         self._refuse_links()
-        self._show(job_id, self._stem_of(job_id))
+        self._show_on_top(job_id, self._annotated_stem(job_id))
         _log.info("another version is the current one", model=self.name, version=job_id)
 
     def version_names(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Shelf:
         names = [one.name for one in folder.iterdir() if one.is_dir() and not one.is_symlink()]
         return tuple(sorted((name for name in names if re.fullmatch(_VERSION_PATTERN, name)), reverse=True))
 
-    def _stem_of(self, job_id: str) -> str:
+    def _annotated_stem(self, job_id: str) -> str:
         """What annotated/<stem>.csv is called: as the file a version's rows came from."""
         try:
             record = json.loads((self.version(job_id) / "run.json").read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ class Shelf:
         except (OSError, ValueError, KeyError, TypeError):
             return self.name
 
-    def _show(self, job_id: str, stem: str) -> None:
+    def _show_on_top(self, job_id: str, stem: str) -> None:
         version = self.version(job_id)
         for ending in (".csv", ".xlsx"):
             if (rows := version / f"annotated{ending}").is_file() or ending == ".csv":
@@ -123,10 +123,10 @@ class Shelf:
         for name in ON_TOP:
             if (version / name).is_file():
                 durable_file_moves.copy(version / name, self.folder / name)
-        durable_file_moves.point(self.model, f"versions/{job_id}/model")
+        durable_file_moves.point_link(self.model, f"versions/{job_id}/model")
 
     def check_writable(self) -> None:
-        """Before anything is paid for, find out whether `publish` could write. Leaves nothing behind.
+        """Before anything is paid for, find out whether `publish_version` could write. Leaves nothing behind.
 
         Raises `RefusedFileError` for a link, `OSError` naming the folder otherwise.
         """
@@ -158,9 +158,9 @@ class Shelf:
         """Delete what cut-off writes left; before anything is published."""
         if not self.folder.is_symlink():
             for folder in (self.folder, *(self.folder / name for name in SWEPT)):
-                durable_file_moves.sweep(folder)
+                durable_file_moves.sweep_cut_off_moves(folder)
 
-    def _retire(self, keep: int) -> None:
+    def _delete_old_versions(self, keep: int) -> None:
         """Delete the oldest versions, never the current one; ids differ first in the second of the claim."""
         versions = (self.folder / "versions").iterdir()
         others = sorted(one for one in versions if not one.name.startswith(".") and one.name != self.current)

@@ -11,9 +11,9 @@ from typing import Any
 
 from daemon.host import clock
 from daemon.outbox import durable_file_moves
+from daemon.outbox.error_json_in_words import error_text
 from daemon.processes.message_protocol import Failure
 from freeal.files import atomic_write, regular_file
-from freeal.text.printable_text import visible
 
 REPORT = "error.json"
 PROSE = "ERROR.txt"
@@ -21,7 +21,7 @@ REPORT_BYTES = 5_000_000
 """Whoever may read the reports may also write in their folder: no more is believed to be one."""
 
 
-def to_done(inputs: Path, folder: Path) -> None:
+def move_to_done(inputs: Path, folder: Path) -> None:
     """Move every file of a claimed `inputs` folder into `folder`. May be repeated.
 
     Raises `RefusedFileError` where `folder` is reached through a link.
@@ -29,7 +29,9 @@ def to_done(inputs: Path, folder: Path) -> None:
     _move_all(inputs, durable_file_moves.make_own_folder(folder))
 
 
-def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float) -> dict[str, Any]:
+def move_to_failed(
+    inputs: Path, folder: Path, failure: Failure, *, subject: str, then: str, now: float
+) -> dict[str, Any]:
     """Write the reason into `folder`, then move the inputs there; the content of error.json. May be repeated.
 
     `subject` names the job; `then` is what the user does after mending the cause.
@@ -38,12 +40,12 @@ def to_failed(inputs: Path, folder: Path, failure: Failure, *, subject: str, the
     names = {entry.name for entry in _entries(inputs)} | {entry.name for entry in _entries(folder)}
     several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
     problems = [one | {"where": _found_now(one["where"], folder, names)} for one in several]
-    report = report_of(failure, subject=subject, now=now) | {"where": problems[0]["where"], "problems": problems}
+    report = error_report_of(failure, subject=subject, now=now) | {"where": problems[0]["where"], "problems": problems}
     atomic_write.write_json(folder / REPORT, report)
-    return finish_failed(inputs, folder, report, then=then)
+    return finish_move_to_failed(inputs, folder, report, then=then)
 
 
-def report_of(failure: Failure, *, subject: str, now: float) -> dict[str, Any]:
+def error_report_of(failure: Failure, *, subject: str, now: float) -> dict[str, Any]:
     """The content of error.json, with places as they were when it failed."""
     several = failure.problems or [{"problem": failure.problem, "where": failure.where, "hint": failure.hint}]
     return {
@@ -57,16 +59,16 @@ def report_of(failure: Failure, *, subject: str, now: float) -> dict[str, Any]:
     }
 
 
-def finish_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: str) -> dict[str, Any]:
-    """The rest of `to_failed`, once its reason is written: for one that was cut off there."""
+def finish_move_to_failed(inputs: Path, folder: Path, report: dict[str, Any], *, then: str) -> dict[str, Any]:
+    """The rest of `move_to_failed`, once its reason is written: for one that was cut off there."""
     durable_file_moves.make_own_folder(folder)
     with atomic_write.writing(folder / PROSE) as stream:
-        stream.write(_prose(report, then))
+        stream.write(error_text(report, then=then))
     _move_all(inputs, folder)
     return report
 
 
-def report_in(folder: Path) -> dict[str, Any] | None:
+def error_report_in(folder: Path) -> dict[str, Any] | None:
     """The reason beside failed inputs; None where none was written, or none that can be read."""
     if folder.is_symlink() or folder.parent.is_symlink():
         return None
@@ -83,24 +85,6 @@ def _found_now(where: Mapping[str, str | int], folder: Path, names: AbstractSet[
     """`where` with the file's new place, if it is one of those that move into `folder`."""
     name = Path(str(where.get("file", ""))).name
     return {**where, "file": os.fspath(folder / name)} if name in names else dict(where)
-
-
-def _prose(report: dict[str, Any], then: str) -> str:
-    problems = report["problems"]
-    numbered = len(problems) > 1
-    lines = [f"{len(problems)} problems; all of them must be mended.", ""] if numbered else []
-    for number, one in enumerate(problems, start=1):
-        where = one["where"]
-        place = [str(where["file"])] if "file" in where else []
-        place += [f"line {where['line']}"] if "line" in where else []
-        place += [f"{word} '{where[word]}'" for word in ("column", "key") if word in where]
-        lines += [f"{number}."] if numbered else []
-        lines += [f"What:   {one['problem']}"]
-        lines += [f"Where:  {', '.join(place)}"] if place else []
-        lines += [f"To do:  {one['hint']}"] if one["hint"] else []
-        lines += [""] if numbered else []
-    lines += [f"Then:   {then}", "", f"{report['job']}, {report['time']}, {report['kind']}"]
-    return visible("\n".join(lines)) + "\n"
 
 
 def _entries(folder: Path) -> Iterable[Path]:

@@ -28,11 +28,11 @@ def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *,
         folder = durable_file_moves.make_own_folder(shelf.folder / "predictions")
     rows, book, facts = (folder / f"{stem}{ending}" for ending in (labelled.suffix, ".xlsx", ".json"))
     of_stem = [folder / f"{stem}{ending}" for ending in ROWS_ENDINGS]
-    earlier = _id_of(next((path for path in of_stem if path.exists()), rows), facts)
+    earlier = _published_prediction_id(next((path for path in of_stem if path.exists()), rows), facts)
     if earlier is not None and earlier != prediction_id:
         for path in (*of_stem, book, facts):  # the facts last: they say whose the rows are, should this be cut off
             if path.exists():
-                durable_file_moves.move(path, _free(path.with_name(f"{stem}.{earlier}{path.suffix}")))
+                durable_file_moves.move(path, _free_name(path.with_name(f"{stem}.{earlier}{path.suffix}")))
     atomic_write.write_json(facts, summary | {"prediction": prediction_id})
     if (workbook := labelled.with_suffix(".xlsx")).is_file():
         durable_file_moves.move(workbook, book)
@@ -43,7 +43,7 @@ def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *,
     return rows
 
 
-def _id_of(rows: Path, facts: Path) -> str | None:
+def _published_prediction_id(rows: Path, facts: Path) -> str | None:
     try:
         found = json.loads(regular_file.read(facts, most_bytes=FACTS_BYTES, links="refuse"))["prediction"]
         return found if isinstance(found, str) and Path(found).name == found else _age(rows)
@@ -58,7 +58,7 @@ def _age(rows: Path) -> str | None:
     return clock.stamp(rows.stat().st_mtime) if rows.exists() else None
 
 
-def _free(path: Path) -> Path:
+def _free_name(path: Path) -> Path:
     number, found = 2, path
     while found.exists():
         found = path.with_name(f"{path.stem}_{number}{path.suffix}")

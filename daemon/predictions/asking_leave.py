@@ -15,7 +15,7 @@ from daemon.host.clock import Clock
 from daemon.journal.job_record import RUNNING
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
-from daemon.limits.provider_of_version import provider_of
+from daemon.limits.provider_of_version import provider_of_version
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.outbox.model_shelf import Shelf
 from freeal.errors import BudgetReachedError, FreealError
@@ -33,23 +33,23 @@ class AskingLeave:
         self._spend = SpendBesideJobs(journal, clock)
         self._granted: dict[str, float | None] = {}
 
-    def provider_of(self, prediction: Prediction, settings: Settings) -> str | None:
+    def provider_asked_about(self, prediction: Prediction, settings: Settings) -> str | None:
         """Who is asked about a prediction's rows, for its process to have that one's key; None where nobody is."""
         if settings.predict.ask_below_promise_usd is None or not _promises(prediction, settings):
             return None
         try:
             folder = _folder(prediction, settings).resolve().parent
-            return provider_of(folder, settings.llm, key_folder=self._key_folder)
+            return provider_of_version(folder, settings.llm, key_folder=self._key_folder)
         except FreealError:
             return None  # its process finds that out too, and says so
 
-    def of(self, prediction: Prediction, settings: Settings) -> AskBelowPromise | None:
+    def leave_to_ask(self, prediction: Prediction, settings: Settings) -> AskBelowPromise | None:
         """What the process of a prediction is told; None where nobody may be asked, or the model promises nothing."""
         cap_usd = settings.predict.ask_below_promise_usd
         if cap_usd is None or not _promises(prediction, settings):
             return None
         if prediction.id not in self._granted:
-            self._granted[prediction.id] = self._grant(prediction, settings, cap_usd)
+            self._granted[prediction.id] = self._grant_to_ask(prediction, settings, cap_usd)
         running = sum(job.state in RUNNING for job in self._journal.unfinished())
         return AskBelowPromise(
             payer=prediction.id,
@@ -63,17 +63,19 @@ class AskingLeave:
     def book(self, prediction_id: str, settings: Settings) -> None:
         """What a slice came to."""
         if prediction_id in self._granted:
-            self._spend.book(prediction_id, answers=settings.answers)
+            self._spend.book_beside_jobs(prediction_id, answers=settings.answers)
 
     def over(self, prediction_id: str, settings: Settings) -> None:
         """Nothing more is asked: what was not spent is given back, be it set aside by a former daemon."""
         self._granted.pop(prediction_id, None)
-        self._spend.settle(prediction_id, answers=settings.answers)
+        self._spend.settle_beside_jobs(prediction_id, answers=settings.answers)
 
-    def _grant(self, prediction: Prediction, settings: Settings, cap_usd: float) -> float | None:
+    def _grant_to_ask(self, prediction: Prediction, settings: Settings, cap_usd: float) -> float | None:
         daily_usd = settings.llm.daily_budget_usd
         try:
-            return self._spend.grant(prediction.id, answers=settings.answers, cap_usd=cap_usd, daily_usd=daily_usd)
+            return self._spend.grant_beside_jobs(
+                prediction.id, answers=settings.answers, cap_usd=cap_usd, daily_usd=daily_usd
+            )
         except BudgetReachedError as problem:
             _log.warning("rows below the promise are not asked", prediction=prediction.id, problem=str(problem))
             return 0.0

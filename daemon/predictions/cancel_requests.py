@@ -22,7 +22,7 @@ class CancelRequests:
         self._tried: set[str] = set()
         self._look_at = float("-inf")
 
-    async def due(self, resting: AbstractSet[str]) -> set[str]:
+    async def due_to_cancel(self, resting: AbstractSet[str]) -> set[str]:
         """Ids to cancel now. One that could not be set aside is due again once it no longer is among the `resting`."""
         now = self._clock.steady()
         if now >= self._look_at:

@@ -12,7 +12,7 @@ from daemon.errors import ChangedFileError
 from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.inbox import file_sightings
-from daemon.inbox.claim_file import take
+from daemon.inbox.claim_file import take_file
 from daemon.inbox.claim_pair import csv_digest
 from daemon.inbox.inbox_scan import PREDICT, Drop
 from daemon.journal.journal import Journal
@@ -26,7 +26,7 @@ from freeal.errors import Where
 _log = structlog.get_logger(__name__)
 
 
-def claim(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> Prediction:
+def claim_csv(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> Prediction:
     """Write a dropped CSV down and take it. Blocks on the disk.
 
     Raises `ChangedFileError` where it is no longer what was seen, `OSError` where it cannot be moved; it then lies
@@ -36,14 +36,14 @@ def claim(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> P
     digest = csv_digest(source)
     if file_sightings.look(source) != drop.sighting:
         raise ChangedFileError("changed while it was being taken", where=Where(file=source))
-    prediction = _new(drop, digest, journal, time.wall())
+    prediction = _new_prediction(drop, digest, journal, time.wall())
     journal.add_prediction(prediction)
     place = Workplace(settings, prediction.id)
     taken = place.inputs / drop.name
     try:
         durable_file_moves.make_folder(place.folder)
-        taken_file.write(place.folder, drop.sighting)
-        take(source, taken, drop.sighting)
+        taken_file.write_taken(place.folder, drop.sighting)
+        take_file(source, taken, drop.sighting)
     except Exception as problem:
         if taken.exists() and not os.path.lexists(source):  # moved, but not synced, say: it is seen through from here
             _log.warning("a file was taken with trouble", prediction=prediction.id, problem=str(problem))
@@ -54,7 +54,7 @@ def claim(drop: Drop, settings: Settings, *, journal: Journal, time: Clock) -> P
     return prediction
 
 
-def _new(drop: Drop, digest: str, journal: Journal, now: float) -> Prediction:
+def _new_prediction(drop: Drop, digest: str, journal: Journal, now: float) -> Prediction:
     wanted = f"predict-{drop.model}-{clock.stamp(now)}-{digest[:6]}"
     number, found = 2, wanted
     while journal.has_prediction(found):

@@ -33,7 +33,7 @@ OUTPUTS = {"csv": "output.csv", "parquet": "output.parquet"}
 """In the work folder, until it is published, by `predict.output`."""
 
 
-def require_output(settings: Settings) -> None:
+def require_prediction_output(settings: Settings) -> None:
     """Raises `ConfigError` where what predictions are to be published as cannot be written here."""
     if settings.predict.output == "parquet" and importlib.util.find_spec("pyarrow") is None:
         raise ConfigError(
@@ -51,45 +51,45 @@ class PredictionEndings:
         self._journal = journal
         self._clock = clock
 
-    def conclude(self, prediction: Prediction, answer: Result | Failure) -> ResourceError | None:
+    def conclude_prediction(self, prediction: Prediction, answer: Result | Failure) -> ResourceError | None:
         """Publish what the process made, or set the input aside with the reason. A result that cannot be published is
         a failure too; where the machine is the trouble, that is returned: nothing has ended, and it is for later."""
         if isinstance(answer, Failure) and answer.passes:
             return ResourceError(str(answer.as_error()))
         if isinstance(answer, Result):
             with Guard("publishing a prediction", prediction=prediction.id) as guard:
-                self._publish(prediction, answer)
+                self._publish_prediction(prediction, answer)
             if guard.fault is not None:
                 if guard.fault.passing is not None:
                     return guard.fault.passing
                 answer = Failure.of_fault(guard.fault)
         if isinstance(answer, Failure):
-            self._set_aside(prediction, answer, "failed")
+            self._set_prediction_aside(prediction, answer, "failed")
             _log.error("a prediction has failed", prediction=prediction.id, problem=answer.problem, hint=answer.hint)
         return None
 
-    def fail_in_place(self, prediction: Prediction, failure: Failure) -> None:
+    def fail_prediction_in_place(self, prediction: Prediction, failure: Failure) -> None:
         """The last resort, where even setting the input aside is a fault: it stays in the work folder, and the journal
         says so."""
         inputs, shelf = Workplace(self._settings, prediction.id).inputs, Shelf(self._settings.models, prediction.model)
         hint = f"its file lies in {inputs}: move it to {shelf.folder / 'predict'} to have it labelled"
-        report = move_to_done_or_failed.report_of(
+        report = move_to_done_or_failed.error_report_of(
             dataclasses.replace(failure, hint=hint), subject=prediction.id, now=self._clock.wall()
         )
         state = "cancelled" if failure.kind == CANCELLED else "failed"
         self._journal.finish_prediction(prediction.id, state=state, error=report)
         _log.error("a prediction has failed", prediction=prediction.id, problem=failure.problem, hint=hint)
 
-    def cancel(self, prediction: Prediction) -> None:
+    def cancel_prediction(self, prediction: Prediction) -> None:
         """The user's wish: the input goes to failed/, nothing is published."""
-        self._set_aside(prediction, Failure(CANCELLED, "cancelled by the user"), "cancelled")
+        self._set_prediction_aside(prediction, Failure(CANCELLED, "cancelled by the user"), "cancelled")
         _log.info("a prediction was cancelled", prediction=prediction.id)
 
-    def _publish(self, prediction: Prediction, result: Result) -> None:
+    def _publish_prediction(self, prediction: Prediction, result: Result) -> None:
         place, shelf = self._places(prediction)
         stem = data_stem(prediction.csv_name)
         summary = result.content
-        if (late := taken_file.written_since(place.folder, place.inputs / prediction.csv_name)) is not None:
+        if (late := taken_file.written_since_taken(place.folder, place.inputs / prediction.csv_name)) is not None:
             _log.warning(late, prediction=prediction.id, file=prediction.csv_name)
             summary = summary | {"input_changed": late}
         # the settings may have changed since: what is there was made, or published before a crash
@@ -97,7 +97,7 @@ class PredictionEndings:
         labelled = made or place.folder / OUTPUTS[self._settings.predict.output]
         where = publish_prediction(shelf, labelled, summary, stem=stem, prediction_id=prediction.id)
         with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
-            move_to_done_or_failed.to_done(place.inputs, shelf.folder / "done" / prediction.id)
+            move_to_done_or_failed.move_to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]
         self._journal.finish_prediction(
@@ -108,9 +108,9 @@ class PredictionEndings:
         for warning in warnings:
             _log.warning(warning, prediction=prediction.id)
 
-    def _set_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
+    def _set_prediction_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
         place, shelf = self._places(prediction)
-        report = move_to_done_or_failed.to_failed(
+        report = move_to_done_or_failed.move_to_failed(
             place.inputs,
             shelf.folder / "failed" / prediction.id,
             failure,

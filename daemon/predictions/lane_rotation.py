@@ -43,7 +43,7 @@ class Rotation:
         """Not before `until` (steady seconds): it waits for what the machine lacks."""
         self._resting.append((until, prediction, reason))
 
-    def wake(self, now: float) -> None:
+    def wake_rested(self, now: float) -> None:
         """Whoever has rested for long enough has its turn again."""
         for until, prediction, _ in self._resting:
             if until <= now:
@@ -64,7 +64,7 @@ class Rotation:
         """Those that rest, each with the reason."""
         return [(prediction, reason) for _, prediction, reason in self._resting]
 
-    def halve(self, prediction: Prediction) -> bool:
+    def halve_batches(self, prediction: Prediction) -> bool:
         """After its process was killed: whether it is to be tried once more. If so it is in the rotation again."""
         if self._halvings[prediction.id] >= MOST_HALVINGS:
             return False
@@ -76,7 +76,7 @@ class Rotation:
         """What batch size and chunk are to be divided by."""
         return int(2 ** self._halvings[prediction_id])
 
-    def take_out(self, prediction_id: str) -> Prediction | None:
+    def take_out_of_rotation(self, prediction_id: str) -> Prediction | None:
         """Remove one that is to end otherwise; None when it is not here."""
         for queue in (self._fresh, self._begun):
             for prediction in queue:

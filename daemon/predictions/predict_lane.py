@@ -32,7 +32,7 @@ from daemon.predictions.cancel_requests import LOOK_SECONDS, CancelRequests
 from daemon.predictions.finish_prediction import PredictionEndings
 from daemon.predictions.lane_rotation import Rotation
 from daemon.predictions.prediction_progress import Pace
-from daemon.predictions.slice_request import slice_of
+from daemon.predictions.slice_request import slice_request
 from daemon.processes.message_protocol import Answer, Failure, Result, Stopped
 from daemon.processes.process_supervisor import Child, child, converse
 from daemon.terminal.progress_log import LogView, View
@@ -105,7 +105,7 @@ class PredictLane:
 
     def claim(self, drop: Drop) -> Prediction:
         """Write a dropped CSV down and take it. Blocks on the disk. Raises `ChangedFileError`, `OSError`."""
-        return claim_csv.claim(drop, self._settings, journal=self._journal, time=self._clock)
+        return claim_csv.claim_csv(drop, self._settings, journal=self._journal, time=self._clock)
 
     def submit(self, prediction: Prediction) -> None:
         """Queue a claimed prediction."""
@@ -122,19 +122,19 @@ class PredictLane:
         self._stop.set()
         self._more.set()
 
-    async def cancel(self, prediction_id: str) -> bool:
+    async def cancel_waiting(self, prediction_id: str) -> bool:
         """Give up one that waits for its turn; False when it is not among them. Where its input cannot be set aside it
         waits, and is tried again."""
-        prediction = self._rotation.take_out(prediction_id)
+        prediction = self._rotation.take_out_of_rotation(prediction_id)
         if prediction is None:
             return False
         with Guard("cancelling a prediction", prediction=prediction_id) as guard:
-            await anyio.to_thread.run_sync(self._endings.cancel, prediction)
+            await anyio.to_thread.run_sync(self._endings.cancel_prediction, prediction)
         if guard.fault is None:
-            self._is_over(prediction)
+            self._forget_prediction(prediction)
         else:
             self._cancels.note_tried(prediction_id)
-            await self._not_ended(prediction, Failure(CANCELLED, "cancelled by the user"), guard.fault)
+            await self._rest_or_fail_in_place(prediction, Failure(CANCELLED, "cancelled by the user"), guard.fault)
         return True
 
     async def run(self, on_finished: Callable[[], None]) -> None:
@@ -142,16 +142,16 @@ class PredictLane:
         prediction, the others have their turns, with another process."""
         while not self._stop.is_set():
             with Guard("the predict lane") as guard:
-                self._current = self._current or await self._next()
+                self._current = self._current or await self._next_prediction()
                 if self._current is not None:
-                    provider = await self._asked(self._current)
+                    provider = await self._provider_asked(self._current)
                     async with child(self._module, environment=environment_for(provider, os.environ)) as process:
                         _log.info("the predict process runs", pid=process.pid)
-                        await self._serve(process, provider, on_finished)
+                        await self._serve_slices(process, provider, on_finished)
             if guard.fault is None:
                 continue
             if (prediction := self._current) is not None:
-                await self._after(prediction, guard.fault)
+                await self._after_fault_of_lane(prediction, guard.fault)
                 self._current = None
                 on_finished()
             else:  # nobody's own fault: the journal cannot be asked, most likely
@@ -159,26 +159,26 @@ class PredictLane:
                 with anyio.move_on_after(LOOK_SECONDS):
                     await self._stop.wait()
 
-    async def _asked(self, prediction: Prediction) -> str | None:
+    async def _provider_asked(self, prediction: Prediction) -> str | None:
         """The provider whose key its process needs, for rows below a promise."""
-        return await anyio.to_thread.run_sync(self._asking.provider_of, prediction, self._settings)
+        return await anyio.to_thread.run_sync(self._asking.provider_asked_about, prediction, self._settings)
 
-    async def _serve(self, process: Child, provider: str | None, on_finished: Callable[[], None]) -> None:
+    async def _serve_slices(self, process: Child, provider: str | None, on_finished: Callable[[], None]) -> None:
         """Turns of one process, until it ends, is idle for long, lacks the next one's key, or there is a stop."""
         alive = True
-        while alive and self._current is not None and await self._asked(self._current) in {None, provider}:
-            alive = await self._turn(process, self._current)
+        while alive and self._current is not None and await self._provider_asked(self._current) in {None, provider}:
+            alive = await self._run_slice(process, self._current)
             self._current = None
             on_finished()
             if alive:
                 with anyio.move_on_after(self._idle_seconds):
-                    self._current = await self._next()
+                    self._current = await self._next_prediction()
 
-    async def _next(self) -> Prediction | None:
+    async def _next_prediction(self) -> Prediction | None:
         """Whose slice it is, as soon as there is somebody; None when stopped."""
         while not self._stop.is_set():
-            self._rotation.wake(self._clock.steady())
-            await self._obey()
+            self._rotation.wake_rested(self._clock.steady())
+            await self._obey_cancels()
             if len(self._rotation):
                 return self._rotation.next()
             self._more = anyio.Event()
@@ -187,41 +187,41 @@ class PredictLane:
                 await self._more.wait()
         return None
 
-    async def _obey(self) -> None:
+    async def _obey_cancels(self) -> None:
         resting = {prediction.id for prediction, _ in self._rotation.waiting()}
-        for prediction_id in await self._cancels.due(resting):
-            await self.cancel(prediction_id)
+        for prediction_id in await self._cancels.due_to_cancel(resting):
+            await self.cancel_waiting(prediction_id)
 
-    async def _after(self, prediction: Prediction, fault: Fault) -> None:
+    async def _after_fault_of_lane(self, prediction: Prediction, fault: Fault) -> None:
         """What a fault of the daemon's own leaves: one that waits where the machine is to blame, else a failed one."""
         if fault.passing is not None:
-            self._rest(prediction, fault.passing)
+            self._rest_prediction(prediction, fault.passing)
         else:
-            await self._conclude(prediction, Failure.of_fault(fault))
+            await self._conclude_prediction(prediction, Failure.of_fault(fault))
 
-    async def _conclude(self, prediction: Prediction, answer: Result | Failure) -> None:
+    async def _conclude_prediction(self, prediction: Prediction, answer: Result | Failure) -> None:
         with Guard("ending a prediction", prediction=prediction.id) as guard:
-            trouble = await anyio.to_thread.run_sync(self._endings.conclude, prediction, answer)
+            trouble = await anyio.to_thread.run_sync(self._endings.conclude_prediction, prediction, answer)
         if guard.fault is not None:
-            await self._not_ended(prediction, answer, guard.fault)
+            await self._rest_or_fail_in_place(prediction, answer, guard.fault)
         elif trouble is not None:
-            self._rest(prediction, trouble)
+            self._rest_prediction(prediction, trouble)
         else:
-            self._is_over(prediction)
+            self._forget_prediction(prediction)
 
-    async def _not_ended(self, prediction: Prediction, answer: Result | Failure, fault: Fault) -> None:
+    async def _rest_or_fail_in_place(self, prediction: Prediction, answer: Result | Failure, fault: Fault) -> None:
         """It can be neither published nor set aside: it waits while somebody can mend that, else it is closed where it
         lies."""
         if fault.is_ours:
             failure = answer if isinstance(answer, Failure) else Failure.of_fault(fault)
             with Guard("closing a prediction", prediction=prediction.id) as guard:
-                await anyio.to_thread.run_sync(self._endings.fail_in_place, prediction, failure)
+                await anyio.to_thread.run_sync(self._endings.fail_prediction_in_place, prediction, failure)
             if guard.fault is None:
-                self._is_over(prediction)
+                self._forget_prediction(prediction)
                 return
-        self._rest(prediction, fault.passing or ResourceError(f"it cannot be put aside: {fault.error}"))
+        self._rest_prediction(prediction, fault.passing or ResourceError(f"it cannot be put aside: {fault.error}"))
 
-    def _rest(self, prediction: Prediction, trouble: ResourceError) -> None:
+    def _rest_prediction(self, prediction: Prediction, trouble: ResourceError) -> None:
         if self._told != str(trouble):  # not a line for each of ten thousand
             self._told = str(trouble)
             _log.warning("a prediction waits for the machine", prediction=prediction.id, problem=str(trouble))
@@ -229,20 +229,20 @@ class PredictLane:
         self._rotation.rest(prediction, until=until, reason=str(trouble))
         self._more.set()
 
-    async def _turn(self, process: Child, prediction: Prediction) -> bool:
+    async def _run_slice(self, process: Child, prediction: Prediction) -> bool:
         """One slice of a prediction; whether the process can take another."""
-        if obstacle := free_disk.lack_of_room(self._settings):
-            self._rest(prediction, ResourceError(obstacle))
+        if obstacle := free_disk.lack_of_free_disk(self._settings):
+            self._rest_prediction(prediction, ResourceError(obstacle))
             return True
-        prediction = self._with_version(prediction)
+        prediction = self._with_model_version(prediction)
         pace = self._paces.get(prediction.id) or Pace(
             prediction, journal=self._journal, clock=self._clock, view=self._view
         )
         self._paces[prediction.id] = pace
-        ask = await anyio.to_thread.run_sync(self._asking.of, prediction, self._settings)
+        ask = await anyio.to_thread.run_sync(self._asking.leave_to_ask, prediction, self._settings)
         answer = await converse(
             process,
-            slice_of(
+            slice_request(
                 prediction,
                 self._settings,
                 divisor=self._rotation.divisor(prediction.id),
@@ -254,29 +254,29 @@ class PredictLane:
             silence_seconds=self._settings.jobs.stall_minutes * 60,
             grace_seconds=GRACE_SECONDS,
         )
-        pace.flush()
+        pace.flush_progress()
         await anyio.to_thread.run_sync(self._asking.book, prediction.id, self._settings)
         alive = answer is not None and not (isinstance(answer, Failure) and answer.kind == ChildError.__name__)
-        ending = answer if answer is not None else await self._death(process, prediction)
+        ending = answer if answer is not None else await self._process_death(process, prediction)
         if isinstance(ending, Stopped):
             self._rotation.again(prediction)
         elif ending is not None:
-            await self._conclude(prediction, ending)
+            await self._conclude_prediction(prediction, ending)
         return alive and not self._stop.is_set()
 
-    async def _death(self, process: Child, prediction: Prediction) -> Answer | None:
+    async def _process_death(self, process: Child, prediction: Prediction) -> Answer | None:
         """What a process that ended without an answer means for its prediction; None when it is tried again."""
         code = await process.finish()
         if self._stop.is_set():
             return Stopped()
         error = process.how_it_died(code)
         _log.error("the predict process died", problem=error.problem, stderr=process.stderr_tail)
-        if process.was_killed(code) and self._rotation.halve(prediction):
+        if process.was_killed(code) and self._rotation.halve_batches(prediction):
             _log.warning("it goes on with half the batch size", prediction=prediction.id)
             return None
         return Failure.of(error)
 
-    def _with_version(self, prediction: Prediction) -> Prediction:
+    def _with_model_version(self, prediction: Prediction) -> Prediction:
         """A prediction stays with the model version it began with, while that is there."""
         shelf = Shelf(self._settings.models, prediction.model)
         if prediction.version and shelf.version(prediction.version).is_dir():
@@ -291,7 +291,7 @@ class PredictLane:
         self._journal.note_prediction(prediction.id, version=version)
         return dataclasses.replace(prediction, version=version)
 
-    def _is_over(self, prediction: Prediction) -> None:
+    def _forget_prediction(self, prediction: Prediction) -> None:
         self._rotation.forget(prediction.id)
         with Guard("giving back what a prediction did not spend", prediction=prediction.id):
             self._asking.over(prediction.id, self._settings)

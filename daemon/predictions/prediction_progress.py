@@ -48,12 +48,12 @@ class Pace:
         self._unwritten = event
         if now - self._written_at >= WRITE_EVERY_SECONDS:
             self._written_at = now
-            self.flush()
+            self.flush_progress()
         if now - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = now
-            self._log(event)
+            self._log_pace(event)
 
-    def flush(self) -> None:
+    def flush_progress(self) -> None:
         """Write what was held back, if the journal takes it."""
         if (event := self._unwritten) is not None:
             rate = round(self.rows_per_second, 3)
@@ -69,7 +69,7 @@ class Pace:
         (began, first), (now, last) = self._seen[0], self._seen[-1]
         return max(0.0, (last - first) / (now - began)) if now > began else 0.0
 
-    def _log(self, event: Progress) -> None:
+    def _log_pace(self, event: Progress) -> None:
         rate = self.rows_per_second
         _log.info(
             "a CSV is being labelled",

@@ -12,7 +12,7 @@ from freeal.prediction.prediction_job import AskBelowPromise
 from freeal.settings import PredictSettings
 
 
-def slice_of(
+def slice_request(
     prediction: Prediction, settings: Settings, *, divisor: int, slice_seconds: float, ask: AskBelowPromise | None
 ) -> Slice:
     """The next slice of a prediction, its batches a `divisor`-th of what the settings say; `ask` is who is asked about

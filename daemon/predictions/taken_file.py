@@ -15,13 +15,13 @@ from daemon.inbox.file_sightings import Sighting
 _NAME = "taken.json"
 
 
-def write(folder: Path, sighting: Sighting) -> None:
+def write_taken(folder: Path, sighting: Sighting) -> None:
     """Note it down; not worth a sync, it is lost only where the machine itself goes down. Raises `OSError`."""
     noted = json.dumps({"size": sighting.size, "mtime_ns": sighting.mtime_ns})
     (folder / _NAME).write_text(noted, encoding="utf-8")
 
 
-def written_since(folder: Path, csv: Path) -> str | None:
+def written_since_taken(folder: Path, csv: Path) -> str | None:
     """What to say of a CSV that is no longer as it was taken; None where it is, or where nobody knows."""
     try:
         taken = json.loads((folder / _NAME).read_text(encoding="utf-8"))

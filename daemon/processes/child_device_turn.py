@@ -37,19 +37,19 @@ class DeviceTurns:
             self._granted.set()
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def device_turn(self) -> AsyncIterator[None]:
         """Ask, wait, and give back."""
         async with self._alone:
             self._number += 1
             self._granted = anyio.Event()
             self._channel.send(Turn(self._number, wanted=True))
             try:
-                await self._wait()
+                await self._wait_for_device()
                 yield
             finally:
                 self._channel.send(Turn(self._number, wanted=False))
 
-    async def _wait(self) -> None:
+    async def _wait_for_device(self) -> None:
         with anyio.move_on_after(SOON_SECONDS):
             await self._granted.wait()
         if not self._granted.is_set():

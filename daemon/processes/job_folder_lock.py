@@ -18,7 +18,9 @@ PREDECESSOR_SECONDS = 60.0
 
 
 @contextlib.asynccontextmanager
-async def alone_with(work: Path, emit: Emit, *, patience_seconds: float = PREDECESSOR_SECONDS) -> AsyncIterator[None]:
+async def hold_job_folder(
+    work: Path, emit: Emit, *, patience_seconds: float = PREDECESSOR_SECONDS
+) -> AsyncIterator[None]:
     """Hold a job's folder. The process of a daemon that was killed may still be on its way out: wait for it, and say
     so, because whoever listens takes a long silence for a fault. After that it is for the daemon to wait: raises
     `AlreadyRunningError`, which pauses the job."""

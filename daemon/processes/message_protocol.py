@@ -153,7 +153,7 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, MemoryError):  # its own work is too large: waiting makes it no smaller
         traceback.print_exception(error)
         return Failure(INTERNAL, "ran out of memory", hint="give it more memory, or a smaller model or batch")
-    fault = fault_guard.examine(error)
+    fault = fault_guard.examine_fault(error)
     if fault.passing is not None:
         return Failure.of(fault.passing)
     if fault.is_ours or not isinstance(fault.error, type(error)):

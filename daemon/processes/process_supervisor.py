@@ -190,7 +190,7 @@ async def converse(
         if meanwhile is not None:
             tasks.start_soon(meanwhile)
         async for message in process.messages():
-            talk.heard(message)
+            talk.note_message(message)
             if isinstance(message, EventMessage):
                 on_event(message.event)
             elif not isinstance(message, Turn):
@@ -200,7 +200,7 @@ async def converse(
                 on_turn(message)
         tasks.cancel_scope.cancel()
     if talk.fell_silent and not isinstance(talk.answer, Result):
-        return _silence(silence_seconds, talk.last)
+        return _silence_failure(silence_seconds, talk.last)
     return talk.answer
 
 
@@ -215,7 +215,7 @@ class _Talk:
         self.last = "nothing at all"
         self.heard_at = anyio.current_time()
 
-    def heard(self, message: Up) -> None:
+    def note_message(self, message: Up) -> None:
         self.heard_at = anyio.current_time()
         event = message.event if isinstance(message, EventMessage) else None
         if isinstance(event, Progress):
@@ -244,7 +244,7 @@ async def _stop_when_silent(talk: _Talk, silence_seconds: float, may_be_silent: 
     await talk.end()
 
 
-def _silence(seconds: float, last: str) -> Failure:
+def _silence_failure(seconds: float, last: str) -> Failure:
     return Failure(
         ChildError.__name__,
         f"its process said nothing for {seconds / 60:g} minutes; the last it told was: {last}",

@@ -19,7 +19,7 @@ _COMPANIONS = ("", "-wal", "-shm")
 """SQLite's files beside a database: newer pages and their index. Those of the damaged one must not meet the new one."""
 
 
-def open_sound(state: Path, time: Clock) -> Journal:
+def open_sound_journal(state: Path, time: Clock) -> Journal:
     """The journal, every page of it read; where it is damaged, a new one in its place.
 
     Only for whoever holds the lock of the state folder. Raises `NewerJournalError`, `DiskError`, `JournalError`.
@@ -27,18 +27,18 @@ def open_sound(state: Path, time: Clock) -> Journal:
     try:
         journal = Journal(state, time)
     except DamagedJournalError as damage:
-        set_aside(state, time, damage)
+        set_journal_aside(state, time, damage)
         return Journal(state, time)
     try:
         journal.check()
     except DamagedJournalError as damage:
         journal.close()
-        set_aside(state, time, damage)
+        set_journal_aside(state, time, damage)
         return Journal(state, time)
     return journal
 
 
-def set_aside(state: Path, time: Clock, damage: DamagedJournalError) -> Path:
+def set_journal_aside(state: Path, time: Clock, damage: DamagedJournalError) -> Path:
     """Rename the journal and its companions; where it lies then. Nothing of it is changed."""
     kept = state / f"{DAMAGED}{clock.stamp(time.wall())}"
     for suffix in _COMPANIONS:  # the database first: SQLite deletes a -wal that has none
@@ -50,15 +50,15 @@ def set_aside(state: Path, time: Clock, damage: DamagedJournalError) -> Path:
     return kept
 
 
-def damage_in(error: BaseException) -> DamagedJournalError | None:
+def journal_damage_in(error: BaseException) -> DamagedJournalError | None:
     """The damage that ended a run of the service, where that is what did."""
     if isinstance(error, DamagedJournalError):
         return error
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    return next((found for one in inner if (found := damage_in(one))), None)
+    return next((found for one in inner if (found := journal_damage_in(one))), None)
 
 
-def warnings(state: Path) -> list[str]:
+def warnings_of_journals(state: Path) -> list[str]:
     """What `status` says of journals that were set aside here."""
     kept = sorted(path for path in state.glob(f"{DAMAGED}*") if not path.name.endswith(_COMPANIONS[1:]))
     return [

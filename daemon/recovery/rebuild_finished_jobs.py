@@ -30,34 +30,35 @@ from freeal.table.file_formats import data_stem, is_data
 Found = TypeVar("Found", Job, Prediction)
 
 
-def jobs(settings: Settings) -> Iterator[Job]:
+def finished_jobs(settings: Settings) -> Iterator[Job]:
     """Every version on the shelves as a done job, every folder of inbox/failed and inbox/done, and those of corrections
     in the models' own, as what it says."""
     seen: set[str] = set()
     for shelf in shelves(settings.models):
         for folder in folders(shelf.folder / "versions"):
-            if (job := _read(_published, shelf, folder)) is not None:
+            if (job := _read_finished(_published_job, shelf, folder)) is not None:
                 seen.add(job.id)
                 yield job
     for place in ("failed", "done"):
         archived = [folder for shelf in shelves(settings.models) for folder in folders(shelf.folder / place)]
         corrections = [folder for folder in archived if is_correction(folder.name)]
         for folder in [*folders(settings.inbox / place), *corrections]:
-            if folder.name not in seen and (job := _read(_archived, folder)) is not None:
+            if folder.name not in seen and (job := _read_finished(_archived_job, folder)) is not None:
                 seen.add(job.id)
                 yield job
 
 
-def predictions(settings: Settings) -> Iterator[Prediction]:
+def finished_predictions(settings: Settings) -> Iterator[Prediction]:
     """Every folder of the models' done/ and failed/."""
     for shelf in shelves(settings.models):
         for state in ("done", "failed"):
             for folder in folders(shelf.folder / state):
-                if (found := _read(functools.partial(prediction, state=state), folder, folder)) is not None:
+                read = functools.partial(prediction_of_folder, state=state)
+                if (found := _read_finished(read, folder, folder)) is not None:
                     yield found
 
 
-def _read(read: Callable[..., Found | None], *places: Any) -> Found | None:
+def _read_finished(read: Callable[..., Found | None], *places: Any) -> Found | None:
     """What a folder tells; None for one that we choke on, which must not keep all the others from being found. Raises
     `ResourceError` where the machine is to blame: that passes."""
     with Guard("reading a finished job's folder", folder=str(places[-1])) as guard:
@@ -67,7 +68,7 @@ def _read(read: Callable[..., Found | None], *places: Any) -> Found | None:
     return None
 
 
-def spend(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
+def spend_of_day(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
     """(day, job, usd, unconfirmed usd) of every job that was billed on `day`, all it was ever billed: too much rather
     than too little. Empty where there is no answer store, or none that can be read."""
     if not answers.is_file():
@@ -89,17 +90,17 @@ def spend(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
     return [(day, job, usd, lost) for job, (usd, lost) in found.items()]
 
 
-def prediction(folder: Path, inputs: Path, *, state: str) -> Prediction | None:
+def prediction_of_folder(folder: Path, inputs: Path, *, state: str) -> Prediction | None:
     """The prediction a folder of that name is of, with its one CSV in `inputs`; None where it is of something else."""
     match = ID.fullmatch(folder.name)
-    names = visible(inputs)
+    names = visible_names(inputs)
     is_ours = match is not None and match["name"].startswith(OF_PREDICTIONS) and not match["corrections"]
     if match is None or not is_ours or any(_is_spec(name) for name in names):
         return None
     csv_name = next((name for name in names if is_data(name)), None)
     if csv_name is None:
         return None
-    created, report = seconds_of(match), move_to_done_or_failed.report_in(folder)
+    created, report = seconds_of(match), move_to_done_or_failed.error_report_in(folder)
     return Prediction(
         id=folder.name,
         model=match["name"].removeprefix(OF_PREDICTIONS),
@@ -111,7 +112,7 @@ def prediction(folder: Path, inputs: Path, *, state: str) -> Prediction | None:
     )
 
 
-def rows_of(shelf: Shelf, prediction_id: str) -> int | None:
+def rows_of_prediction(shelf: Shelf, prediction_id: str) -> int | None:
     """How many rows a published prediction labelled; None where its facts are no longer those on top."""
     for facts in sorted((shelf.folder / "predictions").glob("*.json")):
         try:
@@ -123,7 +124,7 @@ def rows_of(shelf: Shelf, prediction_id: str) -> int | None:
     return None
 
 
-def job_of(folder: Path, *names: str, **fields: Any) -> Job | None:
+def job_of_folder(folder: Path, *names: str, **fields: Any) -> Job | None:
     """The job a folder of that name is of, when `names` hold a CSV and a spec, which corrections do without; None where
     it is of something else."""
     match = ID.fullmatch(folder.name)
@@ -137,22 +138,22 @@ def job_of(folder: Path, *names: str, **fields: Any) -> Job | None:
     return Job(id=folder.name, csv_name=csv_name, spec_name=spec_name, **known)
 
 
-def _published(shelf: Shelf, folder: Path) -> Job | None:
+def _published_job(shelf: Shelf, folder: Path) -> Job | None:
     """A version's job. Without a record in it, it has no key: that its content is done already is not known."""
-    if (job := job_json_file.read(folder)) is not None and (job.id, job.name) == (folder.name, shelf.name):
+    if (job := job_json_file.read_job_json(folder)) is not None and (job.id, job.name) == (folder.name, shelf.name):
         return job
     try:
         csv_name = PurePath(str(json.loads((folder / "run.json").read_text(encoding="utf-8"))["input"]["file"])).name
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return job_of(folder, csv_name, f"{data_stem(csv_name)}.yaml", name=shelf.name, state=State.DONE)
+    return job_of_folder(folder, csv_name, f"{data_stem(csv_name)}.yaml", name=shelf.name, state=State.DONE)
 
 
-def _archived(folder: Path) -> Job | None:
-    names = visible(folder)
-    if (report := move_to_done_or_failed.report_in(folder)) is None:
-        return job_of(folder, *names, state=State.DONE, reason="known from its folder in done/ alone")
-    return job_of(folder, *names, state=State(state_of_failed(report)), error=report)
+def _archived_job(folder: Path) -> Job | None:
+    names = visible_names(folder)
+    if (report := move_to_done_or_failed.error_report_in(folder)) is None:
+        return job_of_folder(folder, *names, state=State.DONE, reason="known from its folder in done/ alone")
+    return job_of_folder(folder, *names, state=State(state_of_failed(report)), error=report)
 
 
 def state_of_failed(report: Mapping[str, Any]) -> str:
@@ -160,7 +161,7 @@ def state_of_failed(report: Mapping[str, Any]) -> str:
     return str(State.CANCELLED if report["kind"] == CANCELLED else State.FAILED)
 
 
-def visible(folder: Path) -> list[str]:
+def visible_names(folder: Path) -> list[str]:
     """The names in a folder, sorted, without hidden ones and our own reports; none where there is no folder."""
     if folder.is_symlink() or not folder.is_dir():
         return []
@@ -170,7 +171,7 @@ def visible(folder: Path) -> list[str]:
 
 def folders(parent: Path) -> list[Path]:
     """The visible folders in a folder, by name."""
-    return [folder for name in visible(parent) if (folder := parent / name).is_dir() and not folder.is_symlink()]
+    return [folder for name in visible_names(parent) if (folder := parent / name).is_dir() and not folder.is_symlink()]
 
 
 def seconds_of(match: re.Match[str]) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from daemon.config import Settings
-from daemon.inbox.claim_pair import csv_digest, load_spec
+from daemon.inbox.claim_pair import csv_digest, load_dropped_spec
 from daemon.jobs.finish_job import PUBLISHING
 from daemon.journal import job_json_file
 from daemon.journal.job_ids import is_correction
@@ -23,38 +23,38 @@ from freeal.errors import FreealError
 _log = structlog.get_logger(__name__)
 
 
-def claimed(settings: Settings, folder: Path) -> Job | Prediction | None:
+def unfinished_work_in(settings: Settings, folder: Path) -> Job | Prediction | None:
     """What a work folder was begun as; None where that cannot be told, or nothing of it is left.
 
     Spec and CSV say all that is needed; rounds and paid answers are found again by the run. Raises `OSError`.
     """
     place = Workplace(settings, folder.name)
-    if (one := rebuild_finished_jobs.prediction(folder, place.inputs, state="claimed")) is not None:
+    if (one := rebuild_finished_jobs.prediction_of_folder(folder, place.inputs, state="claimed")) is not None:
         return one
-    if (job := _finished_run(settings, place)) is not None:
+    if (job := _unpublished_job(settings, place)) is not None:
         return job
-    if not rebuild_finished_jobs.visible(place.inputs):
+    if not rebuild_finished_jobs.visible_names(place.inputs):
         return None
-    for name in rebuild_finished_jobs.visible(place.done):
+    for name in rebuild_finished_jobs.visible_names(place.done):
         durable_file_moves.move(
             place.done / name, place.inputs / name
         )  # half archived, and nothing says as what: taken back
-    job = rebuild_finished_jobs.job_of(
-        folder, *rebuild_finished_jobs.visible(place.inputs), *rebuild_finished_jobs.visible(place.failed)
+    job = rebuild_finished_jobs.job_of_folder(
+        folder, *rebuild_finished_jobs.visible_names(place.inputs), *rebuild_finished_jobs.visible_names(place.failed)
     )
-    return job and _described(job, place)
+    return job and _with_spec_and_digest(job, place)
 
 
-def _finished_run(settings: Settings, place: Workplace) -> Job | None:
+def _unpublished_job(settings: Settings, place: Workplace) -> Job | None:
     """A job of which only the publishing was left."""
     for folder in (place.output, *(shelf.version(place.id) for shelf in shelves(settings.models))):
-        job = job_json_file.read(folder)
+        job = job_json_file.read_job_json(folder)
         if job is not None and job.id == place.id:
             return dataclasses.replace(job, state=State.PUBLISHING, stage=PUBLISHING)
     return None
 
 
-def _described(job: Job, place: Workplace) -> Job:
+def _with_spec_and_digest(job: Job, place: Workplace) -> Job:
     def found_in(name: str) -> Path:
         return next(folder / name for folder in (place.inputs, place.failed) if (folder / name).exists())
 
@@ -63,7 +63,7 @@ def _described(job: Job, place: Workplace) -> Job:
         return job
     spec = found_in(job.spec_name)
     try:
-        loaded, _ = load_spec(spec, csv_name=job.csv_name)
+        loaded, _ = load_dropped_spec(spec, csv_name=job.csv_name)
     except FreealError as problem:  # its run says so again, and fails
         _log.info("the spec of a job that was found cannot be used", job=job.id, problem=str(problem))
         return job

@@ -47,7 +47,7 @@ class ShelfNames:
         self._models = models
         self._known: dict[tuple[str, str], tuple[Path, frozenset[str]]] = {}
 
-    def find(self, model: str, place: str, name: str) -> Path | None:
+    def find_on_shelf(self, model: str, place: str, name: str) -> Path | None:
         """`name` in the folder `place` of a model's shelf, if it lay there when that was first asked for."""
         if (listed := self._known.get((model, place))) is None:
             folder = Shelf(self._models, model).folder / place
@@ -87,32 +87,32 @@ class Recovery:
         with one item is that item's, and the others are seen to.
         """
         self._waited_until = self._clock.steady() + PREDECESSOR_SECONDS
-        with self._item("filling the journal", "finished work"):
+        with self._guard_item("filling the journal", "finished work"):
             if self._journal.is_empty():
-                self._rebuild()
-        self._adopt_work()
+                self._rebuild_journal()
+        self._adopt_unknown_work()
         for job in self._journal.unfinished():
-            with self._item("resuming a job", job.id):
-                self._resume(job)
-        with self._item("booking what was asked beside jobs", "the answer store"):
-            SpendBesideJobs(self._journal, self._clock).book_all(self._settings.answers)
-        with self._item("booking what was not reported", "the answer store"):
-            unreported_spend.book_all(self._settings.answers, journal=self._journal, purse=self._purse)
+            with self._guard_item("resuming a job", job.id):
+                self._resume_job(job)
+        with self._guard_item("booking what was asked beside jobs", "the answer store"):
+            SpendBesideJobs(self._journal, self._clock).book_all_beside_jobs(self._settings.answers)
+        with self._guard_item("booking what was not reported", "the answer store"):
+            unreported_spend.book_all_unreported(self._settings.answers, journal=self._journal, purse=self._purse)
         names, claimed = ShelfNames(self._settings.models), self._journal.claimed_predictions()
         _read_ahead([Workplace(self._settings, one.id).inputs / one.csv_name for one in claimed])
         for prediction in claimed:
-            self._settle(prediction, names)
-        with self._item("giving money back", "all that ended"):
+            self._recover_prediction(prediction, names)
+        with self._guard_item("giving money back", "all that ended"):
             self._purse.release_finished()
         claimed = self._journal.claimed_predictions()
-        self._sweep(claimed)
+        self._sweep_cut_off_writes(claimed)
         self._clear_work({one.id for one in claimed})
-        with self._item("pruning", "the journal"):
+        with self._guard_item("pruning", "the journal"):
             if gone := self._journal.prune():
                 _log.info("old entries were struck out of the journal", entries=gone)
 
     @contextlib.contextmanager
-    def _item(self, unit: str, name: str) -> Iterator[None]:
+    def _guard_item(self, unit: str, name: str) -> Iterator[None]:
         """One item under guard: what passes is raised, for the whole to be tried again; anything else is logged."""
         with Guard(unit, item=name) as guard:
             yield
@@ -122,17 +122,17 @@ class Recovery:
             problem = str(guard.fault.error)
             _log.warning("an item of the restart is left as it is", unit=unit, item=name, problem=problem)
 
-    def _rebuild(self) -> None:
+    def _rebuild_journal(self) -> None:
         """Fill a journal that is new: beside a fresh start, one that was lost. All at once, so it may be cut off."""
         open_ = {
             folder.name
             for folder in rebuild_finished_jobs.folders(self._settings.work)
-            if rebuild_finished_jobs.visible(folder / "input")
+            if rebuild_finished_jobs.visible_names(folder / "input")
         }
-        jobs = [job for job in rebuild_finished_jobs.jobs(self._settings) if job.id not in open_]
-        predictions = [one for one in rebuild_finished_jobs.predictions(self._settings) if one.id not in open_]
-        spend = rebuild_finished_jobs.spend(self._settings.answers, day=clock.day(self._clock.wall()))
-        self._journal.fill(jobs, predictions, spend=spend)
+        jobs = [job for job in rebuild_finished_jobs.finished_jobs(self._settings) if job.id not in open_]
+        predictions = [one for one in rebuild_finished_jobs.finished_predictions(self._settings) if one.id not in open_]
+        spend = rebuild_finished_jobs.spend_of_day(self._settings.answers, day=clock.day(self._clock.wall()))
+        self._journal.fill_from_folders(jobs, predictions, spend=spend)
         if jobs or predictions or spend:
             usd = round(sum(entry[2] for entry in spend), 6)
             _log.warning(
@@ -143,25 +143,26 @@ class Recovery:
                 spent_today_usd=usd,
             )
 
-    def _adopt_work(self) -> None:
+    def _adopt_unknown_work(self) -> None:
         claimed = {one.id for one in self._journal.claimed_predictions()}  # asked once: there may be ten thousand
-        for name in rebuild_finished_jobs.visible(self._settings.work):
+        for name in rebuild_finished_jobs.visible_names(self._settings.work):
             if name in claimed or self._journal.has_job(name) or self._journal.has_prediction(name):
                 continue
             folder = self._settings.work / name
             if folder.is_symlink() or not folder.is_dir():
                 continue
             with Guard("taking up unknown work", folder=str(folder)) as guard:
-                self._adopt(folder)
+                self._adopt_work_folder(folder)
             if guard.fault is None:
                 continue
             if guard.fault.passing is not None:
                 raise guard.fault.passing
-            kept = set_aside_work.put(folder)  # looked at again at each start, it would be in the way for ever
+            # looked at again at each start, it would be in the way for ever
+            kept = set_aside_work.set_work_aside(folder)
             _log.error("work that cannot be read is set aside", folder=str(kept), problem=str(guard.fault.error))
 
-    def _adopt(self, folder: Path) -> None:
-        begun = rebuild_unfinished_jobs.claimed(self._settings, folder)
+    def _adopt_work_folder(self, folder: Path) -> None:
+        begun = rebuild_unfinished_jobs.unfinished_work_in(self._settings, folder)
         if isinstance(begun, Job):
             self._journal.add(dataclasses.replace(begun, usd=self._purse.spent_by_usd(begun.id)))
         elif begun is not None:
@@ -169,17 +170,17 @@ class Recovery:
         if begun is not None:
             _log.warning("work the journal did not know goes on", id=begun.id, file=begun.csv_name)
 
-    def _resume(self, job: Job) -> None:
+    def _resume_job(self, job: Job) -> None:
         if job.state is State.PAUSED:
             # whoever restarts us may have raised the cap or freed the disk: worth one try
             partial = job.partial and job.stage == PUBLISHING
             self._journal.move(job.id, State.CLAIMED, reason="", until=None, partial=partial)
-        self._release(job)
+        self._release_reserved_money(job)
         if job.state is State.WAITING:
             return  # for its owner, not for us
         _log.info("an unfinished job goes on", job=job.id, state=str(job.state), round=job.round)
 
-    def _release(self, job: Job) -> None:
+    def _release_reserved_money(self, job: Job) -> None:
         """Give back what a run of the daemon before us reserved, unless a process of it still works and spends."""
         place = Workplace(self._settings, job.id)
         if not place.folder.is_dir():
@@ -193,7 +194,7 @@ class Recovery:
         except filelock.Timeout:
             _log.warning("a process of a former daemon still works on a job", job=job.id)
 
-    def _settle(self, prediction: Prediction, names: ShelfNames) -> None:
+    def _recover_prediction(self, prediction: Prediction, names: ShelfNames) -> None:
         with Guard("settling a prediction", prediction=prediction.id) as guard:
             self._settle_prediction(prediction, names)
         if guard.fault is None:
@@ -206,52 +207,55 @@ class Recovery:
     def _settle_prediction(self, prediction: Prediction, names: ShelfNames) -> None:
         """Write down the end of a prediction that had come to it; one that was not taken yet is struck out."""
         inputs = Workplace(self._settings, prediction.id).inputs
-        failed = names.find(prediction.model, "failed", prediction.id)
-        report = move_to_done_or_failed.report_in(failed) if failed is not None else None
+        failed = names.find_on_shelf(prediction.model, "failed", prediction.id)
+        report = move_to_done_or_failed.error_report_in(failed) if failed is not None else None
         if failed is not None and report is not None:
             then = f"mend it and drop it in {failed.parents[1] / PREDICT} again"
-            move_to_done_or_failed.finish_failed(inputs, failed, report, then=then)
+            move_to_done_or_failed.finish_move_to_failed(inputs, failed, report, then=then)
             state = "cancelled" if report["kind"] == CANCELLED else "failed"
             self._journal.finish_prediction(prediction.id, state=state, error=report)
         elif (taken := inputs / prediction.csv_name).exists():
-            source = names.find(prediction.model, PREDICT, prediction.csv_name)
-            if source is not None and claim_file.is_copy(taken, of=source):
+            source = names.find_on_shelf(prediction.model, PREDICT, prediction.csv_name)
+            if source is not None and claim_file.is_copy_of_taken(taken, of=source):
                 source.unlink()  # a copy across file systems was cut off before its end
-        elif (done := names.find(prediction.model, "done", prediction.id)) and (done / prediction.csv_name).exists():
-            rows = rebuild_finished_jobs.rows_of(Shelf(self._settings.models, prediction.model), prediction.id)
+        elif (done := names.find_on_shelf(prediction.model, "done", prediction.id)) and (
+            done / prediction.csv_name
+        ).exists():
+            shelf = Shelf(self._settings.models, prediction.model)
+            rows = rebuild_finished_jobs.rows_of_prediction(shelf, prediction.id)
             self._journal.finish_prediction(prediction.id, state="done", rows=rows)
         else:
             self._journal.forget_prediction(prediction.id)
 
-    def _sweep(self, claimed: Sequence[Prediction]) -> None:
+    def _sweep_cut_off_writes(self, claimed: Sequence[Prediction]) -> None:
         """Delete what cut-off writes left, wherever we write."""
         folders, names = [self._settings.inbox], ShelfNames(self._settings.models)  # settling has moved some
         for job in self._journal.unfinished():
             place = Workplace(self._settings, job.id)
             folders += [place.done, place.failed]
         for one in claimed:
-            folders += [found for end in ("done", "failed") if (found := names.find(one.model, end, one.id))]
+            folders += [found for end in ("done", "failed") if (found := names.find_on_shelf(one.model, end, one.id))]
         for folder in folders:
-            with self._item("sweeping", str(folder)):
-                durable_file_moves.sweep(folder)
+            with self._guard_item("sweeping", str(folder)):
+                durable_file_moves.sweep_cut_off_moves(folder)
         for shelf in shelves(self._settings.models):
-            with self._item("sweeping", str(shelf.folder)):
+            with self._guard_item("sweeping", str(shelf.folder)):
                 shelf.sweep()
 
     def _clear_work(self, claimed: AbstractSet[str]) -> None:
         for folder in sorted(self._settings.work.iterdir()):
-            with self._item("clearing work", str(folder)):
-                if not self._is_needed(folder, claimed):
+            with self._guard_item("clearing work", str(folder)):
+                if not self._is_work_needed(folder, claimed):
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _is_needed(self, folder: Path, claimed: AbstractSet[str]) -> bool:
-        if folder.name in claimed or set_aside_work.is_one(folder):
+    def _is_work_needed(self, folder: Path, claimed: AbstractSet[str]) -> bool:
+        if folder.name in claimed or set_aside_work.is_set_aside(folder):
             return True
         is_known = self._journal.has_job(folder.name)
         if is_known and self._journal.job(folder.name).state not in {State.DONE, State.CANCELLED}:
             return True
         inputs = Workplace(self._settings, folder.name).inputs
-        if rebuild_finished_jobs.visible(inputs):
+        if rebuild_finished_jobs.visible_names(inputs):
             _log.warning("inputs that belong to no job are left where they are", folder=str(inputs))
             return True
         return False

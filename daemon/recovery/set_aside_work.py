@@ -9,7 +9,7 @@ from freeal.files import atomic_write
 _END = ".set-aside"
 
 
-def put(folder: Path) -> Path:
+def set_work_aside(folder: Path) -> Path:
     """Give a work folder its hidden name; where it lies then. Raises `OSError`."""
     kept = folder.with_name(f".{folder.name}{_END}")
     number = 2
@@ -20,13 +20,13 @@ def put(folder: Path) -> Path:
     return kept
 
 
-def is_one(folder: Path) -> bool:
+def is_set_aside(folder: Path) -> bool:
     """Whether it bears such a name."""
     return folder.name.startswith(".") and folder.name.endswith(_END)
 
 
-def warnings(work: Path) -> list[str]:
-    """What `status` says of those there are."""
+def warnings_of_work(work: Path) -> list[str]:
+    """What `status` says of work that was set aside."""
     found = sorted(work.glob(f".*{_END}")) if work.is_dir() else []
     return [
         f"work that could not be read after a restart is set aside in {path}: take your files out of its folder "

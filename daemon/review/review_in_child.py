@@ -40,7 +40,7 @@ class Errands:
         self._waiting: collections.deque[_Errand] = collections.deque()
         self._more = anyio.Semaphore(0)
 
-    async def result(self, key: str, request: dict[str, Any]) -> dict[str, Any] | None:
+    async def result_of_child(self, key: str, request: dict[str, Any]) -> dict[str, Any] | None:
         """What came of a request; None while it is under way. `key` says when two are the same, their files' state
         included. Raises `FreealError` for what went wrong, and asks anew the next time."""
         errand = self._known.get(key)
@@ -65,7 +65,9 @@ class Errands:
         errand.over.set()
         self._known[key] = errand
 
-    async def finish(self, request: dict[str, Any], *, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def finish_in_child(
+        self, request: dict[str, Any], *, environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Do it, however long it takes, and however often it was done; in an `environment` that may hold a key, by
         default without any. Raises `FreealError`."""
         errand = _Errand(request, environment)
@@ -87,9 +89,9 @@ class Errands:
         """Serve for ever."""
         async with anyio.create_task_group() as tasks:
             for _ in range(AT_ONCE):
-                tasks.start_soon(self._serve)
+                tasks.start_soon(self._serve_errands)
 
-    async def _serve(self) -> None:
+    async def _serve_errands(self) -> None:
         while True:
             await self._more.acquire()
             errand = self._waiting.popleft()

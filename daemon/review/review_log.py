@@ -81,12 +81,12 @@ class ReviewLog:
     def said(self, kind: Kind) -> dict[str, Said]:
         """What holds and was not handed in yet, by key, in the order it was first spoken of."""
         with self._mutex:
-            return {key: told[-1] for key, told in self._now(kind).by_key.items() if told}
+            return {key: told[-1] for key, told in self._read_log(kind).by_key.items() if told}
 
     def handed_in(self, kind: Kind) -> list[HandedIn]:
         """The files that were made of answers, the newest first."""
         with self._mutex:
-            return self._now(kind).handed_in[::-1]
+            return self._read_log(kind).handed_in[::-1]
 
     def handed_in_keys(self, kind: Kind) -> set[str]:
         """What the answers in those files are about."""
@@ -97,38 +97,40 @@ class ReviewLog:
         own = (one for one in self.said(kind).values() if one.person.id == person.id)
         return max(own, key=lambda one: one.at, default=None)
 
-    def add(
+    def log_said(
         self, kind: Kind, key: str, person: Person, *, said: Any, note: str = "", about: Mapping[str, Any] | None = None
     ) -> None:
         """Write down what somebody says; `said` None: skipped. It is on the disk when this returns."""
         fields = {"key": key, "said": said, "note": note[:MOST_NOTE_CHARACTERS], "about": dict(about or {})}
-        self._write({"do": "skip" if said is None else "answer", "kind": kind, **_by(person), **fields})
+        self._write_log_line({"do": "skip" if said is None else "answer", "kind": kind, **_by(person), **fields})
 
-    def undo(self, kind: Kind, person: Person) -> str | None:
+    def undo_last_said(self, kind: Kind, person: Person) -> str | None:
         """Take back what this person said last; its key, None where there is nothing to take back."""
         with self._mutex:
             last = self.last_of(kind, person)
             if last is not None:
-                self._write({"do": "undo", "kind": kind, **_by(person), "key": last.key})
+                self._write_log_line({"do": "undo", "kind": kind, **_by(person), "key": last.key})
             return None if last is None else last.key
 
     def take_back(self, kind: Kind, person: Person, *, file: str) -> None:
         """The answers in that file hold again as if it had never been made: its job came to nothing."""
-        self._write({"do": "take back", "kind": kind, **_by(person), "file": file})
+        self._write_log_line({"do": "take back", "kind": kind, **_by(person), "file": file})
 
     def hand_in(self, kind: Kind, person: Person, given: Mapping[str, float], *, file: str) -> None:
         """These answers (key -> when it was said) became a file; what was said since stays open."""
-        self._write({"do": "hand in", "kind": kind, **_by(person), "keys": dict(sorted(given.items())), "file": file})
+        self._write_log_line(
+            {"do": "hand in", "kind": kind, **_by(person), "keys": dict(sorted(given.items())), "file": file}
+        )
 
     def forget(self, kind: Kind, person: Person) -> None:
         """Nothing that was said of this kind holds any longer: another sheet is begun."""
-        self._write({"do": "forget", "kind": kind, **_by(person)})
+        self._write_log_line({"do": "forget", "kind": kind, **_by(person)})
 
     def forget_handed_in(self, kind: Kind, person: Person) -> None:
         """What was handed in counts no longer, what is open does: a figure was withdrawn, and a sheet is drawn anew."""
-        self._write({"do": "forget handed in", "kind": kind, **_by(person)})
+        self._write_log_line({"do": "forget handed in", "kind": kind, **_by(person)})
 
-    def _now(self, kind: str) -> _Kept:
+    def _read_log(self, kind: str) -> _Kept:
         """The log as it stands: read again where somebody else wrote into it."""
         try:
             seen = self._path.stat()
@@ -141,21 +143,21 @@ class ReviewLog:
                 self._refuse_links()
                 with self._path.open("rb") as stream:
                     for line in stream.read(mark[1]).split(b"\n"):
-                        self._take(line)
+                        self._take_log_line(line)
             self._read_up_to = mark
         return self._kept.setdefault(kind, _Kept())
 
-    def _take(self, line: bytes) -> None:
+    def _take_log_line(self, line: bytes) -> None:
         try:
             event = json.loads(line)
             kept = self._kept.setdefault(str(event["kind"]), _Kept())
-            _obey(event, kept)
+            _apply_log_line(event, kept)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # cut off by a crash, or not ours
 
-    def _write(self, event: dict[str, Any]) -> None:
+    def _write_log_line(self, event: dict[str, Any]) -> None:
         with self._mutex:
-            self._now(event["kind"])
+            self._read_log(event["kind"])
             self._refuse_links()
             make_folder(self._path.parent)
             is_new = not self._path.exists()
@@ -171,7 +173,7 @@ class ReviewLog:
                 os.close(descriptor)
             if is_new:
                 sync(self._path.parent)
-            self._take(line)
+            self._take_log_line(line)
             self._read_up_to = (seen.st_ino, seen.st_size)
 
     def _refuse_links(self) -> None:
@@ -180,8 +182,8 @@ class ReviewLog:
                 raise RefusedFileError("is a link, and would lead elsewhere", where=Where(file=place))
 
 
-def _obey(event: dict[str, Any], kept: _Kept) -> None:
-    """What one line changes."""
+def _apply_log_line(event: dict[str, Any], kept: _Kept) -> None:
+    """What one line of the log changes."""
     wish = event["do"]
     if wish in ("answer", "skip"):
         person = Person(str(event["by"]), str(event.get("name", "")))
@@ -192,7 +194,7 @@ def _obey(event: dict[str, Any], kept: _Kept) -> None:
         if told := kept.by_key.get(str(event["key"])):
             told.pop()
     elif wish == "hand in":
-        given = {key: gone for key, at in event["keys"].items() if (gone := _give(kept, key, at))}
+        given = {key: gone for key, at in event["keys"].items() if (gone := _take_said_out(kept, key, at))}
         kept.handed_in.append(HandedIn(str(event["file"]), float(event["at"]), given))
     elif wish == "take back":
         for batch in [one for one in kept.handed_in if one.file == event["file"]]:
@@ -206,7 +208,7 @@ def _obey(event: dict[str, Any], kept: _Kept) -> None:
         kept.handed_in.clear()
 
 
-def _give(kept: _Kept, key: str, at: float) -> Said | None:
+def _take_said_out(kept: _Kept, key: str, at: float) -> Said | None:
     """Take out what was said then, and what it outdid; None where it was undone meanwhile."""
     told = kept.by_key.get(key, [])
     last = max((place for place, one in enumerate(told) if one.at == at), default=None)

@@ -31,10 +31,10 @@ class RowTakers:
         self._steady, self._wall = steady, wall
         self._taken: dict[Place, tuple[Taken, float]] = {}
 
-    def take(self, model: str, kind: str, key: str, person: Person) -> None:
-        """This person looks at it now, and at nothing else of its kind."""
+    def take_row(self, model: str, kind: str, key: str, person: Person) -> None:
+        """This person looks at the row now, and at nothing else of its kind."""
         now = self._steady()
-        mine = self._own(model, kind, person)
+        mine = self._rows_taken_by(model, kind, person)
         since = self._wall()
         for place in mine:
             taken, _ = self._taken.pop(place)
@@ -44,11 +44,11 @@ class RowTakers:
 
     def release(self, model: str, kind: str, person: Person) -> None:
         """This person is done with what they have of this kind."""
-        for place in self._own(model, kind, person):
+        for place in self._rows_taken_by(model, kind, person):
             del self._taken[place]
 
-    def other(self, model: str, kind: str, key: str, person: Person) -> Taken | None:
-        """Who else has it."""
+    def other_taker(self, model: str, kind: str, key: str, person: Person) -> Taken | None:
+        """Who else has the row."""
         found = self._taken.get((model, kind, key))
         if found is None or found[0].person.id == person.id or self._steady() - found[1] > TAKEN_SECONDS:
             return None
@@ -56,11 +56,11 @@ class RowTakers:
 
     def next_free(self, model: str, kind: str, keys: Sequence[str], person: Person) -> str | None:
         """The first of these that nobody else has: this person's own before all others."""
-        own = [place[2] for place in self._own(model, kind, person) if place[2] in keys]
-        return next((key for key in [*own, *keys] if self.other(model, kind, key, person) is None), None)
+        own = [place[2] for place in self._rows_taken_by(model, kind, person) if place[2] in keys]
+        return next((key for key in [*own, *keys] if self.other_taker(model, kind, key, person) is None), None)
 
-    def _own(self, model: str, kind: str, person: Person) -> list[Place]:
-        """What this person has."""
+    def _rows_taken_by(self, model: str, kind: str, person: Person) -> list[Place]:
+        """The rows this person has."""
         return [
             place
             for place, (one, _) in self._taken.items()

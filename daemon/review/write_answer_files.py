@@ -19,7 +19,7 @@ Filled = tuple[int, Sequence[str], str, str]
 """A row's number, its cells of the text columns, what was said ("" where nothing was), the comment."""
 
 
-def write_table(path: Path, text_columns: Sequence[str], rows: Iterable[Filled], *, column: str) -> None:
+def write_answer_table(path: Path, text_columns: Sequence[str], rows: Iterable[Filled], *, column: str) -> None:
     """Corrections (`column` CORRECTED) or a sheet (CERTIFIED), as CSV."""
     header = [ROW, *text_columns, column, COMMENT]
     with atomic_write.writing(path) as stream:
@@ -27,7 +27,9 @@ def write_table(path: Path, text_columns: Sequence[str], rows: Iterable[Filled],
         write_rows(stream, header, lines, delimiter=",")
 
 
-def write_boundaries(path: Path, version: str, pairs: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> None:
+def write_boundary_answers(
+    path: Path, version: str, pairs: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]
+) -> None:
     """boundaries.yaml as a person would hand it in: what was answered (by `key_of_pair`); pairs without an answer are
     left out."""
     answered = [

@@ -48,7 +48,7 @@ class Claims:
         self.has_more = False
         """Whether the last turn was over before everything was taken."""
 
-    async def take(self, scan: Scan, *, goes_on: Callable[[], bool]) -> bool:
+    async def claim_ready(self, scan: Scan, *, goes_on: Callable[[], bool]) -> bool:
         """Claim what is ready, for a while; whether something moved on meanwhile and must be looked at again soon.
 
         `goes_on` is asked before each file: a service that was told to stop takes no more.
@@ -64,13 +64,13 @@ class Claims:
             if not goes_on() or self._clock.steady() > end:
                 self.has_more = True
                 break
-            changed = await self._try(entry, scan, name=name, sighting=sighting) or changed
+            changed = await self._try_to_claim(entry, scan, name=name, sighting=sighting) or changed
         return changed
 
-    async def _try(self, entry: Pair | Drop, scan: Scan, *, name: str, sighting: Sighting) -> bool:
+    async def _try_to_claim(self, entry: Pair | Drop, scan: Scan, *, name: str, sighting: Sighting) -> bool:
         with Guard("taking a file", file=name) as guard:
             try:
-                await self._take_one(entry, scan)
+                await self._claim_one(entry, scan)
                 self.refusals.forget(name)
             except ChangedFileError as problem:
                 _log.info("a file is still changing", problem=str(problem))
@@ -80,12 +80,12 @@ class Claims:
                 return True  # the next look finds it gone, or sees what stands in its place
         if guard.fault is not None:
             reason = guard.fault.error.problem
-            refusal = self.refusals.note(name, sighting, reason, now=self._clock.steady())
+            refusal = self.refusals.note_refusal(name, sighting, reason, now=self._clock.steady())
             if refusal.tries == 1:
                 _log.error("a file cannot be taken; it is tried again", file=name, problem=str(guard.fault.error))
         return False
 
-    async def _take_one(self, entry: Pair | Drop, scan: Scan) -> None:
+    async def _claim_one(self, entry: Pair | Drop, scan: Scan) -> None:
         if isinstance(entry, Drop) and entry.lane == CORRECTIONS:
             job = await anyio.to_thread.run_sync(self._intake.claim_corrections, entry)
             _log.info("corrections were claimed", job=job.id, csv=job.csv_name)
@@ -93,11 +93,11 @@ class Claims:
         if isinstance(entry, Drop):
             self._lane.submit(await anyio.to_thread.run_sync(self._lane.claim, entry))
             return
-        job, error = await anyio.to_thread.run_sync(self._intake.claim, entry, scan.observations)
+        job, error = await anyio.to_thread.run_sync(self._intake.claim_pair, entry, scan.observations)
         _log.info("a job was claimed", job=job.id, csv=job.csv_name, spec=job.spec_name)
         if error is not None:
             _log.error("a spec cannot be used", job=job.id, problem=str(error))
-            self._on_failed(await anyio.to_thread.run_sync(self._endings.fail, job, Failure.of(error)))
+            self._on_failed(await anyio.to_thread.run_sync(self._endings.fail_job, job, Failure.of(error)))
 
 
 def in_turns(drops: Sequence[Drop], pairs: Sequence[Pair]) -> list[Pair | Drop]:

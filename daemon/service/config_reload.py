@@ -29,9 +29,9 @@ class Change:
     wait: tuple[str, ...]
 
 
-def compare(old: Settings, new: Settings) -> Change:
+def compare_settings(old: Settings, new: Settings) -> Change:
     """`new` with what is fixed as in `old`."""
-    before, after = dict(config.flatten(old)), dict(config.flatten(new))
+    before, after = dict(config.flatten_settings(old)), dict(config.flatten_settings(new))
     changed = [key for key in {**before, **after} if before.get(key, _MISSING) != after.get(key, _MISSING)]
     wait = [key for key in changed if _is_fixed(key)]
     kept: dict[str, Any] = {name: getattr(old, name) for name in FIXED if "." not in name}
@@ -57,13 +57,13 @@ class Reload:
         except ConfigError as error:
             _log.error("the settings stay as they were", problem=str(error))
             return None
-        change = compare(old, new)
+        change = compare_settings(old, new)
         if change.wait:
             _log.warning("these settings take a restart", keys=", ".join(change.wait))
         if not change.in_force:
             _log.info("nothing else in the settings has changed" if change.wait else "the settings have not changed")
             return None
-        logging_setup.configure(change.settings.log)
+        logging_setup.configure_logging(change.settings.log)
         _log.info(
             "new settings are in force; for llm, student and loop in jobs started from now on",
             keys=", ".join(change.in_force),

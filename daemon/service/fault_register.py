@@ -14,7 +14,7 @@ class FaultRegister:
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
 
-    def note(self, unit: str, fault: Fault) -> None:
+    def note_fault(self, unit: str, fault: Fault) -> None:
         """This unit did not come to its end."""
         self._reasons.pop(unit, None)
         self._reasons[unit] = str(fault.error)
@@ -25,12 +25,12 @@ class FaultRegister:
         """It did, this time."""
         self._reasons.pop(unit, None)
 
-    def settle(self, unit: str, fault: Fault | None) -> None:
-        """Either of the two."""
+    def settle_fault(self, unit: str, fault: Fault | None) -> None:
+        """Note the fault of a unit, or that it has none any more."""
         if fault is None:
             self.clear(unit)
         else:
-            self.note(unit, fault)
+            self.note_fault(unit, fault)
 
     def told(self) -> list[str]:
         """A sentence each."""

@@ -35,7 +35,7 @@ class GuardedLoop:
         """Something has happened: no reason to wait longer."""
         self._flag.set()
 
-    async def start(
+    async def start_guarded(
         self, steps: Sequence[Callable[[], None]], notifier: Notifier, *, is_stopping: Callable[[], bool]
     ) -> bool:
         """Bring the past to a state to go on from, and wait for what the machine keeps from it; False: told to stop.
@@ -48,7 +48,7 @@ class GuardedLoop:
             while not is_stopping():
                 with Guard(_START) as guard:
                     await anyio.to_thread.run_sync(step)
-                self._faults.settle(_START, guard.fault)
+                self._faults.settle_fault(_START, guard.fault)
                 if guard.fault is None or guard.fault.passing is None:
                     break
                 failures += 1
@@ -56,7 +56,7 @@ class GuardedLoop:
                     raise guard.fault.passing
                 _log.warning("the start waits for the machine", problem=str(guard.fault.error))
                 notifier.status(f"waits: {guard.fault.error.problem}")
-                await self._pause_after(guard.fault, failures)
+                await self._pause_after_fault(guard.fault, failures)
         return not is_stopping()
 
     async def turn_until_over(self, turn: Callable[[], Awaitable[bool]], *, may_end: Callable[[], bool]) -> None:
@@ -66,7 +66,7 @@ class GuardedLoop:
             with Guard("a turn of the service") as guard:
                 if await turn():
                     return
-            self._faults.settle(_TURN, guard.fault)
+            self._faults.settle_fault(_TURN, guard.fault)
             if guard.fault is None:
                 failures = 0
                 continue
@@ -76,9 +76,9 @@ class GuardedLoop:
             if may_end():
                 return
             _log.warning("a turn of the service failed; another follows", problem=str(guard.fault.error))
-            await self._pause_after(guard.fault, failures)
+            await self._pause_after_fault(guard.fault, failures)
 
-    async def _pause_after(self, fault: Fault, failures: int) -> None:
+    async def _pause_after_fault(self, fault: Fault, failures: int) -> None:
         """A fault that stays is met now and then, not for ever at full speed."""
         self._flag = anyio.Event()
         longest = PASSING_SECONDS if fault.passing is not None else FAULT_SECONDS

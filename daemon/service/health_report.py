@@ -12,7 +12,7 @@ from daemon.jobs.device_turns import Lanes
 from daemon.service.fault_register import FaultRegister
 
 
-def health(
+def health_report(
     *,
     watch: WatchState,
     lanes: Lanes,

@@ -57,12 +57,12 @@ class JobTasks:
         """Those that are neither done, failed nor cancelled, as they stand."""
         return self._runner.standstill.seen_in(self._journal.unfinished())
 
-    def due(self, *, busy: Collection[str]) -> list[Job]:
+    def due_jobs(self, *, busy: Collection[str]) -> list[Job]:
         """Those to start now, as they stand now: a run that has ended since an earlier look would seem to have to go
         on. With the `busy` ones something else is done; one that is to be cancelled, and cannot be just now, must not
         spend anything meanwhile."""
         unfinished = self.unfinished()
-        self.wakes.look(unfinished)
+        self.wakes.look_at_pauses(unfinished)
         return next_jobs(
             [job for job in unfinished if job.id in self.running or not (job.id in busy or job.request == CANCEL)],
             running=self.running.keys(),
@@ -72,12 +72,12 @@ class JobTasks:
             is_due=self.wakes.is_due,
         )
 
-    def start(self, tasks: anyio.abc.TaskGroup, *, busy: Collection[str]) -> None:
+    def start_due_jobs(self, tasks: anyio.abc.TaskGroup, *, busy: Collection[str]) -> None:
         """Start those whose turn it is."""
-        for job in self.due(busy=busy):
+        for job in self.due_jobs(busy=busy):
             self.running[job.id] = anyio.Event()
             self._turns[job.name] = self._clock.steady()
-            tasks.start_soon(self._run, job)
+            tasks.start_soon(self._run_job_task, job)
 
     def stop(self) -> None:
         """Have all of them come to an end where they can be resumed."""
@@ -90,15 +90,15 @@ class JobTasks:
             self.outcomes[job.id] = job
         self._announce(job)
 
-    async def _run(self, job: Job) -> None:
+    async def _run_job_task(self, job: Job) -> None:
         stop = self.running[job.id]
         try:
             with Guard("a job", job=job.id) as guard:
                 ended = await self._runner.run(job, stop, is_cancelled=lambda: self._requests.is_cancelled(job.id))
                 self.note_end(ended)
-            self._faults.settle(f"job {job.id}", guard.fault)
+            self._faults.settle_fault(f"job {job.id}", guard.fault)
             if guard.fault is not None:  # not even its failure could be dealt with
-                self.note_end(self._runner.standstill.pause(job, ResourceError(str(guard.fault.error))))
+                self.note_end(self._runner.standstill.pause_for_resource(job, ResourceError(str(guard.fault.error))))
         finally:
             del self.running[job.id]
             self._wake()

@@ -35,11 +35,11 @@ class NoteTask:
             await self._more.wait()
             self._more = anyio.Event()
             if self._newest is not None:
-                await self.write(self._newest)
+                await self.write_notes(self._newest)
 
-    async def write(self, scan: Scan) -> None:
+    async def write_notes(self, scan: Scan) -> None:
         """Bring the notes in line with a look, now."""
         with Guard(_UNIT) as guard:
-            update = functools.partial(self._notes.update, scan, self._clock.steady())
+            update = functools.partial(self._notes.update_notes, scan, self._clock.steady())
             await anyio.to_thread.run_sync(update, abandon_on_cancel=True)
-        self._faults.settle(_UNIT, guard.fault)
+        self._faults.settle_fault(_UNIT, guard.fault)

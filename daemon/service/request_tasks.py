@@ -45,7 +45,7 @@ class RequestDesk:
         """How many could not be carried out yet."""
         return len(self._again_at)
 
-    async def obey(self, tasks: anyio.abc.TaskGroup, running: Mapping[str, anyio.Event]) -> None:
+    async def start_requests(self, tasks: anyio.abc.TaskGroup, running: Mapping[str, anyio.Event]) -> None:
         """Begin with what was asked and can be done now; a job that runs and is to be cancelled is stopped first."""
         asked = await anyio.to_thread.run_sync(self._journal.requests)
         self._again_at = {job.id: self._again_at[job.id] for job in asked if job.id in self._again_at}
@@ -54,9 +54,9 @@ class RequestDesk:
                 running[job.id].set()
             elif self._is_due(job):
                 self.under_way.add(job.id)
-                tasks.start_soon(self._obey, job)
+                tasks.start_soon(self._run_request_task, job)
 
-    def has_news(self, running: Mapping[str, anyio.Event]) -> bool:
+    def has_new_requests(self, running: Mapping[str, anyio.Event]) -> bool:
         """Whether something was asked that nobody has begun with."""
         return any(
             not running[job.id].is_set() if job.request == CANCEL and job.id in running else self._is_due(job)
@@ -66,17 +66,17 @@ class RequestDesk:
     def _is_due(self, job: Job) -> bool:
         return job.id not in self.under_way and self._clock.steady() >= self._again_at.get(job.id, float("-inf"))
 
-    async def _obey(self, job: Job) -> None:
+    async def _run_request_task(self, job: Job) -> None:
         unit = f"{job.request} {job.id}"
         try:
             fault = None
             with Guard("a request", job=job.id) as guard:
-                fault = await self._requests.obey(job)
+                fault = await self._requests.obey_request(job)
                 now = await anyio.to_thread.run_sync(self._journal.job, job.id)
                 if now.state in {State.FAILED, State.CANCELLED} and (now.state, now.error) != (job.state, job.error):
                     self._announce(now)
             fault = guard.fault or fault
-            self._faults.settle(unit, fault)
+            self._faults.settle_fault(unit, fault)
             if fault is not None:
                 self._again_at[job.id] = self._clock.steady() + disk_errors.RETRY_SECONDS
         finally:

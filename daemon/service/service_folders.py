@@ -18,7 +18,7 @@ def prepare_folders(settings: Settings) -> None:
             if key == "state":
                 settings.state.chmod(0o700)  # claimed texts and answers are nobody else's business
         except OSError as cause:
-            if trouble := disk_errors.trouble_of(cause):
+            if trouble := disk_errors.disk_error_in(cause):
                 raise trouble from cause
             taken = cause.errno in {errno.EEXIST, errno.ENOTDIR}
             problem = "is not a folder" if taken else f"cannot be made or used: {cause.strerror}"

@@ -23,7 +23,7 @@ from daemon.inbox.file_events import Watcher, WatchState
 from daemon.inbox.inbox_scan import Scan, Scanner
 from daemon.inbox.missing_spec_note import Notes
 from daemon.inbox.pairing import Waiting
-from daemon.jobs.cancel_and_retry import Requests, go_where_told
+from daemon.jobs.cancel_and_retry import Requests, request_go_where_told
 from daemon.jobs.exit_code import exit_code
 from daemon.jobs.finish_job import Endings
 from daemon.jobs.job_notification import JobNotifier
@@ -36,7 +36,7 @@ from daemon.service.claim_inputs import Claims
 from daemon.service.config_reload import Reload
 from daemon.service.fault_register import FaultRegister
 from daemon.service.guarded_loop import GuardedLoop
-from daemon.service.health_report import health
+from daemon.service.health_report import health_report
 from daemon.service.job_tasks import JobTasks
 from daemon.service.note_writer import NoteTask
 from daemon.service.request_tasks import RequestDesk
@@ -87,7 +87,12 @@ class Service:
         self.faults = FaultRegister()
         self._note_task = NoteTask(notes, clock=time, faults=self.faults)
         self._desk = RequestDesk(
-            journal=journal, requests=requests, faults=self.faults, clock=time, wake=self._wake, announce=told.announce
+            journal=journal,
+            requests=requests,
+            faults=self.faults,
+            clock=time,
+            wake=self._wake,
+            announce=told.announce_job,
         )
         self._jobs = JobTasks(
             settings,
@@ -97,7 +102,7 @@ class Service:
             faults=self.faults,
             clock=time,
             wake=self._wake,
-            announce=told.announce,
+            announce=told.announce_job,
             keeps_outcomes=once,
         )
         self._claims = Claims(intake=intake, endings=endings, lane=lane, clock=time, on_failed=self._jobs.note_end)
@@ -121,17 +126,17 @@ class Service:
         self._runner.lanes.listen(self._wake)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._signals().listen, tasks.cancel_scope)
-                tasks.start_soon(self._heart.beat, self._health)
-                past = (self._recovery.run, self._intake.recover, self._lane.recover)
-                if await self._loop.start(past, self._notifier, is_stopping=lambda: self._stopping):
+                tasks.start_soon(self._signal_listener().listen_to_signals, tasks.cancel_scope)
+                tasks.start_soon(self._heart.beat, self._service_health)
+                past = (self._recovery.run, self._intake.recover_claims, self._lane.recover)
+                if await self._loop.start_guarded(past, self._notifier, is_stopping=lambda: self._stopping):
                     tasks.start_soon(self._lane.run, self._wake)
                     tasks.start_soon(self._note_task.run)
                     tasks.start_soon(self._told.run, self._wake)
                     for task in beside:
                         tasks.start_soon(self._run_beside, task)
                     self._notifier.ready()
-                    turn = functools.partial(self._turn, tasks)
+                    turn = functools.partial(self._service_turn, tasks)
                     await self._loop.turn_until_over(turn, may_end=lambda: self._stopping and not self._jobs.running)
                 tasks.cancel_scope.cancel()
         finally:
@@ -144,45 +149,45 @@ class Service:
             await task()
         if guard.fault is not None:
             _log.error("the live page has ended; the service goes on", problem=str(guard.fault.error))
-            self.faults.note("the live page has ended, restart the service to have it again", guard.fault)
+            self.faults.note_fault("the live page has ended, restart the service to have it again", guard.fault)
 
-    async def _turn(self, tasks: anyio.abc.TaskGroup) -> bool:
+    async def _service_turn(self, tasks: anyio.abc.TaskGroup) -> bool:
         """Look, take, start, rest; whether everything is over instead of the rest."""
         self._flag = anyio.Event()
         self._check_lock()
         self._pulse.step("obeying requests")
         if not self._stopping:
-            await self._desk.obey(tasks, self._jobs.running)
+            await self._desk.start_requests(tasks, self._jobs.running)
         self._pulse.step("looking at the folders")
         scan = await anyio.to_thread.run_sync(self._scanner.scan, self._clock.steady())
         self.last_scan, self.scanned_at = scan, self._clock.steady()
-        self._watcher.follow(scan.folders)
+        self._watcher.follow_folders(scan.folders)
         if self._once:
-            await self._note_task.write(scan)
+            await self._note_task.write_notes(scan)
         else:
             self._note_task.look(scan)
         self._report_waiting(scan)
         self._pulse.step("taking files")
-        changed = await self._claims.take(scan, goes_on=self._goes_on)
-        await anyio.to_thread.run_sync(go_where_told, self._jobs.unfinished(), self._journal, self._settings)
+        changed = await self._claims.claim_ready(scan, goes_on=self._goes_on)
+        await anyio.to_thread.run_sync(request_go_where_told, self._jobs.unfinished(), self._journal, self._settings)
         if not self._stopping:
-            self._jobs.start(tasks, busy=self._desk.under_way)
+            self._jobs.start_due_jobs(tasks, busy=self._desk.under_way)
         waiting = len(scan.waiting) + len(self._claims.refusals)
         self._view.standing(running=len(self._jobs.running), waiting=waiting)
         self._notifier.status(f"{len(self._jobs.running)} running, {waiting} files waiting")
-        if self._is_over(scan, changed=changed):
+        if self._is_service_over(scan, changed=changed):
             return True
-        await self._rest(scan, changed=changed)
+        await self._rest_until_next_turn(scan, changed=changed)
         return False
 
-    def _signals(self) -> SignalListener:
+    def _signal_listener(self) -> SignalListener:
         return SignalListener(
             self._reload,
             notifier=self._notifier,
             faults=self.faults,
             settings=lambda: self._settings,
-            adopt=self._adopt,
-            stop=self._stop,
+            adopt=self._adopt_settings,
+            stop=self._stop_service,
         )
 
     def _wake(self) -> None:
@@ -193,7 +198,7 @@ class Service:
         self._pulse.step("taking files")
         return not self._stopping
 
-    def _is_over(self, scan: Scan, *, changed: bool) -> bool:
+    def _is_service_over(self, scan: Scan, *, changed: bool) -> bool:
         if self._jobs.running or self._lane.is_working or self._told.is_busy or self._flag.is_set():
             return False
         if self._desk.under_way and not self._stopping:
@@ -202,11 +207,11 @@ class Service:
             return True
         if self._claims.has_more:
             return False
-        due = self._jobs.due(busy=())
+        due = self._jobs.due_jobs(busy=())
         nothing_to_come = scan.next_ready_at is None and not changed and not due
         return self._once and nothing_to_come and not self._lane.pending
 
-    async def _rest(self, scan: Scan, *, changed: bool) -> None:
+    async def _rest_until_next_turn(self, scan: Scan, *, changed: bool) -> None:
         """Until something happens, something becomes ready, or it is time to look anyway."""
         now = self._clock.steady()
         delays = [self._watcher.state.rescan_seconds]
@@ -223,7 +228,7 @@ class Service:
             self._pulse.step("at rest")
             with anyio.move_on_after(min(left, REQUEST_SECONDS)):
                 await self._flag.wait()
-            if not self._stopping and self._desk.has_news(self._jobs.running):
+            if not self._stopping and self._desk.has_new_requests(self._jobs.running):
                 return
 
     @property
@@ -255,7 +260,7 @@ class Service:
             _log.info("a file waits", file=name, reason=reason)
         self._reported = current
 
-    def _stop(self) -> bool:
+    def _stop_service(self) -> bool:
         """Begin with the end; whether it had begun before."""
         if self._stopping:
             return True
@@ -266,17 +271,17 @@ class Service:
         self._wake()
         return False
 
-    def _adopt(self, settings: Settings) -> None:
+    def _adopt_settings(self, settings: Settings) -> None:
         self._settings = settings
         parts = (self._scanner, self._watcher, self._notes, self._runner, self._lane, self._endings, self._jobs)
         for part in (*parts, self._told):
             part.adopt(settings)
         self._wake()
 
-    def _health(self) -> dict[str, Any]:
+    def _service_health(self) -> dict[str, Any]:
         """What `status` cannot see from outside."""
         age = None if self.scanned_at is None else round(self._clock.steady() - self.scanned_at, 1)
-        return {"scan_age_seconds": age, "stopping": self._stopping} | health(
+        return {"scan_age_seconds": age, "stopping": self._stopping} | health_report(
             watch=self._watcher.snapshot(),
             lanes=self._runner.lanes,
             predictions_waiting=self._lane.pending,
@@ -286,7 +291,7 @@ class Service:
         )
 
     def exit_code(self, failed_predictions: int) -> int:
-        """What the process ends with: see `verdict.exit_code`; 0 for a service that was told to stop."""
+        """What the process ends with: see `exit_code`; 0 for a service that was told to stop."""
         if self._stopping and not self._once:
             return 0
         failures = failed_predictions + len(self._claims.refusals) + self._lane.resting + self._desk.waiting

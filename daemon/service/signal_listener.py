@@ -38,7 +38,7 @@ class SignalListener:
         self._reload, self._notifier, self._faults = reload, notifier, faults
         self._settings, self._adopt, self._stop = settings, adopt, stop
 
-    async def listen(self, scope: anyio.CancelScope) -> None:
+    async def listen_to_signals(self, scope: anyio.CancelScope) -> None:
         """Until cancelled; a second stop cancels `scope`."""
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             if early_signals.take_hangup():
@@ -58,7 +58,7 @@ class SignalListener:
             settings = await anyio.to_thread.run_sync(self._reload, self._settings())
             if settings is not None:
                 self._adopt(settings)
-        self._faults.settle(_UNIT, guard.fault)
+        self._faults.settle_fault(_UNIT, guard.fault)
         if guard.fault is not None:
             _log.error("the settings stay as they were", problem=str(guard.fault.error))
         self._notifier.ready()

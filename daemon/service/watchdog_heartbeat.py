@@ -62,10 +62,10 @@ class Heart:
         seconds = min(self._notifier.heartbeat_seconds or HEARTBEAT_SECONDS, HEARTBEAT_SECONDS)
         while True:
             with Guard("the heartbeat"):
-                self._once(health())
+                self._beat_once(health())
             await anyio.sleep(seconds)
 
-    def _once(self, health: dict[str, Any]) -> None:
+    def _beat_once(self, health: dict[str, Any]) -> None:
         try:
             self._journal.beat(os.getpid(), health | {"problem": self._pulse.problem()})
             self._pulse.journal(None)

@@ -45,24 +45,24 @@ class Status:
     content: dict[str, Any]
 
 
-def collect(settings: Settings, time: Clock) -> Status:
+def collect_status(settings: Settings, time: Clock) -> Status:
     """Look at journal and folders from outside. Raises `JournalError`; a damaged journal is a problem it tells of."""
     waiting = Scanner(settings).scan(time.steady()).waiting
-    running = instance_lock.is_held(settings.state)
+    running = instance_lock.is_instance_running(settings.state)
     if not (settings.state / FILE_NAME).is_file():
-        return snapshot(settings, time, journal=None, waiting=waiting, running=running)
+        return status_snapshot(settings, time, journal=None, waiting=waiting, running=running)
     try:
         with Journal(settings.state, time, may_convert=not running) as journal:
-            return snapshot(settings, time, journal=journal, waiting=waiting, running=running)
+            return status_snapshot(settings, time, journal=journal, waiting=waiting, running=running)
     except DamagedJournalError as damage:
-        seen = snapshot(settings, time, journal=None, waiting=waiting, running=running).content
+        seen = status_snapshot(settings, time, journal=None, waiting=waiting, running=running).content
         return Status(healthy=False, content=seen | {"healthy": False, "problems": [*seen["problems"], str(damage)]})
 
 
-def snapshot(
+def status_snapshot(
     settings: Settings, time: Clock, *, journal: Journal | None, waiting: Sequence[Waiting], running: bool = True
 ) -> Status:
-    """The same from inside, at the cost of a few rows of the journal: for whoever has it open and has scanned.
+    """The status from inside, at the cost of a few rows of the journal: for whoever has it open and has scanned.
 
     `journal` is None where no daemon ever ran; `running` says whether one does now.
     """
@@ -70,11 +70,12 @@ def snapshot(
     beat = journal.heartbeat() if journal else None
     health = journal.health() if journal and running else {}
     free_mb = _free_mb(settings)
-    problems = _problems(settings, health, running=running, beat=beat, now=now, free_mb=free_mb)
+    problems = _status_problems(settings, health, running=running, beat=beat, now=now, free_mb=free_mb)
     content = {
         "healthy": not problems,
         "problems": problems,
-        "warnings": damaged_journal.warnings(settings.state) + set_aside_work.warnings(settings.work),
+        "warnings": damaged_journal.warnings_of_journals(settings.state)
+        + set_aside_work.warnings_of_work(settings.work),
         "daemon": {
             "running": running,
             "pid": beat[0] if running and beat else None,
@@ -89,17 +90,23 @@ def snapshot(
             "waiting_for_batch": health.get("batches", []),
             "predictions_waiting": health.get("predictions_waiting", 0),
         },
-        "jobs": [_job(job, now, running=running) for job in (journal.unfinished() if journal else ())],
-        "finished": [_job(job, now, running=running) for job in (journal.finished(FINISHED_SHOWN) if journal else ())],
+        "jobs": [_status_of_job(job, now, running=running) for job in (journal.unfinished() if journal else ())],
+        "finished": [
+            _status_of_job(job, now, running=running) for job in (journal.finished(FINISHED_SHOWN) if journal else ())
+        ],
         "predictions": {"claimed": 0, "done": 0, "failed": 0} | (journal.prediction_counts() if journal else {}),
-        "predicting": [_prediction(one, running=running) for one in (journal.claimed_predictions() if journal else ())],
-        "drifting": [_drift(one, settings) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())],
-        "waiting": _waiting(waiting, health),
+        "predicting": [
+            _status_of_prediction(one, running=running) for one in (journal.claimed_predictions() if journal else ())
+        ],
+        "drifting": [
+            _status_of_drift(one, settings) for one in (journal.warned_predictions(WARNED_SHOWN) if journal else ())
+        ],
+        "waiting": _status_of_waiting(waiting, health),
         "models": [
             {"name": shelf.name, "version": shelf.current, "folder": str(shelf.folder)}
             for shelf in shelves(settings.models)
         ],
-        **_money(journal, time),
+        **_status_of_money(journal, time),
         "model_without_price": without_price(settings.llm),
         "daily_budget_usd": settings.llm.daily_budget_usd,
         "free_disk_mb": free_mb,
@@ -107,7 +114,7 @@ def snapshot(
     return Status(not problems, content)
 
 
-def _problems(
+def _status_problems(
     settings: Settings,
     health: Mapping[str, Any],
     *,
@@ -137,14 +144,14 @@ def _problems(
     return problems
 
 
-def _waiting(waiting: Sequence[Waiting], health: Mapping[str, Any]) -> list[dict[str, str]]:
+def _status_of_waiting(waiting: Sequence[Waiting], health: Mapping[str, Any]) -> list[dict[str, str]]:
     """Files in the folders with the reason, those that the service could not take among them."""
     found = {entry.name: entry.reason for entry in waiting}
     found |= {entry["file"]: entry["reason"] for entry in health.get("refused", ())}
     return [{"file": name, "reason": reason} for name, reason in found.items()]
 
 
-def _money(journal: Journal | None, time: Clock) -> dict[str, float]:
+def _status_of_money(journal: Journal | None, time: Clock) -> dict[str, float]:
     purse = Purse(journal, time) if journal else None
     return {
         "spent_today_usd": round(purse.spent_today_usd(), 6) if purse else 0.0,
@@ -157,7 +164,7 @@ def _free_mb(settings: Settings) -> int | None:
     return min((shutil.disk_usage(folder).free // MEGABYTE for folder in folders), default=None)
 
 
-def _job(job: Job, now: float, *, running: bool) -> dict[str, Any]:
+def _status_of_job(job: Job, now: float, *, running: bool) -> dict[str, Any]:
     known: dict[str, Any] = {
         "id": job.id,
         "model": job.name,
@@ -187,11 +194,11 @@ def _job(job: Job, now: float, *, running: bool) -> dict[str, Any]:
     if job.state in RUNNING:
         known |= {"stage": job.stage, "done": job.done, "total": job.total, "overall": job.overall}
         # nobody works on it where no service runs: neither a speed nor a time left is true then
-        known |= pace(job, now) if running else {"reason": job.reason or STANDS_STILL}
+        known |= pace_of_job(job, now) if running else {"reason": job.reason or STANDS_STILL}
     return known
 
 
-def pace(job: Job, now: float) -> dict[str, float | None]:
+def pace_of_job(job: Job, now: float) -> dict[str, float | None]:
     """`per_second` of the stage under way and `remaining_seconds` of the whole job; None where it cannot be told."""
     seconds = now - job.stage_since
     done = job.done - job.stage_first
@@ -203,7 +210,7 @@ def pace(job: Job, now: float) -> dict[str, float | None]:
     }
 
 
-def _prediction(prediction: Prediction, *, running: bool) -> dict[str, Any]:
+def _status_of_prediction(prediction: Prediction, *, running: bool) -> dict[str, Any]:
     known = {
         "id": prediction.id,
         "model": prediction.model,
@@ -216,7 +223,7 @@ def _prediction(prediction: Prediction, *, running: bool) -> dict[str, Any]:
     return known if running else known | {"per_second": None, "remaining_seconds": None}
 
 
-def _drift(prediction: Prediction, settings: Settings) -> dict[str, Any]:
+def _status_of_drift(prediction: Prediction, settings: Settings) -> dict[str, Any]:
     """A labelled table that does not look like what its model was trained on (freeal/prediction/drift.py)."""
     places = [f"{prediction.model}/predictions/{data_stem(prediction.csv_name)}{ending}" for ending in ROWS_ENDINGS]
     file = next((place for place in places if (settings.models / place).exists()), places[0])

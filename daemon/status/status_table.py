@@ -15,15 +15,15 @@ from daemon.outbox import error_json_in_words
 from daemon.status.status_snapshot import Status
 from daemon.terminal.duration_words import duration
 from daemon.terminal.folded_lines import say
-from daemon.terminal.stage_words import in_words
+from daemon.terminal.stage_words import stage_in_words
 
 BAR_CELLS = 16
 LEAST_STEPS = 2
 """A bar of so few, such as the models to load, says nothing."""
 
 
-def show(status: Status, console: Console) -> None:
-    """Print it."""
+def show_status(status: Status, console: Console) -> None:
+    """Print the status."""
     content = status.content
     for line in _service_lines(content):
         say(console, line)
@@ -33,7 +33,7 @@ def show(status: Status, console: Console) -> None:
         say(console, f"warning: {warning}", style="bold yellow")
     _show_jobs([*content["jobs"], *content["finished"]], console)
     for one in content["predicting"]:
-        say(console, f"labels: {one['model']}/predict/{one['file']}: {_measure(one, 'rows')}")
+        say(console, f"labels: {one['model']}/predict/{one['file']}: {_bar_with_figures(one, 'rows')}")
     for one in content["drifting"]:
         for warning in one["warnings"]:
             say(console, f"look at: {one['file']}: {warning}", style="yellow")
@@ -41,29 +41,29 @@ def show(status: Status, console: Console) -> None:
         say(console, f"waits: {entry['file']}: {entry['reason']}")
     for model in content["models"]:
         say(console, f"model: {model['name']}: {model['version'] or 'no finished version'}")
-    _show_means(content, console)
+    _show_money_and_disk(content, console)
 
 
 def _show_jobs(jobs: list[dict[str, Any]], console: Console) -> None:
     if not jobs:
         return
     ids = [job["id"] for job in jobs]
-    shown = job_ids.shown(ids) if console.is_terminal else {one: one for one in ids}
+    shown = job_ids.shown_ids(ids) if console.is_terminal else {one: one for one in ids}
     width = max(len("job"), *map(len, shown.values()))
     say(console, f"{'job':<{width}}  {'state':<10}  {'spent':<8}  progress", style="bold")
     for job in jobs:
         start = f"{shown[job['id']]:<{width}}  {job['state']:<10}  {'$' + format(job['usd'], '.4f'):<8}"
-        progress = _progress(job)
+        progress = _progress_of_job(job)
         if console.is_terminal and len(start) + 2 + len(progress) > console.width:
             say(console, start)
             say(console, progress, indent=4)
         else:
             say(console, f"{start}  {progress}".rstrip())
-        for note in _notes(job):
+        for note in _notes_on_job(job):
             say(console, note, indent=4)
 
 
-def _show_means(content: dict[str, Any], console: Console) -> None:
+def _show_money_and_disk(content: dict[str, Any], console: Console) -> None:
     """Money and disk."""
     cap = content["daily_budget_usd"]
     say(console, f"spent today: ${content['spent_today_usd']:.4f}" + (f" of ${cap:.2f}" if cap is not None else ""))
@@ -96,18 +96,18 @@ def _service_lines(content: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _progress(job: dict[str, Any]) -> str:
+def _progress_of_job(job: dict[str, Any]) -> str:
     """`round 1 of 3, training  ██████░░░░░░░░░░ 37 %, 5 min left`: of the whole job, where that can be told."""
-    words = in_words(job["stage"] or "", round_number=job["round"], rounds=job["rounds"])
+    words = stage_in_words(job["stage"] or "", round_number=job["round"], rounds=job["rounds"])
     if job["stage"] is None:
         return words
     if job["overall"] is None:
-        return f"{words}  {_measure(job)}" if job["total"] > LEAST_STEPS else words
+        return f"{words}  {_bar_with_figures(job)}" if job["total"] > LEAST_STEPS else words
     left = job["remaining_seconds"]
     return f"{words}  {_bar(job['overall'])}" + ("" if left is None else f", {duration(left)} left")
 
 
-def _measure(one: dict[str, Any], unit: str = "") -> str:
+def _bar_with_figures(one: dict[str, Any], unit: str = "") -> str:
     """`██████░░░░░░░░░░ 37 %  375/1000, 12.5/s, 50 s left`: of a stage, or of a prediction."""
     done, total = one["done"], one["total"]
     if not total:
@@ -124,9 +124,9 @@ def _bar(share: float) -> str:
     return f"{'█' * filled}{'░' * (BAR_CELLS - filled)} {share:.0%}"
 
 
-def _notes(job: dict[str, Any]) -> list[str]:
+def _notes_on_job(job: dict[str, Any]) -> list[str]:
     asked = f"asked: {job['request']}" if job["request"] else None
-    parts = [job["reason"], asked, error_json_in_words.in_words(job["error"])]
+    parts = [job["reason"], asked, error_json_in_words.error_in_words(job["error"])]
     parts += ["stopped at a budget"] if job["partial"] else []
     parts += [f"until {job['until']}"] if job["until"] else []
     parts += [f"tried again after: {', '.join(job['setbacks'])}"] if job["setbacks"] else []

@@ -14,7 +14,7 @@ from daemon.journal.job_record import Job
 from daemon.journal.prediction_record import Prediction
 from daemon.terminal.duration_words import duration
 from daemon.terminal.progress_log import LogView
-from daemon.terminal.stage_words import in_words
+from daemon.terminal.stage_words import stage_in_words
 from freeal import events
 
 
@@ -42,7 +42,7 @@ class TerminalView:
         self._lines = LogView()
 
     def started(self, job: Job, *, cap_usd: float | None = None) -> None:
-        """A new line."""
+        """A bar for a job that begins."""
         self._caps_usd[job.id] = cap_usd
         self._bars[job.id] = self._progress.add_task(
             "starting", total=None, what=job.name, money="", measure="", ends_at=None
@@ -52,7 +52,7 @@ class TerminalView:
         """Move the bar; rounds and notices are lines."""
         bar = self._bars.get(job.id)
         if bar is not None and isinstance(event, events.Progress):
-            self._stage(bar, event)
+            self._move_bar(bar, event)
         elif bar is not None and isinstance(event, events.Spend):
             self._progress.update(bar, money=_money(event.usd, self._caps_usd.get(job.id)))
         elif bar is not None and isinstance(event, events.BatchProgress):
@@ -61,14 +61,14 @@ class TerminalView:
         else:
             self._lines.event(job, event)
 
-    def _stage(self, bar: TaskID, event: events.Progress) -> None:
+    def _move_bar(self, bar: TaskID, event: events.Progress) -> None:
         """The bar is of the whole job where that can be told; the stage stands beside it."""
         left = event.remaining_seconds
         self._progress.update(
             bar,
             total=None if event.overall is None else 1.0,
             completed=event.overall or 0.0,
-            description=in_words(event.stage, round_number=event.round, rounds=event.rounds),
+            description=stage_in_words(event.stage, round_number=event.round, rounds=event.rounds),
             measure=f"{event.done}/{event.total} {event.unit}",
             ends_at=None if left is None else self._seconds() + left,
         )

@@ -59,7 +59,7 @@ class _Question:
 
 
 class Trial:
-    """Asks models about single texts. `run` must be under way for `ask` to be answered."""
+    """Asks models about single texts. `run` must be under way for questions to be answered."""
 
     def __init__(self, *, module: str = MODULE, idle_seconds: float = IDLE_SECONDS) -> None:
         self._module, self._idle_seconds = module, idle_seconds
@@ -71,22 +71,22 @@ class Trial:
         """Sentences no process has taken yet."""
         return len(self._queue)
 
-    def columns(self, shelf: Shelf) -> tuple[str, ...]:
+    def text_columns(self, shelf: Shelf) -> tuple[str, ...]:
         """The text columns a model reads. Raises `CorruptModelError`."""
         found = student_metadata.read_card(shelf.model).extra.get("text_columns")
         if not found:
             raise CorruptModelError("the model does not say which columns it reads", where=Where(file=shelf.model))
         return tuple(str(name) for name in found)
 
-    async def ask(self, shelf: Shelf, values: dict[str, str], settings: PredictSettings) -> Opinion:
+    async def classify_row(self, shelf: Shelf, values: dict[str, str], settings: PredictSettings) -> Opinion:
         """The model's opinion of one row (column -> value). Raises `FreealError`, `TrialBusyError`."""
-        [found] = await self.ask_rows(shelf.model, [values], settings)
+        [found] = await self.classify_rows(shelf.model, [values], settings)
         probabilities: dict[str, float] = found["probabilities"]
         ranked = tuple(sorted(probabilities.items(), key=lambda pair: -pair[1]))
         node = (found["node"], found["node_confidence"]) if found.get("node") is not None else None
         return Opinion(ranked, label=found["label"], status=found["status"], node=node)
 
-    async def ask_rows(
+    async def classify_rows(
         self, model: Path, rows: Sequence[Mapping[str, str]], settings: PredictSettings
     ) -> list[dict[str, Any]]:
         """What the model in a folder says of rows (column -> value), each as a `PredictedRow`'s fields. Raises
@@ -108,7 +108,7 @@ class Trial:
         while True:
             question = await self._next()
             with Guard("trying a sentence") as guard:
-                await self._serve_all(question)
+                await self._serve_questions(question)
             if guard.fault is not None:  # no process can be had just now, most likely
                 question.answer = Failure.of_fault(guard.fault)
                 question.answered.set()
@@ -119,16 +119,16 @@ class Trial:
             await self._more.wait()
         return self._queue.popleft()
 
-    async def _serve_all(self, first: _Question) -> None:
+    async def _serve_questions(self, first: _Question) -> None:
         """This question and those that follow it soon enough, in one process."""
         question: _Question | None = first
         async with child(self._module) as process:
-            while question is not None and await self._serve(process, question):
+            while question is not None and await self._serve_question(process, question):
                 question = None
                 with anyio.move_on_after(self._idle_seconds):
                     question = await self._next()
 
-    async def _serve(self, process: Child, question: _Question) -> bool:
+    async def _serve_question(self, process: Child, question: _Question) -> bool:
         try:
             question.answer = await converse(
                 process,

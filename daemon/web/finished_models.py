@@ -107,29 +107,29 @@ class Gallery:
 
     def versions(self, shelf: Shelf) -> tuple[Version, ...]:
         """Every version of a model, the newest first."""
-        return tuple(self._version(shelf, name) for name in shelf.version_names())
+        return tuple(self._version_figures(shelf, name) for name in shelf.version_names())
 
     def _shelves(self) -> list[Shelf]:
         return [shelf for shelf in shelves(self._models) if re.fullmatch(NAME_PATTERN, shelf.name)]
 
     def _model(self, shelf: Shelf) -> Model:
         current = shelf.current
-        return Model(shelf.name, current, self._version(shelf, current) if current else Version(""))
+        return Model(shelf.name, current, self._version_figures(shelf, current) if current else Version(""))
 
-    def _version(self, shelf: Shelf, name: str) -> Version:
+    def _version_figures(self, shelf: Shelf, name: str) -> Version:
         folder = shelf.version(name)
         written = _written_ns(folder / "metrics.json")
         known = self._known.get(folder)
         if known is None or known[0] != written:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            known = self._known[folder] = (written, _read(shelf, name))
+            known = self._known[folder] = (written, _read_version(shelf, name))
         return known[1]
 
 
 def version_files(folder: Path) -> tuple[str, ...]:
     """Which of `VERSION_FILES` a version has."""
-    return tuple(name for name in VERSION_FILES if is_plain(folder / name))
+    return tuple(name for name in VERSION_FILES if is_plain_file(folder / name))
 
 
 def labelled_files(shelf: Shelf) -> tuple[Labelled, ...]:
@@ -145,7 +145,7 @@ def labelled_files(shelf: Shelf) -> tuple[Labelled, ...]:
     return tuple(sorted(found, key=lambda one: (-one.written_at, one.key)))
 
 
-def is_plain(path: Path) -> bool:
+def is_plain_file(path: Path) -> bool:
     """Whether a plain file stands there: no link, no folder, no pipe."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
@@ -164,11 +164,11 @@ def _written_ns(path: Path) -> int:
         return 0
 
 
-def _read(shelf: Shelf, name: str) -> Version:
+def _read_version(shelf: Shelf, name: str) -> Version:
     folder = shelf.version(name)
     try:
         metrics: dict[str, Any] = metrics_as_text.read_metrics(folder)
-        record = _record(folder)
+        record = _read_run_json(folder)
         spec = record.get("spec", {})
         final = metrics["final"]
         meanings = spec.get("labels", {})
@@ -193,7 +193,7 @@ def _read(shelf: Shelf, name: str) -> Version:
         return Version(name, (("figures", "cannot be read"),))
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _read_run_json(folder: Path) -> dict[str, Any]:
     """run.json; empty where there is none to read: a version is shown without task and date then."""
     try:
         content: Any = json.loads((folder / "run.json").read_text(encoding="utf-8"))

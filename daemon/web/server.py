@@ -70,13 +70,13 @@ class LivePage:
         """Raises `ConfigError` for an address that cannot be had and a token that cannot be read."""
         web, source = loaded.settings.web, loaded.sources["web.enabled"].partition(":")[0]
         token = find_token(web, environ=os.environ, base=loaded.base, source=source)
-        self._socket = listen_address.bind(web, source=source)
-        self.url = listen_address.url(self._socket)
+        self._socket = listen_address.bind_listener(web, source=source)
+        self.url = listen_address.listen_url(self._socket)
         on_loopback = listen_address.is_loopback(self._socket)
         self._records = Records(loaded.settings.state)
         gallery, pages = Gallery(loaded.settings.models), Pages()
         observer = Observer(clock, looks, journal=journal, records=self._records, gallery=gallery)
-        self.feed = Feed(observer.take, functools.partial(overview_parts, pages.parts), steady=clock.steady)
+        self.feed = Feed(observer.take_snapshot, functools.partial(overview_parts, pages.parts), steady=clock.steady)
         self.access = Access(token, clock, on_loopback=on_loopback)
         self.uploads = Uploads(loaded.settings, clock)
         self.trial = Trial(module=trial_module)
@@ -99,7 +99,7 @@ class LivePage:
         application = Starlette(
             routes=[route for group in groups for route in group.routes()],
             exception_handlers={
-                NotReadyError: review.on_wait,
+                NotReadyError: review.on_review_wait,
                 HTTPException: site.on_error,
                 FreealError: site.on_error,
                 Exception: site.on_error,
@@ -110,9 +110,9 @@ class LivePage:
 
     async def run(self) -> None:
         """Serve until cancelled; then answers under way have a moment, and event streams end."""
-        server = _server(self.app)
+        server = _uvicorn_server(self.app)
         try:
-            with _told_to_our_log():
+            with _uvicorn_to_our_log():
                 with fault_guard.Guard("clearing uploads"):
                     await anyio.to_thread.run_sync(self.uploads.clear)
                 async with anyio.create_task_group() as tasks:
@@ -149,7 +149,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: ASGIApp) -> _Server:
+def _uvicorn_server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
         http=LimitedProtocol,
@@ -182,7 +182,7 @@ class _ToOurLog(logging.Handler):
 
 
 @contextlib.contextmanager
-def _told_to_our_log() -> Iterator[None]:
+def _uvicorn_to_our_log() -> Iterator[None]:
     logger, handler = logging.getLogger("uvicorn"), _ToOurLog(level=logging.WARNING)
     before = logger.propagate, logger.level
     logger.propagate = False

@@ -22,7 +22,9 @@ _PACKAGES = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart":
 
 
 @contextlib.contextmanager
-def opened(loaded: Loaded, *, once: bool, journal: Journal, clock: Clock, looks: Looks) -> Iterator[tuple[Task, ...]]:
+def open_page_if_enabled(
+    loaded: Loaded, *, once: bool, journal: Journal, clock: Clock, looks: Looks
+) -> Iterator[tuple[Task, ...]]:
     """What is to run beside the service: the page, or nothing. A run with `--once` has none, it is soon over.
 
     Raises `ConfigError` where the extra is not installed, the address is taken or the token cannot be read.
@@ -30,7 +32,7 @@ def opened(loaded: Loaded, *, once: bool, journal: Journal, clock: Clock, looks:
     if once or not loaded.settings.web.enabled:
         yield ()
         return
-    _require_packages(loaded)
+    _require_web_packages(loaded)
     from daemon.web.server import LivePage
 
     page = LivePage(loaded, journal=journal, clock=clock, looks=looks)
@@ -40,19 +42,19 @@ def opened(loaded: Loaded, *, once: bool, journal: Journal, clock: Clock, looks:
         page.close()
 
 
-def outlook(loaded: Loaded, environment: Mapping[str, str]) -> str:
-    """Where the page will be and who may act on it, for `check`. Raises `ConfigError` like `opened`; where a service
-    runs on these settings it holds the address itself."""
-    _require_packages(loaded)
+def web_outlook(loaded: Loaded, environment: Mapping[str, str]) -> str:
+    """Where the page will be and who may act on it, for `check`. Raises `ConfigError` like `open_page_if_enabled`;
+    where a service runs on these settings it holds the address itself."""
+    _require_web_packages(loaded)
     web = loaded.settings.web
-    if not instance_lock.is_held(loaded.settings.state):
-        listen_address.bind(web, source=loaded.sources["web.port"].partition(":")[0]).close()
+    if not instance_lock.is_instance_running(loaded.settings.state):
+        listen_address.bind_listener(web, source=loaded.sources["web.port"].partition(":")[0]).close()
     token = find_token(web, environ=environment, base=loaded.base, source=loaded.sources["web.token_file"])
     acting = "with the token, others look" if token else "freely on this machine, elsewhere they only look"
     return f"{web.host} port {web.port}; people act {acting}"
 
 
-def _require_packages(loaded: Loaded) -> None:
+def _require_web_packages(loaded: Loaded) -> None:
     for module, package in _PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             raise ConfigError(

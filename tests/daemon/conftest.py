@@ -206,7 +206,7 @@ class World:
         """Run the service; `beside(service)` is an async function run next to it. The exit code."""
         with Journal(self.settings.state, Clock()) as journal:
             loaded = Loaded(self.settings, self.root, {})
-            service = app.build(
+            service = app.build_service(
                 loaded,
                 once=once,
                 journal=journal,

@@ -18,7 +18,7 @@ def test_the_shipped_file_shows_every_key_with_its_default():
     """freeal.yaml at the top level is complete, and changing nothing in it changes nothing."""
     document = yaml_reader.load(ROOT / "freeal.yaml")
     defaults = config.Settings()
-    keys = {key for key, _ in config.flatten(defaults)}
+    keys = {key for key, _ in config.flatten_settings(defaults)}
     assert set() == keys - {yaml_reader.dotted(path) for path in document.lines}
     assert defaults == yaml_reader.validate(config.Settings, document)
 

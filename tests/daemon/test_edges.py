@@ -17,7 +17,7 @@ from daemon.config import LogSettings
 from daemon.errors import AlreadyRunningError
 from daemon.host import instance_lock, logging_setup
 from daemon.host.systemd_notify import Notifier
-from daemon.status.status_snapshot import STALE_SECONDS, collect
+from daemon.status.status_snapshot import STALE_SECONDS, collect_status
 from freeal.errors import ConfigError
 
 
@@ -63,7 +63,10 @@ def test_a_missing_socket_is_no_reason_to_stop(tmp_path):
 def test_a_lock_that_cannot_be_had_is_a_configuration_error(tmp_path):
     """Somebody else's file, or none at all: a service manager need not try again, and the message says what to do."""
     (tmp_path / instance_lock.LOCK_NAME).mkdir()
-    with pytest.raises(ConfigError, match="cannot be locked: Is a directory"), instance_lock.held(tmp_path):
+    with (
+        pytest.raises(ConfigError, match="cannot be locked: Is a directory"),
+        instance_lock.hold_instance_lock(tmp_path),
+    ):
         raise AssertionError
 
 
@@ -71,34 +74,34 @@ def test_the_lock_is_free_again_when_its_holder_dies(tmp_path):
     """The kernel lets go, whatever killed the process."""
     code = (
         "import os, signal, sys, pathlib; from daemon.host import instance_lock\n"
-        "with instance_lock.held(pathlib.Path(sys.argv[1])):\n"
+        "with instance_lock.hold_instance_lock(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert b"held\n" == holder.stdout.readline()
-        assert instance_lock.is_held(tmp_path)
-        with pytest.raises(AlreadyRunningError), instance_lock.held(tmp_path, patience_seconds=0):
+        assert instance_lock.is_instance_running(tmp_path)
+        with pytest.raises(AlreadyRunningError), instance_lock.hold_instance_lock(tmp_path, patience_seconds=0):
             pass
         holder.kill()
         holder.wait()
-    assert not instance_lock.is_held(tmp_path)
+    assert not instance_lock.is_instance_running(tmp_path)
 
 
 def test_asking_whether_a_lock_is_held_leaves_it_free(tmp_path):
     """`status` does not get in the way of a start."""
-    assert not instance_lock.is_held(tmp_path)
-    with instance_lock.held(tmp_path):
+    assert not instance_lock.is_instance_running(tmp_path)
+    with instance_lock.hold_instance_lock(tmp_path):
         pass
-    assert not instance_lock.is_held(tmp_path)
+    assert not instance_lock.is_instance_running(tmp_path)
 
 
 @pytest.mark.parametrize("format_", ["auto", "json"])
 def test_elsewhere_than_on_a_terminal_a_line_is_one_json_object(format_):
     """With level, UTC time and the fields."""
     stream = io.StringIO()
-    logging_setup.configure(LogSettings(format=format_), stream)
+    logging_setup.configure_logging(LogSettings(format=format_), stream)
     structlog.get_logger().info("a job was claimed", job="a-1")
     structlog.get_logger().debug("unseen")
     line = json.loads(stream.getvalue())
@@ -113,7 +116,7 @@ def test_elsewhere_than_on_a_terminal_a_line_is_one_json_object(format_):
 def test_the_console_format_is_for_eyes():
     """Asked for, also where no terminal is."""
     stream = io.StringIO()
-    logging_setup.configure(LogSettings(format="console"), stream)
+    logging_setup.configure_logging(LogSettings(format="console"), stream)
     structlog.get_logger().warning("careful", job="a-1")
     assert "careful" in stream.getvalue()
     with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
@@ -129,10 +132,10 @@ def _fresh_structlog():
 def test_a_daemon_that_gives_no_sign_of_life_is_not_healthy(settings, journal, hands):
     """The lock alone does not make it alive."""
     journal.beat(1)
-    with instance_lock.held(settings.state):
-        assert collect(settings, hands.clock).healthy
+    with instance_lock.hold_instance_lock(settings.state):
+        assert collect_status(settings, hands.clock).healthy
         hands.pass_by(STALE_SECONDS + 1)
-        status = collect(settings, hands.clock)
+        status = collect_status(settings, hands.clock)
     [problem] = status.content["problems"]
     assert (False, True) == (status.healthy, problem.startswith("the daemon gives no sign of life"))
 
@@ -140,7 +143,7 @@ def test_a_daemon_that_gives_no_sign_of_life_is_not_healthy(settings, journal, h
 def test_status_names_waiting_files_with_their_reasons(settings, hands, drop):
     """Without a journal, too."""
     drop(a_csv="text\nx\n")
-    content = collect(settings, hands.clock).content
+    content = collect_status(settings, hands.clock).content
     assert [{"file": "a.csv", "reason": "no spec: drop a.yaml beside it"}] == content["waiting"]
     assert content["problems"][0].startswith("no daemon is running")
 

@@ -26,7 +26,7 @@ MANUAL = "".join(path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob(
 RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PROSE = [*PAGES, ROOT / "CHANGELOG.md"]
-SETTINGS = {key for key, _ in daemon.config.flatten(daemon.config.Settings())}
+SETTINGS = {key for key, _ in daemon.config.flatten_settings(daemon.config.Settings())}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS}
 COMMANDS = {"daemon": daemon.cli.command_line, "freeal": freeal.cli.command_line}
 ERRORS = [

@@ -82,7 +82,7 @@ def test_a_state_folder_removed_under_the_service_is_begun_anew_for_nobody_else(
     """With a lock that a second instance finds held, closed to others, and the work goes on."""
     with _running(daemon) as service:
         shutil.rmtree(daemon.folder / ".state")
-        while not instance_lock.is_held(daemon.folder / ".state"):
+        while not instance_lock.is_instance_running(daemon.folder / ".state"):
             assert service.poll() is None
             time.sleep(0.05)
         assert 0o700 == (daemon.folder / ".state").stat().st_mode & 0o777

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _CANCEL_TRIES = 3
 
 
-async def cancel(line: str) -> Answer:
+async def cancel_batches(line: str) -> Answer:
     """Cancel what the record holds of `job`."""
     try:
         from freeal.settings import LlmSettings
 
         request = json.loads(line)
-        problems = await _cancel(
+        problems = await _cancel_batches_of_job(
             LlmSettings.model_validate(request["llm"]),
             record=Path(request["record"]),
             job=request["job"],
@@ -43,7 +43,7 @@ async def cancel(line: str) -> Answer:
     return Result({"problems": problems})
 
 
-async def _cancel(
+async def _cancel_batches_of_job(
     settings: LlmSettings, *, record: Path, job: str, key_folder: Path, environ: Mapping[str, str]
 ) -> list[str]:
     """Cancel every batch of `job`; for each that may go on and cost money, a sentence that says why.
@@ -79,7 +79,7 @@ async def _cancel(
 def main() -> int:
     """Answer once."""
     channel = Channel.take_stdout()
-    channel.send(anyio.run(cancel, sys.stdin.readline()))
+    channel.send(anyio.run(cancel_batches, sys.stdin.readline()))
     return 0
 
 

@@ -13,7 +13,7 @@ from daemon.processes.child_channel import Channel
 from daemon.processes.message_protocol import Answer, Result, failure_of
 
 
-def probe(line: str) -> Answer:
+def probe_models(line: str) -> Answer:
     """Look, without downloading: what is not on this machine yet is an answer too."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -36,7 +36,7 @@ def probe(line: str) -> Answer:
 def main() -> int:
     """Answer once."""
     channel = Channel.take_stdout()
-    channel.send(probe(sys.stdin.readline()))
+    channel.send(probe_models(sys.stdin.readline()))
     return 0
 
 

@@ -18,23 +18,23 @@ from freeal.prediction.predict_rows import predict_rows
 from freeal.settings import PredictSettings
 
 
-def attempt(line: str, models: Models) -> Answer:
-    """Label some rows."""
+def classify_rows(line: str, models: Models) -> Answer:
+    """Label the rows of one request."""
     try:
         request = json.loads(line)
-        classifier = models.get(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
+        classifier = models.get_classifier(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
         return Result({"rows": [row.as_dict() for row in predict_rows(classifier, request["rows"])]})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 
 
 def main() -> int:
-    """Answer until stdin ends."""
+    """Classify what stdin asks until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
     channel = Channel.take_stdout()
     models = Models()
     for line in sys.stdin:
-        channel.send(attempt(line, models))
+        channel.send(classify_rows(line, models))
     return 0
 
 

@@ -14,7 +14,7 @@ from daemon.processes.child_channel import Channel
 from daemon.processes.message_protocol import Answer, Result, failure_of
 
 
-def survey(line: str) -> Answer:
+def estimate_job(line: str) -> Answer:
     """Read the CSV as the job would, and count what it would ask."""
     try:
         import anyio
@@ -34,7 +34,7 @@ def survey(line: str) -> Answer:
 def main() -> int:
     """Answer once."""
     channel = Channel.take_stdout()
-    channel.send(survey(sys.stdin.readline()))
+    channel.send(estimate_job(sys.stdin.readline()))
     return 0
 
 

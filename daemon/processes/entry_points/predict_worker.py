@@ -41,7 +41,7 @@ class Models:
         self._kept = kept
         self._loaded: OrderedDict[tuple[str, int, int], Classifier] = OrderedDict()
 
-    def get(self, folder: Path, settings: PredictSettings) -> Classifier:
+    def get_classifier(self, folder: Path, settings: PredictSettings) -> Classifier:
         """The classifier of a model folder. Raises `ModelFolderError`."""
         if not folder.is_dir():
             raise CorruptModelError("is not there", where=Where(file=folder), hint="train the model again")
@@ -65,16 +65,16 @@ class Runs:
         self._asking: dict[Path, BelowPromise] = {}
         self._opened_for: dict[Path, tuple[Path, bool]] = {}
 
-    def get(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
+    def get_run(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
         """The run, as it was left, or opened anew where the version is another by now, or whether a language model may
         be asked; `emit` hears of the engine where it is opened."""
         purpose = (wanted.model, wanted.ask is not None)
         if self._opened_for.get(wanted.output_csv, purpose) != purpose:
-            self.close(wanted.output_csv)
+            self.close_run(wanted.output_csv)
         if wanted.output_csv not in self._open:
             while len(self._open) >= self._kept:
-                self.close(next(iter(self._open)))
-            classifier = self._models.get(wanted.model, wanted.settings)
+                self.close_run(next(iter(self._open)))
+            classifier = self._models.get_classifier(wanted.model, wanted.settings)
             ask = None
             if wanted.ask is not None:
                 ask = BelowPromise.of(wanted.ask, classifier, wanted.model, emit=emit)
@@ -87,8 +87,8 @@ class Runs:
         self._open.move_to_end(wanted.output_csv)
         return self._open[wanted.output_csv]
 
-    def close(self, output: Path) -> None:
-        """This one is over, well or not."""
+    def close_run(self, output: Path) -> None:
+        """The run of this output is over, well or not."""
         self._asking.pop(output, None)
         self._opened_for.pop(output, None)
         if (run := self._open.pop(output, None)) is not None:
@@ -115,14 +115,14 @@ class StopSignal:
             raise SystemExit(0)
 
 
-def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
-    """Do one slice."""
+def answer_slice(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
+    """Predict for one slice."""
     output: Path | None = None
     try:
         wanted = Slice.model_validate_json(line)
         end = time.monotonic() + wanted.slice_seconds
         output = wanted.output_csv
-        run = runs.get(wanted, channel.emit)
+        run = runs.get_run(wanted, channel.emit)
         channel.emit(run.progress)
 
         def go_on() -> bool:
@@ -140,14 +140,14 @@ def answer(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> Answer:
             write_workbook(output, output.with_suffix(".xlsx"), long_values="cut")
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         if output is not None:
-            runs.close(output)
+            runs.close_run(output)
         return failure_of(error)
-    runs.close(wanted.output_csv)
+    runs.close_run(wanted.output_csv)
     return Result(summary)
 
 
 def main() -> int:
-    """Answer requests until stdin ends."""
+    """Answer requests for slices until stdin ends."""
     stop = StopSignal()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
@@ -155,7 +155,7 @@ def main() -> int:
     runs = Runs(Models())
     for line in sys.stdin:
         stop.is_working = True
-        channel.send(answer(line, runs, channel, stop))
+        channel.send(answer_slice(line, runs, channel, stop))
         stop.is_working = False
         if stop.is_asked:
             break

@@ -28,7 +28,7 @@ MOST_CHARACTERS = 100
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def peek(line: str) -> Answer:
+def peek_at_table(line: str) -> Answer:
     """Read the table, as far as there is time."""
     try:
         from freeal.errors import InputError
@@ -44,13 +44,13 @@ def peek(line: str) -> Answer:
             problem = ""
             try:
                 for _, row in reader:
-                    seen.take(row)
+                    seen.take_row(row)
                     if seen.count % 1000 == 0 and time.monotonic() > end:
                         is_whole = False
                         break
             except InputError as error:
                 is_whole, problem = False, str(error)
-            return Result(seen.told(reader.dialect, is_whole=is_whole) | {"problem": problem})
+            return Result(seen.table_preview(reader.dialect, is_whole=is_whole) | {"problem": problem})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)
 
@@ -65,7 +65,7 @@ class _Seen:
         self._joined = {name: JoinedValues(MOST_VALUES) for name in header}
         self.count = 0
 
-    def take(self, row: Any) -> None:
+    def take_row(self, row: Any) -> None:
         self.count += 1
         if len(self._rows) < self._wanted:
             self._rows.append([value[: self._most] for value in row])
@@ -79,7 +79,7 @@ class _Seen:
             if len(known) > MOST_VALUES or len(value) > MOST_CHARACTERS:
                 del self._values[name]
 
-    def told(self, dialect: Any, *, is_whole: bool) -> dict[str, Any]:
+    def table_preview(self, dialect: Any, *, is_whole: bool) -> dict[str, Any]:
         values = {
             name: sorted(known, key=lambda value: (-known[value], value))
             for name, known in self._values.items()
@@ -88,12 +88,12 @@ class _Seen:
         apart = {name: found for name in self._header if (found := self._joined[name].found())}
         joined = {name: [found.separator, *found.values] for name, found in apart.items()}
         rows = f"{self.count:,} rows" if is_whole else f"more than {self.count:,} rows"
-        read_as = [*_written(dialect), rows]
+        read_as = [*_dialect_in_words(dialect), rows]
         shown = {"header": self._header, "rows": self._rows, "read_as": ", ".join(read_as)}
         return shown | {"values": values, "joined": joined}
 
 
-def _written(dialect: Any) -> list[str]:
+def _dialect_in_words(dialect: Any) -> list[str]:
     """`cp1252, semicolons`: how a file is written, for who dropped it."""
     if dialect.form not in {"csv", "tsv"}:
         return [{"xlsx": "Excel", "jsonl": "JSON lines", "parquet": "Parquet"}.get(dialect.form, dialect.form)]
@@ -104,7 +104,7 @@ def _written(dialect: Any) -> list[str]:
 def main() -> int:
     """Answer once."""
     channel = Channel.take_stdout()
-    channel.send(peek(sys.stdin.readline()))
+    channel.send(peek_at_table(sys.stdin.readline()))
     return 0
 
 

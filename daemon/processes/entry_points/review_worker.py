@@ -18,7 +18,7 @@ from daemon.processes.child_channel import Channel
 from daemon.processes.message_protocol import Answer, Result, failure_of
 
 
-def _index(request: dict[str, Any]) -> dict[str, Any]:
+def _index_rows(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.row_index.build_index import build_row_index
 
     previous = request["previous"]
@@ -26,14 +26,14 @@ def _index(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _draw(request: dict[str, Any]) -> dict[str, Any]:
+def _draw_sheet(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.job.new_version import certification_job
 
     certification_job.draw_sheet(Path(request["version"]), rows=int(request["rows"]), anew=bool(request["anew"]))
     return {}
 
 
-def _sheet(request: dict[str, Any]) -> dict[str, Any]:
+def _read_sheet(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.certification import certified_json_file
 
     found = certified_json_file.read_certified(Path(request["version"]))
@@ -46,7 +46,7 @@ def _sheet(request: dict[str, Any]) -> dict[str, Any]:
     return {"lines": lines, "rows": len(found.draw.drawn())}
 
 
-def _questions(request: dict[str, Any]) -> dict[str, Any]:
+def _read_questions(request: dict[str, Any]) -> dict[str, Any]:
     import anyio
 
     from freeal.boundaries import boundaries_file
@@ -67,7 +67,7 @@ def _questions(request: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _propose(request: dict[str, Any]) -> dict[str, Any]:
+def _propose_answers(request: dict[str, Any]) -> dict[str, Any]:
     import anyio
 
     from freeal.boundaries import boundaries_file
@@ -83,7 +83,7 @@ def _propose(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _quote(request: dict[str, Any]) -> dict[str, Any]:
+def _quote_answers(request: dict[str, Any]) -> dict[str, Any]:
     from freeal.job.new_version import boundary_job
 
     found = boundary_job.quote_boundary_answers(Path(request["version"]), Path(request["answers"]))
@@ -94,17 +94,17 @@ def _quote(request: dict[str, Any]) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "index": _index,
-    "draw": _draw,
-    "sheet": _sheet,
-    "questions": _questions,
-    "propose": _propose,
-    "quote": _quote,
+    "index": _index_rows,
+    "draw": _draw_sheet,
+    "sheet": _read_sheet,
+    "questions": _read_questions,
+    "propose": _propose_answers,
+    "quote": _quote_answers,
 }
 
 
-def do(line: str) -> Answer:
-    """One task."""
+def do_review_task(line: str) -> Answer:
+    """One task of the review pages."""
     try:
         request = json.loads(line)
         return Result(TASKS[request["task"]](request))
@@ -115,7 +115,7 @@ def do(line: str) -> Answer:
 def main() -> int:
     """Answer once."""
     channel = Channel.take_stdout()
-    channel.send(do(sys.stdin.readline()))
+    channel.send(do_review_task(sys.stdin.readline()))
     return 0
 
 

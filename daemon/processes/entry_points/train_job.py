@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from daemon.processes.child_channel import Channel
 from daemon.processes.child_device_turn import DeviceTurns
-from daemon.processes.job_folder_lock import alone_with
+from daemon.processes.job_folder_lock import hold_job_folder
 from daemon.processes.message_protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down, failure_of
 from freeal.events import Emit, Waiting
 from freeal.llm.limits.rate_limiter import Limiter
@@ -30,7 +30,7 @@ NICENESS = 5
 """Training gives way to predictions, which somebody waits for, and to the service itself."""
 
 
-async def _run(line: str, channel: Channel) -> Answer:
+async def _train_until_stopped(line: str, channel: Channel) -> Answer:
     answer: Answer = Stopped()
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
@@ -52,14 +52,14 @@ async def _train(line: str, channel: Channel, scope: anyio.CancelScope) -> Answe
         limiter = Limiter.of(job.effective().llm if isinstance(job, TrainingJob) else job.llm)
         turns = DeviceTurns(channel)
         ears = Ears(limiter, turns, scope.cancel, anyio.lowlevel.current_token())
-        threading.Thread(target=ears.listen, daemon=True).start()
-        async with alone_with(job.work, turns.emit), anyio.create_task_group() as tasks:
+        threading.Thread(target=ears.listen_to_daemon, daemon=True).start()
+        async with hold_job_folder(job.work, turns.emit), anyio.create_task_group() as tasks:
             tasks.start_soon(_tell_of_pauses, limiter, turns.emit)
             outcome: Outcome | dict[str, Any]
             if isinstance(job, TrainingJob):
-                outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+                outcome = await train(job, emit=turns.emit, limiter=limiter, device_turn=turns.device_turn)
             else:
-                outcome = await carry_feedback(job, emit=turns.emit, limiter=limiter, device_turn=turns.turn)
+                outcome = await carry_feedback(job, emit=turns.emit, limiter=limiter, device_turn=turns.device_turn)
             tasks.cancel_scope.cancel()
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which decides
         return failure_of(_the_one(error))
@@ -99,8 +99,8 @@ class Ears:
     ) -> None:
         self._limiter, self._turns, self._stop, self._token = limiter, turns, stop, token
 
-    def listen(self) -> None:
-        """For a thread of its own."""
+    def listen_to_daemon(self) -> None:
+        """Hear what the daemon says of turns, shares and the end; for a thread of its own."""
         try:
             while line := sys.stdin.readline():
                 anyio.from_thread.run_sync(self._obey, decode_down(line), token=self._token)
@@ -120,7 +120,7 @@ def main() -> int:
     os.nice(NICENESS)
     channel = Channel.take_stdout()
     line = sys.stdin.readline()
-    channel.send(anyio.run(_run, line, channel))
+    channel.send(anyio.run(_train_until_stopped, line, channel))
     return 0
 
 

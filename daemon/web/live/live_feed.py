@@ -72,7 +72,7 @@ class Feed:
         self.taken = 0
         """Snapshots so far."""
 
-    async def current(self) -> Snapshot:
+    async def current_snapshot(self) -> Snapshot:
         """The newest snapshot, no older than a tick."""
         async with self._one_at_a_time:
             if self._latest is None or self._steady() - self._latest[0] >= self._tick_seconds:
@@ -81,12 +81,12 @@ class Feed:
                 self._latest = (self._steady(), snapshot)
             return self._latest[1]
 
-    async def view(self) -> tuple[Snapshot, View, str]:
+    async def current_view(self) -> tuple[Snapshot, View, str]:
         """Snapshot, what is shown of it, and the version a page made of it has."""
-        snapshot = await self.current()
+        snapshot = await self.current_snapshot()
         async with self._one_at_a_time:
             view = await anyio.to_thread.run_sync(self._render, snapshot)
-            self._update(view)
+            self._update_parts(view)
             return snapshot, view, f"{self._epoch}-{self._version}"
 
     async def run(self) -> None:
@@ -96,7 +96,7 @@ class Feed:
                 self._wanted = anyio.Event()
                 await self._wanted.wait()
             try:
-                await self.view()
+                await self.current_view()
             except Exception as problem:  # noqa: BLE001 - a fault of the page must not end the service; it is logged
                 _log.exception("the live page cannot look", problem=str(problem))
             await anyio.sleep(self._tick_seconds)
@@ -106,11 +106,11 @@ class Feed:
         self._closed = True
         self._changed.set()
 
-    async def listen(self, known: str) -> AsyncIterator[str]:
+    async def listen_to_events(self, known: str) -> AsyncIterator[str]:
         """Server-sent events for one listener that has version `known` (empty: nothing)."""
         if self.listeners >= MOST_LISTENERS:
             raise TooManyListenersError
-        version = self._number(known)
+        version = self._known_version(known)
         self.listeners += 1
         self._wanted.set()
         try:
@@ -118,7 +118,7 @@ class Feed:
             while not self._closed:
                 changed = self._changed
                 if self._version > max(version, 0):
-                    message, version = self._message(version), self._version  # it may be another once this is sent
+                    message, version = self._parts_message(version), self._version  # another, maybe, once this is sent
                     yield message
                     continue
                 with anyio.move_on_after(KEEP_ALIVE_SECONDS) as waiting:
@@ -128,14 +128,14 @@ class Feed:
         finally:
             self.listeners -= 1
 
-    def _number(self, known: str) -> int:
+    def _known_version(self, known: str) -> int:
         epoch, _, number = known.partition("-")
         with contextlib.suppress(ValueError):
             if epoch == self._epoch and 0 <= int(number) <= self._version:
                 return int(number)
         return -1
 
-    def _update(self, view: View) -> None:
+    def _update_parts(self, view: View) -> None:
         following = self._version + 1
         parts = _merge(self._parts, view.parts, following)
         lists = _merge(self._lists, view.lists, following)
@@ -145,7 +145,7 @@ class Feed:
         self._changed.set()
         self._changed = anyio.Event()
 
-    def _message(self, since: int) -> str:
+    def _parts_message(self, since: int) -> str:
         content = {
             "parts": {name: shown.content for name, shown in self._parts.items() if shown.since > since},
             "lists": {name: shown.content for name, shown in self._lists.items() if shown.since > since},

@@ -14,7 +14,7 @@ from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.journal_reader import Day, Records
 from daemon.journal.prediction_record import Prediction
-from daemon.status.status_snapshot import snapshot
+from daemon.status.status_snapshot import status_snapshot
 from daemon.web.finished_models import Gallery, Model
 
 FINISHED_SHOWN = 20
@@ -85,12 +85,12 @@ class Observer:
         self._journal, self._records, self._gallery = journal, records, gallery
         self._read: tuple[int, str, _Read] | None = None
 
-    def take(self) -> Snapshot:
+    def take_snapshot(self) -> Snapshot:
         """Look now. The page's own part of the journal is read again only where somebody wrote into it."""
         now = self._clock.wall()
         settings, waiting = self._looks.settings(), self._looks.waiting()
         read = self._from_journal(day(now))
-        status = snapshot(settings, self._clock, journal=self._journal, waiting=waiting).content
+        status = status_snapshot(settings, self._clock, journal=self._journal, waiting=waiting).content
         return Snapshot(
             at=now,
             jobs=read.jobs,
@@ -103,17 +103,17 @@ class Observer:
             models=self._gallery.models(),
             waiting=waiting,
             money=Money(read.days, read.today, settings.llm.daily_budget_usd, read.total_usd),
-            health=self._health(status),
+            health=self._page_health(status),
             status=status,
         )
 
     def _from_journal(self, today: str) -> _Read:
         revision = self._records.revision()
         if self._read is None or self._read[:2] != (revision, today):
-            self._read = (revision, today, _read(self._records, today))
+            self._read = (revision, today, _read_records(self._records, today))
         return self._read[2]
 
-    def _health(self, status: Mapping[str, Any]) -> Health:
+    def _page_health(self, status: Mapping[str, Any]) -> Health:
         scanned_at = self._looks.scanned_at()
         return Health(
             problems=tuple(status["problems"]),
@@ -138,8 +138,8 @@ class _Read:
     total_usd: float
 
 
-def _read(records: Records, today: str) -> _Read:
-    days = records.days(DAYS_SHOWN)
+def _read_records(records: Records, today: str) -> _Read:
+    days = records.days_of_spend(DAYS_SHOWN)
     return _Read(
         jobs=records.unfinished(),
         failed=records.failed(FAILED_SHOWN),

@@ -31,7 +31,7 @@ class Machine:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses for programs that watch."""
         return [
             Route("/healthz", self.healthz),
             Route("/metrics", self.metrics),
@@ -42,25 +42,25 @@ class Machine:
     async def healthz(self, _request: Request) -> Response:
         """200, or 503 with the reasons."""
         try:
-            problems = list((await self._site.feed.current()).health.problems)
+            problems = list((await self._site.feed.current_snapshot()).health.problems)
         except OSError as problem:
             problems = [f"a folder cannot be looked at: {problem.strerror}"]
         return JSONResponse({"healthy": not problems, "problems": problems}, status_code=503 if problems else 200)
 
     async def metrics(self, _request: Request) -> Response:
         """All numbers, for Prometheus."""
-        snapshot = await self._site.feed.current()
-        lines = [*_lines(snapshot), *_process(self._site.feed.listeners)]
+        snapshot = await self._site.feed.current_snapshot()
+        lines = [*_metric_lines(snapshot), *_process_metric_lines(self._site.feed.listeners)]
         return PlainTextResponse("\n".join(lines) + "\n", headers={"Content-Type": METRICS_TYPE})
 
     async def status(self, _request: Request) -> Response:
         """What `python -m daemon status --json` prints."""
-        return JSONResponse(dict((await self._site.feed.current()).status))
+        return JSONResponse(dict((await self._site.feed.current_snapshot()).status))
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: what changed on the overview."""
         known = request.headers.get("last-event-id") or request.query_params.get("since", "")
-        stream = self._site.feed.listen(known)
+        stream = self._site.feed.listen_to_events(known)
         try:
             first = await anext(stream)
         except TooManyListenersError:
@@ -74,7 +74,7 @@ async def _after(first: str, stream: AsyncIterator[str]) -> AsyncIterator[str]:
         yield message
 
 
-def _lines(snapshot: Snapshot) -> Iterator[str]:
+def _metric_lines(snapshot: Snapshot) -> Iterator[str]:
     money, health = snapshot.money, snapshot.health
     yield from _metric("freeal_healthy", "1 when nothing is wrong.", [("", not health.problems)])
     jobs = [(f'{{state="{state}"}}', count) for state, count in snapshot.job_counts.items()]
@@ -99,7 +99,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
         yield from _metric("freeal_last_scan_age_seconds", "Since the folders were looked at.", [("", age)])
 
 
-def _process(listeners: int) -> Iterator[str]:
+def _process_metric_lines(listeners: int) -> Iterator[str]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     yield from _metric("freeal_event_listeners", "Pages that are open.", [("", listeners)])

@@ -18,9 +18,9 @@ from daemon.web.pages.template_filters import (
     can_go,
     can_retry,
     one_line,
-    progress,
+    progress_in_words,
+    readable_size,
     short_text,
-    size,
     time_element,
     usd,
 )
@@ -54,14 +54,14 @@ class Pages:
         self._environment.filters |= {
             "usd": usd,
             "time": time_element,
-            "size": size,
+            "size": readable_size,
             "one_line": one_line,
             "lasting": lasting,
             "percent": percent,
         }
         self._environment.globals |= {
             "words": STATE_WORDS,
-            "progress": progress,
+            "progress": progress_in_words,
             "can_cancel": can_cancel,
             "can_retry": can_retry,
             "can_go": can_go,

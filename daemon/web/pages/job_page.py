@@ -15,14 +15,14 @@ from starlette.routing import Route
 
 from daemon.config import Settings
 from daemon.errors import UnknownJobError
-from daemon.jobs.cancel_and_retry import CANCEL, DISMISS, GO, RETRY, ask
-from daemon.jobs.estimate_in_child import survey
+from daemon.jobs.cancel_and_retry import CANCEL, DISMISS, GO, RETRY, write_request
+from daemon.jobs.estimate_in_child import estimate_in_child
 from daemon.journal.job_record import Job, State
 from daemon.journal.work_folder import Workplace
 from daemon.outbox.model_shelf import Shelf
-from daemon.web.finished_models import is_plain
+from daemon.web.finished_models import is_plain_file
 from daemon.web.pages import job_story, page_charts
-from daemon.web.pages.error_in_page_words import explained
+from daemon.web.pages.error_in_page_words import error_for_page
 from daemon.web.pages.page_context import FORM_BYTES, Site, see_other, text_of
 from daemon.web.security.request_guard import REPORT_POLICY
 from daemon.web.uploads import changed_spec
@@ -43,22 +43,22 @@ class JobPage:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Where it is."""
+        """The addresses of a job: its page, what may be asked of it, its pilot, another try."""
         wishes = {"cancel": CANCEL, "retry": RETRY, "dismiss": DISMISS, "go": GO}
         return [
             Route("/jobs/{job_id}", self.job),
             *(
-                Route(f"/jobs/{{job_id}}/{name}", self._asking(wish), methods=["POST"], max_body_size=_SMALL)
+                Route(f"/jobs/{{job_id}}/{name}", self._request_handler(wish), methods=["POST"], max_body_size=_SMALL)
                 for name, wish in wishes.items()
             ),
             Route("/jobs/{job_id}/pilot/{file}", self.pilot_file),
             Route("/jobs/{job_id}/rerun", self.rerun, methods=["POST"], max_body_size=FORM_BYTES),
-            Route("/jobs/{job_id}/quote", self.quote, methods=["POST"], max_body_size=FORM_BYTES),
+            Route("/jobs/{job_id}/quote", self.quote_rerun, methods=["POST"], max_body_size=FORM_BYTES),
         ]
 
     async def job(self, request: Request) -> Response:
         """One job."""
-        return await self._page(request, await self._job(request))
+        return await self._job_page(request, await self._job(request))
 
     async def pilot_file(self, request: Request) -> Response:
         """The report of a pilot, or its labelled rows."""
@@ -66,7 +66,7 @@ class JobPage:
         path = Shelf(self._site.settings.models, job.name).pilot(job.id) / PILOT_FILES.get(
             request.path_params["file"], "."
         )
-        if not await anyio.to_thread.run_sync(is_plain, path):
+        if not await anyio.to_thread.run_sync(is_plain_file, path):
             raise HTTPException(404, detail="There is nothing here by that name.")
         if path.suffix == ".html":
             return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
@@ -74,46 +74,48 @@ class JobPage:
 
     async def rerun(self, request: Request) -> Response:
         """Run a job again with the spec that was typed: in its place, or as another job where it is done."""
-        job, inputs, text = await self._changed(request)
+        job, inputs, text = await self._changed_inputs(request)
         settings = self._site.settings
         try:
             if job.state is State.DONE:
-                await anyio.to_thread.run_sync(changed_spec.put_anew, text, inputs, settings)
+                await anyio.to_thread.run_sync(changed_spec.put_spec_anew, text, inputs, settings)
                 return see_other("/")
-            await anyio.to_thread.run_sync(lambda: changed_spec.change(text, inputs, settings, name=job.name))
-            await anyio.to_thread.run_sync(ask, self._site.journal, job.id, RETRY)
+            await anyio.to_thread.run_sync(
+                lambda: changed_spec.put_spec_in_place(text, inputs, settings, name=job.name)
+            )
+            await anyio.to_thread.run_sync(write_request, self._site.journal, job.id, RETRY)
         except FreealError as error:
-            return await self._page(request, job, spec_text=text, problem=explained(error))
+            return await self._job_page(request, job, spec_text=text, problem=error_for_page(error))
         return see_other(f"/jobs/{job.id}")
 
-    async def quote(self, request: Request) -> Response:
+    async def quote_rerun(self, request: Request) -> Response:
         """What a job with the spec that was typed would ask and cost."""
-        job, inputs, text = await self._changed(request)
+        job, inputs, text = await self._changed_inputs(request)
         try:
-            with changed_spec.read(text, inputs, self._site.settings) as (spec, folder):
-                async with self._site.one_survey_at_a_time:
+            with changed_spec.read_changed_spec(text, inputs, self._site.settings) as (spec, folder):
+                async with self._site.one_estimate_at_a_time:
                     loaded = dataclasses.replace(self._site.loaded, settings=self._site.settings)
-                    found = await survey(loaded, spec, csv=inputs.csv, folder=folder / "work")
+                    found = await estimate_in_child(loaded, spec, csv=inputs.csv, folder=folder / "work")
         except FreealError as error:
-            return await self._page(request, job, spec_text=text, problem=explained(error))
-        return await self._page(request, job, spec_text=text, quoted=found["figures"])
+            return await self._job_page(request, job, spec_text=text, problem=error_for_page(error))
+        return await self._job_page(request, job, spec_text=text, quoted=found["figures"])
 
-    def _asking(self, wish: str) -> Callable[[Request], Awaitable[Response]]:
+    def _request_handler(self, wish: str) -> Callable[[Request], Awaitable[Response]]:
         async def asked(request: Request) -> Response:
             await self._site.form(request)
             job = await self._job(request)
             try:
-                await anyio.to_thread.run_sync(ask, self._site.journal, job.id, wish)
+                await anyio.to_thread.run_sync(write_request, self._site.journal, job.id, wish)
             except UnknownJobError as problem:
                 raise HTTPException(409, detail=str(problem)) from problem
             return see_other("/" if wish == DISMISS else f"/jobs/{job.id}")
 
         return asked
 
-    async def _changed(self, request: Request) -> tuple[Job, Inputs, str]:
+    async def _changed_inputs(self, request: Request) -> tuple[Job, Inputs, str]:
         fields = await self._site.form(request)
         job = await self._job(request)
-        inputs = await anyio.to_thread.run_sync(changed_spec.inputs_of, job, self._site.settings)
+        inputs = await anyio.to_thread.run_sync(changed_spec.inputs_to_run_again, job, self._site.settings)
         if inputs is None:
             raise HTTPException(409, detail="This job cannot be changed: it is under way, or its files are gone.")
         return job, inputs, text_of(fields, "spec_text").replace("\r\n", "\n")
@@ -124,7 +126,7 @@ class JobPage:
             raise HTTPException(404, detail="There is no such job.")
         return job
 
-    async def _page(
+    async def _job_page(
         self,
         request: Request,
         job: Job,
@@ -133,29 +135,29 @@ class JobPage:
         problem: str = "",
         quoted: list[tuple[str, str]] | None = None,
     ) -> Response:
-        content = await anyio.to_thread.run_sync(self._content, job, spec_text)
-        version = (await self._site.feed.view())[2]
+        content = await anyio.to_thread.run_sync(self._job_page_content, job, spec_text)
+        version = (await self._site.feed.current_view())[2]
         content |= {"version": version, "problem": problem, "quoted": quoted or ()}
         return self._site.page(request, "job.html.j2", content, status=422 if problem else 200)
 
-    def _content(self, job: Job, spec_text: str | None) -> dict[str, Any]:
-        story = job_story.tell(job, self._site.records.history(job.id), now=self._site.now())
-        inputs = changed_spec.inputs_of(job, self._site.settings)
+    def _job_page_content(self, job: Job, spec_text: str | None) -> dict[str, Any]:
+        story = job_story.story_of_job(job, self._site.records.history(job.id), now=self._site.now())
+        inputs = changed_spec.inputs_to_run_again(job, self._site.settings)
         if spec_text is None:
             spec_text = inputs.spec_text() if inputs else None
         return {
             "job": job,
             "spec": _spec_of(job),
             "model": self._site.gallery.model(job.name),
-            "places": self._places(job),
+            "places": self._places_of_job(job),
             "story": story,
-            "pilot": _pilot_of(job, self._site.settings) if job.state is State.WAITING else None,
+            "pilot": _pilot_of_job(job, self._site.settings) if job.state is State.WAITING else None,
             "rounds_picture": page_charts.rounds_picture(story.rounds),
             "spec_text": spec_text if inputs else None,
         }
 
-    def _places(self, job: Job) -> list[tuple[str, str]]:
-        """Where its files are, in words."""
+    def _places_of_job(self, job: Job) -> list[tuple[str, str]]:
+        """Where the files of a job are, in words."""
         settings = self._site.settings
         if job.state is State.DONE:
             return [("results", str(settings.models / job.name)), ("inputs", str(Workplace(settings, job.id).done))]
@@ -164,7 +166,7 @@ class JobPage:
         return []
 
 
-def _pilot_of(job: Job, settings: Settings) -> dict[str, Any] | None:
+def _pilot_of_job(job: Job, settings: Settings) -> dict[str, Any] | None:
     """pilot.json; None where somebody took it away, or it is not ours."""
     try:
         return pilot_json_file.read_pilot_json(Shelf(settings.models, job.name).pilot(job.id))

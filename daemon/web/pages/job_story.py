@@ -39,19 +39,19 @@ class Story:
         return any(step.state != "todo" for step in self.steps)
 
 
-def tell(job: Job, history: Sequence[Entry], *, now: float) -> Story:
+def story_of_job(job: Job, history: Sequence[Entry], *, now: float) -> Story:
     """The story of a job as it stands `now` (seconds since 1970)."""
     end = job.updated_at if job.state in FINISHED else now
     rounds = {int(one.content["round"]): one.content for one in history if one.kind == "round"}
     said = {str(one.content["message"]): one.at for one in history if one.kind == "notice"}
     notices = sorted(((at, message) for message, at in said.items()), reverse=True)
-    steps = tuple(_steps(job, [one for one in history if one.kind == "stage"], end=end))
+    steps = tuple(_story_steps(job, [one for one in history if one.kind == "stage"], end=end))
     return Story(
         steps, tuple(rounds[number] for number in sorted(rounds)), tuple(notices), max(0.0, end - job.created_at)
     )
 
 
-def _steps(job: Job, stages: Sequence[Entry], *, end: float) -> list[Step]:
+def _story_steps(job: Job, stages: Sequence[Entry], *, end: float) -> list[Step]:
     """Those of its last run: after a restart the finished rounds are only read."""
     began: dict[str, float] = {}
     for entry in stages:

@@ -22,26 +22,26 @@ class _Line:
 
 def names(text: str) -> list[str]:
     """Those in front of the colons."""
-    return [line.name for line in _lines(text)]
+    return [line.name for line in _read_label_lines(text)]
 
 
-def flat(text: str) -> list[str] | dict[str, str]:
+def flat_labels(text: str) -> list[str] | dict[str, str]:
     """`name`, or `name: what it means`, one per line."""
-    pairs = [(line.name, line.meaning) for line in _lines(text)]
+    pairs = [(line.name, line.meaning) for line in _read_label_lines(text)]
     names = [name for name, _ in pairs]
     if any(meaning for _, meaning in pairs) and len(set(names)) == len(names):
         return dict(pairs)
     return names
 
 
-def tree(text: str) -> list[Any] | dict[str, str]:
+def label_tree(text: str) -> list[Any] | dict[str, str]:
     """The same of labels within labels: a path for a name, `billing / refund`; or each branch on a line of its own, and
     what is below it indented. What is wrong with it, the reader of specs says."""
-    lines = _lines(text)
+    lines = _read_label_lines(text)
     for line in lines:
         line.name = line.name.removeprefix("- ")
     if len({line.indent for line in lines}) < 2:
-        return flat("\n".join(one.strip().removeprefix("- ") for one in text.split("\n")))
+        return flat_labels("\n".join(one.strip().removeprefix("- ") for one in text.split("\n")))
     tops: list[_Line] = []
     above: list[_Line] = []
     for line in lines:
@@ -52,7 +52,7 @@ def tree(text: str) -> list[Any] | dict[str, str]:
     return [line.written() for line in tops]
 
 
-def _lines(text: str) -> list[_Line]:
+def _read_label_lines(text: str) -> list[_Line]:
     found = []
     for line in text.expandtabs(4).split("\n"):
         if bare := line.strip():

@@ -16,16 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from daemon.errors import ChildError
-from daemon.inbox.claim_pair import load_spec
-from daemon.jobs.estimate_in_child import survey
+from daemon.inbox.claim_pair import load_dropped_spec
+from daemon.jobs.estimate_in_child import estimate_in_child
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.web.pages import spec_form
-from daemon.web.pages.error_in_page_words import explained
+from daemon.web.pages.error_in_page_words import error_for_page
 from daemon.web.pages.page_context import FORM_BYTES, MOST_FIELDS, Site, see_other, text_of
 from daemon.web.pages.spec_form import SpecForm
-from daemon.web.uploads.multipart_form import File, receive
-from daemon.web.uploads.place_in_inbox import place, place_job
+from daemon.web.uploads.multipart_form import File, receive_form
+from daemon.web.uploads.place_in_inbox import place_files, place_job
 from daemon.web.uploads.upload_folders import MEGABYTE, Upload, Uploads, plain_file_name
 from freeal.errors import FreealError
 from freeal.files import atomic_write
@@ -34,7 +34,7 @@ from freeal.table.file_formats import data_stem
 from freeal.text.joined_values import Joined
 from freeal.types import Kind
 
-PEEK = "daemon.processes.entry_points.preview_table"
+PREVIEW = "daemon.processes.entry_points.preview_table"
 ROWS_READ = 30
 """To guess from what a column is; the page shows the first four."""
 CHARACTERS_SHOWN = 300
@@ -62,7 +62,7 @@ class Sample:
 
     def kind_of(self, column: str) -> Kind:
         """What kind of labels it would hold."""
-        return spec_form.kind_of(column, self.values, self.joined)
+        return spec_form.kind_of_labels(column, self.values, self.joined)
 
 
 class NewJob:
@@ -73,7 +73,7 @@ class NewJob:
         self._uploads = uploads
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses on the way from an upload to a job."""
         most = MOST_FIELDS * 100 + FORM_BYTES
         return [
             Route("/new", self.begin),
@@ -92,12 +92,12 @@ class NewJob:
     async def upload(self, request: Request) -> Response:
         """Take the files in."""
         self._site.require_right(request)
-        folder = await anyio.to_thread.run_sync(self._uploads.begin)
+        folder = await anyio.to_thread.run_sync(self._uploads.begin_upload)
         try:
             most_bytes = self._site.settings.web.max_upload_mb * MEGABYTE + _OVERHEAD_BYTES
-            incoming = await receive(request, folder, most_bytes=most_bytes)
+            incoming = await receive_form(request, folder, most_bytes=most_bytes)
             self._site.require_own_form(request, incoming.fields.get("form_token", ""))
-            upload = await anyio.to_thread.run_sync(self._uploads.keep, folder, incoming.files)
+            upload = await anyio.to_thread.run_sync(self._uploads.keep_upload, folder, incoming.files)
             if upload is None:
                 await anyio.to_thread.run_sync(_put_as_they_are, incoming.files, self._site.settings.inbox)
                 await anyio.to_thread.run_sync(self._uploads.discard, folder)
@@ -114,27 +114,31 @@ class NewJob:
         known = {entry.name for entry in self._site.looks.waiting() if entry.lacks_spec}
         if wanted not in known:
             raise HTTPException(409, detail="This file does not wait for a spec any more.")
-        upload = await anyio.to_thread.run_sync(self._uploads.describe, self._site.settings.inbox / wanted)
+        upload = await anyio.to_thread.run_sync(
+            self._uploads.upload_of_waiting_table, self._site.settings.inbox / wanted
+        )
         return see_other(f"/new/{upload.id}")
 
     async def describe(self, request: Request) -> Response:
         """The form, as it was left."""
         self._site.require_right(request)
         upload = self._upload(request)
-        sample = await _sample(upload)
-        form = await anyio.to_thread.run_sync(_draft, upload)
+        sample = await _sample_of_table(upload)
+        form = await anyio.to_thread.run_sync(_kept_draft, upload)
         if form is None:
-            form = spec_form.blank(upload.stem, sample.header, sample.rows, values=sample.values, joined=sample.joined)
+            form = spec_form.blank_form(
+                upload.stem, sample.header, sample.rows, values=sample.values, joined=sample.joined
+            )
         text = upload.spec.read_text("utf-8", errors="replace") if upload.has_spec else ""
-        return self._page(request, upload, {"sample": sample, "form": form, "spec_text": text})
+        return self._new_job_page(request, upload, {"sample": sample, "form": form, "spec_text": text})
 
     async def look(self, request: Request) -> Response:
         """The first prompt and what all of it will cost, counted by a process of its own."""
-        return await self._act(request, self._look)
+        return await self._act_on_upload(request, self._look)
 
     async def start(self, request: Request) -> Response:
         """Put both files into the inbox."""
-        return await self._act(request, self._start)
+        return await self._act_on_upload(request, self._start_job)
 
     async def discard(self, request: Request) -> Response:
         """Forget the upload."""
@@ -142,11 +146,11 @@ class NewJob:
         await anyio.to_thread.run_sync(self._uploads.discard, self._upload(request).folder)
         return see_other("/")
 
-    async def _act(self, request: Request, act: Any) -> Response:
+    async def _act_on_upload(self, request: Request, act: Any) -> Response:
         fields = await self._site.form(request)
         upload = self._upload(request)
-        sample = await _sample(upload)
-        form = spec_form.read(fields)
+        sample = await _sample_of_table(upload)
+        form = spec_form.read_form(fields)
         text = text_of(fields, "spec_text") if upload.has_spec else form.to_yaml()
         shown = {"sample": sample, "form": form, "spec_text": text if upload.has_spec else ""}
         if not upload.has_spec:
@@ -157,34 +161,36 @@ class NewJob:
             _check_columns(spec, sample)
             done: Response | dict[str, Any] = await act(upload, spec)
         except FreealError as error:
-            return self._page(
-                request, upload, shown | {"problem": explained(error, by_line=upload.has_spec)}, status=422
+            return self._new_job_page(
+                request, upload, shown | {"problem": error_for_page(error, by_line=upload.has_spec)}, status=422
             )
-        return self._page(request, upload, shown | done) if isinstance(done, dict) else done
+        return self._new_job_page(request, upload, shown | done) if isinstance(done, dict) else done
 
     async def _look(self, upload: Upload, spec: Spec) -> dict[str, Any]:
-        async with self._site.one_survey_at_a_time:
+        async with self._site.one_estimate_at_a_time:
             loaded = dataclasses.replace(self._site.loaded, settings=self._site.settings)
-            found = await survey(loaded, spec, csv=upload.data, folder=upload.folder / "work")
+            found = await estimate_in_child(loaded, spec, csv=upload.data, folder=upload.folder / "work")
         return {"figures": found["figures"], "first_prompt": found["first_prompt"]}
 
-    async def _start(self, upload: Upload, spec: Spec) -> Response:
+    async def _start_job(self, upload: Upload, spec: Spec) -> Response:
         inbox = self._site.settings.inbox
         if upload.waits_at:
             files = {f"{data_stem(upload.data.name)}.yaml": upload.spec}
-            await anyio.to_thread.run_sync(place, files, inbox)
+            await anyio.to_thread.run_sync(place_files, files, inbox)
         else:
             await anyio.to_thread.run_sync(place_job, _files(upload, spec.name), inbox, spec.name)
         await anyio.to_thread.run_sync(self._uploads.discard, upload.folder)
         return see_other("/")
 
     def _upload(self, request: Request) -> Upload:
-        upload = self._uploads.get(request.path_params["upload"])
+        upload = self._uploads.get_upload(request.path_params["upload"])
         if upload is None:
             raise HTTPException(404, detail="This upload is gone: it was put in the inbox, discarded or left too long.")
         return upload
 
-    def _page(self, request: Request, upload: Upload, content: dict[str, Any], *, status: int = 200) -> Response:
+    def _new_job_page(
+        self, request: Request, upload: Upload, content: dict[str, Any], *, status: int = 200
+    ) -> Response:
         settings = self._site.settings
         defaults = {
             "provider": settings.llm.provider,
@@ -198,15 +204,15 @@ class NewJob:
         return self._site.page(request, "describe.html.j2", blank | content, status=status)
 
 
-async def _sample(upload: Upload) -> Sample:
+async def _sample_of_table(upload: Upload) -> Sample:
     """Read by a process of its own, once; kept beside the table."""
     kept = upload.folder / "sample.json"
     if not await anyio.to_thread.run_sync(kept.exists):
         request = {"path": str(upload.data), "rows": ROWS_READ, "characters": CHARACTERS_SHOWN}
-        answer = await ask_once(PEEK, json.dumps(request))
+        answer = await ask_once(PREVIEW, json.dumps(request))
         if not isinstance(answer, Result):
             error = answer.as_error() if isinstance(answer, Failure) else ChildError("ended without an answer")
-            return Sample(problem=explained(error))
+            return Sample(problem=error_for_page(error))
         await anyio.to_thread.run_sync(atomic_write.write_json, kept, answer.content)
     content = json.loads(await anyio.to_thread.run_sync(kept.read_text, "utf-8"))
     return Sample(
@@ -219,7 +225,7 @@ async def _sample(upload: Upload) -> Sample:
     )
 
 
-def _draft(upload: Upload) -> SpecForm | None:
+def _kept_draft(upload: Upload) -> SpecForm | None:
     """What was typed before the page was loaded again; None where nothing was."""
     try:
         fields = json.loads(upload.draft.read_text("utf-8"))
@@ -230,20 +236,20 @@ def _draft(upload: Upload) -> SpecForm | None:
 
 def _files(upload: Upload, stem: str) -> dict[str, Path]:
     """What goes into the inbox, by its name there: the examples first, the table last."""
-    _, examples = load_spec(upload.spec, csv_name=upload.file_name)
+    _, examples = load_dropped_spec(upload.spec, csv_name=upload.file_name)
     beside = {examples: upload.folder / examples} if examples else {}
     return beside | {f"{stem}.yaml": upload.spec, f"{stem}{upload.suffix}": upload.data}
 
 
 def _put_as_they_are(files: list[File], inbox: Path) -> None:
     """Whatever an inbox takes, under its own names; all or none. Raises `RefusedFileError`."""
-    place({plain_file_name(file.name): file.path for file in files}, inbox)
+    place_files({plain_file_name(file.name): file.path for file in files}, inbox)
 
 
 def _write_spec(upload: Upload, text: str) -> Spec:
     """Keep the spec beside its table and read it as the daemon will. Raises `SpecError`."""
     upload.spec.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-    return load_spec(upload.spec, csv_name=upload.file_name)[0]
+    return load_dropped_spec(upload.spec, csv_name=upload.file_name)[0]
 
 
 def _check_ticks(upload: Upload, form: SpecForm) -> None:

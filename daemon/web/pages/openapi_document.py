@@ -90,7 +90,7 @@ _REFUSALS = {
 }
 
 
-def document(*, has_token: bool) -> dict[str, Any]:
+def api_document(*, has_token: bool) -> dict[str, Any]:
     """OpenAPI 3.1. With a token set, what acts asks for it."""
     return {
         "openapi": "3.1.0",
@@ -101,10 +101,10 @@ def document(*, has_token: bool) -> dict[str, Any]:
         },
         "paths": {
             "/api/models": {"get": _reading("listModels", "The models that have a finished version", _listed())},
-            "/api/models/{name}/predict": {"post": _predict(has_token=has_token)},
+            "/api/models/{name}/predict": {"post": _predict_operation(has_token=has_token)},
             "/api/status": {"get": _reading("status", "What `python -m daemon status --json` prints", _object())},
-            "/healthz": {"get": _health()},
-            "/metrics": {"get": _metrics()},
+            "/healthz": {"get": _health_operation()},
+            "/metrics": {"get": _metrics_operation()},
         },
         "components": {
             "schemas": {"Error": _ERROR, "Model": _MODEL, "Prediction": _PREDICTION, "PredictRequest": _REQUEST},
@@ -113,7 +113,7 @@ def document(*, has_token: bool) -> dict[str, Any]:
     }
 
 
-def _predict(*, has_token: bool) -> dict[str, Any]:
+def _predict_operation(*, has_token: bool) -> dict[str, Any]:
     found = {
         "type": "object",
         "required": ["model", "version", "labels", "predictions"],
@@ -154,7 +154,7 @@ def _object() -> dict[str, Any]:
     return {"type": "object", "required": ["healthy"]}
 
 
-def _health() -> dict[str, Any]:
+def _health_operation() -> dict[str, Any]:
     found = {
         "type": "object",
         "required": ["healthy", "problems"],
@@ -164,7 +164,7 @@ def _health() -> dict[str, Any]:
     return {"operationId": "health", "summary": "Whether the service does what it should", "responses": answers}
 
 
-def _metrics() -> dict[str, Any]:
+def _metrics_operation() -> dict[str, Any]:
     content = {"text/plain": {"schema": {"type": "string"}}}
     answers = {"200": {"description": "for Prometheus", "content": content}}
     return {"operationId": "metrics", "summary": "All numbers", "responses": answers}

@@ -20,11 +20,11 @@ class Overview:
         self._site = site
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses of the overview, the list of jobs, logging in and the static files."""
         small = 100_000
         return [
             Route("/", self.overview),
-            Route("/jobs", self.jobs),
+            Route("/jobs", self.all_jobs),
             Route("/login", self.login, methods=["GET", "POST"], max_body_size=small),
             Route("/logout", self.logout, methods=["POST"], max_body_size=small),
             Route("/static/{name}", self.static),
@@ -32,11 +32,11 @@ class Overview:
 
     async def overview(self, request: Request) -> Response:
         """Everything at a glance."""
-        snapshot, view, version = await self._site.feed.view()
+        snapshot, view, version = await self._site.feed.current_view()
         content = {"snapshot": snapshot, "view": view, "version": version, "inbox": self._site.settings.inbox}
         return self._site.page(request, "overview.html.j2", content)
 
-    async def jobs(self, request: Request) -> Response:
+    async def all_jobs(self, request: Request) -> Response:
         """Every job there ever was, page by page."""
         asked = request.query_params.get("page", "1")
         number = int(asked) if asked.isdecimal() and len(asked) < 7 and int(asked) else 1
@@ -65,7 +65,7 @@ class Overview:
         return response
 
     async def logout(self, request: Request) -> Response:
-        """Forget this browser."""
+        """Log this browser out."""
         await self._site.open_form(request)
         response = see_other("/")
         self._site.log_out(response)

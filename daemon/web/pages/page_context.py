@@ -42,7 +42,7 @@ class Site:
     pages: Pages
     access: Access
     clock: Clock
-    one_survey_at_a_time: anyio.CapacityLimiter = dataclasses.field(default_factory=lambda: anyio.CapacityLimiter(1))
+    one_estimate_at_a_time: anyio.CapacityLimiter = dataclasses.field(default_factory=lambda: anyio.CapacityLimiter(1))
     """A survey reads a whole table: over all pages, the second waits for the first."""
 
     @property

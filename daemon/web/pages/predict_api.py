@@ -31,7 +31,7 @@ class PredictApi:
         self._site, self._trial = site, trial
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses for programs that predict."""
         return [
             Route("/api/openapi.json", self.document),
             Route("/api/models", self.models),
@@ -40,14 +40,14 @@ class PredictApi:
 
     async def document(self, _request: Request) -> Response:
         """What can be asked here, as OpenAPI 3.1."""
-        return JSONResponse(openapi_document.document(has_token=self._site.access.has_token))
+        return JSONResponse(openapi_document.api_document(has_token=self._site.access.has_token))
 
     async def models(self, _request: Request) -> Response:
         """The models that have a version, with what they read and say."""
-        found = await anyio.to_thread.run_sync(self._listed)
+        found = await anyio.to_thread.run_sync(self._listed_models)
         return JSONResponse({"models": found})
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _listed_models(self) -> list[dict[str, Any]]:
         found = []
         for model in self._site.gallery.models():
             shelf = self._site.gallery.shelf(model.name)
@@ -72,14 +72,14 @@ class PredictApi:
         if shelf is None or shelf.current is None:
             raise HTTPException(404, detail="There is no model of that name with a finished version.")
         version, model = shelf.current, shelf.version(shelf.current) / "model"
-        content = _content(await request.body())
+        content = _request_content(await request.body())
         labels, columns = await anyio.to_thread.run_sync(_card, model)
-        rows = _rows(content, columns)
+        rows = _request_rows(content, columns)
         if len(rows) * len(labels) > MOST_PROBABILITIES:
             most = MOST_PROBABILITIES // len(labels)
             raise HTTPException(409, detail=f"At most {most} rows at once: this model has {len(labels)} labels.")
         try:
-            found = await self._trial.ask_rows(model, rows, self._site.settings.predict) if rows else []
+            found = await self._trial.classify_rows(model, rows, self._site.settings.predict) if rows else []
         except TrialBusyError as cause:
             headers = {"Retry-After": str(RETRY_SECONDS)}
             raise HTTPException(503, detail="Other requests wait already. Try again.", headers=headers) from cause
@@ -92,7 +92,7 @@ def _card(model: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(card.labels), tuple(str(name) for name in card.extra.get("text_columns") or ())
 
 
-def _content(body: bytes) -> dict[str, Any]:
+def _request_content(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as cause:
@@ -106,7 +106,7 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def _rows(content: dict[str, Any], columns: tuple[str, ...]) -> list[dict[str, str]]:
+def _request_rows(content: dict[str, Any], columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Each row as text column -> value. Raises 422 for what no model reads, 409 for what this one does not."""
     if len(content) != 1 or not content.keys() <= {"texts", "records"}:
         raise HTTPException(422, detail="Send either `texts` or `records`, and nothing else.")

@@ -59,16 +59,18 @@ class SpecForm:
         content: dict[str, Any] = {"name": self.name, "description": self.description}
         if self.kind not in ("", "single"):
             content["kind"] = self.kind
-        content["labels"] = label_lines.tree(self.labels) if self.kind == "tree" else label_lines.flat(self.labels)
+        content["labels"] = (
+            label_lines.label_tree(self.labels) if self.kind == "tree" else label_lines.flat_labels(self.labels)
+        )
         content["text_columns"] = list(self.text_columns)
         has_several = self.kind == "multi" and self.label_column != ""
         optional = {
             "label_column": self.label_column,
             "label_separator": self.label_separator if has_several else "",
             "id_column": self.id_column,
-            "pilot": _number(self.pilot),
-            "iterations": _number(self.iterations),
-            "budget_usd": _number(self.budget_usd),
+            "pilot": _typed_number(self.pilot),
+            "iterations": _typed_number(self.iterations),
+            "budget_usd": _typed_number(self.budget_usd),
             "llm": _given(provider=self.llm_provider, model=self.llm_model),
             "student": _given(mode=self.student_mode, model=_students(self.student_model)),
         }
@@ -81,7 +83,7 @@ def _students(words: str) -> str | list[str]:
     return found if isinstance(found, str) else list(found)
 
 
-def blank(
+def blank_form(
     name: str,
     header: Sequence[str],
     rows: Sequence[Sequence[str]] = (),
@@ -94,13 +96,13 @@ def blank(
     several (`joined`), so may a text."""
     roles = column_roles.guess_column_roles(header, rows)
     # several names or a path have as many words as a text
-    telling = (one for one in header if one != roles.id_column and kind_of(one, values, joined) != "single")
+    telling = (one for one in header if one != roles.id_column and kind_of_labels(one, values, joined) != "single")
     column = roles.label_column or next((one for one in telling if roles.texts != (one,)), "")
     several = joined.get(column)
     return SpecForm(
         name=name,
         labels="\n".join(labels_in(column, values, joined)),
-        kind=kind_of(column, values, joined),
+        kind=kind_of_labels(column, values, joined),
         label_separator=several.separator if several else "",
         text_columns=tuple(one for one in roles.texts if one != column),
         label_column=column,
@@ -114,7 +116,7 @@ def labels_in(column: str, values: Mapping[str, Sequence[str]], joined: Mapping[
     return tuple(sorted(found, key=float)) if are_numbers(found) else found
 
 
-def kind_of(column: str, values: Mapping[str, Sequence[str]], joined: Mapping[str, Joined]) -> Kind:
+def kind_of_labels(column: str, values: Mapping[str, Sequence[str]], joined: Mapping[str, Joined]) -> Kind:
     """What the values of a column of true labels look like. Numbers may be codes, so an order is never taken for
     granted."""
     if column in joined:
@@ -128,7 +130,7 @@ def are_numbers(labels: Sequence[str]) -> bool:
     return len(labels) >= FEWEST_IN_ORDER and all(_WHOLE.fullmatch(label) for label in labels)
 
 
-def read(form: FormData) -> SpecForm:
+def read_form(form: FormData) -> SpecForm:
     """The fields of a form that was sent."""
     label_column, id_column = text_of(form, "label_column"), text_of(form, "id_column")
     ticked = [value for value in form.getlist("text_columns") if isinstance(value, str)]
@@ -149,7 +151,7 @@ def as_fields(form: SpecForm) -> dict[str, Any]:
     return dataclasses.asdict(form) | {"text_columns": list(form.text_columns)}
 
 
-def _number(text: str) -> int | float | str:
+def _typed_number(text: str) -> int | float | str:
     """A number where it is one; else as typed, for the reader of specs to say what is wrong with it."""
     for kind in (int, float):
         try:

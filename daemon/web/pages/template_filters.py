@@ -7,8 +7,8 @@ import datetime as dt
 from markupsafe import Markup, escape
 
 from daemon.journal.job_record import FINISHED, Job, State
-from daemon.status.status_snapshot import pace
-from daemon.terminal.stage_words import in_words
+from daemon.status.status_snapshot import pace_of_job
+from daemon.terminal.stage_words import stage_in_words
 from freeal.report.number_format import duration, printable
 
 STATE_WORDS = {
@@ -37,7 +37,7 @@ def time_element(seconds: float) -> Markup:
     )
 
 
-def size(count: float) -> str:
+def readable_size(count: float) -> str:
     """Bytes for people."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
@@ -56,13 +56,13 @@ def one_line(text: str) -> Markup:
     return escape(printable(text.replace("\n", "\u2424").replace("\r", "\u240d")))
 
 
-def progress(job: Job) -> str:
+def progress_in_words(job: Job) -> str:
     """How far a running job is, in words."""
-    text = in_words(job.stage or "starting", round_number=job.round, rounds=job.rounds)
+    text = stage_in_words(job.stage or "starting", round_number=job.round, rounds=job.rounds)
     if not job.total:
         return text
     # as of its last sign of life: else it changes each second
-    left = pace(job, job.updated_at)["remaining_seconds"]
+    left = pace_of_job(job, job.updated_at)["remaining_seconds"]
     ending = "" if left is None else f", about {duration(left)} left in all"
     return f"{text}: {job.done:,} of {job.total:,}{ending}"
 

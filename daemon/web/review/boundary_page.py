@@ -18,10 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from daemon.review.review_log import Kind, Said
-from daemon.review.write_answer_files import key_of_pair, write_boundaries
+from daemon.review.write_answer_files import key_of_pair, write_boundary_answers
 from daemon.web.pages.page_context import see_other, text_of
 from daemon.web.review.proposals import Proposals
-from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, told_meanwhile
+from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, said_meanwhile
 
 FORM_BYTES = 100_000
 MOST_CHARACTERS = 1_000
@@ -49,7 +49,7 @@ class Pairs:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """Those that say something, by key."""
+        """Answers that say something, by key of their pair."""
         return {
             key: one.said
             for place in range(len(self.pairs))
@@ -65,19 +65,19 @@ class Boundaries:
         self._proposals = Proposals(desk.site, desk.errands)
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses of boundary questions."""
         return [
             Route("/models/{model}/review/boundaries", self.pair),
-            form_route("/models/{model}/review/boundaries/say", self.say, most_bytes=FORM_BYTES),
-            form_route("/models/{model}/review/boundaries/propose", self.propose, most_bytes=FORM_BYTES),
-            Route("/models/{model}/review/boundaries/changes", self.changes),
+            form_route("/models/{model}/review/boundaries/say", self.say_of_pair, most_bytes=FORM_BYTES),
+            form_route("/models/{model}/review/boundaries/propose", self.propose_answers, most_bytes=FORM_BYTES),
+            Route("/models/{model}/review/boundaries/changes", self.answer_changes),
         ]
 
-    async def pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
+    async def boundary_pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
         """The questions; None where nobody asked for them yet."""
-        provider, why_not = await anyio.to_thread.run_sync(self._proposals.provider, edition.folder)
-        asked = {"provider": provider, "proposals": None if provider is None else self._proposals.told()}
-        found = await self._desk.questions(edition, ask=ask, told=asked)
+        provider, why_not = await anyio.to_thread.run_sync(self._proposals.provider_of_proposals, edition.folder)
+        asked = {"provider": provider, "proposals": None if provider is None else self._proposals.proposal_job_fields()}
+        found = await self._desk.boundary_questions(edition, ask=ask, told=asked)
         if found is None:
             return None
         log = self._desk.log(edition.shelf)
@@ -94,21 +94,23 @@ class Boundaries:
             found.get("warning", ""),
         )
 
-    async def propose(self, request: Request) -> Response:
+    async def propose_answers(self, request: Request) -> Response:
         """Have the language model propose answers."""
         await self._desk.site.form(request)
-        edition = await self._desk.current(request)
-        if (found := await self.pairs(edition)) is None:
+        edition = await self._desk.edition_under_review(request)
+        if (found := await self.boundary_pairs(edition)) is None:
             raise HTTPException(409, detail="There are no questions yet.")
-        await self._proposals.ask(edition, found.forecast)
+        await self._proposals.ask_for_proposals(edition, found.forecast)
         return see_other(f"/models/{edition.shelf.name}/review/boundaries")
 
     async def pair(self, request: Request) -> Response:
         """One pair: the one that is asked for, or the first that nobody answered."""
-        edition = await self._desk.current(request)
-        return await self._show(request, edition, await self.pairs(edition, ask=self._desk.site.may_act(request)))
+        edition = await self._desk.edition_under_review(request)
+        return await self._show_pair(
+            request, edition, await self.boundary_pairs(edition, ask=self._desk.site.may_act(request))
+        )
 
-    async def _show(
+    async def _show_pair(
         self,
         request: Request,
         edition: Edition,
@@ -132,9 +134,9 @@ class Boundaries:
                 place = None if free is None else keys.index(free)
         taken = None
         if found is not None and place is not None:
-            taken = self._desk.takers.other(model, KIND, found.key(place), person)
+            taken = self._desk.takers.other_taker(model, KIND, found.key(place), person)
             if taken is None and self._desk.site.may_act(request):
-                self._desk.takers.take(model, KIND, found.key(place), person)
+                self._desk.takers.take_row(model, KIND, found.key(place), person)
         if found is not None and place is None and found.answers:
             return see_other(f"/models/{model}/review/boundaries/changes")
         content = {
@@ -149,11 +151,11 @@ class Boundaries:
         }
         return self._desk.site.page(request, "boundary.html.j2", content, status=409 if problem else 200)
 
-    async def say(self, request: Request) -> Response:
+    async def say_of_pair(self, request: Request) -> Response:
         """What a person says of one pair."""
         form = await self._desk.site.form(request)
-        edition = await self._desk.current(request)
-        found = await self.pairs(edition)
+        edition = await self._desk.edition_under_review(request)
+        found = await self.boundary_pairs(edition)
         place = text_of(form, "place")
         if found is None or not place.isdecimal() or len(place) > 3 or int(place) >= len(found.pairs):
             raise HTTPException(404, detail="There is no such question.")
@@ -161,59 +163,61 @@ class Boundaries:
         if key != text_of(form, "key"):
             raise HTTPException(409, detail="The questions are others by now. Load the page again.")
         between: list[str] = list(found.pairs[int(place)]["between"])
-        answer = _taken(found.pairs[int(place)], text_of(form, "do")) or _typed(form, between, edition.about.labels)
+        answer = _taken_proposal(found.pairs[int(place)], text_of(form, "do")) or _typed_answer(
+            form, between, edition.about.labels
+        )
         is_said = any(one["is"].strip() or one["is_not"].strip() for one in answer.values())
         if text_of(form, "do") != "skip" and not is_said:
             raise HTTPException(400, detail="Nothing was filled in. Say what one of the two is, or skip the question.")
         said = answer if is_said and text_of(form, "do") != "skip" else None
         log, person, earlier = self._desk.log(edition.shelf), self._desk.person(request), found.said.get(key)
-        news = told_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="question")
+        news = said_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="question")
         if news and said is not None:
-            return await self._show(request, edition, found, problem=news, place=int(place), typed=answer)
+            return await self._show_pair(request, edition, found, problem=news, place=int(place), typed=answer)
         about = {"version": edition.version, "between": between}
         if said is not None or earlier is None or earlier.said is None:  # a skip leaves an answer as it stands
-            await anyio.to_thread.run_sync(lambda: log.add(KIND, key, person, said=said, about=about))
+            await anyio.to_thread.run_sync(lambda: log.log_said(KIND, key, person, said=said, about=about))
         self._desk.takers.release(edition.shelf.name, KIND, person)
         return see_other(f"/models/{edition.shelf.name}/review/boundaries")
 
-    async def changes(self, request: Request) -> Response:
+    async def answer_changes(self, request: Request) -> Response:
         """What the answers would change and cost."""
-        edition = await self._desk.current(request)
-        found = await self.pairs(edition)
+        edition = await self._desk.edition_under_review(request)
+        found = await self.boundary_pairs(edition)
         if found is None or not found.answers:
             return see_other(f"/models/{edition.shelf.name}/review")
-        quote, problem = await self.quote(found), ""
+        quote, problem = await self.quote_answers(found), ""
         content = {"model": edition.shelf.name, "edition": edition, "found": found, "quote": quote, "problem": problem}
         return self._desk.site.page(request, "boundary_changes.html.j2", content)
 
-    async def quote(self, found: Pairs) -> dict[str, Any]:
+    async def quote_answers(self, found: Pairs) -> dict[str, Any]:
         """What the answers change and cost, by the library's own reckoning."""
-        digest, path = await anyio.to_thread.run_sync(self._kept_for_child, found)
+        digest, path = await anyio.to_thread.run_sync(self._answers_for_child, found)
         request = {"task": "quote", "version": os.fspath(found.edition.folder), "answers": os.fspath(path)}
-        quote = await self._desk.errands.result(f"quote {found.edition.version} {digest}", request)
+        quote = await self._desk.errands.result_of_child(f"quote {found.edition.version} {digest}", request)
         if quote is None:
             raise NotReadyError("It is counted which rows can change")
         await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
         return quote
 
-    def _kept_for_child(self, found: Pairs) -> tuple[str, Path]:
+    def _answers_for_child(self, found: Pairs) -> tuple[str, Path]:
         """The answers in a file named by its content: a child reads it later, when others may be there already."""
         scratch = self._desk.scratch(f"{secrets.token_hex(8)}-boundaries.yaml")
         try:
-            self.write(found, scratch)
+            self.write_pairs(found, scratch)
             digest = hashlib.sha256(scratch.read_bytes()).hexdigest()
             return digest, scratch.replace(self._desk.scratch(f"{digest}-boundaries.yaml"))
         finally:
             scratch.unlink(missing_ok=True)
 
     @staticmethod
-    def write(found: Pairs, path: Path) -> None:
+    def write_pairs(found: Pairs, path: Path) -> None:
         """The answers as a file."""
-        write_boundaries(path, found.edition.version, found.pairs, found.answers)
+        write_boundary_answers(path, found.edition.version, found.pairs, found.answers)
 
 
-def _typed(form: FormData, between: Sequence[str], labels: Container[str]) -> dict[str, dict[str, str]]:
-    """What was filled in, by label."""
+def _typed_answer(form: FormData, between: Sequence[str], labels: Container[str]) -> dict[str, dict[str, str]]:
+    """What was filled in about each of the two labels."""
     answer: dict[str, dict[str, str]] = {}
     for side, label in enumerate(between):
         fields = {name: text_of(form, f"{name}{side}").strip()[:MOST_CHARACTERS] for name in ("is", "is_not")}
@@ -222,7 +226,7 @@ def _typed(form: FormData, between: Sequence[str], labels: Container[str]) -> di
     return answer
 
 
-def _taken(pair: Mapping[str, Any], wish: str) -> dict[str, dict[str, str]] | None:
+def _taken_proposal(pair: Mapping[str, Any], wish: str) -> dict[str, dict[str, str]] | None:
     """The proposal that `take 1` or `take 2` asks for; None for another wish. Raises 404 where there is none."""
     word, _, number = wish.partition(" ")
     if word != "take":

@@ -24,13 +24,13 @@ class Compare:
 
     def routes(self) -> list[Route]:
         """Where it is."""
-        return [Route("/models/{model}/compare", self.compare)]
+        return [Route("/models/{model}/compare", self.compare_versions)]
 
-    async def compare(self, request: Request) -> Response:
+    async def compare_versions(self, request: Request) -> Response:
         """Two versions; without a choice the current one and the one before it."""
-        shelf = self._desk.shelf(request)
+        shelf = self._desk.shelf_under_review(request)
         names = await anyio.to_thread.run_sync(shelf.version_names)
-        before, after = _chosen(shelf, names, request)
+        before, after = _chosen_versions(shelf, names, request)
         edition = await self._desk.edition(shelf, after, against=before)
         found = await anyio.to_thread.run_sync(
             version_comparison.compare_versions, shelf.version(before), shelf.version(after)
@@ -53,7 +53,7 @@ class Compare:
         return self._desk.site.page(request, "compare.html.j2", content)
 
 
-def _chosen(shelf: Shelf, names: tuple[str, ...], request: Request) -> tuple[str, str]:
+def _chosen_versions(shelf: Shelf, names: tuple[str, ...], request: Request) -> tuple[str, str]:
     """The two of the address. Raises 404 for one that is not there, 409 where there are no two."""
     if len(names) < 2 or shelf.current is None:
         raise HTTPException(409, detail="This model has one version. There is nothing to lay beside it yet.")

@@ -17,15 +17,17 @@ from freeal.row_index.row_search import IndexedRow
 def write_corrections(edition: Edition, said: dict[str, Said], path: Path, drawn: Container[str]) -> dict[str, float]:
     """The corrections of texts that the version holds, without those of the sheet; which they are, and when said."""
     filled, given = [], {}
-    for key, one, row, _ in _answers(edition, said, drawn):
+    for key, one, row, _ in _held_corrections(edition, said, drawn):
         filled.append((row.number, row.cells, str(one.said), one.note))
         given[key] = one.at
     rows: list[Filled] = list(filled)
-    write_answer_files.write_table(path, edition.about.text_columns, rows, column=write_answer_files.CORRECTED)
+    write_answer_files.write_answer_table(path, edition.about.text_columns, rows, column=write_answer_files.CORRECTED)
     return given
 
 
-def _answers(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> list[tuple[str, Said, IndexedRow, int]]:
+def _held_corrections(
+    edition: Edition, said: dict[str, Said], drawn: Container[str]
+) -> list[tuple[str, Said, IndexedRow, int]]:
     """(key, what was said, its row in this version, how many rows hold its text) of texts that the version holds and
     that are not on the sheet."""
     given = {key: one for key, one in said.items() if edition.about.knows(one.said) and key not in drawn}
@@ -39,9 +41,9 @@ def _answers(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> 
     return found
 
 
-def summary(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> dict[str, Any]:
+def corrections_summary(edition: Edition, said: dict[str, Said], drawn: Container[str]) -> dict[str, Any]:
     """What a version from the corrections would be told."""
-    answers = _answers(edition, said, drawn)
+    answers = _held_corrections(edition, said, drawn)
     changes = Counter((row.label or "no label", str(one.said)) for _, one, row, _ in answers if row.label != one.said)
     given = sum(one.said is not None for one in said.values())
     on_sheet = sum(one.said is not None and key in drawn for key, one in said.items())

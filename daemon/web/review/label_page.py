@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from daemon.review.review_log import Said
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, told_meanwhile
+from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, said_meanwhile
 from freeal.row_index.row_search import IndexedRow, Queued
 from freeal.row_index.text_digest import digest_of
 from freeal.text import joined_labels
@@ -71,19 +71,21 @@ class Labelling:
         self._desk = desk
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The addresses of the review queue and of the blind sheet."""
         return [
             Route("/models/{model}/review/{kind:str}", self.card),
-            Route("/models/{model}/review/{kind:str}/say", self.say, methods=["POST"], max_body_size=FORM_BYTES),
-            Route("/models/{model}/review/{kind:str}/undo", self.undo, methods=["POST"], max_body_size=FORM_BYTES),
+            Route("/models/{model}/review/{kind:str}/say", self.say_label, methods=["POST"], max_body_size=FORM_BYTES),
+            Route(
+                "/models/{model}/review/{kind:str}/undo", self.undo_label, methods=["POST"], max_body_size=FORM_BYTES
+            ),
         ]
 
-    async def stack(self, edition: Edition, kind: Kind) -> Stack:
+    async def card_stack(self, edition: Edition, kind: Kind) -> Stack:
         """The cards of a kind. A row of the sheet is none of the queue: who corrects it tells the models."""
         log = self._desk.log(edition.shelf)
         said = await anyio.to_thread.run_sync(log.said, kind)
         open_no_more = await anyio.to_thread.run_sync(log.handed_in_keys, kind) - said.keys()
-        lines = await self._desk.sheet(edition)
+        lines = await self._desk.blind_sheet(edition)
         if kind == "sheet":
             cards = [Card(key_of(line.text), line.number) for line in lines]
             over = {key_of(line.text) for line in lines if line.answer is not None} | open_no_more
@@ -98,12 +100,12 @@ class Labelling:
     async def card(self, request: Request) -> Response:
         """The next row, or the one that is asked for."""
         kind = _kind(request)
-        return await self._show(request, kind, await self._stack(request, kind))
+        return await self._show_card(request, kind, await self._stack(request, kind))
 
     async def _stack(self, request: Request, kind: Kind) -> Stack:
-        return await self.stack(await self._desk.current(request), kind)
+        return await self.card_stack(await self._desk.edition_under_review(request), kind)
 
-    async def _show(
+    async def _show_card(
         self, request: Request, kind: Kind, stack: Stack, *, problem: str = "", number: int | None = None
     ) -> Response:
         person, model = self._desk.person(request), stack.edition.shelf.name
@@ -111,14 +113,14 @@ class Labelling:
         asked = request.query_params.get("row", "")
         if number is None and asked.isdecimal() and len(asked) < 10:
             number = int(asked)
-        card = await self._wanted(stack, kind, number) if number is not None else None
+        card = await self._wanted_card(stack, kind, number) if number is not None else None
         if card is None and number is None:
             free = self._desk.takers.next_free(model, kind, stack.skipped if wants_skipped else stack.open, person)
             card = next((one for one in stack.cards if one.key == free), None)
         may_act = self._desk.site.may_act(request)
-        taken = self._desk.takers.other(model, kind, card.key, person) if card else None
+        taken = self._desk.takers.other_taker(model, kind, card.key, person) if card else None
         if card is not None and may_act and taken is None:
-            self._desk.takers.take(model, kind, card.key, person)
+            self._desk.takers.take_row(model, kind, card.key, person)
         row = None if card is None else await anyio.to_thread.run_sync(_row, stack.edition, card.number)
         last = await anyio.to_thread.run_sync(self._desk.log(stack.edition.shelf).last_of, kind, person)
         others = {one.person.id: one.person for one in stack.said.values() if one.person.id != person.id}
@@ -144,7 +146,7 @@ class Labelling:
         }
         return self._desk.site.page(request, "label.html.j2", content, status=409 if problem else 200)
 
-    async def _wanted(self, stack: Stack, kind: Kind, number: int) -> Card:
+    async def _wanted_card(self, stack: Stack, kind: Kind, number: int) -> Card:
         """The card of a row somebody asks for: on the sheet one of its lines; else any row with a text that is not on
         the sheet."""
         found = next((card for card in stack.cards if card.number == number), None)
@@ -155,25 +157,25 @@ class Labelling:
             raise HTTPException(404, detail="There is no such row here.")
         if not row.text:
             raise HTTPException(409, detail="This row has no text, so nothing can be learned from its label.")
-        if key_of(row.text) in {key_of(line.text) for line in await self._desk.sheet(stack.edition)}:
+        if key_of(row.text) in {key_of(line.text) for line in await self._desk.blind_sheet(stack.edition)}:
             raise HTTPException(409, detail=_ON_SHEET)
         return Card(key_of(row.text), number)
 
-    async def say(self, request: Request) -> Response:
+    async def say_label(self, request: Request) -> Response:
         """A label, a comment, or that the row is skipped."""
         kind, form = _kind(request), await self._desk.site.form(request)
         stack = await self._stack(request, kind)
         number = text_of(form, "number")
         if not number.isdecimal() or len(number) > 9:
             raise HTTPException(400, detail="The form does not say which row it is about.")
-        card = await self._wanted(stack, kind, int(number))
+        card = await self._wanted_card(stack, kind, int(number))
         if card.key != text_of(form, "key"):
             text = "The model has another version by now, in which this row is another one. Load the page again."
             raise HTTPException(409, detail=text)
-        said = _said(form, kind, stack.edition)
+        said = _said_label(form, kind, stack.edition)
         person, earlier = self._desk.person(request), stack.said.get(card.key)
-        if news := told_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="row"):
-            return await self._show(request, kind, stack, problem=news, number=card.number)
+        if news := said_meanwhile(earlier, person, seen=text_of(form, "seen"), thing="row"):
+            return await self._show_card(request, kind, stack, problem=news, number=card.number)
         row = await anyio.to_thread.run_sync(_row, stack.edition, card.number)
         if row is None:
             raise HTTPException(404, detail="There is no such row here.")
@@ -181,18 +183,18 @@ class Labelling:
         about["cells"] = list(row.cells)
         log = self._desk.log(stack.edition.shelf)
         note = text_of(form, "note").strip()
-        await anyio.to_thread.run_sync(lambda: log.add(kind, card.key, person, said=said, note=note, about=about))
+        await anyio.to_thread.run_sync(lambda: log.log_said(kind, card.key, person, said=said, note=note, about=about))
         self._desk.takers.release(stack.edition.shelf.name, kind, person)
         return see_other(self._address(stack.edition, kind, skipped=text_of(form, "skipped") == "1"))
 
-    async def undo(self, request: Request) -> Response:
+    async def undo_label(self, request: Request) -> Response:
         """Take back what this person said last, and show that row again."""
         kind = _kind(request)
         await self._desk.site.form(request)
-        edition = await self._desk.current(request)
+        edition = await self._desk.edition_under_review(request)
         log, person = self._desk.log(edition.shelf), self._desk.person(request)
         last = await anyio.to_thread.run_sync(log.last_of, kind, person)
-        await anyio.to_thread.run_sync(log.undo, kind, person)
+        await anyio.to_thread.run_sync(log.undo_last_said, kind, person)
         if last is None:
             return see_other(self._address(edition, kind))
         found = await anyio.to_thread.run_sync(edition.index.holding, [str(last.about["text"])])
@@ -242,7 +244,7 @@ def _ticked(stack: Stack, card: Card | None, row: IndexedRow) -> tuple[str, ...]
     return joined_labels.split(str(earlier.said) if earlier is not None and earlier.said else row.label)
 
 
-def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
+def _said_label(form: FormData, kind: Kind, edition: Edition) -> str | None:
     """A label, for a sheet also NONE_FITS or CANNOT_SAY; None for a skip."""
     wish, label = text_of(form, "do"), text_of(form, "label")
     if wish == "skip":
@@ -259,7 +261,7 @@ def _said(form: FormData, kind: Kind, edition: Edition) -> str | None:
     return label
 
 
-def lines_of(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:
+def filled_sheet_lines(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:
     """A sheet as it is filled in: (row number, what was said or "", comment), in its order. A skip says CANNOT_SAY:
     its line is open no longer, so it must count."""
     found = []

@@ -11,7 +11,7 @@ import anyio
 from starlette.exceptions import HTTPException
 
 from daemon.journal.job_record import RUNNING
-from daemon.limits.provider_of_version import provider_of
+from daemon.limits.provider_of_version import provider_of_version
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.review.review_in_child import Errands
 from daemon.web.pages.page_context import Site
@@ -31,7 +31,7 @@ class Proposals:
         self._spend = SpendBesideJobs(site.journal, site.clock)
         self._asking = anyio.Lock()
 
-    async def ask(self, edition: Edition, forecast: Mapping[str, Any]) -> None:
+    async def ask_for_proposals(self, edition: Edition, forecast: Mapping[str, Any]) -> None:
         """Have two answers proposed to each question that has none. `forecast` is what was shown: more is not spent.
 
         Raises `HTTPException` 409 where nobody can be asked or somebody asks already, `BudgetReachedError` where the
@@ -45,30 +45,30 @@ class Proposals:
         cap = None if most is None else forecast["spent_usd"] + most
         async with (
             self._asking,
-            self._spend.leave(
+            self._spend.leave_to_spend(
                 edition.version + SUFFIX, answers=settings.answers, cap_usd=cap, daily_usd=settings.llm.daily_budget_usd
             ) as most_usd,
         ):
-            provider = provider_of(edition.folder, settings.llm, key_folder=self._site.loaded.base)
-            told = self.told()
+            provider = provider_of_version(edition.folder, settings.llm, key_folder=self._site.loaded.base)
+            told = self.proposal_job_fields()
             told["llm"]["budget_usd"] = most_usd
             running = sum(job.state in RUNNING for job in self._site.records.unfinished())
             request = {"task": "propose", "version": os.fspath(edition.folder), "proposals": told}
             try:
-                await self._errands.finish(
+                await self._errands.finish_in_child(
                     request | {"share": 1.0 / (1 + running)}, environment=environment_for(provider, os.environ)
                 )
             finally:  # what was lost on the way counts in the next forecast
                 self._errands.forget_all(f"questions {edition.version} ")
 
-    def provider(self, version: Path) -> tuple[str | None, str]:
+    def provider_of_proposals(self, version: Path) -> tuple[str | None, str]:
         """Who would be asked about a version, and why nobody can be."""
         try:
-            return provider_of(version, self._site.settings.llm, key_folder=self._site.loaded.base), ""
+            return provider_of_version(version, self._site.settings.llm, key_folder=self._site.loaded.base), ""
         except FreealError as problem:
             return None, str(problem)
 
-    def told(self) -> dict[str, Any]:
+    def proposal_job_fields(self) -> dict[str, Any]:
         """What a `ProposalJob` takes beside version and file, ready for JSON."""
         settings = self._site.settings
         return {

@@ -88,7 +88,7 @@ class ReviewDesk:
         name = re.sub(r"[^\w .'-]", "", unquote(request.cookies.get(NAME_COOKIE, "")))[:MOST_NAME_CHARACTERS].strip()
         return Person(hashlib.sha256(visit.encode(errors="replace")).hexdigest()[:12], name)
 
-    def shelf(self, request: Request) -> Shelf:
+    def shelf_under_review(self, request: Request) -> Shelf:
         """The model of the address. Raises 404."""
         shelf = self.site.gallery.shelf(request.path_params["model"])
         if shelf is None:
@@ -99,22 +99,22 @@ class ReviewDesk:
         """What was said of a model."""
         return self._logs.setdefault(shelf.folder, ReviewLog(shelf.folder, self._clock))
 
-    async def current(self, request: Request) -> Edition:
+    async def edition_under_review(self, request: Request) -> Edition:
         """The model's current version. Raises 404, 409, `NotReadyError`, `FreealError`."""
-        shelf = self.shelf(request)
+        shelf = self.shelf_under_review(request)
         if shelf.current is None:
             raise HTTPException(409, detail="This model has no finished version yet.")
         return await self.edition(shelf, shelf.current)
 
     async def edition(self, shelf: Shelf, version: str, *, against: str | None = None) -> Edition:
         """One version that stands on the shelf, its rows compared with the version before it, or with `against`."""
-        folder, index, mark, previous = await anyio.to_thread.run_sync(self._looked_at, shelf, version, against)
+        folder, index, mark, previous = await anyio.to_thread.run_sync(self._version_on_desk, shelf, version, against)
         about = await anyio.to_thread.run_sync(_about, index)
         if about is None or about.mark != mark:
             request: dict[str, Any] = {"task": "index", "version": os.fspath(folder), "target": os.fspath(index.path)}
             request["previous"] = os.fspath(previous) if previous else None
             key = f"index {version} {mark}"
-            if await self.errands.result(key, request) is None:
+            if await self.errands.result_of_child(key, request) is None:
                 raise NotReadyError("The rows of this version are being read")
             self.errands.forget(key)  # the file is what is kept, and it may be taken away
             about = await anyio.to_thread.run_sync(_about, index)
@@ -122,7 +122,9 @@ class ReviewDesk:
                 raise NotReadyError("The rows of this version changed and are read anew")
         return Edition(shelf, version, folder, index, about, against)
 
-    def _looked_at(self, shelf: Shelf, version: str, against: str | None) -> tuple[Path, RowIndex, str, Path | None]:
+    def _version_on_desk(
+        self, shelf: Shelf, version: str, against: str | None
+    ) -> tuple[Path, RowIndex, str, Path | None]:
         names = shelf.version_names()
         if version not in names or (against is not None and against not in names):
             raise HTTPException(404, detail="There is no such version.")
@@ -136,30 +138,30 @@ class ReviewDesk:
         _keep_few(rows)
         return folder, RowIndex(target), mark_of_index(folder, previous), previous
 
-    async def sheet(self, edition: Edition) -> list[SheetLine]:
+    async def blind_sheet(self, edition: Edition) -> list[SheetLine]:
         """The blind sheet that was drawn from a version, in its order; empty where none was."""
-        mark = await anyio.to_thread.run_sync(_mark, edition.folder / "certified.json")
+        mark = await anyio.to_thread.run_sync(_file_mark, edition.folder / "certified.json")
         if mark is None:
             return []
         request = {"task": "sheet", "version": os.fspath(edition.folder)}
-        found = await self.errands.result(f"sheet {edition.version} {mark}", request)
+        found = await self.errands.result_of_child(f"sheet {edition.version} {mark}", request)
         if found is None:
             raise NotReadyError("The blind sheet is being read")
         return [SheetLine(**line) for line in found["lines"]]
 
-    async def questions(self, edition: Edition, *, ask: bool, told: dict[str, Any]) -> dict[str, Any] | None:
+    async def boundary_questions(self, edition: Edition, *, ask: bool, told: dict[str, Any]) -> dict[str, Any] | None:
         """The boundary questions of a version (`pairs`, `proposed_by`) and what proposals for them would cost
         (`forecast`), by what a child is `told` of who is asked; None where nobody asked yet and `ask` is not set."""
-        mark = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
+        mark = await anyio.to_thread.run_sync(_file_mark, edition.folder / "boundaries.yaml")
         if mark is None and not ask:
             return None
         request = {"task": "questions", "version": os.fspath(edition.folder), **told}
         about = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        found = await self.errands.result(f"questions {edition.version} {about} {mark}", request)
+        found = await self.errands.result_of_child(f"questions {edition.version} {about} {mark}", request)
         if found is None:
             raise NotReadyError("The model looks for the labels that compete most")
         if mark is None:
-            written = await anyio.to_thread.run_sync(_mark, edition.folder / "boundaries.yaml")
+            written = await anyio.to_thread.run_sync(_file_mark, edition.folder / "boundaries.yaml")
             self.errands.remember(f"questions {edition.version} {about} {written}", found)
         return found
 
@@ -168,16 +170,16 @@ class ReviewDesk:
         return make_folder(self.site.settings.state / "review") / name
 
 
-def told_meanwhile(earlier: Said | None, person: Person, *, seen: str, thing: str) -> str:
+def said_meanwhile(earlier: Said | None, person: Person, *, seen: str, thing: str) -> str:
     """What another person said since the form was made (`seen`: when what it showed was said); "" where nothing."""
     if earlier is None or earlier.person.id == person.id or f"{earlier.at}" == seen:
         return ""
     who = earlier.person.name or "Somebody else"
-    what = f"skipped this {thing}" if earlier.said is None else f"said {_in_words(earlier.said)!r} here"
+    what = f"skipped this {thing}" if earlier.said is None else f"said {_said_in_words(earlier.said)!r} here"
     return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
 
 
-def _in_words(said: Any) -> str:
+def _said_in_words(said: Any) -> str:
     """A label as it is; of a boundary answer (label -> is, is_not) what was filled in."""
     if isinstance(said, str):
         return said
@@ -196,7 +198,7 @@ def _about(index: RowIndex) -> About | None:
         return None  # there is none yet, or it is damaged: it is made anew
 
 
-def _mark(path: Path) -> str | None:
+def _file_mark(path: Path) -> str | None:
     try:
         seen = path.stat()
     except FileNotFoundError:

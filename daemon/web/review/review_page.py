@@ -27,11 +27,11 @@ from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
 from daemon.web.review.compare_page import Compare
-from daemon.web.review.corrections_summary import summary, write_corrections
-from daemon.web.review.label_page import Labelling, key_of, lines_of
+from daemon.web.review.corrections_summary import corrections_summary, write_corrections
+from daemon.web.review.label_page import Labelling, filled_sheet_lines, key_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows
-from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.place_in_inbox import place_files
 from freeal.certification.sheet_size import FEWEST_ROWS, MOST_ROWS, USUAL_ROWS
 from freeal.errors import CorruptModelError
 from freeal.results import metrics_as_text
@@ -67,40 +67,45 @@ class Review:
         self._rows, self._compare = Rows(desk), Compare(desk)
 
     def routes(self) -> list[Route]:
-        """Where they are; the first that fits counts."""
+        """The addresses of a model's review, those of its parts among them; the first that fits counts."""
         own = [
-            Route("/models/{model}/review", self.overview),
-            form_route("/models/{model}/review/name", self.name, most_bytes=FORM_BYTES),
-            form_route("/models/{model}/review/take-back", self.take_back, most_bytes=FORM_BYTES),
+            Route("/models/{model}/review", self.review_overview),
+            form_route("/models/{model}/review/name", self.name_reviewer, most_bytes=FORM_BYTES),
+            form_route("/models/{model}/review/take-back", self.take_answers_back, most_bytes=FORM_BYTES),
             form_route("/models/{model}/review/queue/hand-in", self.hand_in_queue, most_bytes=FORM_BYTES),
-            form_route("/models/{model}/review/sheet/draw", self.draw, most_bytes=FORM_BYTES),
+            form_route("/models/{model}/review/sheet/draw", self.draw_sheet, most_bytes=FORM_BYTES),
             form_route("/models/{model}/review/sheet/hand-in", self.hand_in_sheet, most_bytes=FORM_BYTES),
             form_route("/models/{model}/review/boundaries/hand-in", self.hand_in_boundaries, most_bytes=FORM_BYTES),
         ]
         parts = (self._boundaries, self._labelling, self._rows, self._compare)
         return [*own, *(route for part in parts for route in part.routes())]
 
-    async def on_wait(self, request: Request, error: Exception) -> Response:
+    async def on_review_wait(self, request: Request, error: Exception) -> Response:
         """Say what is being prepared; a page looks again by itself."""
         if request.method == "POST":
             error = HTTPException(409, detail=f"{error}. Try again in a moment.")
             return await self._site.on_error(request, error)
         return self._site.page(request, "preparing.html.j2", {"what": str(error)}, status=202)
 
-    async def overview(self, request: Request) -> Response:
-        """All three kinds of questions, and what became of the answers."""
-        edition = await self._desk.current(request)
-        queue, sheet = await self._labelling.stack(edition, "queue"), await self._labelling.stack(edition, "sheet")
+    async def review_overview(self, request: Request) -> Response:
+        """The page: all three kinds of questions, and what became of the answers."""
+        edition = await self._desk.edition_under_review(request)
+        queue, sheet = (
+            await self._labelling.card_stack(edition, "queue"),
+            await self._labelling.card_stack(edition, "sheet"),
+        )
         jobs = await anyio.to_thread.run_sync(self._jobs, edition.shelf.name)
-        batches = await anyio.to_thread.run_sync(self._batches, edition.shelf, jobs)
+        batches = await anyio.to_thread.run_sync(self._handed_in_files, edition.shelf, jobs)
         content = {
             "model": edition.shelf.name,
             "edition": edition,
             "queue": queue,
-            "summary": await anyio.to_thread.run_sync(summary, edition, queue.said, await self._drawn(edition)),
+            "summary": await anyio.to_thread.run_sync(
+                corrections_summary, edition, queue.said, await self._drawn(edition)
+            ),
             "sheet": sheet,
-            "pairs": await self._boundaries.pairs(edition),
-            "certified": await anyio.to_thread.run_sync(_certified, edition.folder),
+            "pairs": await self._boundaries.boundary_pairs(edition),
+            "certified": await anyio.to_thread.run_sync(_certified_figures, edition.folder),
             "batches": batches[:BATCHES_SHOWN],
             "jobs": [job for job in jobs if job.state not in FINISHED][:JOBS_SHOWN],
             "asks": self._site.settings.loop.ask_after_corrections,
@@ -115,7 +120,7 @@ class Review:
         """What people handed in about a model, as jobs, newest first."""
         return [job for job in self._site.records.of_model(model) if is_correction(job.id)]
 
-    def _batches(self, shelf: Shelf, jobs: Sequence[Job]) -> list[Batch]:
+    def _handed_in_files(self, shelf: Shelf, jobs: Sequence[Job]) -> list[Batch]:
         """Files made of answers whose job did not come to a good end, or is under way."""
         log, by_name = self._desk.log(shelf), {job.csv_name: job for job in reversed(jobs)}
         found = []
@@ -126,10 +131,10 @@ class Review:
                     found.append(Batch(kind, one, job, waits))
         return sorted(found, key=lambda batch: -batch.file.at)
 
-    async def name(self, request: Request) -> Response:
+    async def name_reviewer(self, request: Request) -> Response:
         """What a person wants to be called."""
         form = await self._site.form(request)
-        shelf = self._desk.shelf(request)
+        shelf = self._desk.shelf_under_review(request)
         response = see_other(f"/models/{shelf.name}/review")
         name = text_of(form, "name").strip()[:MOST_NAME_CHARACTERS]
         plain = "".join(letter for letter in name if letter.isalnum() or letter in " ._-'")
@@ -140,47 +145,49 @@ class Review:
     async def hand_in_queue(self, request: Request) -> Response:
         """A version from the corrections."""
         await self._site.form(request)
-        edition = await self._desk.current(request)
-        stack, drawn = await self._labelling.stack(edition, "queue"), await self._drawn(edition)
-        return await self._hand_in(
+        edition = await self._desk.edition_under_review(request)
+        stack, drawn = await self._labelling.card_stack(edition, "queue"), await self._drawn(edition)
+        return await self._hand_in_answers(
             request, edition, "queue", lambda path: write_corrections(edition, stack.said, path, drawn)
         )
 
     async def _drawn(self, edition: Edition) -> set[str]:
         """Keys of everything on the blind sheet: a correction of it would withdraw what it measured."""
-        return {key_of(line.text) for line in await self._desk.sheet(edition)}
+        return {key_of(line.text) for line in await self._desk.blind_sheet(edition)}
 
     async def hand_in_sheet(self, request: Request) -> Response:
         """A certificate from the sheet."""
         await self._site.form(request)
-        edition = await self._desk.current(request)
-        stack, lines = await self._labelling.stack(edition, "sheet"), await self._desk.sheet(edition)
+        edition = await self._desk.edition_under_review(request)
+        stack, lines = await self._labelling.card_stack(edition, "sheet"), await self._desk.blind_sheet(edition)
 
         def write(path: Path) -> dict[str, float]:
             rows = edition.index.rows([line.number for line in lines])
-            filled = [(number, rows[number].cells, said, note) for number, said, note in lines_of(lines, stack.said)]
-            write_answer_files.write_table(
+            filled = [
+                (number, rows[number].cells, said, note) for number, said, note in filled_sheet_lines(lines, stack.said)
+            ]
+            write_answer_files.write_answer_table(
                 path, edition.about.text_columns, filled, column=write_answer_files.CERTIFIED
             )
             return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
 
-        return await self._hand_in(request, edition, "sheet", write)
+        return await self._hand_in_answers(request, edition, "sheet", write)
 
     async def hand_in_boundaries(self, request: Request) -> Response:
         """Only what the answers can change is asked again."""
         await self._site.form(request)
-        edition = await self._desk.current(request)
-        found = await self._boundaries.pairs(edition)
+        edition = await self._desk.edition_under_review(request)
+        found = await self._boundaries.boundary_pairs(edition)
         if found is None:
             raise HTTPException(409, detail="There are no questions yet.")
 
         def write(path: Path) -> dict[str, float]:
-            Boundaries.write(found, path)
+            Boundaries.write_pairs(found, path)
             return {key: found.said[key].at for key in found.answers}
 
-        return await self._hand_in(request, edition, "boundary", write)
+        return await self._hand_in_answers(request, edition, "boundary", write)
 
-    async def _hand_in(
+    async def _hand_in_answers(
         self, request: Request, edition: Edition, kind: Kind, write: Callable[[Path], dict[str, float]]
     ) -> Response:
         """The file first, then the line in the log: after a crash in between, the answers are handed in once more, and
@@ -197,7 +204,7 @@ class Review:
                     folder = edition.shelf.folder / "corrections"
                     if folder.is_symlink():
                         raise CorruptModelError(f"{folder} is a link")
-                    place({name: scratch}, make_folder(folder))
+                    place_files({name: scratch}, make_folder(folder))
                     log.hand_in(kind, person, given, file=name)
                 return len(given)
             finally:
@@ -207,41 +214,41 @@ class Review:
             raise HTTPException(409, detail="There is no answer yet that could be handed in.")
         return see_other(f"/models/{edition.shelf.name}/review#handed-in")
 
-    async def take_back(self, request: Request) -> Response:
+    async def take_answers_back(self, request: Request) -> Response:
         """The answers of a file whose job came to nothing are open again."""
         form = await self._site.form(request)
-        shelf = self._desk.shelf(request)
+        shelf = self._desk.shelf_under_review(request)
         log, person = self._desk.log(shelf), self._desk.person(request)
         jobs = await anyio.to_thread.run_sync(self._jobs, shelf.name)
         file = text_of(form, "file")
-        for batch in await anyio.to_thread.run_sync(self._batches, shelf, jobs):
+        for batch in await anyio.to_thread.run_sync(self._handed_in_files, shelf, jobs):
             if batch.file.file == file and batch.came_to_nothing:
                 await anyio.to_thread.run_sync(functools.partial(log.take_back, batch.kind, person, file=file))
                 return see_other(f"/models/{shelf.name}/review")
         raise HTTPException(409, detail="There is no such file whose job came to nothing.")
 
-    async def draw(self, request: Request) -> Response:
+    async def draw_sheet(self, request: Request) -> Response:
         """A blind sheet, a longer one, or another one."""
         form = await self._site.form(request)
-        edition = await self._desk.current(request)
+        edition = await self._desk.edition_under_review(request)
         rows, is_anew = text_of(form, "rows"), text_of(form, "anew") == "1"
         if not rows.isdecimal() or not FEWEST_ROWS <= int(rows[:6]) <= MOST_ROWS * 10:
             raise HTTPException(400, detail=f"Name how many rows are to be drawn: {FEWEST_ROWS} or more.")
         jobs = await anyio.to_thread.run_sync(self._site.records.unfinished)
-        batches = await anyio.to_thread.run_sync(self._batches, edition.shelf, ())
+        batches = await anyio.to_thread.run_sync(self._handed_in_files, edition.shelf, ())
         if any(job.name == edition.shelf.name for job in jobs) or any(batch.waits for batch in batches):
             raise HTTPException(409, detail="A job of this model is under way. Draw the sheet when it is over.")
         request_of_child = {"task": "draw", "version": os.fspath(edition.folder), "rows": int(rows), "anew": is_anew}
-        await self._desk.errands.finish(request_of_child)
+        await self._desk.errands.finish_in_child(request_of_child)
         log, person = self._desk.log(edition.shelf), self._desk.person(request)
         if is_anew:
             await anyio.to_thread.run_sync(log.forget, "sheet", person)
-        elif not any(line.answer for line in await self._desk.sheet(edition)):
+        elif not any(line.answer for line in await self._desk.blind_sheet(edition)):
             await anyio.to_thread.run_sync(log.forget_handed_in, "sheet", person)
         return see_other(f"/models/{edition.shelf.name}/review/sheet")
 
 
-def _certified(version: Path) -> list[tuple[str, str]]:
+def _certified_figures(version: Path) -> list[tuple[str, str]]:
     """The certified figures of a version, in words; nothing where nobody measured it."""
     try:
         said = metrics_as_text.certified_in_words(metrics_as_text.read_metrics(version).get("certified"))

@@ -33,15 +33,15 @@ class Rows:
         return [Route("/models/{model}/rows", self.rows)]
 
     async def rows(self, request: Request) -> Response:
-        """One page of them."""
+        """One page of the rows of a version."""
         query = request.query_params
-        shelf = self._desk.shelf(request)
+        shelf = self._desk.shelf_under_review(request)
         version = query.get("version") or shelf.current
         against = query.get("against") or None
         edition = await (
-            self._desk.edition(shelf, version, against=against) if version else self._desk.current(request)
+            self._desk.edition(shelf, version, against=against) if version else self._desk.edition_under_review(request)
         )
-        wanted, order = read_filter(query), query.get("order", "row")
+        wanted, order = read_row_filter(query), query.get("order", "row")
         order = order if order in ORDERS else "row"
         asked = query.get("page", "1")
         number = int(asked) if asked.isdecimal() and len(asked) < 8 and int(asked) else 1
@@ -69,7 +69,7 @@ class Rows:
         return self._desk.site.page(request, "rows.html.j2", content)
 
 
-def read_filter(query: Mapping[str, str]) -> RowFilter:
+def read_row_filter(query: Mapping[str, str]) -> RowFilter:
     """The filter of an address; what makes no sense in it decides nothing."""
     texts: dict[str, Any] = {name: query[name][:_MOST_CHARACTERS] for name in _TEXTS if query.get(name)}
     ticks: dict[str, Any] = {name: query.get(name) == "1" for name in _TICKS}
@@ -82,7 +82,7 @@ def read_filter(query: Mapping[str, str]) -> RowFilter:
     return dataclasses.replace(RowFilter(), **texts, **ticks, **bounds)
 
 
-def as_query(wanted: RowFilter, order: str) -> dict[str, str]:
+def row_filter_as_query(wanted: RowFilter, order: str) -> dict[str, str]:
     """The fields of an address that stand for a filter; those that decide nothing are left out."""
     found = {name: str(getattr(wanted, name)) for name in _TEXTS if getattr(wanted, name)}
     found |= {name: "1" for name in _TICKS if getattr(wanted, name)}
@@ -94,5 +94,5 @@ def as_query(wanted: RowFilter, order: str) -> dict[str, str]:
 
 def _link(edition: Edition, wanted: RowFilter, order: str, changes: Mapping[str, object]) -> str:
     place = {"version": edition.version} | ({"against": edition.against} if edition.against else {})
-    query = {**place, **as_query(wanted, order)} | {key: str(one) for key, one in changes.items()}
+    query = {**place, **row_filter_as_query(wanted, order)} | {key: str(one) for key, one in changes.items()}
     return f"/models/{edition.shelf.name}/rows?{urlencode({key: one for key, one in query.items() if one})}"

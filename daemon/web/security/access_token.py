@@ -37,15 +37,17 @@ def find_token(web: WebSettings, *, environ: Mapping[str, str], base: Path, sour
     """
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder) / CREDENTIAL).is_file():
-        return _read(path, source)
+        return _read_token(path, source)
     return (
         None
         if web.token_file is None
-        else _read(base / home_folder.expanded_home(web.token_file, Where(file=source, key="web.token_file")), source)
+        else _read_token(
+            base / home_folder.expanded_home(web.token_file, Where(file=source, key="web.token_file")), source
+        )
     )
 
 
-def _read(path: Path, source: str) -> Token:
+def _read_token(path: Path, source: str) -> Token:
     where = Where(file=source, key="web.token_file")
     try:
         secret = path.read_text("utf-8").strip()

@@ -13,7 +13,7 @@ _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _BACKLOG = 128
 
 
-def bind(web: WebSettings, *, source: str) -> socket.socket:
+def bind_listener(web: WebSettings, *, source: str) -> socket.socket:
     """A socket that listens at `web.host` and `web.port`. `source` is the file that says so.
 
     Raises `ConfigError` when the address is not ours, or taken: nothing else has begun by then.
@@ -41,7 +41,7 @@ def bind(web: WebSettings, *, source: str) -> socket.socket:
     return listener
 
 
-def url(listener: socket.socket) -> str:
+def listen_url(listener: socket.socket) -> str:
     """What to type into a browser on this machine."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:

@@ -43,7 +43,7 @@ class Guard:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return  # no websockets, no lifespan
-        refusal = self._refusal(str(scope["method"]), Headers(scope=scope))
+        refusal = self._refuse_request(str(scope["method"]), Headers(scope=scope))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -55,7 +55,7 @@ class Guard:
 
         await (refusal or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, method: str, headers: Headers) -> ASGIApp | None:
+    def _refuse_request(self, method: str, headers: Headers) -> ASGIApp | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_allowed_host(hosts[0], self._web, on_loopback=self._on_loopback):
             text = "This address is not known under that name. Name it in web.allowed_hosts, or use localhost.\n"

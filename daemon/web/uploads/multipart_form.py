@@ -35,7 +35,7 @@ class Incoming:
     files: list[File] = dataclasses.field(default_factory=list)
 
 
-async def receive(request: Request, folder: Path, *, most_bytes: int) -> Incoming:
+async def receive_form(request: Request, folder: Path, *, most_bytes: int) -> Incoming:
     """Read a multipart form; its files lie in `folder`, under names of ours.
 
     Raises `HTTPException`: 413 when it is larger than `most_bytes`, 400 for what is no form, 507 when the disk is full.
@@ -93,8 +93,8 @@ class _Reader:
             "on_header_field": self._header_name,
             "on_header_value": self._header_value,
             "on_header_end": self._header_end,
-            "on_headers_finished": self._open,
-            "on_part_data": self._data,
+            "on_headers_finished": self._open_part,
+            "on_part_data": self._part_data,
             "on_part_end": self._close,
             "on_end": self._end,
         }
@@ -115,7 +115,7 @@ class _Reader:
         self._headers[self._name.lower()] = self._value.strip()
         self._name, self._value = b"", b""
 
-    def _open(self) -> None:
+    def _open_part(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = options.get(b"filename")
         self._field, self._stream, self._content = None, None, bytearray()
@@ -126,7 +126,7 @@ class _Reader:
             self._stream = self._opened.enter_context(path.open("xb"))
             self.incoming.files.append(File(name.decode(errors="replace"), path))
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._stream is not None:
             self._stream.write(data[start:end])
             self.incoming.files[-1].size_bytes += end - start

@@ -17,7 +17,7 @@ from freeal.table.file_formats import DATA_SUFFIXES
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
 
 
-def place(files: dict[str, Path], folder: Path) -> None:
+def place_files(files: dict[str, Path], folder: Path) -> None:
     """Give each file (its new name -> where it is) a name in `folder`, in this order; all of them or none.
 
     Raises `RefusedFileError` when a name is taken. The files stay where they are as well.
@@ -25,7 +25,7 @@ def place(files: dict[str, Path], folder: Path) -> None:
     placed: list[Path] = []
     try:
         for name, source in files.items():
-            _place(source, folder / name)
+            _place_file(source, folder / name)
             placed.append(folder / name)
     except BaseException:
         for path in placed:
@@ -42,10 +42,10 @@ def place_job(files: dict[str, Path], inbox: Path, stem: str) -> None:
     ]
     if taken:
         raise RefusedFileError(f"{taken[0]} waits in the inbox already", hint="choose another name, or wait")
-    place(files, inbox)
+    place_files(files, inbox)
 
 
-def _place(source: Path, target: Path) -> None:
+def _place_file(source: Path, target: Path) -> None:
     """A hard link is a rename that refuses to replace; what is linked is a copy under a hidden name beside it, so that
     the inbox's file is its own."""
     hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")

@@ -84,7 +84,7 @@ class Uploads:
         shutil.rmtree(self._folder, ignore_errors=True)
         make_folder(self._folder).chmod(0o700)
 
-    def begin(self) -> Path:
+    def begin_upload(self) -> Path:
         """An empty folder for one upload. Raises `HTTPException` 429 or 507."""
         self.sweep()
         if len(self._touched) >= MOST_AT_ONCE:
@@ -97,7 +97,7 @@ class Uploads:
         self._touched[folder.name] = self._clock.steady()
         return folder
 
-    def keep(self, folder: Path, files: list[File]) -> Upload | None:
+    def keep_upload(self, folder: Path, files: list[File]) -> Upload | None:
         """Make an upload of what was received: a table to be described, or to be looked at with its spec. None for
         anything else that an inbox takes, a spec alone or several tables say. Raises `HTTPException` 400."""
         tables = [file for file in files if is_data(file.name)]
@@ -124,16 +124,16 @@ class Uploads:
         atomic_write.write_json(folder / _ABOUT, about)
         return Upload(id=folder.name, folder=folder, **about)
 
-    def describe(self, path: Path) -> Upload:
+    def upload_of_waiting_table(self, path: Path) -> Upload:
         """Make an upload of a table that waits in the inbox for its spec; it stays there. Raises `HTTPException`."""
-        folder = self.begin()
+        folder = self.begin_upload()
         suffix = suffix_of(path.name)
         file_name = plain_name(path.name[: -len(suffix)] + ".csv") + suffix
         about = {"shown_name": path.name, "file_name": file_name, "has_spec": False, "waits_at": str(path)}
         atomic_write.write_json(folder / _ABOUT, about)
         return Upload(id=folder.name, folder=folder, **about)  # type: ignore[arg-type]
 
-    def get(self, upload_id: str) -> Upload | None:
+    def get_upload(self, upload_id: str) -> Upload | None:
         """An upload by its id, or None when there is none (any more)."""
         if _ID.fullmatch(upload_id) is None or upload_id not in self._touched:
             return None

@@ -33,7 +33,7 @@ class _Sink:
         return taken
 
 
-def zipped(folder: Path, *, within: str) -> Iterator[bytes]:
+def zipped_folder(folder: Path, *, within: str) -> Iterator[bytes]:
     """The plain files below `folder`, stored (weights do not shrink) under the folder name `within`. Links are left
     out: they would lead elsewhere."""
     sink = _Sink()

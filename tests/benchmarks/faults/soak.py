@@ -33,7 +33,7 @@ import scenes
 import sections
 
 from daemon.errors import DaemonError, UnknownJobError
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.journal import FILE_NAME
 from freeal.llm.store import store_maintenance
 from freeal.testing.server import MessagesServer
@@ -135,7 +135,7 @@ class Soak:
             with self.stage.journal() as journal:
                 found = [job.id for job in journal.jobs() if job.state in states]
                 if found:
-                    ask(journal, self.chance.choice(found), request)
+                    write_request(journal, self.chance.choice(found), request)
         except (UnknownJobError, DaemonError):
             self.done["asked too late"] += 1
 

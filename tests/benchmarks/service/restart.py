@@ -49,11 +49,11 @@ def seconds_to_ready(folder: Path, count: int) -> tuple[float, float]:
     app.prepare_folders(settings)
     (settings.models / "m" / "predict").mkdir(parents=True)
     with Journal(settings.state, Clock()) as journal:
-        journal.fill([], [_claimed(settings, number) for number in range(count)], spend=())
+        journal.fill_from_folders([], [_claimed(settings, number) for number in range(count)], spend=())
     began = (time.perf_counter(), time.process_time())
     with Journal(settings.state, Clock()) as journal:
         loaded = Loaded(settings, folder, {})
-        service = app.build(loaded, once=False, journal=journal, time=Clock(), view=LogView())
+        service = app.build_service(loaded, once=False, journal=journal, time=Clock(), view=LogView())
         service._notifier = _Bell()
         with contextlib.suppress(BaseExceptionGroup):
             anyio.run(service.run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.cli.use_command import use
+from daemon.cli.use_command import use_version
 from daemon.errors import UnknownJobError
 from daemon.outbox.model_shelf import Shelf
 
@@ -22,10 +22,10 @@ def shelf(world):
 def test_a_model_is_rolled_back_and_forward(world, shelf):
     """What is told names both versions; the same again changes nothing."""
     newer, older = shelf.version_names()
-    assert f"before it was {newer}" in use(world.settings, older).told
+    assert f"before it was {newer}" in use_version(world.settings, older).in_a_sentence
     assert older == shelf.current
-    assert "already" in use(world.settings, older).told
-    use(world.settings, newer)
+    assert "already" in use_version(world.settings, older).in_a_sentence
+    use_version(world.settings, newer)
     assert newer == shelf.current
 
 
@@ -33,5 +33,5 @@ def test_a_model_is_rolled_back_and_forward(world, shelf):
 def test_what_is_no_version_is_told_with_those_there_are(world, shelf, name, said):
     """A model's own name is the first that comes to mind."""
     with pytest.raises(UnknownJobError, match=said) as caught:
-        use(world.settings, name)
+        use_version(world.settings, name)
     assert str(shelf.current) in str(caught.value)

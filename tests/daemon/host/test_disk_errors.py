@@ -57,17 +57,17 @@ def _caused(cause):
 )
 def test_a_disk_in_trouble_is_recognised_wherever_it_stands(error, word):
     """In a cause, in a group, in SQLite's words and in Rust's: a job waits for it and is not given up."""
-    trouble = disk_errors.trouble_of(error)
+    trouble = disk_errors.disk_error_in(error)
     assert word in trouble.problem
     failure = failure_of(error)
     assert "DiskError" == failure.kind
-    pause = failure_policy.judge(failure, attempts=6, now=100.0)
+    pause = failure_policy.judge_failure(failure, attempts=6, now=100.0)
     assert (100.0 + disk_errors.RETRY_SECONDS, False, False) == (pause.until, pause.at_budget, pause.is_attempt)
 
 
 def test_the_message_names_the_folder_and_not_a_temporary_file():
     """What a person knows, and can make room in."""
-    trouble = disk_errors.trouble_of(OSError(errno.ENOSPC, "No space left on device", "/work/x/.a.csv.0a1b2c3d.tmp"))
+    trouble = disk_errors.disk_error_in(OSError(errno.ENOSPC, "No space left on device", "/work/x/.a.csv.0a1b2c3d.tmp"))
     assert {"file": "/work/x"} == trouble.where.as_dict()
 
 
@@ -76,7 +76,7 @@ def test_the_message_names_the_folder_and_not_a_temporary_file():
 )
 def test_other_errors_are_not_the_disks(error):
     """They fail the job at once: waiting would not help."""
-    assert disk_errors.trouble_of(error) is None
+    assert disk_errors.disk_error_in(error) is None
 
 
 def _hurried():
@@ -104,7 +104,7 @@ def test_a_running_service_goes_on_by_itself_when_there_is_room_again(world, ful
     """The job pauses with the reason; nobody asks for a retry, and only the publishing is done."""
     world.drop()
     with Journal(world.settings.state, Clock()) as journal:
-        service = app.build(
+        service = app.build_service(
             Loaded(world.settings, world.root, {}),
             once=False,
             journal=journal,
@@ -143,7 +143,7 @@ def test_a_pause_that_cannot_be_written_down_is_remembered(journal, hands):
     with journal.transaction() as connection:
         connection.execute("PRAGMA query_only = 1")
     standstill = Standstill(journal, hands.clock)
-    assert State.PAUSED is standstill.pause(job, disk_errors.of_errno(errno.EROFS, None)).state
+    assert State.PAUSED is standstill.pause_for_resource(job, disk_errors.of_errno(errno.EROFS, None)).state
     assert [State.CLAIMED] == [one.state for one in journal.unfinished()]
     assert [State.PAUSED] == [one.state for one in standstill.seen_in(journal.unfinished())]
     hands.pass_by(disk_errors.RETRY_SECONDS)

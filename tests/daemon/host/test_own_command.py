@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from daemon.host.own_command import line
+from daemon.host.own_command import own_command_line
 
 
 def test_a_command_can_be_pasted_in_whatever_folder(tmp_path):
@@ -12,6 +12,8 @@ def test_a_command_can_be_pasted_in_whatever_folder(tmp_path):
     folder = tmp_path / "my service"
     folder.mkdir()
     config = folder / "freeal.yaml"
-    assert f"cd '{folder}' && {sys.executable} -m daemon retry m-1" == line("retry m-1", config_file=config)
+    assert f"cd '{folder}' && {sys.executable} -m daemon retry m-1" == own_command_line("retry m-1", config_file=config)
     config.write_text("")
-    assert f"{sys.executable} -m daemon retry m-1 --config '{config}'" == line("retry m-1", config_file=config)
+    assert f"{sys.executable} -m daemon retry m-1 --config '{config}'" == own_command_line(
+        "retry m-1", config_file=config
+    )

@@ -11,7 +11,7 @@ import pytest
 from daemon.config import WatchSettings
 from daemon.errors import ChangedFileError
 from daemon.inbox import file_sightings
-from daemon.inbox.claim_file import put_back, take
+from daemon.inbox.claim_file import put_file_back, take_file
 from daemon.inbox.folder_availability import Roots
 from daemon.inbox.inbox_scan import Scanner
 from daemon.inbox.pairing import Pair
@@ -203,14 +203,14 @@ def test_a_share_that_is_unmounted_is_not_an_empty_inbox(tmp_path):
     roots = Roots()
     share = tmp_path / "share"
     share.symlink_to("/proc")  # a mount point on every machine
-    assert None is roots.problem(share)
+    assert None is roots.availability_problem(share)
     share.unlink()
     share.mkdir()
-    assert "is no longer mounted" in roots.problem(share)
+    assert "is no longer mounted" in roots.availability_problem(share)
     share.rmdir()
     share.symlink_to("/proc")
-    assert None is roots.problem(share)
-    assert None is Roots().problem(tmp_path)
+    assert None is roots.availability_problem(share)
+    assert None is Roots().availability_problem(tmp_path)
 
 
 @pytest.mark.parametrize("far", [False, True])
@@ -219,7 +219,7 @@ def test_a_file_taken_arrives_whole_and_is_gone(tmp_path, elsewhere, far):
     source, target = tmp_path / "a.csv", (elsewhere if far else tmp_path) / "work" / "a.csv"
     source.write_text(CSV)
     os.utime(source, (5, 5))
-    take(source, target, file_sightings.look(source))
+    take_file(source, target, file_sightings.look(source))
     assert (CSV, 5.0, False) == (target.read_text(), target.stat().st_mtime, source.exists())
     assert ["a.csv"] == [path.name for path in target.parent.iterdir()]
 
@@ -232,7 +232,7 @@ def test_a_file_that_changed_since_it_was_seen_stays_where_it_lay(tmp_path, else
     seen = file_sightings.look(source)
     source.write_text(CSV + "more\n")
     with pytest.raises(ChangedFileError):
-        take(source, target, seen)
+        take_file(source, target, seen)
     assert (CSV + "more\n", []) == (source.read_text(), list(target.parent.iterdir()))
 
 
@@ -255,7 +255,7 @@ def test_a_copy_that_cannot_be_seen_through_does_not_arrive(tmp_path, elsewhere,
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(OSError, match=r"Input/output error|No such file"):
-            take(folder / "a.csv", target, seen)
+            take_file(folder / "a.csv", target, seen)
     assert [] == list(elsewhere.iterdir())
     assert CSV == ((away if away.exists() else folder) / "a.csv").read_text()
 
@@ -265,10 +265,10 @@ def test_giving_a_file_back_overwrites_nothing(tmp_path, elsewhere, far):
     """A newer one of its name would have replaced it anyway."""
     origin, taken = tmp_path / "a.csv", (elsewhere if far else tmp_path) / "taken.csv"
     taken.write_text("old")
-    put_back(taken, origin)
+    put_file_back(taken, origin)
     assert ("old", False) == (origin.read_text(), taken.exists())
     taken.write_text("older")
-    put_back(taken, origin)
+    put_file_back(taken, origin)
     assert ("old", False) == (origin.read_text(), taken.exists())
 
 
@@ -295,5 +295,5 @@ def test_a_share_that_says_twice_that_the_original_is_gone_has_not_lost_it(tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", unlinked)
-        take(source, target, seen)
+        take_file(source, target, seen)
     assert (CSV, False) == (target.read_text(), source.exists())

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from daemon.errors import ChangedFileError, RefusedFileError
-from daemon.inbox.claim_pair import Intake, csv_digest, load_spec
+from daemon.inbox.claim_pair import Intake, csv_digest, load_dropped_spec
 from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
 from daemon.jobs.finish_job import Endings
@@ -45,7 +45,7 @@ def _names(folder):
 
 def test_a_claim_moves_both_files_and_writes_the_job_down(intake, settings, journal, drop):
     """After it, the files are in the work folder only, unchanged, and the journal knows the job."""
-    job, error = intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+    job, error = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
     place = Workplace(settings, job.id)
     assert (None, [], ["a.csv", "a.yaml"]) == (error, _names(settings.inbox), _names(place.inputs))
     assert CSV == (place.inputs / "a.csv").read_text()
@@ -59,12 +59,12 @@ def test_the_row_is_written_before_the_files_move(intake, settings, journal, dro
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", _power_cut)
         with pytest.raises(KeyboardInterrupt):
-            intake.claim(Pair("a.csv", "a.yaml"), seen)
+            intake.claim_pair(Pair("a.csv", "a.yaml"), seen)
     [job] = journal.unfinished()
     everywhere = [*_names(settings.inbox), *_names(Workplace(settings, job.id).inputs)]
     assert ["a.csv", "a.yaml"] == sorted(everywhere)
-    intake.settle(job)
-    intake.settle(job)
+    intake.settle_claim(job)
+    intake.settle_claim(job)
     assert ([], ["a.csv", "a.yaml"]) == (_names(settings.inbox), _names(Workplace(settings, job.id).inputs))
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_changes_meanwhile_is_not_taken(intake, settings, journal, d
     seen = drop(a_csv=CSV, a_yaml=SPEC)
     (settings.inbox / "a.csv").write_text(CSV + "more\n")
     with pytest.raises(ChangedFileError):
-        intake.claim(Pair("a.csv", "a.yaml"), seen)
+        intake.claim_pair(Pair("a.csv", "a.yaml"), seen)
     assert ([], ["a.csv", "a.yaml"]) == (journal.jobs(), _names(settings.inbox))
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_changes_between_the_row_and_the_move_is_given_back(settings
 
     with Meddled(settings.state, hands.clock) as journal:
         with pytest.raises(ChangedFileError):
-            Intake(settings, journal, hands.clock).claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+            Intake(settings, journal, hands.clock).claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
         assert [] == journal.jobs()
     assert (["a.csv", "a.yaml"], how) == (_names(settings.inbox), (settings.inbox / name).read_text())
     assert [] == list(settings.work.iterdir())
@@ -111,7 +111,7 @@ def test_a_file_swapped_for_a_link_is_not_followed(intake, settings, drop, tmp_p
     (settings.inbox / "a.csv").unlink()
     (settings.inbox / "a.csv").symlink_to(tmp_path / "secret.csv")
     with pytest.raises(OSError, match=r"symbolic|Too many levels"):
-        intake.claim(Pair("a.csv", "a.yaml"), seen)
+        intake.claim_pair(Pair("a.csv", "a.yaml"), seen)
 
 
 def test_files_that_cannot_be_moved_stay_in_the_inbox(intake, settings, journal, drop, monkeypatch):
@@ -120,7 +120,7 @@ def test_files_that_cannot_be_moved_stay_in_the_inbox(intake, settings, journal,
     inode = seen["a.yaml"].sighting.inode
     _fail_moving(monkeypatch, inode)
     with pytest.raises(OSError, match="No space"):
-        intake.claim(Pair("a.csv", "a.yaml"), seen)
+        intake.claim_pair(Pair("a.csv", "a.yaml"), seen)
     assert ([], ["a.csv", "a.yaml"]) == (journal.jobs(), _names(settings.inbox))
 
 
@@ -138,7 +138,7 @@ def _fail_moving(monkeypatch, inode):
 def test_the_shared_spec_stays_in_the_inbox(intake, settings, drop):
     """_default.yaml serves the next CSV too; the job keeps a copy."""
     seen = drop(a_csv=CSV, _default_yaml=SPEC)
-    job, _ = intake.claim(Pair("a.csv", DEFAULT_SPEC), seen)
+    job, _ = intake.claim_pair(Pair("a.csv", DEFAULT_SPEC), seen)
     assert [DEFAULT_SPEC] == _names(settings.inbox)
     assert [DEFAULT_SPEC, "a.csv"] == _names(Workplace(settings, job.id).inputs)
 
@@ -146,7 +146,7 @@ def test_the_shared_spec_stays_in_the_inbox(intake, settings, drop):
 def test_a_file_of_examples_goes_along_as_a_copy(intake, settings, drop):
     """The archived inputs say all that the job was told."""
     seen = drop(a_csv=CSV, a_yaml=SPEC + "examples: shots.json\n", shots_json='[["fine", "good"]]')
-    job, error = intake.claim(Pair("a.csv", "a.yaml"), seen)
+    job, error = intake.claim_pair(Pair("a.csv", "a.yaml"), seen)
     assert None is error
     assert ["a.csv", "a.yaml", "shots.json"] == _names(Workplace(settings, job.id).inputs)
     assert ["shots.json"] == _names(settings.inbox)
@@ -159,13 +159,13 @@ def test_examples_behind_a_link_are_refused(settings, drop, tmp_path):
     (tmp_path / "secret.json").write_text('[["fine", "good"]]')
     (settings.inbox / "shots.json").symlink_to(tmp_path / "secret.json")
     with pytest.raises(SpecError, match="symbolic link, not a file"):
-        load_spec(settings.inbox / "a.yaml", csv_name="a.csv")
+        load_dropped_spec(settings.inbox / "a.yaml", csv_name="a.csv")
 
 
 def test_a_bad_spec_makes_a_job_that_fails_with_its_inputs(intake, endings, settings, journal, drop):
     """The pair lands in failed/ with what, where and what to do; the where is where the file lies now."""
-    job, error = intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC + "text_colums: [text]\n"))
-    ended = endings.fail(job, Failure.of(error))
+    job, error = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC + "text_colums: [text]\n"))
+    ended = endings.fail_job(job, Failure.of(error))
     folder = settings.inbox / "failed" / job.id
     assert (State.FAILED, ["ERROR.txt", "a.csv", "a.yaml", "error.json"]) == (ended.state, _names(folder))
     report = json.loads((folder / "error.json").read_text())
@@ -178,35 +178,35 @@ def test_a_bad_spec_makes_a_job_that_fails_with_its_inputs(intake, endings, sett
 
 def test_a_retry_reads_the_mended_spec(intake, endings, settings, journal, drop):
     """The user mends the file in failed/ and asks again; the inputs go back to work, the report goes away."""
-    job, error = intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml="labels: [good, bad]\n"))
-    endings.fail(job, Failure.of(error))
+    job, error = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml="labels: [good, bad]\n"))
+    endings.fail_job(job, Failure.of(error))
     place = Workplace(settings, job.id)
     (place.failed / "a.yaml").write_text(SPEC)
-    fields, error = intake.take_back(journal.job(job.id))
+    fields, error = intake.take_inputs_back(journal.job(job.id))
     assert (None, False, ["a.csv", "a.yaml"]) == (error, place.failed.exists(), _names(place.inputs))
-    assert Spec.model_validate_json(fields["spec"]) == load_spec(place.inputs / "a.yaml", csv_name="a.csv")[0]
+    assert Spec.model_validate_json(fields["spec"]) == load_dropped_spec(place.inputs / "a.yaml", csv_name="a.csv")[0]
 
 
 def test_a_retry_without_its_files_says_so(intake, endings, settings, journal, drop):
     """Somebody emptied failed/."""
-    job, _ = intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
-    endings.fail(job, Failure("x", "y"))
+    job, _ = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+    endings.fail_job(job, Failure("x", "y"))
     (Workplace(settings, job.id).failed / "a.csv").unlink()
     with pytest.raises(RefusedFileError, match="no longer there"):
-        intake.take_back(journal.job(job.id))
+        intake.take_inputs_back(journal.job(job.id))
 
 
 def test_two_claims_in_one_second_have_two_ids(intake, journal, settings, drop):
     """The same content dropped twice, with `force`, runs twice."""
     for _ in range(2):
-        intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+        intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
     assert 2 == len({job.id for job in journal.jobs()})
 
 
 def test_the_key_depends_on_what_changes_the_result_and_on_nothing_else(settings, drop):
     """More calls at once, the same job; another student or language model, another job."""
     drop(a_yaml=SPEC)
-    spec, _ = load_spec(settings.inbox / "a.yaml", csv_name="a.csv")
+    spec, _ = load_dropped_spec(settings.inbox / "a.yaml", csv_name="a.csv")
     key = _key("digest", spec, settings)
     faster = settings.model_copy(update={"llm": LlmSettings(concurrency=99, budget_usd=3.0)})
     other = settings.model_copy(update={"student": StudentSettings(seed=1)})
@@ -231,7 +231,7 @@ def test_a_name_taken_from_the_file_is_not_part_of_the_content(settings, drop):
     drop(a_yaml=SPEC, b_yaml=SPEC, c_yaml=SPEC + "name: other\n")
     keys = {}
     for stem in "abc":
-        spec, _ = load_spec(settings.inbox / f"{stem}.yaml", csv_name=f"{stem}.csv")
+        spec, _ = load_dropped_spec(settings.inbox / f"{stem}.yaml", csv_name=f"{stem}.csv")
         keys[stem] = _key("digest", spec, settings, csv_name=f"{stem}.csv")
     assert keys["a"] == keys["b"]
     assert keys["a"] != keys["c"]
@@ -262,5 +262,5 @@ def test_a_pipe_does_not_hold_the_daemon(tmp_path):
 
 def test_observations_of_the_claimed_are_gone_from_the_next_look(intake, settings, drop):
     """A claimed pair cannot be claimed again."""
-    intake.claim(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
+    intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
     assert {} == observe({}, look_around(settings.inbox), now=1.0)

@@ -66,7 +66,7 @@ def test_a_file_renamed_in_rings_at_once(tmp_path, mode):
     async def story(watcher, bell):
         inbox = tmp_path / "inbox"
         inbox.mkdir()
-        watcher.follow([inbox])
+        watcher.follow_folders([inbox])
         await _quiet(bell)
         (tmp_path / "a.csv").write_text("x")
         (tmp_path / "a.csv").rename(inbox / "a.csv")
@@ -87,7 +87,7 @@ def test_reading_looking_and_half_written_files_ring_nothing(tmp_path):
 
     async def story(watcher, bell):
         (tmp_path / "a.csv").write_text("x")
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         await _quiet(bell)
         list(tmp_path.iterdir())
         (tmp_path / "a.csv").read_text()
@@ -106,9 +106,9 @@ def test_a_folder_that_comes_to_be_watched_is_looked_at_once_more(tmp_path):
     """What fell into it between the look before and the watch told nobody; following it again rings nothing."""
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         assert 1 == bell.rings
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         assert 1 == bell.rings
 
     _watching(story)
@@ -121,21 +121,21 @@ def test_a_folder_made_again_under_its_name_is_watched_again(tmp_path, how):
     inbox.mkdir()
 
     async def story(watcher, bell):
-        watcher.follow([inbox])
+        watcher.follow_folders([inbox])
         await _quiet(bell)
         if how == "removed":
             shutil.rmtree(inbox)
         else:
             inbox.rename(tmp_path / "old")
         await bell.heard()
-        watcher.follow([inbox])
+        watcher.follow_folders([inbox])
         assert (0, 1) == (watcher.state.watched, watcher.state.polled)
         if how == "replaced by a link":
             (tmp_path / "elsewhere").mkdir()
             inbox.symlink_to(tmp_path / "elsewhere")
         else:
             inbox.mkdir()
-        watcher.follow([inbox])
+        watcher.follow_folders([inbox])
         await _quiet(bell)
         assert (1, 0, None) == (watcher.state.watched, watcher.state.polled, watcher.state.problem)
         (inbox / "a.csv").write_text("x")
@@ -150,10 +150,10 @@ def test_a_swap_between_two_looks_is_noticed_without_its_events(tmp_path):
     inbox.mkdir()
 
     async def story(watcher, bell):
-        watcher.follow([inbox])
+        watcher.follow_folders([inbox])
         inbox.rename(old)
         inbox.mkdir()
-        watcher.follow([inbox])  # no turn of the event loop in between
+        watcher.follow_folders([inbox])  # no turn of the event loop in between
         await _quiet(bell)
         (old / "a.csv").write_text("x")
         await anyio.sleep(0.1)
@@ -168,7 +168,7 @@ def test_an_overflow_rings_and_is_counted():
     """Lost events are never lost files: everything is looked at."""
 
     async def story(watcher, bell):
-        watcher._heed(watcher._opens, InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
+        watcher._on_file_event(watcher._opens, InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
         assert (1, 1) == (bell.rings, watcher.snapshot().overflows)
 
     _watching(story)
@@ -180,7 +180,7 @@ def test_more_events_than_the_kernel_keeps_overflow_for_real(tmp_path):
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         with watcher._inotify._reader._lock:
             for number in range(limit // 2 + 100):
                 path = tmp_path / f"{number % 2}.csv"
@@ -223,11 +223,11 @@ def test_without_an_inotify_instance_everything_is_polled_until_there_is_one(tmp
 
     async def story(watcher, bell):
         with _no_more_descriptors():
-            watcher.follow([tmp_path])
+            watcher.follow_folders([tmp_path])
         state = watcher.state
         assert ("poll", 0, 1, 3.0) == (state.in_use, state.watched, state.polled, state.rescan_seconds)
         assert "max_user_instances" in state.problem
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         state = watcher.state
         assert ("native", 1, 0, 30.0, None) == (
             state.in_use,
@@ -267,7 +267,7 @@ def test_a_folder_that_may_not_be_read_is_polled_and_named(tmp_path):
     async def story(watcher, bell):
         (tmp_path / "closed").mkdir(mode=0)
         with _as_nobody():
-            watcher.follow([tmp_path / "closed"])
+            watcher.follow_folders([tmp_path / "closed"])
         assert (0, 1) == (watcher.state.watched, watcher.state.polled)
         assert "cannot be watched: Permission denied" in watcher.state.problem
 
@@ -277,7 +277,7 @@ def test_a_folder_that_may_not_be_read_is_polled_and_named(tmp_path):
 class Full(Inotify):
     """An instance at the limit of watches."""
 
-    def add(self, folder):  # noqa: ARG002 - as the kernel at its limit
+    def add_watch(self, folder):  # noqa: ARG002 - as the kernel at its limit
         raise OSError(errno.ENOSPC, inotify._LIMITS[errno.ENOSPC])
 
 
@@ -288,13 +288,13 @@ def test_at_the_limit_of_watches_the_rest_is_polled(tmp_path):
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
         folders = [tmp_path / "a", tmp_path / "b"]
-        watcher.follow(folders[:1])
+        watcher.follow_folders(folders[:1])
         watcher._inotify.__class__ = Full
-        watcher.follow(folders)
+        watcher.follow_folders(folders)
         assert "max_user_watches is reached (and 1 more)" in watcher.state.problem
         assert (0, 2, 5.0) == (watcher.state.watched, watcher.state.polled, watcher.state.rescan_seconds)
         watcher._inotify.__class__ = Inotify
-        watcher.follow(folders)
+        watcher.follow_folders(folders)
         assert (2, 0, None) == (watcher.state.watched, watcher.state.polled, watcher.state.problem)
 
     _watching(story)
@@ -312,7 +312,7 @@ def test_a_descriptor_gone_bad_is_replaced(tmp_path):
     """Whatever closed it: the loop is woken, and the next look asks for another."""
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         await _quiet(bell)
         [descriptor] = _descriptors_of("anon_inode:inotify")
         stranger = os.open(tmp_path, os.O_RDONLY)  # a folder cannot be read
@@ -320,7 +320,7 @@ def test_a_descriptor_gone_bad_is_replaced(tmp_path):
         os.close(stranger)
         (tmp_path / "unseen.csv").write_text("x")
         await bell.heard()
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         await _quiet(bell)
         (tmp_path / "a.csv").write_text("x")
         await bell.heard()
@@ -333,7 +333,7 @@ def test_without_events_looks_are_all_there_is(tmp_path, mode, in_use, seconds):
     """`poll` looks more often, `off` every rescan_seconds; no descriptor is opened."""
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         (tmp_path / "a.csv").write_text("x")
         await anyio.sleep(0.05)
         state = watcher.snapshot()
@@ -347,7 +347,7 @@ def test_polling_is_never_slower_than_the_rescans(tmp_path):
     """Whoever sets rescan_seconds to one second means it."""
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         assert 1.0 == watcher.state.rescan_seconds
 
     _watching(story, mode="poll", rescan_seconds=1.0)
@@ -363,10 +363,10 @@ def test_another_mode_is_taken_up_at_the_next_look(tmp_path, settings):
     """From events to none and back, as `SIGHUP` may bring."""
 
     async def story(watcher, bell):
-        watcher.follow([tmp_path])
+        watcher.follow_folders([tmp_path])
         for mode, watched in (("off", 0), ("native", 1)):
             watcher.adopt(settings.model_copy(update={"watch": WatchSettings(mode=mode)}))
-            watcher.follow([tmp_path])
+            watcher.follow_folders([tmp_path])
             assert (mode, mode, watched) == (watcher.state.mode, watcher.state.in_use, watcher.state.watched)
         await _quiet(bell)
         (tmp_path / "a.csv").write_text("x")

@@ -14,7 +14,7 @@ from daemon.config import LogSettings
 from daemon.errors import ChangedFileError
 from daemon.host import logging_setup
 from daemon.host.clock import Clock
-from daemon.inbox.claim_file import take
+from daemon.inbox.claim_file import take_file
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_sightings import look, look_around, observe
 from daemon.inbox.inbox_scan import Drop, Scanner
@@ -73,9 +73,9 @@ def _things(folder, secret):
 
 def _status(settings):
     """What `status` prints, as lines, and what it gives to programs."""
-    found = status_snapshot.collect(settings, Clock())
+    found = status_snapshot.collect_status(settings, Clock())
     written = io.StringIO()
-    status_table.show(found, Console(file=written, width=500))
+    status_table.show_status(found, Console(file=written, width=500))
     return written.getvalue().splitlines(), json.dumps(found.content, ensure_ascii=False).encode()
 
 
@@ -128,7 +128,7 @@ def test_what_is_swapped_in_after_the_look_is_neither_followed_nor_waited_for(se
     else:
         os.mkfifo(inbox / which)
     try:
-        _, error = Intake(settings, journal, hands.clock).claim(Pair("a.csv", "a.yaml"), seen)
+        _, error = Intake(settings, journal, hands.clock).claim_pair(Pair("a.csv", "a.yaml"), seen)
     except (OSError, ChangedFileError) as refused:
         error = refused
     assert error is not None
@@ -147,7 +147,7 @@ def test_a_file_of_predict_swapped_before_it_is_moved_stays(settings, journal, h
     with pytest.raises((OSError, ChangedFileError)):
         PredictLane(settings, journal, hands.clock).claim(Drop("m", "a.csv", sighting))
     with pytest.raises((OSError, ChangedFileError)):
-        take(predict / "a.csv", tmp_path / "work" / "a.csv", sighting)
+        take_file(predict / "a.csv", tmp_path / "work" / "a.csv", sighting)
     assert os.path.lexists(predict / "a.csv")
     assert [] == journal.predictions()
 
@@ -252,7 +252,7 @@ def test_a_model_link_that_leads_elsewhere_is_no_model(settings, tmp_path, way):
 def test_a_pipe_in_the_place_of_a_report_or_of_facts_holds_nothing_up(settings, tmp_path):
     """The folders of results can be written to by the group, too."""
     os.mkfifo(tmp_path / move_to_done_or_failed.REPORT)
-    assert None is move_to_done_or_failed.report_in(tmp_path)
+    assert None is move_to_done_or_failed.error_report_in(tmp_path)
     shelf = Shelf(settings.models, "m")
     (shelf.folder / "predictions").mkdir(parents=True)
     os.mkfifo(shelf.folder / "predictions" / "a.json")
@@ -265,7 +265,7 @@ def test_a_report_never_holds_what_a_terminal_would_obey(tmp_path):
     """ERROR.txt shows escapes; error.json keeps what was said."""
     (tmp_path / "in").mkdir()
     failure = Failure("InputError", "no column '\x1b[2J\u202e'", {"column": "\x1b[2J"})
-    move_to_done_or_failed.to_failed(tmp_path / "in", tmp_path / "out", failure, subject="j", then="t", now=0.0)
+    move_to_done_or_failed.move_to_failed(tmp_path / "in", tmp_path / "out", failure, subject="j", then="t", now=0.0)
     prose = (tmp_path / "out" / move_to_done_or_failed.PROSE).read_text()
     assert all(line.isprintable() for line in prose.splitlines())
     assert r"no column '\x1b[2J\u202e'" in prose
@@ -276,7 +276,7 @@ def test_a_report_never_holds_what_a_terminal_would_obey(tmp_path):
 def test_log_lines_obey_nobody(form):
     """Neither form writes a raw escape code, and neither stumbles over bytes that are no text."""
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", write_through=True)
-    logging_setup.configure(LogSettings(format=form), written)
+    logging_setup.configure_logging(LogSettings(format=form), written)
     import structlog
 
     structlog.get_logger("test").info("a file waits", file="a\x1b[2J" + os.fsdecode(b"\xff") + "\nb")

@@ -10,7 +10,7 @@ import yaml
 
 from daemon.config import WatchSettings
 from daemon.inbox.inbox_scan import Scanner
-from daemon.inbox.missing_spec_note import MARK, SAMPLE_BYTES, Notes, text
+from daemon.inbox.missing_spec_note import MARK, SAMPLE_BYTES, Notes, note_text
 from freeal.spec.job_spec import Spec
 from freeal.table.column_roles import guess_column_roles
 
@@ -24,7 +24,7 @@ def look(settings):
     scanner, notes = Scanner(settings), Notes(settings)
 
     def at(now):
-        notes.update(scanner.scan(now), now)
+        notes.update_notes(scanner.scan(now), now)
         return sorted(path.name for path in settings.inbox.iterdir())
 
     return at
@@ -89,7 +89,7 @@ def test_a_file_of_somebody_else_is_neither_overwritten_nor_removed(settings, lo
 
 def test_a_restart_finds_its_notes_again(settings, look):
     """A new process removes those of the one before."""
-    (settings.inbox / "a.csv.waiting.txt").write_text(text("a.csv", guess_column_roles(["x"])))
+    (settings.inbox / "a.csv.waiting.txt").write_text(note_text("a.csv", guess_column_roles(["x"])))
     assert [] == look(0.0)
 
 
@@ -127,9 +127,9 @@ def test_the_columns_of_a_packed_csv_are_read_too(settings, look):
 def test_columns_may_be_called_anything():
     """Quotes, colons, line breaks, other scripts: the spec shown is still YAML."""
     columns = ['a "b": c', "x\ny", "geprüfte Mails", "a\x85b\u2028c", "id", "- z", ""]
-    assert [column for column in columns if column != "id"] == _spec_in(text("a.csv", guess_column_roles(columns)))[
-        "text_columns"
-    ]
+    assert [column for column in columns if column != "id"] == _spec_in(
+        note_text("a.csv", guess_column_roles(columns))
+    )["text_columns"]
 
 
 def test_a_name_too_long_for_a_note_is_no_error(settings, look):

@@ -21,7 +21,7 @@ def _following(mode, mounts, *looks):
         try:
             for folders, before in looks:
                 before()
-                watcher.follow(folders)
+                watcher.follow_folders(folders)
                 states.append(watcher.state)
         finally:
             watcher.stop()
@@ -78,14 +78,14 @@ def test_a_share_mounted_later_is_polled_from_then_on(tmp_path):
 def test_the_longest_and_newest_mount_counts(tmp_path):
     """One file system may be mounted in another, or over it."""
     mounts = _table(tmp_path, ("/", "ext4"), ("/srv", "nfs"), ("/srv", "xfs"), ("/srv/in", "fuseblk"), ("/s", "cifs"))
-    mounts.refresh()
-    kinds = [mounts.of(path).kind for path in (tmp_path, tmp_path / "/srv/a", tmp_path / "/srv/in/b")]
+    mounts.refresh_mounts()
+    kinds = [mounts.mount_of(path).kind for path in (tmp_path, tmp_path / "/srv/a", tmp_path / "/srv/in/b")]
     assert ["ext4", "xfs", "fuseblk"] == kinds
-    assert not any(mounts.of(tmp_path / path).is_deaf for path in ("/", "/srv/a", "/srv/in/b"))
+    assert not any(mounts.mount_of(tmp_path / path).is_deaf for path in ("/", "/srv/a", "/srv/in/b"))
 
 
 def test_without_a_mount_table_nothing_is_known(tmp_path):
     """Another system than Linux: no file system is suspected."""
     mounts = Mounts(tmp_path / "none")
-    mounts.refresh()
-    assert None is mounts.of(tmp_path)
+    mounts.refresh_mounts()
+    assert None is mounts.mount_of(tmp_path)

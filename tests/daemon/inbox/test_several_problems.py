@@ -23,7 +23,7 @@ def inputs(tmp_path):
 
 def _failed(inputs, tmp_path, error):
     failure = decode(encode(Failure.of(error)))
-    report = move_to_done_or_failed.to_failed(
+    report = move_to_done_or_failed.move_to_failed(
         inputs, tmp_path / "failed", failure, subject="job-1", then="mend it", now=0.0
     )
     written = json.loads((tmp_path / "failed" / "error.json").read_text(encoding="utf-8"))

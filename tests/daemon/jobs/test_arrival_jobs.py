@@ -11,7 +11,7 @@ from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import Pair
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import State
 from daemon.outbox.model_shelf import Shelf
 
@@ -93,7 +93,7 @@ def test_what_is_dropped_during_a_job_is_a_job_of_its_own(world, what):
         world.drop(csv=new_csv, spec=new_spec)
         await _until(lambda: len(world.jobs()) == 2)
         with world.journal() as journal:
-            ask(journal, journal.jobs()[0].id, "cancel")
+            write_request(journal, journal.jobs()[0].id, "cancel")
 
     assert 1 == world.run(beside=replace_while_it_runs)
     first, second = world.jobs()
@@ -121,11 +121,11 @@ def _claim_without_files(world, journal):
     """As a kill would leave it: the journal's row, the files still in the inbox."""
     seen = observe({}, look_around(world.settings.inbox), now=0.0)
     with pytest.raises(KeyboardInterrupt):
-        _CutOff(world.settings, journal, Clock()).claim(Pair("a.csv", "a.yaml"), seen)
+        _CutOff(world.settings, journal, Clock()).claim_pair(Pair("a.csv", "a.yaml"), seen)
 
 
 class _CutOff(Intake):
-    def settle(self, job):
+    def settle_claim(self, job):
         raise KeyboardInterrupt(job.id)
 
 

@@ -45,5 +45,5 @@ def test_after_a_reload_batches_are_cancelled_at_the_new_address(settings, journ
         endings = Endings(old, journal, hands.clock, batches=batches)
         endings.adopt(new)
         anyio.run(_submit, server, settings.state)
-        assert [] == anyio.run(batches.cancel, JOB)
+        assert [] == anyio.run(batches.cancel_batches, JOB)
         assert "canceling" == server.batches.created[0].processing_status

@@ -10,7 +10,7 @@ import shutil
 import anyio
 import pytest
 
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.jobs.correction_request import asks
 from daemon.journal import job_ids
 from daemon.journal.job_record import State
@@ -135,7 +135,7 @@ def test_failed_corrections_lie_in_the_models_folder_and_can_be_retried(world, m
     assert "corrections/ again" in (failed / "ERROR.txt").read_text()
     (failed / "queue.csv").write_text(CSV)
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     assert 0 == world.run()
     assert [State.DONE] == [one.state for one in _corrections(world)]
     assert ([], ["queue.csv"]) == (world.names("models", "a", "failed"), world.names("models", "a", "done", job.id))
@@ -149,7 +149,7 @@ def test_corrections_under_way_can_be_cancelled(world, model):
         while not any(job.state is State.ANNOTATING for job in _corrections(world)):  # noqa: ASYNC110
             await anyio.sleep(0.02)
         with world.journal() as journal:
-            ask(journal, _corrections(world)[0].id, "cancel")
+            write_request(journal, _corrections(world)[0].id, "cancel")
 
     world.run(beside=lambda _service=None: cancels())
     [job] = _corrections(world)
@@ -189,7 +189,7 @@ def test_a_lost_journal_is_built_anew_with_the_corrections(world, model):
     _lose_journal(world)
     world.run()
     assert before == {job.id: job.state for job in world.jobs()}
-    assert [] == list(rebuild_finished_jobs.predictions(world.settings))
+    assert [] == list(rebuild_finished_jobs.finished_predictions(world.settings))
 
 
 def test_corrections_of_a_model_whose_name_begins_like_a_prediction_are_none(tmp_path):
@@ -197,8 +197,8 @@ def test_corrections_of_a_model_whose_name_begins_like_a_prediction_are_none(tmp
     folder = tmp_path / "predict-x-20260101-000000-abcdef-corrections"
     folder.mkdir()
     (folder / "queue.csv").write_text(CSV)
-    assert rebuild_finished_jobs.prediction(folder, folder, state="done") is None
-    assert "predict-x" == rebuild_finished_jobs.job_of(folder, "queue.csv").name
+    assert rebuild_finished_jobs.prediction_of_folder(folder, folder, state="done") is None
+    assert "predict-x" == rebuild_finished_jobs.job_of_folder(folder, "queue.csv").name
 
 
 def _lose_journal(world):
@@ -287,7 +287,7 @@ def test_a_sheet_whose_archiving_was_cut_off_is_not_read_again(world, model):
     assert job.state is not State.DONE
     done.unlink()
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     world.run()
     [job] = _corrections(world)
     assert (State.DONE, 0, True) == (job.state, job.attempts, "certified" in job.reason)
@@ -310,5 +310,5 @@ def test_without_a_journal_boundary_answers_are_known_from_their_folder(world, m
     _drop(world, csv="pairs: []\ncrash\n", name="boundaries.yaml")
     world.run()
     [job] = _corrections(world)
-    found = {one.id: one for one in rebuild_finished_jobs.jobs(world.settings)}
+    found = {one.id: one for one in rebuild_finished_jobs.finished_jobs(world.settings)}
     assert ("boundaries.yaml", State.FAILED) == (found[job.id].csv_name, found[job.id].state)

@@ -33,7 +33,7 @@ def _is_done(number):
 def _members(lanes, *names):
     with contextlib.ExitStack() as stack:
         for name in names:
-            stack.enter_context(lanes.member(name))
+            stack.enter_context(lanes.job_at_device(name))
         yield
 
 
@@ -42,10 +42,10 @@ def test_the_device_goes_to_who_asked_first():
     lanes = Lanes()
     with _members(lanes, "a", "b", "c"):
         for name in "abc":
-            lanes.on_turn(name, _wants(1))
+            lanes.on_device_turn(name, _wants(1))
         assert ("a", ("b", "c")) == (lanes.holder, lanes.queue)
-        lanes.on_turn("a", _is_done(1))
-        lanes.on_turn("a", _wants(2))
+        lanes.on_device_turn("a", _is_done(1))
+        lanes.on_device_turn("a", _wants(2))
         assert ("b", ("c", "a")) == (lanes.holder, lanes.queue)
         assert [False, True] == [lanes.waits(name) for name in "bc"]
 
@@ -54,10 +54,10 @@ def test_who_dies_gives_the_device_back():
     """A killed process says nothing any more: the end of its membership frees the device, or its place in the queue."""
     lanes = Lanes()
     with _members(lanes, "a", "b"):
-        with lanes.member("killed"):
-            lanes.on_turn("killed", _wants(1))
-            lanes.on_turn("a", _wants(1))
-            lanes.on_turn("b", _wants(1))
+        with lanes.job_at_device("killed"):
+            lanes.on_device_turn("killed", _wants(1))
+            lanes.on_device_turn("a", _wants(1))
+            lanes.on_device_turn("b", _wants(1))
         assert ("a", ("b",)) == (lanes.holder, lanes.queue)
     assert (None, ()) == (lanes.holder, lanes.queue)
 
@@ -71,18 +71,18 @@ def test_grants_reach_whom_they_belong_to():
         async def send(grant):
             heard.append((name, grant))
 
-        await lanes.tell(name, send)
+        await lanes.tell_grants(name, send)
 
     async def play():
         async with anyio.create_task_group() as tasks:
             with _members(lanes, "a", "b"):
                 tasks.start_soon(listen, "a")
                 tasks.start_soon(listen, "b")
-                lanes.on_turn("a", _wants(7))
-                lanes.on_turn("b", _wants(3))
+                lanes.on_device_turn("a", _wants(7))
+                lanes.on_device_turn("b", _wants(3))
                 await anyio.wait_all_tasks_blocked()
                 assert [("a", Grant(7))] == heard
-                lanes.on_turn("a", _is_done(7))
+                lanes.on_device_turn("a", _is_done(7))
                 await anyio.wait_all_tasks_blocked()
                 tasks.cancel_scope.cancel()
 
@@ -98,7 +98,7 @@ def test_whatever_is_said_one_job_at_most_has_the_device_and_somebody_has_it_if_
     with _members(lanes, *"abc"):
         for name, wanted in said:
             numbers[name] += wanted
-            lanes.on_turn(name, Turn(numbers[name], wanted=wanted))
+            lanes.on_device_turn(name, Turn(numbers[name], wanted=wanted))
             assert lanes.holder not in lanes.queue
             assert lanes.holder is not None or not lanes.queue
             assert wanted == lanes.waits(name) or lanes.holder == name
@@ -108,13 +108,13 @@ def test_a_job_in_a_batch_is_idle_until_it_works_again():
     """What it says in passing changes nothing; whoever gives out places is told at once."""
     lanes, told = Lanes(), []
     lanes.listen(lambda: told.append(sorted(lanes.idle)))
-    with lanes.member("a"):
+    with lanes.job_at_device("a"):
         for event in (BatchProgress("x", 0, 9), Notice("on"), BatchProgress("x", 3, 9), Waiting("a batch")):
-            lanes.heed("a", event)
+            lanes.heed_batch_waiting("a", event)
             assert {"a"} == lanes.idle
-        lanes.heed("a", Progress("annotating", 1, 9, 9))
+        lanes.heed_batch_waiting("a", Progress("annotating", 1, 9, 9))
         assert frozenset() == lanes.idle
-        lanes.heed("a", BatchProgress("y", 0, 9))
+        lanes.heed_batch_waiting("a", BatchProgress("y", 0, 9))
     assert [["a"], [], ["a"], []] == told
 
 
@@ -132,8 +132,8 @@ def test_a_job_in_a_batch_is_idle_until_it_works_again():
 def test_who_calls_nobody_leaves_the_limits_to_the_others(event, part):
     """One that waits for the device or for a batch among them; not one that the provider holds up."""
     shares = Shares()
-    with shares.member("a", "anthropic"), shares.member("b", "anthropic"):
-        shares.heed("b", event)
+    with shares.job_at_provider("a", "anthropic"), shares.job_at_provider("b", "anthropic"):
+        shares.heed_provider_calls("b", event)
         assert part == shares.of("a")
 
 
@@ -150,7 +150,7 @@ def test_a_job_asks_waits_and_gives_back():
         turns.emit(Progress("annotating", 1, 3, 9))
 
         async def work():
-            async with turns.turn():
+            async with turns.device_turn():
                 pass
 
         async with anyio.create_task_group() as tasks:
@@ -172,13 +172,13 @@ def test_a_grant_for_a_turn_that_is_over_is_none_for_the_next():
     async def play():
         turns = DeviceTurns(Channel(stream))
         with anyio.move_on_after(0.05):
-            async with turns.turn():
+            async with turns.device_turn():
                 raise AssertionError
         entered = False
 
         async def work():
             nonlocal entered
-            async with turns.turn():
+            async with turns.device_turn():
                 entered = True
 
         async with anyio.create_task_group() as tasks:

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from daemon.errors import UnknownJobError
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.jobs.exit_code import exit_code
-from daemon.jobs.failure_policy import judge
+from daemon.jobs.failure_policy import judge_failure
 from daemon.journal.job_record import Job, State
 from daemon.processes.message_protocol import Failure
 from freeal.llm.store import store_file
@@ -45,7 +45,7 @@ def test_a_retry_of_a_finished_job_says_what_to_do_instead(journal, job, way_on)
     """One that stopped at its budget goes on with more money, not by force."""
     journal.add(job)
     with pytest.raises(UnknownJobError, match=way_on):
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
 
 
 def test_a_store_that_somebody_else_holds_pauses_the_job(tmp_path):

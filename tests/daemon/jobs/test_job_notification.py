@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from daemon.config import NotifySettings, Settings
-from daemon.jobs.job_notification import JobNotifier, message_of, tell
+from daemon.jobs.job_notification import JobNotifier, notification_of, notify
 from daemon.journal.job_record import Job, State
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def test_a_command_gets_what_there_is_to_say(tmp_path):
     """Filled in where its arguments have a place for it, once, and as JSON on its stdin."""
     target = tmp_path / "said.json"
     failed = _job(state=State.FAILED, error={"problem": "{state} has no column 'x'", "hint": "name another"})
-    await tell(message_of(failed), _command(WRITES, str(target), "{model}: {message}", "{unknown}"))
+    await notify(notification_of(failed), _command(WRITES, str(target), "{model}: {message}", "{unknown}"))
     message, arguments = json.loads(target.read_text())
     said = "reviews has failed. {state} has no column 'x'. to do: name another"
     assert ["reviews: " + said, "{unknown}"] == arguments
@@ -51,7 +51,7 @@ async def test_a_command_sees_no_key(tmp_path, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "secret")
     target = tmp_path / "env"
     script = "import os, sys; open(sys.argv[1], 'w').write(str('ANTHROPIC_API_KEY' in os.environ))"
-    await tell(message_of(_job(state=State.DONE)), _command(script, str(target)))
+    await notify(notification_of(_job(state=State.DONE)), _command(script, str(target)))
     assert "False" == target.read_text()
 
 
@@ -68,7 +68,7 @@ async def test_a_command_sees_no_key(tmp_path, monkeypatch):
 async def test_a_listener_that_is_of_no_use_is_said_and_left_alone(settings):
     """The next one is told all the same."""
     with anyio.fail_after(20), capture_logs() as lines:
-        await tell(message_of(_job(state=State.DONE)), settings)
+        await notify(notification_of(_job(state=State.DONE)), settings)
     assert ["notify."] == [line["event"][:7] for line in lines if line["log_level"] == "warning"]
 
 
@@ -89,8 +89,8 @@ async def test_an_address_gets_the_same_json():
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         settings = NotifySettings(url=f"http://127.0.0.1:{server.server_port}/hook")
-        message = message_of(_job(state=State.WAITING))
-        await tell(message, settings)
+        message = notification_of(_job(state=State.WAITING))
+        await notify(message, settings)
     finally:
         server.shutdown()
         server.server_close()
@@ -105,7 +105,7 @@ async def test_only_states_that_were_asked_for_are_told(tmp_path):
     notify = _command(script, str(target))
     notifier = JobNotifier(Settings(notify=notify))
     for state in (State.PAUSED, State.DONE, State.CANCELLED, State.FAILED):
-        notifier.announce(_job(state=state))
+        notifier.announce_job(_job(state=state))
     told = anyio.Event()
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
@@ -119,7 +119,7 @@ async def test_only_states_that_were_asked_for_are_told(tmp_path):
 async def test_without_a_listener_nothing_is_kept():
     """The default."""
     notifier = JobNotifier(Settings())
-    notifier.announce(_job(state=State.DONE))
+    notifier.announce_job(_job(state=State.DONE))
     assert not notifier.is_busy
 
 

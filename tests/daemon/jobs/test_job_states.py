@@ -54,7 +54,7 @@ def test_a_paused_job_waits_for_its_time(hands):
     """Its model's next job waits with it."""
     jobs = [_job(1, state=State.PAUSED, until=hands.wall_seconds + 10.0), _job(2)]
     wakes = Wakes(hands.clock)
-    wakes.look(jobs)
+    wakes.look_at_pauses(jobs)
     assert ([], 10.0) == (_next(jobs, is_due=wakes.is_due), wakes.next_in_seconds())
     hands.pass_by(10.0)
     assert (["m-1"], 0.0) == (_next(jobs, is_due=wakes.is_due), wakes.next_in_seconds())
@@ -65,10 +65,10 @@ def test_a_clock_that_jumps_holds_no_paused_job(hands, wall_jump, steady_jump):
     """Set back by a day, it wakes after the time it was to sleep; set ahead, or asleep with the machine, at once."""
     jobs = [_job(1, state=State.PAUSED, until=hands.wall_seconds + 10.0)]
     wakes = Wakes(hands.clock)
-    wakes.look(jobs)
+    wakes.look_at_pauses(jobs)
     hands.wall_seconds += wall_jump
     hands.steady_seconds += steady_jump
-    wakes.look(jobs)
+    wakes.look_at_pauses(jobs)
     assert ["m-1"] == _next(jobs, is_due=wakes.is_due)
 
 
@@ -104,20 +104,20 @@ def test_never_more_than_parallel_and_never_two_of_one_model(entries, parallel):
 
 def test_a_spend_cap_pauses_for_an_hour_and_counts_as_a_budget():
     """The provider will not answer sooner."""
-    found = failure_policy.judge(Failure("SpendCapError", "no"), attempts=1, now=0.0)
+    found = failure_policy.judge_failure(Failure("SpendCapError", "no"), attempts=1, now=0.0)
     assert (3600.0, True) == (found.until, found.at_budget)
 
 
 def test_an_unreachable_model_is_tried_again_ever_later_and_then_fails():
     """An outage of minutes costs no job; one of a day is reported."""
-    pauses = [failure_policy.judge(Failure("TransientError", "no"), attempts=n, now=0.0) for n in range(1, 7)]
+    pauses = [failure_policy.judge_failure(Failure("TransientError", "no"), attempts=n, now=0.0) for n in range(1, 7)]
     assert [60.0, 120.0, 240.0, 480.0, 960.0, None] == [pause and pause.until for pause in pauses]
 
 
 @pytest.mark.parametrize("kind", ["InputError", "AccountError", "TrainingError", "internal", "ChildError"])
 def test_other_failures_are_final(kind):
     """Waiting mends neither a CSV nor a key."""
-    assert None is failure_policy.judge(Failure(kind, "no"), attempts=1, now=0.0)
+    assert None is failure_policy.judge_failure(Failure(kind, "no"), attempts=1, now=0.0)
 
 
 def test_each_kind_of_fault_is_tried_once_more():

@@ -44,7 +44,7 @@ def _publish(settings, tmp_path, job_id, name="reviews"):
     (output / "model").mkdir(parents=True)
     (output / "model" / "config.json").write_text(job_id)
     (output / "annotated.csv").write_text("text\n")
-    Shelf(settings.models, name).publish(output, job_id=job_id, stem="r", keep_versions=5)
+    Shelf(settings.models, name).publish_version(output, job_id=job_id, stem="r", keep_versions=5)
 
 
 def test_the_first_job_has_no_version_before_it(previous, settings, tmp_path):

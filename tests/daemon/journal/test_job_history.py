@@ -23,9 +23,9 @@ def test_entries_come_back_in_order_and_the_oldest_go_first(tmp_path):
     """Of one job; another's are its own."""
     with Journal(tmp_path, Clock()) as journal:
         history = History(journal, Clock(wall=lambda: 7.0))
-        history.add("other", "notice", {"message": "mine"})
+        history.add_entry("other", "notice", {"message": "mine"})
         for number in range(MOST_ENTRIES + 20):
-            history.add("a-1", "notice", {"message": str(number)})
+            history.add_entry("a-1", "notice", {"message": str(number)})
         found = _entries(journal, "a-1")
         assert MOST_ENTRIES == len(found)
         assert ("20", str(MOST_ENTRIES + 19)) == (found[0].content["message"], found[-1].content["message"])
@@ -39,6 +39,6 @@ def test_a_job_that_is_struck_out_takes_its_history_along(tmp_path):
         history = History(journal, Clock())
         for number in range(3):
             journal.add(_job(number, state=State.DONE))
-            history.add(f"a-{number}", "notice", {"message": "m"})
+            history.add_entry(f"a-{number}", "notice", {"message": "m"})
         journal.prune(keep=1)
         assert [0, 0, 1] == [len(_entries(journal, f"a-{number}")) for number in range(3)]

@@ -44,15 +44,15 @@ def grant(journal, purse, hands, settings):
     def granting(job, *, job_cap=None, day_cap=None):
         llm = LlmSettings(budget_usd=job_cap, daily_budget_usd=day_cap)
         office = Allowances(settings.model_copy(update={"llm": llm}), journal=journal, purse=purse, time=hands.clock)
-        return anyio.run(office.grant, job, SPEC, anyio.Event())
+        return anyio.run(office.grant_budget, job, SPEC, anyio.Event())
 
     return granting
 
 
 def test_money_is_booked_by_day(purse, hands):
     """The cap per day holds over jobs and begins anew at midnight UTC."""
-    purse.book("m-1", 0.5)
-    purse.book("m-2", 0.25)
+    purse.book_spend("m-1", 0.5)
+    purse.book_spend("m-2", 0.25)
     assert 0.75 == purse.spent_today_usd()
     hands.pass_by(DAY)
     assert 0.0 == purse.spent_today_usd()
@@ -69,14 +69,14 @@ def test_two_processes_cannot_reserve_the_same_money(settings, hands):
 def test_a_job_and_its_day_are_booked_in_one(purse, journal):
     """A kill between the two would count the same call twice at the next start."""
     journal.add(_job(1, usd=0.25))
-    purse.book("m-1", 0.5)
+    purse.book_spend("m-1", 0.5)
     assert (0.75, 0.5) == (journal.job("m-1").usd, purse.spent_today_usd())
 
 
 def test_what_a_job_spends_comes_off_what_it_reserved(purse):
     """Money is counted once, whether it is reserved or spent already; releasing gives the rest back."""
     purse.reserve("m-1", wanted_usd=3.0, cap_usd=4.0)
-    purse.book("m-1", 2.0)
+    purse.book_spend("m-1", 2.0)
     assert {"m-1": 1.0} == purse.reserved()
     assert 1.0 == purse.reserve("m-2", wanted_usd=None, cap_usd=4.0)
     purse.release("m-1")
@@ -97,14 +97,14 @@ def test_a_run_may_spend_what_job_and_day_have_left(journal, purse, grant, job_c
     """The smaller of the two counts, less what earlier runs of the job and all jobs of the day have used."""
     job = _job(1, usd=float(spent))
     journal.add(job)
-    purse.book("m-9", today)
+    purse.book_spend("m-9", today)
     assert Allowance(expected, Bill()) == grant(job, job_cap=job_cap, day_cap=day_cap)
 
 
 def test_a_spent_day_pauses_until_midnight(journal, purse, grant, hands):
     """Not an hour longer."""
     journal.add(_job(1))
-    purse.book("m-9", 5.0)
+    purse.book_spend("m-9", 5.0)
     found = grant(_job(1), day_cap=5.0)
     assert isinstance(found, Pause)
     assert (True, DAY / 2) == (found.at_budget, found.until - hands.wall_seconds)
@@ -160,7 +160,7 @@ def test_a_journal_of_the_first_format_is_brought_up_to_date(settings, hands):
 def test_a_clock_set_back_makes_no_room_for_a_second_days_spend(purse, hands, back_seconds, left):
     """What was booked today or tomorrow counts; what lies further ahead was booked by a clock that was plainly wrong,
     and must not eat up the cap of a year."""
-    purse.book("m-1", 0.5)
+    purse.book_spend("m-1", 0.5)
     hands.wall_seconds -= back_seconds
     assert left == purse.reserve("m-2", wanted_usd=None, cap_usd=2.0)
 
@@ -229,5 +229,5 @@ def test_what_a_run_did_not_report_is_booked_when_it_has_ended(journal, purse, s
     with contextlib.closing(SqliteStore(settings.answers, job="m-1")) as store:
         store.put_many({}, bill=Bill(0.75, Usage(2)), opened=[OpenCall(0.5)])
     office = Allowances(settings, journal=journal, purse=purse, time=hands.clock)
-    anyio.run(office.catch_up, journal.job("m-1"))
+    anyio.run(office.book_ended_run, journal.job("m-1"))
     assert (0.75, {"m-1": 0.5}) == (journal.job("m-1").usd, purse.unconfirmed_by_job())

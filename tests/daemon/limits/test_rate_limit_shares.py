@@ -19,7 +19,7 @@ def together(shares, *jobs, provider="anthropic"):
     """Some jobs at once."""
     with contextlib.ExitStack() as stack:
         for job in jobs:
-            stack.enter_context(shares.member(job, provider))
+            stack.enter_context(shares.job_at_provider(job, provider))
         yield
 
 
@@ -48,10 +48,10 @@ def test_a_job_that_trains_gives_its_part_away():
     """Until it annotates again; its own part is what it will have then, so that it begins no faster than it may."""
     shares = Shares()
     with together(shares, "a", "b"):
-        shares.heed("a", progress("training"))
+        shares.heed_provider_calls("a", progress("training"))
         assert (0.5, 1.0) == (shares.of("a"), shares.of("b"))
-        shares.heed("a", Notice("nothing to do with it"))
-        shares.heed("a", progress("annotating"))
+        shares.heed_provider_calls("a", Notice("nothing to do with it"))
+        shares.heed_provider_calls("a", progress("annotating"))
         assert (0.5, 0.5) == (shares.of("a"), shares.of("b"))
 
 
@@ -66,11 +66,11 @@ def test_a_job_is_told_only_what_changes():
         shares = Shares()
         async with anyio.create_task_group() as tasks:
             with together(shares, "a"):
-                tasks.start_soon(shares.tell, "a", send)
+                tasks.start_soon(shares.tell_share, "a", send)
                 await anyio.wait_all_tasks_blocked()
                 with together(shares, "b"):
                     await anyio.wait_all_tasks_blocked()
-                    shares.heed("a", progress("training"))
+                    shares.heed_provider_calls("a", progress("training"))
                     await anyio.wait_all_tasks_blocked()
                     with together(shares, "c"):
                         await anyio.wait_all_tasks_blocked()
@@ -111,7 +111,7 @@ async def main():
     stopped = anyio.Event()
     token = anyio.lowlevel.current_token()
     ears = Ears(limiter, DeviceTurns(Channel(sys.stdout)), stopped.set, token)
-    threading.Thread(target=ears.listen, daemon=True).start()
+    threading.Thread(target=ears.listen_to_daemon, daemon=True).start()
     print('{"type": "notice", "message": "ready"}', flush=True)
     while limiter.limits.requests == 100:
         await anyio.sleep(0.01)

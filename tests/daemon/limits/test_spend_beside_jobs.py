@@ -45,7 +45,7 @@ def test_what_was_paid_is_booked_and_the_rest_given_back(spend, purse, tmp_path)
     answers = tmp_path / "answers.sqlite"
 
     async def run(usd):
-        async with spend.leave(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0) as most:
+        async with spend.leave_to_spend(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0) as most:
             assert {PAYER: 1.0 - purse.spent_by_usd(PAYER)} == pytest.approx(purse.reserved())
             _pay(answers, usd)
             return most
@@ -57,18 +57,18 @@ def test_what_was_paid_is_booked_and_the_rest_given_back(spend, purse, tmp_path)
 def test_the_day_is_kept(spend, purse, tmp_path):
     """No more than it has left is granted, and nothing once that is nothing."""
     answers = tmp_path / "answers.sqlite"
-    purse.book("another", 4.6)
-    assert pytest.approx(0.4) == spend.grant(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0)
-    purse.book("another", 0.4)
+    purse.book_spend("another", 4.6)
+    assert pytest.approx(0.4) == spend.grant_beside_jobs(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0)
+    purse.book_spend("another", 0.4)
     with pytest.raises(BudgetReachedError, match="money of the day"):
-        spend.grant(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0)
+        spend.grant_beside_jobs(PAYER, answers=answers, cap_usd=1.0, daily_usd=5.0)
     assert set() == purse.payers()
-    assert spend.grant(PAYER, answers=answers, cap_usd=None, daily_usd=None) is None
+    assert spend.grant_beside_jobs(PAYER, answers=answers, cap_usd=None, daily_usd=None) is None
 
 
 def test_what_a_kill_left_unreported_is_booked_at_the_next_start(spend, purse, journal, hands, settings):
     """The answer and, as unconfirmed, the call that was under way; and what was set aside is given back."""
-    spend.grant(PAYER, answers=settings.answers, cap_usd=1.0, daily_usd=5.0)
+    spend.grant_beside_jobs(PAYER, answers=settings.answers, cap_usd=1.0, daily_usd=5.0)
     _pay(settings.answers, 0.25, open_usd=0.125)
     Recovery(settings, journal, purse=purse, time=hands.clock).run()
     assert (0.25 + 0.125, 0.125) == (
@@ -88,7 +88,7 @@ def test_what_goes_on_after_a_restart_keeps_what_is_set_aside_for_it(spend, purs
     )
     for one in (ended, going_on):
         journal.add_prediction(one)
-        spend.grant(one.id, answers=settings.answers, cap_usd=1.0, daily_usd=5.0)
+        spend.grant_beside_jobs(one.id, answers=settings.answers, cap_usd=1.0, daily_usd=5.0)
     taken = Workplace(settings, going_on.id).inputs / going_on.csv_name
     taken.parent.mkdir(parents=True)
     taken.write_text("text\nfine\n")

@@ -50,7 +50,7 @@ def test_every_file_of_a_version_is_synced_before_the_version_has_its_name(tmp_p
     (output / "model").mkdir(parents=True)
     for name in ("annotated.csv", "model/model.safetensors"):
         (output / name).write_text("x")
-    Shelf(tmp_path / "models", "reviews").publish(output, job_id="reviews-1", stem="may", keep_versions=1)
+    Shelf(tmp_path / "models", "reviews").publish_version(output, job_id="reviews-1", stem="may", keep_versions=1)
     renamed = order.index(("rename", "output", "models/reviews/versions/reviews-1"))
     before, after = set(order[:renamed]), order[renamed + 1 :]
     assert {
@@ -82,5 +82,5 @@ def test_a_removal_that_is_cut_off_leaves_nothing_under_the_name(tmp_path, order
     left.mkdir()
     (left / "file").touch()
     (tmp_path / "versions" / ".mine.tmp").touch()
-    durable_file_moves.sweep(tmp_path / "versions")
+    durable_file_moves.sweep_cut_off_moves(tmp_path / "versions")
     assert [".mine.tmp"] == [path.name for path in (tmp_path / "versions").iterdir()]

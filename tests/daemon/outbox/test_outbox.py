@@ -29,7 +29,7 @@ def shelf(tmp_path):
 
 
 def _publish(shelf, tmp_path, job_id, *, keep=5, text="v1"):
-    shelf.publish(_output(tmp_path / "out" / job_id, text), job_id=job_id, stem="may", keep_versions=keep)
+    shelf.publish_version(_output(tmp_path / "out" / job_id, text), job_id=job_id, stem="may", keep_versions=keep)
 
 
 def test_a_published_job_lies_where_people_look(shelf, tmp_path):
@@ -62,7 +62,7 @@ def test_the_newest_version_is_on_top(shelf, tmp_path):
 def test_publishing_twice_is_publishing_once(shelf, tmp_path):
     """After a crash it is done again, with the output already moved."""
     _publish(shelf, tmp_path, "reviews-1")
-    shelf.publish(tmp_path / "gone", job_id="reviews-1", stem="may", keep_versions=5)
+    shelf.publish_version(tmp_path / "gone", job_id="reviews-1", stem="may", keep_versions=5)
     assert "reviews-1" == shelf.current
 
 
@@ -71,7 +71,7 @@ def test_old_versions_go_but_never_the_current_one(shelf, tmp_path):
     for number in range(1, 5):
         _publish(shelf, tmp_path, f"reviews-{number}", keep=2)
     assert ["reviews-3", "reviews-4"] == _versions(shelf)
-    shelf.publish(tmp_path / "gone", job_id="reviews-3", stem="may", keep_versions=1)
+    shelf.publish_version(tmp_path / "gone", job_id="reviews-3", stem="may", keep_versions=1)
     assert ["reviews-3"] == _versions(shelf), "of two claimed in the same second the newer one may sort first"
 
 

@@ -28,7 +28,7 @@ def promising(settings):
     card |= {"temperature": 1.0, "extra": {"promise": {"scope": "all", "labels": {}}}}
     (version / "model" / "freeal.json").write_text(json.dumps(card))
     (version / "run.json").write_text(json.dumps({"spec": SPEC}))
-    durable_file_moves.point(settings.models / "m" / "model", "versions/m-1/model")
+    durable_file_moves.point_link(settings.models / "m" / "model", "versions/m-1/model")
     predict, llm = PredictSettings(ask_below_promise_usd=0.5), LlmSettings(daily_budget_usd=1.0)
     return settings.model_copy(update={"predict": predict, "llm": llm})
 
@@ -47,27 +47,30 @@ def _pay(settings, usd):
 def test_what_a_table_may_cost_is_set_aside_once_and_the_rest_given_back(leave, promising, journal, hands):
     """Slice after slice it is the same cap; what was paid is in the books of the day."""
     purse = Purse(journal, hands.clock)
-    assert (0.5, "m-p1") == (leave.of(ONE, promising).llm.budget_usd, leave.of(ONE, promising).payer)
+    assert (0.5, "m-p1") == (
+        leave.leave_to_ask(ONE, promising).llm.budget_usd,
+        leave.leave_to_ask(ONE, promising).payer,
+    )
     assert {"m-p1": 0.5} == purse.reserved()
     _pay(promising, 0.125)
     leave.book(ONE.id, promising)
     assert (0.125, {"m-p1": 0.375}) == (purse.spent_today_usd(), purse.reserved())
-    assert 0.5 == leave.of(ONE, promising).llm.budget_usd
+    assert 0.5 == leave.leave_to_ask(ONE, promising).llm.budget_usd
     leave.over(ONE.id, promising)
     assert (0.125, {}) == (purse.spent_today_usd(), purse.reserved())
 
 
 def test_a_day_without_money_lets_nobody_be_asked(leave, promising, journal, hands):
     """The cap is then nothing, and the table is labelled without."""
-    Purse(journal, hands.clock).book("a job", 1.0)
-    assert 0.0 == leave.of(ONE, promising).llm.budget_usd
+    Purse(journal, hands.clock).book_spend("a job", 1.0)
+    assert 0.0 == leave.leave_to_ask(ONE, promising).llm.budget_usd
 
 
 def test_without_the_owners_word_or_a_promise_nobody_is_asked(leave, promising):
     """And its process gets no key; else that of the provider of the model's spec."""
-    assert "openai" == leave.provider_of(ONE, promising)
+    assert "openai" == leave.provider_asked_about(ONE, promising)
     silent = promising.model_copy(update={"predict": PredictSettings()})
-    assert (None, None) == (leave.of(ONE, silent), leave.provider_of(ONE, silent))
+    assert (None, None) == (leave.leave_to_ask(ONE, silent), leave.provider_asked_about(ONE, silent))
     path = promising.models / "m" / "versions" / "m-1" / "model" / "freeal.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "extra": {}}))
-    assert (None, None) == (leave.of(ONE, promising), leave.provider_of(ONE, promising))
+    assert (None, None) == (leave.leave_to_ask(ONE, promising), leave.provider_asked_about(ONE, promising))

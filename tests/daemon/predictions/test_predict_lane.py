@@ -11,10 +11,10 @@ import anyio
 import pytest
 
 from daemon.errors import UnknownJobError
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.predictions.finish_prediction import require_output
+from daemon.predictions.finish_prediction import require_prediction_output
 from freeal.errors import ConfigError
 from freeal.settings import PredictSettings
 
@@ -73,8 +73,8 @@ def test_without_what_writes_parquet_the_service_does_not_start(world, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     settings = world.settings.model_copy(update={"predict": PredictSettings(output="parquet")})
     with pytest.raises(ConfigError, match=r"predict\.output.*not installed.*\[parquet\]"):
-        require_output(settings)
-    require_output(world.settings)
+        require_prediction_output(settings)
+    require_prediction_output(world.settings)
 
 
 def test_a_csv_for_a_model_without_a_version_waits(world):
@@ -141,7 +141,7 @@ def test_a_cancelled_prediction_never_has_its_turn(world):
     world.run()
     _claimed(world, "p-1", "x\n")
     with world.journal() as journal:
-        ask(journal, "p-1", "cancel")
+        write_request(journal, "p-1", "cancel")
     assert 0 == world.run()
     assert not (world.root / "turns.txt").exists()
     assert "cancelled by the user" in (world.settings.models / "a" / "failed" / "p-1" / "ERROR.txt").read_text()
@@ -149,9 +149,9 @@ def test_a_cancelled_prediction_never_has_its_turn(world):
     with world.journal() as journal:
         assert "cancelled" == journal.prediction("p-1").state
         with pytest.raises(UnknownJobError, match="is cancelled: there is nothing to cancel"):
-            ask(journal, "p-1", "cancel")
+            write_request(journal, "p-1", "cancel")
         with pytest.raises(UnknownJobError, match="drop its file in the predict folder"):
-            ask(journal, "p-1", "retry")
+            write_request(journal, "p-1", "retry")
 
 
 def test_a_prediction_stays_with_the_version_it_began_with(world):

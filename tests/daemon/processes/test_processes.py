@@ -12,7 +12,7 @@ import pytest
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
-from daemon.processes.job_folder_lock import alone_with
+from daemon.processes.job_folder_lock import hold_job_folder
 from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn, failure_of
 from freeal.errors import FreealError, OutputBusyError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
@@ -237,7 +237,7 @@ def test_a_former_process_that_takes_long_to_end_is_waited_for(tmp_path):
         former.release()
 
     async def begin():
-        async with alone_with(tmp_path / "rounds", hear):
+        async with hold_job_folder(tmp_path / "rounds", hear):
             return former.is_locked
 
     assert False is anyio.run(begin)
@@ -248,7 +248,7 @@ def test_a_former_process_that_outlasts_the_patience_pauses_the_job(tmp_path):
     """No fault of the job's: the daemon hears of something that passes, and tries again."""
 
     async def begin():
-        async with alone_with(tmp_path / "rounds", lambda _: None, patience_seconds=-1.0):
+        async with hold_job_folder(tmp_path / "rounds", lambda _: None, patience_seconds=-1.0):
             raise AssertionError
 
     with filelock.FileLock(tmp_path / "process.lock"), pytest.raises(AlreadyRunningError) as raised:

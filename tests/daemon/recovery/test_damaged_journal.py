@@ -12,7 +12,7 @@ from rich.console import Console
 from daemon import app
 from daemon.config import Loaded
 from daemon.errors import DamagedJournalError, NewerJournalError
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import State
 from daemon.journal.journal import FILE_NAME, Journal
 from daemon.recovery import damaged_journal
@@ -99,7 +99,7 @@ def test_whatever_is_wrong_with_the_journal_the_service_starts_and_knows_what_is
     assert first.id in {job.id for job in jobs}
     assert [first.id] == [job.reason.split()[-1] for job in jobs if job.id != first.id]
     assert [str(world.settings.state / kept[0])] == [
-        line.split(" is ")[1].split(":")[0] for line in damaged_journal.warnings(world.settings.state)
+        line.split(" is ")[1].split(":")[0] for line in damaged_journal.warnings_of_journals(world.settings.state)
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_failed_job_can_be_retried_without_the_journal(world):
     assert (State.FAILED, "ChildError") == (job.state, job.error["kind"])
     (world.settings.inbox / "failed" / job.id / "a.csv").write_text("text\nfine\n")
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     assert 0 == world.run()
     assert [(job.id, State.DONE)] == [(one.id, one.state) for one in world.jobs()]
 

@@ -29,8 +29,8 @@ def test_two_are_asked_at_once_and_none_waits_for_ever(monkeypatch):
             await anyio.wait_all_tasks_blocked()
             async with anyio.create_task_group() as askers:
                 for number in range(6):
-                    askers.start_soon(errands.finish, {"number": number})
-            later = await errands.finish({"number": 7})
+                    askers.start_soon(errands.finish_in_child, {"number": number})
+            later = await errands.finish_in_child({"number": 7})
             tasks.cancel_scope.cancel()
         return later
 

@@ -15,12 +15,12 @@ from rich.console import Console
 from daemon import config
 from daemon.errors import JournalError, UnknownJobError
 from daemon.host.systemd_notify import Notifier
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import Job, State
-from daemon.service.config_reload import Reload, compare
+from daemon.service.config_reload import Reload, compare_settings
 from daemon.service.watchdog_heartbeat import STUCK_SECONDS, Heart, Pulse
-from daemon.status.status_snapshot import pace, snapshot
-from daemon.status.status_table import duration, show
+from daemon.status.status_snapshot import pace_of_job, status_snapshot
+from daemon.status.status_table import duration, show_status
 
 
 def _job(number, **fields):
@@ -58,7 +58,7 @@ def test_what_can_change_is_in_force_and_what_cannot_waits_by_key(settings):
         jobs=config.JobSettings(parallel=7),
         web=config.WebSettings(port=1),
     )
-    change = compare(settings, new)
+    change = compare_settings(settings, new)
     assert {"inbox", "watch.mode", "web.port"} == set(change.wait)
     assert {"watch.stability_seconds", "jobs.parallel"} == set(change.in_force)
     kept = change.settings
@@ -207,17 +207,17 @@ def test_an_unknown_id_names_the_nearest_ones(journal, asked, meant):
     """Mistyped, or copied with what stood around it."""
     journal.add(_job(20))
     with pytest.raises(UnknownJobError, match=f"did you mean {meant}"):
-        ask(journal, asked, "cancel")
+        write_request(journal, asked, "cancel")
 
 
 def test_a_stage_under_way_tells_its_pace_and_what_is_left():
     """From when it began and what was there then: answers of an earlier run say nothing of the speed. What is left is
     of the whole job, and counts down between two signs of life."""
     job = _job(1, state=State.ANNOTATING, done=300, total=900, stage_since=100.0, stage_first=100, ends_at=650.0)
-    assert {"per_second": 2.0, "remaining_seconds": 450.0} == pace(job, 200.0)
-    assert 0.0 == pace(job, 700.0)["remaining_seconds"]
+    assert {"per_second": 2.0, "remaining_seconds": 450.0} == pace_of_job(job, 200.0)
+    assert 0.0 == pace_of_job(job, 700.0)["remaining_seconds"]
     begun = _job(1, state=State.ANNOTATING, done=100, total=900, stage_since=100.0, stage_first=100)
-    assert {"per_second": None, "remaining_seconds": None} == pace(begun, 200.0)
+    assert {"per_second": None, "remaining_seconds": None} == pace_of_job(begun, 200.0)
 
 
 @pytest.mark.parametrize(
@@ -239,14 +239,14 @@ def test_status_shows_lanes_and_bars(settings, journal, hands):
         "refused": [{"file": "b.csv", "reason": "no permission"}],
     }
     journal.beat(1, health)
-    status = snapshot(settings, hands.clock, journal=journal, waiting=())
+    status = status_snapshot(settings, hands.clock, journal=journal, waiting=())
     assert (True, "m-1", ["m-7"]) == (
         status.healthy,
         status.content["lanes"]["device"],
         status.content["lanes"]["waiting_for_device"],
     )
     stream = io.StringIO()
-    show(status, Console(width=100, file=stream))
+    show_status(status, Console(width=100, file=stream))
     text = stream.getvalue()
     for part in ("device: m-1; then m-7", "m-9", "████████░░░░░░░░ 50%", "5/10", "b.csv: no permission", "native"):
         assert part in text
@@ -263,5 +263,5 @@ def test_status_shows_lanes_and_bars(settings, journal, hands):
 def test_what_keeps_the_service_from_its_work_is_a_problem(settings, journal, hands, health, problem):
     """Each makes `status` exit with 1 and says what to do or to look at."""
     journal.beat(1, health)
-    status = snapshot(settings, hands.clock, journal=journal, waiting=())
+    status = status_snapshot(settings, hands.clock, journal=journal, waiting=())
     assert (False, 1) == (status.healthy, sum(problem in one for one in status.content["problems"]))

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.config import JobSettings, Loaded
 from daemon.host import early_signals
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
@@ -84,7 +84,7 @@ def _left_behind(world):
             updated_at=1.0,
         )
         journal.add(job)
-        ask(journal, job.id, "cancel")
+        write_request(journal, job.id, "cancel")
     for owner, name in (("p-3", "3.csv"), (job.id, "c.csv"), (job.id, "c.yaml")):
         inputs = Workplace(world.settings, owner).inputs
         inputs.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def jobs(settings, journal, hands, pausing):
 
 async def _turn(jobs):
     async with anyio.create_task_group() as tasks:
-        jobs.start(tasks, busy=())
+        jobs.start_due_jobs(tasks, busy=())
 
 
 def test_a_run_that_was_paused_goes_on_at_its_hour_and_not_before(jobs, pausing, hands):
@@ -65,11 +65,11 @@ def test_a_run_that_was_paused_goes_on_at_its_hour_and_not_before(jobs, pausing,
 
     async def serve():
         async with anyio.create_task_group() as tasks:
-            jobs.start(tasks, busy=())
+            jobs.start_due_jobs(tasks, busy=())
             while jobs.running:
-                jobs.start(tasks, busy=())
+                jobs.start_due_jobs(tasks, busy=())
                 await anyio.lowlevel.checkpoint()
-            jobs.start(tasks, busy=())
+            jobs.start_due_jobs(tasks, busy=())
 
     anyio.run(serve)
     assert (1, State.PAUSED) == (pausing.runs, jobs.outcomes["m-1"].state)

@@ -22,7 +22,7 @@ from daemon.inbox import claim_file, missing_spec_note
 from daemon.inbox.file_sightings import Sighting
 from daemon.inbox.inbox_scan import Drop
 from daemon.inbox.pairing import Pair
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import State
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
@@ -65,7 +65,7 @@ def test_a_cancelled_prediction_waits_where_its_folder_is_a_file_and_ends_once_t
     world.run()
     _claimed(world, "p-1")
     with world.journal() as journal:
-        ask(journal, "p-1", "cancel")
+        write_request(journal, "p-1", "cancel")
     failed = world.settings.models / "a" / "failed"
     shutil.rmtree(failed)
     failed.write_text("in the way")
@@ -165,7 +165,7 @@ def test_retry_finds_its_way_past_a_folder_in_failed(world):
     (failed / "notes").mkdir()
     (failed / "a.csv").write_text(CSV)
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     assert 0 == world.run()
     assert (State.DONE, ["notes"]) == (world.jobs()[0].state, world.names("inbox", "failed", job.id))
 
@@ -175,7 +175,7 @@ def test_a_file_that_goes_away_while_it_is_taken_is_no_fault(world):
     world.drop()
     world.drop("gone")
     with world.journal() as journal:
-        service = app.build(
+        service = app.build_service(
             Loaded(world.settings, world.root, {}), once=True, journal=journal, time=Clock(), view=LogView()
         )
         scan = service._scanner.scan(0.0)
@@ -186,7 +186,7 @@ def test_a_file_that_goes_away_while_it_is_taken_is_no_fault(world):
 
 
 async def _take(service, scan):
-    return await service._claims.take(scan, goes_on=lambda: True)
+    return await service._claims.claim_ready(scan, goes_on=lambda: True)
 
 
 def test_pairs_and_csvs_are_taken_in_turns():
@@ -200,15 +200,15 @@ def test_a_lock_whose_folder_was_replaced_is_lost(tmp_path):
     """A second daemon would find the new folder's lock free."""
     state = tmp_path / "state"
     state.mkdir()
-    with instance_lock.held(state) as lock:
-        lock.check()
+    with instance_lock.hold_instance_lock(state) as lock:
+        lock.check_lock()
         state.rename(tmp_path / "away")
         with pytest.raises(StateLostError, match="removed or replaced"):
-            lock.check()
+            lock.check_lock()
         state.mkdir()
         (state / instance_lock.LOCK_NAME).touch()
         with pytest.raises(StateLostError):
-            lock.check()
+            lock.check_lock()
 
 
 def test_a_csv_that_a_kill_left_on_both_sides_of_a_move_is_labelled_once(world):
@@ -222,7 +222,7 @@ def test_a_csv_that_a_kill_left_on_both_sides_of_a_move_is_labelled_once(world):
     assert 0 == world.run()
     with world.journal() as journal:
         assert ["p-1"] == [one.id for one in journal.predictions()]
-    assert not claim_file.is_copy(taken, of=taken)
+    assert not claim_file.is_copy_of_taken(taken, of=taken)
 
 
 def test_rows_that_came_after_a_file_was_taken_are_told(world):
@@ -267,7 +267,7 @@ def test_a_service_gathers_no_outcomes_over_the_years(world):
     world.run(once=False, beside=until_done)
     assert {} == world.service.outcomes
     refusals = world.service._claims.refusals
-    refusals.note("gone.csv", Sighting(1, 1, 1), "cannot be moved", now=0.0)
+    refusals.note_refusal("gone.csv", Sighting(1, 1, 1), "cannot be moved", now=0.0)
     refusals.keep({"there.csv"})
     assert 0 == len(refusals)
 
@@ -276,7 +276,7 @@ def test_a_packed_file_costs_its_note_no_more_than_a_plain_one(tmp_path):
     """60 KB that unpack to 60 MB: only the first of it is looked at."""
     packed = tmp_path / "big.jsonl.gz"
     packed.write_bytes(gzip.compress(b'{"text": "fine", "id": 1}\n' * 2_000_000))
-    assert missing_spec_note._roles(packed, tmp_path) != missing_spec_note._UNREAD
+    assert missing_spec_note._guess_column_roles(packed, tmp_path) != missing_spec_note._UNREAD
 
 
 def _claimed(world, prediction_id, *, name="x.csv"):

@@ -14,7 +14,7 @@ from daemon import app
 from daemon.config import Loaded
 from daemon.errors import AlreadyRunningError
 from daemon.host import instance_lock
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.job_record import State
 from daemon.journal.work_folder import Workplace
 from freeal.settings import LlmSettings
@@ -67,7 +67,7 @@ def test_a_retry_has_its_second_tries_again(world):
     [job] = world.jobs()
     assert (State.FAILED, 2, "xx") == (job.state, job.attempts, _runs(world, job))
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     assert 1 == world.run()
     assert "xxxx" == _runs(world, world.jobs()[0])
 
@@ -187,7 +187,7 @@ def test_a_cancelled_job_stops_and_its_inputs_go_to_failed(world):
     async def cancel_when_it_runs():
         await _until(lambda: list(world.settings.work.glob("*/rounds/runs")))
         with world.journal() as journal:
-            ask(journal, journal.jobs()[0].id, "cancel")
+            write_request(journal, journal.jobs()[0].id, "cancel")
 
     assert 1 == world.run(beside=cancel_when_it_runs)
     [job] = world.jobs()
@@ -235,7 +235,7 @@ def test_a_folder_where_the_link_belongs_fails_the_job_before_it_runs(world):
     assert not (obstacle.parent / "versions" / job.id).exists()
     obstacle.rmdir()
     with world.journal() as journal:
-        ask(journal, job.id, "retry")
+        write_request(journal, job.id, "retry")
     assert 0 == world.run()
     assert CSV == (obstacle.parent / "annotated" / "a.csv").read_text()
 
@@ -253,5 +253,8 @@ def test_work_of_nobody_is_cleared_but_inputs_never(world):
 def test_two_daemons_cannot_share_a_state_folder(world):
     """The second is told at once."""
     loaded = Loaded(world.settings, world.root, {"web.enabled": "default"})
-    with instance_lock.held(world.settings.state), pytest.raises(AlreadyRunningError, match="another instance"):
+    with (
+        instance_lock.hold_instance_lock(world.settings.state),
+        pytest.raises(AlreadyRunningError, match="another instance"),
+    ):
         app.serve(loaded, once=True, console=Console(quiet=True))

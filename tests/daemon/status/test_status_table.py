@@ -12,8 +12,8 @@ from daemon.host.clock import Clock
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
-from daemon.status.status_snapshot import snapshot
-from daemon.status.status_table import show
+from daemon.status.status_snapshot import status_snapshot
+from daemon.status.status_table import show_status
 
 LONG = "customer-mails-of-the-year-20261129-213927-add988"
 FAILED = "mails-20261129-213746-add988"
@@ -41,12 +41,12 @@ def status(tmp_path):
         under_way = {"round": 1, "rounds": 3, "stage": "training", "done": 3, "total": 40, "overall": 0.37}
         journal.add(_job(LONG, state=State.TRAINING, ends_at=Clock().wall() + 300.5, **under_way))
         journal.add(_job(FAILED, state=State.FAILED, error=ERROR))
-        yield snapshot(settings, Clock(), journal=journal, waiting=())
+        yield status_snapshot(settings, Clock(), journal=journal, waiting=())
 
 
 def _shown(status, *, terminal):
     stream = io.StringIO()
-    show(status, Console(file=stream, force_terminal=terminal, width=80, color_system=None))
+    show_status(status, Console(file=stream, force_terminal=terminal, width=80, color_system=None))
     return stream.getvalue()
 
 
@@ -81,7 +81,7 @@ def test_without_a_service_nothing_is_under_way(tmp_path):
             )
         )
         running, found = (
-            snapshot(settings, Clock(), journal=journal, waiting=(), running=one) for one in (True, False)
+            status_snapshot(settings, Clock(), journal=journal, waiting=(), running=one) for one in (True, False)
         )
     assert [(2.0, 4.5), (None, None)] == [
         (one.content["predicting"][0]["per_second"], one.content["predicting"][0]["remaining_seconds"])
@@ -106,6 +106,6 @@ def test_sums_that_lack_a_model_without_a_price_say_so(tmp_path, prices, is_told
     llm = {"provider": "openai", "model": "mine", "prices": prices}
     settings = Settings(inbox=tmp_path / "inbox", models=tmp_path / "models", state=tmp_path, llm=llm)
     with Journal(tmp_path, Clock()) as journal:
-        status = snapshot(settings, Clock(), journal=journal, waiting=())
+        status = status_snapshot(settings, Clock(), journal=journal, waiting=())
     assert ("mine" if is_told else None) == status.content["model_without_price"]
     assert is_told == ("not in these sums: what mine costs" in _shown(status, terminal=False))

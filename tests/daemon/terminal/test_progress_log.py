@@ -11,7 +11,7 @@ from rich.console import Console
 from structlog.testing import capture_logs
 
 from daemon.app import Report
-from daemon.cli.once_summary import show
+from daemon.cli.once_summary import show_once_summary
 from daemon.inbox.pairing import Waiting
 from daemon.journal.job_record import Job, State
 from daemon.journal.prediction_record import Prediction
@@ -113,7 +113,7 @@ def test_the_closing_table_says_how_each_job_ended_and_where_to_look(settings, j
     stream = io.StringIO()
     prediction = Prediction(id="p-1", model="m", csv_name="x.csv", state="done", rows=7, created_at=1.0, updated_at=1.0)
     report = Report(0, (job,), (prediction,), (Waiting("b.csv", "no spec"),))
-    show(report, settings, Console(file=stream, width=300))
+    show_once_summary(report, settings, Console(file=stream, width=300))
     shown = stream.getvalue()
     assert all(part in shown for part in ("m-1", text, "7 rows labelled", "predictions", "waits: b.csv: no spec"))
 
@@ -123,7 +123,7 @@ def test_a_failure_is_told_whole_with_file_line_and_column(settings):
     stream = io.StringIO()
     where = {"file": "/x/a.yaml", "line": 3, "key": "labels"}
     job = _ended(State.FAILED, error={"problem": "is required", "where": where, "hint": "name at least two labels"})
-    show(Report(1, (job,), (), ()), settings, Console(file=stream, width=80))
+    show_once_summary(Report(1, (job,), (), ()), settings, Console(file=stream, width=80))
     told = "m-1: failed: /x/a.yaml, line 3, key 'labels': is required (name at least two labels)"
     assert told == stream.getvalue().splitlines()[0]
 
@@ -133,7 +133,7 @@ def test_labels_that_should_be_looked_at_are_named(settings):
     stream = io.StringIO()
     fields = {"model": "m", "csv_name": "x.csv", "created_at": 1.0, "updated_at": 1.0}
     labelled = Prediction(id="p-1", state="done", rows=9, warnings="these texts look different", **fields)
-    show(Report(0, (), (labelled,), ()), settings, Console(file=stream, width=80))
+    show_once_summary(Report(0, (), (labelled,), ()), settings, Console(file=stream, width=80))
     assert "    look at them: these texts look different" in stream.getvalue().splitlines()
 
 
@@ -145,12 +145,12 @@ def test_the_figures_of_a_training_follow_the_table(settings):
     for content in (json.dumps(METRICS), "{"):
         (version / "metrics.json").write_text(content)
         stream = io.StringIO()
-        show(Report(0, (job, _ended(State.FAILED)), (), ()), settings, Console(file=stream, width=80))
+        show_once_summary(Report(0, (job, _ended(State.FAILED)), (), ()), settings, Console(file=stream, width=80))
         assert (content != "{") == ("unknown: no label_column" in stream.getvalue())
 
 
 def test_an_empty_run_says_where_to_drop(settings):
     """The first thing a new user sees."""
     stream = io.StringIO()
-    show(Report(0, (), (), ()), settings, Console(file=stream, width=300))
+    show_once_summary(Report(0, (), (), ()), settings, Console(file=stream, width=300))
     assert f"drop a CSV and its spec in {settings.inbox}" in stream.getvalue()

@@ -138,7 +138,7 @@ class Stage:
         """Build the page with these settings and look at it from this machine."""
         made = WebSettings(enabled=True, port=0, **web)
         self.settings = self.settings.model_copy(update={"web": made})
-        sources = {key: "freeal.yaml:1" for key, _ in config.flatten(self.settings)}
+        sources = {key: "freeal.yaml:1" for key, _ in config.flatten_settings(self.settings)}
         loaded = Loaded(self.settings, self.root, sources)
         watch = WatchState("auto", watched=1, polled=0, rescan_seconds=30.0)
         looks = Looks(lambda: self.settings, lambda: self.waiting, lambda: self.scanned_at, lambda: watch)
@@ -182,7 +182,7 @@ class Stage:
         (version / "metrics.json").write_text(json.dumps(metrics()))
         (version / "annotated.csv").write_text("text,freeal_label\na good one,good\n")
         (version / "report.html").write_text("<!DOCTYPE html><title>r</title><script>alert(1)</script>")
-        durable_file_moves.point(folder / "model", f"versions/{VERSION}/model")
+        durable_file_moves.point_link(folder / "model", f"versions/{VERSION}/model")
         return folder
 
 

@@ -110,7 +110,7 @@ def _fill(stage):
         Waiting("a-very-long-name-" * 6 + ".csv", "must stand still a little longer", 1.0),
     )
     purse = Purse(stage.journal, stage.clock)
-    purse.book(running.id, 1.37)
+    purse.book_spend(running.id, 1.37)
     prediction = Prediction(
         id="p1", model="reviews", csv_name="new_reviews.csv", state="done", rows=6012, created_at=now, updated_at=now
     )

@@ -70,7 +70,7 @@ def test_too_many_sentences_at_once_are_refused(stage):
     async def fill():
         async with anyio.create_task_group() as tasks:
             for _ in range(MOST_WAITING):
-                tasks.start_soon(trial.ask, shelf, {"text": "good"}, PredictSettings())
+                tasks.start_soon(trial.classify_row, shelf, {"text": "good"}, PredictSettings())
             await anyio.wait_all_tasks_blocked()
             page = await visitor.ask("POST", "/models/reviews/try", data=data)
             tasks.cancel_scope.cancel()

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from daemon import app, config
 from daemon.host import instance_lock
-from daemon.web.web_enabled import outlook
+from daemon.web.web_enabled import web_outlook
 from freeal.errors import ConfigError
 
 
@@ -63,11 +63,11 @@ def test_check_says_where_the_page_is_and_who_may_act(tmp_path):
     """And what is wrong with its token."""
     (tmp_path / "token").write_text("a-token-of-some-length")
     loaded = _loaded(tmp_path, token_file="token", port=0)
-    assert "127.0.0.1 port 0; people act with the token, others look" == outlook(loaded, {})
+    assert "127.0.0.1 port 0; people act with the token, others look" == web_outlook(loaded, {})
     (tmp_path / "token").write_text("short")
     with pytest.raises(ConfigError, match="no usable token"):
-        outlook(loaded, {})
-    assert "freely on this machine" in outlook(_loaded(tmp_path, port=0), {})
+        web_outlook(loaded, {})
+    assert "freely on this machine" in web_outlook(_loaded(tmp_path, port=0), {})
 
 
 def test_check_finds_a_port_in_use_unless_the_service_itself_holds_it(tmp_path):
@@ -76,10 +76,10 @@ def test_check_finds_a_port_in_use_unless_the_service_itself_holds_it(tmp_path):
         port = taken.getsockname()[1]
         loaded = _loaded(tmp_path, port=port)
         with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
-            outlook(loaded, {})
+            web_outlook(loaded, {})
         loaded.settings.state.mkdir(exist_ok=True)
-        with instance_lock.held(loaded.settings.state):
-            assert f"port {port}" in outlook(loaded, {})
+        with instance_lock.hold_instance_lock(loaded.settings.state):
+            assert f"port {port}" in web_outlook(loaded, {})
 
 
 def test_a_daemon_without_the_page_loads_nothing_of_it():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.host.clock import Clock
-from daemon.jobs.cancel_and_retry import ask
+from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.journal import FILE_NAME, Journal
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.testing.scripted_model import text_of
@@ -133,7 +133,7 @@ class Stage:
         with self.journal() as journal:
             for job in journal.jobs():
                 if job.state == "failed" and (job.error or {}).get("kind") == "ChildError":
-                    ask(journal, job.id, "retry")
+                    write_request(journal, job.id, "retry")
                     asked += 1
             for prediction in journal.predictions():
                 if prediction.state == "failed" and (prediction.error or {}).get("kind") == "ChildError":

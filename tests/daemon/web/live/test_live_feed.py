@@ -47,7 +47,7 @@ def test_nothing_is_computed_while_nobody_looks():
             tasks.start_soon(feed.run)
             await anyio.wait_all_tasks_blocked()
             assert 0 == source.taken
-            stream = feed.listen("")
+            stream = feed.listen_to_events("")
             await _next(stream)
             await _next(stream)
             assert 1 == feed.listeners
@@ -66,25 +66,25 @@ def test_a_listener_gets_what_changed_since_its_version():
 
     async def run():
         feed = source.feed(steady=lambda: now[0])
-        stream = feed.listen("")
+        stream = feed.listen_to_events("")
         await _next(stream)
-        await feed.view()
+        await feed.current_view()
         _, content = _content(await _next(stream))
         assert {"parts": {"a": "1", "b": "2"}, "lists": {"jobs": ["a", "b"]}} == content
         source.parts = {"a": "1", "b": "3"}
         now[0] += 1
-        version = (await feed.view())[2]
+        version = (await feed.current_view())[2]
         found, content = _content(await _next(stream))
         assert (version, {"parts": {"b": "3"}, "lists": {}}) == (found, content)
         source.parts = {"b": "3"}
         now[0] += 1
-        await feed.view()
+        await feed.current_view()
         assert {"parts": {}, "lists": {"jobs": ["b"]}} == _content(await _next(stream))[1]
-        late = feed.listen(version)
+        late = feed.listen_to_events(version)
         await _next(late)
         assert {"parts": {}, "lists": {"jobs": ["b"]}} == _content(await _next(late))[1]
         for unknown in ("", "x", "0-1", f"{version}9", f"{version.partition('-')[0]}--1"):
-            stranger = feed.listen(unknown)
+            stranger = feed.listen_to_events(unknown)
             await _next(stranger)
             assert {"b": "3"} == _content(await _next(stranger))[1]["parts"]
             await stranger.aclose()
@@ -103,10 +103,10 @@ def test_a_snapshot_serves_everybody_for_a_second():
         feed = source.feed(steady=lambda: now[0])
         async with anyio.create_task_group() as tasks:
             for _ in range(50):
-                tasks.start_soon(feed.current)
+                tasks.start_soon(feed.current_snapshot)
         assert 1 == source.taken
         now[0] += 1.0
-        await feed.current()
+        await feed.current_snapshot()
         assert 2 == source.taken
 
     anyio.run(run)
@@ -121,7 +121,7 @@ def test_closing_ends_every_stream():
 
         async def listen():
             nonlocal ended
-            async for _ in feed.listen(""):
+            async for _ in feed.listen_to_events(""):
                 pass
             ended += 1
 
@@ -140,11 +140,11 @@ def test_there_is_an_end_to_listeners():
 
     async def run():
         feed = Source(a="1").feed()
-        streams = [feed.listen("") for _ in range(MOST_LISTENERS)]
+        streams = [feed.listen_to_events("") for _ in range(MOST_LISTENERS)]
         for stream in streams:
             await _next(stream)
         try:
-            await _next(feed.listen(""))
+            await _next(feed.listen_to_events(""))
             refused = False
         except TooManyListenersError:
             refused = True
@@ -171,7 +171,7 @@ def test_a_fault_of_the_page_does_not_end_the_ticker():
         feed = Feed(take, source.render, steady=lambda: float(next(now)), tick_seconds=0.01)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)
-            stream = feed.listen("")
+            stream = feed.listen_to_events("")
             await _next(stream)
             assert {"a": "1"} == _content(await _next(stream))[1]["parts"]
             await stream.aclose()

@@ -33,7 +33,7 @@ def test_metrics_are_in_prometheus_text_format(stage):
     """Each line is a comment or a sample; every sample's metric has help and type, once."""
     job = stage.job('a"b\\c\n'.strip(), id="j1", state=State.TRAINING, stage="training", done=3, total=9)
     stage.waiting = (Waiting("x.csv", "waits"),)
-    Purse(stage.journal, stage.clock).book(job.id, 0.25)
+    Purse(stage.journal, stage.clock).book_spend(job.id, 0.25)
     answer = stage.open().get("/metrics")
     assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["content-type"]
     assert answer.text.endswith("\n")

@@ -34,7 +34,7 @@ def test_the_overview_shows_everything_there_is(stage):
     done = stage.job("done", state=State.DONE, partial=True)
     stage.model()
     stage.waiting = (Waiting("lonely.csv", "no spec: drop lonely.yaml beside it"),)
-    Purse(stage.journal, stage.clock).book(running.id, 1.5)
+    Purse(stage.journal, stage.clock).book_spend(running.id, 1.5)
     stage.journal.add_prediction(
         Prediction(
             id="p1", model="reviews", csv_name="new.csv", state="done", rows=1200, created_at=1.0, updated_at=2.0

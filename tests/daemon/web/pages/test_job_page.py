@@ -39,11 +39,11 @@ def test_a_jobs_life_stands_on_one_screen(stage):
     """Its steps, the figures of finished rounds and what it said."""
     job = stage.job(state=State.TRAINING, stage="training", round=2, rounds=3, done=1, total=9, overall=0.4)
     history = History(stage.journal, stage.clock)
-    history.add(job.id, "stage", {"stage": "reading", "round": 0, "rounds": 0})
-    history.add(job.id, "stage", {"stage": "annotating", "round": 1, "rounds": 3})
-    history.add(job.id, "round", ROUND)
-    history.add(job.id, "stage", {"stage": "annotating", "round": 2, "rounds": 3})
-    history.add(job.id, "notice", {"message": "2 texts <b>stand</b> in several rows"})
+    history.add_entry(job.id, "stage", {"stage": "reading", "round": 0, "rounds": 0})
+    history.add_entry(job.id, "stage", {"stage": "annotating", "round": 1, "rounds": 3})
+    history.add_entry(job.id, "round", ROUND)
+    history.add_entry(job.id, "stage", {"stage": "annotating", "round": 2, "rounds": 3})
+    history.add_entry(job.id, "notice", {"message": "2 texts <b>stand</b> in several rows"})
     page = stage.open().get(f"/jobs/{job.id}").text
     steps = page.partition('<ol class="steps">')[2].partition("</ol>")[0]
     assert ["done", "done", "now", "todo", "todo"] == [
@@ -62,7 +62,7 @@ def test_rounds_with_known_truth_are_drawn(stage):
     history = History(stage.journal, stage.clock)
     for number in (1, 2):
         measured = {"llm_accuracy": 0.7 + number / 100, "student_accuracy": 0.8}
-        history.add(job.id, "round", ROUND | measured | {"round": number})
+        history.add_entry(job.id, "round", ROUND | measured | {"round": number})
     page = stage.open().get(f"/jobs/{job.id}").text
     assert 'aria-label="accuracy per round. language model: 71.0 %, 72.0 %; student: 80.0 %, 80.0 %."' in page
 

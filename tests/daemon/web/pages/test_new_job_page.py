@@ -9,7 +9,7 @@ import yaml
 
 from daemon.errors import RefusedFileError
 from daemon.inbox.pairing import Waiting
-from daemon.web.uploads.place_in_inbox import place
+from daemon.web.uploads.place_in_inbox import place_files
 from daemon.web.uploads.upload_folders import ABANDONED_SECONDS, MOST_AT_ONCE
 
 CSV = b"id,text,truth\n1,good thing,good\n2,bad thing,bad\n"
@@ -116,7 +116,7 @@ def test_placing_is_all_or_nothing(tmp_path):
     second.write_text("2")
     (folder / "b.csv").symlink_to("nowhere")
     with pytest.raises(RefusedFileError, match="waits there already"):
-        place({"a.yaml": first, "b.csv": second}, folder)
+        place_files({"a.yaml": first, "b.csv": second}, folder)
     assert ["b.csv"] == [path.name for path in folder.iterdir()]
 
 

@@ -110,7 +110,7 @@ def test_one_request_too_many_is_told_to_come_back(stage):
     async def fill():
         async with anyio.create_task_group() as tasks:
             for _ in range(MOST_WAITING):
-                tasks.start_soon(trial.ask_rows, shelf.model, [{"text": "x"}], PredictSettings())
+                tasks.start_soon(trial.classify_rows, shelf.model, [{"text": "x"}], PredictSettings())
             await anyio.wait_all_tasks_blocked()
             headers = {"Content-Type": "application/json"}
             answer = await visitor.ask("POST", PATH, content=b'{"texts": ["x"]}', headers=headers)

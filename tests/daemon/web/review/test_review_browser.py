@@ -116,7 +116,7 @@ def test_what_is_saved_is_not_called_unsaved_because_the_next_page_fails(url, br
     async def fail(*_, **__):
         raise CorruptModelError("its rows are damaged")
 
-    monkeypatch.setattr(label_page.Labelling, "_show", fail)
+    monkeypatch.setattr(label_page.Labelling, "_show_card", fail)
     page.get_by_role("button", name="bad").click()
     page.get_by_role("heading", name="Not now").wait_for()
     assert page.get_by_text("its rows are damaged").is_visible()

@@ -315,7 +315,7 @@ def test_no_proposal_is_bought_once_the_money_of_the_day_is_spent(reviewed):
     """It says so, and nobody was asked."""
     base = "/models/reviews/review/boundaries"
     with _with_language_model(reviewed, daily_budget_usd=0.5) as (visitor, server):
-        Purse(reviewed.stage.journal, reviewed.stage.clock).book("reviews-1", 0.5)
+        Purse(reviewed.stage.journal, reviewed.stage.clock).book_spend("reviews-1", 0.5)
         visitor.get(base)
         answer = visitor.post(base + "/propose")
         assert (409, True) == (answer.status_code, "money of the day" in answer.text)

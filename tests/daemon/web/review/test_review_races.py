@@ -79,9 +79,9 @@ def meanwhile(monkeypatch):
     def at_placing(act):
         def placed(files, folder):
             act()
-            place_in_inbox.place(files, folder)
+            place_in_inbox.place_files(files, folder)
 
-        monkeypatch.setattr(review_page, "place", placed)
+        monkeypatch.setattr(review_page, "place_files", placed)
 
     return at_placing
 
@@ -91,7 +91,7 @@ def test_a_correction_given_while_a_file_is_made_stays_open(visitor, reviewed, l
     _say(visitor, QUEUE, label="bad")
     [key] = log.said("queue")
     about = log.said("queue")[key].about
-    meanwhile(lambda: log.add("queue", key, BEN, said="good", about=about))
+    meanwhile(lambda: log.log_said("queue", key, BEN, said="good", about=about))
     assert 303 == visitor.post(QUEUE + "/hand-in").status_code
     assert ["bad"] == [row["freeal_corrected"] for row in _table(reviewed.dropped()[0])]
     assert {key: "good"} == {key: one.said for key, one in log.said("queue").items()}
@@ -104,7 +104,7 @@ def test_a_line_answered_anew_while_the_sheet_is_handed_in_can_be_counted(visito
     _say(visitor, SHEET, label="good")
     [key] = log.said("sheet")
     about = log.said("sheet")[key].about
-    meanwhile(lambda: log.add("sheet", key, BEN, said="bad", about=about))
+    meanwhile(lambda: log.log_said("sheet", key, BEN, said="bad", about=about))
     assert 303 == visitor.post(SHEET + "/hand-in").status_code
     assert "Count 1 answer<" in visitor.get(REVIEW).text
 
@@ -113,7 +113,7 @@ def test_a_boundary_answered_anew_while_the_answers_are_handed_in_stays_open(vis
     """The page asks what to do with it."""
     _say(visitor, BOUNDARIES, is0="praise")
     [(key, one)] = log.said("boundary").items()
-    meanwhile(lambda: log.add("boundary", key, BEN, said=one.said | {"bad": {"is": "blame"}}, about=one.about))
+    meanwhile(lambda: log.log_said("boundary", key, BEN, said=one.said | {"bad": {"is": "blame"}}, about=one.about))
     assert 303 == visitor.post(BOUNDARIES + "/hand-in").status_code
     assert ["Ben"] == [one.person.name for one in log.said("boundary").values()]
 
@@ -122,7 +122,7 @@ def test_a_boundary_that_another_answered_meanwhile_is_told_before_it_is_answere
     """As a row is; what was typed stays in the form, and who sends it again has the last word."""
     stale = _fields(visitor.get(BOUNDARIES).text)
     key, theirs = stale["key"], {"good": {"is": "praise", "is_not": "", "goes_to": ""}}
-    log.add("boundary", key, BEN, said=theirs)
+    log.log_said("boundary", key, BEN, said=theirs)
     told = visitor.post(BOUNDARIES + "/say", {**stale, "is0": "applause"})
     assert (409, True, True) == (
         told.status_code,
@@ -139,7 +139,7 @@ def test_a_skip_leaves_a_boundary_answer_as_it_stands(visitor, log, is_theirs):
     """To look at it once more and go on is no wish to lose it."""
     stale = _fields(visitor.get(BOUNDARIES).text)
     if is_theirs:
-        log.add("boundary", stale["key"], BEN, said={"good": {"is": "praise"}})
+        log.log_said("boundary", stale["key"], BEN, said={"good": {"is": "praise"}})
         assert 303 == visitor.post(BOUNDARIES + "/say", {**stale, "do": "skip"}).status_code
     else:
         _say(visitor, BOUNDARIES, is0="praise")
@@ -165,7 +165,7 @@ def test_files_beyond_those_shown_can_be_taken_back_and_hold_a_draw_up(visitor, 
     """The list on the page is cut, what is asked of it is not."""
     corrections = reviewed.folder / "corrections"
     for number in range(12):
-        log.add("queue", f"k{number}", BEN, said="bad", about={"text": "elsewhere"})
+        log.log_said("queue", f"k{number}", BEN, said="bad", about={"text": "elsewhere"})
         log.hand_in("queue", BEN, {f"k{number}": log.said("queue")[f"k{number}"].at}, file=f"{number}.csv")
     (corrections / "0.csv").touch()
     assert 10 == visitor.get(REVIEW).text.count("<li><code>corrections/")
@@ -184,9 +184,11 @@ def test_answers_to_be_quoted_lie_in_a_file_of_their_own_until_a_child_has_read_
         asked.append(Path(request["answers"]))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(errands, "result", _but_quotes(errands.result, not_yet))
+        patch.setattr(errands, "result_of_child", _but_quotes(errands.result_of_child, not_yet))
         assert 202 == visitor.get(BOUNDARIES + "/changes").status_code
-        log.add("boundary", key, BEN, said={"good": {"is": "applause", "is_not": "", "goes_to": ""}}, about=one.about)
+        log.log_said(
+            "boundary", key, BEN, said={"good": {"is": "applause", "is_not": "", "goes_to": ""}}, about=one.about
+        )
         assert 202 == visitor.get(BOUNDARIES + "/changes").status_code
     first, second = asked
     assert ("praise" in first.read_text(), "applause" in second.read_text()) == (True, True)

@@ -16,7 +16,7 @@ from freeal.errors import FreealError
 def main() -> int:
     early_signals.hold_hangups()
     loaded = config.load(Path("freeal.yaml"))
-    logging_setup.configure(loaded.settings.log)
+    logging_setup.configure_logging(loaded.settings.log)
     train = [name for name in sys.argv[1:] if name != "--serve"] or ["scripted_train"]
     programs = app.Programs(*train, "scripted_predict")
     try:
@@ -24,7 +24,7 @@ def main() -> int:
             loaded, once="--serve" not in sys.argv, console=Console(stderr=True), programs=programs
         ).exit_code
     except (OSError, FreealError, ExceptionGroup) as error:  # as daemon.cli.command_line does
-        if (trouble := fault_guard.trouble_of(error)) is None:
+        if (trouble := fault_guard.passing_trouble_in(error)) is None:
             raise
         sys.stderr.write(f"{trouble}\n")
         return 1
