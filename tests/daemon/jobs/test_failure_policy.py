@@ -51,7 +51,7 @@ def test_a_retry_of_a_finished_job_says_what_to_do_instead(journal, job, way_on)
 def test_a_store_that_somebody_else_holds_pauses_the_job(tmp_path):
     """For a minute, as often as it takes, with the file and what to look for as the reason."""
     failure = Failure.of(store_file.store_busy_error(tmp_path / "answers.sqlite", 600.0))
-    pause = judge(failure, attempts=99, now=1000.0)
+    pause = judge_failure(failure, attempts=99, now=1000.0)
     assert (1060.0, False, False) == (pause.until, pause.is_attempt, pause.at_budget)
     assert "answers.sqlite" in pause.reason
     assert "another process has held" in pause.reason
