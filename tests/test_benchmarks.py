@@ -1,7 +1,8 @@
-"""The harness of the accuracy benchmark: what is measured, kept, skipped and shown. Nothing is trained here."""
+"""The harness of the accuracy benchmark: what is measured, kept, skipped and shown. Only tiny models are trained here."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import sys
 from pathlib import Path
@@ -22,13 +23,16 @@ import trainer
 import voices
 from cells import ABSENT, RECORDED, Cell, Selection, plan
 from data_sets import DATA_SETS
+from measure import measure
 from methods import METHODS, TABLES
+from place import Folders
 from results import Results, seconds_left
 from run_loop import CallCount
 
 from freeal.events import Progress
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.spec.job_spec import Spec
+from freeal.testing.tiny_causal import tiny_causal
 
 CELL = Cell("mr", "freeal", 0, 60, None, "smollm2", "minilm", None, None)
 
@@ -339,3 +343,28 @@ def test_a_measured_student_of_noisy_labels_is_not_measured_again(tmp_path, monk
     assert 0 == trainer.main(words) == trainer.main(words)
     assert [("trainer", 1, 30), ("frozen", 1, 30)] == [one[:3] for one in measured]
     assert "| mr, 20 | 1 | 50.0 |  |  | 50.0 | +0.0 |" in capsys.readouterr().out
+
+
+def test_a_cell_of_each_kind_is_measured(tmp_path):
+    """With models of random weights, on rows as the data folder holds them; `plain` learns what `freeal` has left."""
+    folders = Folders(data=tmp_path / "data", record=tmp_path / "record", cache=tmp_path / "cache")
+    (folders.data / "cr").mkdir(parents=True)
+    for split in ("train", "test"):
+        with (folders.data / "cr" / f"{split}.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["text", "label"])
+            writer.writerows(
+                [f"the {split} phone {number} is {word}", label]
+                for number in range(12)
+                for word, label in (("good", "positive"), ("bad", "negative"))
+            )
+    llm = str(tiny_causal(tmp_path / "llm"))
+    for method in ("freeal", "plain", "supervised", "zero_shot_raw"):
+        record = measure(Cell("cr", method, 0, 20, 8, llm, "tfidf", None, 2), folders)
+        assert "done" == record["status"]
+        assert 0.0 <= record["scores"]["pool_accuracy"] <= 1.0
+        if method == "freeal":
+            assert record["rounds"]
+            assert 0.0 <= record["scores"]["clean_share"] <= 1.0
+        if method == "supervised":
+            assert 1.0 == record["scores"]["test_accuracy"]

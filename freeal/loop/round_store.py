@@ -78,23 +78,7 @@ class RoundStore:
         if content["format"] != FORMAT or content["cut_off"]:
             shutil.rmtree(folder)
             return None
-        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            annotations = annotations_of(_named(arrays, "annotations"), content["annotations"])
-            asked_apart = annotations_of(_named(arrays, "asked_apart"), content["asked_apart"])
-            return RoundState(
-                round=round_number,
-                asked=_annotations_together(annotations, asked_apart, arrays["asked"], arrays["asked_apart"]),
-                annotations=annotations,
-                demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
-                representatives=tuple(Demonstration(**item) for item in content["representatives"]),
-                metrics=content["metrics"],
-                opinions=tuple(
-                    annotations_of(_named(arrays, f"opinions_{place}"), names)
-                    for place, names in enumerate(content["opinions"])
-                ),
-                settled=content["settled"],
-                **_mapped_arrays(folder),
-            )
+        return stored_round(folder)
 
     def save_round(self, state: RoundState, student: Student | None) -> RoundState:
         """Write a round and its student (None: that of the round before), which are there whole afterwards or not. The
@@ -147,6 +131,28 @@ class RoundStore:
         temporary.rename(self._folder / f"round_{state.round}")
         atomic_write.sync(self._folder)
         return dataclasses.replace(state, **_mapped_arrays(self._folder / f"round_{state.round}"))
+
+
+def stored_round(folder: Path) -> RoundState:
+    """The round in a folder `round_N` of this version."""
+    content = json.loads((folder / "round.json").read_text(encoding="utf-8"))
+    with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+        annotations = annotations_of(_named(arrays, "annotations"), content["annotations"])
+        asked_apart = annotations_of(_named(arrays, "asked_apart"), content["asked_apart"])
+        return RoundState(
+            round=int(folder.name.removeprefix("round_")),
+            asked=_annotations_together(annotations, asked_apart, arrays["asked"], arrays["asked_apart"]),
+            annotations=annotations,
+            demonstrations=tuple(Demonstration(**item) for item in content["demonstrations"]),
+            representatives=tuple(Demonstration(**item) for item in content["representatives"]),
+            metrics=content["metrics"],
+            opinions=tuple(
+                annotations_of(_named(arrays, f"opinions_{place}"), names)
+                for place, names in enumerate(content["opinions"])
+            ),
+            settled=content["settled"],
+            **_mapped_arrays(folder),
+        )
 
 
 def _mapped_arrays(folder: Path) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from freeal.student.protocols import ReadText
 
 SCORING_BATCH = 64
 SCORING_TOKENS = 1024
-"""Of a batch with its padding, where float32 is computed on a processor: a layer's activations of more tokens no longer
-lie in its cache (docs/benchmarks.md, Speed)."""
+"""Of a batch with its padding, on a processor: a layer's activations of more tokens no longer lie in its cache
+(docs/benchmarks.md, Speed)."""
 SEVERAL_LABELS = "multi_label_classification"
 
 
@@ -136,8 +136,8 @@ class Encoder:
 
     def scoring_batches(self, lengths: np.ndarray, *, most_texts: int = SCORING_BATCH) -> list[np.ndarray]:
         """Places of texts with so many tokens each, int [n], in the batches in which they are computed fastest."""
-        in_cache = self.compute.device.type == "cpu" and self.compute.dtype is torch.float32
-        return sorted_by_length(lengths, size=most_texts, most_tokens=SCORING_TOKENS if in_cache else None)
+        on_cpu = self.compute.device.type == "cpu"
+        return sorted_by_length(lengths, size=most_texts, most_tokens=SCORING_TOKENS if on_cpu else None)
 
     def forget(self) -> None:
         """Let go of what a forward pass that failed has left behind."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import anyio
 import cases
 import handover
-import numpy as np
 import scores
 from cases import Case
 from cell_settings import llm_settings, loop_settings, student_settings
@@ -21,6 +19,8 @@ from place import Folders
 from freeal.events import Event, Progress
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
+from freeal.loop.round_state import RoundState
+from freeal.loop.round_store import stored_round
 from freeal.student.model_folder import load_student
 
 _EARLIER = 1000
@@ -59,12 +59,13 @@ def loop(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
     seconds = time.monotonic() - started
     folder_of = {int(path.name.removeprefix("round_")): path for path in job.work.glob("*/round_*")}
     if cell.method == handover.LEFT_BY:
-        handover.save(folders.record, cell, texts=case.pool.texts, labels=_labels(folder_of[1]))
+        handover.save(folders.record, cell, texts=case.pool.texts, labels=_labels(stored_round(folder_of[1])))
     rounds = [
         entry | scores.of_student(load_student.load(folder_of[entry["round"]] / "model"), case)
         for entry in metrics["rounds"]
     ]
     kept = next(entry for entry in rounds if entry["round"] == metrics["kept_round"])
+    state = stored_round(folder_of[kept["round"]])
     return {
         "scores": {
             "pool_accuracy": metrics["final"]["accuracy"],
@@ -72,7 +73,7 @@ def loop(cell: Cell, case: Case, folders: Folders) -> dict[str, Any]:
         }
         | {name: kept[name] for name in ("test_accuracy", "macro_f1", "llm_accuracy")}
         | metrics["baselines"]
-        | _clean_set(folder_of[kept["round"]], case),
+        | scores.of_clean_set(state.clean_probability, state.losses, _labels(state), case),
         "kept_round": kept["round"],
         "rounds": rounds,
         "student": metrics["student"],
@@ -109,11 +110,5 @@ def _job(cell: Cell, case: Case, folders: Folders) -> TrainingJob:
     )
 
 
-def _labels(round_folder: Path) -> list[str | None]:
-    content = json.loads((round_folder / "round.json").read_text(encoding="utf-8"))
-    return [item["label"] for item in content["annotations"]]
-
-
-def _clean_set(round_folder: Path, case: Case) -> dict[str, float]:
-    clean, losses = (np.load(round_folder / f"{name}.npy") for name in ("clean_probability", "losses"))
-    return scores.of_clean_set(clean, losses, _labels(round_folder), case)
+def _labels(state: RoundState) -> list[str | None]:
+    return [note.label for note in state.annotations]
