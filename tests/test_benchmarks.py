@@ -1,4 +1,4 @@
-"""The harness of the accuracy benchmark: what is measured, kept, skipped and shown. Only tiny models are trained here."""
+"""The harness of the accuracy benchmark: what is measured, kept, skipped and shown. Only tiny models are trained."""
 
 from __future__ import annotations
 
