@@ -135,6 +135,7 @@ class Usage:
     cache_write_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
+        """The tokens of both, in the plain data type that all stages share."""
         return Usage(
             self.calls + other.calls,
             self.input_tokens + other.input_tokens,

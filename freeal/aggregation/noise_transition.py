@@ -201,6 +201,7 @@ class _Fit:
         self.own = np.eye(logits.shape[2])[label_ids]
 
     def __call__(self, values: np.ndarray) -> tuple[float, np.ndarray[Any, Any]]:
+        """Loss and gradient at `values`: how badly weights, bias and the noise they leave foretell the answers."""
         count, labels = len(self.logits), self.logits.shape[2]
         weights, bias, errors = _unpacked(values, count, labels)
         proba = softmax(np.tensordot(weights, self.logits, 1) + bias)
