@@ -48,6 +48,7 @@ lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/benchmarks/mypy.ini
 
 bench: bench-data bench-speed bench-llm bench-restart bench-service bench-kills bench-boundaries bench-certify bench-accuracy  ## the benchmarks of what a user sees; the others stand in CONTRIBUTING
 

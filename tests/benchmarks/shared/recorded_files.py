@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from freeal.aggregation.label_posterior import evidence_of
 from freeal.certification.sampling_frame import Frame, frame_of
 from freeal.loop.final_label import decide_final_labels
 from freeal.loop.round_state import RoundState
@@ -80,19 +81,23 @@ def _file(
     by_text = {row["text"]: row for row in reversed(rows)}
     notes = [_note(at, by_text[text], column, labels) for at, text in enumerate(texts)]
     ids = [NO_LABEL if note.label is None else labels.index(note.label) for note in notes]
+    evidence = evidence_of(notes, labels)
     training = trainer.fit(
-        LabelledTexts(pool.texts, ids, groups=np.array(pool.groups)),
+        LabelledTexts(pool.texts, ids, groups=np.array(pool.groups), weigh=evidence.targets),
         labels=labels,
         seed=seed + 1,
         on_step=lambda done, total: None,
     )
+    posterior = evidence.posterior(training.held_out)
     state = RoundState(
         round=1,
         asked=tuple(notes),
         annotations=tuple(notes),
         demonstrations=(),
         representatives=(),
-        clean_probability=training.clean_probability,
+        held_out=training.held_out,
+        posterior=posterior.proba.astype(np.float32),
+        clean_probability=posterior.of(np.array(ids)),
         proba=training.proba,
         embeddings=training.embeddings,
         losses=training.losses,
