@@ -51,6 +51,7 @@ def job_content(
     shelf = Shelf(settings.models, spec.name)
     return {
         "job_id": job_id,
+        "billed_to": spec.name,
         "csv": str(csv),
         "spec": spec.model_dump(mode="json"),
         "output": str(folder / "output"),

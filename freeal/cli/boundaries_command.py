@@ -244,7 +244,8 @@ def _apply_boundary_answers(version: Path, quote: Quote, arguments: argparse.Nam
     places = ResultPlaces.of(arguments.output_model or Path(f"{name}-boundaries"), key="--output-model")
     answers = work_folder.answers_path()
     job = boundary_job.BoundaryJob(
-        job_id=f"{name}-boundaries",
+        job_id=work_folder.job_id(f"{name}-boundaries", places.results),
+        billed_to=str(places.results),
         version=version,
         csv=arguments.answers,
         output=places.results,

@@ -70,7 +70,8 @@ def _correct(arguments: argparse.Namespace) -> int:
     results = places.results
     answers = work_folder.answers_path()
     job = CorrectionJob(
-        job_id=f"{name}-corrections",
+        job_id=work_folder.job_id(f"{name}-corrections", results),
+        billed_to=str(results),
         version=version,
         csv=arguments.corrections_csv,
         output=results,

@@ -30,8 +30,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     show = commands.add_parser(
         "show",
         help="how good a finished model is and what it cost",
-        description="Rows, accuracies where true labels are known (else the agreement), label counts and cost of a "
-        "finished model.",
+        description="Rows, accuracies where true labels are known (else the agreement), label counts, and what the "
+        "last run and the model altogether cost.",
     )
     show.set_defaults(run=_show)
     show.add_argument("folder", type=Path, help="models/NAME, or a FOLDER-results of train")

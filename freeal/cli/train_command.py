@@ -184,7 +184,8 @@ def _training_job(arguments: argparse.Namespace, results: Path) -> TrainingJob:
     answers = work_folder.answers_path()
     spec = _spec_of_arguments(arguments)
     return TrainingJob(
-        job_id=f"{spec.name}-{spec.digest()[:12]}",
+        job_id=work_folder.job_id(f"{spec.name}-{spec.digest()[:12]}", results),
+        billed_to=str(results),
         csv=arguments.input_csv,
         spec=spec,
         output=results,

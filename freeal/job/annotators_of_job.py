@@ -19,14 +19,22 @@ from freeal.settings import LlmSettings
 
 @contextlib.contextmanager
 def annotating(
-    models: Sequence[ChatModel], several: Sequence[LlmSettings], *, answers: Path, job_id: str, emit: Emit
+    models: Sequence[ChatModel],
+    several: Sequence[LlmSettings],
+    *,
+    answers: Path,
+    job_id: str,
+    emit: Emit,
+    billed_to: str = "",
 ) -> Iterator[tuple[Annotator, ...]]:
     """An annotator for each language model of a job, with the answer store, ledgers of one cap, and the record of the
     first one's batches open: the others, who are asked less, are asked live."""
     with contextlib.ExitStack() as opened:
         stores = [
             opened.enter_context(
-                contextlib.closing(SqliteStore(answers, job=job_id, asked_of=f"{model.provider}/{model.model}"))
+                contextlib.closing(
+                    SqliteStore(answers, job=job_id, billed_to=billed_to, asked_of=f"{model.provider}/{model.model}")
+                )
             )
             for model in models
         ]

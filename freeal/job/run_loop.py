@@ -19,6 +19,8 @@ from freeal.job.run_inputs import Given
 from freeal.job.timing.remaining_time import RemainingTime, foresee_parts
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel, ReleasesMemory
+from freeal.llm.store.answer_store import SqliteStore
+from freeal.llm.store.bill_records import JobBill
 from freeal.loop.freeal_loop import Loop
 from freeal.loop.known_labels import NOTHING_KNOWN, Known
 from freeal.loop.loop_result import LoopResult
@@ -64,12 +66,14 @@ async def run_loop(
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What came of the rounds: their result and where they lie, who answered, and what that cost."""
+    """What came of the rounds: their result and where they lie, who answered, and what that cost; `bills` are those of
+    the model, whatever job they were of."""
 
     result: LoopResult
     rounds: RoundStore
     answerers: tuple[Answerer, ...]
     ledger: Ledger
+    bills: tuple[JobBill, ...]
 
 
 async def ask_and_train(
@@ -102,7 +106,9 @@ async def ask_and_train(
         rounds = RoundStore(job.work, question=round_fingerprint(job.model_dump(mode="json"), given, models, trainer))
         if isinstance(trainer, ComparesStudents):
             trainer.remember_in(rounds.folder, has_trained=rounds.load_round(1) is not None)
-        with annotating(models, several, answers=job.answers, job_id=job.job_id, emit=emit) as annotators:
+        with annotating(
+            models, several, answers=job.answers, job_id=job.job_id, billed_to=job.billed_to, emit=emit
+        ) as annotators:
             foresee_parts(
                 emit,
                 job.llm,
@@ -128,7 +134,9 @@ async def ask_and_train(
         forms = {0: FormChoice(given.known.form)} if given.known.form else {}  # where nothing had to be asked
         forms |= result.forms
         answerers = tuple(_answerer(one, forms.get(place)) for place, one in enumerate(models))
-        return Asked(result, rounds, answerers, annotators[0].ledger)
+        with contextlib.closing(SqliteStore(job.answers, job=job.job_id, billed_to=job.billed_to)) as store:
+            bills = tuple(store.bills_of_model())
+        return Asked(result, rounds, answerers, annotators[0].ledger, bills)
 
 
 def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:

@@ -19,15 +19,13 @@ from freeal.job.new_version import label_change_job
 from freeal.job.plain_accuracy import plain_accuracy
 from freeal.job.resolve_provider import resolve_annotators, resolve_provider
 from freeal.job.run_inputs import Given, effects_of_corrections
-from freeal.job.run_loop import ask_and_train
+from freeal.job.run_loop import Asked, ask_and_train
 from freeal.job.timing.remaining_time import RemainingTime
 from freeal.job.training_job import TrainingJob
 from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.final_label import decide_final_labels
 from freeal.loop.known_labels import Known
-from freeal.loop.loop_result import LoopResult
-from freeal.money.budget_ledger import Ledger
 from freeal.results.finished_run import Answerer, FinishedRun, now
 from freeal.settings import LlmSettings
 from freeal.student.encoder import text_truncation
@@ -146,11 +144,10 @@ async def carry_out(
     run = _finished_run(
         job,
         given,
-        result,
+        asked,
         answerers=(llm,) if llm else asked.answerers,
         student=dict(trainer.description),
         student_comparison=trainer.comparison if isinstance(trainer, ComparesStudents) else None,
-        ledger=asked.ledger,
         started=started,
         plain_accuracy=accuracy,
         cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
@@ -169,17 +166,16 @@ async def carry_out(
 def _finished_run(
     job: TrainingJob,
     given: Given,
-    result: LoopResult,
+    asked: Asked,
     *,
     answerers: tuple[Answerer, ...],
     student: dict[str, str],
     student_comparison: dict[str, Any] | None,
-    ledger: Ledger,
     started: str,
     plain_accuracy: float | None,
     cut: frozenset[int],
 ) -> FinishedRun:
-    names, kind = job.spec.task.names, job.spec.kind
+    names, kind, result = job.spec.task.names, job.spec.kind, asked.result
     decisions = decide_final_labels(
         result.best, names, abstain_below=job.loop.abstain_below, kind=kind, back_off=job.spec.back_off
     )
@@ -193,7 +189,8 @@ def _finished_run(
         answerers=answerers,
         student=student,
         student_comparison=student_comparison,
-        ledger=ledger,
+        ledger=asked.ledger,
+        bills=asked.bills,
         result=result,
         decisions=decisions,
         started=started,

@@ -17,7 +17,8 @@ class TrainingJob(BaseModel):
     """Everything one job needs, and nothing secret: it travels to a child process as JSON.
 
     `output` is the folder `train` fills; `work` holds the rounds until then and makes a killed job resumable; `answers`
-    is the answer store, shared by all jobs; `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
+    is the answer store, shared by all jobs; `billed_to` names the model for its bills, the same in every job of it;
+    `cache` keeps converted models; `api_key.py` may stand in `key_folder`;
     `previous_model` is the student of the model's last version, for `student.warm_start`; `page` is where the model is
     on a live page; `pilot_rows` makes a pilot of so many first rows, `pilot` is the folder of one whose answers are
     kept; `most_at_once` caps how many texts are computed together where an earlier run had no memory for more, and
@@ -38,6 +39,7 @@ class TrainingJob(BaseModel):
     page: str | None = None
     pilot_rows: int | None = None
     pilot: Path | None = None
+    billed_to: str = ""
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     further_llms: tuple[LlmSettings, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ def answers_path() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("freeal")) / "answers.sqlite"
+
+
+def job_id(name: str, results: Path) -> str:
+    """The id of the job `name` that fills a results folder: its bill is of this folder, and of no other one's."""
+    return f"{name}-{hashlib.sha256(str(results).encode()).hexdigest()[:8]}"
 
 
 def close_work_folder(job: TrainingJob | CorrectionJob) -> None:

@@ -17,7 +17,7 @@ from freeal.report import eval_results
 from freeal.report.collect_report import collect_report
 from freeal.report.model_card import model_card
 from freeal.report.report_page import render_report_page
-from freeal.results import metrics_as_text, output_csv_files, previous_version
+from freeal.results import metrics_as_text, model_cost, output_csv_files, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
 from freeal.table.workbook_writer import write_workbook
@@ -67,13 +67,16 @@ def write_output_folder(
             write_workbook(folder / f"{name}.csv", folder / f"{name}.xlsx", long_values="cut")
     corrections_file.remember_corrections(folder, run.said)
     previous_version.write_answers_json(folder, run.result.best, run.pool, run.answerers)
-    metrics, record = run.metrics() | certification_job.carry_certified(run, folder, previous_model), run.record()
-    data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=_metrics_beside(previous_model))
+    previous, replaced = _metrics_beside(previous_model), _metrics_in(folder)
+    metrics = run.metrics([one for one in (previous, replaced) if one is not None])
+    metrics |= certification_job.carry_certified(run, folder, previous_model)
+    record = run.record()
+    data = collect_report(run, metrics=metrics, record=record, queue=queue, previous=previous)
     _write_text(folder / "report.html", render_report_page(data))
     student, certified = student_metadata.read_card(folder / "model"), metrics.get("certified")
     _write_text(folder / "model" / "README.md", model_card(run, record=record, student=student, certified=certified))
     eval_results.write_eval_results(folder / "model", certified, name=run.spec.name)
-    atomic_write.write_json(folder / "cost.json", metrics["cost"])
+    atomic_write.write_json(folder / "cost.json", metrics["cost"] | {model_cost.KEY: metrics[model_cost.KEY]})
     atomic_write.write_json(folder / "run.json", record)
     atomic_write.write_json(folder / "metrics.json", metrics)
     return metrics
@@ -99,9 +102,11 @@ def _write_text(path: Path, content: str) -> None:
 
 def _metrics_beside(model: Path | None) -> dict[str, Any] | None:
     """The last version's metrics, or None: a report without a comparison is better than no report."""
-    if model is None:
-        return None
+    return None if model is None else _metrics_in(model.parent)
+
+
+def _metrics_in(folder: Path) -> dict[str, Any] | None:
     try:
-        return metrics_as_text.read_metrics(model.parent)
+        return metrics_as_text.read_metrics(folder)
     except CorruptModelError:
         return None

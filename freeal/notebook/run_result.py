@@ -65,8 +65,13 @@ class RunResult:
 
     @property
     def usd(self) -> float:
-        """What it cost."""
+        """What this run cost."""
         return float(self.metrics["cost"]["usd"])
+
+    @property
+    def model_usd(self) -> float:
+        """What the model cost altogether, earlier runs into the same folder among it."""
+        return float(self.metrics["model_cost"]["usd"])
 
     @property
     def warnings(self) -> tuple[str, ...]:

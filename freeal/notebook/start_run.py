@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -214,9 +213,9 @@ class _Prepared:
         work.mkdir(exist_ok=True)
         answers = work_folder.answers_path()
         spec = self.table.spec
-        place = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
         return TrainingJob(
-            job_id=f"{spec.name}-{spec.digest()[:12]}-{place}",
+            job_id=work_folder.job_id(f"{spec.name}-{spec.digest()[:12]}", self.folder),
+            billed_to=str(self.folder),
             csv=self.table.input_file_in(self.folder),
             spec=spec,
             output=self.folder,

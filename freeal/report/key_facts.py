@@ -15,7 +15,7 @@ from freeal.loop.loop_result import LoopResult
 from freeal.report.number_format import count, dollars, duration, percent, plural
 from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
-from freeal.results import metrics_as_text
+from freeal.results import metrics_as_text, model_cost
 from freeal.results.finished_run import FinishedRun
 from freeal.results.metrics_as_text import confidence_error_in_words
 
@@ -122,16 +122,22 @@ def _facts_on_holdout(metrics: Mapping[str, Any]) -> Facts:
 
 
 def facts_on_cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
-    """What the answers cost, and how long the rounds took."""
+    """What the answers cost, in this run and altogether, and how long the rounds took."""
     bill = metrics["cost"]
     paid = metrics_as_text.cost_in_words(bill, dollars(bill["usd"]))
     if all(one.provider == "local" for one in run.answerers):
         paid = "nothing: no text left the machine"
-    facts = [("paid", paid)]
+    facts = [("paid in this run", paid)]
     if bill["unconfirmed_usd"]:
         facts.append(("perhaps, for lost answers", f"up to {dollars(bill['unconfirmed_usd'])}"))
     tokens = f"{count(bill['input_tokens'])} in, {count(bill['output_tokens'])} out"
     facts += [("calls", count(bill["calls"])), ("tokens", tokens)]
+    if model_cost.of_earlier_runs(metrics):
+        model = metrics[model_cost.KEY]
+        altogether = (
+            f"{metrics_as_text.cost_in_words(model, dollars(model['usd']))}, in {plural(len(model['bills']), 'run')}"
+        )
+        facts.append(("paid for the model altogether", altogether))
     facts.append(("time of the rounds", duration(sum(state.metrics["seconds"] for state in run.result.rounds))))
     return tuple(facts)
 

@@ -273,7 +273,7 @@ def changes_table(metrics: Mapping[str, Any], previous: Mapping[str, Any] | None
     before, now = (
         dollars(one["cost"]["usd"], is_priced=one["cost"].get("is_priced", True)) for one in (previous, metrics)
     )
-    rows.append(("cost", before, now, ""))
+    rows.append(("cost of the run", before, now, ""))
     old, new = previous["final"]["label_counts"], metrics["final"]["label_counts"]
     for label in [*new, *(label for label in old if label not in new)]:
         before, now = _part(old, label), _part(new, label)

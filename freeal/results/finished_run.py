@@ -7,7 +7,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,11 @@ from freeal.annotation.prompts import in_full, label_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm
 from freeal.annotation.question_form_trial import Tried
 from freeal.evaluation.metrics import Evaluation, final_metrics
+from freeal.llm.store.bill_records import JobBill
 from freeal.loop.loop_result import LoopResult
 from freeal.money.budget_ledger import Ledger
 from freeal.pool.text_pool import Pool
-from freeal.results import outcome_warnings
+from freeal.results import model_cost, outcome_warnings
 from freeal.spec import kind_values
 from freeal.spec.job_spec import Spec
 from freeal.table import Table
@@ -55,7 +56,8 @@ class Answerer:
 class FinishedRun:
     """Everything the files of a job are made of. `answerers` are its language models, in order; `settings` are the
     effective ones, `student` says which trainer, `checked_warnings` are those of freeal/preflight/preflight_check.py;
-    of the texts at `cut` (pool indices) the student reads a part only.
+    of the texts at `cut` (pool indices) the student reads a part only; `bills` are what the answer store knows of the
+    model.
 
     `said` is everything a person said about the model (text -> label), `corrections` what that did
     (freeal/results/correction_effects.py). Where `earlier_input` tells what file the rows came from, `csv` are the
@@ -82,6 +84,7 @@ class FinishedRun:
     earlier_input: Mapping[str, Any] | None = None
     page: str | None = None
     label_changes: Mapping[str, Any] | None = None
+    bills: tuple[JobBill, ...] = ()
     student_comparison: Mapping[str, Any] | None = None
 
     @property
@@ -118,13 +121,21 @@ class FinishedRun:
         """What a person should know: about the inputs, then about the outcome."""
         return self.checked_warnings + self.outcome_warnings
 
-    def metrics(self) -> dict[str, Any]:
-        """metrics.json (CONTRACT.md 7). `cost` is what all runs of this job came to; answers that were in the
-        store before it cost nothing and are not in it."""
+    def metrics(self, before: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """metrics.json (CONTRACT.md 7). `cost` is what this job came to, however often it was cut off; answers that
+        were in the store before it cost nothing and are not in it. `model_cost` adds what stands in the metrics of the
+        versions `before` it."""
         used = self.ledger.usage
         corrections = {} if self.corrections is None else {"corrections": dict(self.corrections)}
         changes = {} if self.label_changes is None else {"label_changes": dict(self.label_changes)}
         compared = {} if self.student_comparison is None else {"student_comparison": dict(self.student_comparison)}
+        cost = {
+            "usd": round(self.ledger.usd, 6),
+            "is_priced": self.ledger.is_priced,
+            "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
+            **dataclasses.asdict(used),
+            "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
+        }
         return {
             **corrections,
             **changes,
@@ -144,13 +155,8 @@ class FinishedRun:
             "final": self._final_metrics() | {"truncated_rows": self._count_cut_rows()},
             "baselines": self._baseline_accuracies(),
             "warnings": list(self.warnings),
-            "cost": {
-                "usd": round(self.ledger.usd, 6),
-                "is_priced": self.ledger.is_priced,
-                "unconfirmed_usd": round(self.ledger.unconfirmed_usd, 6),
-                **dataclasses.asdict(used),
-                "cache_hit_ratio": round(used.cached_tokens / used.input_tokens, 4) if used.input_tokens else 0.0,
-            },
+            "cost": cost,
+            model_cost.KEY: model_cost.altogether(cost, self.bills, job_id=self.job_id, before=before),
         }
 
     def _final_metrics(self) -> dict[str, Any]:

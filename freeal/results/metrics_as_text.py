@@ -10,6 +10,7 @@ from typing import Any
 from freeal.errors import CorruptModelError, Where
 from freeal.evaluation.confidence_intervals import spelled
 from freeal.files import model_folders
+from freeal.results import model_cost
 
 LARGE_CALIBRATION_ERROR = 0.1
 """From here on a person is told."""
@@ -39,8 +40,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 def metrics_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """(what, value) pairs: how good each part is where ground truth tells, and what it cost."""
     llm, student = metrics["llm"], metrics["student"]
-    final, cost = metrics["final"], metrics["cost"]
-    usd = cost["usd"]
+    final = metrics["final"]
     kept = next(entry for entry in metrics["rounds"] if entry["round"] == metrics["kept_round"])
     rounds = "1 round" if metrics["kept_round"] == 1 else f"{metrics['kept_round']} rounds"
     after = f"after {rounds}" if kept.get("asked", 1) else "as answered for the version before"
@@ -65,9 +65,6 @@ def metrics_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
             ("LLM and student agree on", f"{final['llm_student_agreement']:.1%}"),
         ]
     counts = ", ".join(f"{label}: {count}" for label, count in final["label_counts"].items())
-    bill = f"{cost_in_words(cost, f'{usd:.4f} USD')}, {cost['calls']} calls of {llm['provider']}"
-    if usd and cost.get("cache_hit_ratio"):
-        bill += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
     return [
         ("rows", f"{metrics['rows']} ({metrics['distinct_rows']} distinct)"),
         *lines,
@@ -78,7 +75,7 @@ def metrics_in_words(metrics: dict[str, Any]) -> list[tuple[str, str]]:
         *certified_in_words(metrics.get("certified")),
         *corrections_in_words(metrics.get("corrections")),
         ("labels", counts),
-        ("cost", bill),
+        *costs_in_words(metrics),
         *(("look at", warning) for warning in metrics.get("warnings", ())),
     ]
 
@@ -93,6 +90,25 @@ def confidence_error_in_words(final: Mapping[str, Any]) -> list[tuple[str, str]]
         return [("confidence", f"{off}, too high for some rows and too low for others.")]
     direction = "too low" if mean < right else "too high"
     return [("confidence", f"{off}, {direction}: {mean * 100:.1f} % on average where {right * 100:.1f} % are right.")]
+
+
+def costs_in_words(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the last run cost, and the model altogether where runs before it were paid for too."""
+    cost = metrics["cost"]
+    bill = f"{cost_in_words(cost, _dollars(cost))}, {cost['calls']} calls of {metrics['llm']['provider']}"
+    if cost["usd"] and cost.get("cache_hit_ratio"):
+        bill += f", {cost['cache_hit_ratio']:.0%} of their input read from the prompt cache"
+    lines = [("cost of this run", bill)]
+    if model_cost.of_earlier_runs(metrics):
+        model = metrics[model_cost.KEY]
+        runs = "1 run" if len(model["bills"]) == 1 else f"{len(model['bills'])} runs"
+        paid = cost_in_words(model, _dollars(model))
+        lines.append(("cost of the model", f"{paid}, {model['calls']} calls in {runs}"))
+    return lines
+
+
+def _dollars(cost: Mapping[str, Any]) -> str:
+    return f"{cost['usd']:.4f} USD"
 
 
 def cost_in_words(cost: Mapping[str, Any], known: str) -> str:

@@ -12,7 +12,7 @@ from freeal.tracking.protocols import Param, Tracker
 
 ARTIFACTS = {"card": "model/README.md", "metrics": "metrics.json", "report": "report.html"}
 """Files of a results folder by what they are. The card holds the user's words, the report texts of rows too."""
-_TOLD = ("final", "cost", "baselines")
+_TOLD = ("final", "cost", "model_cost", "baselines")
 
 
 class Tracked:

@@ -71,6 +71,9 @@ def test_a_cap_ends_the_job_with_what_it_has_and_the_rest_is_paid_for_later(daem
     assert 0 == done.returncode, done.stderr
     assert (ROWS, ROWS) == (len(server.requests), len(set(_asked(server))))
     assert {"ok"} == {row["freeal_status"] for row in _annotated(daemon)}
+    own, model = (_metrics(daemon)[key]["calls"] for key in ("cost", "model_cost"))
+    assert (statuses.count("budget"), ROWS) == (own, model)
+    assert pytest.approx(_billed_usd(server), abs=1e-5) == _metrics(daemon)["model_cost"]["usd"]
 
 
 @pytest.mark.slow
@@ -91,6 +94,22 @@ def test_a_job_that_failed_half_way_is_paid_for_once_and_its_cost_is_the_whole(d
         assert pytest.approx(_billed_usd(server), abs=1e-6) == cost["usd"]
         [told] = json.loads(daemon.run("status", "--json").stdout)["finished"]
         assert (ROWS, pytest.approx(cost["usd"], abs=1e-6)) == (told["calls"], told["usd"])
+
+
+@pytest.mark.slow
+def test_a_failed_job_dropped_again_is_part_of_what_the_model_cost(daemon):
+    """The new job pays for the rest alone; the model's bill is the provider's, and stays so in a version after it."""
+    with MessagesServer(answer=_verdict, faults=[None] * 10 + ["401"]) as server:
+        _point_at(daemon, server)
+        daemon.drop(spec=daemon.spec + EXAMPLES)
+        assert 1 == daemon.run("--once").returncode
+        for again in ("", "force: true\n"):
+            daemon.drop(spec=daemon.spec + EXAMPLES + again)
+            done = daemon.run("--once")
+            assert 0 == done.returncode, done.stderr
+            own, model = (_metrics(daemon)[key] for key in ("cost", "model_cost"))
+            assert (0 if again else ROWS - 10, ROWS) == (own["calls"], model["calls"])
+            assert pytest.approx(_billed_usd(server), abs=1e-5) == model["usd"]
 
 
 @pytest.mark.slow

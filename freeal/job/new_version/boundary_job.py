@@ -25,7 +25,7 @@ from freeal.llm.limits.rate_limiter import Limiter
 from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.pool import near_duplicates
-from freeal.results import metrics_as_text, previous_version
+from freeal.results import metrics_as_text, model_cost, previous_version
 from freeal.results.previous_version import Earlier
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import load_student
@@ -45,9 +45,9 @@ class BoundaryJob(CorrectionJob):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Quote:
-    """What the answers change and what that costs: `texts` of `of` are asked again, in `rows` rows; `usd` as a text of
-    the version cost, None where that is not known. `warning` says why answers in words are of little use, "" where none
-    is known."""
+    """What the answers change and what that costs: `texts` of `of` are asked again, in `rows` rows; `usd` as a call
+    for the model cost, None where that is not known. `warning` says why answers in words are of little use, "" where
+    none is known."""
 
     meanings: Meanings
     texts: int
@@ -81,9 +81,9 @@ def quote_boundary_answers(version: Path, answers: Path) -> Quote:
     earlier = asked_rows.joined_with_asked_rows(earlier)
     meanings, open_texts = _changes_by_answers(earlier, answers)
     metrics = metrics_as_text.read_metrics(version)
-    asked = sum(one["asked"] for one in metrics["rounds"])
+    bill = metrics.get(model_cost.KEY, metrics["cost"])  # that of the last run alone may be of a few texts, or none
     is_free = metrics["llm"]["provider"] == "local"
-    each = metrics["cost"]["usd"] / asked if asked and metrics["cost"]["usd"] else None
+    each = bill["usd"] / bill["calls"] if bill["usd"] else None
     usd = 0.0 if is_free else None if each is None else round(each * len(open_texts), 4)
     rows = corrections_file.rows_with(dict.fromkeys(open_texts, ""), earlier.pool)
     return Quote(meanings, len(open_texts), rows, len(earlier.pool), usd, warning_of(metrics))

@@ -58,6 +58,7 @@ class CorrectionJob(BaseModel):
     cache: Path
     key_folder: Path
     page: str | None = None
+    billed_to: str = ""
     most_at_once: int | None = None
     llm: LlmSettings = LlmSettings()
     student: StudentSettings = StudentSettings()

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from freeal.files.sqlite_transaction import transaction
 from freeal.llm.store import bill_records, store_file
-from freeal.llm.store.bill_records import NO_BILL, OpenCall
+from freeal.llm.store.bill_records import NO_BILL, JobBill, OpenCall
 from freeal.llm.store.store_file import BUSY_TIMEOUT_SECONDS
 from freeal.types import Bill, Outcome, Prompt, Reply, Usage
 
@@ -151,16 +151,23 @@ class MemoryStore:
 class SqliteStore:
     """An answer store in one SQLite file: WAL, a full sync per commit, safe with several processes and threads.
 
-    `job` is whose bill is kept, `asked_of` who answers (`provider/model`), for `python -m freeal cache`. Raises
-    `ConfigError` for a file that is damaged, is no answer store, or was written by a later version, and
-    `StoreBusyError` after `busy_timeout_seconds` in which somebody else held it.
+    `job` is whose bill is kept, `billed_to` the model that it is for, `asked_of` who answers (`provider/model`), for
+    `python -m freeal cache`. Raises `ConfigError` for a file that is damaged, is no answer store, or was written by a
+    later version, and `StoreBusyError` after `busy_timeout_seconds` in which somebody else held it.
     """
 
     def __init__(
-        self, path: Path, *, job: str = "", asked_of: str = "", busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS
+        self,
+        path: Path,
+        *,
+        job: str = "",
+        billed_to: str = "",
+        asked_of: str = "",
+        busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
     ) -> None:
         self._path = path
         self._job = job
+        self._billed_to = billed_to
         self._asked_of = asked_of
         self._lock = threading.Lock()
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -190,8 +197,8 @@ class SqliteStore:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO replies (key, reply, stored_at, used_at, asked_of) VALUES (?, ?, ?, ?, ?)", rows
             )
-            bill_records.add(self._connection, self._job, bill)
-            bill_records.write_down(self._connection, self._job, opened)
+            bill_records.add(self._connection, self._job, bill, billed_to=self._billed_to)
+            bill_records.write_down(self._connection, self._job, opened, billed_to=self._billed_to)
             bill_records.strike_out(self._connection, closed)
             bill_records.give_up_calls(self._connection, given_up)
 
@@ -217,6 +224,12 @@ class SqliteStore:
         with self._in_turn(), transaction(self._connection):
             open_usd = sum(bill_records.open_usd(self._connection, self._job).values())
             return bill_records.booked(self._connection, self._job) + Bill(unconfirmed_usd=open_usd)
+
+    def bills_of_model(self) -> list[JobBill]:
+        """What this job and all others that were billed to the same model came to, in the order they began; what is
+        open as unconfirmed. Those that were forgotten are missing."""
+        with self._in_turn(), transaction(self._connection):
+            return bill_records.bills_for(self._connection, self._billed_to, job=self._job)
 
     def forget_bill(self) -> None:
         """Begin this job's bill anew: its run is over, and another of the same name is another job."""

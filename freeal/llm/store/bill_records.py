@@ -3,6 +3,9 @@
 A call is written down with the most it can cost before it goes (`open_calls`), and struck out in the commit that keeps
 its reply and books what it did cost. Whatever is killed when, `usd` and `unconfirmed_usd` together are then never below
 the provider's bill: what nobody struck out counts as unconfirmed.
+
+Each bill has an id, the same for as long as it is not forgotten, by which whoever adds up bills knows one that it has
+counted before, and says for which model it is (`billed_to`).
 """
 
 from __future__ import annotations
@@ -29,10 +32,15 @@ OPEN_CALLS = (
     "CREATE TABLE open_calls (call TEXT PRIMARY KEY, job TEXT NOT NULL, usd REAL NOT NULL, "
     "in_batch INTEGER NOT NULL, opened_at REAL NOT NULL) WITHOUT ROWID"
 )
+WHOSE_BILLS = (
+    "ALTER TABLE bills ADD COLUMN id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE bills ADD COLUMN billed_to TEXT NOT NULL DEFAULT ''",
+    "UPDATE bills SET id = lower(hex(randomblob(8)))",
+)
 
 _ADD = (
-    f"INSERT INTO bills (job, {', '.join(_COLUMNS)}, updated_at) "  # noqa: S608 - names of ours
-    f"VALUES (?{', ?' * len(_COLUMNS)}, ?) ON CONFLICT (job) DO UPDATE SET "
+    f"INSERT INTO bills (job, id, billed_to, {', '.join(_COLUMNS)}, updated_at) "  # noqa: S608 - names of ours
+    f"VALUES (?, ?, ?{', ?' * len(_COLUMNS)}, ?) ON CONFLICT (job) DO UPDATE SET "
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in _COLUMNS)
     + ", updated_at = excluded.updated_at"
 )
@@ -48,17 +56,32 @@ class OpenCall:
     """Found again after a kill and read: it stays open until then. Of any other call the reply is lost."""
 
 
-def add(connection: sqlite3.Connection, job: str, bill: Bill) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobBill:
+    """What a job was billed so far, under the bill's id."""
+
+    id: str
+    job: str
+    bill: Bill
+
+
+def add(connection: sqlite3.Connection, job: str, bill: Bill, *, billed_to: str = "") -> None:
     """Add to what a job was billed."""
     if bill != NO_BILL:
-        amounts = (bill.usd, bill.unconfirmed_usd, *dataclasses.astuple(bill.usage))
-        connection.execute(_ADD, (job, *amounts, time.time()))
+        _add(connection, job, bill, billed_to=billed_to)
 
 
-def write_down(connection: sqlite3.Connection, job: str, calls: Iterable[OpenCall]) -> None:
-    """Calls of a job that are about to go."""
+def _add(connection: sqlite3.Connection, job: str, bill: Bill, *, billed_to: str) -> None:
+    amounts = (bill.usd, bill.unconfirmed_usd, *dataclasses.astuple(bill.usage))
+    connection.execute(_ADD, (job, secrets.token_hex(8), billed_to, *amounts, time.time()))
+
+
+def write_down(connection: sqlite3.Connection, job: str, calls: Sequence[OpenCall], *, billed_to: str = "") -> None:
+    """Calls of a job that are about to go: from now on it has a bill."""
     now = time.time()
     rows = [(call.id, job, call.usd, call.in_batch, now) for call in calls]
+    if rows:
+        _add(connection, job, NO_BILL, billed_to=billed_to)
     connection.executemany("INSERT OR REPLACE INTO open_calls VALUES (?, ?, ?, ?, ?)", rows)
 
 
@@ -102,6 +125,23 @@ def all_billed(connection: sqlite3.Connection) -> dict[str, Bill]:
     for job, usd in connection.execute("SELECT job, SUM(usd) FROM open_calls GROUP BY job"):
         bills[job] = bills.get(job, NO_BILL) + Bill(unconfirmed_usd=usd)
     return bills
+
+
+def bills_for(connection: sqlite3.Connection, billed_to: str, *, job: str) -> list[JobBill]:
+    """What a job and all others for the same model were billed, what is still open counted as unconfirmed. Without a
+    model, that of the job alone."""
+    query = (
+        f"SELECT id, job, {', '.join(_COLUMNS)} FROM bills "  # noqa: S608 - names of ours
+        "WHERE job = ? OR (billed_to = ? AND billed_to <> '') ORDER BY rowid"
+    )
+    return [
+        JobBill(
+            row[0],
+            row[1],
+            Bill(row[2], Usage(*row[4:]), row[3] + sum(open_usd(connection, row[1]).values())),
+        )
+        for row in connection.execute(query, (job, billed_to)).fetchall()
+    ]
 
 
 def forget(connection: sqlite3.Connection, job: str) -> None:

@@ -12,7 +12,7 @@ from freeal.errors import ConfigError, FreealError, StoreBusyError, Where
 from freeal.files.sqlite_transaction import transaction
 from freeal.llm.store import bill_records
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change; a file of a later version is refused."""
 
 BUSY_TIMEOUT_SECONDS = 600.0
@@ -27,6 +27,7 @@ _STEPS = (
         bill_records.BILLS,
     ),
     (bill_records.OPEN_CALLS,),
+    bill_records.WHOSE_BILLS,
 )
 """What leads from each format to the next."""
 

@@ -90,6 +90,28 @@ def test_a_second_run_pays_nothing(home, encoder):
         assert asked == len(server.requests)
 
 
+def test_training_again_tells_what_this_run_cost_and_what_the_model_did(home, encoder, capsys):
+    """With more rows into the same folder: figures and report name both bills, the first one's dollars among them."""
+    with MessagesServer(answer=_mood) as server:
+        _train(server, encoder)
+        first = len(server.requests)
+        assert "cost of the model" not in capsys.readouterr().out
+        with (home / "things.csv").open("a", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([(f"1{n}", f"a lovely chair {n}", "happy") for n in range(6)])
+        _train(server, encoder)
+        asked = len(server.requests)
+    capsys.readouterr()
+    assert 0 == main(["show", "model"])
+    shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines() if "  " in line)
+    metrics = json.loads((home / "model-results" / "metrics.json").read_text())
+    own, model = metrics["cost"], metrics["model_cost"]
+    assert (asked - first, asked, True) == (own["calls"], model["calls"], model["usd"] > own["usd"] > 0.0)
+    assert f"{own['usd']:.4f} USD, {asked - first} calls of anthropic" == shown["cost of this run"].strip()
+    assert f"{model['usd']:.4f} USD, {asked} calls in 2 runs" == shown["cost of the model"].strip()
+    page = (home / "model-results" / "report.html").read_text()
+    assert "paid for the model altogether" in page
+
+
 def test_the_key_is_in_no_file(home, encoder):
     """Nothing that a run leaves behind contains the key."""
     with MessagesServer(answer=_mood) as server:

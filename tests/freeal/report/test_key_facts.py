@@ -60,7 +60,7 @@ def test_a_price_that_nobody_knows_is_never_shown_as_nothing_paid(finish, publis
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["cost"]["is_priced"] is False
     said = "0.2500 USD, and what the model without a price cost" if usd else "unknown: no price is set for this model"
-    assert dict(metrics_in_words(metrics))["cost"].startswith(said)
+    assert dict(metrics_in_words(metrics))["cost of this run"].startswith(said)
     page = (folder / "report.html").read_text()
     assert said in page
     assert not re.search("(<td[^>]*>|, )0 USD", page)

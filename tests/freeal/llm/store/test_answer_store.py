@@ -198,6 +198,31 @@ def test_bills_are_kept_by_job(tmp_path):
         store.close()
 
 
+def test_bills_of_a_model_are_told_together(tmp_path):
+    """Those of all its jobs, each under an id that it keeps until it is forgotten; another model's are left out."""
+    path = tmp_path / "answers.db"
+
+    def open_for(job, billed_to):
+        return contextlib.closing(SqliteStore(path, job=job, billed_to=billed_to))
+
+    for job, billed_to, usd in (("one", "m", 0.5), ("two", "m", 0.25), ("three", "other", 1.0), ("one", "m", 0.5)):
+        with open_for(job, billed_to) as store:
+            store.put_many({}, bill=Bill(usd, Usage(1)))
+    with open_for("four", "m") as store:
+        store.put_many({}, opened=[OpenCall(0.125)])
+    with open_for("one", "m") as store:
+        told = store.bills_of_model()
+        bills = {"one": Bill(1.0, Usage(2)), "two": Bill(0.25, Usage(1)), "four": Bill(unconfirmed_usd=0.125)}
+        assert bills == {one.job: one.bill for one in told}
+        assert 3 == len({one.id for one in told})
+        store.forget_bill()
+        store.put_many({}, bill=Bill(0.5, Usage(1)))
+        ids = {one.job: one.id for one in store.bills_of_model()}
+    assert [False, True] == [ids[one.job] == one.id for one in told[:2]]
+    with open_for("five", "") as store:
+        assert [] == store.bills_of_model()
+
+
 def test_a_store_of_the_first_format_keeps_its_answers(tmp_path):
     """Opened by this version it is brought up to date; nothing is asked again."""
     path = tmp_path / "answers.db"
@@ -213,6 +238,7 @@ def test_a_store_of_the_first_format_keeps_its_answers(tmp_path):
     assert {"k": Reply(text="paid")} == store.get_many(["k"])
     store.put_many({"l": REPLY}, bill=Bill(0.1))
     assert 0.1 == store.billed().usd
+    assert ["j"] == [one.job for one in store.bills_of_model()]
     store.close()
     assert [("", 1, 1), ("a/m", 1, 0)] == [
         (share.asked_of, share.entries, share.hits)
