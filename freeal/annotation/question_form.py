@@ -31,6 +31,7 @@ _QUALITY_NOUNS = (
     "stance", "urgency", "priority", "department", "team", "quality", "rating",
 )  # fmt: skip
 """What can be asked about a text."""
+_SENTIMENT = "Sentiment"
 _FEELINGS = frozenset({"positive", "negative", "neutral", "mixed"})
 _SAY_NOTHING = frozenset({"text", "texts", "body", "content", "data", "value", "column", "input", "string", "title"})
 """Columns called like this do not tell what their texts are."""
@@ -81,12 +82,13 @@ def form_of(setting: str) -> QuestionForm | None:
 
 
 def forms_for(task: Task, text_columns: Sequence[str]) -> tuple[QuestionForm, ...]:
-    """The forms to try for a task, the plain one first: made of what its texts are called and what is asked about them.
+    """The forms to try for a task, the one that is expected to suit first: made of what its texts are called and what is
+    asked about them. That is the plain one, and where sentiment is asked the pair of names that reviews come with.
 
     Both are looked for in the description, in English; else a text is called after its column, where there is one."""
     text, quality = _text_noun(task, text_columns), _quality_noun(task)
     pair = f"{text}: {{text}}\n{quality}: {{label}}"
-    found = (PLAIN_FORM, pair, _BEHIND_THE_TEXT)
+    found = (pair, PLAIN_FORM, _BEHIND_THE_TEXT) if quality == _SENTIMENT else (PLAIN_FORM, pair, _BEHIND_THE_TEXT)
     return tuple(QuestionForm(template) for template in dict.fromkeys(found))
 
 
@@ -101,7 +103,7 @@ def _quality_noun(task: Task) -> str:
     if found := _first_of(_QUALITY_NOUNS, task.description):
         return found.capitalize()
     feelings = {name.casefold() for name in task.names} <= _FEELINGS
-    return "Sentiment" if feelings else "Category"
+    return _SENTIMENT if feelings else "Category"
 
 
 def _first_of(nouns: Iterable[str], description: str) -> str | None:

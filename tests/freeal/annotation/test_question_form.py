@@ -71,11 +71,13 @@ def test_what_looks_like_a_place_in_a_value_is_none():
     ],
 )
 def test_forms_are_made_of_the_tasks_words(description, columns, labels, pair):
-    """What the description calls the texts and what is asked about them; else the column's name, else Text."""
+    """What the description calls the texts and what is asked about them; else the column's name, else Text. The plain
+    form is expected to suit, but where sentiment is asked the pair."""
     task = Task(description, tuple(map(Label, labels)))
     forms = forms_for(task, columns)
-    assert PLAIN == forms[0]
-    assert pair == " ".join(line.split(" {")[0] for line in forms[1].template.splitlines())
+    place = 0 if pair.endswith("Sentiment:") else 1
+    assert PLAIN == forms[1 - place]
+    assert pair == " ".join(line.split(" {")[0] for line in forms[place].template.splitlines())
     assert len(forms) == len(set(forms))
 
 

@@ -91,6 +91,19 @@ def test_a_form_that_is_not_clearly_better_is_not_taken(open_loop):
     assert 3 == len(choice.tried)
 
 
+def test_where_sentiment_is_asked_the_pair_stays_unless_another_form_is_far_better(open_loop):
+    """Where every form gives the same labels it is the pair of names that stays, not the plain form."""
+    model = _scorer()
+    model.respond = lambda prompt: Reply(
+        scores=tuple(-1.0 if (name == "happy") == ("good" in prompt.specific) else -3.0 for name in prompt.labels)
+    )
+    loop = open_loop(TEXTS[:60], model, settings=_settings(iterations=1), free=True, form="auto")
+    asked = dataclasses.replace(loop.task, description="The sentiment of a film review.")
+    choice = anyio.run(dataclasses.replace(loop, task=asked).run, ()).forms[0]
+    assert "Review: {text}\nSentiment: {label}" == choice.template
+    assert 3 == len(choice.tried)
+
+
 class _KilledError(BaseException):
     """Stands for a kill: nothing handles it."""
 
