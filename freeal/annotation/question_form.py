@@ -82,8 +82,8 @@ def form_of(setting: str) -> QuestionForm | None:
 
 
 def forms_for(task: Task, text_columns: Sequence[str]) -> tuple[QuestionForm, ...]:
-    """The forms to try for a task, the one that is expected to suit first: made of what its texts are called and what is
-    asked about them. That is the plain one, and where sentiment is asked the pair of names that reviews come with.
+    """The forms to try for a task, made of what its texts are called and what is asked about them. The one that is
+    expected to suit is first: the plain one, and where sentiment is asked the pair of names that reviews come with.
 
     Both are looked for in the description, in English; else a text is called after its column, where there is one."""
     text, quality = _text_noun(task, text_columns), _quality_noun(task)

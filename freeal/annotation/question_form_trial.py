@@ -30,8 +30,8 @@ two draws each of MR, CR and TREC, one of AG News, the best by kappa alone was r
 plain one, and 6 less in the worst draw; with this margin in 4.7 more, and never less."""
 LEAST_GAIN_OVER_PAIR = 0.2
 """The same where sentiment is asked, above the pair of names: two standard errors. In ten draws of six sets the pair
-labelled 1 to 20 of 100 texts more rightly than the plain form, 11 on average; kappa said the contrary in two of them, by
-0.18 at most, and with the other margin the plain form had been taken in four."""
+labelled 1 to 20 of 100 texts more rightly than the plain form, 11 on average; kappa said the contrary in two of them,
+by 0.18 at most, and with the other margin the plain form had been taken in four."""
 _MOST_FORMS = 3
 
 
