@@ -23,7 +23,7 @@ class Compare:
         self._desk = desk
 
     def routes(self) -> list[Route]:
-        """Where it is."""
+        """The address of the comparison of two versions."""
         return [Route("/models/{model}/compare", self.compare_versions)]
 
     async def compare_versions(self, request: Request) -> Response:

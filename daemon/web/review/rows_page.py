@@ -29,7 +29,7 @@ class Rows:
         self._desk = desk
 
     def routes(self) -> list[Route]:
-        """Where it is."""
+        """The address of a page of rows."""
         return [Route("/models/{model}/rows", self.rows)]
 
     async def rows(self, request: Request) -> Response:
