@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import daemon
 from daemon.config import JobSettings, Loaded
 from daemon.host import early_signals
 from daemon.jobs.cancel_and_retry import write_request
@@ -160,6 +162,18 @@ def _matrix(world, unit, cells, capsys):
             print(f"| {unit} | {step.removeprefix('daemon.')} | {kind} | {rows[-1][2]} |", flush=True)  # noqa: T201
     assert [] == [row for row in rows if row[2].startswith("WRONG")]
     assert any(outcome != "not reached" for _, _, outcome in rows)
+
+
+def test_what_is_no_step_is_a_function_of_the_service():
+    """A function that got another name would be taken for a step."""
+    defined = set()
+    for path in Path(daemon.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for part in ast.walk(tree):
+            if isinstance(part, ast.ClassDef):
+                defined |= {f"{part.name}.{getattr(one, 'name', '')}" for one in part.body}
+        defined |= {getattr(one, "name", "") for one in tree.body}
+    assert fault_steps.OF_THE_LOOP <= defined
 
 
 @pytest.mark.parametrize("unit", fault_steps.UNITS)
