@@ -50,6 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         action="store_true",
         help="let the language model answer again where its answers are doubtful; default: ask nothing",
     )
+    correct.add_argument("--llm-url", metavar="URL", help="another address of the provider, to ask again")
     correct.add_argument(
         "--api-key",
         metavar="KEY",
@@ -79,6 +80,7 @@ def _correct(arguments: argparse.Namespace) -> int:
         answers=answers,
         cache=answers.parent,
         key_folder=Path.cwd(),
+        llm={"base_url": arguments.llm_url} if arguments.llm_url else {},
         loop={"ask_after_corrections": arguments.ask_again},
     )
     with places.held():

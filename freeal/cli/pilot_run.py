@@ -43,14 +43,14 @@ def folder_of(model: Path) -> Path:
 
 def with_pilot(job: TrainingJob, model: Path) -> TrainingJob:
     """`--go`: the job that keeps the answers of its pilot. Raises `ConfigError` where there is none of it."""
-    from freeal.results import previous_version
+    from freeal.results.run_json_file import read_spec_of_version
     from freeal.spec.job_spec import Spec
 
     folder, where = folder_of(model), Where(key="--go")
     if not (folder / pilot_json_file.FILE_NAME).is_file():
         raise ConfigError(f"there is no pilot in {folder}", where=where, hint="run it first, with --pilot 200")
     if pilot_json_file.read_pilot_json(folder)["job"] != job.job_id:
-        before = Spec.model_validate(previous_version.record(folder)["spec"])
+        before = read_spec_of_version(folder)
         fields = sorted(Spec.model_fields.keys() - {"pilot"})
         other = ", ".join(name for name in fields if getattr(job.spec, name) != getattr(before, name))
         hint = "name the same, or begin with --pilot again"

@@ -131,10 +131,10 @@ def _versions(folder: Path) -> list[Path]:
 
 def _when_version_finished(version: Path) -> str:
     from freeal.errors import CorruptModelError
-    from freeal.results import previous_version
+    from freeal.results.run_json_file import read_run_json
 
     try:
-        return str(previous_version.record(version).get("finished", ""))
+        return str(read_run_json(version).get("finished", ""))
     except CorruptModelError:
         return ""
 

@@ -29,6 +29,8 @@ from freeal.prediction.prediction_job import AskBelowPromise
 from freeal.prediction.published_model import Classifier
 from freeal.prediction.second_opinion import ASKED, AskedRow, Opinion
 from freeal.results import previous_version
+from freeal.results.llm_of_version import llm_settings_as_annotated
+from freeal.results.run_json_file import read_spec_of_version
 from freeal.spec.job_spec import Spec
 from freeal.types import Annotation, Demonstration, Status, Task
 
@@ -92,7 +94,9 @@ class BelowPromise:
                 where=Where(file=model),
                 hint=hint,
             )
-        spec = Spec.model_validate(previous_version.record(version)["spec"])
+        spec = read_spec_of_version(version)
+        if chat_model is None:
+            told = told.model_copy(update={"llm": llm_settings_as_annotated(told.llm, version)})
         llm, shown = previous_version.how_it_asked(version)
         form = PLAIN if llm.form is None else QuestionForm(llm.form)
         fitting = _balanced(shown, spec.task)

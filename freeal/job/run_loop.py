@@ -140,9 +140,10 @@ async def ask_and_train(
 
 
 def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
+    answerer = Answerer(model.provider, model.model, model.style, engine=getattr(model, "engine", "local"))
     if model.style != "completion" or asked_as is None:
-        return Answerer(model.provider, model.model, model.style)
-    return Answerer(model.provider, model.model, model.style, form=asked_as.template, forms_tried=asked_as.tried)
+        return answerer
+    return dataclasses.replace(answerer, form=asked_as.template, forms_tried=asked_as.tried)
 
 
 async def _release_memory(models: Sequence[ChatModel]) -> None:

@@ -16,10 +16,10 @@ from freeal.report.number_format import count, dollars, duration, percent, plura
 from freeal.report.report_data import Advice, Facts
 from freeal.report.row_arrays import Rows
 from freeal.results import metrics_as_text, model_cost
-from freeal.results.finished_run import FinishedRun
+from freeal.results.finished_run import Answerer, FinishedRun
 from freeal.results.metrics_as_text import confidence_error_in_words
 
-OWN_WORDS = {
+_WORDS = {
     "local": "in this machine's memory",
     "anthropic": "the Claude API",
     "openai": "an OpenAI-compatible server",
@@ -27,6 +27,11 @@ OWN_WORDS = {
 
 _FEW_ROWS = 5
 _LOW_AGREEMENT = 0.7
+
+
+def where_it_ran(one: Answerer) -> str:
+    """Where a language model was when it answered."""
+    return "in the memory of a Ray cluster" if one.engine == "ray" else _WORDS.get(one.provider, one.provider)
 
 
 def asked(run: FinishedRun) -> Facts:
@@ -38,7 +43,7 @@ def asked(run: FinishedRun) -> Facts:
 def facts_on_who_answered(run: FinishedRun) -> Facts:
     """Who labelled, and in how many rounds."""
     student, result = run.student, run.result
-    named = [f"{one.model}, {OWN_WORDS.get(one.provider, one.provider)} ({one.provider})" for one in run.answerers]
+    named = [f"{one.model}, {where_it_ran(one)} ({one.provider})" for one in run.answerers]
     rounds = plural(len(result.rounds), "round")
     if result.best.round != result.rounds[-1].round:
         rounds += f", of which round {result.best.round} is kept"
@@ -126,7 +131,8 @@ def facts_on_cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     bill = metrics["cost"]
     paid = metrics_as_text.cost_in_words(bill, dollars(bill["usd"]))
     if all(one.provider == "local" for one in run.answerers):
-        paid = "nothing: no text left the machine"
+        at = "cluster" if any(one.engine == "ray" for one in run.answerers) else "machine"
+        paid = f"nothing: no text left the {at}"
     facts = [("paid in this run", paid)]
     if bill["unconfirmed_usd"]:
         facts.append(("perhaps, for lost answers", f"up to {dollars(bill['unconfirmed_usd'])}"))

@@ -127,7 +127,7 @@ def _labels(run: FinishedRun) -> str:
 
 
 def _card_annotators(run: FinishedRun) -> str:
-    said = [f"`{_code(one.model)}`, {key_facts.OWN_WORDS.get(one.provider, one.provider)}" for one in run.answerers]
+    said = [f"`{_code(one.model)}`, {key_facts.where_it_ran(one)}" for one in run.answerers]
     if len(said) == 1:
         return said[0]
     how = "each about every text" if run.spec.llm_use == "side_by_side" else "each about what was left open before it"

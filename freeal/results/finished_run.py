@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from freeal.annotation.prompts import in_full, label_prompt
 from freeal.annotation.question_form import PLAIN, QuestionForm
@@ -50,6 +50,8 @@ class Answerer:
     """In which form it was asked (llm.form), where it scores labels."""
     forms_tried: tuple[Tried, ...] = ()
     """What that was chosen from."""
+    engine: Literal["local", "ray"] = "local"
+    """Over a Ray cluster, where a model of provider `local` was not in this machine's memory alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,5 +243,6 @@ class FinishedRun:
 
 
 def _asked_as(one: Answerer) -> dict[str, str]:
-    """The form of a model that scores labels; nothing for others."""
-    return {} if one.form is None else {"form": one.form}
+    """The form of a model that scores labels, and the cluster it was asked over; nothing for others."""
+    form = {} if one.form is None else {"form": one.form}
+    return form if one.engine == "local" else form | {"engine": one.engine}

@@ -25,6 +25,7 @@ from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
 from freeal.results.output_csv_files import ANNOTATED_COLUMNS, annotated_columns
+from freeal.results.run_json_file import read_json_of_version, read_run_json
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table
 from freeal.table.csv_format import CsvFormat
@@ -93,7 +94,7 @@ def write_answers_json(folder: Path, state: RoundState, pool: Pool, answerers: S
 
 def read_version(folder: Path) -> Earlier:
     """A version from its folder. Raises `CorruptModelError` for what is missing, damaged, or changed since."""
-    content, told = _read_version_json(folder / FILE_NAME), record(folder)
+    content, told = read_json_of_version(folder / FILE_NAME), read_run_json(folder)
     path = folder / "annotated.csv"
     try:
         if content["format"] not in (1, FORMAT):
@@ -127,36 +128,18 @@ def read_version(folder: Path) -> Earlier:
 
 def annotations_alone(folder: Path) -> tuple[Annotation, ...]:
     """Those of answers.json alone. Raises `CorruptModelError`, or what `read_version` makes one of."""
-    return _annotations(_read_version_json(folder / FILE_NAME))
+    return _annotations(read_json_of_version(folder / FILE_NAME))
 
 
 def how_it_asked(folder: Path) -> tuple[Answerer, tuple[Demonstration, ...]]:
     """The language model that annotated, and the demonstrations that the version's student chose. Raises
     `CorruptModelError`."""
     path = folder / FILE_NAME
-    content = _read_version_json(path)
+    content = read_json_of_version(path)
     try:
         return _who_answered(content), tuple(Demonstration(**item) for item in content["demonstrations"])
     except (KeyError, TypeError) as cause:
         raise CorruptModelError(f"does not say how it was asked: {cause!r}", where=Where(file=path)) from cause
-
-
-def record(folder: Path) -> dict[str, Any]:
-    """run.json of a version: how it was made. Raises `CorruptModelError`."""
-    return _read_version_json(folder / "run.json")
-
-
-def _read_version_json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as cause:
-        hint = "a version made before there were corrections: drop its CSV and spec again, with `force: true`"
-        raise CorruptModelError("is missing", where=Where(file=path), hint=hint) from cause
-    except OSError as cause:
-        raise CorruptModelError(f"cannot be read: {cause.strerror}", where=Where(file=path)) from cause
-    except ValueError as cause:
-        raise CorruptModelError(f"is not valid JSON: {cause}", where=Where(file=path)) from cause
-    return content
 
 
 def _annotations(content: dict[str, Any]) -> tuple[Annotation, ...]:
@@ -228,7 +211,8 @@ def _decision_in_annotated_csv(cells: dict[str, str], spec: Spec) -> Decision:
 
 
 def _answerer(one: Answerer) -> dict[str, str]:
-    told = {"provider": one.provider, "model": one.model, "style": one.style}
+    told: dict[str, str] = {"provider": one.provider, "model": one.model, "style": one.style}
+    told |= {} if one.engine == "local" else {"engine": one.engine}
     return told if one.form is None else told | {"form": one.form}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freeal.results import metrics_as_text, previous_version
+from freeal.results import metrics_as_text
+from freeal.results.run_json_file import read_run_json
 from freeal.settings import StudentSettings
 from freeal.student.comparison import candidates
 
@@ -17,5 +18,5 @@ def settings_with_student_of_version(settings: StudentSettings, version: Path) -
         return settings
     compared = metrics_as_text.read_metrics(version).get("student_comparison") or {"candidates": []}
     chosen = [one["model"] for one in compared["candidates"] if one["chosen"]]
-    name = chosen[0] if chosen else previous_version.record(version)["settings"]["student"]["model"]
+    name = chosen[0] if chosen else read_run_json(version)["settings"]["student"]["model"]
     return settings.model_copy(update={"model": name}) if name in names else settings

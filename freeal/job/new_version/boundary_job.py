@@ -18,7 +18,7 @@ from freeal.events import Emit, Notice, ignore
 from freeal.job import pool_of_job
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import asked_rows, certification_job
-from freeal.job.new_version.correction_job import CorrectionJob
+from freeal.job.new_version.correction_job import CorrectionJob, asking_its_annotator
 from freeal.job.run_inputs import Given
 from freeal.job.run_training_job import Outcome, carry_out
 from freeal.llm.limits.rate_limiter import Limiter
@@ -118,7 +118,7 @@ async def apply_boundary_answers(
     earlier = asked_rows.joined_with_asked_rows(earlier, emit=emit)
     meanings, open_texts = _changes_by_answers(earlier, job.csv)
     spec = Spec.model_validate(earlier.spec.model_dump(mode="json") | {"labels": meanings.after})
-    training = job.training(spec)
+    training = job.training(spec) if chat_model is not None else asking_its_annotator(job.training(spec), job.version)
     again = set(open_texts)
     emit(Notice(f"{len(again):,} of {len(earlier.pool):,} texts can change and are asked again"))
     pool = pool_of_job.group_near_duplicates(earlier.pool, training.loop, emit=emit)

@@ -27,6 +27,7 @@ from freeal.report.report_headline import Headline
 from freeal.results import metrics_as_text, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.results.previous_version import Earlier
+from freeal.results.run_json_file import read_run_json
 
 MEASURE_OTHERWISE = "give true labels of a few hundred rows (label_column): metrics.json then tells how right it is"
 
@@ -139,7 +140,7 @@ def carry_certified(run: FinishedRun, folder: Path, previous_model: Path | None)
     known = certified_json_file.read_certified(previous_model.parent) if previous_model else None
     if previous_model is None or known is None or run.label_changes is not None or run.spec.kind == "multi":
         return {}  # its answers are about labels that meant something else
-    if set(previous_version.record(previous_model.parent)["spec"]["labels"]) != set(run.spec.labels):
+    if set(read_run_json(previous_model.parent)["spec"]["labels"]) != set(run.spec.labels):
         return {}  # also where all was asked again
     certified_json_file.write_certified(folder, known)
     found = certificate.certificate_for_version(

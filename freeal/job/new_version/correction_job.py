@@ -29,6 +29,7 @@ from freeal.llm.protocols import ChatModel
 from freeal.loop.known_labels import Known
 from freeal.preflight import preflight_check
 from freeal.results import previous_version, student_of_version
+from freeal.results.llm_of_version import llm_settings_as_annotated
 from freeal.results.previous_version import Earlier
 from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
 from freeal.spec.job_spec import Spec
@@ -102,6 +103,8 @@ async def correct(
     given = given_by_corrections(before, job.csv, training, emit=emit)
     emit(Progress("reading", 0, 1, 1, "files"))
     asks = training.loop.ask_after_corrections
+    if asks and chat_model is None:
+        training = asking_its_annotator(training, job.version)
     resources = JobResources(
         emit=emit,
         api_key=api_key,
@@ -112,6 +115,11 @@ async def correct(
         trainer=trainer,
     )
     return await carry_out(training, given, resources, llm=None if asks else before.llm)
+
+
+def asking_its_annotator(job: TrainingJob, version: Path) -> TrainingJob:
+    """A job that asks the language model that annotated `version`. Raises `ConfigError`, `CorruptModelError`."""
+    return job.model_copy(update={"llm": llm_settings_as_annotated(job.llm, version)})
 
 
 def given_by_corrections(before: Earlier, path: Path, job: TrainingJob, *, emit: Emit = ignore) -> Given:

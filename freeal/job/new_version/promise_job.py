@@ -33,6 +33,7 @@ from freeal.pool.text_pool import Pool
 from freeal.prediction import text_profile
 from freeal.results import metrics_as_text, previous_version, student_of_version
 from freeal.results.previous_version import Earlier
+from freeal.results.run_json_file import read_run_json
 from freeal.settings import StudentSettings
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
@@ -89,7 +90,7 @@ def _train_promised_student(
         raise InputError(problem, where=Where(file=version), hint=hint)
     emit(Notice(f"the student is trained anew without {len(out):,} of {len(pool):,} texts: those that measure it"))
     names = earlier.spec.task.names
-    record = previous_version.record(version)["settings"]
+    record = read_run_json(version)["settings"]
     settings = StudentSettings.model_validate(record["student"]).model_copy(update={"warm_start": False})
     settings = student_of_version.settings_with_student_of_version(settings, version)
     taught = pool_of_job.taught_labels_of_pool(pool, earlier.spec, seed=settings.seed, emit=emit)[1]

@@ -26,7 +26,8 @@ from freeal.llm.store.read_only_store import StoredAnswers
 from freeal.money.budget_ledger import Ledger
 from freeal.money.call_ceiling import call_ceiling
 from freeal.money.prices import cost_usd, price_of
-from freeal.results import previous_version
+from freeal.results.llm_of_version import llm_of_version_in_words, llm_settings_as_annotated
+from freeal.results.run_json_file import read_spec_of_version
 from freeal.settings import LlmSettings, Provider
 from freeal.spec.job_spec import Spec
 from freeal.types import Bill
@@ -81,14 +82,14 @@ async def forecast_proposals(
     """What `propose_rules` would ask and cost at most; asks nobody. What is stored already costs nothing. Where it is
     known already which `provider` it is, no key is needed."""
     questions = boundaries_file.read_questions(job.questions)
-    spec = _spec(job)
+    spec = read_spec_of_version(job.version)
     prompts = rule_proposals.proposal_prompts(questions, spec.task)
     if not prompts:
         return Forecast(why_not="each question has its proposals")
     try:
         async with _open_proposing_model(job, spec, provider=provider, api_key=api_key, environ=environ) as model:
             if model is None:
-                return Forecast(why_not=_WHY_NOT_LOCAL)
+                return Forecast(why_not=_why_not(job))
             keys = {place: request_key(prompt, model.fingerprint) for place, prompt in prompts.items()}
             with StoredAnswers(job.answers) as store:
                 stored = store.get_many(keys.values())
@@ -103,7 +104,12 @@ async def forecast_proposals(
         return Forecast(why_not=str(error))
 
 
-_WHY_NOT_LOCAL = "the language model in this machine's memory weighs labels, it writes no sentences"
+def _why_not(job: ProposalJob) -> str:
+    """Whose language model it is that writes nothing: the version's own, or another one that would be asked."""
+    by, weighs = llm_of_version_in_words(job.version), "weighs labels, it writes no sentences"
+    if by.startswith("local/"):
+        return f"the language model of this version, {by}, is in this machine's memory and {weighs}"
+    return f"{by} annotated this version; the one that would be asked is in this machine's memory and {weighs}"
 
 
 async def propose_rules(
@@ -121,13 +127,13 @@ async def propose_rules(
     Raises `ConfigError` where the language model writes nothing, or no cap can be kept for want of a price, and the
     classes of `LlmError`.
     """
-    questions, spec = boundaries_file.read_questions(job.questions), _spec(job)
+    questions, spec = boundaries_file.read_questions(job.questions), read_spec_of_version(job.version)
     prompts = rule_proposals.proposal_prompts(questions, spec.task)
     async with _open_proposing_model(
         job, spec, emit=emit, api_key=api_key, environ=environ, limiter=limiter, chat_model=chat_model
     ) as model:
         if model is None:
-            raise ConfigError(f"nothing can be proposed: {_WHY_NOT_LOCAL}", hint="name another with llm.provider")
+            raise ConfigError(f"nothing can be proposed: {_why_not(job)}", hint="name another with llm.provider")
         by, settings = f"{model.provider}/{model.model}", spec.llm_settings(job.llm)
         job.answers.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(SqliteStore(job.answers, job=job.job_id, asked_of=by)) as store:
@@ -144,10 +150,6 @@ async def propose_rules(
     return found, bill
 
 
-def _spec(job: ProposalJob) -> Spec:
-    return Spec.model_validate(previous_version.record(job.version)["spec"])
-
-
 @contextlib.asynccontextmanager
 async def _open_proposing_model(
     job: ProposalJob,
@@ -160,11 +162,12 @@ async def _open_proposing_model(
     limiter: Limiter | None = None,
     chat_model: ChatModel | None = None,
 ) -> AsyncIterator[ChatModel | None]:
-    """The language model of the version's spec, None where it writes nothing. One in memory is not even loaded."""
+    """The language model that annotated the version, or the one that its spec and the settings name; None where it
+    writes nothing. One in memory is not even loaded."""
     if chat_model is not None:
         yield chat_model if chat_model.writes else None
         return
-    settings = spec.llm_settings(job.llm)
+    settings = llm_settings_as_annotated(spec.llm_settings(job.llm), job.version)
     if provider is not None:
         settings, api_key = settings.model_copy(update={"provider": provider}), "no-key-is-needed"
     found, _ = resolve_provider(settings, api_key=api_key, environ=environ, key_folder=job.key_folder)

@@ -32,6 +32,7 @@ class ShardedLocalModel:
     """A `ChatModel` whose answers, and their keys in the store, are those of the `LocalModel` it was made from."""
 
     provider = "local"
+    engine: Literal["ray"] = "ray"
     style: PromptStyle = "completion"
     writes = False
     concurrency = 1

@@ -13,6 +13,8 @@ from freeal.money.budget_ledger import Ledger
 from freeal.report.key_facts import facts_on_who_answered, weak_classes
 from freeal.report.round_chart_data import scores_per_round
 from freeal.report.row_arrays import Rows
+from freeal.results import previous_version
+from freeal.results.finished_run import Answerer
 from freeal.results.metrics_as_text import confidence_error_in_words, metrics_in_words
 from freeal.types import Bill
 
@@ -46,6 +48,19 @@ def test_the_student_tells_of_the_cluster_that_trained_it(finish, processes, sai
     result = dataclasses.replace(run.result, rounds=(*before, over_ray, settled), best=settled)
     facts = dict(facts_on_who_answered(dataclasses.replace(run, result=result)))
     assert facts["student"].endswith(f", trained over Ray by {said}")
+
+
+def test_a_language_model_over_a_cluster_was_not_in_this_machines_memory(finish, publish):
+    """Report, model card and metrics.json say where it was, and so does a version made from this one."""
+    run, one = finish(), Answerer("local", "packaged", "completion", form="plain")
+    here = dataclasses.replace(run, answerers=(one,))
+    assert "packaged, in this machine's memory (local)" == dict(facts_on_who_answered(here))["language model"]
+    folder = publish(dataclasses.replace(run, answerers=(dataclasses.replace(one, engine="ray"),)))
+    page, card = ((folder / name).read_text() for name in ("report.html", "model/README.md"))
+    assert ("in the memory of a Ray cluster (local)" in page, "in the memory of a Ray cluster" in card) == (True, True)
+    assert ("no text left the cluster" in page, "this machine" in page) == (True, False)
+    assert "ray" == json.loads((folder / "metrics.json").read_text())["llm"]["engine"]
+    assert "ray" == previous_version.how_it_asked(folder)[0].engine
 
 
 @pytest.mark.parametrize("usd", [0.0, 0.25])

@@ -78,6 +78,26 @@ def test_rules_for_a_model_that_scores_labels_are_warned_of(version, tmp_path, m
     assert "Correct rows of the review queue" in json.loads(capsys.readouterr().out)["warning"]
 
 
+def test_where_its_language_model_cannot_be_asked_nobody_else_is(version, tmp_path, monkeypatch, capsys):
+    """Without a key nothing is proposed, applied or asked again: a model in memory would give other labels."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    told = json.loads((version / "run.json").read_text())
+    told["spec"]["llm"]["provider"] = "auto"  # as `train` writes it where no option says otherwise
+    (version / "run.json").write_text(json.dumps(told))
+    assert 0 == main(["boundaries", str(version)])
+    assert "no answers are proposed: no Anthropic key found" in capsys.readouterr().out
+    answers = tmp_path / "answers.yaml"
+    pair = {"between": ["animal", "plant"], "answer": {"animal": {"is_not": "furry leaves", "goes_to": "plant"}}}
+    answers.write_text(yaml.safe_dump({"pairs": [pair]}))
+    (tmp_path / "corrections.csv").write_text(f"text,freeal_corrected\n{_text(0)!r},plant\n".replace("'", '"'))
+    corrected = ["--corrections-csv", "corrections.csv", "--ask-again"]
+    for command in (["boundaries", str(version), "--answers", str(answers), "--apply"],
+                    ["correct", "--model-dir", str(version), *corrected]):  # fmt: skip
+        assert 78 == main(command)
+        assert "no Anthropic key found" in capsys.readouterr().err
+
+
 def test_from_questions_to_a_version_that_asked_only_what_can_change(version, tmp_path, monkeypatch, capsys):
     """The questions are written, an answer is quoted as a difference, and applying it asks fewer texts than there are,
     with the new meaning in each prompt; what moved is told."""

@@ -36,11 +36,12 @@ SAID = {
 
 @pytest.fixture
 def job(tmp_path):
-    """A version of which no more is needed than its spec, and two questions about it."""
+    """A version of which no more is needed than its spec and who annotated it, and two questions about it."""
     version = tmp_path / "things-1"
     version.mkdir()
     spec = {"name": "things", "description": "What?", "labels": {"entity": "a thing", "human": "", "number": ""}}
     (version / "run.json").write_text(json.dumps({"spec": spec}))
+    _annotated_by("local", "packaged", version)
     texts = (Text(row=1, text="Who is </text> it? <text>", given="entity"), Text(row=2, text="What?", given="human"))
     pairs = [Pair(between=pair, texts=texts) for pair in (("entity", "human"), ("human", "number"))]
     boundaries_file.write_boundaries(version / "boundaries.yaml", Boundaries(version="things-1", pairs=tuple(pairs)))
@@ -52,6 +53,12 @@ def job(tmp_path):
         key_folder=tmp_path,
         llm=LlmSettings(prices=PRICES),
     )
+
+
+def _annotated_by(provider, model, version, base_url=None):
+    (version / "metrics.json").write_text(json.dumps({"llm": {"provider": provider, "model": model}}))
+    record = json.loads((version / "run.json").read_text()) | {"settings": {"llm": {"base_url": base_url}}}
+    (version / "run.json").write_text(json.dumps(record))
 
 
 def _model():
@@ -142,6 +149,23 @@ def test_the_forecast_names_who_is_asked_and_the_most_it_costs(job):
     assert 0 == anyio.run(lambda: proposal_job.forecast_proposals(ready, api_key="sk-ant-test", environ={})).calls
 
 
+def test_why_nobody_can_be_asked_tells_who_annotated(job):
+    """One in memory only where it was one: a key that is not here, or an address that nobody named, is said to be."""
+
+    def why_not(**llm):
+        asking = job.model_copy(update={"llm": LlmSettings(**llm)})
+        found = anyio.run(lambda: proposal_job.forecast_proposals(asking, environ={}))
+        return found.why_not or f"{found.by} is asked {found.calls} questions"
+
+    assert "of this version, local/packaged, is in this machine's memory and weighs labels" in why_not()
+    _annotated_by("anthropic", "claude-haiku-5-5", job.version)
+    assert ("no Anthropic key found" in why_not(), "memory" in why_not()) == (True, False)
+    assert "anthropic/claude-haiku-5-5 annotated this version" in why_not(provider="local")
+    _annotated_by("openai", "theirs", job.version, "http://127.0.0.1:9/v1")
+    assert "openai/theirs annotated this version, at http://127.0.0.1:9/v1" in why_not()
+    assert "openai/theirs is asked 2 questions" == why_not(base_url="http://127.0.0.1:9/v1")
+
+
 def test_a_pick_is_an_answer_and_own_words_go_before_it(job, tmp_path):
     """What neither the pick nor the person said changes nothing; a pick that is not there is named with its line."""
     proposed, _ = _proposed(job, _model())
@@ -167,7 +191,7 @@ def test_the_command_line_proposes_and_picks(job, tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
     monkeypatch.chdir(tmp_path)
     (job.version / "answers.json").write_text("{}")
-    (job.version / "metrics.json").write_text('{"llm": {"provider": "anthropic"}}')
+    _annotated_by("anthropic", "claude-haiku-5-5", job.version)
     folder = str(job.version)
     assert 78 == main(["boundaries", folder, "--pick", "1=1"])
     assert "--propose asks a language model" in capsys.readouterr().err
