@@ -20,7 +20,7 @@ from freeal.annotation.question_form import PLAIN, QuestionForm, forms_for
 from freeal.annotation.round_annotation import Questions
 from freeal.selection import query_selection
 from freeal.student.protocols import NO_LABEL
-from freeal.types import Kind
+from freeal.types import Task
 
 TRIAL_TEXTS = 200
 """Texts each form is tried on, drawn by chance; those of the form that is taken need not be asked again."""
@@ -28,11 +28,6 @@ LEAST_GAIN = 0.05
 """Kappa that a form must have above the plain one to be taken: about one standard error on so many texts. On 100 texts,
 two draws each of MR, CR and TREC, one of AG News, the best by kappa alone was right in 5.4 more of 100 texts than the
 plain one, and 6 less in the worst draw; with this margin in 4.7 more, and never less."""
-LEAST_GAIN_OVER_PAIR = 0.2
-"""The same where sentiment is asked, above the pair of names: two standard errors. In ten draws of six sets the pair
-labelled 1 to 20 of 100 texts more rightly than the plain form, 11 on average; kappa said the contrary in two of them,
-by 0.18 at most, and with the other margin the plain form had been taken in four."""
-_MOST_FORMS = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,26 +58,27 @@ class FormChoice:
         return f"asked as {self.form}, out of {len(self.tried)} forms tried on {self.texts} texts"
 
 
-def trial_answers(setting: str, texts: int, *, kind: Kind) -> int:
-    """How many answers a trial takes beside those that a job of so many texts needs anyway, at most; 0 where nothing is
+def trial_answers(setting: str, texts: int, *, task: Task, text_columns: Sequence[str]) -> int:
+    """How many answers a trial takes beside those that a job of so many texts needs anyway; 0 where nothing is
     tried."""
-    if setting != "auto" or texts < learnability.MIN_TEXTS or kind == "multi":
+    if setting != "auto" or texts < learnability.MIN_TEXTS or task.kind == "multi":
         return 0
-    return (_MOST_FORMS - 1) * min(texts, TRIAL_TEXTS)
+    return (len(forms_for(task, text_columns)) - 1) * min(texts, TRIAL_TEXTS)
 
 
 async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoice:
     """The form in which to ask about the texts at `indices`: the one that is given, or that a trial finds.
 
-    Of fewer than `learnability.MIN_TEXTS` texts, or where a text has several labels, none is tried, and the plain form
-    is taken.
+    Of fewer than `learnability.MIN_TEXTS` texts none is tried, and the form that is expected to suit is taken; where a
+    text has several labels the plain one.
     """
-    fixed = questions.annotator.fixed_form
+    task, columns = questions.task, questions.pool.text_columns
+    forms = (PLAIN,) if task.kind == "multi" else forms_for(task, columns)
     texts = [index for index in indices if questions.pool.texts[index].strip()]
-    if fixed is not None or trial_answers("auto", len(texts), kind=questions.task.kind) == 0:
-        return FormChoice((fixed or PLAIN).template)
+    fixed = questions.annotator.fixed_form
+    if fixed is not None or trial_answers("auto", len(texts), task=task, text_columns=columns) == 0:
+        return FormChoice((fixed or forms[0]).template)
     sample = query_selection.by_chance(texts, TRIAL_TEXTS, seed=questions.seed)
-    forms = forms_for(questions.task, questions.pool.text_columns)
     embeddings = await questions.embed([questions.pool.texts[index] for index in sample])
     tried = []
     for number, form in enumerate(forms):
@@ -90,8 +86,7 @@ async def form_choice(questions: Questions, indices: Sequence[int]) -> FormChoic
         tried.append(Tried(form.template, round(await _kappa(questions, sample, embeddings, labels), 4)))
     expected, *others = tried
     best = max(others, key=lambda one: one.kappa)
-    least_gain = LEAST_GAIN if forms[0] == PLAIN else LEAST_GAIN_OVER_PAIR
-    taken = best if best.kappa >= expected.kappa + least_gain else expected
+    taken = best if best.kappa >= expected.kappa + LEAST_GAIN else expected
     return FormChoice(taken.template, tuple(tried), len(sample))
 
 

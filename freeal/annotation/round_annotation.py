@@ -107,7 +107,8 @@ class Questions:
         if self.settings.label_meanings == "off" or self.annotator.writes or not scored or self._is_multi:
             return list(notes)
         near = await self.nearness([note.index for note in notes])
-        return label_similarity.joined_with_nearness(notes, near, self.task.names)
+        weight = await self.on_device(lambda: label_similarity.nearness_weight(self.task.labels, self.trainer.embed))
+        return label_similarity.joined_with_nearness(notes, near, self.task.names, weight=weight)
 
     async def nearness(self, indices: Sequence[int]) -> np.ndarray:
         """Probabilities [len(indices), labels] by the labels' meanings alone."""

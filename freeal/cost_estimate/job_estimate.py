@@ -15,7 +15,7 @@ from pathlib import Path
 
 from freeal.annotation.annotator import Annotator
 from freeal.annotation.prompts import in_full, label_prompt
-from freeal.annotation.question_form import PLAIN, form_of
+from freeal.annotation.question_form import form_of, forms_for
 from freeal.annotation.question_form_trial import trial_answers
 from freeal.annotation.round_annotation import FREE_SETS
 from freeal.compute import cpu_threads
@@ -172,11 +172,12 @@ def _estimate_local(job: TrainingJob, checked: Checked) -> Estimate:
     to_ask = len(known.open_texts) if known.annotations else len(pool) - len(taught)
     first, asked = sets + (job.loop.zero_shot != "never"), to_ask * job.loop.annotate_share
     later = LATER_ROUND_SHARE * ((job.loop.iterations - 1) * sets)
-    trial = 0 if known.form else trial_answers(job.llm.form, int(asked), kind=job.spec.kind)
+    asked_as, columns = known.form or job.llm.form, pool.text_columns
+    trial = trial_answers(asked_as, int(asked), task=job.spec.task, text_columns=columns)
     answers = (Span(first, first) + later) * asked + Span(trial, trial)
     on_gpu = _on_gpu(job)
     one_answer = MACHINES * stage_durations.answer_seconds(pool.texts, on_gpu=on_gpu) * _busy()
-    form, shown = form_of(job.llm.form) or PLAIN, job.spec.demonstrations
+    form, shown = form_of(asked_as) or forms_for(job.spec.task, columns)[0], job.spec.demonstrations
     prompt = label_prompt(job.spec.task, pool.texts[0], style="completion", shared=shown, form=form)
     return Estimate(
         provider="local",

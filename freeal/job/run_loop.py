@@ -118,7 +118,7 @@ async def ask_and_train(
                 annotators=annotators,
                 trainer=trainer,
                 given=given,
-                kind=job.spec.kind,
+                task=job.spec.task,
             )
             result = await run_loop(
                 job,

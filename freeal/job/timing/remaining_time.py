@@ -17,7 +17,7 @@ from freeal.job.timing import stage_durations
 from freeal.job.timing.stage_durations import LATER_ROUND_SHARE, Part
 from freeal.settings import LlmSettings, LoopSettings, StudentSettings
 from freeal.student.protocols import Trainer
-from freeal.types import Kind
+from freeal.types import Task
 
 LEAST_SECONDS = 1.0
 """Less of a stage than this says nothing about its pace."""
@@ -130,7 +130,7 @@ def foresee_parts(
     annotators: Sequence[Annotator],
     trainer: Trainer,
     given: Given,
-    kind: Kind,
+    task: Task,
 ) -> None:
     """Tell `ahead` which parts the job will have and how long each is likely to take, from its settings and models."""
     texts = given.pool.texts
@@ -148,7 +148,9 @@ def foresee_parts(
         from_round=2 if given.known.annotations else 1,
         answer=sum(answers) if side_by_side else answers[0],
         training=sum(trainings) / 2,
-        trial=trial_answers(llm.form, asked, kind=kind) if first.scores and not given.known.annotations else 0,
+        trial=trial_answers(llm.form, asked, task=task, text_columns=given.pool.text_columns)
+        if first.scores and not given.known.annotations
+        else 0,
         comparing=stage_durations.comparison_seconds(student, texts=len(texts), on_gpu=on_gpu),
         looks=() if side_by_side else answers[1:],
     )

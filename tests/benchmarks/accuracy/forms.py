@@ -12,6 +12,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,8 +62,8 @@ class Measured:
         return self.right[self.choice.template]
 
     def kappa(self, template: str) -> float:
-        """What the trial knew of a form."""
-        return next(one.kappa for one in self.choice.tried if one.template == template)
+        """What the trial knew of a form; nan where it was not tried."""
+        return next((one.kappa for one in self.choice.tried if one.template == template), math.nan)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -114,8 +115,10 @@ async def measure(
     began = time.process_time()
     choice = await form_choice(questions, places)
     seconds = time.process_time() - began
-    right = {one.template: await _right(questions, one.template, truth) for one in choice.tried}
-    return Measured(right, choice, seconds * (len(choice.tried) - 1) / len(choice.tried))
+    templates = dict.fromkeys([PLAIN.template, choice.template, *(one.template for one in choice.tried)])
+    right = {template: await _right(questions, template, truth) for template in templates}
+    further = len(choice.tried) - 1 if choice.tried else 0
+    return Measured(right, choice, seconds * further / max(1, len(choice.tried)))
 
 
 async def _right(questions: Questions, template: str, truth: dict[str, str]) -> float:

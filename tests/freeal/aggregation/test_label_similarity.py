@@ -48,6 +48,32 @@ def test_both_voices_count_the_same():
     assert pytest.approx(0.9**0.75 / (0.9**0.75 + 0.1**0.75)) == second.confidence
 
 
+def test_meanings_that_the_encoder_hardly_tells_apart_weigh_little():
+    """By the square of how far apart they are: alike for nothing, unlike as much as the answers."""
+
+    def weight(*angles):
+        labels = [Label(str(number), str(angle)) for number, angle in enumerate(angles)]
+        return label_similarity.nearness_weight(
+            labels, lambda texts: np.array([(np.cos(float(one)), np.sin(float(one))) for one in texts])
+        )
+
+    assert pytest.approx(0.0) == weight(1.0, 1.0)
+    assert 1.0 == weight(0.0, np.pi / 2)
+    assert pytest.approx(1.5 * (1 - np.cos(0.3))) == weight(0.0, 0.3)
+    assert pytest.approx(1.5 * (1 - (np.cos(0.2) + 2 * np.cos(0.1)) / 3)) == weight(0.0, 0.1, 0.2)
+
+
+def test_nearness_that_weighs_nothing_leaves_the_labels_as_they_are():
+    """Only surer, for they are pooled; at half a weight an undecided answer follows the meanings already."""
+    notes = [note(index, (0.6, 0.4) if index % 2 else (0.4, 0.6)) for index in range(20)]
+    near = np.array([(0.7, 0.3) if index % 2 else (0.3, 0.7) for index in range(20)])
+    near[0] = (0.9, 0.1)
+    none, half = (label_similarity.joined_with_nearness(notes, near, NAMES, weight=weight) for weight in (0.0, 0.5))
+    assert [one.label for one in notes] == [one.label for one in none]
+    assert pytest.approx(0.6**1.25 / (0.6**1.25 + 0.4**1.25)) == none[1].confidence
+    assert ("business", "sports") == (none[0].label, half[0].label)
+
+
 def test_answers_without_a_distribution_are_left_alone():
     """What a writing model said is not touched."""
     said = note(0, None)

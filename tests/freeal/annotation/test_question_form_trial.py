@@ -75,7 +75,7 @@ def test_where_a_text_may_have_several_labels_none_is_tried(open_loop):
     assert FormChoice() == anyio.run(form_choice, several, range(len(TEXTS)))
     assert [] == model.prompts
     assert [0, 2 * min(TRIAL_TEXTS, len(TEXTS))] == [
-        trial_answers("auto", len(TEXTS), kind=kind) for kind in ("multi", "single")
+        trial_answers("auto", len(TEXTS), task=one.task, text_columns=("text",)) for one in (several, questions)
     ]
 
 
@@ -91,17 +91,15 @@ def test_a_form_that_is_not_clearly_better_is_not_taken(open_loop):
     assert 3 == len(choice.tried)
 
 
-def test_where_sentiment_is_asked_the_pair_stays_unless_another_form_is_far_better(open_loop):
-    """Where every form gives the same labels it is the pair of names that stays, not the plain form."""
+@pytest.mark.parametrize("count", [20, 60])
+def test_where_sentiment_is_asked_the_pair_is_taken_without_a_trial(open_loop, count):
+    """However few texts there are, and nothing is asked for a trial, nor foreseen for one."""
     model = _scorer()
-    model.respond = lambda prompt: Reply(
-        scores=tuple(-1.0 if (name == "happy") == ("good" in prompt.specific) else -3.0 for name in prompt.labels)
-    )
-    loop = open_loop(TEXTS[:60], model, settings=_settings(iterations=1), free=True, form="auto")
-    asked = dataclasses.replace(loop.task, description="The sentiment of a film review.")
-    choice = anyio.run(dataclasses.replace(loop, task=asked).run, ()).forms[0]
-    assert "Review: {text}\nSentiment: {label}" == choice.template
-    assert 3 == len(choice.tried)
+    loop = open_loop(TEXTS[:count], model, settings=_settings(iterations=1), free=True, form="auto")
+    asked = dataclasses.replace(loop.questions, task=dataclasses.replace(loop.task, description="Their sentiment?"))
+    assert FormChoice("Text: {text}\nSentiment: {label}") == anyio.run(form_choice, asked, range(count))
+    assert [] == model.prompts
+    assert 0 == trial_answers("auto", count, task=asked.task, text_columns=("text",))
 
 
 class _KilledError(BaseException):
