@@ -34,8 +34,8 @@ from daemon.journal.job_record import Job
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.limits.daily_spend import Purse
+from daemon.outbox.publish_prediction import require_prediction_output
 from daemon.predictions import predict_lane
-from daemon.predictions.finish_prediction import require_prediction_output
 from daemon.predictions.predict_lane import PredictLane
 from daemon.recovery import damaged_journal
 from daemon.recovery.restart_recovery import Recovery
@@ -182,7 +182,7 @@ def build_service(
         endings=endings,
         runner=job_runner,
         recovery=Recovery(settings, journal, purse=Purse(journal, time), time=time),
-        requests=Requests(journal, intake, endings),
+        requests=Requests(settings, journal, intake, endings),
         lane=PredictLane(settings, journal, time, view, module=programs.predict, key_folder=loaded.base),
         notifier=Notifier(),
         told=JobNotifier(settings),

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from daemon.cli.json_output import print_json
 from daemon.config import Loaded, flatten_settings
-from daemon.predictions.finish_prediction import require_prediction_output
+from daemon.outbox.publish_prediction import require_prediction_output
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
 from daemon.service.service_folders import prepare_folders

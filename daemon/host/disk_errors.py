@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -9,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.errors import DiskError
+from daemon.errors import DiskError, RefusedFileError, ResourceError
 from freeal.errors import Where
 
 RETRY_SECONDS = 60.0
@@ -53,6 +54,16 @@ def of_sqlite(error: sqlite3.Error, file: Path) -> DiskError | None:
     """What of a database's error is the disk's."""
     number = _errno_of(error)
     return of_errno(number, file) if number in _PROBLEMS else None
+
+
+@contextlib.contextmanager
+def waiting_for_folder(problem: str) -> Iterator[None]:
+    """Where a folder that results or inputs go to is in the way, that is for people to mend and no fault of the work:
+    `ResourceError` in place of what the block raises."""
+    try:
+        yield
+    except (OSError, RefusedFileError) as cause:
+        raise ResourceError(f"{problem}: {cause}", hint="mend that folder; it goes on by itself") from cause
 
 
 def error_family(error: BaseException | None) -> Iterator[BaseException]:

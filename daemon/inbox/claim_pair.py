@@ -24,11 +24,11 @@ from daemon.inbox.claim_file import put_file_back, take_file
 from daemon.inbox.file_sightings import Observation, Sighting
 from daemon.inbox.inbox_scan import Drop
 from daemon.inbox.pairing import Pair
-from daemon.journal.job_ids import CORRECTIONS, dropped_in, is_correction
+from daemon.journal.job_ids import CORRECTIONS, dropped_in
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import durable_file_moves, move_to_done_or_failed
+from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import twin_of
 from freeal.errors import FreealError, SpecError, Where
 from freeal.files import regular_file
@@ -213,37 +213,6 @@ class Intake:
                 put_file_back(inputs / origin.name, dropped_in(self._settings, job.id) / origin.name)
         self._journal.forget(job.id)
         shutil.rmtree(inputs.parent, ignore_errors=True)  # copies of shared files, if anything
-
-    def take_inputs_back(self, job: Job) -> tuple[dict[str, object], FreealError | None]:
-        """For a retry: the inputs from failed/ into the work folder, read anew.
-
-        Gives the fields of the job that follow from them, and what is wrong with the spec, if it still is.
-        """
-        place = Workplace(self._settings, job.id)
-        for name in filter(None, (job.csv_name, job.spec_name)):
-            if not (place.inputs / name).exists() and not (place.failed / name).is_file():
-                raise RefusedFileError(
-                    "is no longer there", where=Where(file=place.failed / name), hint="drop both anew"
-                )
-        durable_file_moves.make_folder(place.inputs)
-        for entry in move_to_done_or_failed.own_entries(place.failed):
-            if entry.name in {move_to_done_or_failed.REPORT, move_to_done_or_failed.PROSE}:
-                entry.unlink()
-            elif entry.is_file() and not entry.is_symlink():
-                durable_file_moves.move(entry, place.inputs / entry.name)
-        if place.failed.is_dir() and not place.failed.is_symlink() and not any(place.failed.iterdir()):
-            place.failed.rmdir()  # what else somebody put there stays there
-        digest = csv_digest(place.inputs / job.csv_name)
-        if is_correction(job.id):
-            return {"csv_sha256": digest}, None
-        try:
-            spec, _ = load_dropped_spec(place.inputs / job.spec_name, csv_name=job.csv_name)
-        except SpecError as error:
-            return {"csv_sha256": digest, "spec": ""}, error
-        if spec.name != job.name:
-            where = Where(file=place.inputs / job.spec_name, key="name")
-            return {}, SpecError("another name makes it another job", where=where, hint="drop both files in the inbox")
-        return {"csv_sha256": digest, "spec": spec.model_dump_json(), "force": spec.force}, None
 
 
 def load_dropped_spec(path: Path, *, csv_name: str) -> tuple[Spec, str | None]:

@@ -12,15 +12,18 @@ import structlog
 from daemon.config import Settings
 from daemon.errors import ChangedFileError, RefusedFileError, UnknownJobError
 from daemon.host.fault_guard import Fault, Guard
-from daemon.inbox.claim_pair import Intake
+from daemon.inbox.claim_pair import Intake, csv_digest, load_dropped_spec
 from daemon.jobs.finish_job import CANCELLED, Endings
 from daemon.journal import job_history
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
+from daemon.journal.work_folder import Workplace
+from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf
 from daemon.processes.message_protocol import Failure
+from freeal.errors import FreealError, SpecError, Where
 
 _log = structlog.get_logger(__name__)
 
@@ -103,7 +106,8 @@ def request_go_where_told(jobs: Sequence[Job], journal: Journal, settings: Setti
 class Requests:
     """Carries requests out."""
 
-    def __init__(self, journal: Journal, intake: Intake, endings: Endings) -> None:
+    def __init__(self, settings: Settings, journal: Journal, intake: Intake, endings: Endings) -> None:
+        self._settings = settings
         self._journal = journal
         self._intake = intake
         self._endings = endings
@@ -155,7 +159,7 @@ class Requests:
             )
             job_history.forget(self._journal, job.id)
         elif job.request == RETRY and job.state in {State.FAILED, State.CANCELLED}:
-            fields, error = self._intake.take_inputs_back(job)
+            fields, error = take_inputs_back(job, self._settings)
             if fields.get("spec", job.spec) != job.spec:  # the pilot that its owner saw is one of something else
                 fields |= {"past_pilot": False, "stage": ""}
             job = self._journal.move(
@@ -174,3 +178,33 @@ class Requests:
         else:
             self._journal.note(job.id, request="")
             _log.info("a request came too late", job=job.id, request=job.request, state=str(job.state))
+
+
+def take_inputs_back(job: Job, settings: Settings) -> tuple[dict[str, object], FreealError | None]:
+    """Take the inputs of a job to retry out of failed/, back into the work folder, and read them anew.
+
+    Gives the fields of the job that follow from them, and what is wrong with the spec, if it still is.
+    """
+    place = Workplace(settings, job.id)
+    for name in filter(None, (job.csv_name, job.spec_name)):
+        if not (place.inputs / name).exists() and not (place.failed / name).is_file():
+            raise RefusedFileError("is no longer there", where=Where(file=place.failed / name), hint="drop both anew")
+    durable_file_moves.make_folder(place.inputs)
+    for entry in move_to_done_or_failed.own_entries(place.failed):
+        if entry.name in {move_to_done_or_failed.REPORT, move_to_done_or_failed.PROSE}:
+            entry.unlink()
+        elif entry.is_file() and not entry.is_symlink():
+            durable_file_moves.move(entry, place.inputs / entry.name)
+    if place.failed.is_dir() and not place.failed.is_symlink() and not any(place.failed.iterdir()):
+        place.failed.rmdir()  # what else somebody put there stays there
+    digest = csv_digest(place.inputs / job.csv_name)
+    if is_correction(job.id):
+        return {"csv_sha256": digest}, None
+    try:
+        spec, _ = load_dropped_spec(place.inputs / job.spec_name, csv_name=job.csv_name)
+    except SpecError as error:
+        return {"csv_sha256": digest, "spec": ""}, error
+    if spec.name != job.name:
+        where = Where(file=place.inputs / job.spec_name, key="name")
+        return {}, SpecError("another name makes it another job", where=where, hint="drop both files in the inbox")
+    return {"csv_sha256": digest, "spec": spec.model_dump_json(), "force": spec.force}, None

@@ -21,7 +21,6 @@ from daemon.errors import RefusedFileError
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job
 from daemon.outbox.model_shelf import Shelf
-from freeal.corrections import corrections_file
 from freeal.errors import CorruptModelError, Where
 from freeal.spec.job_spec import Spec
 from freeal.table.file_formats import is_yaml
@@ -49,15 +48,6 @@ def spec_of_corrected_version(job: Job, settings: Settings) -> Spec:
 def asks(job: Job, settings: Settings) -> bool:
     """Whether a job may ask a language model anything."""
     return not is_correction(job.id) or is_yaml(job.csv_name) or settings.loop.ask_after_corrections
-
-
-def digest_of_corrections(name: str, settings: Settings) -> str:
-    """A digest of everything a person said about a model that holds when it is trained anew; empty where that is
-    nothing. Raises `OSError`."""
-    shelf = Shelf(settings.models, name)
-    if not settings.loop.keep_corrections or shelf.current is None:
-        return ""
-    return corrections_file.digest_of_corrections(shelf.version(shelf.current))
 
 
 def correction_key(job: Job, key: str, settings: Settings) -> str:

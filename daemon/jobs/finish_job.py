@@ -16,7 +16,7 @@ import anyio.to_thread
 import structlog
 
 from daemon.config import DEFAULT_FILE, Settings
-from daemon.host import own_command
+from daemon.host import disk_errors, own_command
 from daemon.host.clock import Clock
 from daemon.inbox.claim_pair import origins_of
 from daemon.jobs import certification_notice
@@ -108,7 +108,7 @@ class Endings:
 
     @staticmethod
     def _archive_inputs(place: Workplace, what_is_done: str) -> None:
-        with durable_file_moves.waiting_for_folder(f"{what_is_done} its inputs cannot be put in done/"):
+        with disk_errors.waiting_for_folder(f"{what_is_done} its inputs cannot be put in done/"):
             move_to_done_or_failed.move_to_done(place.inputs, place.done)
 
     def _inputs_written_since(self, job: Job) -> str:

@@ -6,9 +6,11 @@ import hashlib
 import json
 
 from daemon.config import Settings
-from daemon.jobs.correction_request import correction_key, digest_of_corrections
+from daemon.jobs.correction_request import correction_key
 from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import Job
+from daemon.outbox.model_shelf import Shelf
+from freeal.corrections import corrections_file
 from freeal.settings import LlmSettings
 from freeal.spec.job_spec import Spec
 from freeal.spec.model_name import plain_name
@@ -26,9 +28,18 @@ _ABOUT_CORRECTIONS = {"keep_corrections", "ask_after_corrections"}
 
 def key_of(job: Job, spec: Spec, settings: Settings, *, provider: str) -> str:
     """The key of a job of either kind. Raises `OSError`."""
-    said = "" if is_correction(job.id) else digest_of_corrections(spec.name, settings)
+    said = "" if is_correction(job.id) else _digest_of_corrections(spec.name, settings)
     key = job_key(job.csv_sha256, spec, settings, provider=provider, csv_name=job.csv_name, said=said)
     return correction_key(job, key, settings) if is_correction(job.id) else key
+
+
+def _digest_of_corrections(name: str, settings: Settings) -> str:
+    """A digest of everything a person said about a model that holds when it is trained anew; empty where that is
+    nothing. Raises `OSError`."""
+    shelf = Shelf(settings.models, name)
+    if not settings.loop.keep_corrections or shelf.current is None:
+        return ""
+    return corrections_file.digest_of_corrections(shelf.version(shelf.current))
 
 
 def job_key(csv_sha256: str, spec: Spec, settings: Settings, *, provider: str, csv_name: str, said: str = "") -> str:

@@ -7,6 +7,7 @@ per day holds over all jobs and whatever processes of theirs are still on the wa
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from daemon.host.clock import Clock, day, next_day
 from daemon.journal.journal import Journal
@@ -135,3 +136,27 @@ def _take_back_unconfirmed(connection: sqlite3.Connection, job_id: str, usd: flo
             "UPDATE spend SET unconfirmed_usd = unconfirmed_usd - ? WHERE job = ? AND day = ?", (part, job_id, on)
         )
         usd -= part
+
+
+def spend_by_bills(answers: Path, now: float) -> list[tuple[str, str, float, float]]:
+    """The day's spend as the answer store's bills tell it, for a journal that lost it: (day, job, usd, unconfirmed usd)
+    of every job that was billed today, all it was ever billed: too much rather than too little. Empty where there is no
+    answer store, or none that can be read."""
+    if not answers.is_file():
+        return []
+    try:
+        with sqlite3.connect(f"{answers.absolute().as_uri()}?mode=ro", uri=True) as connection:
+            rows = connection.execute(
+                "SELECT job, usd, unconfirmed_usd, updated_at FROM bills "
+                "UNION ALL SELECT job, 0.0, usd, opened_at FROM open_calls"
+            ).fetchall()
+        connection.close()
+    except sqlite3.DatabaseError:
+        return []
+    today = day(now)
+    found: dict[str, tuple[float, float]] = {}
+    for job, usd, lost, at in rows:
+        if at is not None and day(at) == today:
+            known = found.get(job, (0.0, 0.0))
+            found[job] = (known[0] + usd, known[1] + lost)
+    return [(today, job, usd, lost) for job, (usd, lost) in found.items()]

@@ -5,18 +5,16 @@ Within a file system a rename does it; across file systems a copy beside the tar
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
 
-from daemon.errors import RefusedFileError, ResourceError
+from daemon.errors import RefusedFileError
 from freeal.errors import Where
 from freeal.files.atomic_write import sync, sync_tree
 
@@ -47,16 +45,6 @@ def make_own_folder(folder: Path) -> Path:
             hint = "remove the link; a folder of that name is made in its place"
             raise RefusedFileError("is a link, and would lead elsewhere", where=Where(file=one), hint=hint)
     return make_folder(folder)
-
-
-@contextlib.contextmanager
-def waiting_for_folder(problem: str) -> Iterator[None]:
-    """Where a folder that results or inputs go to is in the way, that is for people to mend and no fault of the work:
-    `ResourceError` in place of what the block raises."""
-    try:
-        yield
-    except (OSError, RefusedFileError) as cause:
-        raise ResourceError(f"{problem}: {cause}", hint="mend that folder; it goes on by itself") from cause
 
 
 def move(source: Path, target: Path) -> None:

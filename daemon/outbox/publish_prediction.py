@@ -7,13 +7,16 @@ its endings.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
-from daemon.host import clock
+from daemon.config import Settings
+from daemon.host import clock, disk_errors
 from daemon.outbox import durable_file_moves
 from daemon.outbox.model_shelf import Shelf
+from freeal.errors import ConfigError, Where
 from freeal.files import atomic_write, regular_file
 
 FACTS_BYTES = 5_000_000
@@ -21,10 +24,20 @@ ROWS_ENDINGS = (".csv", ".parquet")
 """What a labelled table may be published as."""
 
 
+def require_prediction_output(settings: Settings) -> None:
+    """Raises `ConfigError` where what predictions are to be published as cannot be written here."""
+    if settings.predict.output == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise ConfigError(
+            "what writes Parquet is not installed",
+            where=Where(key="predict.output"),
+            hint="pip install 'freeal-daemon[parquet]', or set it to csv",
+        )
+
+
 def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *, stem: str, prediction_id: str) -> Path:
     """Move `labelled` to its place, with `summary` beside it, and the same rows as a workbook where there is one; where
     it lies then. May be repeated after a crash. Raises `ResourceError` where `predictions/` is no folder of ours."""
-    with durable_file_moves.waiting_for_folder("the result cannot be put in predictions/"):
+    with disk_errors.waiting_for_folder("the result cannot be put in predictions/"):
         folder = durable_file_moves.make_own_folder(shelf.folder / "predictions")
     rows, book, facts = (folder / f"{stem}{ending}" for ending in (labelled.suffix, ".xlsx", ".json"))
     of_stem = [folder / f"{stem}{ending}" for ending in ROWS_ENDINGS]
@@ -41,6 +54,18 @@ def publish_prediction(shelf: Shelf, labelled: Path, summary: dict[str, Any], *,
         if path != rows:  # its own, published in another form just before a crash
             path.unlink(missing_ok=True)
     return rows
+
+
+def rows_of_published_prediction(shelf: Shelf, prediction_id: str) -> int | None:
+    """How many rows a published prediction labelled; None where its facts are no longer those on top."""
+    for facts in sorted((shelf.folder / "predictions").glob("*.json")):
+        try:
+            content = json.loads(facts.read_text(encoding="utf-8"))
+            if content["prediction"] == prediction_id:
+                return int(content["rows"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def _published_prediction_id(rows: Path, facts: Path) -> str | None:

@@ -6,41 +6,30 @@ Each may be repeated after a crash; the row is finished only after the renames.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import shutil
 
 import structlog
 
 from daemon.config import Settings
 from daemon.errors import ResourceError
+from daemon.host import disk_errors
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.jobs.finish_job import CANCELLED
 from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.outbox import durable_file_moves, move_to_done_or_failed
+from daemon.outbox import move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf
 from daemon.outbox.publish_prediction import publish_prediction
 from daemon.predictions import taken_file
 from daemon.processes.message_protocol import Failure, Result
-from freeal.errors import ConfigError, Where
 from freeal.table.file_formats import data_stem
 
 _log = structlog.get_logger(__name__)
 
 OUTPUTS = {"csv": "output.csv", "parquet": "output.parquet"}
 """In the work folder, until it is published, by `predict.output`."""
-
-
-def require_prediction_output(settings: Settings) -> None:
-    """Raises `ConfigError` where what predictions are to be published as cannot be written here."""
-    if settings.predict.output == "parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise ConfigError(
-            "what writes Parquet is not installed",
-            where=Where(key="predict.output"),
-            hint="pip install 'freeal-daemon[parquet]', or set it to csv",
-        )
 
 
 class PredictionEndings:
@@ -96,7 +85,7 @@ class PredictionEndings:
         made = next((path for name in OUTPUTS.values() if (path := place.folder / name).is_file()), None)
         labelled = made or place.folder / OUTPUTS[self._settings.predict.output]
         where = publish_prediction(shelf, labelled, summary, stem=stem, prediction_id=prediction.id)
-        with durable_file_moves.waiting_for_folder("the result is published, but its input cannot be put in done/"):
+        with disk_errors.waiting_for_folder("the result is published, but its input cannot be put in done/"):
             move_to_done_or_failed.move_to_done(place.inputs, shelf.folder / "done" / prediction.id)
         rows = result.content.get("rows")
         warnings = [str(warning) for warning in result.content.get("drift", {}).get("warnings", ())]

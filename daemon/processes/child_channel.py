@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from typing import TextIO
 
+from daemon.host import fault_guard
+from daemon.host.fault_guard import INTERNAL
 from daemon.processes import message_protocol
-from daemon.processes.message_protocol import EventMessage, Up
+from daemon.processes.message_protocol import EventMessage, Failure, Up
 from freeal.events import Event
 
 
@@ -42,3 +45,16 @@ class Channel:
     def emit(self, event: Event) -> None:
         """An event of the library, as `freeal.events.Emit` wants it."""
         self.send(EventMessage(event))
+
+
+def failure_of(error: Exception) -> Failure:
+    """Any error of a process as the `Failure` it answers with; the traceback of an unexpected one goes to stderr."""
+    if isinstance(error, MemoryError):  # its own work is too large: waiting makes it no smaller
+        traceback.print_exception(error)
+        return Failure(INTERNAL, "ran out of memory", hint="give it more memory, or a smaller model or batch")
+    fault = fault_guard.examine_fault(error)
+    if fault.passing is not None:
+        return Failure.of(fault.passing)
+    if fault.is_ours or not isinstance(fault.error, type(error)):
+        traceback.print_exception(error)
+    return Failure.of_fault(fault)

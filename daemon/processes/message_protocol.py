@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import traceback
 from typing import Any
 
 from daemon.errors import AlreadyRunningError, DiskError, ResourceError
-from daemon.host import fault_guard
-from daemon.host.fault_guard import INTERNAL, Fault
+from daemon.host.fault_guard import Fault
 from freeal.errors import FreealError, Problem, Where
 from freeal.events import BatchProgress, Event, Notice, Progress, RoundFinished, Spend, Waiting
 
@@ -146,16 +144,3 @@ def decode(line: str) -> Up | None:
         return _ANSWERS[name](**fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def failure_of(error: Exception) -> Failure:
-    """Any error of a process as the `Failure` it answers with; the traceback of an unexpected one goes to stderr."""
-    if isinstance(error, MemoryError):  # its own work is too large: waiting makes it no smaller
-        traceback.print_exception(error)
-        return Failure(INTERNAL, "ran out of memory", hint="give it more memory, or a smaller model or batch")
-    fault = fault_guard.examine_fault(error)
-    if fault.passing is not None:
-        return Failure.of(fault.passing)
-    if fault.is_ours or not isinstance(fault.error, type(error)):
-        traceback.print_exception(error)
-    return Failure.of_fault(fault)

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +17,7 @@ import anyio.abc
 import structlog
 
 from daemon.errors import ChildError, ResourceError
+from daemon.host.memory_kills import kernel_memory_kills
 from daemon.processes import message_protocol
 from daemon.processes.message_protocol import Answer, EventMessage, Failure, Result, Turn, Up
 from freeal.compute import cpu_threads
@@ -125,16 +125,6 @@ class Child:
                 self._tail = (self._tail + await stderr.receive())[-STDERR_TAIL_BYTES:]
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
-
-
-def kernel_memory_kills(path: Path = Path("/proc/vmstat")) -> int | None:
-    """How many processes the kernel has killed for want of memory since it began; None where it does not tell."""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
-    return int(counts[0]) if counts else None
 
 
 @contextlib.asynccontextmanager

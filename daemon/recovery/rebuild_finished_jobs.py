@@ -9,13 +9,11 @@ import datetime as dt
 import functools
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from daemon.config import Settings
-from daemon.host import clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox.file_name_advice import SPEC_SUFFIXES
 from daemon.jobs.finish_job import CANCELLED
@@ -68,28 +66,6 @@ def _read_finished(read: Callable[..., Found | None], *places: Any) -> Found | N
     return None
 
 
-def spend_of_day(answers: Path, *, day: str) -> list[tuple[str, str, float, float]]:
-    """(day, job, usd, unconfirmed usd) of every job that was billed on `day`, all it was ever billed: too much rather
-    than too little. Empty where there is no answer store, or none that can be read."""
-    if not answers.is_file():
-        return []
-    try:
-        with sqlite3.connect(f"{answers.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            rows = connection.execute(
-                "SELECT job, usd, unconfirmed_usd, updated_at FROM bills "
-                "UNION ALL SELECT job, 0.0, usd, opened_at FROM open_calls"
-            ).fetchall()
-        connection.close()
-    except sqlite3.DatabaseError:
-        return []
-    found: dict[str, tuple[float, float]] = {}
-    for job, usd, lost, at in rows:
-        if at is not None and clock.day(at) == day:
-            known = found.get(job, (0.0, 0.0))
-            found[job] = (known[0] + usd, known[1] + lost)
-    return [(day, job, usd, lost) for job, (usd, lost) in found.items()]
-
-
 def prediction_of_folder(folder: Path, inputs: Path, *, state: str) -> Prediction | None:
     """The prediction a folder of that name is of, with its one CSV in `inputs`; None where it is of something else."""
     match = ID.fullmatch(folder.name)
@@ -110,18 +86,6 @@ def prediction_of_folder(folder: Path, inputs: Path, *, state: str) -> Predictio
         created_at=created,
         updated_at=created,
     )
-
-
-def rows_of_prediction(shelf: Shelf, prediction_id: str) -> int | None:
-    """How many rows a published prediction labelled; None where its facts are no longer those on top."""
-    for facts in sorted((shelf.folder / "predictions").glob("*.json")):
-        try:
-            content = json.loads(facts.read_text(encoding="utf-8"))
-            if content["prediction"] == prediction_id:
-                return int(content["rows"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
 
 
 def job_of_folder(folder: Path, *names: str, **fields: Any) -> Job | None:

@@ -15,7 +15,6 @@ import filelock
 import structlog
 
 from daemon.config import Settings
-from daemon.host import clock
 from daemon.host.clock import Clock
 from daemon.host.fault_guard import Guard
 from daemon.inbox import claim_file, file_sightings
@@ -26,10 +25,11 @@ from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.limits import unreported_spend
-from daemon.limits.daily_spend import Purse
+from daemon.limits.daily_spend import Purse, spend_by_bills
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf, shelves
+from daemon.outbox.publish_prediction import rows_of_published_prediction
 from daemon.recovery import rebuild_finished_jobs, rebuild_unfinished_jobs, set_aside_work
 
 _log = structlog.get_logger(__name__)
@@ -131,7 +131,7 @@ class Recovery:
         }
         jobs = [job for job in rebuild_finished_jobs.finished_jobs(self._settings) if job.id not in open_]
         predictions = [one for one in rebuild_finished_jobs.finished_predictions(self._settings) if one.id not in open_]
-        spend = rebuild_finished_jobs.spend_of_day(self._settings.answers, day=clock.day(self._clock.wall()))
+        spend = spend_by_bills(self._settings.answers, self._clock.wall())
         self._journal.fill_from_folders(jobs, predictions, spend=spend)
         if jobs or predictions or spend:
             usd = round(sum(entry[2] for entry in spend), 6)
@@ -222,7 +222,7 @@ class Recovery:
             done / prediction.csv_name
         ).exists():
             shelf = Shelf(self._settings.models, prediction.model)
-            rows = rebuild_finished_jobs.rows_of_prediction(shelf, prediction.id)
+            rows = rows_of_published_prediction(shelf, prediction.id)
             self._journal.finish_prediction(prediction.id, state="done", rows=rows)
         else:
             self._journal.forget_prediction(prediction.id)

@@ -44,6 +44,18 @@ class Said:
     at: float
     about: Mapping[str, Any]
 
+    @property
+    def in_words(self) -> str:
+        """A label as it was said; of a boundary answer (label -> is, is_not) what was filled in."""
+        if isinstance(self.said, str):
+            return self.said
+        return "; ".join(
+            f"{label} {word.replace('_', ' ')} {side[word]}"
+            for label, side in self.said.items()
+            for word in ("is", "is_not")
+            if side.get(word)
+        )
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HandedIn:

@@ -3,7 +3,8 @@ text, as one probability per label.
 
 Each voice counts by its error, which is estimated without ground truth. What is known of a text itself, the student's
 judgement *out of fold* (it has not learned this text's label) and the nearness to the labels' meanings, gives a clean
-probability q (noise_transition.py). An answer multiplies it by its likelihood, a person's label replaces it:
+probability q (answer_forecast.py, then noise_transition.py). An answer multiplies it by its likelihood, a person's
+label replaces it:
 
     P(label y | text, answer a)  is proportional to  q(y) * P(a | y) * share(y)
 
@@ -29,6 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.aggregation import noise_transition
+from freeal.aggregation.answer_forecast import forecast_answers
 from freeal.aggregation.tree_nodes import below_branch, within_branches
 from freeal.student.protocols import NO_LABEL
 from freeal.types import Annotation, Status
@@ -155,7 +157,7 @@ def label_posterior(evidence: Evidence, logits: np.ndarray, *, cautious: bool = 
     predictors = [logits]
     if evidence.nearness is not None:
         predictors.append(np.log(np.maximum(evidence.nearness, 1e-6)))
-    forecast = noise_transition.forecast_answers(predictors, evidence.label_ids)
+    forecast = forecast_answers(predictors, evidence.label_ids)
     judged = evidence.confirmed == NO_LABEL
     if answered.any():
         matrix = noise_transition.transition_matrix(

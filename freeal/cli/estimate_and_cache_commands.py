@@ -12,14 +12,11 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from freeal.cli.print_results import add_json, print_json, print_pairs
+from freeal.cli.print_results import add_json, print_estimate, print_json, print_pairs
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
-
-if TYPE_CHECKING:
-    from freeal.cost_estimate.estimate_figures import Estimate
 
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 SERVICE_STORE = Path(".state") / "answers.sqlite"
@@ -89,17 +86,6 @@ def _estimate(arguments: argparse.Namespace) -> int:
     found = anyio.run(lambda: estimate_job(job, environ=os.environ))
     print_estimate(found, as_json=arguments.json)
     return 0
-
-
-def print_estimate(found: Estimate, *, as_json: bool) -> None:
-    """An estimate and the first prompt in full."""
-    from freeal.text.printable_text import visible
-
-    if as_json:
-        print_json(dataclasses.asdict(found))
-        return
-    print_pairs(found.figures())
-    _say(f"\nthe first prompt:\n{visible(found.first_prompt)}")
 
 
 def _cache(arguments: argparse.Namespace) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freeal.results.metrics_as_text import metrics_in_words
 from freeal.text.printable_text import visible
+
+if TYPE_CHECKING:
+    from freeal.cost_estimate.estimate_figures import Estimate
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
@@ -43,3 +47,12 @@ def print_outcome(metrics: dict[str, Any], files: Mapping[str, str], *, as_json:
     print_figures(metrics)
     print()
     print_pairs([(name.replace("_", " "), place) for name, place in files.items()])
+
+
+def print_estimate(found: Estimate, *, as_json: bool) -> None:
+    """An estimate and the first prompt in full."""
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_pairs(found.figures())
+    print(f"\nthe first prompt:\n{visible(found.first_prompt)}")

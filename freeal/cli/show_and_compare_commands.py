@@ -18,10 +18,10 @@ from freeal.cli.print_results import add_json, print_figures, print_json, print_
 from freeal.cli.training_progress import EXIT_OK
 from freeal.errors import ConfigError, Where
 from freeal.files import model_folders
+from freeal.results.find_version import find_version_by_name, finished_versions
 from freeal.results.metrics_as_text import read_metrics
 from freeal.results.version_comparison import NOT_SAID, Comparison
 from freeal.row_index.row_search import Move, RowIndex
-from freeal.text.closest_name import nearest
 from freeal.text.printable_text import visible
 
 
@@ -108,25 +108,21 @@ def _two_versions(folder: Path, said: Sequence[str]) -> tuple[Path, Path]:
     if len(said) > 2:
         raise ConfigError("compares two versions", where=Where(key="VERSION"), hint="name the older, then the newer")
     if len(said) == 2:
-        return _version_named(folder, said[0]), _version_named(folder, said[1])
+        return find_version_by_name(folder, said[0]), find_version_by_name(folder, said[1])
     after = model_folders.results_folder(folder / "model" if (folder / "model").is_dir() else folder).resolve()
     if said:
-        return _version_named(folder, said[0]), after
+        return find_version_by_name(folder, said[0]), after
     older = [
         one
-        for one in _versions(folder)
+        for one in finished_versions(folder)
         if one.resolve() != after and _when_version_finished(one) <= _when_version_finished(after)
     ]
     if not older:
-        if not _versions(folder):
+        if not finished_versions(folder):
             read_metrics(folder)  # what is no finished model is told so, not that it has one version only
         hint = "name two: models/NAME/versions holds them"
         raise ConfigError("has no version before the current one", where=Where(file=folder), hint=hint)
     return max(older, key=_when_version_finished), after
-
-
-def _versions(folder: Path) -> list[Path]:
-    return sorted(one.parent for one in (folder / "versions").glob(f"*/{model_folders.METRICS}"))
 
 
 def _when_version_finished(version: Path) -> str:
@@ -137,14 +133,3 @@ def _when_version_finished(version: Path) -> str:
         return str(read_run_json(version).get("finished", ""))
     except CorruptModelError:
         return ""
-
-
-def _version_named(folder: Path, said: str) -> Path:
-    """By its name, or as a folder. Raises `ConfigError`."""
-    for place in (folder / "versions" / said, Path(said)):
-        if (found := model_folders.results_folder(place)).is_dir() and (found / model_folders.METRICS).is_file():
-            return found.resolve()
-    names = [one.name for one in _versions(folder)]
-    guess = nearest(said, names)
-    hint = f"did you mean {guess!r}?" if guess else f"versions: {', '.join(names) or 'none'}"
-    raise ConfigError(f"{said!r} is no version of it", where=Where(file=folder), hint=hint)

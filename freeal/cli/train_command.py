@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from freeal.cli import estimate_and_cache_commands, pilot_run
+from freeal.cli import pilot_run
 from freeal.cli.name_lists import listed_names
-from freeal.cli.print_results import add_json
+from freeal.cli.print_results import add_json, print_estimate
 from freeal.cli.result_places import ResultPlaces
 from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, SpecError, Where
@@ -226,7 +226,7 @@ def _train_dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     settings = job.effective().llm
     providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
     found = anyio.run(lambda: estimate_job_with(job, providers=providers))
-    estimate_and_cache_commands.print_estimate(found, as_json=arguments.json)
+    print_estimate(found, as_json=arguments.json)
     return EXIT_OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from freeal.compute.listener import unheard
-from freeal.executors import ray_child, ray_cluster
+from freeal.executors import ray_child_handle, ray_cluster
 from freeal.executors.ray_shards import ShardOrder
 from freeal.executors.shard_folder import ShardFolder
 from freeal.executors.shard_task import Engine, ShardTask
@@ -28,5 +28,5 @@ class RayExecutor:
         if not shards.missing(task):
             return
         order = ShardOrder(task, shards.folder.resolve(), shards.names, shards.rows, self._settings)
-        for message in ray_child.messages_of_ray_child(order, on_notice=self._on_notice):
+        for message in ray_child_handle.messages_of_ray_child(order, on_notice=self._on_notice):
             yield None if message is None else str(message["shard"])

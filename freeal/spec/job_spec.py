@@ -81,7 +81,7 @@ class Spec(BaseModel):
         "`tree`: one, of labels within labels",
     )
     back_off: label_tree_values.BackOff = label_tree_values.BACK_OFF
-    text_columns: column_values.Columns = Field(
+    text_columns: column_values.TextColumns = Field(
         None,
         description="columns that make up the text, in order; default: all but `label_column`, `id_column` and "
         "`paraphrase_column`",
@@ -91,7 +91,7 @@ class Spec(BaseModel):
         description="true labels where they are known. Compared with the result, never shown to a model and never "
         "trained on, unless `label_use` says otherwise",
     )
-    label_columns: kind_values.Columns = kind_values.COLUMNS
+    label_columns: column_values.LabelColumns = column_values.LABEL_COLUMNS
     label_separator: kind_values.Separator = kind_values.SEPARATOR
     label_use: LabelUse = Field(
         "evaluate",

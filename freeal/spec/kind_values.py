@@ -1,17 +1,16 @@
-"""`kind` in a spec: where the true labels of several stand, what does not go together with them; what is no order."""
+"""`kind` in a spec: what does not go together with several labels of a text, and what is no order."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
+from freeal.spec import column_values
 from freeal.spec.job_overrides import LlmOverrides, StudentOverrides
 from freeal.spec.value_faults import Fault, FaultyValueError
 from freeal.text import joined_labels
-from freeal.text.closest_name import nearest
 from freeal.types import Kind
 
 MOST_NAMED = 10
@@ -47,30 +46,13 @@ class Said(Protocol):
     def student(self) -> StudentOverrides: ...
 
 
-def _label_columns_by_label(value: Any) -> Any:
-    """A list of columns is named like the labels."""
-    if isinstance(value, list | tuple):
-        if doubled := [repr(name) for name, count in Counter(map(str, value)).items() if count > 1]:
-            raise ValueError(f"names {', '.join(doubled)} twice")
-        return {str(name): str(name) for name in value}
-    return value
-
-
 def _one_sign(separator: str) -> str:
     if len(separator) != 1 or separator.isalnum() or separator in "\\\"' ":
         raise ValueError("must be one character that is no letter, digit, quote, blank or backslash")
     return separator
 
 
-Columns = Annotated[dict[str, str] | None, BeforeValidator(_label_columns_by_label)]
 Separator = Annotated[str, AfterValidator(_one_sign)]
-
-COLUMNS = Field(
-    None,
-    description="with `kind: multi`, in place of `label_column`: a column per label that says whether a row has it (1 "
-    "or 0, true or false, yes or no, x or nothing). A list where columns are named like the labels, else `label: "
-    "column` for every label. A row whose cells are all empty is not known",
-)
 SEPARATOR = Field(
     joined_labels.SEPARATOR,
     description="with `kind: multi`: what stands between the labels in a cell of `label_column`. Within a name it is "
@@ -113,7 +95,7 @@ def _faults_of_multi_kind(spec: Said) -> Iterator[Fault]:
         if name.casefold() == joined_labels.NONE:
             yield Fault(f"label {name!r} is how a text without labels is written", ("labels", name), "leave it out")
     if spec.label_columns is not None:
-        yield from _faults_of_label_columns(spec)
+        yield from column_values.faults_of_label_columns(spec)
     if not isinstance(spec.llm, LlmOverrides):
         hint = "name one; or make a spec per label, each with kind: single"
         yield Fault("several language models cannot share kind: multi", ("llm",), hint)
@@ -129,28 +111,3 @@ def _faults_of_multi_kind(spec: Said) -> Iterator[Fault]:
     if spec.pilot is not None:
         hint = "leave it out, and drop the first rows as a file of their own"
         yield Fault("is made for texts of one label, not for kind: multi", ("pilot",), hint)
-
-
-def _faults_of_label_columns(spec: Said) -> Iterator[Fault]:
-    columns = spec.label_columns or {}
-    if spec.label_column is not None:
-        yield Fault("true labels stand in label_column or in label_columns", ("label_columns",), "leave one out")
-    for name in columns.keys() - spec.labels.keys():
-        guess = nearest(name, spec.labels)
-        yield Fault(
-            f"{name!r} is none of the labels",
-            ("label_columns",),
-            f"did you mean {guess!r}?" if guess else "write `label: column` for each label",
-        )
-    if missing := [repr(name) for name in spec.labels if name not in columns]:
-        yield Fault(f"has no column for {', '.join(missing)}", ("label_columns",), "each label needs one")
-    doubled = [repr(column) for column, count in Counter(columns.values()).items() if count > 1]
-    others = {*(spec.text_columns or ()), spec.id_column}
-    if doubled:
-        yield Fault(f"names {', '.join(doubled)} for two labels", ("label_columns",))
-    for column in sorted(others.intersection(columns.values()), key=str):
-        yield Fault(
-            f"column {column!r} is also a text column or the id_column: the truth would be shown to the models",
-            ("label_columns",),
-            "leave it out there",
-        )

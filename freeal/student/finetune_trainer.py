@@ -15,21 +15,21 @@ from freeal.executors.training.training_task import LocalTraining, TrainingExecu
 from freeal.settings import StudentSettings
 from freeal.student.encoder.encoder import Encoder, unit
 from freeal.student.encoder.token_batches import Tokens
-from freeal.student.encoder_trainer import EncoderTrainer
+from freeal.student.encoder_trainer_base import EncoderTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.training import (
-    cross_fitting,
     encoder_cross_fitting,
+    head_cross_fitting,
     hyperparameters,
     temperature_scaling,
     training_targets,
 )
-from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
 from freeal.student.training.encoder_cross_fitting import HALVES
 from freeal.student.training.fine_tuning import FineTuning
+from freeal.student.training.head_cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
 from freeal.student.training.label_trust import Pool
 from freeal.student.training.linear_probe import softmax
 
@@ -117,7 +117,7 @@ class TransformerTrainer(EncoderTrainer):
         found = encoder_cross_fitting.judged_by_halves(
             fit_without, fitted.logits, work.ids, seed=work.seed, groups=groups
         )
-        return cross_fitting.judged_anew(fitted, found, work.ids, work.data)
+        return head_cross_fitting.judged_anew(fitted, found, work.ids, work.data)
 
     def _fine_tune(
         self,

@@ -8,13 +8,13 @@ import numpy as np
 
 from freeal.compute.listener import OnStep
 from freeal.student.encoder.encoder import unit_rows
-from freeal.student.encoder_trainer import EncoderTrainer
+from freeal.student.encoder_trainer_base import EncoderTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import Training
 from freeal.student.training import temperature_scaling, training_targets
-from freeal.student.training.cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
+from freeal.student.training.head_cross_fitting import CrossFit, cross_fit, label_losses, probe_of_cross_fit
 from freeal.student.training.linear_probe import Probe, softmax
 from freeal.student.training.robust_probe import robust_probe
 

@@ -13,16 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from freeal.compute.listener import OnStep
-from freeal.errors import TrainingError
 from freeal.student.encoder.encoder import unit_rows
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder.student_metadata import Card
 from freeal.student.model_folder.text_classifier import TextClassifier
 from freeal.student.protocols import NO_LABEL, Training
-from freeal.student.training import decision_thresholds
-from freeal.student.training.linear_probe import sigmoid
-from freeal.student.training.scaled_rows import logits_of_head
+from freeal.student.training import decision_thresholds, training_targets
+from freeal.student.training.linear_probe import logits_of_head, sigmoid
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class SeveralLabelsTrainer(FrozenTrainer):
 
     def fit(self, data: LabelledTexts, *, labels: Sequence[str], seed: int, on_step: OnStep) -> Training:
         """Fit on noisy memberships. Raises `TrainingError` when nothing is known of any text."""
-        said = checked_memberships(data.label_ids, texts=len(data.texts), labels=len(labels))
+        said = training_targets.checked_memberships(data.label_ids, texts=len(data.texts), labels=len(labels))
         encoder = self._start.fresh_encoder(labels)
         steps = len(data.texts) + len(labels)
         on_step(0, steps)
@@ -86,20 +84,6 @@ class SeveralLabelsTrainer(FrozenTrainer):
             losses=_losses(_yes(fitted.logits), ids),
             threshold=decision_thresholds.decision_threshold(proba, fitted.targets[known, 1]),
         )
-
-
-def checked_memberships(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
-    """A membership int64 [n, labels]. Raises `TrainingError` when nothing is known, or it does not fit."""
-    said = np.asarray(label_ids, dtype=np.int64)
-    if said.shape != (texts, labels):
-        raise TrainingError(f"{texts} texts and {labels} labels came with a membership of shape {said.shape}")
-    unknown = said == NO_LABEL
-    if ((said < NO_LABEL) | (said > 1)).any() or (unknown.any(axis=1) != unknown.all(axis=1)).any():
-        raise TrainingError("a membership holds 0 or 1 for each label of a text, or NO_LABEL for all of them")
-    if unknown.all():
-        hint = "see why the annotation gave no usable answer"
-        raise TrainingError("no text has an answer: there is nothing to train on", hint=hint)
-    return said
 
 
 def _yes(values: np.ndarray) -> np.ndarray:

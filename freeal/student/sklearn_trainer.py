@@ -2,7 +2,7 @@
 
     trainer = SklearnTrainer(make_pipeline(TfidfVectorizer(), LogisticRegression()))
 
-It is cross-fitted as the encoders' heads are (freeal/student/training/cross_fitting.py), then taught all voices
+It is cross-fitted as the encoders' heads are (freeal/student/training/head_cross_fitting.py), then taught all voices
 together: each text once for each label it may well have, weighed by that label's probability, where the classifier
 takes `sample_weight`; else its likeliest label.
 """
@@ -23,7 +23,7 @@ from freeal.student.model_folder import student_metadata
 from freeal.student.model_folder.whole_text_reader import WholeTextReader
 from freeal.student.protocols import NO_LABEL, Training
 from freeal.student.training import linear_probe, training_targets
-from freeal.student.training.cross_fitting import label_losses
+from freeal.student.training.head_cross_fitting import label_losses
 
 FILE_NAME = "classifier.joblib"
 """A pickle: whoever loads it runs what is in it, so `freeal.load` never does by itself."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 
 if TYPE_CHECKING:
     from freeal.settings import LlmSettings

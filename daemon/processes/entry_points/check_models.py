@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 
 
 def probe_models(line: str) -> Answer:

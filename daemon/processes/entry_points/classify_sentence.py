@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.processes.child_channel import Channel
+from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.entry_points.predict_worker import Models
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.message_protocol import Answer, Result
 from freeal.prediction.predict_rows import predict_rows
 from freeal.settings import PredictSettings
 

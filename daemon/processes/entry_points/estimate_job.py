@@ -10,8 +10,8 @@ import dataclasses
 import json
 import sys
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 
 
 def estimate_job(line: str) -> Answer:

@@ -15,8 +15,8 @@ from collections import OrderedDict
 from pathlib import Path
 from types import FrameType
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, Stopped, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result, Stopped
 from daemon.processes.prediction_slice import Slice
 from freeal.errors import CorruptModelError, Where
 from freeal.events import Emit

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 from freeal.text.joined_values import JoinedValues
 
 MOST_SECONDS = 5.0

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import Answer, Result, failure_of
+from daemon.processes.child_channel import Channel, failure_of
+from daemon.processes.message_protocol import Answer, Result
 
 
 def _index_rows(request: dict[str, Any]) -> dict[str, Any]:

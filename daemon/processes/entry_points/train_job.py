@@ -18,10 +18,10 @@ import anyio.from_thread
 import anyio.lowlevel
 from pydantic import TypeAdapter
 
-from daemon.processes.child_channel import Channel
+from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.child_device_turn import DeviceTurns
 from daemon.processes.job_folder_lock import hold_job_folder
-from daemon.processes.message_protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down, failure_of
+from daemon.processes.message_protocol import Answer, Down, Grant, Result, Share, Stopped, decode_down
 from freeal.events import Emit, Waiting
 from freeal.llm.limits.rate_limiter import Limiter
 

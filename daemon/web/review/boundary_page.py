@@ -20,7 +20,7 @@ from starlette.routing import Route
 from daemon.review.review_log import Kind, Said
 from daemon.review.write_answer_files import key_of_pair, write_boundary_answers
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.proposals import Proposals
+from daemon.web.review.proposal_request import Proposals
 from daemon.web.review.review_desk import Edition, NotReadyError, ReviewDesk, form_route, said_meanwhile
 
 FORM_BYTES = 100_000
@@ -76,7 +76,10 @@ class Boundaries:
     async def boundary_pairs(self, edition: Edition, *, ask: bool = False) -> Pairs | None:
         """The questions; None where nobody asked for them yet."""
         provider, why_not = await anyio.to_thread.run_sync(self._proposals.provider_of_proposals, edition.folder)
-        asked = {"provider": provider, "proposals": None if provider is None else self._proposals.proposal_job_fields()}
+        asked = {
+            "provider": provider,
+            "proposals": None if provider is None else self._proposals.proposal_request_fields(),
+        }
         found = await self._desk.boundary_questions(edition, ask=ask, told=asked)
         if found is None:
             return None
@@ -211,9 +214,10 @@ class Boundaries:
             scratch.unlink(missing_ok=True)
 
     @staticmethod
-    def write_pairs(found: Pairs, path: Path) -> None:
-        """The answers as a file."""
+    def write_pairs(found: Pairs, path: Path) -> dict[str, float]:
+        """The answers to boundary questions as a file; which it holds, and when each was given."""
         write_boundary_answers(path, found.edition.version, found.pairs, found.answers)
+        return {key: found.said[key].at for key in found.answers}
 
 
 def _typed_answer(form: FormData, between: Sequence[str], labels: Container[str]) -> dict[str, dict[str, str]]:

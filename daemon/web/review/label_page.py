@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from daemon.review.review_log import Said
 from daemon.web.pages.page_context import see_other, text_of
-from daemon.web.review.review_desk import Edition, ReviewDesk, SheetLine, said_meanwhile
+from daemon.web.review.review_desk import Edition, ReviewDesk, said_meanwhile
 from freeal.row_index.row_search import IndexedRow, Queued
 from freeal.row_index.text_digest import digest_of
 from freeal.text import joined_labels
@@ -259,14 +259,3 @@ def _said_label(form: FormData, kind: Kind, edition: Edition) -> str | None:
     if label not in edition.about.labels:
         raise HTTPException(400, detail="Choose one of the labels.")
     return label
-
-
-def filled_sheet_lines(lines: Sequence[SheetLine], said: dict[str, Said]) -> list[tuple[int, str, str]]:
-    """A sheet as it is filled in: (row number, what was said or "", comment), in its order. A skip says CANNOT_SAY:
-    its line is open no longer, so it must count."""
-    found = []
-    for line in lines:
-        one = said.get(key_of(line.text))
-        answer = "" if one is None else CANNOT_SAY if one.said is None else str(one.said)
-        found.append((line.number, answer, one.note if one else ""))
-    return found

@@ -175,20 +175,8 @@ def said_meanwhile(earlier: Said | None, person: Person, *, seen: str, thing: st
     if earlier is None or earlier.person.id == person.id or f"{earlier.at}" == seen:
         return ""
     who = earlier.person.name or "Somebody else"
-    what = f"skipped this {thing}" if earlier.said is None else f"said {_said_in_words(earlier.said)!r} here"
+    what = f"skipped this {thing}" if earlier.said is None else f"said {earlier.in_words!r} here"
     return f"{who} {what} meanwhile. Choose again if you think otherwise: the last word counts."
-
-
-def _said_in_words(said: Any) -> str:
-    """A label as it is; of a boundary answer (label -> is, is_not) what was filled in."""
-    if isinstance(said, str):
-        return said
-    return "; ".join(
-        f"{label} {word.replace('_', ' ')} {side[word]}"
-        for label, side in said.items()
-        for word in ("is", "is_not")
-        if side.get(word)
-    )
 
 
 def _about(index: RowIndex) -> About | None:

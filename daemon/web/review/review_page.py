@@ -22,13 +22,13 @@ from daemon.journal.job_ids import is_correction
 from daemon.journal.job_record import FINISHED, Job, State
 from daemon.outbox.durable_file_moves import make_folder
 from daemon.outbox.model_shelf import Shelf
-from daemon.review import write_answer_files
 from daemon.review.review_log import HandedIn, Kind
 from daemon.web.pages.page_context import Site, see_other, text_of
 from daemon.web.review.boundary_page import Boundaries
 from daemon.web.review.compare_page import Compare
 from daemon.web.review.corrections_summary import corrections_summary, write_corrections
-from daemon.web.review.label_page import Labelling, filled_sheet_lines, key_of
+from daemon.web.review.filled_sheet import write_filled_sheet
+from daemon.web.review.label_page import Labelling, key_of
 from daemon.web.review.review_desk import MOST_NAME_CHARACTERS, NAME_COOKIE, Edition, ReviewDesk, form_route
 from daemon.web.review.rows_page import Rows
 from daemon.web.uploads.place_in_inbox import place_files
@@ -160,18 +160,9 @@ class Review:
         await self._site.form(request)
         edition = await self._desk.edition_under_review(request)
         stack, lines = await self._labelling.card_stack(edition, "sheet"), await self._desk.blind_sheet(edition)
-
-        def write(path: Path) -> dict[str, float]:
-            rows = edition.index.rows([line.number for line in lines])
-            filled = [
-                (number, rows[number].cells, said, note) for number, said, note in filled_sheet_lines(lines, stack.said)
-            ]
-            write_answer_files.write_answer_table(
-                path, edition.about.text_columns, filled, column=write_answer_files.CERTIFIED
-            )
-            return {card.key: stack.said[card.key].at for card in stack.cards if card.key in stack.said}
-
-        return await self._hand_in_answers(request, edition, "sheet", write)
+        return await self._hand_in_answers(
+            request, edition, "sheet", functools.partial(write_filled_sheet, stack, lines)
+        )
 
     async def hand_in_boundaries(self, request: Request) -> Response:
         """Only what the answers can change is asked again."""
@@ -180,12 +171,9 @@ class Review:
         found = await self._boundaries.boundary_pairs(edition)
         if found is None:
             raise HTTPException(409, detail="There are no questions yet.")
-
-        def write(path: Path) -> dict[str, float]:
-            Boundaries.write_pairs(found, path)
-            return {key: found.said[key].at for key in found.answers}
-
-        return await self._hand_in_answers(request, edition, "boundary", write)
+        return await self._hand_in_answers(
+            request, edition, "boundary", functools.partial(Boundaries.write_pairs, found)
+        )
 
     async def _hand_in_answers(
         self, request: Request, edition: Edition, kind: Kind, write: Callable[[Path], dict[str, float]]

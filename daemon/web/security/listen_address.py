@@ -1,15 +1,13 @@
-"""Where the page listens, and under which names it may be reached."""
+"""Where the page listens: its socket, and the address to type."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 
 from daemon.config import WebSettings
 from freeal.errors import ConfigError, Where
 
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _BACKLOG = 128
 
 
@@ -52,26 +50,3 @@ def listen_url(listener: socket.socket) -> str:
 def is_loopback(listener: socket.socket) -> bool:
     """Whether only this machine can reach it."""
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
-
-
-def is_allowed_host(header: str, web: WebSettings, *, on_loopback: bool) -> bool:
-    """Whether a Host header names us.
-
-    A foreign name that was pointed at our address (DNS rebinding) is refused. Beyond loopback, bare addresses are let
-    in: nobody can point those elsewhere.
-    """
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?", header)
-    if match is None:
-        return False
-    name = match[1].strip("[]").rstrip(".").lower()
-    if name in _LOCAL_NAMES or name in {host.lower() for host in web.allowed_hosts} or name == web.host.lower():
-        return True
-    return not on_loopback and _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

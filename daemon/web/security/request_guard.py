@@ -3,12 +3,14 @@ answer."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.config import WebSettings
-from daemon.web.security.listen_address import is_allowed_host
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -28,6 +30,7 @@ _ALWAYS = {
 }
 _BY_DEFAULT = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 _READING = {"GET", "HEAD"}
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Guard:
@@ -74,3 +77,26 @@ def _is_foreign(headers: Headers, *, host: str) -> bool:
         return True
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != host
+
+
+def is_allowed_host(header: str, web: WebSettings, *, on_loopback: bool) -> bool:
+    """Whether a Host header names us.
+
+    A foreign name that was pointed at our address (DNS rebinding) is refused. Beyond loopback, bare addresses are let
+    in: nobody can point those elsewhere.
+    """
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?", header)
+    if match is None:
+        return False
+    name = match[1].strip("[]").rstrip(".").lower()
+    if name in _LOCAL_NAMES or name in {host.lower() for host in web.allowed_hosts} or name == web.host.lower():
+        return True
+    return not on_loopback and _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

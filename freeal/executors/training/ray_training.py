@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from freeal.compute.listener import OnStep, Steps, unheard
-from freeal.executors import ray_child, ray_cluster
+from freeal.executors import ray_child_handle, ray_cluster
 from freeal.executors.shard_task import Engine
 from freeal.executors.software_version import software_version
 from freeal.executors.training.ray_train_run import TrainingOrder
@@ -44,7 +44,8 @@ class RayTraining:
         with self._checkpoint_folder(name) as folder:
             order = TrainingOrder(pickle.dumps(task), name, task.most_processes, folder, self._settings)
             steps, last = on_step if isinstance(on_step, Steps) else Steps(on_step), (0, 0)
-            with contextlib.closing(ray_child.messages_of_ray_child(order, on_notice=self._on_notice)) as messages:
+            messages = ray_child_handle.messages_of_ray_child(order, on_notice=self._on_notice)
+            with contextlib.closing(messages):
                 for message in messages:
                     if message is not None and "trained" in message:
                         task.take(Path(message["trained"]).read_bytes())

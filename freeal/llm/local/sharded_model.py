@@ -20,7 +20,8 @@ from freeal.compute.listener import unheard
 from freeal.errors import RowRejectedError
 from freeal.executors.executor import Executor
 from freeal.executors.shard_folder import ShardFolder
-from freeal.llm.local.local_model import LocalModel, locate_local_model
+from freeal.llm.local.local_model import LocalModel
+from freeal.llm.local.local_model_weights import locate_local_weights
 from freeal.llm.local.score_shard import ScoreShard, prompt_table, replies_of_result
 from freeal.types import Prompt, PromptStyle, Reply
 
@@ -63,7 +64,7 @@ class ShardedLocalModel:
         loading = functools.partial(LocalModel.load, cache=cache, device=device, precision=precision)
         here = await loading(model, turn=turn, on_notice=on_notice)
         await here.aclose()
-        _, source = await anyio.to_thread.run_sync(locate_local_model, model, cache)
+        _, source = await anyio.to_thread.run_sync(locate_local_weights, model, cache)
         folder = source if isinstance(source, Path) else None
         # other machines may choose another precision by themselves, and scores of two are two models' scores
         task = ScoreShard(model, folder, here.fingerprint, cache, device, here.precision)

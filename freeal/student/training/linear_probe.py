@@ -7,7 +7,8 @@ import warnings
 
 import numpy as np
 
-from freeal.student.training.scaled_rows import ScaledRows, logits_of_head
+from freeal.compute import scratch_arrays
+from freeal.student.training.scaled_rows import ScaledRows
 
 STRENGTHS = (0.4, 1.6, 6.4)
 """Inverse regularisation tried, for features of about unit variance, times the number of dimensions."""
@@ -118,6 +119,18 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities, float32 [n, labels]."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def logits_of_head(
+    features: np.ndarray | ScaledRows, weight: np.ndarray, bias: np.ndarray, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """What a head with `weight` [labels, d] says of `rows` int [k] of the features (None: all), float64 [k, labels]."""
+    count = features.shape[0] if rows is None else len(rows)
+    found = np.empty((count, len(weight)))
+    for piece in scratch_arrays.pieces(count):
+        seen = features[piece if rows is None else rows[piece]]
+        found[piece] = scratch_arrays.widened(seen) @ weight.T + bias
+    return found
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -44,15 +44,3 @@ class ScaledRows:
             return np.asarray(looked_at / self._scale)  # it is the matrix itself
         looked_at /= self._scale  # of 100,000 texts a second array would be half a gigabyte
         return looked_at
-
-
-def logits_of_head(
-    features: np.ndarray | ScaledRows, weight: np.ndarray, bias: np.ndarray, rows: np.ndarray | None = None
-) -> np.ndarray:
-    """What a head with `weight` [labels, d] says of `rows` int [k] of the features (None: all), float64 [k, labels]."""
-    count = features.shape[0] if rows is None else len(rows)
-    found = np.empty((count, len(weight)))
-    for piece in scratch_arrays.pieces(count):
-        seen = features[piece if rows is None else rows[piece]]
-        found[piece] = scratch_arrays.widened(seen) @ weight.T + bias
-    return found

@@ -55,3 +55,18 @@ def checked_target_ids(label_ids: Sequence[int] | np.ndarray, *, texts: int, lab
             "no text has a label: there is nothing to train on", hint="see why the annotation gave no usable answer"
         )
     return ids
+
+
+def checked_memberships(label_ids: Sequence[int] | np.ndarray, *, texts: int, labels: int) -> np.ndarray:
+    """Training targets for several labels: a membership int64 [n, labels]. Raises `TrainingError` when nothing is
+    known, or it does not fit."""
+    said = np.asarray(label_ids, dtype=np.int64)
+    if said.shape != (texts, labels):
+        raise TrainingError(f"{texts} texts and {labels} labels came with a membership of shape {said.shape}")
+    unknown = said == NO_LABEL
+    if ((said < NO_LABEL) | (said > 1)).any() or (unknown.any(axis=1) != unknown.all(axis=1)).any():
+        raise TrainingError("a membership holds 0 or 1 for each label of a text, or NO_LABEL for all of them")
+    if unknown.all():
+        hint = "see why the annotation gave no usable answer"
+        raise TrainingError("no text has an answer: there is nothing to train on", hint=hint)
+    return said

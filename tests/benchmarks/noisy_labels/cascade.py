@@ -30,7 +30,7 @@ from freeal.selection import query_selection
 from freeal.settings import LoopSettings, StudentSettings
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
-from freeal.student.training.cross_fitting import cross_fit
+from freeal.student.training.head_cross_fitting import cross_fit
 from freeal.student.untrained_encoder import UntrainedEncoder
 
 _MODELS = tuple(name for name in noisy_annotators.RECORDED if name != "gpt-3.5")

@@ -32,7 +32,7 @@ from freeal.student.encoder.encoder import unit
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import linear_probe, temperature_scaling
-from freeal.student.training.cross_fitting import cross_fit, probe_of_cross_fit
+from freeal.student.training.head_cross_fitting import cross_fit, probe_of_cross_fit
 from freeal.student.training.robust_probe import robust_probe
 from freeal.student.untrained_encoder import UntrainedEncoder
 from freeal.types import Label

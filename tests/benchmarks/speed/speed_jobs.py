@@ -27,8 +27,8 @@ import place
 STAGES = {
     "reading, checks": [("freeal.job.pool_of_job", "read_job_table")],
     "loading models": [
-        ("freeal.llm.local.local_model", "locate_local_model"),
-        ("freeal.llm.local.local_model", "_read_local_model"),
+        ("freeal.llm.local.local_model", "locate_local_weights"),
+        ("freeal.llm.local.local_model", "read_local_weights"),
         ("freeal.llm.local.local_model", "folder_digest"),
         ("freeal.job.trainer_of_job", "trainer_for"),
         ("freeal.student.untrained_encoder", "UntrainedEncoder.fresh_encoder"),

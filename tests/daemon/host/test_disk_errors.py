@@ -20,7 +20,7 @@ from daemon.jobs import failure_policy
 from daemon.jobs.resource_pause import Standstill
 from daemon.journal.job_record import Job, State
 from daemon.journal.journal import Journal
-from daemon.processes.message_protocol import failure_of
+from daemon.processes.child_channel import failure_of
 from daemon.terminal.progress_log import LogView
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from daemon.errors import ChangedFileError, RefusedFileError
+from daemon.errors import ChangedFileError
 from daemon.inbox.claim_pair import Intake, csv_digest, load_dropped_spec
 from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
@@ -20,7 +20,6 @@ from daemon.journal.work_folder import Workplace
 from daemon.processes.message_protocol import Failure
 from freeal.errors import SpecError
 from freeal.settings import LlmSettings, StudentSettings
-from freeal.spec.job_spec import Spec
 from freeal.spec.model_name import plain_name
 
 CSV = "text\nfine\nawful\n"
@@ -174,26 +173,6 @@ def test_a_bad_spec_makes_a_job_that_fails_with_its_inputs(intake, endings, sett
     assert "did you mean 'text_columns'?" in prose
     assert f"{folder}/a.yaml, line 3, key 'text_colums'" in prose
     assert f"retry {job.id}" in prose
-
-
-def test_a_retry_reads_the_mended_spec(intake, endings, settings, journal, drop):
-    """The user mends the file in failed/ and asks again; the inputs go back to work, the report goes away."""
-    job, error = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml="labels: [good, bad]\n"))
-    endings.fail_job(job, Failure.of(error))
-    place = Workplace(settings, job.id)
-    (place.failed / "a.yaml").write_text(SPEC)
-    fields, error = intake.take_inputs_back(journal.job(job.id))
-    assert (None, False, ["a.csv", "a.yaml"]) == (error, place.failed.exists(), _names(place.inputs))
-    assert Spec.model_validate_json(fields["spec"]) == load_dropped_spec(place.inputs / "a.yaml", csv_name="a.csv")[0]
-
-
-def test_a_retry_without_its_files_says_so(intake, endings, settings, journal, drop):
-    """Somebody emptied failed/."""
-    job, _ = intake.claim_pair(Pair("a.csv", "a.yaml"), drop(a_csv=CSV, a_yaml=SPEC))
-    endings.fail_job(job, Failure("x", "y"))
-    (Workplace(settings, job.id).failed / "a.csv").unlink()
-    with pytest.raises(RefusedFileError, match="no longer there"):
-        intake.take_inputs_back(journal.job(job.id))
 
 
 def test_two_claims_in_one_second_have_two_ids(intake, journal, settings, drop):

@@ -23,8 +23,7 @@ from freeal.text.printable_text import is_visible, one_line, visible
 
 TRAIN = """
 import json, pathlib, shutil, sys
-from daemon.processes.child_channel import Channel
-from daemon.processes.message_protocol import failure_of
+from daemon.processes.child_channel import Channel, failure_of
 from daemon.processes.message_protocol import Result
 from freeal.preflight import preflight_check
 from freeal.spec.job_spec import Spec

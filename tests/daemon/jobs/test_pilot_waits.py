@@ -85,7 +85,7 @@ def test_only_a_word_makes_it_go_on(place):
     (Shelf(settings.models, "a").pilot(job.id) / "go").touch()
     request_go_where_told([job], journal, settings)
     assert GO == journal.job(job.id).request
-    Requests(journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
+    Requests(settings, journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
     job = journal.job(job.id)
     assert (State.CLAIMED, True, "", "") == (job.state, job.past_pilot, job.request, job.reason)
     with pytest.raises(UnknownJobError, match="no pilot of it waits"):
@@ -127,7 +127,7 @@ def test_a_pilot_of_another_question_counts_no_more(place, description, is_kept)
     job = endings.fail_job(journal.move("a-1", State.CLAIMED, past_pilot=True), Failure("X", "broke"))
     (work.failed / "a.yaml").write_text(text.format(description))
     write_request(journal, job.id, RETRY)
-    Requests(journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
+    Requests(settings, journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
     assert (State.CLAIMED, is_kept) == (journal.job(job.id).state, journal.job(job.id).past_pilot)
 
 
@@ -137,7 +137,7 @@ def test_the_story_begins_anew_behind_the_pilot(place):
     History(journal, Clock()).add_entry("a-1", "round", {"round": 1})
     job = endings.show_pilot_to_owner(_publishing(journal))
     write_request(journal, job.id, GO)
-    Requests(journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
+    Requests(settings, journal, Intake(settings, journal, Clock()), endings)._retry_or_go(journal.job(job.id))
     with journal.transaction() as connection:
         assert 0 == connection.execute("SELECT COUNT(*) FROM job_events").fetchone()[0]
 

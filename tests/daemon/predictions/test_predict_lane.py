@@ -14,7 +14,7 @@ from daemon.errors import UnknownJobError
 from daemon.jobs.cancel_and_retry import write_request
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
-from daemon.predictions.finish_prediction import require_prediction_output
+from daemon.outbox.publish_prediction import require_prediction_output
 from freeal.errors import ConfigError
 from freeal.settings import PredictSettings
 

@@ -12,8 +12,9 @@ import pytest
 
 from daemon.errors import AlreadyRunningError
 from daemon.processes import message_protocol, process_supervisor
+from daemon.processes.child_channel import failure_of
 from daemon.processes.job_folder_lock import hold_job_folder
-from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn, failure_of
+from daemon.processes.message_protocol import EventMessage, Failure, Result, Stopped, Turn
 from freeal.errors import FreealError, OutputBusyError, SpecError, Where
 from freeal.events import BatchProgress, Notice, Progress, RoundFinished, Spend, Waiting
 
@@ -113,14 +114,6 @@ def test_a_child_killed_for_want_of_memory_is_reported_as_such(kills, is_memory)
     counts = iter(kills)
     process = process_supervisor.Child(None, "m", memory_kills=lambda: next(counts))
     assert is_memory == ("want of memory" in process.how_it_died(-signal.SIGKILL).problem)
-
-
-def test_the_kernel_tells_how_often_it_killed_for_memory(tmp_path):
-    """A number on Linux; None where there is no such file or no such line."""
-    (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 7\n")
-    (tmp_path / "older").write_text("nr_free_pages 12\n")
-    found = [process_supervisor.kernel_memory_kills(tmp_path / name) for name in ("vmstat", "older", "missing")]
-    assert [7, None, None] == found
 
 
 def test_the_last_words_on_stderr_are_kept(program):

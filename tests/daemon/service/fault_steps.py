@@ -28,6 +28,7 @@ UNITS = {
     "a correction": ("daemon.jobs.correction_request",),
     "a request": ("daemon.jobs.cancel_and_retry", "daemon.service.request_tasks"),
     "a child process": (
+        "daemon.host.memory_kills",
         "daemon.processes.process_supervisor",
         "daemon.processes.message_protocol",
         "daemon.jobs.device_turns",

@@ -42,7 +42,7 @@ def test_a_cancel_at_a_provider_that_hangs_keeps_nobody_waiting(settings, journa
         endings = Endings(settings, journal, hands.clock, batches=provider)
         desk = RequestDesk(
             journal=journal,
-            requests=Requests(journal, intake=_Settled(), endings=endings),
+            requests=Requests(settings, journal, intake=_Settled(), endings=endings),
             faults=FaultRegister(),
             clock=hands.clock,
             wake=carried_out.set,

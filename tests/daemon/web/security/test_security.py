@@ -8,7 +8,7 @@ from daemon.config import WebSettings
 from daemon.host.clock import Clock
 from daemon.journal.job_record import State
 from daemon.web.security.access_token import Access, Token, find_token
-from daemon.web.security.listen_address import is_allowed_host
+from daemon.web.security.request_guard import is_allowed_host
 from freeal.errors import ConfigError
 
 TOKEN = "a-token-of-some-length"

@@ -7,7 +7,8 @@ import pytest
 
 from freeal.compute import scratch_arrays
 from freeal.student.training import linear_probe
-from freeal.student.training.scaled_rows import MOST_MEASURED, ScaledRows, logits_of_head
+from freeal.student.training.linear_probe import logits_of_head
+from freeal.student.training.scaled_rows import MOST_MEASURED, ScaledRows
 
 RNG = np.random.default_rng(0)
 

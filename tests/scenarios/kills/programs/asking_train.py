@@ -17,7 +17,7 @@ import anyio.lowlevel
 import filelock
 from scripted_train import say, train, write
 
-from daemon.processes.message_protocol import failure_of
+from daemon.processes.child_channel import failure_of
 from freeal.annotation.annotator import LabelRequest
 from freeal.errors import FreealError
 from freeal.events import Spend, ignore

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from daemon.processes.message_protocol import failure_of
+from daemon.processes.child_channel import failure_of
 from freeal.files import atomic_write
 
 for line in sys.stdin:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import filelock
 
-from daemon.processes.message_protocol import failure_of
+from daemon.processes.child_channel import failure_of
 from freeal.files import atomic_write
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.llm.store.bill_records import OpenCall

@@ -50,7 +50,7 @@ class Proposals:
             ) as most_usd,
         ):
             provider = provider_of_version(edition.folder, settings.llm, key_folder=self._site.loaded.base)
-            told = self.proposal_job_fields()
+            told = self.proposal_request_fields()
             told["llm"]["budget_usd"] = most_usd
             running = sum(job.state in RUNNING for job in self._site.records.unfinished())
             request = {"task": "propose", "version": os.fspath(edition.folder), "proposals": told}
@@ -68,8 +68,8 @@ class Proposals:
         except FreealError as problem:
             return None, str(problem)
 
-    def proposal_job_fields(self) -> dict[str, Any]:
-        """What a `ProposalJob` takes beside version and file, ready for JSON."""
+    def proposal_request_fields(self) -> dict[str, Any]:
+        """What a request for proposals says beside version and file: the fields of a `ProposalJob`, ready for JSON."""
         settings = self._site.settings
         return {
             "answers": os.fspath(settings.answers),

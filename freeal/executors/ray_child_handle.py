@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from freeal.errors import ExecutorError
 from freeal.executors.errors_as_messages import error_from_message
-from freeal.executors.ray_child_process import Order
+from freeal.executors.ray_child_main import Order
 
-MODULE = "freeal.executors.ray_child_process"
+MODULE = "freeal.executors.ray_child_main"
 BEAT_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """For a cluster of our own to end in."""

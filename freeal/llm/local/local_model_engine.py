@@ -1,4 +1,4 @@
-"""A language model in memory: of this process, or of the processes of a Ray cluster."""
+"""The engine of a local model: in this process, or over the processes of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def open_local_model(
     turn: DeviceTurn,
     notice: Callable[[str], None],
 ) -> ChatModel:
-    """The one that `settings` name, for a job of so many `texts`, over the cluster `ray` where that is wanted (None: a
-    few questions beside a job, which no cluster is started for); `notice` hears which engine it is, and why, where
-    there is a choice. Raises `ConfigError` where model or engine cannot be had."""
+    """The local model that `settings` name, for a job of so many `texts`, over the cluster `ray` where that is wanted
+    (None: a few questions beside a job, which no cluster is started for); `notice` hears which engine it is, and why,
+    where there is a choice. Raises `ConfigError` where model or engine cannot be had."""
     if ray is None:
         return await LocalModel.load(settings.model, cache=cache, device=device, turn=turn, on_notice=notice)
     rule = EngineRule("llm", settings.engine, "texts", settings.ray_from_texts, "ray_from_texts")

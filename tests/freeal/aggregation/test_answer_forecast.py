@@ -1,10 +1,10 @@
-"""What an annotator will answer, foretold (freeal/aggregation/noise_transition.py)."""
+"""What an annotator will answer, foretold (freeal/aggregation/answer_forecast.py)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from freeal.aggregation.noise_transition import forecast_answers
+from freeal.aggregation.answer_forecast import forecast_answers
 
 
 def test_of_very_many_answers_a_part_taken_evenly_tells_the_same():

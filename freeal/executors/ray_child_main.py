@@ -1,4 +1,4 @@
-"""The process that joins the cluster: `python -m freeal.executors.ray_child_process`, started by ray_child.py.
+"""The process that joins the cluster: `python -m freeal.executors.ray_child_main`, started by ray_child_handle.py.
 
 `ray.init` takes over SIGTERM and starts threads and processes; a service that has signals of its own cannot be the one
 to call it. Its parent's pickle on stdin says what to do; JSON lines on stdout tell how it goes, and of the end.
