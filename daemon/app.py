@@ -46,7 +46,7 @@ from daemon.terminal.progress_bars import TerminalView
 from daemon.terminal.progress_log import LogView, View
 from daemon.web.live.page_snapshot import Looks
 from daemon.web.web_enabled import open_page_if_enabled
-from freeal.job.resolve_provider import network_provider, resolve_annotators
+from freeal.job.resolve_provider import network_provider, resolve_providers
 from freeal.settings import LlmSettings
 
 _log = structlog.get_logger(__name__)
@@ -193,7 +193,7 @@ def build_service(
 
 
 def _provider(several: Sequence[LlmSettings], key_folder: Path) -> str:
-    return network_provider(resolve_annotators(several, api_key=None, environ=os.environ, key_folder=key_folder))
+    return network_provider(resolve_providers(several, api_key=None, environ=os.environ, key_folder=key_folder))
 
 
 @contextlib.contextmanager

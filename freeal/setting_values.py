@@ -44,9 +44,9 @@ def one_or_several_students(value: Any) -> Any:
     return value
 
 
-def student_faults(value: Any) -> list[tuple[int | None, str, str]]:
-    """What is wrong with a value of `student.model`: the position of an entry, None for all of it; the problem; what to
-    write."""
+def student_setting_faults(value: Any) -> list[tuple[int | None, str, str]]:
+    """What is wrong with a value of the setting `student.model`: the position of an entry, None for all of it; the
+    problem; what to write."""
     form = "write one name, or a list such as [minilm, tfidf]"
     if isinstance(value, str):
         return [] if value.strip() else [(None, "names no student", form)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
-from freeal.setting_values import checked_form, one_or_several_students, student_faults
+from freeal.setting_values import checked_form, one_or_several_students, student_setting_faults
 
 Provider = Literal["auto", "anthropic", "openai", "local"]
 StudentMode = Literal["auto", "finetune", "frozen"]
@@ -167,7 +167,7 @@ class StudentSettings(Section):
     @field_validator("model", mode="before")
     @classmethod
     def _students(cls, value: Any) -> Any:
-        if faults := student_faults(value):
+        if faults := student_setting_faults(value):
             raise ValueError("; ".join(f"{problem} ({hint})" for _, problem, hint in faults))
         return one_or_several_students(value)
 

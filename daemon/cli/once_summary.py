@@ -101,6 +101,7 @@ def _figures_of_job(job: Job, settings: Settings) -> list[str]:
 
 
 def _metrics_of_job(job: Job, settings: Settings) -> dict[str, Any] | None:
+    """The figures that the summary of `--once` prints for a job; None for one without a finished version."""
     if job.state is not State.DONE or job.reason:
         return None
     try:
@@ -123,6 +124,7 @@ def _where(job: Job, settings: Settings) -> str:
 
 
 def _folder_of_job(job: Job, settings: Settings) -> Path:
+    """Where the summary of `--once` says that a job lies."""
     place = Workplace(settings, job.id)
     if job.state is State.DONE:
         return Shelf(settings.models, job.name).folder

@@ -24,7 +24,7 @@ class Use:
 
     @property
     def in_a_sentence(self) -> str:
-        """In a sentence."""
+        """What the command `use` did, in a sentence."""
         if self.before == self.version:
             return f"{self.version} is the current version of {self.model!r} already"
         return (

@@ -207,6 +207,7 @@ class Intake:
                 take_file(source, target, origin.sighting)
 
     def _give_claim_back(self, job: Job) -> None:
+        """Undo `claim_pair`: its files go back to where they were dropped, its job out of the journal."""
         inputs = Workplace(self._settings, job.id).inputs
         for origin in origins_of(job):
             if not origin.shared and (inputs / origin.name).exists():

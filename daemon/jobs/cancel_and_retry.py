@@ -84,6 +84,7 @@ def _nearest_ids(journal: Journal, job_id: str) -> str | None:
 
 
 def _hint_instead_of_retry(job: Job) -> str | None:
+    """What a person may do where a `retry` is refused; None where there is nothing to do."""
     if job.state is State.WAITING:
         return f"`python -m daemon go {job.id}` goes on with the rest"
     if job.state is not State.DONE:

@@ -80,5 +80,5 @@ async def _ask_cancel_process(request: str) -> Answer:
             silence_seconds=TIMEOUT_SECONDS,
             grace_seconds=0.0,
         )
-        code = await process.finish()
+        code = await process.finish_process()
     return answer or Failure.of(process.how_it_died(code))

@@ -13,7 +13,7 @@ from daemon.errors import ChildError
 from daemon.jobs.training_request import job_content
 from daemon.processes.ask_child_once import ask_once
 from daemon.processes.message_protocol import Failure, Result
-from freeal.job.resolve_provider import resolve_annotators
+from freeal.job.resolve_provider import resolve_providers
 from freeal.spec.job_spec import Spec
 
 ESTIMATE = "daemon.processes.entry_points.estimate_job"
@@ -28,7 +28,7 @@ async def estimate_in_child(
     `folder` is where its work would lie; nothing is written. Raises `FreealError` for what would make the job fail.
     """
     several = spec.annotators(loaded.settings.llm)
-    providers = resolve_annotators(several, api_key=None, environ=environment, key_folder=loaded.base)
+    providers = resolve_providers(several, api_key=None, environ=environment, key_folder=loaded.base)
     job = job_content(spec.name, spec, loaded.settings, csv=csv, folder=folder, key_folder=loaded.base)
     answer = await ask_once(ESTIMATE, json.dumps({"providers": providers, "job": job}))
     if isinstance(answer, Result):

@@ -199,7 +199,7 @@ class Runner:
                     may_be_silent=functools.partial(self.lanes.waits, job.id),
                     meanwhile=functools.partial(self._instruct_process, job, process, provider),
                 )
-            code = await process.finish()
+            code = await process.finish_process()
             tail = process.stderr_tail
         book.close()
         setback = _setback_in_answer(answer, is_out_of_memory=process.ran_out_of_memory(code))
@@ -242,6 +242,7 @@ class Runner:
         return await self._fail(job, answer)
 
     def _pause_job(self, job: Job, pause: Pause) -> Job:
+        """The runner's end of a job that is to run again later: why, and until when it waits."""
         _log.warning("a job is paused", job=job.id, reason=pause.reason, until=clock.iso(pause.until))
         # A run without money was no attempt: after days of asking, the first broken connection must not end the job.
         attempts = job.attempts if pause.is_attempt else 0

@@ -35,8 +35,9 @@ def training_request(job: Job, spec: Spec, settings: Settings, *, key_folder: Pa
     return json.dumps(as_correction(content, job, settings) if is_correction(job.id) else content)
 
 
-def page_of_model(model: str, settings: Settings) -> str | None:
-    """Where a model is on the live page, as seen from this machine; None without a page, or a port known beforehand."""
+def _page_in_request(model: str, settings: Settings) -> str | None:
+    """The `page` of a training request: where its model is on the live page, as seen from this machine; None without a
+    page, or a port known beforehand."""
     web = settings.web
     if not web.enabled or not web.port:
         return None
@@ -59,7 +60,7 @@ def job_content(
         "answers": str(settings.answers),
         "cache": str(settings.state / "cache"),
         "key_folder": str(key_folder),
-        "page": page_of_model(spec.name, settings),
+        "page": _page_in_request(spec.name, settings),
         "previous_model": str(shelf.version(shelf.current) / "model") if shelf.current else None,
         "llm": settings.llm.model_dump(mode="json"),
         "student": settings.student.model_dump(mode="json"),

@@ -87,8 +87,9 @@ def copy(source: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def point_link(link: Path, target: str) -> None:
-    """Make `link` a symbolic link to `target` (relative to the link's folder), replacing the one before by rename.
+def replace_link_durably(link: Path, target: str) -> None:
+    """Make `link` a symbolic link to `target` (relative to the link's folder), replacing the one before by a durable
+    rename.
 
     Raises `FileExistsError` where something that is no link stands in its place.
     """

@@ -123,7 +123,7 @@ class Shelf:
         for name in ON_TOP:
             if (version / name).is_file():
                 durable_file_moves.copy(version / name, self.folder / name)
-        durable_file_moves.point_link(self.model, f"versions/{job_id}/model")
+        durable_file_moves.replace_link_durably(self.model, f"versions/{job_id}/model")
 
     def check_writable(self) -> None:
         """Before anything is paid for, find out whether `publish_version` could write. Leaves nothing behind.

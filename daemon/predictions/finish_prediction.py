@@ -53,7 +53,7 @@ class PredictionEndings:
                     return guard.fault.passing
                 answer = Failure.of_fault(guard.fault)
         if isinstance(answer, Failure):
-            self._set_prediction_aside(prediction, answer, "failed")
+            self._finish_without_result(prediction, answer, "failed")
             _log.error("a prediction has failed", prediction=prediction.id, problem=answer.problem, hint=answer.hint)
         return None
 
@@ -71,7 +71,7 @@ class PredictionEndings:
 
     def cancel_prediction(self, prediction: Prediction) -> None:
         """The user's wish: the input goes to failed/, nothing is published."""
-        self._set_prediction_aside(prediction, Failure(CANCELLED, "cancelled by the user"), "cancelled")
+        self._finish_without_result(prediction, Failure(CANCELLED, "cancelled by the user"), "cancelled")
         _log.info("a prediction was cancelled", prediction=prediction.id)
 
     def _publish_prediction(self, prediction: Prediction, result: Result) -> None:
@@ -97,7 +97,8 @@ class PredictionEndings:
         for warning in warnings:
             _log.warning(warning, prediction=prediction.id)
 
-    def _set_prediction_aside(self, prediction: Prediction, failure: Failure, state: str) -> None:
+    def _finish_without_result(self, prediction: Prediction, failure: Failure, state: str) -> None:
+        """Finish a prediction that has no result: its input goes to failed/ with the reason."""
         place, shelf = self._places(prediction)
         report = move_to_done_or_failed.move_to_failed(
             place.inputs,

@@ -266,7 +266,7 @@ class PredictLane:
 
     async def _process_death(self, process: Child, prediction: Prediction) -> Answer | None:
         """What a process that ended without an answer means for its prediction; None when it is tried again."""
-        code = await process.finish()
+        code = await process.finish_process()
         if self._stop.is_set():
             return Stopped()
         error = process.how_it_died(code)

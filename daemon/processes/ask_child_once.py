@@ -24,7 +24,7 @@ async def ask_once(module: str, request: str, *, environment: Mapping[str, str] 
             silence_seconds=TIMEOUT_SECONDS,
             grace_seconds=0.0,
         )
-        code = await process.finish()
+        code = await process.finish_process()
     return answer or Failure.of(process.how_it_died(code))
 
 

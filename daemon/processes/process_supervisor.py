@@ -57,14 +57,14 @@ class Child:
         return self._tail.decode(errors="replace").strip()
 
     async def send(self, line: str) -> None:
-        """Hand a request down. A child that is gone is noticed by `messages`."""
+        """Hand a request down. A child that is gone is noticed by `messages_of_process`."""
         stdin = self._process.stdin
         with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             if stdin is not None:
                 await stdin.send(line.encode() + b"\n")
 
-    async def messages(self) -> AsyncIterator[Up]:
-        """What the child says, until its pipe ends."""
+    async def messages_of_process(self) -> AsyncIterator[Up]:
+        """What the supervised process says, until its pipe ends."""
         stdout = self._process.stdout
         buffer = b""
         while stdout is not None:
@@ -89,8 +89,9 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    async def finish(self) -> int:
-        """Close its stdin, give it a moment to exit, kill what is left; the exit code, negative for a signal."""
+    async def finish_process(self) -> int:
+        """Let the supervised process end: close its stdin, give it a moment to exit, kill what is left; the exit code,
+        negative for a signal."""
         if self._process.stdin is not None:
             await self._process.stdin.aclose()
         with anyio.move_on_after(FAREWELL_SECONDS):
@@ -179,7 +180,7 @@ async def converse(
         await process.send(request)
         if meanwhile is not None:
             tasks.start_soon(meanwhile)
-        async for message in process.messages():
+        async for message in process.messages_of_process():
             talk.note_message(message)
             if isinstance(message, EventMessage):
                 on_event(message.event)

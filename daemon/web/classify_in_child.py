@@ -139,7 +139,7 @@ class Trial:
                 grace_seconds=0.0,
             )
             if question.answer is None:
-                code = await process.finish()
+                code = await process.finish_process()
                 question.answer = Failure.of(process.how_it_died(code))
                 _log.error("the process that tries sentences died", problem=question.answer.problem)
                 return False

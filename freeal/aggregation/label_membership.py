@@ -47,7 +47,7 @@ def joined_names(chosen: np.ndarray, names: Sequence[str]) -> list[str]:
 
 
 def class_ids(said: Sequence[str | None], names: Sequence[str], kind: Kind) -> np.ndarray:
-    """What each label is as one of several classes, int64 [n], NO_LABEL for None: its place among the `names`; with
+    """A label membership as one class per text, int64 [n], NO_LABEL for None: the label's place among the `names`; with
     several labels the place of the combination among those that occur, the most frequent first."""
     if kind != "multi":
         place = {name: position for position, name in enumerate(names)}

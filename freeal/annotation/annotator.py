@@ -22,7 +22,7 @@ from freeal.llm.protocols import BatchSender, ChatModel
 from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore, request_key
 from freeal.money.budget_ledger import Ledger
 from freeal.text import joined_labels, long_text_shortening
-from freeal.text.repeated_text import new_texts, normal
+from freeal.text.repeated_text import normal, unrepeated_texts
 from freeal.types import Annotation, Demonstration, Prompt, Task
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Annotator:
         done = done_before + keys.count("")
         report = self._progress_of_keys(stage, round_number, again, done=done, total=total or len(requests))
         verdicts = Verdicts(by_key)
-        asked = await self._asker.ask(by_key, report, verdicts.take)
+        asked = await self._asker.ask(by_key, report, verdicts.take_verdict)
         self._ever_answered = self._ever_answered or bool(verdicts.found)
         if asked.budget_error is not None and not self._ever_answered and round_number == 1:
             raise asked.budget_error  # later rounds fall back on the answers of those before; the first has nothing
@@ -177,7 +177,7 @@ class Annotator:
         written = []
         for name, key in keys.items():
             reply = asked.replies.get(key)
-            texts = new_texts([] if reply is None else read_texts(reply), seen)[:per_label]
+            texts = unrepeated_texts([] if reply is None else read_texts(reply), seen)[:per_label]
             if not texts:
                 self._emit(Notice(f"the model wrote no example for the label {name!r}"))
             written += [Demonstration(text, name, "generated") for text in texts]
@@ -217,7 +217,7 @@ class Annotator:
         if not repair_keys:
             return
         repaired = Verdicts(plainer)
-        await self._asker.ask(plainer, lambda _: None, repaired.take)
+        await self._asker.ask(plainer, lambda _: None, repaired.take_verdict)
         better = {}
         for key, repair_key in repair_keys.items():
             second = repaired.found.get(repair_key)

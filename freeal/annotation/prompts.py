@@ -175,6 +175,7 @@ def writing_prompt(task: Task, label: str, *, prototypes: Sequence[str], count: 
 
 
 def _label_clause(task: Task, label: str) -> str:
+    """The part of a prompt that asks for invented texts of a label."""
     if task.kind != "multi":
         return f'whose label is clearly "{label}"'
     names = [f'"{name}"' for name in joined_labels.split(label)]

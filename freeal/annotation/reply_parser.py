@@ -118,9 +118,10 @@ def read_texts(reply: Reply) -> list[str]:
     return [line for line in lines if line and not line.endswith(":")]
 
 
-def read_rules(reply: Reply) -> list[tuple[Side, Side]]:
-    """The proposals of a rule that a reply holds, two at most: for the first and the second label what it is and what
-    it is not. Each on one line, shortened, without what could pass for a prompt's own tags. Never raises."""
+def read_rules_in_reply(reply: Reply) -> list[tuple[Side, Side]]:
+    """Parse a reply for the proposals of a rule that it holds, two at most: for the first and the second label what it
+    is and what it is not. Each on one line, shortened, without what could pass for a prompt's own tags. Never
+    raises."""
     if reply.outcome == "refused":
         return []
     for _, _, answer in objects_in(answer_in(reply.text[:MOST_CHARACTERS])):

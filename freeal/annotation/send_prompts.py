@@ -89,14 +89,14 @@ class Asker:
 
     async def replace(self, better: Mapping[str, str]) -> None:
         """Keep the replies to other keys, which the store has already, as the answers to these (key -> the other)."""
-        await anyio.to_thread.run_sync(self._known.replace_replies, better)
+        await anyio.to_thread.run_sync(self._known.reuse_usable_replies, better)
 
     async def _answer_from_store(self, run: Run) -> None:
         """Hand on what the store can answer; the others wait."""
         keys = list(run.prompts)
         for start in range(0, max(1, len(keys)), KEYS_AT_ONCE):
             part = keys[start : start + KEYS_AT_ONCE]
-            known = await anyio.to_thread.run_sync(self._known.usable_among, part, run.prompts)
+            known = await anyio.to_thread.run_sync(self._known.usable_replies_among, part, run.prompts)
             self._streak.ever_answered |= bool(known)
             for key, reply in known.items():
                 run.on_reply(key, reply, from_store=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from freeal.annotation import several_labels_parser
-from freeal.annotation.reply_parser import Reading, read_reply, read_rules, read_texts
+from freeal.annotation.reply_parser import Reading, read_reply, read_rules_in_reply, read_texts
 from freeal.llm.store.answer_store import KEYS_AT_ONCE, AnswerStore
 from freeal.types import Prompt, Reply
 
@@ -23,7 +23,7 @@ def is_usable_reply(reply: Reply, prompt: Prompt) -> bool:
         return True
     if prompt.labels:
         return reading_of(reply, prompt).is_answer
-    return bool(read_rules(reply) if prompt.rules else read_texts(reply))
+    return bool(read_rules_in_reply(reply) if prompt.rules else read_texts(reply))
 
 
 class KnownReplies:
@@ -34,16 +34,17 @@ class KnownReplies:
         self.useless_here: set[str] = set()
         """Keys that this run was given a useless reply to: they stay, it does not ask again."""
 
-    def usable_among(self, keys: Sequence[str], prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
-        """By key; an earlier run's reply that is of no use goes out of the way."""
+    def usable_replies_among(self, keys: Sequence[str], prompts: Mapping[str, Prompt]) -> dict[str, Reply]:
+        """The stored replies that are usable for their prompts, by key; an earlier run's reply that is of no use goes
+        out of the way."""
         known = self._store.get_many(keys)
         useless = {key for key in known.keys() - self.useless_here if not is_usable_reply(known[key], prompts[key])}
         if useless:
             self._store.set_aside(useless)
         return {key: reply for key, reply in known.items() if key not in useless}
 
-    def replace_replies(self, better: Mapping[str, str]) -> None:
-        """Keep the replies to other keys, which are there already, as those to these (key -> the other)."""
+    def reuse_usable_replies(self, better: Mapping[str, str]) -> None:
+        """Have the usable replies to other keys, which are stored already, be those to these (key -> the other)."""
         keys = list(better)
         for start in range(0, len(keys), KEYS_AT_ONCE):
             part = keys[start : start + KEYS_AT_ONCE]

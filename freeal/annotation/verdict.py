@@ -65,8 +65,8 @@ class Verdicts:
         self.scores: dict[str, tuple[float, ...]] = {}
         self.useless: dict[str, Reply] = {}
 
-    def take(self, key: str, reply: Reply, *, from_store: bool) -> None:
-        """One reply more; of several to one key the last one counts."""
+    def take_verdict(self, key: str, reply: Reply, *, from_store: bool) -> None:
+        """Take the verdict of one reply more; of several to one key the last one counts."""
         verdict = self.found[key] = verdict_of(reply, self.prompts[key], from_store=from_store)
         self.useless.pop(key, None)
         if reply.scores is not None:

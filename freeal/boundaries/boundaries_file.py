@@ -183,8 +183,9 @@ def _faults_of_rule(label: str, rule: Rule, pair: Pair, where: Where, labels: Se
         )
 
 
-def with_picks(boundaries: Boundaries, picks: Mapping[int, int]) -> Boundaries:
-    """The file with proposals picked: number of the pair (from 1) -> number of the proposal. Raises `SpecError`."""
+def boundaries_with_picks(boundaries: Boundaries, picks: Mapping[int, int]) -> Boundaries:
+    """The boundaries file with proposals picked: number of the pair (from 1) -> number of the proposal. Raises
+    `SpecError`."""
     pairs = list(boundaries.pairs)
     for number, pick in picks.items():
         if not 1 <= number <= len(pairs):

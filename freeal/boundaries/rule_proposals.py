@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from freeal.annotation.prompts import rules_prompt
-from freeal.annotation.reply_parser import Side, read_rules
+from freeal.annotation.reply_parser import Side, read_rules_in_reply
 from freeal.annotation.send_prompts import Asker
 from freeal.boundaries.boundaries_file import Boundaries, Pair, Rule
 from freeal.llm.store.answer_store import request_key
@@ -32,7 +32,7 @@ async def ask_for_proposals(
     keys = {place: request_key(prompt, fingerprint) for place, prompt in prompts.items()}
     asked = await asker.ask({keys[place]: prompt for place, prompt in prompts.items()}, lambda _: None)
     replies = {place: asked.replies.get(key) for place, key in keys.items()}
-    return {place: [] if reply is None else read_rules(reply) for place, reply in replies.items()}
+    return {place: [] if reply is None else read_rules_in_reply(reply) for place, reply in replies.items()}
 
 
 def with_proposals(boundaries: Boundaries, said: Mapping[int, Sequence[tuple[Side, Side]]], *, by: str) -> Boundaries:

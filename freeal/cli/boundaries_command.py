@@ -85,7 +85,7 @@ def _boundaries(arguments: argparse.Namespace) -> int:
     version = find_version(arguments.folder)
     if arguments.pick is not None:
         path = arguments.answers or arguments.output or version / boundaries_file.FILE_NAME
-        picked = boundaries_file.with_picks(boundaries_file.read_questions(path), dict(arguments.pick))
+        picked = boundaries_file.boundaries_with_picks(boundaries_file.read_questions(path), dict(arguments.pick))
         boundaries_file.write_boundaries(path, picked)
         arguments.answers = path
     if arguments.answers is None:

@@ -163,7 +163,7 @@ def _second_opinion(job: PredictionJob, classifier: Classifier, arguments: argpa
 
 
 def _forget_prediction_bill(job: PredictionJob) -> None:
-    """The table is done: the same again is another one, with a cap of its own."""
+    """At the end of the command `predict`: the same table again is another prediction, with a cap of its own."""
     from freeal.llm.store.answer_store import SqliteStore
 
     if job.ask is not None and job.ask.answers.exists():

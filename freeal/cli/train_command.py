@@ -221,10 +221,10 @@ def _train_dry_run(job: TrainingJob, arguments: argparse.Namespace) -> int:
     import anyio
 
     from freeal.cost_estimate.job_estimate import estimate_job_with
-    from freeal.job.resolve_provider import resolve_annotators
+    from freeal.job.resolve_provider import resolve_providers
 
     settings = job.effective().llm
-    providers = resolve_annotators([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
+    providers = resolve_providers([settings], api_key=arguments.api_key, environ=os.environ, key_folder=job.key_folder)
     found = anyio.run(lambda: estimate_job_with(job, providers=providers))
     print_estimate(found, as_json=arguments.json)
     return EXIT_OK

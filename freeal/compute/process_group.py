@@ -46,9 +46,9 @@ class ProcessGroup(Protocol):
     def equal(self, weights: Sequence[torch.Tensor]) -> None:
         """Give all of them the first process's weights, in place."""
 
-    def summed(self, weights: Sequence[torch.Tensor]) -> bool:
-        """Sum the gradients of all of them, in place; a process without any takes part with zeros. Whether any has
-        one."""
+    def sum_over_group(self, weights: Sequence[torch.Tensor]) -> bool:
+        """Sum the gradients of all processes of the group, in place; a process without any takes part with zeros.
+        Whether any has one."""
 
 
 class Alone:
@@ -73,7 +73,7 @@ class Alone:
     def equal(self, weights: Sequence[torch.Tensor]) -> None:
         """They are."""
 
-    def summed(self, weights: Sequence[torch.Tensor]) -> bool:
+    def sum_over_group(self, weights: Sequence[torch.Tensor]) -> bool:
         """They are."""
         return any(weight.grad is not None for weight in weights)
 
@@ -116,8 +116,8 @@ class TorchProcessGroup:
                 dist.broadcast(flat, src=0)
                 _written_back(flat, bucket)
 
-    def summed(self, weights: Sequence[torch.Tensor]) -> bool:
-        """See `ProcessGroup.summed`."""
+    def sum_over_group(self, weights: Sequence[torch.Tensor]) -> bool:
+        """See `ProcessGroup.sum_over_group`."""
         # a weight that nobody's step has reached keeps None, not zero: the optimizer would let it decay
         used = torch.tensor([weight.grad is not None for weight in weights], dtype=torch.float32, device=self._device)
         dist.all_reduce(used)
@@ -154,6 +154,7 @@ def leave() -> None:
 
 
 def _tensor_buckets(tensors: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+    """Tensors that are sent through the process group together."""
     found: list[list[torch.Tensor]] = []
     room = 0
     for tensor in tensors:

@@ -150,8 +150,8 @@ def first_problems(problems: list[Problem], path: Path) -> list[Problem]:
 
 
 def table_with_corrections(table: Table, corrections: Sequence[Correction], pool: Pool) -> Table:
-    """The table and, at its end, a row for each corrected text that is none of the pool's. Columns that the table does
-    not have are left out, those that the corrections do not have are empty."""
+    """The table and, at its end, a row for each corrected text in the corrections file that is none of the pool's.
+    Columns that the table does not have are left out, those that the corrections do not have are empty."""
     known = set(pool.texts)
     new = [
         tuple(correction.values.get(name, "") for name in table.header)

@@ -125,7 +125,8 @@ class NoTrainer:
         return {"model": "", "mode": "", "device": ""}
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Directions drawn by chance, float32 [n, 8]: what is chosen by them has the size of the real choice."""
+        """Embeddings for a run that only counts: directions drawn by chance, float32 [n, 8]; what is chosen by them has
+        the size of the real choice."""
         import numpy as np
 
         drawn = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float32)

@@ -27,7 +27,7 @@ from freeal.errors import TrainingError
 from freeal.events import ignore
 from freeal.job.new_version import label_change_job
 from freeal.job.open_chat_model import open_chat_model
-from freeal.job.resolve_provider import foreseen_annotators
+from freeal.job.resolve_provider import foreseen_providers
 from freeal.job.run_loop import run_loop
 from freeal.job.timing import stage_durations
 from freeal.job.training_job import TrainingJob
@@ -70,7 +70,7 @@ async def estimate_job(job: TrainingJob, *, environ: Mapping[str, str]) -> Estim
     """
     job = job.effective()
     several = (job.llm, *job.further_llms)
-    providers = foreseen_annotators(several, environ=environ, key_folder=job.key_folder)
+    providers = foreseen_providers(several, environ=environ, key_folder=job.key_folder)
     return await estimate_job_with(job, providers=providers)
 
 
@@ -263,7 +263,7 @@ def _later_calls(job: TrainingJob, pool: Pool, *, asked: int, stored: int) -> Sp
 
 
 def _tokens_of_later_prompt(job: TrainingJob, pool: Pool, counter: CountingModel) -> Span:
-    """Tokens of a prompt with demonstrations of its own, on average over a sample of the pool."""
+    """A job's estimated tokens of a prompt with demonstrations of its own, on average over a sample of the pool."""
     task = job.spec.task
     sample = pool.texts[:: -(-len(pool) // _SAMPLED_TEXTS)]
     total = NOTHING

@@ -54,7 +54,7 @@ class Evaluation:
         return cls(tuple((index, truth) for index, truth in known if index not in told), pool.groups)
 
     def interval(self, share: float) -> tuple[float, float]:
-        """The 95 % interval of an accuracy of `share` measured on all pairs."""
+        """The metric `accuracy_interval`: the 95 % interval of an accuracy of `share` measured on all pairs."""
         kinds = (
             (number, EMPTY) if index == EMPTY else self.groups[index] if self.groups else index
             for number, (index, _) in enumerate(self.pairs)
@@ -210,7 +210,8 @@ def _labels_by_model(judged: Sequence[Decision | None]) -> dict[str, list[str | 
 
 
 def _holdout_metrics(decisions: Sequence[Decision], pool: Pool, evaluation: Evaluation) -> dict[str, Any]:
-    """The same for the rows whose texts were never demonstrations (loop.holdout_share); nothing where none were."""
+    """The final metrics over the rows whose texts were never demonstrations (loop.holdout_share); nothing where none
+    were."""
     if not pool.held_out:
         return {}
     unshown = evaluation.selected([index in pool.held_out for index in range(len(pool))])

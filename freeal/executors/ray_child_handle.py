@@ -37,6 +37,7 @@ def messages_of_ray_child(order: Order, *, on_notice: Callable[[str], None]) -> 
 
 
 def _messages_heard(child: RayChild, on_notice: Callable[[str], None]) -> Iterator[dict[str, Any] | None]:
+    """What the Ray child says of the work, until it is done; None now and then while there is nothing new."""
     while True:
         message = child.next_message(BEAT_SECONDS)
         if message is None:
@@ -57,6 +58,7 @@ class RayChild:
     """A process, its messages, and the end of its log."""
 
     def __init__(self, order: bytes, log: IO[bytes]) -> None:
+        """Start the Ray child and hand it its pickled order; `log` takes its stderr."""
         self._log = log
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", MODULE],

@@ -46,7 +46,7 @@ def _say(stream: BinaryIO, message: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Do what stdin asks."""
+    """The main function of the Ray child: join the cluster, do what stdin asks, and say on stdout how it goes."""
     stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints goes to the log
     stdin = sys.stdin.buffer

@@ -63,6 +63,7 @@ def _faults_of_config(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _faults_of_tokenizer(folder: Path) -> Iterator[str]:
+    """What keeps Text Embeddings Inference from reading the tokenizer."""
     from tokenizers import Tokenizer
 
     try:

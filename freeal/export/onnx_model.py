@@ -66,7 +66,7 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
     Raises `ConfigError` without the packages it takes, `ModelFolderError` for the model, and `CorruptModelError` where
     what was written does not say what the original says.
     """
-    _check_onnx_packages()
+    _check_onnx_model_packages()
     folder = classifier_folder(model)
     student = load_student.load(folder, settings=StudentSettings(device="cpu", precision="fp32"))
     if not isinstance(student, TextClassifier):
@@ -96,7 +96,7 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
             plain = OnnxClassifier(whole).predict_proba(texts) if texts else None
             _quantize_int8(whole / MODEL)
             if plain is not None:
-                measured = _loss_by_int8(plain, OnnxClassifier(whole).predict_proba(texts), thresholds)
+                measured = _int8_loss_of_onnx_model(plain, OnnxClassifier(whole).predict_proba(texts), thresholds)
         found = Export(output, student.labels, (whole / MODEL).stat().st_size, int8, difference, len(texts), measured)
         (whole / "README.md").write_text(_onnx_readme(found, student.card), encoding="utf-8")
         for path in sorted(whole.iterdir()):
@@ -104,7 +104,8 @@ def export_onnx(model: Path, output: Path, *, int8: bool = False, texts: Sequenc
     return found
 
 
-def _check_onnx_packages() -> None:
+def _check_onnx_model_packages() -> None:
+    """Raises `ConfigError` where what writes an ONNX model is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -204,7 +205,8 @@ def _quantize_int8(path: Path) -> None:
     small.replace(path)
 
 
-def _loss_by_int8(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
+def _int8_loss_of_onnx_model(plain: np.ndarray, small: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
+    """What int8 changes in the probabilities of an ONNX model."""
     difference = np.abs(plain - small)
     changed = plain.argmax(axis=1) != small.argmax(axis=1)
     if thresholds:

@@ -107,7 +107,8 @@ class BelowPromise:
         self._limiter.take_share(share)
 
     def ask(self, rows: Sequence[AskedRow], go_on: Callable[[], bool]) -> list[Opinion] | None:
-        """What it says of each row; None where `go_on` said no before all were asked: the same rows again go on."""
+        """Ask a language model about rows below the promise: what it says of each; None where `go_on` said no before
+        all were asked: the same rows again go on."""
         missing = [row for row in rows if row.text not in self._answers]
         size = self._at_once * self._settings.concurrency
         for part in (missing[start : start + size] for start in range(0, len(missing), size)):
@@ -129,8 +130,8 @@ class BelowPromise:
         self._answers.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Who was asked, where this run asked anybody, and what that cost, over all runs of the prediction; empty where
-        nobody was."""
+        """Who was asked about rows below the promise, where this run asked anybody, and what that cost, over all runs
+        of the prediction; empty where nobody was."""
         if not self._told.answers.exists():
             return {}
         with contextlib.closing(SqliteStore(self._told.answers, job=self._told.payer)) as store:

@@ -44,7 +44,7 @@ def _provider_and_key(
     raise CredentialsError("no Anthropic key found", hint=NO_KEY_HINT)
 
 
-def resolve_annotators(
+def resolve_providers(
     several: Sequence[LlmSettings], *, api_key: str | None, environ: Mapping[str, str], key_folder: Path
 ) -> tuple[str, ...]:
     """The provider of each of a job's language models, in their order. Raises as `resolve_provider`, and `ConfigError`
@@ -54,10 +54,10 @@ def resolve_annotators(
     )
 
 
-def foreseen_annotators(
+def foreseen_providers(
     several: Sequence[LlmSettings], *, environ: Mapping[str, str], key_folder: Path
 ) -> tuple[str, ...]:
-    """The same for who only wants to know: a key that is missing is no error."""
+    """As `resolve_providers`, for who only wants to know: a key that is missing is no error."""
     return _providers_of_one_network(
         [
             resolve_provider(one, api_key=None, environ=environ, key_folder=key_folder)[0]

@@ -16,7 +16,7 @@ from freeal.job.annotators_of_job import annotating
 from freeal.job.job_resources import JobResources
 from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
-from freeal.job.timing.remaining_time import RemainingTime, foresee_parts
+from freeal.job.timing.remaining_time import RemainingTime, foresee_remaining_time
 from freeal.job.training_job import TrainingJob
 from freeal.llm.protocols import ChatModel, ReleasesMemory
 from freeal.llm.store.answer_store import SqliteStore
@@ -109,7 +109,7 @@ async def ask_and_train(
         with annotating(
             models, several, answers=job.answers, job_id=job.job_id, billed_to=job.billed_to, emit=emit
         ) as annotators:
-            foresee_parts(
+            foresee_remaining_time(
                 emit,
                 job.llm,
                 job.student,

@@ -17,7 +17,7 @@ from freeal.job import pilot_job, pool_of_job, trainer_of_job, write_output_fold
 from freeal.job.job_resources import JobResources
 from freeal.job.new_version import label_change_job
 from freeal.job.plain_accuracy import plain_accuracy
-from freeal.job.resolve_provider import resolve_annotators, resolve_provider
+from freeal.job.resolve_provider import resolve_provider, resolve_providers
 from freeal.job.run_inputs import Given, effects_of_corrections
 from freeal.job.run_loop import Asked, ask_and_train
 from freeal.job.timing.remaining_time import RemainingTime
@@ -100,7 +100,7 @@ async def train(
     # a caller's own language model answers in the place of all that the spec names
     further = () if chat_model is not None else job.further_llms
     if further:
-        resolve_annotators((job.llm, *further), api_key=api_key, environ=environ, key_folder=job.key_folder)
+        resolve_providers((job.llm, *further), api_key=api_key, environ=environ, key_folder=job.key_folder)
     return await carry_out(job, given, resources, further=further)
 
 
@@ -150,7 +150,7 @@ async def carry_out(
         student_comparison=trainer.comparison if isinstance(trainer, ComparesStudents) else None,
         started=started,
         plain_accuracy=accuracy,
-        cut=await anyio.to_thread.run_sync(text_truncation.cut_texts, model_folder, pool.texts),
+        cut=await anyio.to_thread.run_sync(text_truncation.truncated_texts, model_folder, pool.texts),
     )
     for warning in run.outcome_warnings:
         emit(Notice(warning))

@@ -115,6 +115,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def _parsed_server_address(address: str) -> urllib.parse.SplitResult:
+    """A network route's end: the server's address, in its parts. Raises `ConfigError` for one that cannot be used."""
     where = Where(key="llm.base_url")
     try:
         url = urllib.parse.urlsplit(address)

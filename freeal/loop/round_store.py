@@ -156,7 +156,7 @@ def stored_round(folder: Path) -> RoundState:
 
 
 def _mapped_arrays(folder: Path) -> dict[str, Any]:
-    """Not to be written to. An array without elements cannot be mapped."""
+    """The arrays of a stored round, not to be written to. An array without elements cannot be mapped."""
     found: dict[str, Any] = {}
     for name in _ARRAYS:
         path = folder / f"{name}.npy"

@@ -126,7 +126,7 @@ class Model:
         )
 
     def _predicted_labels(self, proba: np.ndarray, has_text: np.ndarray) -> tuple[list[str | None], np.ndarray]:
-        """The label of each row, None where none is given, and its probability."""
+        """The trained model's label for each row, None where none is given, and its probability."""
         if self.kind == "multi":
             thresholds = self._classifier.thresholds or None
             names, sure = label_choice.labels_of(np.nan_to_num(proba), self.classes, self.kind, thresholds)

@@ -120,6 +120,7 @@ def _several_meant(values: list[str], spec: Spec) -> str | None:
 
 
 def _sign_within_a_name(unknown: list[str], spec: Spec) -> str | None:
+    """What the preflight check says of labels that are unknown because the sign between labels is within a name."""
     sign = joined_labels.SEPARATOR if spec.label_columns else spec.label_separator
     name = next((name for name in spec.labels if sign in name and any(name in value for value in unknown)), None)
     if name is None:

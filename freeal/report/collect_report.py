@@ -44,7 +44,7 @@ def collect_report(
         quality=quality,
         quality_note=f"{note} {corrections_section.how_to_read_corrections(metrics)}".strip(),
         cost=key_facts.facts_on_cost(run, metrics),
-        look_at=key_facts.what_to_look_at(run, metrics, queue, key_facts.weak_classes(rows)),
+        look_at=key_facts.facts_to_look_at(run, metrics, queue, key_facts.weak_classes(rows)),
         scores=round_chart_data.scores_per_round(run, metrics),
         shares=round_chart_data.label_shares_per_round(run, rows),
         losses=round_chart_data.losses_of_kept_round(run),

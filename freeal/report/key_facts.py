@@ -148,10 +148,10 @@ def facts_on_cost(run: FinishedRun, metrics: Mapping[str, Any]) -> Facts:
     return tuple(facts)
 
 
-def what_to_look_at(
+def facts_to_look_at(
     run: FinishedRun, metrics: Mapping[str, Any], queue: Sequence[Look], weak: Sequence[str]
 ) -> tuple[Advice, ...]:
-    """What deserves a person's attention, the gravest first."""
+    """Key facts that deserve a person's attention, the gravest first."""
     advice = [Advice(f"{warning[:1].upper()}{warning[1:]}.", "classes") for warning in run.warnings]
     advice += [*_advice_on_rounds(run, metrics), *_advice_on_labels(metrics, weak)]
     if queue:
@@ -160,6 +160,7 @@ def what_to_look_at(
 
 
 def _advice_on_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[Advice]:
+    """Key facts to look at in the rounds and their answers."""
     final = metrics["final"]
     if run.result.budget_reached:
         yield Advice("The budget was reached: later rows have no answer of the language model.", "answers")
@@ -180,6 +181,7 @@ def _advice_on_rounds(run: FinishedRun, metrics: Mapping[str, Any]) -> Iterator[
 
 
 def _advice_on_labels(metrics: Mapping[str, Any], weak: Sequence[str]) -> Iterator[Advice]:
+    """Key facts to look at in the labels."""
     final = metrics["final"]
     if weak:
         yield Advice(f"Weak: {'; '.join(weak)}.", "classes")

@@ -102,7 +102,8 @@ def _judged(rows: Rows) -> np.ndarray:
 
 
 def _card_metric_values(rows: Rows) -> list[tuple[str, str, float]]:
-    """(type, name, value) of the student alone, the part that is published; empty without ground truth."""
+    """The model card's metrics, (type, name, value), of the student alone, the part that is published; empty without
+    ground truth."""
     judged = _judged(rows)
     truth, student = rows.truth[judged], rows.student[judged]
     if not len(truth):

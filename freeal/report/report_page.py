@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from freeal.report import certified_section, report_headline
-from freeal.report.charts.bar_chart import shares_chart, spending_chart
+from freeal.report.charts.bar_chart import shares_chart, spending_bar_chart
 from freeal.report.charts.calibration_curves import coverage_chart, reliability_chart
 from freeal.report.charts.confusion_matrix import confusion_chart
 from freeal.report.charts.histogram import histogram_chart
@@ -203,4 +203,4 @@ def _spending_figure(data: ReportData) -> Figure:
         "Upper bars: input tokens, lower bars: output tokens. Answers that were in the store already cost nothing and "
         "are not counted; a round that an earlier run of this job finished may stand outside of them."
     )
-    return Figure("Tokens and dollars per round", spending_chart(data.spending), reading, table=table)
+    return Figure("Tokens and dollars per round", spending_bar_chart(data.spending), reading, table=table)

@@ -212,7 +212,7 @@ class FinishedRun:
         return {name: round(score, 4) for name, score in scores.items() if score is not None}
 
     def record(self) -> dict[str, Any]:
-        """run.json: what is needed to understand or repeat this run."""
+        """The finished run as run.json: what is needed to understand or repeat it."""
         return {
             "schema_version": SCHEMA_VERSION,
             "job": self.job_id,

@@ -224,7 +224,8 @@ def _who_answered(content: Mapping[str, Any]) -> Answerer:
 
 
 def _fingerprint_of_texts(texts: Sequence[str]) -> str:
-    """The SHA-256 of the texts as a JSON list, of which one text at a time is in memory."""
+    """The fingerprint that a previous version's texts must have: the SHA-256 of them as a JSON list, of which one text
+    at a time is in memory."""
     digest = hashlib.sha256(b"[")
     for number, text in enumerate(texts):
         digest.update((", " if number else "").encode() + json.dumps(text).encode())

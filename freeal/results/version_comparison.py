@@ -134,6 +134,7 @@ def _settings_of_version(version: Path, metrics: Mapping[str, Any]) -> dict[str,
 
 
 def _flat_settings(key: str, value: Any) -> list[tuple[str, str]]:
+    """The settings of a version as (key, value in words), for the comparison with another."""
     if isinstance(value, dict) and value:
         return [
             one for name, inner in value.items() for one in _flat_settings(f"{key}.{name}" if key else str(name), inner)

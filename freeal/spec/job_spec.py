@@ -295,5 +295,5 @@ def _checked_spec(document: yaml_reader.Document, *, default_name: str, links: L
         document.data["examples"] = examples_file.examples_file_beside_spec(
             document.path.parent, examples, document.where(("examples",)), links
         )
-    cut = yaml_reader.comment_faults(document, ("description", "labels", "examples"))
+    cut = yaml_reader.yaml_comment_faults(document, ("description", "labels", "examples"))
     return yaml_reader.validate(Spec, document, SpecError, also=cut)

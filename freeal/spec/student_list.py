@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freeal.setting_values import one_or_several_students, student_faults
+from freeal.setting_values import one_or_several_students, student_setting_faults
 from freeal.spec.value_faults import Fault, FaultyValueError
 
 
@@ -14,7 +14,7 @@ def checked_students(value: Any) -> Any:
         return None
     faults = [
         Fault(problem, at=() if place is None else (place,), hint=hint)
-        for place, problem, hint in student_faults(value)
+        for place, problem, hint in student_setting_faults(value)
     ]
     if faults:
         raise FaultyValueError(faults)

@@ -100,7 +100,7 @@ def parse(text: str, path: Path, error: type[ConfigError] = ConfigError) -> Docu
     except FreealError:
         raise
     except Exception as cause:  # PyYAML lets ValueError, OverflowError, RecursionError and more through
-        line = _line_reached(text)
+        line = _yaml_line_reached(text)
         where = Where(file=path, line=line)
         problem = f"is not valid YAML: the parser gave up ({' '.join(str(cause).split())[:80]})"
         raise error(
@@ -123,8 +123,8 @@ def _yaml_document(text: str, source: Sequence[str], path: Path, error: type[Con
     return Document(path, loader.construct_document(node), walk.lines, walk.comments)
 
 
-def _line_reached(text: str) -> int:
-    """Where the parser gives up."""
+def _yaml_line_reached(text: str) -> int:
+    """The line where the YAML reader gives up."""
     loader = yaml.SafeLoader(text)
     with contextlib.suppress(Exception):
         while loader.check_token():
@@ -220,8 +220,8 @@ class _Walk:
         return key
 
 
-def comment_faults(document: Document, sections: Iterable[str]) -> Iterator[Problem]:
-    """Values below the top-level keys `sections` of which YAML took a part, or all, for a comment."""
+def yaml_comment_faults(document: Document, sections: Iterable[str]) -> Iterator[Problem]:
+    """Values below the top-level keys `sections` of which the YAML reader took a part, or all, for a comment."""
     for key, comment in document.comments.items():
         if key.partition(".")[0] in sections:
             hint = f'put the whole text in quotes, or a space behind the # if it is a comment: "... {comment}"'

@@ -103,7 +103,7 @@ class TransformerTrainer(EncoderTrainer):
         """The same, judged by encoders as well that were fine-tuned without the text's half, where they help."""
         groups = work.data.groups
 
-        def fit_without(half: np.ndarray, number: int) -> np.ndarray:
+        def fine_tune_without(half: np.ndarray, number: int) -> np.ndarray:
             steps = parts[number]
             encoder = self._start.fresh_encoder(work.labels)
             heads = self._heads(encoder, work, half, steps)
@@ -115,7 +115,7 @@ class TransformerTrainer(EncoderTrainer):
             return logits
 
         found = encoder_cross_fitting.judged_by_halves(
-            fit_without, fitted.logits, work.ids, seed=work.seed, groups=groups
+            fine_tune_without, fitted.logits, work.ids, seed=work.seed, groups=groups
         )
         return head_cross_fitting.judged_anew(fitted, found, work.ids, work.data)
 
@@ -160,6 +160,7 @@ class TransformerTrainer(EncoderTrainer):
         return pool, processes
 
     def _finished_training(self, encoder: Encoder, pool: Pool, labels: tuple[str, ...], steps: Steps) -> Training:
+        """What fine-tuning leaves: the student, cooled, and what it and the heads say of the pool."""
         features, logits = encoder.score(pool.tokens, on_batch=steps.still)
         kept = pool.held_out
         if pool.targets is None:

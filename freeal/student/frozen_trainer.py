@@ -62,8 +62,8 @@ class FrozenTrainer(EncoderTrainer):
     def fit_frozen_heads(
         self, features: np.ndarray, ids: np.ndarray, data: LabelledTexts, *, labels: int, seed: int
     ) -> tuple[CrossFit, Probe, float]:
-        """Cross-validated heads on `features` [n, d], the head that is kept, and the temperature of its logits. `ids`
-        int [n] are the labels of `data`, checked."""
+        """A frozen student's cross-validated heads on `features` [n, d], the head that is kept, and the temperature of
+        its logits. `ids` int [n] are the labels of `data`, checked."""
         everyone = np.ones(len(ids), dtype=bool)
         fitted = cross_fit(features, ids, data, labels=labels, seed=seed, usable=everyone)
         if self.settings.clean_split == "posterior":
@@ -86,7 +86,8 @@ class FrozenTrainer(EncoderTrainer):
         seed: int,
         labels: int,
     ) -> Probe:
-        """A head for labels as they are, or for those a loss mixture trusts; held-out logits are of `fitted.known`."""
+        """The frozen student's head, for labels as they are, or for those a loss mixture trusts; held-out logits are of
+        `fitted.known`."""
         known = fitted.known
         confirmed = None if data.confirmed is None else data.confirmed[known]
         groups = None if data.groups is None else data.groups[known]

@@ -42,7 +42,8 @@ class UntrainedEncoder:
         self._cache = FeatureCache(scratch=scratch)
 
     def fresh_encoder(self, labels: Sequence[str]) -> encoder.Encoder:
-        """An untrained classifier; equal every time but for the shape of its head."""
+        """The untrained encoder, loaded once more, with a head for `labels`; equal every time but for the shape of
+        that."""
         try:
             return encoder.load_encoder(
                 self.weights,
@@ -71,8 +72,8 @@ class UntrainedEncoder:
 
 
 def _checked_previous_student(folder: Path, weights: Weights, settings: StudentSettings) -> Path:
-    """The folder, if it holds a whole student that was fine-tuned from this encoder: a frozen one has learned nothing
-    that another could go on from."""
+    """The folder of a student to begin with in place of the untrained encoder's weights, if it is a whole one that was
+    fine-tuned from them: a frozen one has learned nothing that another could go on from."""
     card = load_student.load(folder, settings=settings).card
     if card.base_model != weights.name or card.mode != "finetune":
         raise ModelFolderError(f"{folder}: is a {card.mode} {card.base_model}, not a finetune {weights.name}")

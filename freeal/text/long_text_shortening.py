@@ -53,10 +53,13 @@ def shorten_to_fit(text: str, *, shared: Sequence[Demonstration] = (), own: Sequ
         most = min(most, room // kept)
         dropped = len(demos) - kept
         shared, own = shared[dropped:], own[max(0, dropped - len(shared)) :]
-    return Shown(shown, _shortened(shared, most), _shortened(own, most), cut=len(shown) < len(text))
+    return Shown(
+        shown, _shortened_demonstrations(shared, most), _shortened_demonstrations(own, most), cut=len(shown) < len(text)
+    )
 
 
-def _shortened(demos: Sequence[Demonstration], most_characters: int) -> tuple[Demonstration, ...]:
+def _shortened_demonstrations(demos: Sequence[Demonstration], most_characters: int) -> tuple[Demonstration, ...]:
+    """Demonstrations whose long texts are shortened to so many characters."""
     return tuple(
         demo
         if len(demo.text) <= most_characters

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def new_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
-    """Texts not yet in `seen`, which grows by them."""
+def unrepeated_texts(texts: Sequence[str], seen: set[str]) -> list[str]:
+    """Texts that repeat none in `seen`, which grows by them."""
     new = []
     for text in texts:
         if normal(text) not in seen:

@@ -22,7 +22,7 @@ def classify_rows(line: str, models: Models) -> Answer:
     """Label the rows of one request."""
     try:
         request = json.loads(line)
-        classifier = models.get_classifier(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
+        classifier = models.kept_classifier(Path(request["model"]), PredictSettings.model_validate(request["settings"]))
         return Result({"rows": [row.as_dict() for row in predict_rows(classifier, request["rows"])]})
     except Exception as error:  # noqa: BLE001 - reported to the daemon, which shows it
         return failure_of(error)

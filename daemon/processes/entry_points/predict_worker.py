@@ -41,8 +41,9 @@ class Models:
         self._kept = kept
         self._loaded: OrderedDict[tuple[str, int, int], Classifier] = OrderedDict()
 
-    def get_classifier(self, folder: Path, settings: PredictSettings) -> Classifier:
-        """The classifier of a model folder. Raises `ModelFolderError`."""
+    def kept_classifier(self, folder: Path, settings: PredictSettings) -> Classifier:
+        """The classifier of a model folder, one of the few the predict worker keeps loaded. Raises
+        `ModelFolderError`."""
         if not folder.is_dir():
             raise CorruptModelError("is not there", where=Where(file=folder), hint="train the model again")
         folder = folder.resolve()
@@ -65,16 +66,16 @@ class Runs:
         self._asking: dict[Path, BelowPromise] = {}
         self._opened_for: dict[Path, tuple[Path, bool]] = {}
 
-    def get_run(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
-        """The run, as it was left, or opened anew where the version is another by now, or whether a language model may
-        be asked; `emit` hears of the engine where it is opened."""
+    def kept_run(self, wanted: Slice, emit: Emit) -> PredictionRun | ShardedRun:
+        """The predict worker's run for a slice, as the last slice left it, or opened anew where the version is another
+        by now, or whether a language model may be asked; `emit` hears of the engine where it is opened."""
         purpose = (wanted.model, wanted.ask is not None)
         if self._opened_for.get(wanted.output_csv, purpose) != purpose:
             self.close_run(wanted.output_csv)
         if wanted.output_csv not in self._open:
             while len(self._open) >= self._kept:
                 self.close_run(next(iter(self._open)))
-            classifier = self._models.get_classifier(wanted.model, wanted.settings)
+            classifier = self._models.kept_classifier(wanted.model, wanted.settings)
             ask = None
             if wanted.ask is not None:
                 ask = BelowPromise.of(wanted.ask, classifier, wanted.model, emit=emit)
@@ -122,7 +123,7 @@ def answer_slice(line: str, runs: Runs, channel: Channel, stop: StopSignal) -> A
         wanted = Slice.model_validate_json(line)
         end = time.monotonic() + wanted.slice_seconds
         output = wanted.output_csv
-        run = runs.get_run(wanted, channel.emit)
+        run = runs.kept_run(wanted, channel.emit)
         channel.emit(run.progress)
 
         def go_on() -> bool:

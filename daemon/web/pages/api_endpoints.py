@@ -36,7 +36,7 @@ class Machine:
             Route("/healthz", self.healthz),
             Route("/metrics", self.metrics),
             Route("/api/status", self.status),
-            Route("/events", self.events),
+            Route("/events", self.events_endpoint),
         ]
 
     async def healthz(self, _request: Request) -> Response:
@@ -57,8 +57,8 @@ class Machine:
         """What `python -m daemon status --json` prints."""
         return JSONResponse(dict((await self._site.feed.current_snapshot()).status))
 
-    async def events(self, request: Request) -> Response:
-        """Server-sent events: what changed on the overview."""
+    async def events_endpoint(self, request: Request) -> Response:
+        """API endpoint of the server-sent events: what changed on the overview."""
         known = request.headers.get("last-event-id") or request.query_params.get("since", "")
         stream = self._site.feed.listen_to_events(known)
         try:

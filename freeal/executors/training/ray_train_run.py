@@ -70,7 +70,7 @@ class TrainingOrder:
                 return
 
     def _torch_trainer(self, config: dict[str, Any], each: dict[str, float], workers: int) -> Any:
-        return torch_trainer(
+        return trainer_of_train_run(
             config,
             name=self.name,
             folder=self.folder,
@@ -80,7 +80,7 @@ class TrainingOrder:
         )
 
 
-def torch_trainer(
+def trainer_of_train_run(
     config: dict[str, Any],
     *,
     name: str,
@@ -89,8 +89,8 @@ def torch_trainer(
     resources: dict[str, float] | None = None,
     loopback: bool = False,
 ) -> Any:
-    """Ray's `TorchTrainer` of so many workers; of none, it trains in this process, without a cluster. A run of the same
-    name in the same folder goes on from its last checkpoint."""
+    """Ray's `TorchTrainer` for a Ray Train run of so many workers; of none, it trains in this process, without a
+    cluster. A run of the same name in the same folder goes on from its last checkpoint."""
     from ray import train
     from ray.train.torch import TorchConfig, TorchTrainer
 

@@ -125,6 +125,7 @@ def _annotation_now(
 
 
 def _is_same_question(earlier: Earlier, spec: Spec, pool: Pool, *, provider: str, llm: LlmSettings) -> bool:
+    """Whether, but for the labels that change, an earlier version asked what this job asks."""
     return (
         earlier.spec.description == spec.description
         and earlier.pool.text_columns == pool.text_columns

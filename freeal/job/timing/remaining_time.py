@@ -71,7 +71,8 @@ class RemainingTime:
         return dataclasses.replace(told, overall=round(self._overall, 4), remaining_seconds=round(left, 1))
 
     def _charge_time_to_stage(self, event: Progress) -> None:
-        """The time since the last look belongs to the stage that was under way, or that this event says has begun."""
+        """For the time that remains: what has passed since the last look belongs to the stage that was under way, or
+        that this event says has begun."""
         now, last = self._seconds(), self._last
         is_over = last is None or (last.total > 0 and last.done >= last.total)
         stage = event.stage if last is None or is_over else last.stage
@@ -120,7 +121,7 @@ def _key(event: Progress) -> tuple[str, int]:
     return event.stage, event.round
 
 
-def foresee_parts(
+def foresee_remaining_time(
     ahead: RemainingTime,
     llm: LlmSettings,
     student: StudentSettings,

@@ -178,7 +178,8 @@ class BatchSender:
             raise fatal
 
     def _judge_outcome(self, run: OpenRequests, entry: Entry, key: str, outcome: Outcome | None) -> LlmError | None:
-        """What an outcome without a reply means for its request; an error that no other request would be spared."""
+        """What an outcome without a reply means for a request that was sent in a batch; an error that no other request
+        would be spared."""
         error = outcome.error if outcome is not None else None
         if isinstance(error, RowRejectedError) and not self._service.adapt(error):
             run.close_failed(key, error)

@@ -122,10 +122,11 @@ class Pacing:
         self._refill_buckets_at_pace(now)
 
     def pace_by_headers(self, said: Announced, now: float) -> None:
-        """Learn from the headers of an answer: the limits, and how little is left where others use them too."""
+        """Pacing rules that follow from the headers of an answer: the limits, and how little is left where others use
+        them too."""
         self._learned = self._learned.updated(said.limits)
         self._refill_buckets_at_pace(now)
-        for name, bucket in self._buckets_by_limit().items():
+        for name, bucket in self._paced_buckets().items():
             left = getattr(said.remaining, name)
             if left is not None and bucket.limited:
                 bucket.lower(left * self._share, now)
@@ -138,8 +139,8 @@ class Pacing:
             return math.inf
         average = self._averages.get(demand.output_ceiling, _Averages())
         input_tokens, output_tokens = average.tokens_expected(demand)
-        amounts = self._amounts_by_limit(demand, input_tokens, output_tokens)
-        buckets = self._buckets_by_limit()
+        amounts = self._paced_amounts(demand, input_tokens, output_tokens)
+        buckets = self._paced_buckets()
         wait_seconds = max(buckets[name].wait_seconds(amount, now) for name, amount in amounts.items())
         if wait_seconds > 0.0:
             return wait_seconds
@@ -172,9 +173,9 @@ class Pacing:
         self._slowed_at = now
         self._pace = max(LEAST_PACE, self._pace * _SLOWER)
         self._doubling_below = self._window * _CAREFUL_FROM
-        if not any(bucket.limited for bucket in self._buckets_by_limit().values()):
+        if not any(bucket.limited for bucket in self._paced_buckets().values()):
             self._window = max(1.0, self._window / 2.0)
-        for bucket in self._buckets_by_limit().values():
+        for bucket in self._paced_buckets().values():
             bucket.lower(0.0, now)
         self._refill_buckets_at_pace(now)
         if retry_after_seconds is None:
@@ -193,7 +194,8 @@ class Pacing:
         held = sum(ticket.demand.output_ceiling for ticket in self._under_way)
         return limit is not None and bool(self._under_way) and held + demand.output_ceiling > limit
 
-    def _buckets_by_limit(self) -> dict[str, Bucket]:
+    def _paced_buckets(self) -> dict[str, Bucket]:
+        """The token bucket of each limit that the pacing keeps to."""
         return {
             "requests": self._requests,
             "input_tokens": self._input,
@@ -201,7 +203,8 @@ class Pacing:
             "tokens": self._tokens,
         }
 
-    def _amounts_by_limit(self, demand: Demand, input_tokens: float, output_tokens: float) -> dict[str, float]:
+    def _paced_amounts(self, demand: Demand, input_tokens: float, output_tokens: float) -> dict[str, float]:
+        """What the pacing takes from the bucket of each limit for a call."""
         return {
             "requests": 1.0,
             "input_tokens": input_tokens,
@@ -213,6 +216,6 @@ class Pacing:
         self._pace = min(1.0, self._pace + max(0.0, now - self._recovered_at) * _RECOVERY_PER_SECOND)
         self._recovered_at = now
         limits = self.limits
-        for name, bucket in self._buckets_by_limit().items():
+        for name, bucket in self._paced_buckets().items():
             per_minute = getattr(limits, name)
             bucket.set_fill_rate(None if per_minute is None else HEADROOM * self._pace * per_minute / 60.0, now)

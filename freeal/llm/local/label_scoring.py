@@ -34,6 +34,7 @@ class LabelTrie:
     """The label continuations as a trie. `nodes[i]` is (token, depth from 1) of an inner node; leaves are never run."""
 
     def __init__(self, labels: Sequence[Tokens]) -> None:
+        """The trie for scoring `labels`, each by its tokens. Raises ValueError for a label without any."""
         if not all(labels):
             raise ValueError("a label has no tokens")
         starts = sorted({tuple(label[:end]) for label in labels for end in range(1, len(label))}, key=len)
@@ -77,6 +78,8 @@ class Scorer:
     """
 
     def __init__(self, model: Any, *, tokens_per_pass: int, on_notice: Callable[[str], None] = unheard) -> None:
+        """Label scoring with `model`, `tokens_per_pass` at once. Raises ValueError for layers that cannot be scored
+        so."""
         self._model = model
         self._tokens_per_pass = tokens_per_pass
         self._on_notice = on_notice
@@ -128,8 +131,8 @@ class Scorer:
         return LabelScores(totals, trunk_tokens)
 
     def _trunk_of(self, tokens: tuple[int, ...]) -> Trunk:
-        """The last one is kept, 24 MB of 514 tokens of SmolLM2-135M: a set of demonstrations is asked with in several
-        calls, of 256 rows each, of which it was a fifteenth."""
+        """The trunk that label scoring branches off from. The last one is kept, 24 MB of 514 tokens of SmolLM2-135M: a
+        set of demonstrations is asked with in several calls, of 256 rows each, of which it was a fifteenth."""
         if not tokens:
             return []
         if self._last_trunk[0] != tokens:
@@ -225,6 +228,7 @@ class _ExactHead(torch.nn.Module):
     """
 
     def __init__(self, head: torch.nn.Linear) -> None:
+        """The head in float32, for exact label scores."""
         super().__init__()
         self.weight = torch.nn.Parameter(head.weight.detach().float(), requires_grad=False)
         bias: torch.Tensor | None = getattr(head, "bias", None)

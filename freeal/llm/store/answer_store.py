@@ -68,7 +68,8 @@ class AnswerStore(Protocol):
         closed: Collection[str] = (),
         given_up: Sequence[str] = (),
     ) -> None:
-        """Store replies and add `bill` to what this job was billed; when this returns both survive a crash.
+        """Put replies into the answer store and add `bill` to what this job was billed; when this returns both survive
+        a crash.
 
         In the same commit calls that are about to go are written down (`opened`), those that came back struck out
         (`closed`), and the most that lost ones can have cost is left with their jobs, as unconfirmed (`given_up`). A
@@ -117,7 +118,7 @@ class MemoryStore:
         closed: Collection[str] = (),
         given_up: Sequence[str] = (),
     ) -> None:
-        """Store replies until the object goes."""
+        """Put replies into this answer store in memory, until the object goes."""
         self._replies.update(replies)
         self._bill = self._bill + bill
         self._open.update({call.id: call for call in opened})
@@ -190,7 +191,8 @@ class SqliteStore:
         closed: Collection[str] = (),
         given_up: Sequence[str] = (),
     ) -> None:
-        """Store replies, their bill and what it says of calls in one transaction; on disk when this returns."""
+        """Put replies into this answer store, with their bill and what it says of calls, in one transaction; on disk
+        when this returns."""
         now = time.time()
         rows = [(key, _encoded(reply), now, now, self._asked_of) for key, reply in replies.items()]
         with self._in_turn(), transaction(self._connection):

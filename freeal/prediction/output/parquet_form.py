@@ -132,7 +132,8 @@ class ParquetForm:
         return sum(compute.sum(compute.binary_length(column)).as_py() or 0 for column in texts)
 
     def _row_blocks(self, batches: Any) -> Iterator[Any]:
-        """Blocks of as many rows from the first row of the table on, whatever the batches are."""
+        """The row groups of the Parquet output: blocks of as many rows from the first row of the table on, whatever the
+        batches are."""
         held: list[Any] = []
         free = self._block_rows
         for batch in batches:

@@ -86,7 +86,7 @@ class EmbedShard(_StudentTask):
         """Load the student."""
         student = self._student(folder)
 
-        def embed(table: Any) -> Any:
+        def embed_shard(table: Any) -> Any:
             pa = import_pyarrow()
             texts, places = distinct(table.column(TEXT).to_pylist())
             vectors = student.embed(texts).astype(np.float16) if texts else np.zeros((1, 1), dtype=np.float16)
@@ -94,7 +94,7 @@ class EmbedShard(_StudentTask):
             lists = pa.FixedSizeListArray.from_arrays(values, vectors.shape[1], mask=pa.array(places < 0))
             return pa.table({ROW_ID: table.column(ROW_ID), EMBEDDING: lists})
 
-        return embed
+        return embed_shard
 
 
 def distinct(texts: list[str | None]) -> tuple[list[str], np.ndarray]:

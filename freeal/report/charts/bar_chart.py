@@ -23,7 +23,7 @@ def shares_chart(shares: Shares) -> tuple[Markup, Markup]:
     for number, (who, counts) in enumerate(shares.bars):
         top = frame.top + _STEP * number
         parts.append(svg_text(frame.left - 8, top + 16, short(who, 17), anchor="end", css="label"))
-        parts += _bar_of_label_shares(shares, counts, named, frame, top)
+        parts += _bar_of_shares(shares, counts, named, frame, top)
     entries: list[tuple[int | None, str]] = [(place, shares.labels[label]) for place, label in enumerate(named)]
     if rest := len(shares.labels) - len(named):
         entries.append((None, f"{rest} other labels"))
@@ -32,9 +32,10 @@ def shares_chart(shares: Shares) -> tuple[Markup, Markup]:
     return svg, palette.colour_key(entries)
 
 
-def _bar_of_label_shares(
+def _bar_of_shares(
     shares: Shares, counts: tuple[int, ...], named: list[int], frame: axes.Frame, top: float
 ) -> list[Markup]:
+    """One bar of a bar chart of label shares, a piece for each label."""
     total = sum(counts) or 1
     pieces: list[tuple[str, str, int]] = [
         (shares.labels[label], palette.colour(place), counts[label]) for place, label in enumerate(named)
@@ -55,8 +56,9 @@ def _spoken(labels: tuple[str, ...], counts: tuple[int, ...], named: list[int]) 
     return ", ".join(f"{labels[label]} {percent(counts[label] / total)}" for label in named)
 
 
-def spending_chart(spending: Spending) -> Markup:
-    """Tokens per round, input and output, one below the other, with the dollars in words at their ends."""
+def spending_bar_chart(spending: Spending) -> Markup:
+    """Bar chart of the tokens per round, input and output, one below the other, with the dollars in words at their
+    ends."""
     most = max((max(given, out) for _, given, out, _ in spending.bars), default=0) or 1
     frame = axes.Frame(112, 12, 224, 40.0 * len(spending.bars), 0, most)
     marks = [(value, _thousands(value)) for value in axes.axis_ticks(0, most, about=4)]

@@ -93,12 +93,13 @@ def layer_weights(weights: Weights) -> int:
             raise ConfigError(
                 f"student.model: {file} cannot be read: {cause}", hint="fetch it again; a file of git-lfs is a pointer"
             ) from cause
-    config = _encoder_config(weights.folder)
+    config = _config_of_candidate(weights.folder)
     shared = config.get("num_hidden_layers", 1) / config.get("num_hidden_groups", 1)
     return max(1, round(count * (shared if config.get("model_type") == "albert" else 1)))
 
 
-def _encoder_config(folder: Path) -> dict[str, Any]:
+def _config_of_candidate(folder: Path) -> dict[str, Any]:
+    """The config.json of an encoder that is a candidate. Raises `ConfigError` where it cannot be read."""
     path = folder / "config.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -127,5 +128,5 @@ def _encoders_at_hand() -> Iterator[str]:
 
 
 def _is_encoder(folder: Path) -> bool:
-    config = _encoder_config(folder)
+    config = _config_of_candidate(folder)
     return config.get("model_type") in _ENCODERS and "auto_map" not in config

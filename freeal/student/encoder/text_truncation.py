@@ -92,9 +92,9 @@ class Reader:
         return list(found["input_ids"])
 
 
-def cut_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
-    """Positions of the texts of which the student saved in `folder` reads a part only. Needs its tokenizer alone; one
-    of words reads all; of a student of another kind nothing is known, and none is named.
+def truncated_texts(folder: Path, texts: Sequence[str]) -> frozenset[int]:
+    """Positions of the texts that truncation cuts: those of which the student saved in `folder` reads a part only.
+    Needs its tokenizer alone; one of words reads all; of a student of another kind nothing is known, and none is named.
 
     Raises `ModelFolderError` where the folder is damaged.
     """

@@ -68,7 +68,8 @@ def _cross_fit_targets(logits: np.ndarray, label_ids: np.ndarray, data: Labelled
 def probe_of_cross_fit(
     features: np.ndarray, fitted: CrossFit, label_ids: np.ndarray, data: LabelledTexts, *, seed: int, usable: np.ndarray
 ) -> linear_probe.Probe:
-    """The head for cross-fitted targets; its held-out logits [n, labels] are those of all texts."""
+    """The head that learns the targets of cross-fitted heads; its held-out logits [n, labels] are those of all
+    texts."""
     scaled = ScaledRows.of_unit_variance(features, fitted.known).of_all()
     folds = np.full(len(label_ids), -1, dtype=np.int64)
     groups = None if data.groups is None else data.groups[fitted.known]

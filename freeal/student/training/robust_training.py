@@ -151,7 +151,7 @@ class RobustTraining:
         """One step of the optimizer, the same in all processes."""
         self.encoder.model.train()
         self._add_gradients(batch, taught, weight)
-        if self.group.summed(self.weights):
+        if self.group.sum_over_group(self.weights):
             torch.nn.utils.clip_grad_norm_(self.weights, MAX_GRADIENT_NORM)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
@@ -174,7 +174,8 @@ class RobustTraining:
             self.encoder.room.halve_batch("training", size, problem)
 
     def _pieces_within_memory(self, rows: np.ndarray, most_texts: int, *, views: int) -> list[np.ndarray]:
-        """Parts of `rows`, about equal, of at most so many texts, and tokens of which nothing is computed twice."""
+        """Parts of a robust training step: `rows` in about equal pieces of at most so many texts, and tokens of which
+        nothing is computed twice."""
         count = -(-len(rows) // most_texts)
         if self.encoder.training_tokens is not None:
             tokens = len(rows) * views * int(self.lengths[rows].max())

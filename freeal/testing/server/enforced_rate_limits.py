@@ -36,6 +36,7 @@ class Bucket:
     """Fills at `per_minute` up to what `burst_seconds` bring. `clock` is monotonic, in seconds."""
 
     def __init__(self, per_minute: float, burst_seconds: float, clock: Clock) -> None:
+        """The token bucket of one rate limit that the test server enforces, full at first."""
         self.per_minute = per_minute
         self._per_second = per_minute / 60.0
         self._capacity = self._per_second * burst_seconds
@@ -67,6 +68,7 @@ class Meter:
     """Counts what is under way and what was used. Not for several threads: the server locks around it."""
 
     def __init__(self, limits: Limits, *, clock: Clock = time.monotonic, wall: Clock = time.time) -> None:
+        """The rate limits that the test server enforces, none used yet."""
         self._limits = limits
         self._wall = wall
 
@@ -98,7 +100,7 @@ class Meter:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[None]:
-        """One request under way."""
+        """One request under way at the test server, for its limit of requests side by side."""
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:

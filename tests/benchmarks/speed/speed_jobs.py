@@ -35,7 +35,7 @@ STAGES = {
     ],
     "language model": [("freeal.llm.local.label_scoring", "Scorer.score_labels")],
     "prompts as tokens": [("freeal.llm.local.prompt_tokens", "Fitter.fit_prompts")],
-    "answer store": [("freeal.annotation.usable_reply", "KnownReplies.usable_among")],
+    "answer store": [("freeal.annotation.usable_reply", "KnownReplies.usable_replies_among")],
     "embeddings": [("freeal.student.encoder.feature_cache", "FeatureCache.features")],
     "linear heads": [
         ("freeal.student.training.linear_probe", "fit_probe"),

@@ -145,6 +145,6 @@ def test_a_process_obeys_a_share_at_once_and_stops_at_the_end_of_its_stdin(tmp_p
                 grace_seconds=60.0,
                 meanwhile=share,
             )
-            return answer.content, await process.finish()
+            return answer.content, await process.finish_process()
 
     assert ({"requests": 25.0}, 0) == anyio.run(talk)

@@ -29,7 +29,7 @@ def promising(settings):
     (version / "model" / "freeal.json").write_text(json.dumps(card))
     (version / "run.json").write_text(json.dumps({"spec": SPEC}))
     (version / "metrics.json").write_text(json.dumps({"llm": {"provider": "openai", "model": "m"}}))
-    durable_file_moves.point_link(settings.models / "m" / "model", "versions/m-1/model")
+    durable_file_moves.replace_link_durably(settings.models / "m" / "model", "versions/m-1/model")
     predict, llm = PredictSettings(ask_below_promise_usd=0.5), LlmSettings(daily_budget_usd=1.0)
     return settings.model_copy(update={"predict": predict, "llm": llm})
 

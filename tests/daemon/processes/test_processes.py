@@ -83,7 +83,7 @@ def _talk(module, *, stop_at_once=False, silence=60.0, grace=60.0, may_be_silent
                 grace_seconds=grace,
                 may_be_silent=may_be_silent,
             )
-            code = await process.finish()
+            code = await process.finish_process()
         return answer, code, process
 
     return (*anyio.run(talk), events)
@@ -179,7 +179,7 @@ def test_a_told_child_may_stop_in_its_own_way(program):
                 silence_seconds=60.0,
                 grace_seconds=60.0,
             )
-            return answer, await process.finish()
+            return answer, await process.finish_process()
 
     assert (Stopped(), 0) == anyio.run(talk)
 

@@ -182,7 +182,7 @@ class Stage:
         (version / "metrics.json").write_text(json.dumps(metrics()))
         (version / "annotated.csv").write_text("text,freeal_label\na good one,good\n")
         (version / "report.html").write_text("<!DOCTYPE html><title>r</title><script>alert(1)</script>")
-        durable_file_moves.point_link(folder / "model", f"versions/{VERSION}/model")
+        durable_file_moves.replace_link_durably(folder / "model", f"versions/{VERSION}/model")
         return folder
 
 

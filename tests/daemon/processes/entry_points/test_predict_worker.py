@@ -205,9 +205,9 @@ def test_what_was_opened_for_something_else_is_opened_anew(slice_of, tmp_path, m
     runs, alone = Runs(Models()), slice_of("new", 3)
     asking = alone.model_copy(update={"ask": ask})
     other = alone.model_copy(update={"model": shutil.copytree(model, tmp_path / "other")})
-    with contextlib.closing(runs.get_run(asking, ignore)) as opened:
-        assert opened is runs.get_run(asking, ignore)
-        without = runs.get_run(alone, ignore)
+    with contextlib.closing(runs.kept_run(asking, ignore)) as opened:
+        assert opened is runs.kept_run(asking, ignore)
+        without = runs.kept_run(alone, ignore)
         assert opened is not without
-        assert without is not runs.get_run(other, ignore)
+        assert without is not runs.kept_run(other, ignore)
     runs.close_all()

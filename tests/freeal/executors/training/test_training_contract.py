@@ -39,7 +39,7 @@ class InProcess:
 
         home = TrainingHome(self.folder / "run")
         config = {"task": pickle.dumps(task), "home": home, "version": software_version()}
-        result = ray_train_run.torch_trainer(config, name="run", folder=self.folder, workers=0).fit()
+        result = ray_train_run.trainer_of_train_run(config, name="run", folder=self.folder, workers=0).fit()
         task.take(home.read(result.checkpoint.path))
         on_step(*home.progress())
         return 1

@@ -169,7 +169,7 @@ def test_why_nobody_can_be_asked_tells_who_annotated(job):
 def test_a_pick_is_an_answer_and_own_words_go_before_it(job, tmp_path):
     """What neither the pick nor the person said changes nothing; a pick that is not there is named with its line."""
     proposed, _ = _proposed(job, _model())
-    picked = boundaries_file.with_picks(proposed, {1: 2})
+    picked = boundaries_file.boundaries_with_picks(proposed, {1: 2})
     own = {"human": Rule(is_="a person", goes_to="entity")}
     first = picked.pairs[0].model_copy(update={"answer": own})
     answers = picked.model_copy(update={"pairs": (first, *picked.pairs[1:])})

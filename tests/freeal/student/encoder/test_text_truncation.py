@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freeal.settings import StudentSettings
-from freeal.student.encoder.text_truncation import cut_texts
+from freeal.student.encoder.text_truncation import truncated_texts
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.testing.tiny_encoder import tiny_encoder
@@ -45,5 +45,5 @@ def test_whoever_asks_which_texts_are_cut_hears_what_reading_them_says(student, 
     pieces = ("7", "x", "!", "good ", "\ufdfa", "\u00e9", "\u4e2d")
     texts = [piece * count for piece in pieces for count in range(1, 10)]
     expected = {place for place, one in enumerate(student.read(texts)) if one.cut}
-    assert expected == cut_texts(tmp_path, texts)
+    assert expected == truncated_texts(tmp_path, texts)
     assert 10 < len(expected) < 50
