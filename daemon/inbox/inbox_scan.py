@@ -106,7 +106,7 @@ class Scanner:
         folders.add(folder)
         self._seen[folder] = observe(self._seen.get(folder, {}), look_around(folder), now=now)
         is_finished = shelf.current is not None
-        for found in self._judge_lane(shelf.name, lane, self._seen[folder], now):
+        for found in self._scanned_drops(shelf.name, lane, self._seen[folder], now):
             if isinstance(found, Waiting):
                 waiting.append(found)
             elif is_finished:
@@ -123,9 +123,10 @@ class Scanner:
         self._seen[folder] = observe(self._seen.get(folder, {}), seen, now=now)
         return self._seen[folder]
 
-    def _judge_lane(
+    def _scanned_drops(
         self, model: str, lane: str, observations: dict[str, Observation], now: float
     ) -> Iterator[Drop | Waiting]:
+        """What the scan makes of each file seen in a model's folder: a drop that is ready, or what it waits for."""
         for name, observation in sorted(observations.items()):
             if is_ignored(name):
                 continue

@@ -31,12 +31,12 @@ def messages_of_ray_child(order: Order, *, on_notice: Callable[[str], None]) -> 
     with tempfile.TemporaryFile() as log:
         child = RayChild(pickle.dumps(order), log)
         try:
-            yield from _messages_heard(child, on_notice)
+            yield from _messages_of_ray_child(child, on_notice)
         finally:
             child.end_ray_child()
 
 
-def _messages_heard(child: RayChild, on_notice: Callable[[str], None]) -> Iterator[dict[str, Any] | None]:
+def _messages_of_ray_child(child: RayChild, on_notice: Callable[[str], None]) -> Iterator[dict[str, Any] | None]:
     """What the Ray child says of the work, until it is done; None now and then while there is nothing new."""
     while True:
         message = child.next_message(BEAT_SECONDS)

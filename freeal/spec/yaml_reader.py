@@ -124,7 +124,7 @@ def _yaml_document(text: str, source: Sequence[str], path: Path, error: type[Con
 
 
 def _yaml_line_reached(text: str) -> int:
-    """The line where the YAML reader gives up."""
+    """The line at which reading the YAML breaks off."""
     loader = yaml.SafeLoader(text)
     with contextlib.suppress(Exception):
         while loader.check_token():

@@ -10,7 +10,7 @@ import numpy as np
 
 from freeal.compute.batch_halving import Room
 from freeal.settings import StudentSettings
-from freeal.student.encoder.encoder_weights import PACKAGED, packaged_weights
+from freeal.student.encoder.locate_encoder import PACKAGED, packaged_weights
 from freeal.student.untrained_encoder import UntrainedEncoder
 
 

@@ -13,8 +13,8 @@ from freeal.compute.listener import OnStep, unwatched
 from freeal.errors import ModelFolderError
 from freeal.settings import StudentSettings
 from freeal.student.encoder import encoder
-from freeal.student.encoder.encoder_weights import Weights, resolve_weights
 from freeal.student.encoder.feature_cache import FeatureCache
+from freeal.student.encoder.locate_encoder import Weights, resolve_weights
 from freeal.student.model_folder import load_student
 
 

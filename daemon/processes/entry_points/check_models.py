@@ -20,12 +20,12 @@ def probe_models(line: str) -> Answer:
         from freeal.compute import device
         from freeal.settings import StudentSettings
         from freeal.student.comparison import candidates
-        from freeal.student.encoder import encoder_weights
+        from freeal.student.encoder import locate_encoder
         from freeal.types import TFIDF
 
         settings = StudentSettings.model_validate_json(line)
         names = [
-            encoder_weights.resolve_weights(name).name if name != TFIDF else name
+            locate_encoder.resolve_weights(name).name if name != TFIDF else name
             for name in candidates.named_candidates(settings)
         ]
         return Result({"encoder": ", ".join(names), "device": str(device.choose(settings))})

@@ -12,8 +12,8 @@ from typing import Any
 from freeal.errors import ConfigError
 from freeal.setting_values import MOST_STUDENTS
 from freeal.settings import StudentSettings
-from freeal.student.encoder import encoder_weights
-from freeal.student.encoder.encoder_weights import PACKAGED, Weights
+from freeal.student.encoder import locate_encoder
+from freeal.student.encoder.locate_encoder import PACKAGED, Weights
 from freeal.types import COMPARE, TFIDF
 
 PACKAGED_LAYER_WEIGHTS = 10_646_784
@@ -61,7 +61,7 @@ def candidate(name: str) -> Candidate:
     """What is known of one before it is trained. Raises `ConfigError` where its encoder cannot be had."""
     if name == TFIDF:
         return Candidate(name, TFIDF_WORK, None)
-    weights = encoder_weights.resolve_weights(name)
+    weights = locate_encoder.resolve_weights(name)
     return Candidate(name, layer_weights(weights) / PACKAGED_LAYER_WEIGHTS, _size(weights))
 
 
@@ -70,7 +70,7 @@ def expected_work(name: str) -> float:
     if name == TFIDF:
         return TFIDF_WORK
     try:
-        found = encoder_weights.weights_on_disk(name)
+        found = locate_encoder.weights_on_disk(name)
         if found is None:
             return UNKNOWN_WORK
         return 1.0 if found.name == PACKAGED else layer_weights(found) / PACKAGED_LAYER_WEIGHTS
@@ -113,13 +113,13 @@ def _size(weights: Weights) -> int:
 
 
 def _encoders_at_hand() -> Iterator[str]:
-    if encoder_weights.packaged_weights() is not None:
+    if locate_encoder.packaged_weights() is not None:
         yield PACKAGED
     yield TFIDF
     found = []
-    for repo in encoder_weights.cached_repositories():
+    for repo in locate_encoder.cached_repositories():
         try:
-            weights = encoder_weights.weights_on_disk(repo)
+            weights = locate_encoder.weights_on_disk(repo)
             if weights is not None and _is_encoder(weights.folder):
                 found.append((layer_weights(weights), repo))
         except ConfigError:  # half of a download: it is not at hand

@@ -18,8 +18,8 @@ from freeal.compute.quiet_transformers import quiet_transformers
 from freeal.errors import ConfigError
 from freeal.settings import LongTexts
 from freeal.student.encoder import activation_memory
-from freeal.student.encoder.encoder_weights import Weights
 from freeal.student.encoder.last_layer_shortcut import shorten_last_layer
+from freeal.student.encoder.locate_encoder import Weights
 from freeal.student.encoder.mean_pooling_layer import append_mean_layer
 from freeal.student.encoder.text_truncation import Reader
 from freeal.student.encoder.token_batches import Tokens, padded_batch, sorted_by_length

@@ -148,7 +148,7 @@ class RobustTraining:
             group["lr"] = self.recipe.learning_rate * factor
 
     def _optimizer_step(self, batch: np.ndarray, taught: Lesson, weight: float) -> None:
-        """One step of the optimizer, the same in all processes."""
+        """One optimizer step of the robust training, the same in all processes."""
         self.encoder.model.train()
         self._add_gradients(batch, taught, weight)
         if self.group.sum_over_group(self.weights):

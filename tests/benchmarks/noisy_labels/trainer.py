@@ -30,7 +30,7 @@ from voices import numbers, words
 
 from freeal.aggregation.label_posterior import Evidence
 from freeal.settings import StudentSettings
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.protocols import NO_LABEL
 from freeal.student.trainer_factory import make_trainer
@@ -106,7 +106,7 @@ def rows_of(data: str, folder: Path, *, rows: int, test_rows: int, error: int, s
 def measure(way: Way, rows: Rows, *, student: str, seed: int) -> float:
     """Test accuracy of one way to learn from `rows`."""
     if way == TRAINER:
-        folder = encoder_weights.resolve_weights(student).folder
+        folder = locate_encoder.resolve_weights(student).folder
         said = plain_trainer.train(folder, rows.texts, rows.given.tolist(), labels=len(rows.labels), seed=seed)
         return float((said(rows.test_texts) == rows.test).mean())
     settings = StudentSettings(model=student, mode=way, seed=seed)  # type: ignore[arg-type]  # one of its modes

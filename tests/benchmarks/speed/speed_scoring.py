@@ -14,7 +14,7 @@ from speed_timing import Way
 from speed_training import rows_of
 
 from freeal.settings import StudentSettings
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import load_student
 from freeal.student.trainer_factory import make_trainer
@@ -78,9 +78,7 @@ def _ways(student: Path, texts: Sequence[str]) -> dict[str, object]:
     if importlib.util.find_spec("sentence_transformers") is not None:
         from sentence_transformers import SentenceTransformer
 
-        encoder = SentenceTransformer(
-            str(encoder_weights.resolve_weights(encoder_weights.PACKAGED).folder), device="cpu"
-        )
+        encoder = SentenceTransformer(str(locate_encoder.resolve_weights(locate_encoder.PACKAGED).folder), device="cpu")
         encoder.max_seq_length = 128
         ways[ENCODE] = lambda _: encoder.encode(list(texts), show_progress_bar=False)
         ways[EMBED] = lambda _: ours.embed(texts)

@@ -17,7 +17,7 @@ import speed_timing
 from speed_timing import Way
 
 from freeal.settings import StudentSettings
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.trainer_factory import make_trainer
 from freeal.text.row_text import row_text
@@ -103,7 +103,7 @@ def _operations(texts: list[str], *, epochs: int) -> float:
 
 
 def _folder() -> Path:
-    return encoder_weights.resolve_weights(encoder_weights.PACKAGED).folder
+    return locate_encoder.resolve_weights(locate_encoder.PACKAGED).folder
 
 
 def _ours(

@@ -14,7 +14,7 @@ from freeal.evaluation.metrics import final_metrics
 from freeal.loop.final_label import decide_final_labels
 from freeal.settings import LoopSettings, StudentSettings
 from freeal.student import untrained_encoder
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.frozen_trainer import FrozenTrainer
 from freeal.testing.scripted_model import ScriptedModel, text_of
 from freeal.types import Demonstration, Reply
@@ -97,16 +97,16 @@ def test_demonstrations_beyond_the_pool_are_near_by_the_untrained_encoder(open_l
         assert not any(f"{mood} {other}" in shown[text] for mood in ("superb", "awful") for other in others)
 
 
-@pytest.mark.skipif(encoder_weights.packaged_weights() is None, reason="the packaged encoder is not installed")
+@pytest.mark.skipif(locate_encoder.packaged_weights() is None, reason="the packaged encoder is not installed")
 def test_sentences_are_read_by_an_encoder_of_sentences(encoder_folder):
     """Where the student's own encoder is none, the packaged one compares texts; where it is, it is not loaded twice."""
     texts = ["The phone broke.", "My mobile is defect."]
     own = StudentSettings(model=str(encoder_folder), device="cpu", precision="fp32")
-    packaged = untrained_encoder.UntrainedEncoder(own.model_copy(update={"model": encoder_weights.PACKAGED}))
+    packaged = untrained_encoder.UntrainedEncoder(own.model_copy(update={"model": locate_encoder.PACKAGED}))
     seen = FrozenTrainer(own).embed(texts)
     assert (2, 384) == seen.shape
     np.testing.assert_allclose(packaged.embed(texts), seen, atol=1e-6)
-    itself = FrozenTrainer(own.model_copy(update={"model": encoder_weights.PACKAGED}))
+    itself = FrozenTrainer(own.model_copy(update={"model": locate_encoder.PACKAGED}))
     assert itself._reader is itself._start
 
 

@@ -101,7 +101,7 @@ def test_input_that_does_not_fit_is_refused(shapes, count, message):
 def test_real_sentences_find_their_label():
     """With the packaged encoder, 16 of 88 intents hold the right one for 9 sentences of 10; meanings help."""
     from freeal.settings import StudentSettings
-    from freeal.student.encoder.encoder_weights import packaged_weights
+    from freeal.student.encoder.locate_encoder import packaged_weights
     from freeal.student.frozen_trainer import FrozenTrainer
 
     if packaged_weights() is None:

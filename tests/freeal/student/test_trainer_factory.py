@@ -14,7 +14,7 @@ from freeal.errors import ConfigError
 from freeal.evaluation.metrics import calibration_error
 from freeal.executors import ray_cluster
 from freeal.settings import RaySettings, StudentSettings
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.trainer_factory import FROZEN_FROM_TEXTS, choose_mode, make_trainer
 from freeal.student.training import linear_probe, temperature_scaling
 from freeal.student.training.robust_probe import robust_probe
@@ -23,7 +23,7 @@ from freeal.testing.tiny_encoder import tiny_encoder
 
 def test_a_folder_is_taken_as_it_is(encoder_folder):
     """A local folder with config and safetensors is used, under its own name."""
-    found = encoder_weights.resolve_weights(str(encoder_folder))
+    found = locate_encoder.resolve_weights(str(encoder_folder))
     assert (encoder_folder, encoder_folder.name) == (found.folder, found.name)
 
 
@@ -33,19 +33,19 @@ def test_an_incomplete_folder_is_refused(tmp_path, missing, said):
     tiny_encoder(tmp_path)
     (tmp_path / missing).unlink()
     with pytest.raises(ConfigError, match=said):
-        encoder_weights.resolve_weights(str(tmp_path))
+        locate_encoder.resolve_weights(str(tmp_path))
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     """A path that does not exist is not asked for at the hub."""
     with pytest.raises(ConfigError, match="no folder"):
-        encoder_weights.resolve_weights(str(tmp_path / "nothing"))
+        locate_encoder.resolve_weights(str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize("model", ["nobody-at-all/no-such-encoder", "not a valid id!"])
 def test_unknown_names_offline(model):
     """Without the hub an unknown name is a ConfigError, quickly, that offers the packaged encoder."""
-    code = f"from freeal.student.encoder import encoder_weights; encoder_weights.resolve_weights({model!r})"
+    code = f"from freeal.student.encoder import locate_encoder; locate_encoder.resolve_weights({model!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -57,10 +57,10 @@ def test_unknown_names_offline(model):
     assert repr(model) in done.stderr
 
 
-@pytest.mark.skipif(encoder_weights.packaged_weights() is None, reason="the packaged encoder is not installed")
+@pytest.mark.skipif(locate_encoder.packaged_weights() is None, reason="the packaged encoder is not installed")
 def test_auto_falls_back_to_the_packaged_encoder():
     """Offline and with an empty cache, `auto` is the packaged encoder."""
-    code = "from freeal.student.encoder import encoder_weights; print(encoder_weights.resolve_weights('auto').name)"
+    code = "from freeal.student.encoder import locate_encoder; print(locate_encoder.resolve_weights('auto').name)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"},
@@ -75,7 +75,7 @@ def test_importing_the_contracts_loads_nothing_heavy():
     """Selection, contract, card, factory and weights import neither torch nor scikit-learn nor transformers."""
     code = (
         "import sys; from freeal.student import protocols, trainer_factory; "
-        "from freeal.student.encoder import encoder_weights; from freeal.student.training import hyperparameters; "
+        "from freeal.student.encoder import locate_encoder; from freeal.student.training import hyperparameters; "
         "from freeal.student.model_folder import load_student, student_metadata, text_classifier; "
         "from freeal.selection import clean_split, demonstration_retrieval, demonstration_selection; "
         "import freeal.testing.tiny_encoder; "

@@ -11,7 +11,7 @@ from freeal.errors import ConfigError
 from freeal.settings import StudentSettings
 from freeal.student.comparison import candidates
 from freeal.student.comparison.comparing_trainer import ComparingTrainer
-from freeal.student.encoder import encoder_weights
+from freeal.student.encoder import locate_encoder
 from freeal.student.trainer_factory import make_trainer
 
 
@@ -35,7 +35,7 @@ def cache(tmp_path, monkeypatch, encoder_folder):
 def test_compare_takes_what_is_at_hand(cache):
     """The packaged encoder, words, and whole encoders in the cache; nothing is fetched for it."""
     names = candidates.named_candidates(StudentSettings(model="compare"))
-    packaged = ["minilm"] if encoder_weights.packaged_weights() else []
+    packaged = ["minilm"] if locate_encoder.packaged_weights() else []
     assert [*packaged, "tfidf", "someone/encoder"] == list(names)
 
 
@@ -44,7 +44,7 @@ def test_work_is_counted_in_the_layers_alone(encoder_folder):
     tiny = candidates.candidate(str(encoder_folder))
     assert 0.0 < tiny.work < 0.1
     assert tiny.size_bytes > 4 * tiny.work * candidates.PACKAGED_LAYER_WEIGHTS
-    if encoder_weights.packaged_weights():
+    if locate_encoder.packaged_weights():
         assert pytest.approx(1.0, abs=0.02) == candidates.candidate("minilm").work
     assert tiny.work == candidates.expected_work(str(encoder_folder))
 
@@ -73,8 +73,8 @@ def test_weights_that_are_none_are_named_or_not_at_hand(cache, content):
 
 def test_what_auto_stands_for_is_expected_where_it_is_at_hand(cache):
     """An estimate of the packaged encoder would be of another student."""
-    (cache / "models--someone--encoder").rename(cache / f"models--{encoder_weights.PREFERRED.replace('/', '--')}")
-    assert candidates.expected_work("auto") == candidates.expected_work(encoder_weights.PREFERRED) < 0.1
+    (cache / "models--someone--encoder").rename(cache / f"models--{locate_encoder.PREFERRED.replace('/', '--')}")
+    assert candidates.expected_work("auto") == candidates.expected_work(locate_encoder.PREFERRED) < 0.1
 
 
 def test_a_list_makes_a_trainer_that_compares_and_one_name_makes_its_own(encoder_folder):

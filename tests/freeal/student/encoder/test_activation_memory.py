@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from freeal.compute import device
 from freeal.student.encoder import activation_memory, encoder
-from freeal.student.encoder.encoder_weights import resolve_weights
+from freeal.student.encoder.locate_encoder import resolve_weights
 
 LAYERS = 4
 

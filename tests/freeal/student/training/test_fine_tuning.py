@@ -12,7 +12,7 @@ from freeal.compute import device
 from freeal.compute.batch_halving import Room
 from freeal.compute.process_group import Alone
 from freeal.student.encoder import encoder
-from freeal.student.encoder.encoder_weights import resolve_weights
+from freeal.student.encoder.locate_encoder import resolve_weights
 from freeal.student.training.fine_tuning import FineTuning
 from freeal.student.training.hyperparameters import Recipe
 from freeal.student.training.label_trust import Pool

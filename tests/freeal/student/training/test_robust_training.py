@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from freeal.compute import device
 from freeal.settings import StudentSettings
 from freeal.student.encoder import activation_memory, encoder
-from freeal.student.encoder.encoder_weights import resolve_weights
+from freeal.student.encoder.locate_encoder import resolve_weights
 from freeal.student.encoder.token_batches import padded_batch, shuffled_batches, sorted_by_length
 from freeal.student.protocols import NO_LABEL
 from freeal.student.training import hyperparameters
