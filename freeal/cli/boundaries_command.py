@@ -23,6 +23,7 @@ from freeal.cli.training_progress import EXIT_BUDGET, EXIT_OK, shown_training_pr
 from freeal.errors import ConfigError, Where
 from freeal.job import work_folder
 from freeal.results.find_version import find_version
+from freeal.text.shell_command import freeal_command
 
 if TYPE_CHECKING:
     from freeal.boundaries.boundaries_file import Boundaries
@@ -178,7 +179,7 @@ def _cost_of(foreseen: Forecast) -> str:
     if not foreseen.calls:
         return "the proposals are paid for already"
     most = "at a price that is not known" if foreseen.most_usd is None else f"for {foreseen.most_usd:.4f} USD at most"
-    return f"{foreseen.by} is asked {foreseen.calls} questions, {most}"
+    return f"{foreseen.by} is asked {foreseen.calls} question{'' if foreseen.calls == 1 else 's'}, {most}"
 
 
 def _say_questions(questions: Boundaries, competing: Sequence[Competition]) -> None:
@@ -201,14 +202,14 @@ def _say_questions(questions: Boundaries, competing: Sequence[Competition]) -> N
 
 
 def _say_next_step(questions: Boundaries, path: Path, foreseen: Forecast, arguments: argparse.Namespace) -> None:
-    here = arguments.folder
-    print(f"\nanswer in {path}\nthen: python -m freeal boundaries {here} --answers {path}")
+    here = ("boundaries", arguments.folder)
+    print(f"\nanswer in {path}\nthen: {freeal_command(*here, '--answers', path)}")
     if any(pair.proposals for pair in questions.pairs):
-        print(f"or take proposals of {questions.proposed_by}: python -m freeal boundaries {here} --pick 1=1 2=2")
+        print(f"or take proposals of {questions.proposed_by}: {freeal_command(*here, '--pick', '1=1', '2=2')}")
     elif foreseen.why_not:
         print(f"no answers are proposed: {foreseen.why_not}")
     elif questions.pairs:
-        print(f"two proposals for each: python -m freeal boundaries {here} --propose ({_cost_of(foreseen)})")
+        print(f"two proposals for each: {freeal_command(*here, '--propose', *_at(arguments))} ({_cost_of(foreseen)})")
 
 
 def _quote_as_json(quote: Quote) -> dict[str, Any]:
@@ -231,7 +232,13 @@ def _say_quote(quote: Quote, arguments: argparse.Namespace) -> None:
     cost = "at an unknown price" if quote.usd is None else f"for about {quote.usd:.4f} USD"
     print(quote.meanings.diff_of_meanings())
     print(f"\n{quote.texts:,} of {quote.of:,} texts can change ({quote.rows:,} rows); they would be asked again {cost}")
-    print(f"do it: python -m freeal boundaries {arguments.folder} --answers {arguments.answers} --apply")
+    words = ("boundaries", arguments.folder, "--answers", arguments.answers, "--apply", *_at(arguments))
+    print(f"do it: {freeal_command(*words)}")
+
+
+def _at(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What a further command needs to say of the language model's address."""
+    return ("--llm-url", arguments.llm_url) if arguments.llm_url else ()
 
 
 def _apply_boundary_answers(version: Path, quote: Quote, arguments: argparse.Namespace) -> int:

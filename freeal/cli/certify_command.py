@@ -15,6 +15,7 @@ from freeal.cli.print_results import add_json, print_json
 from freeal.cli.training_progress import EXIT_OK, shown_training_progress
 from freeal.errors import ConfigError, Where
 from freeal.results.find_version import find_version
+from freeal.text.shell_command import freeal_command
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -107,7 +108,7 @@ def _draw_blind_sheet(version: Path, arguments: argparse.Namespace) -> int:
     print(
         f"write into freeal_certified one of: {', '.join(sheet.labels)}; - where none is right, ? where you cannot say"
     )
-    print(f"then: python -m freeal certify {arguments.folder} --sheet {sheet.path}")
+    print(f"then: {freeal_command('certify', arguments.folder, '--sheet', sheet.path)}")
     return EXIT_OK
 
 

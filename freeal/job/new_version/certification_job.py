@@ -28,6 +28,7 @@ from freeal.results import metrics_as_text, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.results.previous_version import Earlier
 from freeal.results.run_json_file import read_run_json
+from freeal.text.shell_command import freeal_command
 
 MEASURE_OTHERWISE = "give true labels of a few hundred rows (label_column): metrics.json then tells how right it is"
 
@@ -90,7 +91,7 @@ def certify_version(version: Path, sheet: Path, *, copies: Sequence[Path] = ()) 
     earlier, known = previous_version.read_version(version), certified_json_file.read_certified(version)
     earlier.refuse_several_labels("certify", MEASURE_OTHERWISE)
     if known is None or not known.is_of(earlier.pool):
-        hint = f"draw one first: python -m freeal certify {version}"
+        hint = f"draw one first: {freeal_command('certify', version)}"
         raise InputError("no sheet was drawn from this version's rows", where=Where(file=sheet), hint=hint)
     answers = blind_sheet.read_blind_sheet(sheet, known.draw, pool=earlier.pool, labels=earlier.spec.task.names)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -38,6 +38,7 @@ from freeal.settings import StudentSettings
 from freeal.student.labelled_texts import LabelledTexts
 from freeal.student.model_folder import student_metadata
 from freeal.student.protocols import NO_LABEL, Student
+from freeal.text.shell_command import freeal_command
 
 
 def run_promise_job(
@@ -52,7 +53,7 @@ def run_promise_job(
     earlier, known = previous_version.read_version(version), certified_json_file.read_certified(version)
     earlier.refuse_several_labels("a promise", certification_job.MEASURE_OTHERWISE)
     if known is None or not known.answers or not known.is_of(earlier.pool) or known.told(earlier.said):
-        hint = f"fill in a sheet first: python -m freeal certify {version}"
+        hint = f"fill in a sheet first: {freeal_command('certify', version)}"
         raise InputError("nothing was certified that a promise could rest on", where=Where(file=version), hint=hint)
     if target.exists():
         raise InputError("is there already", where=Where(file=target), hint="name another folder, or delete it")
