@@ -138,7 +138,7 @@ def _take_back_unconfirmed(connection: sqlite3.Connection, job_id: str, usd: flo
         usd -= part
 
 
-def spend_by_bills(answers: Path, now: float) -> list[tuple[str, str, float, float]]:
+def daily_spend_by_bills(answers: Path, now: float) -> list[tuple[str, str, float, float]]:
     """The day's spend as the answer store's bills tell it, for a journal that lost it: (day, job, usd, unconfirmed usd)
     of every job that was billed today, all it was ever billed: too much rather than too little. Empty where there is no
     answer store, or none that can be read."""

@@ -25,7 +25,7 @@ from daemon.journal.journal import Journal
 from daemon.journal.prediction_record import Prediction
 from daemon.journal.work_folder import Workplace
 from daemon.limits import unreported_spend
-from daemon.limits.daily_spend import Purse, spend_by_bills
+from daemon.limits.daily_spend import Purse, daily_spend_by_bills
 from daemon.limits.spend_beside_jobs import SpendBesideJobs
 from daemon.outbox import durable_file_moves, move_to_done_or_failed
 from daemon.outbox.model_shelf import Shelf, shelves
@@ -131,7 +131,7 @@ class Recovery:
         }
         jobs = [job for job in rebuild_finished_jobs.finished_jobs(self._settings) if job.id not in open_]
         predictions = [one for one in rebuild_finished_jobs.finished_predictions(self._settings) if one.id not in open_]
-        spend = spend_by_bills(self._settings.answers, self._clock.wall())
+        spend = daily_spend_by_bills(self._settings.answers, self._clock.wall())
         self._journal.fill_from_folders(jobs, predictions, spend=spend)
         if jobs or predictions or spend:
             usd = round(sum(entry[2] for entry in spend), 6)

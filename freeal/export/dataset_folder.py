@@ -10,7 +10,7 @@ import yaml
 from freeal.errors import InputError, Where
 from freeal.export.labelled_rows import LabelledRow, read
 from freeal.files import atomic_write
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS
+from freeal.results.output_files import ANNOTATED_COLUMNS
 from freeal.results.previous_version import Earlier
 from freeal.table import free_name, write_rows
 

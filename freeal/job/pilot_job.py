@@ -107,8 +107,8 @@ def write_pilot_outcome(run: FinishedRun, folder: Path, whole: Whole) -> dict[st
 
 
 def _forecast_of_rest(run: FinishedRun, whole: Whole, *, seconds: float) -> dict[str, Any]:
-    """What the other rows will ask, cost and take, from low to high, at the pilot's rate: in the first round alone, and
-    in as many rounds as the pilot had."""
+    """By the pilot job, what the other rows will ask, cost and take, from low to high, at its rate: in the first round
+    alone, and in as many rounds as the pilot had."""
     texts = whole.texts - len(run.pool)
     first = run.result.rounds[0].metrics
     each = len(run.pool)

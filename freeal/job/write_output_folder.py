@@ -17,7 +17,7 @@ from freeal.report import eval_results
 from freeal.report.collect_report import collect_report
 from freeal.report.model_card import model_card
 from freeal.report.report_page import render_report_page
-from freeal.results import metrics_as_text, model_cost, output_csv_files, previous_version
+from freeal.results import metrics_as_text, model_cost, output_files, previous_version
 from freeal.results.finished_run import FinishedRun
 from freeal.student.model_folder import student_metadata
 from freeal.table.workbook_writer import write_workbook
@@ -41,7 +41,7 @@ def write_output_folder(
         extra["back_off"] = run.spec.back_off
     student_metadata.add_extra(folder / "model", extra)
     text_profile.write(folder / "model", _training_profile(run))
-    output_csv_files.write_annotated(
+    output_files.write_annotated(
         folder / "annotated.csv",
         run.table,
         run.pool,
@@ -52,11 +52,11 @@ def write_output_folder(
         kind=run.spec.kind,
         probabilities=run.label_probabilities,
     )
-    output_csv_files.write_audit(
+    output_files.write_audit(
         folder / "audit.jsonl", run.result, run.pool, models=[(one.provider, one.model) for one in run.answerers]
     )
-    output_csv_files.write_demonstrations(folder, run.result)
-    output_csv_files.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
+    output_files.write_demonstrations(folder, run.result)
+    output_files.write_confusions(folder, run.pool, run.decisions, run.spec.task.names, run.spec.kind)
     queue = review_queue.review_queue(run.result.best, run.pool, run.decisions, run.spec.kind)
     queue = certification_job.not_certified(queue, run.pool, previous_model)
     review_queue.write_review_queue(

@@ -98,6 +98,7 @@ class RoundTraining:
         return self._found_nearness[0]
 
     def _no_answer_error(self, annotations: Sequence[Annotation]) -> TrainingError:
+        """Of a round that cannot be trained."""
         why = self.questions.annotator.unusable
         reasons = Counter(str(status) for note in annotations for status in note.statuses)
         return TrainingError(

@@ -12,7 +12,7 @@ from freeal.notebook import notebook_html_table, round_report, trained_model
 from freeal.notebook.round_report import RoundReport
 from freeal.notebook.trained_model import Model
 from freeal.results import metrics_as_text
-from freeal.results.output_csv_files import annotated_columns
+from freeal.results.output_files import annotated_columns
 from freeal.student.protocols import Student
 from freeal.table import read_table
 from freeal.table.csv_format import CsvFormat

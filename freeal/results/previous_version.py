@@ -24,7 +24,7 @@ from freeal.loop.round_state import RoundState
 from freeal.pool.text_pool import Pool
 from freeal.preflight import preflight_check
 from freeal.results.finished_run import Answerer
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS, annotated_columns
+from freeal.results.output_files import ANNOTATED_COLUMNS, annotated_columns
 from freeal.results.run_json_file import read_json_of_version, read_run_json
 from freeal.spec.job_spec import Spec
 from freeal.table import Dialect, Row, Table, read_table

@@ -16,7 +16,7 @@ from typing import Any
 from freeal.errors import CorruptModelError, FreealError, Where
 from freeal.files.atomic_write import sync
 from freeal.pool import true_labels
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS
+from freeal.results.output_files import ANNOTATED_COLUMNS
 from freeal.row_index.text_digest import digest_of
 from freeal.spec.job_spec import Spec
 from freeal.student.model_folder import student_metadata

@@ -63,7 +63,7 @@ OneOrSeveral = Annotated[
 class StudentOverrides(Overrides):
     """What one job may say about the student."""
 
-    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked_students)] = None
+    model: Annotated[str | tuple[str, ...] | None, BeforeValidator(student_list.checked_student_list)] = None
     mode: StudentMode | None = None
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None

@@ -8,7 +8,7 @@ from freeal.setting_values import one_or_several_students, student_setting_fault
 from freeal.spec.value_faults import Fault, FaultyValueError
 
 
-def checked_students(value: Any) -> Any:
+def checked_student_list(value: Any) -> Any:
     """A name, or the names of a list as a tuple. Raises `FaultyValueError` with the place of each bad entry."""
     if value is None:
         return None

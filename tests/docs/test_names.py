@@ -17,7 +17,7 @@ from freeal import errors
 from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
 from freeal.prediction.output.output_cells import PREDICTION_COLUMNS
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS
+from freeal.results.output_files import ANNOTATED_COLUMNS
 from freeal.spec import job_spec
 from freeal.table.csv_format import CsvFormat
 from freeal.types import Status

@@ -12,7 +12,7 @@ from docs.generator.reference.markdown_tables import table
 from freeal.certification import blind_sheet
 from freeal.corrections.review_queue import REVIEW_COLUMNS
 from freeal.prediction.output.output_cells import PREDICTION_COLUMNS
-from freeal.results.output_csv_files import COLUMN_MEANINGS, SEVERAL_LABELS_MEANINGS, SEVERAL_MEANINGS
+from freeal.results.output_files import COLUMN_MEANINGS, SEVERAL_LABELS_MEANINGS, SEVERAL_MEANINGS
 from freeal.text.label_paths import TREE_MEANINGS
 from freeal.types import STATUS_MEANINGS
 

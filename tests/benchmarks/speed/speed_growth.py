@@ -89,7 +89,7 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     from freeal.pool.text_pool import build_pool
     from freeal.report.collect_report import collect_report
     from freeal.report.report_page import render_report_page
-    from freeal.results import output_csv_files, previous_version
+    from freeal.results import output_files, previous_version
     from freeal.selection import clean_split, demonstration_retrieval, demonstration_selection, query_selection
     from freeal.table import read_table
 
@@ -153,11 +153,11 @@ def _stages(rows: int, folder: Path) -> Iterator[Stage]:
     )
     yield (
         "audit.jsonl",
-        lambda: output_csv_files.write_audit(folder / "audit.jsonl", run.result, pool, models=[("p", "m")]),
+        lambda: output_files.write_audit(folder / "audit.jsonl", run.result, pool, models=[("p", "m")]),
     )
     yield (
         "annotated.csv",
-        lambda: output_csv_files.write_annotated(
+        lambda: output_files.write_annotated(
             folder / "annotated.csv", run.table, pool, run.decisions, state.annotations
         ),
     )

@@ -12,7 +12,7 @@ import pytest
 from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide_final_labels
 from freeal.results.finished_run import Answerer, FinishedRun
-from freeal.results.output_csv_files import ANNOTATED_COLUMNS, _annotated_rows
+from freeal.results.output_files import ANNOTATED_COLUMNS, _annotated_rows
 from freeal.settings import LoopSettings
 from freeal.table import Dialect, Table
 from freeal.testing.scripted_model import ScriptedModel, text_of

@@ -21,7 +21,7 @@ from freeal.llm.store.answer_store import MemoryStore
 from freeal.loop.final_label import decide_final_labels
 from freeal.money.budget_ledger import Ledger
 from freeal.prediction.predict_csv import PredictionJob, predict_csv
-from freeal.results.output_csv_files import write_annotated
+from freeal.results.output_files import write_annotated
 from freeal.settings import LoopSettings, Price, StudentSettings
 from freeal.student.finetune_trainer import TransformerTrainer
 from freeal.student.frozen_trainer import FrozenTrainer
