@@ -47,7 +47,7 @@ async def open_chat_model(
     if provider == "local":
         if settings.provider == "auto":
             emit(Notice("no Anthropic key found: a small language model in this machine's memory annotates instead"))
-        from freeal.llm.local.local_model_engine import open_local_model
+        from freeal.llm.local.open_local_model import open_local_model
 
         return await open_local_model(settings, ray, texts=texts, cache=cache, device=device, turn=turn, notice=notice)
     if (

@@ -16,7 +16,7 @@ from freeal.executors.ray_cluster import is_installed
 from freeal.job.run_training_job import train
 from freeal.job.training_job import TrainingJob
 from freeal.llm.local.local_model import LocalModel
-from freeal.llm.local.local_model_engine import open_local_model
+from freeal.llm.local.open_local_model import open_local_model
 from freeal.llm.local.score_shard import ScoreShard
 from freeal.llm.local.sharded_model import ShardedLocalModel
 from freeal.settings import LlmSettings, LoopSettings, RaySettings, StudentSettings
