@@ -14,7 +14,9 @@ import pytest
 from daemon import app, config
 from daemon.config import Loaded, Settings, WatchSettings
 from daemon.host.clock import Clock
+from daemon.inbox.claim_pair import Intake
 from daemon.inbox.file_sightings import look_around, observe
+from daemon.jobs.finish_job import Endings
 from daemon.journal.journal import Journal
 from daemon.terminal.progress_log import LogView
 
@@ -57,6 +59,18 @@ def journal(settings, hands):
     """An empty journal."""
     with Journal(settings.state, hands.clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def intake(settings, journal, hands):
+    """An intake on the test's folders."""
+    return Intake(settings, journal, hands.clock)
+
+
+@pytest.fixture
+def endings(settings, journal, hands):
+    """How jobs end, on the test's folders."""
+    return Endings(settings, journal, hands.clock)
 
 
 @pytest.fixture

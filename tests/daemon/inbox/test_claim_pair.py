@@ -12,7 +12,6 @@ from daemon.errors import ChangedFileError
 from daemon.inbox.claim_pair import Intake, csv_digest, load_dropped_spec
 from daemon.inbox.file_sightings import look_around, observe
 from daemon.inbox.pairing import DEFAULT_SPEC, Pair
-from daemon.jobs.finish_job import Endings
 from daemon.jobs.job_key import job_key
 from daemon.journal.job_record import State
 from daemon.journal.journal import Journal
@@ -24,18 +23,6 @@ from freeal.spec.model_name import plain_name
 
 CSV = "text\nfine\nawful\n"
 SPEC = "description: What the reviewer felt.\nlabels: [good, bad]\n"
-
-
-@pytest.fixture
-def intake(settings, journal, hands):
-    """An intake on the test's folders."""
-    return Intake(settings, journal, hands.clock)
-
-
-@pytest.fixture
-def endings(settings, journal, hands):
-    """How jobs end, on the test's folders."""
-    return Endings(settings, journal, hands.clock)
 
 
 def _names(folder):

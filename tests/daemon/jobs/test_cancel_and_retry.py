@@ -5,28 +5,15 @@ from __future__ import annotations
 import pytest
 
 from daemon.errors import RefusedFileError
-from daemon.inbox.claim_pair import Intake, load_dropped_spec
+from daemon.inbox.claim_pair import load_dropped_spec
 from daemon.inbox.pairing import Pair
 from daemon.jobs.cancel_and_retry import take_inputs_back
-from daemon.jobs.finish_job import Endings
 from daemon.journal.work_folder import Workplace
 from daemon.processes.message_protocol import Failure
 from freeal.spec.job_spec import Spec
 
 CSV = "text\nfine\nawful\n"
 SPEC = "description: What the reviewer felt.\nlabels: [good, bad]\n"
-
-
-@pytest.fixture
-def intake(settings, journal, hands):
-    """An intake on the test's folders."""
-    return Intake(settings, journal, hands.clock)
-
-
-@pytest.fixture
-def endings(settings, journal, hands):
-    """How jobs end, on the test's folders."""
-    return Endings(settings, journal, hands.clock)
 
 
 def _names(folder):
