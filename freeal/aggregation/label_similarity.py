@@ -3,7 +3,7 @@
 A sentence encoder that was never trained for the task still knows that "a date or a quantity" is near to "How many".
 It errs elsewhere than a small language model does, so the two together are right more often than either, unless the
 encoder hardly tells the meanings apart. SmolLM2-135M's pooled answers, nearness alone, both alike, both as weighed
-here: MR 84.2, 69.0, 78.9, 84.2 % (800 rows); CR 85.5, 76.3, 84.0, 86.0 (600); TREC 44.8, 46.8, 54.2, 54.2 (400);
+here: MR 84.2, 69.0, 78.9, 84.0 % (800 rows); CR 85.5, 76.3, 84.0, 86.0 (600); TREC 44.8, 46.8, 54.2, 54.2 (400);
 AG News 71.8, 77.8, 82.0, 82.0 (400). Names in front of the meanings made it worse on three of the four.
 """
 

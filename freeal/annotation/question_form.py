@@ -86,7 +86,7 @@ def forms_for(task: Task, text_columns: Sequence[str]) -> tuple[QuestionForm, ..
     first, and where sentiment is asked the pair of names that reviews come with alone.
 
     In ten draws of six sets that ask for sentiment the pair labelled 1 to 20 of 100 texts more rightly than the plain
-    form, 11 on average, and another one never; a trial on 200 texts mistook that in four of them.
+    form, 11 on average; a trial on 200 texts mistook that in four of them.
 
     Both names are looked for in the description, in English; else a text is called after its column, where there is
     one."""
