@@ -18,7 +18,7 @@ from freeal.job.round_fingerprint import round_fingerprint
 from freeal.job.run_inputs import Given
 from freeal.job.timing.remaining_time import RemainingTime, foresee_remaining_time
 from freeal.job.training_job import TrainingJob
-from freeal.llm.protocols import ChatModel, ReleasesMemory
+from freeal.llm.protocols import ChatModel, ReleasesMemory, RunsOnCluster
 from freeal.llm.store.answer_store import SqliteStore
 from freeal.llm.store.bill_records import JobBill
 from freeal.loop.freeal_loop import Loop
@@ -140,7 +140,9 @@ async def ask_and_train(
 
 
 def _answerer(model: ChatModel, asked_as: FormChoice | None) -> Answerer:
-    answerer = Answerer(model.provider, model.model, model.style, engine=getattr(model, "engine", "local"))
+    answerer = Answerer(
+        model.provider, model.model, model.style, engine=model.engine if isinstance(model, RunsOnCluster) else "local"
+    )
     if model.style != "completion" or asked_as is None:
         return answerer
     return dataclasses.replace(answerer, form=asked_as.template, forms_tried=asked_as.tried)

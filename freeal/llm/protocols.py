@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from freeal.errors import BudgetReachedError, LlmError
 from freeal.types import Prompt, PromptStyle, Reply, Status
@@ -76,6 +76,15 @@ class ReleasesMemory(Protocol):
 
     async def release_memory(self) -> None:
         """Let go of the weights until the next `answer`, which takes them again by itself."""
+
+
+@runtime_checkable
+class RunsOnCluster(Protocol):
+    """A model that is not in this machine's memory alone."""
+
+    @property
+    def engine(self) -> Literal["ray"]:
+        """What it runs on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

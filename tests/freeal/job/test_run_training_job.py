@@ -74,8 +74,13 @@ class InMemory(ScriptedModel):
         self.story.append("release")
 
 
-def test_a_model_in_memory_lets_go_before_the_student_trains(tmp_path):
-    """After the round's last answer, and once in every round that trains."""
+class OnCluster(ScriptedModel):
+    """A model that is not in this machine's memory alone."""
+
+    engine = "ray"
+
+
+def _train_on_twelve_texts(model, tmp_path):
     texts = [f"a {'good' if number % 2 else 'bad'} thing {number}" for number in range(12)]
     with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([["text"], *([text] for text in texts)])
@@ -86,11 +91,26 @@ def test_a_model_in_memory_lets_go_before_the_student_trains(tmp_path):
         job_id="j", csv=tmp_path / "in.csv", spec=spec, output=tmp_path / "out", work=tmp_path / "work",
         answers=tmp_path / "answers.sqlite", cache=tmp_path, key_folder=tmp_path,
     )  # fmt: skip
-    model = InMemory(lambda prompt: "yes" if "good" in text_of(prompt.specific) else "no")
-    anyio.run(lambda: train(job, chat_model=model, environ={}))
+    return anyio.run(lambda: train(job, chat_model=model, environ={}))
+
+
+def _yes_or_no(prompt):
+    return "yes" if "good" in text_of(prompt.specific) else "no"
+
+
+def test_a_model_in_memory_lets_go_before_the_student_trains(tmp_path):
+    """After the round's last answer, and once in every round that trains."""
+    model = InMemory(_yes_or_no)
+    _train_on_twelve_texts(model, tmp_path)
     assert "release" == model.story[-1]
     assert 1 == model.story.count("release")
     assert "answer" in model.story
+
+
+@pytest.mark.parametrize(("kind", "engine"), [(ScriptedModel, None), (OnCluster, "ray")])
+def test_a_run_tells_of_the_cluster_that_its_language_model_was_asked_over(kind, engine, tmp_path):
+    """Its metrics name the engine, where it was one."""
+    assert engine == _train_on_twelve_texts(kind(_yes_or_no), tmp_path).metrics["llm"].get("engine")
 
 
 def test_the_same_job_again_asks_nothing(run):
