@@ -108,7 +108,7 @@ def _why_not(job: ProposalJob) -> str:
     """Whose language model it is that writes nothing: the version's own, or another one that would be asked."""
     by, weighs = llm_of_version_in_words(job.version), "weighs labels, it writes no sentences"
     if by.startswith("local/"):
-        return f"the language model of this version, {by}, is in this machine's memory and {weighs}"
+        return f"the language model of this version, {by}, {weighs}"
     return f"{by} annotated this version; the one that would be asked is in this machine's memory and {weighs}"
 
 

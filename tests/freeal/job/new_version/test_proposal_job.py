@@ -157,7 +157,7 @@ def test_why_nobody_can_be_asked_tells_who_annotated(job):
         found = anyio.run(lambda: proposal_job.forecast_proposals(asking, environ={}))
         return found.why_not or f"{found.by} is asked {found.calls} questions"
 
-    assert "of this version, local/packaged, is in this machine's memory and weighs labels" in why_not()
+    assert "of this version, local/packaged, weighs labels" in why_not()
     _annotated_by("anthropic", "claude-haiku-5-5", job.version)
     assert ("no Anthropic key found" in why_not(), "memory" in why_not()) == (True, False)
     assert "anthropic/claude-haiku-5-5 annotated this version" in why_not(provider="local")
