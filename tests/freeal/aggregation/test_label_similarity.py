@@ -115,7 +115,7 @@ def questions(open_loop):
         model = ScriptedModel(respond, style="completion", rows_per_call=16, provider="local")
         model.writes = False
         settings = LoopSettings(shots=2, demos_per_class=3, label_meanings=label_meanings, retrieval=retrieval)
-        labels = (Label("sports", "match"), Label("business", "market"))
+        labels = (Label("sports", "match day"), Label("business", "market day"))
         return open_loop(TEXTS, model, labels=labels, settings=settings, free=True).questions
 
     return asking
@@ -126,7 +126,9 @@ def _expected(asked, notes):
     near = label_similarity.nearness_to_labels(
         [TEXTS[note.index] for note in notes], asked.task.labels, asked.trainer.embed
     )
-    return label_similarity.joined_with_nearness(notes, near, NAMES)
+    weight = label_similarity.nearness_weight(asked.task.labels, asked.trainer.embed)
+    assert 0.0 < weight < 1.0
+    return label_similarity.joined_with_nearness(notes, near, NAMES, weight=weight)
 
 
 def test_the_first_round_hears_the_meanings(questions):

@@ -120,6 +120,18 @@ def test_auto_without_a_key_is_the_local_model_and_costs_nothing(job):
     assert {"texts", "annotated by", "answers", "cost", "time"} < {what for what, _ in found.figures()}
 
 
+def test_a_trial_of_forms_is_foreseen_where_there_is_one(job):
+    """Two more forms on each of 60 texts; none where sentiment is asked, and the prompt is in its form."""
+    texts = [f"a {'good' if number % 2 else 'bad'} thing {number}" for number in range(60)]
+    tried, sure = (
+        _told(job(llm={"provider": "auto"}, texts=texts, labels=labels), environ={})
+        for labels in (["yes", "no"], ["positive", "negative"])
+    )
+    assert (360, 240) == (round(tried.calls.high), round(sure.calls.high))
+    assert tried.first_prompt.endswith("\nOutput:")
+    assert sure.first_prompt.endswith("\nSentiment:")
+
+
 def test_more_rounds_and_a_set_rate_take_longer(job):
     """Later rounds add a share from low to high; a rate that is set is a floor for the time."""
     once, thrice = _told(job(examples=EXAMPLES)), _told(job(examples=EXAMPLES, iterations=3))

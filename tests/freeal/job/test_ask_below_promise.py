@@ -239,6 +239,21 @@ def test_a_model_that_scores_labels_is_asked_in_the_form_of_its_version(classifi
     assert "Review:" not in asked("chat", "auto")
 
 
+def test_who_annotated_the_version_is_asked_and_nobody_else(classifier, asker, version):
+    """Where it was, nobody says here: one in this machine's memory would give other labels."""
+    (version / "model").mkdir()
+    told = {
+        "run.json": {"spec": SPEC.model_dump(mode="json"), "settings": {"llm": {"base_url": "http://127.0.0.1:9/v1"}}},
+        "answers.json": {"llm": {"provider": "openai", "model": "m", "style": "chat"}, "demonstrations": []},
+        "metrics.json": {"llm": {"provider": "openai", "model": "theirs"}},
+        "model/freeal.json": {},
+    }
+    for name, content in told.items():
+        (version / name).write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="openai/theirs annotated this version"):
+        BelowPromise.of(asker(_model())._told, classifier, version)
+
+
 def test_a_line_that_a_crash_cut_off_costs_that_line_alone(version):
     """And not the one that is written after it."""
     one = asked_texts.AskedText("a", {"text": "a"}, "happy", 0.5, "angry")

@@ -96,6 +96,9 @@ def test_where_its_language_model_cannot_be_asked_nobody_else_is(version, tmp_pa
                     ["correct", "--model-dir", str(version), *corrected]):  # fmt: skip
         assert 78 == main(command)
         assert "no Anthropic key found" in capsys.readouterr().err
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
+    assert 0 == main(["boundaries", str(version), "--llm-url", "http://127.0.0.1:9"])
+    assert f"boundaries {version} --propose --llm-url http://127.0.0.1:9 (" in capsys.readouterr().out
 
 
 def test_from_questions_to_a_version_that_asked_only_what_can_change(version, tmp_path, monkeypatch, capsys):
